@@ -1,0 +1,291 @@
+//! Commands over HTTP, and by direct invocation.
+
+use aws_lambda_events::apigw::ApiGatewayV2httpRequest;
+use domain::{
+    AggregateId, EventSourced, Json, Order, OrderId, Shipment, ShipmentId,
+    aggregate::Intent as _,
+    json::Object,
+    order::{self, Fulfilment},
+    shipment::UpdateKind,
+};
+use event_store::Cause;
+use lambda::{
+    Answer, Failed,
+    http::{Problem, Request, Response, is_request},
+};
+use serde_json::value::RawValue;
+use uuid::Uuid;
+
+use crate::{
+    Commands,
+    execute::{Envelope, execute},
+    limits::KEY_MAX,
+    reply::{problem, reply},
+    translate::{self, fields::Fields},
+};
+
+/// Where UUIDs of orders come from that name no id themselves: a random UUID, drawn once.
+const ORDER_IDS: Uuid = Uuid::from_u128(0x6c1f_0a7e_52d4_4b7f_9a3c_1d5e_8f20_77b1);
+
+/// Handles a request of the HTTP API, or an order by direct invocation.
+pub async fn handle(commands: &Commands, payload: &RawValue, request_id: &str) -> Answer {
+    if is_request(payload) {
+        let event: ApiGatewayV2httpRequest = serde_json::from_str(payload.get())
+            .map_err(|error| Failed(format!("not a request of an HTTP API: {error}")))?;
+        return Ok(match http(commands, event).await {
+            Ok(response) => response.to_payload(),
+            Err(problem) => problem.to_payload(),
+        });
+    }
+    let answer = match direct(commands, payload.get(), request_id).await {
+        Ok(reply) => reply,
+        Err(problem) => Json::Object(Object::from([("error".to_owned(), problem.to_json())])),
+    };
+    let answer = serde_json::to_value(&answer);
+    answer.map_err(|error| Failed(format!("an answer that cannot be written: {error}")))
+}
+
+// ---- HTTP
+
+async fn http(commands: &Commands, event: ApiGatewayV2httpRequest) -> Result<Response, Problem> {
+    let request = Request::new(event)?;
+    let sender = Sender::of_request(&request)?;
+    let path: Vec<&str> = request.path.iter().map(String::as_str).collect();
+    match (request.method.as_str(), path.as_slice()) {
+        ("POST", ["orders"]) => {
+            let place = translate::order::place(
+                Fields::new(request.json()?),
+                translate::order::Context {
+                    default_id: Some(sender.order_id(&commands.environment)),
+                    default_fulfilment: Fulfilment::Merchant,
+                },
+            )?;
+            let aggregate = AggregateId::Order(place.order_id.clone());
+            let intent = order::Intent::Place(Box::new(place));
+            sender.send::<Order>(commands, aggregate, intent).await
+        }
+        ("POST", ["orders", id, "complete"]) => {
+            request.json()?;
+            let aggregate = AggregateId::Order(order_id(id)?);
+            sender
+                .send::<Order>(commands, aggregate, order::Intent::Complete)
+                .await
+        }
+        ("POST", ["orders", id, "cancel"]) => {
+            let intent = translate::order::cancel(Fields::new(request.json()?))?;
+            sender
+                .send::<Order>(commands, AggregateId::Order(order_id(id)?), intent)
+                .await
+        }
+        ("POST", ["shipments", id, "updates"]) => {
+            let shipment_id: ShipmentId = id
+                .parse()
+                .map_err(|error| Problem::invalid("invalid_field", "shipmentId", text(error)))?;
+            let context = translate::shipment::Context {
+                shipment_id: Some(shipment_id.clone()),
+                kind: UpdateKind::Update,
+                event_id: sender.cause_id.clone(),
+                event_source: "http".to_owned(),
+                event_time: commands.clock.now(),
+            };
+            let intent = translate::shipment::update(request.json()?, context)?;
+            let aggregate = AggregateId::Shipment(shipment_id);
+            sender.send::<Shipment>(commands, aggregate, intent).await
+        }
+        _ => Err(Problem::not_found("there is nothing here")),
+    }
+}
+
+fn order_id(text_of_id: &str) -> Result<OrderId, Problem> {
+    text_of_id
+        .parse()
+        .map_err(|error| Problem::invalid("invalid_field", "orderId", text(error)))
+}
+
+fn text(error: impl ToString) -> String {
+    error.to_string()
+}
+
+/// Who sends a command, and how it is known again.
+#[derive(Debug)]
+struct Sender {
+    actor: String,
+    source: &'static str,
+    command_id: String,
+    /// What makes the command id, without its sender: the order's id comes from it.
+    key: String,
+    correlation_id: String,
+    cause_id: String,
+    traceparent: Option<String>,
+    expected_version: Option<u64>,
+}
+
+impl Sender {
+    fn of_request(request: &Request) -> Result<Self, Problem> {
+        let caller = &request.caller;
+        let (command_id, key) = match request.header("idempotency-key")? {
+            Some(key) => {
+                check_key("Idempotency-Key", key)?;
+                // A '/' in the caller must not read like the one before the key.
+                let caller = caller.replace('%', "%25").replace('/', "%2F");
+                (format!("http/{caller}/{key}"), key.to_owned())
+            }
+            None => {
+                let id = &request.request_id;
+                (format!("http-request/{id}"), format!("request/{id}"))
+            }
+        };
+        let traceparent = request
+            .header("traceparent")?
+            .filter(|text| is_traceparent(text));
+        let correlation_id = match request.header("x-correlation-id")? {
+            Some(id) => {
+                check_key("X-Correlation-Id", id)?;
+                id
+            }
+            None => traceparent.map_or(request.request_id.as_str(), |text| &text[3..35]),
+        };
+        Ok(Self {
+            actor: caller.clone(),
+            source: "http",
+            command_id,
+            key,
+            correlation_id: correlation_id.to_owned(),
+            cause_id: request.request_id.clone(),
+            traceparent: traceparent.map(str::to_owned),
+            expected_version: expected_version(request.header("if-match")?)?,
+        })
+    }
+
+    /// The id of an order that names none: the same for the same key, so a retry finds its order.
+    fn order_id(&self, environment: &str) -> OrderId {
+        let name = format!("{environment}\n{}\n{}", self.actor, self.key);
+        let uuid = Uuid::new_v5(&ORDER_IDS, name.as_bytes()).to_string();
+        // A UUID is 36 hex digits and hyphens, beginning with a digit: an id.
+        uuid.parse()
+            .unwrap_or_else(|_| unreachable!("a UUID is an id"))
+    }
+
+    async fn send<A: EventSourced>(
+        self,
+        commands: &Commands,
+        aggregate: AggregateId,
+        intent: A::Intent,
+    ) -> Result<Response, Problem> {
+        let reply = self.execute::<A>(commands, aggregate, intent).await?;
+        Ok(Response::ok(reply))
+    }
+
+    async fn execute<A: EventSourced>(
+        self,
+        commands: &Commands,
+        aggregate: AggregateId,
+        intent: A::Intent,
+    ) -> Result<Json, Problem> {
+        let envelope = Envelope {
+            aggregate: aggregate.clone(),
+            expected_version: self.expected_version,
+            cause: Cause {
+                command_id: self.command_id,
+                digest: intent.digest(),
+                actor: self.actor,
+                source: self.source.to_owned(),
+                correlation_id: self.correlation_id,
+                causation_id: self.cause_id,
+                traceparent: self.traceparent,
+            },
+            intent,
+        };
+        let outcome = execute::<A>(&commands.store, commands.clock.as_ref(), envelope).await;
+        outcome
+            .map(|outcome| reply(&aggregate, &outcome))
+            .map_err(problem)
+    }
+}
+
+/// `"7"` or `7`: the version that the sender has seen.
+fn expected_version(if_match: Option<&str>) -> Result<Option<u64>, Problem> {
+    let Some(text) = if_match else {
+        return Ok(None);
+    };
+    let digits = text
+        .strip_prefix('"')
+        .and_then(|text| text.strip_suffix('"'))
+        .unwrap_or(text);
+    let version = digits
+        .parse()
+        .ok()
+        .filter(|_| digits.bytes().all(|b| b.is_ascii_digit()));
+    version.map(Some).ok_or_else(|| {
+        Problem::invalid(
+            "invalid_header",
+            "If-Match",
+            "a version was expected, such as \"3\"",
+        )
+    })
+}
+
+fn check_key(name: &str, key: &str) -> Result<(), Problem> {
+    if (1..=KEY_MAX).contains(&key.chars().count()) {
+        return Ok(());
+    }
+    let message = format!("1 to {KEY_MAX} characters were expected");
+    Err(Problem::invalid("invalid_header", name, message))
+}
+
+/// `00-<32 hex digits>-<16 hex digits>-<2 hex digits>` (W3C Trace Context); another one is ignored,
+/// as the standard asks.
+fn is_traceparent(text: &str) -> bool {
+    let parts: Vec<&str> = text.split('-').collect();
+    let hex = |part: &&str| part.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+    parts.iter().map(|part| part.len()).eq([2, 32, 16, 2]) && parts.iter().all(hex)
+}
+
+// ---- Direct invocation
+
+/// An order as it is, with `commandId` and `traceparent` beside it where its sender has them.
+async fn direct(commands: &Commands, payload: &str, request_id: &str) -> Result<Json, Problem> {
+    let order = Json::parse(payload)
+        .map_err(|error| Problem::invalid("not_json", "", error.to_string()))?;
+    let kind = order.kind();
+    let members = order.into_object().ok_or_else(|| {
+        Problem::invalid(
+            "not_an_object",
+            "",
+            format!("an order was expected, not {kind}"),
+        )
+    })?;
+    let mut fields = Fields::new(members);
+    let key = match fields.text("commandId")? {
+        Some(id) => {
+            check_key("commandId", &id)?;
+            id
+        }
+        None => format!("request/{request_id}"),
+    };
+    let traceparent = fields
+        .text("traceparent")?
+        .filter(|text| is_traceparent(text));
+    let sender = Sender {
+        // Lambda does not tell a function who invoked it.
+        actor: "invoke".to_owned(),
+        source: "invoke",
+        command_id: format!("invoke/{key}"),
+        key,
+        correlation_id: traceparent
+            .as_deref()
+            .map_or(request_id, |text| &text[3..35])
+            .to_owned(),
+        cause_id: request_id.to_owned(),
+        traceparent,
+        expected_version: None,
+    };
+    let context = translate::order::Context {
+        default_id: Some(sender.order_id(&commands.environment)),
+        default_fulfilment: Fulfilment::Automatic,
+    };
+    let place = translate::order::place(fields, context)?;
+    let aggregate = AggregateId::Order(place.order_id.clone());
+    let intent = order::Intent::Place(Box::new(place));
+    sender.execute::<Order>(commands, aggregate, intent).await
+}

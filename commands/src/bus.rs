@@ -1,0 +1,203 @@
+//! Commands from EventBridge: shipment updates, and the completion of `automatic` orders.
+
+use aws_lambda_events::eventbridge::EventBridgeEvent;
+use domain::{
+    AggregateId, Json, Order, OrderId, Refusal, Shipment, Timestamp, aggregate::Intent as _,
+    json::Object, order, shipment::UpdateKind,
+};
+use event_store::Cause;
+use lambda::{Answer, Failed};
+use serde_json::{Value, value::RawValue};
+
+use crate::{
+    Commands,
+    execute::{Envelope, Failure, Outcome, execute},
+    translate::{self, fields::Fields},
+};
+
+type Event = EventBridgeEvent<Box<RawValue>>;
+
+/// Handles an event. One that may succeed later fails, and is retried by whoever delivers it; one
+/// that never can is kept and announced, and is done with.
+pub async fn handle(commands: &Commands, payload: &RawValue) -> Answer {
+    let rejected = match serde_json::from_str::<Event>(payload.get()) {
+        Err(_) => Rejection::new("not_an_event", "this is no event of EventBridge"),
+        Ok(event) => match command(commands, &event).await {
+            Ok(()) => return Ok(Value::Null),
+            Err(Failure::Unavailable(reason)) => {
+                tracing::warn!(reason, "an event waits for its next delivery");
+                return Err(Failed("temporarily unavailable".to_owned()));
+            }
+            Err(failure) => Rejection::of(&event, failure),
+        },
+    };
+    reject(commands, payload, rejected).await?;
+    Ok(Value::Null)
+}
+
+async fn command(commands: &Commands, event: &Event) -> Result<(), Failure> {
+    let members = Json::parse(event.detail.get())
+        .ok()
+        .and_then(Json::into_object)
+        .ok_or_else(|| invalid("detail", "an object was expected"))?;
+    let id = event.id.clone().filter(|id| !id.is_empty());
+    let id = id.ok_or_else(|| invalid("id", "it is required"))?;
+    let kind = UpdateKind::ALL
+        .into_iter()
+        .find(|kind| kind.as_str() == event.detail_type);
+    match (event.source.as_str(), event.detail_type.as_str(), kind) {
+        ("logistics.shipments", _, Some(kind)) => {
+            update_shipment(commands, event, id, kind, members)
+                .await
+                .map(drop)
+        }
+        ("waybill.orders", "Order Created", _) => fulfil(commands, id, members).await.map(drop),
+        _ => Err(invalid("detail-type", "no such command")),
+    }
+}
+
+fn invalid(field: &str, message: &str) -> Failure {
+    Failure::Refused {
+        refusal: Refusal::field(field, message),
+        standing: None,
+    }
+}
+
+async fn update_shipment(
+    commands: &Commands,
+    event: &Event,
+    id: String,
+    kind: UpdateKind,
+    detail: Object,
+) -> Result<Outcome, Failure> {
+    let event_time = event.time.and_then(Timestamp::from_datetime);
+    let context = translate::shipment::Context {
+        shipment_id: None,
+        kind,
+        event_id: id.clone(),
+        event_source: event.source.clone(),
+        event_time: event_time.unwrap_or_else(|| commands.clock.now()),
+    };
+    let intent =
+        translate::shipment::update(detail, context).map_err(|refusal| Failure::Refused {
+            refusal,
+            standing: None,
+        })?;
+    let envelope = Envelope {
+        aggregate: AggregateId::Shipment(intent.shipment_id.clone()),
+        expected_version: None,
+        cause: Cause {
+            command_id: format!("event/{id}"),
+            digest: intent.digest(),
+            actor: format!("events/{}", event.source),
+            source: "bus".to_owned(),
+            correlation_id: id.clone(),
+            causation_id: id,
+            traceparent: None,
+        },
+        intent,
+    };
+    execute::<Shipment>(&commands.store, commands.clock.as_ref(), envelope).await
+}
+
+/// Completes an order that nobody else is going to. The announcement that asks for it comes at
+/// least once, so this does nothing where it has been done.
+async fn fulfil(commands: &Commands, id: String, detail: Object) -> Result<Outcome, Failure> {
+    let refused = |refusal| Failure::Refused {
+        refusal,
+        standing: None,
+    };
+    let mut fields = Fields::new(detail);
+    let order_id = fields.text("orderId").map_err(refused)?;
+    let order_id = order_id.ok_or_else(|| refused(fields.missing("orderId")))?;
+    let order_id: OrderId = order_id
+        .parse()
+        .map_err(|error| refused(fields.wrong("orderId", error)))?;
+    let text = |fields: &mut Fields, name: &str| fields.text(name).ok().flatten();
+    let message_id = text(&mut fields, "id");
+    let correlation_id = text(&mut fields, "correlationId");
+    let intent = order::Intent::Fulfil;
+    let envelope = Envelope {
+        cause: Cause {
+            command_id: format!("fulfil/{order_id}"),
+            digest: intent.digest(),
+            actor: "waybill".to_owned(),
+            source: "bus".to_owned(),
+            correlation_id: correlation_id.unwrap_or_else(|| id.clone()),
+            causation_id: message_id.unwrap_or(id),
+            traceparent: text(&mut fields, "traceparent"),
+        },
+        aggregate: AggregateId::Order(order_id),
+        expected_version: None,
+        intent,
+    };
+    execute::<Order>(&commands.store, commands.clock.as_ref(), envelope).await
+}
+
+// ---- What can never succeed
+
+/// Why an event can never succeed, without anything of its detail: it goes out by mail.
+struct Rejection {
+    event_id: String,
+    code: String,
+    text: String,
+}
+
+impl Rejection {
+    fn new(code: &str, text: &str) -> Self {
+        Self {
+            event_id: "unknown".to_owned(),
+            code: code.to_owned(),
+            text: text.to_owned(),
+        }
+    }
+
+    fn of(event: &Event, failure: Failure) -> Self {
+        let event_id = event.id.clone().unwrap_or_else(|| "unknown".to_owned());
+        let problem = crate::reply::problem(failure);
+        let field = problem
+            .field
+            .map(|field| format!(" at {field}"))
+            .unwrap_or_default();
+        let text = format!(
+            "{} from {}: {}{field}",
+            event.detail_type, event.source, problem.code
+        );
+        Self {
+            event_id,
+            code: problem.code.to_owned(),
+            text,
+        }
+    }
+}
+
+/// Keeps the event, then says so: whoever is called finds it.
+async fn reject(
+    commands: &Commands,
+    payload: &RawValue,
+    rejection: Rejection,
+) -> Result<(), Failed> {
+    let Rejection {
+        event_id,
+        code,
+        text,
+    } = rejection;
+    tracing::error!(event_id, code, "an event can never succeed");
+    let subject = format!("Logistics Processing Error - {}", commands.environment);
+    let text = format!(
+        "An event was rejected and lies in the dead letters.\n\nEvent: {event_id}\nReason: {text}\n"
+    );
+    let operator = &commands.operator;
+    let unreachable = |error: crate::operator::Unreachable| {
+        tracing::error!(%error, "a rejected event waits for its next delivery");
+        Failed("temporarily unavailable".to_owned())
+    };
+    operator
+        .keep_dead_letter(payload.get(), &code)
+        .await
+        .map_err(unreachable)?;
+    operator
+        .alert(&subject, &text, &event_id)
+        .await
+        .map_err(unreachable)
+}

@@ -1,0 +1,269 @@
+//! The way of a command: recognise, load, decide, append; again where a rival was first.
+
+use domain::{
+    AggregateId, EventSourced, Refusal,
+    aggregate::{Command, Intent},
+};
+use event_store::{
+    Append, Cause, Clock, Commit, EventStore, Loaded, StoreError,
+    clock::backoff,
+    commit::{Mark, Unreadable},
+    limits::ITEM_BYTES_MAX,
+};
+use lambda::http::Standing;
+
+use crate::limits::{RIVAL_ATTEMPTS, RIVAL_WAIT_FIRST, RIVAL_WAIT_MOST, UNAVAILABLE_ATTEMPTS};
+
+/// A command on its way: what is wanted, of what, and because of whom.
+#[derive(Debug, Clone)]
+pub struct Envelope<I> {
+    /// The order or shipment.
+    pub aggregate: AggregateId,
+    /// What is wanted.
+    pub intent: I,
+    /// The version that the sender has seen, where it says so.
+    pub expected_version: Option<u64>,
+    /// Who and what caused it; its digest is the intent's.
+    pub cause: Cause,
+}
+
+/// What became of a command.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outcome {
+    /// What happened, the kind of its last event; `None` where nothing had to.
+    pub event: Option<String>,
+    /// The status that it gave.
+    pub status: String,
+    /// The sequence of its last event.
+    pub version: u64,
+}
+
+/// Why a command had no effect.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Failure {
+    /// The business says no; `standing` where something is there.
+    #[error("{refusal}")]
+    Refused {
+        /// What it says.
+        refusal: Refusal,
+        /// How things stand.
+        standing: Option<Standing>,
+    },
+    /// The command id was used before, with another content.
+    #[error("command id used before with another content")]
+    IdReused,
+    /// The sender has seen another version.
+    #[error("version {} is not the expected one", .0.version)]
+    Moved(Standing),
+    /// The aggregate can take no more.
+    #[error("history full")]
+    HistoryFull,
+    /// Try again. The text is for logs.
+    #[error("unavailable: {0}")]
+    Unavailable(String),
+    /// The history cannot be read. The text is for logs.
+    #[error("{0}")]
+    Corrupt(String),
+}
+
+/// One attempt, as far as it came.
+enum Attempt {
+    Settled(Outcome),
+    RivalWasFirst,
+}
+
+/// Executes a command: once, however often it is sent, and never half.
+pub async fn execute<A: EventSourced>(
+    store: &EventStore,
+    clock: &dyn Clock,
+    envelope: Envelope<A::Intent>,
+) -> Result<Outcome, Failure> {
+    let mut unavailable = 0;
+    for attempt in 1..=RIVAL_ATTEMPTS {
+        if attempt > 1 {
+            let longest = backoff(attempt - 1, RIVAL_WAIT_FIRST, RIVAL_WAIT_MOST);
+            clock.sleep(clock.jitter(longest)).await;
+        }
+        // Whoever creates expects that nothing is there: the first attempt does without loading,
+        // and its append finds out.
+        let blind =
+            attempt == 1 && envelope.intent.creates() && envelope.expected_version.is_none();
+        let settled = match blind {
+            true => create::<A>(store, clock, &envelope).await,
+            false => change::<A>(store, clock, &envelope).await,
+        };
+        match settled {
+            Ok(Attempt::Settled(outcome)) => return Ok(outcome),
+            Ok(Attempt::RivalWasFirst) => {}
+            Err(Failure::Unavailable(reason)) => {
+                unavailable += 1;
+                if unavailable == UNAVAILABLE_ATTEMPTS {
+                    return Err(Failure::Unavailable(reason));
+                }
+            }
+            Err(failure) => return Err(failure),
+        }
+    }
+    Err(Failure::Unavailable(format!(
+        "{RIVAL_ATTEMPTS} times a rival was first"
+    )))
+}
+
+/// An attempt on the assumption that nothing is there yet: one request.
+async fn create<A: EventSourced>(
+    store: &EventStore,
+    clock: &dyn Clock,
+    envelope: &Envelope<A::Intent>,
+) -> Result<Attempt, Failure> {
+    let nothing = Loaded::<A>::new(envelope.aggregate.clone());
+    match decide(&nothing, clock, envelope) {
+        Ok(Some(commit)) => append::<A>(store, envelope, commit).await,
+        // A refusal counts only once the command is known to be new: what was accepted under
+        // older rules stays accepted.
+        Ok(None) | Err(Failure::Refused { .. }) => change::<A>(store, clock, envelope).await,
+        Err(failure) => Err(failure),
+    }
+}
+
+/// An attempt on the aggregate as it is.
+async fn change<A: EventSourced>(
+    store: &EventStore,
+    clock: &dyn Clock,
+    envelope: &Envelope<A::Intent>,
+) -> Result<Attempt, Failure> {
+    let loaded: Loaded<A> = store.load(&envelope.aggregate).await?;
+    let content = envelope.content();
+    let known = store
+        .recognise(&loaded, &envelope.cause.command_id, content)
+        .await?;
+    if let Some(commit) = known {
+        return repeated::<A>(envelope, &commit).map(Attempt::Settled);
+    }
+    if envelope
+        .expected_version
+        .is_some_and(|expected| expected != loaded.version)
+    {
+        return Err(Failure::Moved(standing(&loaded)));
+    }
+    match decide(&loaded, clock, envelope)? {
+        Some(commit) => append::<A>(store, envelope, commit).await,
+        None => Ok(Attempt::Settled(Outcome {
+            event: None,
+            status: loaded.state.status().unwrap_or_default().to_owned(),
+            version: loaded.version,
+        })),
+    }
+}
+
+/// The commit that the command leads to; `None` where nothing is to be done.
+fn decide<A: EventSourced>(
+    loaded: &Loaded<A>,
+    clock: &dyn Clock,
+    envelope: &Envelope<A::Intent>,
+) -> Result<Option<Commit>, Failure> {
+    // A clock that was set back must not date a commit before its predecessor.
+    let now = clock.now();
+    let at = loaded.at.map_or(now, |last| last.max(now));
+    let command = Command {
+        at,
+        intent: envelope.intent.clone(),
+    };
+    let events = loaded
+        .state
+        .decide(&command)
+        .map_err(|refusal| Failure::Refused {
+            refusal,
+            standing: (loaded.version > 0).then(|| standing(loaded)),
+        })?;
+    if events.is_empty() {
+        return Ok(None);
+    }
+    Ok(Some(loaded.next_commit(
+        events,
+        at,
+        envelope.cause.clone(),
+    )?))
+}
+
+async fn append<A: EventSourced>(
+    store: &EventStore,
+    envelope: &Envelope<A::Intent>,
+    commit: Commit,
+) -> Result<Attempt, Failure> {
+    match store.append(&commit).await? {
+        Append::Done => outcome::<A>(&commit).map(Attempt::Settled),
+        // Our own earlier attempt, whose answer was lost, or the same command sent twice at once.
+        Append::Occupied(other) if envelope.made(&other) => {
+            repeated::<A>(envelope, &other).map(Attempt::Settled)
+        }
+        Append::Occupied(_) => Ok(Attempt::RivalWasFirst),
+    }
+}
+
+/// The answer to a command that has been executed before, if it is the same one.
+fn repeated<A: EventSourced>(
+    envelope: &Envelope<A::Intent>,
+    commit: &Commit,
+) -> Result<Outcome, Failure> {
+    if commit.cause.digest != envelope.cause.digest {
+        return Err(Failure::IdReused);
+    }
+    outcome::<A>(commit)
+}
+
+/// The answer that a commit stands for, today as on the first day.
+fn outcome<A: EventSourced>(commit: &Commit) -> Result<Outcome, Failure> {
+    let corrupt = |reason: &str| Failure::Corrupt(format!("{}: {reason}", commit.aggregate));
+    let events = commit
+        .decoded::<A>()
+        .map_err(|Unreadable(reason)| corrupt(&reason))?;
+    let last = events
+        .last()
+        .ok_or_else(|| corrupt("a commit without events"))?;
+    Ok(Outcome {
+        event: commit.events.last().map(|event| event.kind.clone()),
+        status: A::status_of(last).to_owned(),
+        version: commit.version(),
+    })
+}
+
+/// How an aggregate stands.
+fn standing<A: EventSourced>(loaded: &Loaded<A>) -> Standing {
+    Standing {
+        version: loaded.version,
+        status: loaded.state.status().map(str::to_owned),
+        allowed_actions: loaded.state.allowed_actions(),
+    }
+}
+
+impl<I: Intent> Envelope<I> {
+    /// The content that it is known by, where it is.
+    fn content(&self) -> Option<&domain::Digest> {
+        self.intent.known_by_content().then_some(&self.cause.digest)
+    }
+
+    /// Has this command, or one that is known as the same, made `commit`?
+    fn made(&self, commit: &Commit) -> bool {
+        Mark::Command(&self.cause.command_id).is_on(commit)
+            || self
+                .content()
+                .is_some_and(|digest| Mark::Content(digest).is_on(commit))
+    }
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Unavailable(error) => Self::Unavailable(error.to_string()),
+            StoreError::Corrupt { .. } => Self::Corrupt(error.to_string()),
+            StoreError::HistoryFull(_) => Self::HistoryFull,
+            StoreError::TooLarge { bytes } => Self::Refused {
+                refusal: Refusal::too_large(
+                    "",
+                    format!("it takes {bytes} bytes to keep, {ITEM_BYTES_MAX} at most"),
+                ),
+                standing: None,
+            },
+        }
+    }
+}

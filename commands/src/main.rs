@@ -1,0 +1,21 @@
+//! The Lambda functions `api` and `bus`.
+
+use commands::{Commands, Role};
+use lambda::{Payload, Settings};
+use lambda_runtime::{Error, LambdaEvent, service_fn};
+
+#[tokio::main]
+async fn main() -> Result<(), Error> {
+    lambda::logs::start();
+    let role: Role = std::env::var("_HANDLER")?.parse()?;
+    let settings = Settings::from_environment()?;
+    let commands = Commands::new(&lambda::sdk::from_environment().await, &settings);
+    let commands = &commands;
+    lambda_runtime::run(service_fn(move |event: LambdaEvent<Payload>| async move {
+        let answer = commands
+            .handle(role, event.payload, &event.context.request_id)
+            .await;
+        answer.map_err(Error::from)
+    }))
+    .await
+}

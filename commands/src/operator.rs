@@ -1,0 +1,92 @@
+//! What a person must look at: an alert on the topic, and the event itself among the dead letters.
+
+use async_trait::async_trait;
+use aws_config::SdkConfig;
+use aws_sdk_sns::{error::DisplayErrorContext, types::MessageAttributeValue};
+use lambda::Settings;
+
+use crate::limits::ALERT_TEXT_MAX;
+
+/// Who hears of an event that can never succeed.
+#[async_trait]
+pub trait Operator: Send + Sync {
+    /// Keeps the event. It holds customer data, so it goes nowhere else.
+    async fn keep_dead_letter(&self, event: &str, reason: &str) -> Result<(), Unreachable>;
+
+    /// Says that a command was rejected. The text holds no customer data.
+    async fn alert(&self, subject: &str, text: &str, id: &str) -> Result<(), Unreachable>;
+}
+
+/// The queue or the topic cannot be reached. The text is for logs.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("operator unreachable: {0}")]
+pub struct Unreachable(pub String);
+
+/// The operator by way of SQS and SNS.
+#[derive(Debug)]
+pub struct AwsOperator {
+    sqs: aws_sdk_sqs::Client,
+    sns: aws_sdk_sns::Client,
+    queue_url: String,
+    topic_arn: String,
+    environment: String,
+}
+
+impl AwsOperator {
+    /// On clients made from `config`.
+    pub fn new(config: &SdkConfig, settings: &Settings) -> Self {
+        Self {
+            sqs: aws_sdk_sqs::Client::new(config),
+            sns: aws_sdk_sns::Client::new(config),
+            queue_url: settings.dead_letters_url.clone(),
+            topic_arn: settings.alerts_arn.clone(),
+            environment: settings.names.environment().to_owned(),
+        }
+    }
+}
+
+#[async_trait]
+impl Operator for AwsOperator {
+    async fn keep_dead_letter(&self, event: &str, reason: &str) -> Result<(), Unreachable> {
+        let reason = aws_sdk_sqs::types::MessageAttributeValue::builder()
+            .data_type("String")
+            .string_value(reason)
+            .build()
+            .map_err(unreachable)?;
+        let sent = self
+            .sqs
+            .send_message()
+            .queue_url(&self.queue_url)
+            .message_body(event)
+            .message_attributes("reason", reason)
+            .send()
+            .await;
+        sent.map(drop).map_err(unreachable)
+    }
+
+    async fn alert(&self, subject: &str, text: &str, id: &str) -> Result<(), Unreachable> {
+        let attribute = |value: &str| {
+            MessageAttributeValue::builder()
+                .data_type("String")
+                .string_value(value)
+                .build()
+                .map_err(unreachable)
+        };
+        let text: String = text.chars().take(ALERT_TEXT_MAX).collect();
+        let sent = self
+            .sns
+            .publish()
+            .topic_arn(&self.topic_arn)
+            .subject(subject)
+            .message(text)
+            .message_attributes("id", attribute(id)?)
+            .message_attributes("environment", attribute(&self.environment)?)
+            .send()
+            .await;
+        sent.map(drop).map_err(unreachable)
+    }
+}
+
+fn unreachable(error: impl std::error::Error) -> Unreachable {
+    Unreachable(DisplayErrorContext(error).to_string())
+}

@@ -1,0 +1,67 @@
+//! What the sender of a command is told.
+
+use domain::{AggregateId, Json, json::Object};
+use lambda::http::Problem;
+
+use crate::execute::{Failure, Outcome};
+
+/// The answer to a command: `{message, orderId | shipmentId, status, version}`.
+pub fn reply(aggregate: &AggregateId, outcome: &Outcome) -> Json {
+    let message = match outcome.event.as_deref() {
+        Some("OrderPlaced") => "Order placed",
+        Some("OrderProcessed") => "Order completed",
+        Some("OrderCancelled") => "Order cancelled",
+        Some("ShipmentUpdated") => "Shipment update logged",
+        Some(_) => "Done",
+        None => "Nothing to do",
+    };
+    let (id_name, id) = match aggregate {
+        AggregateId::Order(id) => ("orderId", id.as_str()),
+        AggregateId::Shipment(id) => ("shipmentId", id.as_str()),
+    };
+    Json::Object(Object::from([
+        ("message".to_owned(), message.into()),
+        (id_name.to_owned(), id.into()),
+        ("status".to_owned(), outcome.status.clone().into()),
+        ("version".to_owned(), outcome.version.into()),
+    ]))
+}
+
+/// The problem that a failure is to its sender. What it hides, it logs.
+pub fn problem(failure: Failure) -> Problem {
+    match failure {
+        Failure::Refused { refusal, standing } => {
+            let problem = Problem::from(refusal);
+            // How things stand matters to a conflict alone.
+            match standing.filter(|_| problem.status == 409) {
+                Some(standing) => problem.standing(standing),
+                None => problem,
+            }
+        }
+        Failure::IdReused => Problem::new(
+            422,
+            "command_id_reused",
+            "this id was used before, for a command with another content",
+        ),
+        Failure::Moved(standing) => {
+            let message = format!("the version is {}, not the expected one", standing.version);
+            Problem::new(412, "version_moved", message).standing(standing)
+        }
+        Failure::HistoryFull => {
+            tracing::error!("an aggregate's history is full");
+            Problem::new(
+                409,
+                "history_full",
+                "it has as many entries as one can have",
+            )
+        }
+        Failure::Unavailable(reason) => {
+            tracing::warn!(reason, "a command found its table unavailable");
+            Problem::unavailable()
+        }
+        Failure::Corrupt(reason) => {
+            tracing::error!(reason, "a history cannot be read");
+            Problem::internal()
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! Orders as they are sent: by the web shop (S4), from the snack counter (S5), in files (S1).
+
+use std::num::NonZeroU64;
+
+use domain::{
+    Json, Number, OrderId, Refusal,
+    money::Currency,
+    order::{Fulfilment, Intent, Item, Place},
+};
+
+use super::fields::Fields;
+
+/// What the way that an order came by adds to it.
+#[derive(Debug)]
+pub struct Context {
+    /// The order's id where the order names none; `None` where it must.
+    pub default_id: Option<OrderId>,
+    /// Who completes it where the order does not say.
+    pub default_fulfilment: Fulfilment,
+}
+
+/// Reads an order.
+pub fn place(mut fields: Fields, context: Context) -> Result<Place, Refusal> {
+    let order_id = match fields.text("orderId")? {
+        Some(text) => text
+            .parse()
+            .map_err(|error| fields.wrong("orderId", error))?,
+        None => context
+            .default_id
+            .ok_or_else(|| fields.missing("orderId"))?,
+    };
+    let items = items(&mut fields)?;
+    let customer_id = fields.text("customerId")?;
+    let customer_name = fields.text("customerName")?;
+    let total_amount = fields.number("totalAmount")?;
+    let currency = match fields.text("currency")? {
+        Some(code) => Currency::parse(&code).map_err(|error| fields.wrong("currency", error))?,
+        None => Currency::DEFAULT,
+    };
+    let fulfilment = match fields.text("fulfilment")?.as_deref() {
+        None => None,
+        Some("merchant") => Some(Fulfilment::Merchant),
+        Some("automatic") => Some(Fulfilment::Automatic),
+        Some(_) => return Err(fields.wrong("fulfilment", "either \"merchant\" or \"automatic\"")),
+    };
+    Ok(Place {
+        order_id,
+        customer_id,
+        customer_name,
+        items,
+        total_amount,
+        currency,
+        fulfilment,
+        default_fulfilment: context.default_fulfilment,
+        source_file: None,
+        attributes: fields.rest(),
+    })
+}
+
+/// The items, which the snack counter calls `snackItems`.
+fn items(fields: &mut Fields) -> Result<Vec<Item>, Refusal> {
+    let (name, values) = match (fields.array("items")?, fields.array("snackItems")?) {
+        (Some(values), None) => ("items", values),
+        (None, Some(values)) => ("snackItems", values),
+        (None, None) => return Err(fields.missing("items")),
+        (Some(_), Some(_)) => {
+            return Err(fields.wrong("snackItems", "an order has either items or snackItems"));
+        }
+    };
+    let place = |index: usize| format!("{name}[{index}]");
+    let item = |(index, value): (usize, Json)| item(Fields::within(&place(index), value)?);
+    values.into_iter().enumerate().map(item).collect()
+}
+
+fn item(mut fields: Fields) -> Result<Item, Refusal> {
+    let product_id = fields.text("productId")?;
+    let name = fields.text("name")?;
+    let quantity = fields
+        .number("quantity")?
+        .ok_or_else(|| fields.missing("quantity"))?;
+    let quantity = whole(&quantity)
+        .ok_or_else(|| fields.wrong("quantity", "a whole number of at least 1 was expected"))?;
+    let price = fields
+        .number("price")?
+        .ok_or_else(|| fields.missing("price"))?;
+    Ok(Item {
+        product_id,
+        name,
+        quantity,
+        price,
+        attributes: fields.rest(),
+    })
+}
+
+fn whole(quantity: &Number) -> Option<NonZeroU64> {
+    quantity.whole().and_then(NonZeroU64::new)
+}
+
+/// Reads why an order is cancelled.
+pub fn cancel(mut fields: Fields) -> Result<Intent, Refusal> {
+    Ok(Intent::Cancel {
+        reason: fields.text("reason")?,
+    })
+}

@@ -1,0 +1,88 @@
+//! What an aggregate owes the event store, beside cqrs-es's own trait.
+
+use std::future::Future;
+
+use cqrs_es::{Aggregate, event_sink::EventSink};
+
+use crate::{
+    Digest, Refusal, Timestamp,
+    event::{EncodedEvent, Undecodable},
+};
+
+/// What somebody wants, and when: an aggregate's command.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Command<I> {
+    /// When it arrived, or the time of the last commit where the clock has gone back since.
+    pub at: Timestamp,
+    /// What is wanted.
+    pub intent: I,
+}
+
+/// What can be wanted of an aggregate, and how it is known again.
+pub trait Intent: Clone + Send + Sync {
+    /// Tells this content from another: a command id that comes again with another digest is
+    /// refused. Time, source and caller have no part in it, since a retry may change them.
+    fn digest(&self) -> Digest;
+
+    /// Is the same content under another command id the same command, and not to be done again?
+    fn known_by_content(&self) -> bool;
+
+    /// Does it expect that nothing is there yet? Then there is nothing to load before deciding.
+    fn creates(&self) -> bool;
+}
+
+/// An aggregate whose history the event store keeps.
+///
+/// cqrs-es asks for `handle` and `apply`. Here the decision is a plain function, and `handle` hands
+/// over to it ([`handle`]), so a decision can be tried without a runtime and never awaits anything.
+pub trait EventSourced:
+    Aggregate<Command = Command<Self::Intent>, Error = Refusal, Services = ()> + Clone
+{
+    /// What can be wanted of it.
+    type Intent: Intent;
+
+    /// A fingerprint of the state's shape: a snapshot of another shape is passed over. It changes
+    /// whenever the state's fields or their meaning do; a frozen sample of it fails until then.
+    const SHAPE: &'static str;
+
+    /// The events that `command` leads to, none where nothing changes; or why not.
+    fn decide(&self, command: &Self::Command) -> Result<Vec<Self::Event>, Refusal>;
+
+    /// Writes an event down.
+    fn encode(event: &Self::Event) -> Result<EncodedEvent, serde_json::Error>;
+
+    /// Reads an event, of any version ever written.
+    fn decode(event: &EncodedEvent) -> Result<Self::Event, Undecodable>;
+
+    /// The status that `event` gave: what the sender of its command is answered, today as on the
+    /// first day.
+    fn status_of(event: &Self::Event) -> &str;
+
+    /// The status now, `None` before the first event.
+    fn status(&self) -> Option<&str>;
+
+    /// What may be done next, in the words of the HTTP API.
+    fn allowed_actions(&self) -> &'static [&'static str];
+
+    /// The state that `events` lead to.
+    fn folded(mut self, events: impl IntoIterator<Item = Self::Event>) -> Self {
+        for event in events {
+            self.apply(event);
+        }
+        self
+    }
+}
+
+/// cqrs-es's `handle` for every [`EventSourced`] aggregate.
+pub fn handle<A: EventSourced>(
+    aggregate: &mut A,
+    command: &Command<A::Intent>,
+    sink: &EventSink<A>,
+) -> impl Future<Output = Result<(), Refusal>> + Send {
+    async move {
+        for event in aggregate.decide(command)? {
+            sink.write(event, aggregate).await;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,188 @@
+//! How an event is written down, and how an old one is read.
+//!
+//! An event's kind, version and data never change once written. A new field or meaning is a new
+//! version, with an [`Upcaster`] from the one before; `domain/golden` keeps a sample of each.
+
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde_json::value::{RawValue, to_raw_value};
+
+use crate::{Json, json::Object};
+
+/// An event as it stands in a commit.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EncodedEvent {
+    /// What happened, such as `OrderPlaced`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// Which shape its data has.
+    pub version: u32,
+    /// The data, an object, as text.
+    pub data: Box<RawValue>,
+}
+
+/// An event that this code cannot read: written by newer code, or damaged.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("event {kind} version {version} cannot be read: {reason}")]
+pub struct Undecodable {
+    /// Its kind as written.
+    pub kind: String,
+    /// Its version as written.
+    pub version: u32,
+    /// Why not. For logs only: it may quote data.
+    pub reason: String,
+}
+
+/// The step from one version of an event's data to the next.
+#[derive(Debug, Clone, Copy)]
+pub struct Upcaster {
+    /// The kind of event.
+    pub kind: &'static str,
+    /// The version that it reads; it writes the next one.
+    pub from: u32,
+    /// Data of version `from` to data of version `from + 1`.
+    pub up: fn(Object) -> Object,
+}
+
+impl EncodedEvent {
+    /// Writes an event's data down.
+    pub fn new(kind: &str, version: u32, data: &impl Serialize) -> Result<Self, serde_json::Error> {
+        Ok(Self {
+            kind: kind.to_owned(),
+            version,
+            data: to_raw_value(data)?,
+        })
+    }
+
+    /// Reads the data as version `current`, by way of `upcasters` where it is older.
+    pub fn read<T: DeserializeOwned>(
+        &self,
+        current: u32,
+        upcasters: &[Upcaster],
+    ) -> Result<T, Undecodable> {
+        if self.version == current {
+            return serde_json::from_str(self.data.get()).map_err(|e| self.undecodable(e));
+        }
+        if self.version > current {
+            return Err(self.undecodable("its version is newer than this code"));
+        }
+        let data = Json::parse(self.data.get()).map_err(|e| self.undecodable(e))?;
+        let mut data = data
+            .into_object()
+            .ok_or_else(|| self.undecodable("not an object"))?;
+        for version in self.version..current {
+            let step = upcasters
+                .iter()
+                .find(|step| step.kind == self.kind && step.from == version);
+            let step = step.ok_or_else(|| self.undecodable(format!("no way up from {version}")))?;
+            data = (step.up)(data);
+        }
+        let data = Json::Object(data).to_string();
+        serde_json::from_str(&data).map_err(|e| self.undecodable(e))
+    }
+
+    /// This event cannot be read, because of `reason`.
+    pub fn undecodable(&self, reason: impl ToString) -> Undecodable {
+        Undecodable {
+            kind: self.kind.clone(),
+            version: self.version,
+            reason: reason.to_string(),
+        }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, PartialEq, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Weighed {
+        grams: u64,
+        scale: String,
+    }
+
+    const UPCASTERS: &[Upcaster] = &[
+        Upcaster {
+            kind: "Weighed",
+            from: 1,
+            up: |mut data| {
+                // Version 1 had kilograms.
+                if let Some(Json::Number(kilos)) = data.remove("kilos") {
+                    data.insert("grams".into(), (kilos.whole().unwrap() * 1000).into());
+                }
+                data
+            },
+        },
+        Upcaster {
+            kind: "Weighed",
+            from: 2,
+            up: |mut data| {
+                data.insert("scale".into(), "unknown".into());
+                data
+            },
+        },
+    ];
+
+    fn event(version: u32, data: &str) -> EncodedEvent {
+        let data = RawValue::from_string(data.to_owned()).unwrap();
+        EncodedEvent {
+            kind: "Weighed".into(),
+            version,
+            data,
+        }
+    }
+
+    #[test]
+    fn an_old_event_is_brought_up_step_by_step() {
+        let expected = Weighed {
+            grams: 2000,
+            scale: "unknown".into(),
+        };
+        assert_eq!(
+            event(1, r#"{"kilos":2}"#).read::<Weighed>(3, UPCASTERS),
+            Ok(expected)
+        );
+        let expected = Weighed {
+            grams: 7,
+            scale: "unknown".into(),
+        };
+        assert_eq!(
+            event(2, r#"{"grams":7}"#).read::<Weighed>(3, UPCASTERS),
+            Ok(expected)
+        );
+        let expected = Weighed {
+            grams: 7,
+            scale: "A".into(),
+        };
+        assert_eq!(
+            event(3, r#"{"grams":7,"scale":"A"}"#).read::<Weighed>(3, UPCASTERS),
+            Ok(expected)
+        );
+    }
+
+    #[test]
+    fn an_event_that_cannot_be_read_is_an_error_never_a_guess() {
+        assert!(
+            event(4, r#"{"grams":7,"scale":"A"}"#)
+                .read::<Weighed>(3, UPCASTERS)
+                .is_err()
+        );
+        assert!(
+            event(0, r#"{"kilos":2}"#)
+                .read::<Weighed>(3, UPCASTERS)
+                .is_err()
+        );
+        assert!(
+            event(3, r#"{"grams":7}"#)
+                .read::<Weighed>(3, UPCASTERS)
+                .is_err()
+        );
+        assert!(
+            event(3, r#"{"grams":7,"scale":"A","more":1}"#)
+                .read::<Weighed>(3, UPCASTERS)
+                .is_err()
+        );
+    }
+}

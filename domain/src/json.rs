@@ -1,0 +1,242 @@
+//! JSON whose numbers are exact.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Deserializer, Serialize, de};
+use serde_json::value::RawValue;
+
+use crate::{
+    Number,
+    limits::{DIGITS_MAX, JSON_DEPTH_MAX},
+    number::InvalidNumber,
+};
+
+/// Members of an object, sorted by name: equal objects are written alike.
+pub type Object = BTreeMap<String, Json>;
+
+/// A JSON value that DynamoDB can hold.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+pub enum Json {
+    /// `null`
+    Null,
+    /// `true` or `false`
+    Bool(bool),
+    /// A number, exactly as sent
+    Number(Number),
+    /// A string
+    String(String),
+    /// An array
+    Array(Vec<Json>),
+    /// An object
+    Object(Object),
+}
+
+/// Why a text is no [`Json`].
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidJson {
+    /// Not JSON at all.
+    #[error("not JSON: {0}")]
+    Syntax(String),
+    /// Nested too deep.
+    #[error("more than {JSON_DEPTH_MAX} levels of JSON")]
+    Depth,
+    /// A number that cannot be held.
+    #[error("{0}: numbers have at most {DIGITS_MAX} digits")]
+    Number(InvalidNumber),
+    /// A member without a name, which DynamoDB refuses.
+    #[error("a member has an empty name")]
+    EmptyName,
+}
+
+impl Json {
+    /// Reads a whole text.
+    pub fn parse(text: &str) -> Result<Self, InvalidJson> {
+        let raw: &RawValue = serde_json::from_str(text).map_err(syntax)?;
+        read(raw, 1)
+    }
+
+    /// The members, where it is an object.
+    pub fn into_object(self) -> Option<Object> {
+        match self {
+            Self::Object(members) => Some(members),
+            _ => None,
+        }
+    }
+
+    /// What the value is called in a message to whoever sent it.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Null => "null",
+            Self::Bool(_) => "a boolean",
+            Self::Number(_) => "a number",
+            Self::String(_) => "a string",
+            Self::Array(_) => "an array",
+            Self::Object(_) => "an object",
+        }
+    }
+
+    /// Bytes that DynamoDB counts for it: the content, three for a list or map and one for each of
+    /// its elements ("DynamoDB item sizes and formats" in its developer guide).
+    pub fn dynamodb_bytes(&self) -> usize {
+        match self {
+            Self::Null | Self::Bool(_) => 1,
+            Self::Number(number) => number.dynamodb_bytes(),
+            Self::String(text) => text.len(),
+            Self::Array(values) => {
+                3 + values
+                    .iter()
+                    .map(|value| 1 + value.dynamodb_bytes())
+                    .sum::<usize>()
+            }
+            Self::Object(members) => object_dynamodb_bytes(members),
+        }
+    }
+}
+
+/// Bytes that DynamoDB counts for a map of these members.
+pub fn object_dynamodb_bytes(members: &Object) -> usize {
+    3 + members
+        .iter()
+        .map(|(name, value)| 1 + name.len() + value.dynamodb_bytes())
+        .sum::<usize>()
+}
+
+impl From<&str> for Json {
+    fn from(text: &str) -> Self {
+        Self::String(text.to_owned())
+    }
+}
+
+impl From<String> for Json {
+    fn from(text: String) -> Self {
+        Self::String(text)
+    }
+}
+
+impl From<Number> for Json {
+    fn from(number: Number) -> Self {
+        Self::Number(number)
+    }
+}
+
+impl From<u64> for Json {
+    fn from(number: u64) -> Self {
+        Self::Number(number.into())
+    }
+}
+
+/// One line of JSON, the same for equal values.
+impl std::fmt::Display for Json {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&serde_json::to_string(self).map_err(|_| std::fmt::Error)?)
+    }
+}
+
+impl<'de> Deserialize<'de> for Json {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let raw = Box::<RawValue>::deserialize(deserializer)?;
+        read(&raw, 1).map_err(de::Error::custom)
+    }
+}
+
+/// Reads a value level by level, since only a [`RawValue`] still has its numbers' text. A byte is
+/// read once per level, and there are at most 16.
+fn read(raw: &RawValue, depth: usize) -> Result<Json, InvalidJson> {
+    let text = raw.get();
+    match text.as_bytes().first() {
+        Some(b'{') => {
+            check_depth(depth)?;
+            let members: BTreeMap<String, &RawValue> =
+                serde_json::from_str(text).map_err(syntax)?;
+            let read_member = |(name, value): (String, &RawValue)| {
+                if name.is_empty() {
+                    return Err(InvalidJson::EmptyName);
+                }
+                Ok((name, read(value, depth + 1)?))
+            };
+            members
+                .into_iter()
+                .map(read_member)
+                .collect::<Result<_, _>>()
+                .map(Json::Object)
+        }
+        Some(b'[') => {
+            check_depth(depth)?;
+            let values: Vec<&RawValue> = serde_json::from_str(text).map_err(syntax)?;
+            let values = values.into_iter().map(|value| read(value, depth + 1));
+            values.collect::<Result<_, _>>().map(Json::Array)
+        }
+        Some(b'"') => serde_json::from_str(text).map(Json::String).map_err(syntax),
+        Some(b't' | b'f') => serde_json::from_str(text).map(Json::Bool).map_err(syntax),
+        Some(b'n') => Ok(Json::Null),
+        _ => text.parse().map(Json::Number).map_err(InvalidJson::Number),
+    }
+}
+
+fn check_depth(depth: usize) -> Result<(), InvalidJson> {
+    if depth > JSON_DEPTH_MAX {
+        Err(InvalidJson::Depth)
+    } else {
+        Ok(())
+    }
+}
+
+fn syntax(error: serde_json::Error) -> InvalidJson {
+    InvalidJson::Syntax(error.to_string())
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_come_back_as_they_were() {
+        let text = r#"{"a":[1.10,true,null,"x"],"b":{"c":12345678901234567890.123}}"#;
+        assert_eq!(
+            Json::parse(text).unwrap().to_string(),
+            r#"{"a":[1.1,true,null,"x"],"b":{"c":12345678901234567890.123}}"#
+        );
+    }
+
+    #[test]
+    fn equal_values_are_written_alike() {
+        let one = Json::parse(r#"{"a": 1.0, "b": 2}"#).unwrap();
+        let other = Json::parse(r#"{"b":2e0,"a":1}"#).unwrap();
+        assert_eq!(one.to_string(), other.to_string());
+    }
+
+    #[test]
+    fn sixteen_levels_are_read_and_seventeen_refused() {
+        let nested = |levels: usize| format!("{}{}", "[".repeat(levels), "]".repeat(levels));
+        assert!(Json::parse(&nested(16)).is_ok());
+        assert_eq!(Json::parse(&nested(17)), Err(InvalidJson::Depth));
+        // Deeper than serde_json follows: still an answer, not a crash.
+        assert!(Json::parse(&nested(100_000)).is_err());
+    }
+
+    #[test]
+    fn bad_texts_are_refused() {
+        for text in [
+            "",
+            "{",
+            "nul",
+            "{\"a\":}",
+            "1 2",
+            "{'a':1}",
+            "[1,]",
+            "\u{feff}{}",
+        ] {
+            assert!(
+                matches!(Json::parse(text), Err(InvalidJson::Syntax(_))),
+                "{text}"
+            );
+        }
+        assert_eq!(Json::parse(r#"{"":1}"#), Err(InvalidJson::EmptyName));
+        assert!(matches!(
+            Json::parse("[1e999]"),
+            Err(InvalidJson::Number(_))
+        ));
+    }
+}

@@ -1,0 +1,425 @@
+//! A shipment: a log of what carriers say of it, in whatever order they say it.
+//!
+//! Every update is logged, a late one too. Current is the update with the latest `timestamp`; of
+//! two with the same one, the one that came later.
+
+use cqrs_es::{Aggregate, DomainEvent, event_sink::EventSink};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Digest, Json, OrderId, Refusal, ShipmentId, Timestamp,
+    aggregate::{self, EventSourced},
+    event::{EncodedEvent, Undecodable, Upcaster},
+    json::Object,
+    limits::CLOCK_AHEAD_HOURS,
+    time::SentTime,
+};
+
+// ---- What can be wanted
+
+/// A command to a shipment.
+pub type Command = aggregate::Command<Intent>;
+
+/// What can be wanted of a shipment: that an update is logged.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Intent {
+    /// Which shipment.
+    pub shipment_id: ShipmentId,
+    /// What kind of update, its detail-type on the bus.
+    pub kind: UpdateKind,
+    /// What the carrier says it is.
+    pub status: Status,
+    /// Where it is.
+    pub location: Option<String>,
+    /// Who carries it.
+    pub carrier: Option<String>,
+    /// The carrier's own number.
+    pub tracking_number: Option<String>,
+    /// The order that it belongs to.
+    pub order_id: Option<OrderId>,
+    /// When the carrier says it was; without it, the event's time.
+    pub timestamp: Option<SentTime>,
+    /// The event that brought it.
+    pub origin: Origin,
+    /// Whatever else was sent.
+    pub attributes: Object,
+    /// The whole detail as sent, without what counts as missing: what makes two updates one.
+    pub detail: Digest,
+}
+
+/// The event that brought an update.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Origin {
+    /// Its id.
+    pub id: String,
+    /// Its source, such as `logistics.shipments`.
+    pub source: String,
+    /// Its time.
+    pub time: Timestamp,
+}
+
+/// What kind of update, after its detail-type on the bus.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum UpdateKind {
+    /// Anything.
+    #[serde(rename = "Shipment Update")]
+    Update,
+    /// It was created.
+    #[serde(rename = "Shipment Created")]
+    Created,
+    /// It is late.
+    #[serde(rename = "Shipment Delayed")]
+    Delayed,
+}
+
+impl UpdateKind {
+    /// Every kind.
+    pub const ALL: [Self; 3] = [Self::Update, Self::Created, Self::Delayed];
+
+    /// The detail-type.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Update => "Shipment Update",
+            Self::Created => "Shipment Created",
+            Self::Delayed => "Shipment Delayed",
+        }
+    }
+
+    /// The status that an update of this kind has where it names none.
+    pub fn default_status(self) -> Option<Status> {
+        match self {
+            Self::Update => None,
+            Self::Created => Some(Status("CREATED".to_owned())),
+            Self::Delayed => Some(Status("DELAYED".to_owned())),
+        }
+    }
+}
+
+/// What a carrier says a shipment is: one of [`Status::KNOWN`], or any other word of its own that
+/// matches `^[A-Z][A-Z0-9_]{0,39}$`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Status(String);
+
+/// A text that is no status.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a status is 1 to 40 of A-Z, 0-9 and '_', beginning with a letter")]
+pub struct InvalidStatus;
+
+impl Status {
+    /// What carriers usually say.
+    pub const KNOWN: [&'static str; 14] = [
+        "CREATED",
+        "PICKED_UP",
+        "IN_TRANSIT",
+        "OUT_FOR_DELIVERY",
+        "DELIVERED",
+        "DELAYED",
+        "LOST",
+        "DAMAGED",
+        "EXCEPTION",
+        "RETURNED",
+        "READY_FOR_PICKUP",
+        "DELIVERY_ATTEMPTED",
+        "RETURNING",
+        "CANCELLED",
+    ];
+
+    /// What somebody must look at.
+    pub const CRITICAL: [&'static str; 4] = ["DELAYED", "LOST", "DAMAGED", "EXCEPTION"];
+
+    /// As text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Must somebody look at it?
+    pub fn is_critical(&self) -> bool {
+        Self::CRITICAL.contains(&self.as_str())
+    }
+}
+
+impl TryFrom<String> for Status {
+    type Error = InvalidStatus;
+
+    fn try_from(text: String) -> Result<Self, InvalidStatus> {
+        let inner = |b: u8| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_';
+        let first = text.bytes().next().is_some_and(|b| b.is_ascii_uppercase());
+        if first && text.len() <= 40 && text.bytes().all(inner) {
+            Ok(Self(text))
+        } else {
+            Err(InvalidStatus)
+        }
+    }
+}
+
+impl From<Status> for String {
+    fn from(status: Status) -> Self {
+        status.0
+    }
+}
+
+impl aggregate::Intent for Intent {
+    fn digest(&self) -> Digest {
+        self.detail.clone()
+    }
+
+    /// Without a time of its own, the same detail may well be news.
+    fn known_by_content(&self) -> bool {
+        self.timestamp.is_some()
+    }
+
+    fn creates(&self) -> bool {
+        false
+    }
+}
+
+// ---- What can have happened. These names and fields are stored: they never change, see `event`.
+
+/// What has happened to a shipment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Event {
+    /// An update was logged.
+    ShipmentUpdated(Box<ShipmentUpdated>),
+}
+
+/// An update was logged. It carries what its messages say of the shipment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ShipmentUpdated {
+    /// Which shipment.
+    pub shipment_id: ShipmentId,
+    /// When it was logged.
+    pub at: Timestamp,
+    /// What kind of update.
+    pub kind: UpdateKind,
+    /// What the carrier says it is.
+    pub status: Status,
+    /// When the carrier says it was.
+    pub timestamp: Timestamp,
+    /// The offset that the carrier wrote its time in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timestamp_offset: Option<String>,
+    /// Where it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub location: Option<String>,
+    /// Who carries it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub carrier: Option<String>,
+    /// The carrier's own number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tracking_number: Option<String>,
+    /// The order that it belongs to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub order_id: Option<OrderId>,
+    /// Is it the current one, as of now?
+    pub current: bool,
+    /// The current status before it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub previous_status: Option<Status>,
+    /// The event that brought it.
+    pub origin: Origin,
+    /// Whatever else was sent.
+    #[serde(default, skip_serializing_if = "Object::is_empty")]
+    pub attributes: Object,
+}
+
+impl ShipmentUpdated {
+    /// Did the current status become another one?
+    pub fn changed_status(&self) -> bool {
+        self.current && self.previous_status.as_ref() != Some(&self.status)
+    }
+}
+
+/// Every step from an older version of an event to the next; all are of version 1 so far.
+const UPCASTERS: &[Upcaster] = &[];
+
+impl DomainEvent for Event {
+    fn event_type(&self) -> String {
+        self.kind().to_owned()
+    }
+
+    fn event_version(&self) -> String {
+        "1".to_owned()
+    }
+}
+
+impl Event {
+    /// What happened, as it is written.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::ShipmentUpdated(_) => "ShipmentUpdated",
+        }
+    }
+}
+
+// ---- What it is now
+
+/// A shipment.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Shipment {
+    /// How many updates are logged.
+    pub updates: u64,
+    /// Where it stands, `None` before the first update.
+    pub current: Option<Current>,
+    /// Who carries it, by the latest update that says so.
+    pub carrier: Option<Known<String>>,
+    /// The carrier's own number, by the latest update that says so.
+    pub tracking_number: Option<Known<String>>,
+    /// The order that it belongs to, by the latest update that says so.
+    pub order_id: Option<Known<OrderId>>,
+}
+
+/// Where a shipment stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Current {
+    /// Which shipment it is.
+    pub shipment_id: ShipmentId,
+    /// The current update's status,
+    pub status: Status,
+    /// time
+    pub timestamp: Timestamp,
+    /// and place: a place belongs to its update, so it is not taken over from an older one.
+    pub location: Option<String>,
+}
+
+/// A fact of the shipment itself, which an update may leave out without denying it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Known<T> {
+    /// The fact.
+    pub value: T,
+    /// The time of the update that told it.
+    pub timestamp: Timestamp,
+}
+
+/// Takes over what an update tells, unless a later one has told it already.
+fn learn<T>(known: &mut Option<Known<T>>, told: Option<T>, timestamp: Timestamp) {
+    if let Some(value) = told
+        && known
+            .as_ref()
+            .is_none_or(|known| known.timestamp <= timestamp)
+    {
+        *known = Some(Known { value, timestamp });
+    }
+}
+
+// ---- How it decides
+
+impl EventSourced for Shipment {
+    type Intent = Intent;
+
+    const SHAPE: &'static str = "shipment/1";
+
+    fn decide(&self, command: &Command) -> Result<Vec<Event>, Refusal> {
+        let update = &command.intent;
+        let timestamp = update
+            .timestamp
+            .as_ref()
+            .map_or(update.origin.time, |sent| sent.at);
+        if timestamp.is_ahead_of(command.at, CLOCK_AHEAD_HOURS) {
+            let message = format!(
+                "{timestamp} is more than {CLOCK_AHEAD_HOURS} hours after its arrival, {}",
+                command.at
+            );
+            return Err(Refusal::field("timestamp", message));
+        }
+        let current = self.current.as_ref();
+        Ok(vec![Event::ShipmentUpdated(Box::new(ShipmentUpdated {
+            shipment_id: update.shipment_id.clone(),
+            at: command.at,
+            kind: update.kind,
+            status: update.status.clone(),
+            timestamp,
+            timestamp_offset: update
+                .timestamp
+                .as_ref()
+                .and_then(|sent| sent.offset.clone()),
+            location: update.location.clone(),
+            carrier: update.carrier.clone(),
+            tracking_number: update.tracking_number.clone(),
+            order_id: update.order_id.clone(),
+            current: current.is_none_or(|current| current.timestamp <= timestamp),
+            previous_status: current.map(|current| current.status.clone()),
+            origin: update.origin.clone(),
+            attributes: update.attributes.clone(),
+        }))])
+    }
+
+    fn encode(event: &Event) -> Result<EncodedEvent, serde_json::Error> {
+        match event {
+            Event::ShipmentUpdated(data) => EncodedEvent::new(event.kind(), 1, data),
+        }
+    }
+
+    fn decode(event: &EncodedEvent) -> Result<Event, Undecodable> {
+        match event.kind.as_str() {
+            "ShipmentUpdated" => event.read(1, UPCASTERS).map(Event::ShipmentUpdated),
+            _ => Err(event.undecodable("no such event of a shipment")),
+        }
+    }
+
+    fn status_of(event: &Event) -> &str {
+        match event {
+            Event::ShipmentUpdated(update) => update.status.as_str(),
+        }
+    }
+
+    fn status(&self) -> Option<&str> {
+        self.current.as_ref().map(|current| current.status.as_str())
+    }
+
+    fn allowed_actions(&self) -> &'static [&'static str] {
+        &["update"]
+    }
+}
+
+// ---- How it evolves
+
+impl Aggregate for Shipment {
+    const TYPE: &'static str = "shipment";
+    type Command = Command;
+    type Event = Event;
+    type Error = Refusal;
+    type Services = ();
+
+    async fn handle(
+        &mut self,
+        command: Command,
+        (): &(),
+        sink: &EventSink<Self>,
+    ) -> Result<(), Refusal> {
+        aggregate::handle(self, &command, sink).await
+    }
+
+    fn apply(&mut self, event: Event) {
+        let Event::ShipmentUpdated(update) = event;
+        self.updates += 1;
+        if update.current {
+            self.current = Some(Current {
+                shipment_id: update.shipment_id,
+                status: update.status,
+                timestamp: update.timestamp,
+                location: update.location,
+            });
+        }
+        learn(&mut self.carrier, update.carrier, update.timestamp);
+        learn(
+            &mut self.tracking_number,
+            update.tracking_number,
+            update.timestamp,
+        );
+        learn(&mut self.order_id, update.order_id, update.timestamp);
+    }
+}
+
+/// The detail that an update came with, without what counts as missing: `null` and empty strings.
+pub fn meaningful(detail: Object) -> Object {
+    let missing = |value: &Json| matches!(value, Json::Null) || *value == Json::from("");
+    detail
+        .into_iter()
+        .filter(|(_, value)| !missing(value))
+        .collect()
+}

@@ -1,0 +1,159 @@
+//! Every event ever written must be readable for ever: a sample of each, frozen.
+//!
+//! A new version of an event adds a file; none is ever changed. To write a missing one:
+//! `WRITE_GOLDEN=1 cargo test -p domain --test golden`.
+
+#![allow(clippy::unwrap_used)]
+
+use std::path::{Path, PathBuf};
+
+use domain::{
+    EventSourced, Json, Order, Shipment, aggregate::Command, event::EncodedEvent, json::Object,
+    order, shipment,
+};
+
+mod samples;
+use samples::{at, item, place, update};
+
+fn golden(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("golden")
+        .join(name)
+}
+
+/// Holds `text` against the frozen file of this name.
+fn frozen(name: &str, text: &str) {
+    let path = golden(name);
+    if std::env::var_os("WRITE_GOLDEN").is_some() && !path.exists() {
+        std::fs::write(&path, format!("{text}\n")).unwrap();
+    }
+    let kept = std::fs::read_to_string(&path).unwrap_or_else(|_| panic!("{name} is missing"));
+    assert_eq!(
+        kept.trim_end(),
+        text,
+        "{name} is stored like this: it cannot change"
+    );
+}
+
+fn full_order() -> order::Place {
+    let mut sent = place();
+    sent.customer_name = Some("Zoë".to_owned());
+    sent.source_file = Some("s3://waybill-dev-orders-000000000000/orders/a.json".to_owned());
+    sent.fulfilment = Some(order::Fulfilment::Automatic);
+    let colour = Object::from([("colour".to_owned(), "red".into())]);
+    sent.items.push(order::Item {
+        name: Some("gift".to_owned()),
+        attributes: colour,
+        ..item("p3", 1, "0")
+    });
+    sent.attributes = Json::parse(r#"{"country":"United Kingdom","weights":[1.10,null,true]}"#)
+        .unwrap()
+        .into_object()
+        .unwrap();
+    sent
+}
+
+fn order_events() -> Vec<order::Event> {
+    let decide = |state: &Order, intent| {
+        state
+            .decide(&Command {
+                at: at("2024-01-15T12:00:00.123Z"),
+                intent,
+            })
+            .unwrap()
+    };
+    let placed = decide(
+        &Order::default(),
+        order::Intent::Place(Box::new(full_order())),
+    );
+    let open = Order::default().folded(placed.clone());
+    let reason = Some("changed my mind".to_owned());
+    [
+        placed,
+        decide(&open, order::Intent::Complete),
+        decide(&open, order::Intent::Cancel { reason }),
+    ]
+    .concat()
+}
+
+fn shipment_events() -> Vec<shipment::Event> {
+    let first = shipment::Intent {
+        location: Some("Memphis, TN".to_owned()),
+        carrier: Some("FedEx".to_owned()),
+        tracking_number: Some("1Z999".to_owned()),
+        order_id: Some("536365".parse().unwrap()),
+        attributes: Object::from([("weightKg".to_owned(), Json::Number("2.50".parse().unwrap()))]),
+        ..update("DELAYED", Some("2024-01-15T13:30:00+02:00"))
+    };
+    let mut state = Shipment::default();
+    let mut events = Vec::new();
+    for intent in [first, update("DELIVERED", None)] {
+        let new = state
+            .decide(&Command {
+                at: at("2024-01-15T12:00:00.123Z"),
+                intent,
+            })
+            .unwrap();
+        state = state.folded(new.clone());
+        events.extend(new);
+    }
+    events
+}
+
+#[test]
+fn events_are_written_as_they_always_were() {
+    for event in order_events() {
+        let EncodedEvent {
+            kind,
+            version,
+            data,
+        } = Order::encode(&event).unwrap();
+        frozen(&format!("{kind}.{version}.json"), data.get());
+    }
+    let EncodedEvent {
+        kind,
+        version,
+        data,
+    } = Shipment::encode(&shipment_events()[0]).unwrap();
+    frozen(&format!("{kind}.{version}.json"), data.get());
+}
+
+#[test]
+fn every_event_ever_written_is_read() {
+    let mut read = 0;
+    for file in std::fs::read_dir(golden("")).unwrap() {
+        let path = file.unwrap().path();
+        let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+        let parts: Vec<&str> = name.split('.').collect();
+        let [kind, version, "json"] = parts[..] else {
+            continue;
+        };
+        let data = serde_json::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap();
+        let event = EncodedEvent {
+            kind: kind.to_owned(),
+            version: version.parse().unwrap(),
+            data,
+        };
+        let decoded = match kind.starts_with("Order") {
+            true => Order::decode(&event).map(drop),
+            false => Shipment::decode(&event).map(drop),
+        };
+        assert_eq!(decoded, Ok(()), "{name}");
+        read += 1;
+    }
+    assert!(read >= 4, "only {read} samples");
+}
+
+#[test]
+fn a_state_of_another_shape_has_another_fingerprint() {
+    let shape = |name: &str| name.replace('/', "-");
+    let mut order = Order::default();
+    for (event, state) in order_events().into_iter().zip(["open", "processed"]) {
+        order = order.folded([event]);
+        let name = format!("state.{}.{state}.txt", shape(Order::SHAPE));
+        frozen(&name, &serde_json::to_string(&order).unwrap());
+    }
+    let shipment = Shipment::default().folded(shipment_events());
+    let name = format!("state.{}.txt", shape(Shipment::SHAPE));
+    frozen(&name, &serde_json::to_string(&shipment).unwrap());
+}

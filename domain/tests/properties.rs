@@ -1,0 +1,174 @@
+//! What holds of any history.
+
+#![allow(clippy::unwrap_used)]
+
+use domain::{
+    EventSourced, Json, Number, Order, Shipment,
+    aggregate::{Command, Intent as _},
+    event::EncodedEvent,
+    order, shipment,
+};
+use proptest::prelude::*;
+
+mod samples;
+use samples::{at, item, place, update};
+
+/// A price as somebody writes it: up to 12 digits, up to 6 of them behind the point.
+fn price() -> impl Strategy<Value = String> {
+    (0_u64..1_000_000, 0_u32..1_000_000, 0_usize..=6).prop_map(|(whole, part, digits)| {
+        format!("{whole}.{part:06}")[..]
+            .to_owned()
+            .chars()
+            .take(whole.to_string().len() + 1 + digits.max(1))
+            .collect()
+    })
+}
+
+fn any_order() -> impl Strategy<Value = order::Place> {
+    (
+        prop::collection::vec((1_u64..10_000, price()), 1..40),
+        any::<bool>(),
+    )
+        .prop_map(|(lines, automatic)| order::Place {
+            items: lines
+                .iter()
+                .map(|(quantity, price)| item("p", *quantity, price))
+                .collect(),
+            total_amount: None,
+            fulfilment: automatic.then_some(order::Fulfilment::Automatic),
+            ..place()
+        })
+}
+
+fn any_order_intent() -> impl Strategy<Value = order::Intent> {
+    prop_oneof![
+        any_order().prop_map(|place| order::Intent::Place(Box::new(place))),
+        Just(order::Intent::Complete),
+        Just(order::Intent::Fulfil),
+        prop::option::of("[a-z ]{1,20}").prop_map(|reason| order::Intent::Cancel { reason }),
+    ]
+}
+
+fn any_update() -> impl Strategy<Value = shipment::Intent> {
+    let status = prop::sample::select(shipment::Status::KNOWN.to_vec());
+    let time = prop::option::of(0_i64..86_400);
+    (status, time, prop::option::of("[A-Z][a-z]{2,8}")).prop_map(|(status, second, carrier)| {
+        let time = second.map(|s| {
+            domain::Timestamp::from_millis(1_705_276_800_000 + s * 1_000)
+                .unwrap()
+                .to_string()
+        });
+        shipment::Intent {
+            carrier,
+            ..update(status, time.as_deref())
+        }
+    })
+}
+
+/// What a history becomes on its way through the store.
+fn stored<A: EventSourced>(events: &[A::Event]) -> Vec<A::Event> {
+    let written: Vec<EncodedEvent> = events
+        .iter()
+        .map(|event| A::encode(event).unwrap())
+        .collect();
+    let text = serde_json::to_string(&written).unwrap();
+    let read: Vec<EncodedEvent> = serde_json::from_str(&text).unwrap();
+    read.iter().map(|event| A::decode(event).unwrap()).collect()
+}
+
+/// Decides one command after the other, at one-second steps.
+fn history<A: EventSourced>(intents: Vec<A::Intent>) -> (A, Vec<A::Event>) {
+    let mut state = A::default();
+    let mut events = Vec::new();
+    for (second, intent) in intents.into_iter().enumerate() {
+        let at = domain::Timestamp::from_millis(1_705_363_200_000 + second as i64 * 1_000).unwrap();
+        if let Ok(new) = state.decide(&Command { at, intent }) {
+            state = state.folded(new.clone());
+            events.extend(new);
+        }
+    }
+    (state, events)
+}
+
+proptest! {
+    #[test]
+    fn the_total_of_an_order_is_the_sum_of_its_lines(place in any_order()) {
+        // Counted once more in whole millionths.
+        let millionths = |price: &Number| -> u128 {
+            let text = price.to_string();
+            let (whole, part) = text.split_once('.').unwrap_or((&text, ""));
+            format!("{whole}{part:0<6}").parse().unwrap()
+        };
+        let expected: u128 = place.items.iter()
+            .map(|item| millionths(&item.price) * u128::from(item.quantity.get())).sum();
+        let command = Command { at: at("2024-01-15T12:00:00Z"), intent: order::Intent::Place(Box::new(place)) };
+        let events = Order::default().decide(&command).unwrap();
+        let order::Event::OrderPlaced(placed) = &events[0] else { unreachable!() };
+        prop_assert_eq!(millionths(&placed.total_amount), expected);
+    }
+
+    #[test]
+    fn any_history_of_an_order_folds_to_what_was_decided_on(
+        intents in prop::collection::vec(any_order_intent(), 0..12)
+    ) {
+        let (state, events) = history::<Order>(intents);
+        prop_assert_eq!(&Order::default().folded(stored::<Order>(&events)), &state);
+        // Placed, and then once closed.
+        prop_assert!(events.len() <= 2);
+        let snapshot = serde_json::to_string(&state).unwrap();
+        prop_assert_eq!(&serde_json::from_str::<Order>(&snapshot).unwrap(), &state);
+    }
+
+    #[test]
+    fn any_history_of_a_shipment_folds_and_its_latest_update_is_current(
+        updates in prop::collection::vec(any_update(), 1..40)
+    ) {
+        let (state, events) = history::<Shipment>(updates);
+        prop_assert_eq!(&Shipment::default().folded(stored::<Shipment>(&events)), &state);
+        let snapshot = serde_json::to_string(&state).unwrap();
+        prop_assert_eq!(&serde_json::from_str::<Shipment>(&snapshot).unwrap(), &state);
+        let latest = events.iter().map(|shipment::Event::ShipmentUpdated(update)| update)
+            .max_by_key(|update| update.timestamp).unwrap();
+        let current = state.current.unwrap();
+        prop_assert_eq!(&current.status, &latest.status);
+        prop_assert_eq!(current.timestamp, latest.timestamp);
+        let told = events.iter().map(|shipment::Event::ShipmentUpdated(update)| update)
+            .filter(|update| update.carrier.is_some()).max_by_key(|update| update.timestamp);
+        prop_assert_eq!(state.carrier.map(|known| known.value), told.and_then(|u| u.carrier.clone()));
+    }
+
+    #[test]
+    fn a_command_that_closed_an_order_changes_nothing_when_it_is_decided_again(
+        intents in prop::collection::vec(any_order_intent(), 1..12)
+    ) {
+        let (state, _) = history::<Order>(intents.clone());
+        if state.allowed_actions().is_empty() && state != Order::default() {
+            for intent in intents {
+                let again = state.decide(&Command { at: at("2024-02-01T00:00:00Z"), intent });
+                prop_assert!(again.is_err() || again == Ok(vec![]));
+            }
+        }
+    }
+
+    #[test]
+    fn a_digest_tells_contents_apart_and_nothing_else(
+        one in any_order(), other in any_order(), id in "[a-z]{1,8}"
+    ) {
+        let digest = |place: &order::Place| order::Intent::Place(Box::new(place.clone())).digest();
+        let mut renamed = one.clone();
+        renamed.order_id = id.parse().unwrap();
+        renamed.source_file = Some("s3://orders/a.json".to_owned());
+        renamed.default_fulfilment = order::Fulfilment::Automatic;
+        prop_assert_eq!(digest(&one), digest(&renamed));
+        let equal = one.items == other.items && one.fulfilment == other.fulfilment;
+        prop_assert_eq!(digest(&one) == digest(&other), equal);
+    }
+
+    #[test]
+    fn any_json_that_is_read_is_written_and_read_the_same(text in "[\\[\\]{}:,\"0-9a-z.eE+-]{0,40}") {
+        if let Ok(json) = Json::parse(&text) {
+            let written = json.to_string();
+            prop_assert_eq!(Json::parse(&written), Ok(json));
+        }
+    }
+}

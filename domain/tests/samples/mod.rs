@@ -1,0 +1,63 @@
+//! Commands to begin with.
+
+#![allow(clippy::unwrap_used, dead_code)]
+
+use domain::{
+    Digest, Json, Timestamp,
+    json::Object,
+    order::{Fulfilment, Item, Place},
+    shipment::{Intent, Origin, UpdateKind},
+    time::SentTime,
+};
+
+/// The time of the event that brings [`update`].
+pub const EVENT_TIME: &str = "2024-01-15T11:59:58Z";
+
+pub fn at(text: &str) -> Timestamp {
+    SentTime::parse(text).unwrap().at
+}
+
+pub fn item(product_id: &str, quantity: u64, price: &str) -> Item {
+    Item {
+        product_id: Some(product_id.to_owned()),
+        name: None,
+        quantity: quantity.try_into().unwrap(),
+        price: price.parse().unwrap(),
+        attributes: Object::new(),
+    }
+}
+
+pub fn place() -> Place {
+    Place {
+        order_id: "536365".parse().unwrap(),
+        customer_id: Some("customer123".to_owned()),
+        customer_name: None,
+        items: vec![item("prod1", 2, "29.99"), item("prod2", 1, "49.99")],
+        total_amount: Some("109.97".parse().unwrap()),
+        currency: domain::money::Currency::DEFAULT,
+        fulfilment: None,
+        default_fulfilment: Fulfilment::Merchant,
+        source_file: None,
+        attributes: Object::new(),
+    }
+}
+
+pub fn update(status: &str, timestamp: Option<&str>) -> Intent {
+    Intent {
+        shipment_id: "SHIP-12345".parse().unwrap(),
+        kind: UpdateKind::Update,
+        status: status.to_owned().try_into().unwrap(),
+        location: None,
+        carrier: None,
+        tracking_number: None,
+        order_id: None,
+        timestamp: timestamp.map(|text| SentTime::parse(text).unwrap()),
+        origin: Origin {
+            id: "event-1".to_owned(),
+            source: "logistics.shipments".to_owned(),
+            time: at(EVENT_TIME),
+        },
+        attributes: Object::new(),
+        detail: Digest::of(&Json::Null),
+    }
+}

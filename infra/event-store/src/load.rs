@@ -1,0 +1,213 @@
+//! An aggregate as it is now, from its latest snapshot on.
+
+use domain::{AggregateId, Digest, EventSourced, Timestamp};
+
+use crate::{
+    commit::{Cause, Commit, Mark, Snapshot, Trace, Unreadable},
+    limits::{COMMITS_MAX, PAGES_MAX, SNAPSHOT_EVERY},
+    store::{EventStore, StoreError, gap, read},
+};
+
+/// An aggregate as it is now.
+#[derive(Debug, Clone)]
+pub struct Loaded<A> {
+    /// Which one.
+    pub id: AggregateId,
+    /// Its state.
+    pub state: A,
+    /// The sequence of its last event, 0 before the first.
+    pub version: u64,
+    /// How many commits it has.
+    pub commits: u32,
+    /// The time of its last commit.
+    pub at: Option<Timestamp>,
+    /// The commits that were read, oldest first: the one with the snapshot and all after it, or
+    /// all there are.
+    pub recent: Vec<Commit>,
+    /// Traces of every commit, as a snapshot keeps them.
+    traces: Vec<u8>,
+}
+
+impl<A: EventSourced> Loaded<A> {
+    /// An aggregate without a history.
+    pub fn new(id: AggregateId) -> Self {
+        Self {
+            id,
+            state: A::default(),
+            version: 0,
+            commits: 0,
+            at: None,
+            recent: Vec::new(),
+            traces: Vec::new(),
+        }
+    }
+
+    /// The aggregate that a whole history leads to: commits from sequence 1 on.
+    pub fn from_history(id: AggregateId, history: Vec<Commit>) -> Result<Self, StoreError> {
+        let mut loaded = Self::new(id);
+        for commit in history {
+            loaded.add(commit)?;
+        }
+        Ok(loaded)
+    }
+
+    /// The commit that `events` would make, with a snapshot where one is due.
+    pub fn next_commit(
+        &self,
+        events: Vec<A::Event>,
+        at: Timestamp,
+        cause: Cause,
+    ) -> Result<Commit, StoreError> {
+        let ordinal = self.commits + 1;
+        if ordinal > COMMITS_MAX {
+            return Err(StoreError::HistoryFull(self.id.clone()));
+        }
+        let unwritable = |error: serde_json::Error| self.corrupt(error.to_string());
+        let encoded: Result<Vec<_>, _> = events.iter().map(A::encode).collect();
+        let mut commit = Commit {
+            aggregate: self.id.clone(),
+            sequence: self.version + 1,
+            ordinal,
+            at,
+            events: encoded.map_err(unwritable)?,
+            cause,
+            snapshot: None,
+        };
+        if ordinal.is_multiple_of(SNAPSHOT_EVERY) {
+            let state = self.state.clone().folded(events);
+            let mut traces = self.traces.clone();
+            traces.extend_from_slice(Trace::of(&commit.cause).bytes());
+            commit.snapshot = Some(Snapshot {
+                shape: A::SHAPE.to_owned(),
+                state: serde_json::to_string(&state).map_err(unwritable)?,
+                traces,
+            });
+        }
+        Ok(commit)
+    }
+
+    /// Takes a commit in: the one that comes next.
+    fn add(&mut self, commit: Commit) -> Result<(), StoreError> {
+        if commit.sequence != self.version + 1 || commit.ordinal != self.commits + 1 {
+            return Err(gap(&self.id, self.version + 1, commit.sequence));
+        }
+        let events = commit
+            .decoded::<A>()
+            .map_err(|Unreadable(reason)| StoreError::Corrupt {
+                aggregate: self.id.clone(),
+                sequence: commit.sequence,
+                reason,
+            })?;
+        self.state = std::mem::take(&mut self.state).folded(events);
+        self.traces
+            .extend_from_slice(Trace::of(&commit.cause).bytes());
+        self.note(commit);
+        Ok(())
+    }
+
+    /// Begins with a commit's snapshot; hands the commit back where it has none of this shape.
+    ///
+    /// A snapshot is only a short cut, so one that cannot be read is passed over like an old one.
+    fn from_snapshot(id: &AggregateId, commit: Commit) -> Result<Self, Box<Commit>> {
+        let snapshot = commit
+            .snapshot
+            .as_ref()
+            .filter(|snapshot| snapshot.shape == A::SHAPE);
+        let state = snapshot.and_then(|snapshot| serde_json::from_str(&snapshot.state).ok());
+        let traces = snapshot
+            .map(|snapshot| snapshot.traces.clone())
+            .unwrap_or_default();
+        let whole = traces.len() == Trace::BYTES * commit.ordinal as usize;
+        let Some(state) = state.filter(|_| whole) else {
+            return Err(Box::new(commit));
+        };
+        let mut loaded = Self {
+            state,
+            traces,
+            ..Self::new(id.clone())
+        };
+        loaded.note(commit);
+        Ok(loaded)
+    }
+
+    /// Takes in the commits that follow, given newest first.
+    fn followed_by(mut self, mut newest_first: Vec<Commit>) -> Result<Self, StoreError> {
+        while let Some(commit) = newest_first.pop() {
+            self.add(commit)?;
+        }
+        Ok(self)
+    }
+
+    fn note(&mut self, commit: Commit) {
+        self.version = commit.version();
+        self.commits = commit.ordinal;
+        self.at = Some(commit.at);
+        self.recent.push(commit);
+    }
+
+    fn corrupt(&self, reason: String) -> StoreError {
+        StoreError::Corrupt {
+            aggregate: self.id.clone(),
+            sequence: self.version + 1,
+            reason,
+        }
+    }
+}
+
+impl EventStore {
+    /// Loads an aggregate: backwards to the latest snapshot, or to its first commit. That is one
+    /// query, unless the latest snapshot is of another shape.
+    pub async fn load<A: EventSourced>(&self, id: &AggregateId) -> Result<Loaded<A>, StoreError> {
+        let name = id.to_string();
+        let mut newest_first: Vec<Commit> = Vec::new();
+        for _ in 0..PAGES_MAX {
+            let before = newest_first.last().map(|commit| commit.sequence);
+            let page = self.table.newest(&name, before, SNAPSHOT_EVERY).await?;
+            for item in page.items {
+                match Loaded::from_snapshot(id, read(id, None, item)?) {
+                    Ok(loaded) => return loaded.followed_by(newest_first),
+                    Err(commit) => newest_first.push(*commit),
+                }
+            }
+            if !page.more {
+                break;
+            }
+        }
+        Loaded::new(id.clone()).followed_by(newest_first)
+    }
+
+    /// The commit that a command has made before: looked up before anything is decided.
+    ///
+    /// By its id first, then, where `content` is given, by what it says.
+    pub async fn recognise<A: EventSourced>(
+        &self,
+        loaded: &Loaded<A>,
+        command_id: &str,
+        content: Option<&Digest>,
+    ) -> Result<Option<Commit>, StoreError> {
+        if let Some(commit) = self.made_by(loaded, Mark::Command(command_id)).await? {
+            return Ok(Some(commit));
+        }
+        match content {
+            Some(digest) => self.made_by(loaded, Mark::Content(digest)).await,
+            None => Ok(None),
+        }
+    }
+
+    async fn made_by<A: EventSourced>(
+        &self,
+        loaded: &Loaded<A>,
+        mark: Mark<'_>,
+    ) -> Result<Option<Commit>, StoreError> {
+        if let Some(commit) = loaded.recent.iter().find(|commit| mark.is_on(commit)) {
+            return Ok(Some(commit.clone()));
+        }
+        let older = (loaded.commits as usize).saturating_sub(loaded.recent.len());
+        let mut traces = loaded.traces.chunks(Trace::BYTES).take(older);
+        match traces.position(|trace| mark.may_be_on(trace)) {
+            // Commit number n begins with sequence n or above.
+            Some(place) => self.find(&loaded.id, place as u64 + 1, mark).await,
+            None => Ok(None),
+        }
+    }
+}

@@ -1,0 +1,32 @@
+//! What the executables `commands` and `projectors` share of their surroundings on AWS Lambda.
+//!
+//! - [`http`]: requests of an HTTP API, answers and problems
+//! - [`names`]: what tables, functions, bus and topic of an environment are called
+//! - [`sdk`]: the AWS SDK's configuration, time-outs and retries
+//! - [`settings`]: what a function is told of its environment
+//! - [`logs`]: structured logs
+//!
+//! A handler takes a [`Payload`] exactly as Lambda delivers it and answers with JSON, so the same
+//! handler runs under the Lambda runtime, under the local system and in a test.
+
+pub mod http;
+pub mod logs;
+pub mod names;
+pub mod sdk;
+pub mod settings;
+
+pub use names::Names;
+pub use settings::Settings;
+
+/// What triggers a function: JSON as it came, numbers still as they were written.
+pub type Payload = Box<serde_json::value::RawValue>;
+
+/// What a function answers.
+pub type Answer = Result<serde_json::Value, Failed>;
+
+/// A function error: Lambda reports it to the caller, and retries where the trigger retries.
+///
+/// The text is safe to show; the cause is in the logs.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Failed(pub String);

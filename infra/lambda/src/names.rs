@@ -1,0 +1,144 @@
+//! Names of an environment's resources: `waybill-<env>-<role>`.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+/// The tables' keys, read by Rust and by the provisioning alike.
+const TABLES: &str = include_str!("../../tables.json");
+
+/// What everything of one environment is called.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Names {
+    environment: String,
+}
+
+/// A table as `infra/tables.json` describes it.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Table {
+    /// The end of the table's name, behind `waybill-<env>-`.
+    pub suffix: String,
+    /// The partition key.
+    pub partition_key: Key,
+    /// The sort key, where the table has one.
+    pub sort_key: Option<Key>,
+    /// What the table's stream shows, where it has one.
+    pub stream: Option<String>,
+}
+
+/// A key attribute.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Key {
+    /// The attribute's name.
+    pub name: String,
+    /// Its DynamoDB type, `S` or `N`.
+    #[serde(rename = "type")]
+    pub kind: String,
+}
+
+/// An environment's name that cannot stand in a resource's name.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("environment {0:?}: 1 to 20 of a-z, 0-9 and '-'")]
+pub struct InvalidEnvironment(pub String);
+
+impl Names {
+    /// Names for `environment`, which must match `^[a-z0-9-]{1,20}$`.
+    pub fn new(environment: &str) -> Result<Self, InvalidEnvironment> {
+        let valid = (1..=20).contains(&environment.len())
+            && environment
+                .bytes()
+                .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
+        if !valid {
+            return Err(InvalidEnvironment(environment.to_owned()));
+        }
+        Ok(Self {
+            environment: environment.to_owned(),
+        })
+    }
+
+    /// The environment's name alone.
+    pub fn environment(&self) -> &str {
+        &self.environment
+    }
+
+    /// `waybill-<env>-<suffix>`: a function by its role, or a table by its suffix.
+    pub fn of(&self, suffix: &str) -> String {
+        format!("waybill-{}-{suffix}", self.environment)
+    }
+
+    /// The event store.
+    pub fn events(&self) -> String {
+        self.of("events")
+    }
+
+    /// The read model of orders.
+    pub fn processed_orders(&self) -> String {
+        self.of("processed-orders")
+    }
+
+    /// The read model of shipments.
+    pub fn shipment_log(&self) -> String {
+        self.of("shipment-log")
+    }
+
+    /// Aggregates that a consumer of the stream has stopped at.
+    pub fn parked(&self) -> String {
+        self.of("parked")
+    }
+
+    /// The event bus.
+    pub fn bus(&self) -> String {
+        format!("waybill-{}", self.environment)
+    }
+
+    /// The topic for alerts, by name; its ARN needs region and account.
+    pub fn alerts(&self) -> String {
+        self.of("alerts")
+    }
+}
+
+/// Every table, by its key in `infra/tables.json`.
+pub fn tables() -> Result<BTreeMap<String, Table>, serde_json::Error> {
+    serde_json::from_str(TABLES)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_an_environment() -> Result<(), InvalidEnvironment> {
+        let names = Names::new("dev")?;
+        assert_eq!(names.events(), "waybill-dev-events");
+        assert_eq!(names.bus(), "waybill-dev");
+        assert_eq!(names.of("api"), "waybill-dev-api");
+        Ok(())
+    }
+
+    #[test]
+    fn an_environment_that_cannot_be_part_of_a_name_is_refused() {
+        for bad in ["", "Dev", "a_b", "x/y", "123456789012345678901"] {
+            assert_eq!(Names::new(bad), Err(InvalidEnvironment(bad.to_owned())));
+        }
+    }
+
+    #[test]
+    fn the_described_tables_are_the_named_ones() -> Result<(), Box<dyn std::error::Error>> {
+        let names = Names::new("dev")?;
+        let mut described: Vec<String> = tables()?
+            .values()
+            .map(|table| names.of(&table.suffix))
+            .collect();
+        described.sort();
+        let mut named = [
+            names.events(),
+            names.processed_orders(),
+            names.shipment_log(),
+            names.parked(),
+        ];
+        named.sort();
+        assert_eq!(described, named);
+        Ok(())
+    }
+}

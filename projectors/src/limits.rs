@@ -1,0 +1,33 @@
+//! Every limit of the projectors.
+
+use std::time::Duration;
+
+/// Aggregates of a batch that are projected at the same time.
+pub const AGGREGATES_AT_ONCE: usize = 16;
+
+/// Messages of one call of PutEvents or PublishBatch.
+pub const MESSAGES_PER_CALL: usize = 10;
+
+/// Bytes of one call of PutEvents or PublishBatch.
+pub const CALL_BYTES_MAX: usize = 256 * 1024;
+
+/// Attempts to send a message within one invocation; the stream delivers it again after that.
+pub const SEND_ATTEMPTS: u32 = 4;
+
+/// The longest wait after the first failed attempt; it doubles from there
+pub const SEND_WAIT_FIRST: Duration = Duration::from_millis(50);
+
+/// up to this.
+pub const SEND_WAIT_MOST: Duration = Duration::from_secs(1);
+
+/// Characters of an alert's subject, set by SNS.
+pub const SUBJECT_MAX: usize = 100;
+
+/// Rows of one page of a list.
+pub const LIST_MAX: u32 = 100;
+
+/// Events of one page of a history.
+pub const HISTORY_EVENTS_MAX: usize = 1_000;
+
+/// Bytes of one page of a history: a function answers with 6 MB at most.
+pub const HISTORY_BYTES_MAX: usize = 4 * 1024 * 1024;

@@ -1,0 +1,236 @@
+//! What is announced of an event: a function of its commit alone.
+
+use domain::{
+    AggregateId, EventSourced, Json, Number, Order, Shipment,
+    json::Object,
+    money::Currency,
+    order,
+    shipment::{self, ShipmentUpdated},
+};
+use event_store::{Commit, commit::Unreadable};
+
+use crate::{
+    limits::SUBJECT_MAX,
+    ports::{Alert, Announcement},
+    shipment_log::UNKNOWN,
+};
+
+/// What is said of one commit.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Messages {
+    /// On the bus.
+    pub announcements: Vec<Announcement>,
+    /// On the topic.
+    pub alerts: Vec<Alert>,
+}
+
+/// The messages of a commit's events.
+pub fn messages(commit: &Commit, environment: &str) -> Result<Messages, Unreadable> {
+    let mut messages = Messages::default();
+    match &commit.aggregate {
+        AggregateId::Order(_) => {
+            for (event, sequence) in commit.decoded::<Order>()?.iter().zip(commit.sequence..) {
+                messages
+                    .announcements
+                    .push(of_order(event, sequence, commit));
+            }
+        }
+        AggregateId::Shipment(_) => {
+            for (event, sequence) in commit.decoded::<Shipment>()?.iter().zip(commit.sequence..) {
+                let shipment::Event::ShipmentUpdated(update) = event;
+                of_shipment(update, sequence, commit, environment, &mut messages);
+            }
+        }
+    }
+    Ok(messages)
+}
+
+// ---- Orders
+
+fn of_order(event: &order::Event, sequence: u64, commit: &Commit) -> Announcement {
+    let (detail_type, at, previous, about) = match event {
+        order::Event::OrderPlaced(placed) => {
+            let about = about_order(&placed.customer_id, &placed.total_amount, placed.currency);
+            ("Order Created", placed.at, None, about)
+        }
+        order::Event::OrderProcessed(done) => {
+            let about = about_order(&done.customer_id, &done.total_amount, done.currency);
+            (
+                "Order Processed",
+                done.at,
+                Some(done.previous_status),
+                about,
+            )
+        }
+        order::Event::OrderCancelled(done) => {
+            let about = about_order(&done.customer_id, &done.total_amount, done.currency);
+            (
+                "Order Cancelled",
+                done.at,
+                Some(done.previous_status),
+                about,
+            )
+        }
+    };
+    let id = message_id(commit, sequence, detail_type);
+    let mut detail = detail(commit, &id, sequence);
+    detail.extend(about);
+    detail.insert("status".to_owned(), Order::status_of(event).into());
+    detail.insert("occurredAt".to_owned(), at.to_string().into());
+    if let Some(previous) = previous {
+        detail.insert("previousStatus".to_owned(), previous.as_str().into());
+    }
+    Announcement {
+        id,
+        source: "waybill.orders",
+        detail_type,
+        detail: Json::Object(detail),
+        at,
+    }
+}
+
+fn about_order(customer_id: &Option<String>, total: &Number, currency: Currency) -> Object {
+    let mut about = Object::from([
+        ("totalAmount".to_owned(), total.clone().into()),
+        ("currency".to_owned(), currency.to_string().into()),
+    ]);
+    if let Some(id) = customer_id {
+        about.insert("customerId".to_owned(), id.clone().into());
+    }
+    about
+}
+
+// ---- Shipments
+
+fn of_shipment(
+    update: &ShipmentUpdated,
+    sequence: u64,
+    commit: &Commit,
+    environment: &str,
+    messages: &mut Messages,
+) {
+    let announce = |detail_type: &'static str, more: &[(&str, Json)]| {
+        let id = message_id(commit, sequence, detail_type);
+        let mut detail = detail(commit, &id, sequence);
+        detail.extend(about_shipment(update));
+        detail.extend(
+            more.iter()
+                .map(|(name, value)| ((*name).to_owned(), value.clone())),
+        );
+        let detail = Json::Object(detail);
+        Announcement {
+            id,
+            source: "waybill.shipments",
+            detail_type,
+            detail,
+            at: update.at,
+        }
+    };
+    if update.changed_status() {
+        messages
+            .announcements
+            .push(announce("Shipment Status Changed", &[]));
+    }
+    if update.status.is_critical() {
+        let late = Json::Bool(!update.current);
+        messages
+            .announcements
+            .push(announce("Shipment Alert", &[("late", late)]));
+        let id = message_id(commit, sequence, "Shipment Alert");
+        messages.alerts.push(alert(update, id, environment));
+    }
+}
+
+fn about_shipment(update: &ShipmentUpdated) -> Object {
+    let mut about = Object::from([
+        ("status".to_owned(), update.status.as_str().into()),
+        ("occurredAt".to_owned(), update.at.to_string().into()),
+        ("timestamp".to_owned(), update.timestamp.to_string().into()),
+        (
+            "carrier".to_owned(),
+            update.carrier.as_deref().unwrap_or(UNKNOWN).into(),
+        ),
+        (
+            "location".to_owned(),
+            update.location.as_deref().unwrap_or(UNKNOWN).into(),
+        ),
+    ]);
+    if let Some(previous) = &update.previous_status {
+        about.insert("previousStatus".to_owned(), previous.as_str().into());
+    }
+    if let Some(order_id) = &update.order_id {
+        about.insert("orderId".to_owned(), order_id.as_str().into());
+    }
+    about
+}
+
+/// The text to the people on the topic.
+fn alert(update: &ShipmentUpdated, id: String, environment: &str) -> Alert {
+    let carrier = printable(update.carrier.as_deref().unwrap_or(UNKNOWN));
+    let location = printable(update.location.as_deref().unwrap_or(UNKNOWN));
+    let ShipmentUpdated {
+        shipment_id,
+        status,
+        timestamp,
+        ..
+    } = update;
+    let status = status.as_str();
+    let late = match update.current {
+        true => "",
+        false => "\nThis update is late: a later one is known already.\n",
+    };
+    let body = format!(
+        "Shipment {shipment_id} is {status}.\n{late}\n\
+         Time:        {timestamp}\n\
+         Location:    {location}\n\
+         Carrier:     {carrier}\n\
+         Environment: {environment}\n"
+    );
+    let subject = format!("Logistics Alert: {status} - {shipment_id}");
+    Alert {
+        subject: subject.chars().take(SUBJECT_MAX).collect(),
+        body,
+        attributes: vec![
+            ("id", id.clone()),
+            ("status", status.to_owned()),
+            ("carrier", carrier),
+            ("environment", environment.to_owned()),
+        ],
+        id,
+    }
+}
+
+/// Without control characters, which SNS refuses.
+fn printable(text: &str) -> String {
+    text.chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .collect()
+}
+
+// ---- Both
+
+/// `<aggregate>/<sequence>/<detail-type>`
+fn message_id(commit: &Commit, sequence: u64, detail_type: &str) -> String {
+    format!("{}/{sequence}/{detail_type}", commit.aggregate)
+}
+
+/// What every announcement's detail says.
+fn detail(commit: &Commit, id: &str, sequence: u64) -> Object {
+    let (id_name, aggregate_id) = match &commit.aggregate {
+        AggregateId::Order(id) => ("orderId", id.as_str()),
+        AggregateId::Shipment(id) => ("shipmentId", id.as_str()),
+    };
+    let mut detail = Object::from([
+        ("id".to_owned(), id.into()),
+        (id_name.to_owned(), aggregate_id.into()),
+        ("version".to_owned(), sequence.into()),
+        (
+            "correlationId".to_owned(),
+            commit.cause.correlation_id.clone().into(),
+        ),
+    ]);
+    if let Some(traceparent) = &commit.cause.traceparent {
+        detail.insert("traceparent".to_owned(), traceparent.clone().into());
+    }
+    detail
+}

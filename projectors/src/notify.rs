@@ -1,0 +1,184 @@
+//! The role `notify`: commits become messages. It keeps nothing: each commit makes its own.
+
+use std::{collections::BTreeMap, panic::AssertUnwindSafe};
+
+use event_store::clock::backoff;
+use lambda::{Answer, Failed};
+use serde_json::value::RawValue;
+
+use crate::{
+    Projectors,
+    batch::{Arrival, arrivals, response},
+    limits::{CALL_BYTES_MAX, MESSAGES_PER_CALL, SEND_ATTEMPTS, SEND_WAIT_FIRST, SEND_WAIT_MOST},
+    notifications::{Messages, messages},
+    ports::{Alert, Announcement, Sent},
+};
+
+/// A message on its way: which arrival of the batch it came of.
+struct Pending<M> {
+    arrival: usize,
+    message: M,
+}
+
+/// What could not be sent: to be tried again, and never to be accepted.
+#[derive(Default)]
+struct Unsent {
+    failed: Vec<usize>,
+    refused: BTreeMap<usize, String>,
+}
+
+/// Handles a batch of the stream.
+pub async fn handle(projectors: &Projectors, payload: &RawValue) -> Answer {
+    let arrivals = arrivals(payload)?;
+    let mut announcements = Vec::new();
+    let mut alerts = Vec::new();
+    let mut parked: BTreeMap<usize, (&str, String)> = BTreeMap::new();
+    for (index, arrival) in arrivals.iter().enumerate() {
+        match said_of(arrival, &projectors.environment) {
+            Ok(said) => {
+                let pending = |message| Pending {
+                    arrival: index,
+                    message,
+                };
+                announcements.extend(said.announcements.into_iter().map(pending));
+                alerts.extend(said.alerts.into_iter().map(|message| Pending {
+                    arrival: index,
+                    message,
+                }));
+            }
+            Err((code, reason)) => {
+                parked.insert(index, (code, reason));
+            }
+        }
+    }
+    let unsent = [
+        send(projectors, announcements, announcement_bytes, put).await,
+        send(projectors, alerts, alert_bytes, publish).await,
+    ];
+    let mut first_failed: Option<usize> = None;
+    for unsent in unsent {
+        first_failed = first_failed.into_iter().chain(unsent.failed).min();
+        for (index, reason) in unsent.refused {
+            parked.insert(index, ("message_refused", reason));
+        }
+    }
+    for (index, (code, reason)) in parked {
+        let Arrival {
+            aggregate,
+            sequence,
+            ..
+        } = &arrivals[index];
+        let park = projectors
+            .park("notify", aggregate, *sequence, code, &reason)
+            .await;
+        park.map_err(|error| Failed(format!("cannot park: {error}")))?;
+    }
+    Ok(response(
+        first_failed.map(|index| arrivals[index].number.clone()),
+    ))
+}
+
+/// The messages of an arrival; where there can be none, a code and a reason to park it.
+fn said_of(arrival: &Arrival, environment: &str) -> Result<Messages, (&'static str, String)> {
+    let commit = arrival.commit.as_ref();
+    let commit = commit.map_err(|reason| ("unreadable_commit", reason.clone()))?;
+    let said = std::panic::catch_unwind(AssertUnwindSafe(|| messages(commit, environment)));
+    match said {
+        Ok(Ok(said)) => Ok(said),
+        Ok(Err(error)) => Err(("unreadable_event", error.to_string())),
+        Err(_) => Err(("panic", "a panic".to_owned())),
+    }
+}
+
+async fn put(projectors: &Projectors, announcements: &[Announcement]) -> Vec<Sent> {
+    projectors.bus.put(announcements).await
+}
+
+async fn publish(projectors: &Projectors, alerts: &[Alert]) -> Vec<Sent> {
+    projectors.topic.publish(alerts).await
+}
+
+/// Sends messages in calls of ten, looks at every single answer, and sends again what failed.
+async fn send<M: Clone>(
+    projectors: &Projectors,
+    mut pending: Vec<Pending<M>>,
+    bytes: fn(&M) -> usize,
+    call: impl AsyncFn(&Projectors, &[M]) -> Vec<Sent>,
+) -> Unsent {
+    let mut unsent = Unsent::default();
+    for attempt in 1..=SEND_ATTEMPTS {
+        if attempt > 1 {
+            let longest = backoff(attempt - 1, SEND_WAIT_FIRST, SEND_WAIT_MOST);
+            projectors
+                .clock
+                .sleep(projectors.clock.jitter(longest))
+                .await;
+        }
+        let mut again = Vec::new();
+        while !pending.is_empty() {
+            let rest = pending.split_off(call_length(&pending, per_call(attempt), bytes));
+            let messages: Vec<M> = pending.iter().map(|one| one.message.clone()).collect();
+            let mut answers = call(projectors, &messages).await.into_iter();
+            for one in pending {
+                match answers.next() {
+                    Some(Sent::Accepted) => {}
+                    Some(Sent::Refused(reason)) => {
+                        unsent.refused.insert(one.arrival, reason);
+                    }
+                    Some(Sent::Failed(reason)) => {
+                        tracing::warn!(reason, attempt, "a message was not accepted");
+                        again.push(one);
+                    }
+                    // An answer that leaves a message out has not accepted it.
+                    None => again.push(one),
+                }
+            }
+            pending = rest;
+        }
+        pending = again;
+        if pending.is_empty() {
+            break;
+        }
+    }
+    unsent.failed = pending.iter().map(|one| one.arrival).collect();
+    unsent
+}
+
+/// Messages of one call: ten, but one by one at the last attempts, so that a malformed message
+/// that its whole call is refused for is found.
+fn per_call(attempt: u32) -> usize {
+    if attempt + 1 < SEND_ATTEMPTS {
+        MESSAGES_PER_CALL
+    } else {
+        1
+    }
+}
+
+/// How many of the first messages fit one call; at least one.
+fn call_length<M>(pending: &[Pending<M>], most: usize, bytes: fn(&M) -> usize) -> usize {
+    let mut total = 0;
+    let fits = |one: &&Pending<M>| {
+        total += bytes(&one.message);
+        total <= CALL_BYTES_MAX
+    };
+    pending
+        .iter()
+        .take(most)
+        .take_while(fits)
+        .count()
+        .max(1)
+        .min(pending.len())
+}
+
+/// As EventBridge counts it: time 14, and the texts.
+fn announcement_bytes(message: &Announcement) -> usize {
+    14 + message.source.len() + message.detail_type.len() + message.detail.to_string().len()
+}
+
+/// As SNS counts it: text, and attributes with names, types and values.
+fn alert_bytes(message: &Alert) -> usize {
+    let attribute = |(name, value): &(&str, String)| name.len() + "String".len() + value.len();
+    message.subject.len()
+        + message.body.len()
+        + message.attributes.iter().map(attribute).sum::<usize>()
+}

@@ -1,0 +1,115 @@
+//! What projectors ask of the world.
+
+use async_trait::async_trait;
+use domain::{Json, Timestamp, json::Object};
+
+/// A row of a read model, by attribute name.
+pub type Row = Object;
+
+/// Which table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Table {
+    /// The read model of orders.
+    ProcessedOrders,
+    /// The read model of shipments.
+    ShipmentLog,
+    /// Aggregates that a consumer of the stream has stopped at.
+    Parked,
+}
+
+/// What a table cannot do. The texts are for logs.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RowError {
+    /// Try again.
+    #[error("rows unavailable: {0}")]
+    Unavailable(String),
+    /// It will never take this row.
+    #[error("row refused: {0}")]
+    Refused(String),
+}
+
+/// A part of a list.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct RowPage {
+    /// Rows in the order of their sort key.
+    pub rows: Vec<Row>,
+    /// May more follow?
+    pub more: bool,
+}
+
+/// Tables of rows.
+#[async_trait]
+pub trait Rows: Send + Sync {
+    /// Puts a row, whatever was there.
+    async fn put(&self, table: Table, row: Row) -> Result<(), RowError>;
+
+    /// Puts a row where none is, or one of a lower `version`; a row never goes back.
+    async fn put_newer(&self, table: Table, row: Row, version: u64) -> Result<(), RowError>;
+
+    /// Puts a row where none is.
+    async fn put_first(&self, table: Table, row: Row) -> Result<(), RowError>;
+
+    /// The row with this key, as of lately.
+    async fn get(&self, table: Table, key: Row) -> Result<Option<Row>, RowError>;
+
+    /// A shipment's log entries after the entry `after`, in order, at most `limit`.
+    async fn log(
+        &self,
+        shipment_id: &str,
+        after: Option<&str>,
+        limit: u32,
+    ) -> Result<RowPage, RowError>;
+}
+
+/// An event as it is announced on the bus.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Announcement {
+    /// `<aggregate>/<sequence>/<detail-type>`, for consumers to tell a repeat by.
+    pub id: String,
+    /// `waybill.orders` or `waybill.shipments`.
+    pub source: &'static str,
+    /// What happened.
+    pub detail_type: &'static str,
+    /// What it was about, an object.
+    pub detail: Json,
+    /// When it happened.
+    pub at: Timestamp,
+}
+
+/// A text to the people on the topic.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Alert {
+    /// `<aggregate>/<sequence>/<detail-type>`, for consumers to tell a repeat by.
+    pub id: String,
+    /// At most 100 characters.
+    pub subject: String,
+    /// A readable text.
+    pub body: String,
+    /// Attributes to filter by.
+    pub attributes: Vec<(&'static str, String)>,
+}
+
+/// What became of one message of a call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Sent {
+    /// It is on its way.
+    Accepted,
+    /// Try again. The text is for logs.
+    Failed(String),
+    /// It will never be accepted. The text is for logs.
+    Refused(String),
+}
+
+/// An event bus. A call takes at most ten messages and answers for each of them, in order.
+#[async_trait]
+pub trait Bus: Send + Sync {
+    /// Announces events.
+    async fn put(&self, announcements: &[Announcement]) -> Vec<Sent>;
+}
+
+/// A topic. A call takes at most ten messages and answers for each of them, in order.
+#[async_trait]
+pub trait Topic: Send + Sync {
+    /// Sends alerts.
+    async fn publish(&self, alerts: &[Alert]) -> Vec<Sent>;
+}

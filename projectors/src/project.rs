@@ -1,0 +1,201 @@
+//! The role `project`: commits become rows.
+//!
+//! A row is a function of its aggregate's history, never of its own earlier content; whatever
+//! comes late, twice or out of order, the fold of the longest history wins.
+
+use std::panic::AssertUnwindSafe;
+
+use domain::{AggregateId, EventSourced, Order, Shipment, shipment};
+use event_store::{Commit, Loaded, StoreError};
+use futures::{FutureExt, StreamExt, stream};
+use lambda::Answer;
+use serde_json::value::RawValue;
+
+use crate::{
+    Projectors,
+    batch::{Group, arrivals, groups, response},
+    limits::AGGREGATES_AT_ONCE,
+    ports::{Row, RowError, Table},
+    processed_orders, shipment_log,
+};
+
+/// Why an aggregate's rows cannot be written. The texts are for logs.
+#[derive(Debug)]
+enum Stop {
+    /// Try again, and whatever comes behind it, too.
+    Unavailable(String),
+    /// It will never work: park the aggregate.
+    Park {
+        sequence: u64,
+        code: &'static str,
+        reason: String,
+    },
+}
+
+/// Handles a batch of the stream.
+pub async fn handle(projectors: &Projectors, payload: &RawValue) -> Answer {
+    let groups = groups(arrivals(payload)?);
+    let work = groups.into_iter().map(|group| async move {
+        let number = group.number.clone();
+        settle(projectors, group)
+            .await
+            .map_err(|reason| (number, reason))
+    });
+    // In the batch's order, so the first to fail has the lowest number.
+    let mut settled = stream::iter(work).buffered(AGGREGATES_AT_ONCE);
+    while let Some(result) = settled.next().await {
+        if let Err((number, reason)) = result {
+            tracing::warn!(number, reason, "a batch stops and comes again");
+            return Ok(response(Some(number)));
+        }
+    }
+    Ok(response(None))
+}
+
+/// Projects one aggregate, or parks it. An error is worth another try.
+async fn settle(projectors: &Projectors, group: Group) -> Result<(), String> {
+    let aggregate = group.aggregate.clone();
+    let unreadable = group.unreadable.clone();
+    let sequence = group.commits.first().map_or(0, |commit| commit.sequence);
+    // A panic must stop this aggregate only, not the batch.
+    let projected = AssertUnwindSafe(project(projectors, group.commits))
+        .catch_unwind()
+        .await;
+    let stop = match projected {
+        Ok(Ok(())) => unreadable.map(|(sequence, reason)| Stop::Park {
+            sequence,
+            code: "unreadable_commit",
+            reason,
+        }),
+        Ok(Err(stop)) => Some(stop),
+        Err(_) => Some(Stop::Park {
+            sequence,
+            code: "panic",
+            reason: "a panic".to_owned(),
+        }),
+    };
+    match stop {
+        None => Ok(()),
+        Some(Stop::Unavailable(reason)) => Err(reason),
+        Some(Stop::Park {
+            sequence,
+            code,
+            reason,
+        }) => projectors
+            .park("project", &aggregate, sequence, code, &reason)
+            .await
+            .map_err(|error| error.to_string()),
+    }
+}
+
+async fn project(projectors: &Projectors, commits: Vec<Commit>) -> Result<(), Stop> {
+    let Some(first) = commits.first() else {
+        return Ok(());
+    };
+    let rows = &projectors.rows;
+    match first.aggregate.clone() {
+        AggregateId::Order(_) => {
+            let order = fold::<Order>(projectors, commits).await?;
+            let row = processed_orders::row(&order.state, order.version, &projectors.environment);
+            put_newer(projectors, Table::ProcessedOrders, row, order.version).await
+        }
+        AggregateId::Shipment(_) => {
+            for commit in &commits {
+                let events = commit.decoded::<Shipment>().map_err(|error| Stop::Park {
+                    sequence: commit.sequence,
+                    code: "unreadable_event",
+                    reason: error.to_string(),
+                })?;
+                for (event, sequence) in events.iter().zip(commit.sequence..) {
+                    let shipment::Event::ShipmentUpdated(update) = event;
+                    let row = shipment_log::entry(update, sequence);
+                    let put = rows.put(Table::ShipmentLog, row).await;
+                    put.map_err(|error| stop(error, sequence))?;
+                }
+            }
+            let shipment = fold::<Shipment>(projectors, commits).await?;
+            let row = shipment_log::current(&shipment.state, shipment.version);
+            put_newer(projectors, Table::ShipmentLog, row, shipment.version).await
+        }
+    }
+}
+
+/// The aggregate that these commits lead to: of themselves where they are its beginning, else as
+/// it is stored.
+async fn fold<A: EventSourced>(
+    projectors: &Projectors,
+    commits: Vec<Commit>,
+) -> Result<Loaded<A>, Stop> {
+    let begins = commits.first().is_some_and(|first| first.sequence == 1);
+    let gapless = commits
+        .windows(2)
+        .all(|two| two[0].next_sequence() == two[1].sequence);
+    let Some(id) = commits.first().map(|first| first.aggregate.clone()) else {
+        return Err(Stop::Unavailable("no commits to fold".to_owned()));
+    };
+    let folded = match begins && gapless {
+        true => Loaded::from_history(id, commits),
+        false => projectors.store.load(&id).await,
+    };
+    folded.map_err(|error| match error {
+        StoreError::Corrupt { sequence, .. } => Stop::Park {
+            sequence,
+            code: "corrupt_history",
+            reason: error.to_string(),
+        },
+        other => Stop::Unavailable(other.to_string()),
+    })
+}
+
+async fn put_newer(
+    projectors: &Projectors,
+    table: Table,
+    row: Option<Row>,
+    version: u64,
+) -> Result<(), Stop> {
+    let Some(row) = row else { return Ok(()) };
+    let put = projectors.rows.put_newer(table, row, version).await;
+    put.map_err(|error| stop(error, version))
+}
+
+fn stop(error: RowError, sequence: u64) -> Stop {
+    match error {
+        RowError::Unavailable(reason) => Stop::Unavailable(reason),
+        RowError::Refused(reason) => Stop::Park {
+            sequence,
+            code: "row_refused",
+            reason,
+        },
+    }
+}
+
+impl Projectors {
+    /// Stops an aggregate for one consumer, loudly: the others go on. Parking one again changes
+    /// nothing, so its row says since when it has been standing.
+    pub(crate) async fn park(
+        &self,
+        consumer: &str,
+        aggregate: &str,
+        sequence: u64,
+        code: &str,
+        reason: &str,
+    ) -> Result<(), RowError> {
+        tracing::error!(
+            consumer,
+            aggregate,
+            sequence,
+            code,
+            reason,
+            "an aggregate is parked"
+        );
+        let row = Row::from([
+            ("id".to_owned(), format!("{consumer}#{aggregate}").into()),
+            ("consumer".to_owned(), consumer.into()),
+            ("aggregate".to_owned(), aggregate.into()),
+            ("since".to_owned(), self.clock.now().to_string().into()),
+            ("sequence".to_owned(), sequence.into()),
+            ("code".to_owned(), code.into()),
+        ]);
+        self.rows.put_first(Table::Parked, row).await
+    }
+}

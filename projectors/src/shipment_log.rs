@@ -1,0 +1,153 @@
+//! The read model `shipment-log`: a row per update, a function of its event alone, and a row
+//! `CURRENT` per shipment, a function of its history.
+
+use domain::{Json, Shipment, ShipmentId, json::Object, shipment::ShipmentUpdated};
+
+use crate::ports::Row;
+
+/// The sort key of the row that says how a shipment stands. It sorts behind every time.
+pub const CURRENT: &str = "CURRENT";
+
+/// What stands where a carrier did not say.
+pub const UNKNOWN: &str = "Unknown";
+
+/// The row of one update, the shipment's event number `sequence`.
+pub fn entry(update: &ShipmentUpdated, sequence: u64) -> Row {
+    let mut row = Object::from([
+        ("shipmentId".to_owned(), update.shipment_id.as_str().into()),
+        ("entry".to_owned(), entry_key(update, sequence).into()),
+        ("timestamp".to_owned(), update.timestamp.to_string().into()),
+        (
+            "timestampMs".to_owned(),
+            update.timestamp.millis().unsigned_abs().into(),
+        ),
+        ("status".to_owned(), update.status.as_str().into()),
+        (
+            "location".to_owned(),
+            update.location.as_deref().unwrap_or(UNKNOWN).into(),
+        ),
+        (
+            "carrier".to_owned(),
+            update.carrier.as_deref().unwrap_or(UNKNOWN).into(),
+        ),
+        ("eventType".to_owned(), update.kind.as_str().into()),
+        (
+            "eventSource".to_owned(),
+            update.origin.source.clone().into(),
+        ),
+        ("eventId".to_owned(), update.origin.id.clone().into()),
+        (
+            "eventTime".to_owned(),
+            update.origin.time.to_string().into(),
+        ),
+        ("processedAt".to_owned(), update.at.to_string().into()),
+        ("version".to_owned(), sequence.into()),
+        (
+            "attributes".to_owned(),
+            Json::Object(update.attributes.clone()),
+        ),
+        ("rawEvent".to_owned(), raw_event(update).to_string().into()),
+    ]);
+    insert(
+        &mut row,
+        "timestampOffset",
+        update.timestamp_offset.as_deref(),
+    );
+    insert(
+        &mut row,
+        "trackingNumber",
+        update.tracking_number.as_deref(),
+    );
+    insert(
+        &mut row,
+        "orderId",
+        update.order_id.as_ref().map(|id| id.as_str()),
+    );
+    row
+}
+
+/// `<timestamp>#<sequence>`, the sequence with leading zeros so that it sorts as a number: a
+/// shipment has at most 2,000.
+fn entry_key(update: &ShipmentUpdated, sequence: u64) -> String {
+    format!("{}#{sequence:06}", update.timestamp)
+}
+
+/// The event that brought the update, put together again from what was kept of it.
+fn raw_event(update: &ShipmentUpdated) -> Json {
+    let mut detail = update.attributes.clone();
+    insert(&mut detail, "shipmentId", Some(update.shipment_id.as_str()));
+    insert(&mut detail, "status", Some(update.status.as_str()));
+    insert(
+        &mut detail,
+        "timestamp",
+        Some(&update.timestamp.to_string()),
+    );
+    insert(&mut detail, "location", update.location.as_deref());
+    insert(&mut detail, "carrier", update.carrier.as_deref());
+    insert(
+        &mut detail,
+        "trackingNumber",
+        update.tracking_number.as_deref(),
+    );
+    insert(
+        &mut detail,
+        "orderId",
+        update.order_id.as_ref().map(|id| id.as_str()),
+    );
+    Json::Object(Object::from([
+        ("id".to_owned(), update.origin.id.clone().into()),
+        ("source".to_owned(), update.origin.source.clone().into()),
+        ("detail-type".to_owned(), update.kind.as_str().into()),
+        ("time".to_owned(), update.origin.time.to_string().into()),
+        ("detail".to_owned(), Json::Object(detail)),
+    ]))
+}
+
+/// The row that says how a shipment of version `version` stands; `None` before its first update.
+pub fn current(shipment: &Shipment, version: u64) -> Option<Row> {
+    let now = shipment.current.as_ref()?;
+    let mut row = current_key(&now.shipment_id);
+    row.extend([
+        ("currentStatus".to_owned(), now.status.as_str().into()),
+        (
+            "currentTimestamp".to_owned(),
+            now.timestamp.to_string().into(),
+        ),
+        (
+            "location".to_owned(),
+            now.location.as_deref().unwrap_or(UNKNOWN).into(),
+        ),
+        ("version".to_owned(), version.into()),
+        ("updates".to_owned(), shipment.updates.into()),
+    ]);
+    let carrier = shipment
+        .carrier
+        .as_ref()
+        .map_or(UNKNOWN, |known| known.value.as_str());
+    insert(&mut row, "carrier", Some(carrier));
+    let tracking_number = shipment
+        .tracking_number
+        .as_ref()
+        .map(|known| known.value.as_str());
+    insert(&mut row, "trackingNumber", tracking_number);
+    insert(
+        &mut row,
+        "orderId",
+        shipment.order_id.as_ref().map(|known| known.value.as_str()),
+    );
+    Some(row)
+}
+
+/// The key of a shipment's row `CURRENT`.
+pub fn current_key(id: &ShipmentId) -> Row {
+    Row::from([
+        ("shipmentId".to_owned(), id.as_str().into()),
+        ("entry".to_owned(), CURRENT.into()),
+    ])
+}
+
+fn insert(row: &mut Row, name: &str, value: Option<&str>) {
+    if let Some(value) = value {
+        row.insert(name.to_owned(), value.into());
+    }
+}
