@@ -129,7 +129,9 @@ impl Rows for DynamoDbRows {
             .client
             .query()
             .table_name(&self.shipment_log)
-            .key_condition_expression("shipmentId = :id AND entry < :end")
+            .key_condition_expression("#id = :id AND #entry < :end")
+            .expression_attribute_names("#id", "shipmentId")
+            .expression_attribute_names("#entry", "entry")
             .expression_attribute_values(":id", text(shipment_id))
             .expression_attribute_values(":end", text(CURRENT))
             .set_exclusive_start_key(start)

@@ -82,7 +82,8 @@ impl DynamoDbTable {
         newest_first: bool,
         limit: u32,
     ) -> Result<Page, Unavailable> {
-        let mut condition = format!("{AGGREGATE} = :aggregate");
+        // Every name by way of a placeholder: `aggregate` is a reserved word.
+        let mut condition = "#aggregate = :aggregate".to_owned();
         let mut query = self
             .client
             .query()
@@ -91,6 +92,7 @@ impl DynamoDbTable {
             .scan_index_forward(!newest_first)
             .limit(i32::try_from(limit).unwrap_or(i32::MAX))
             .return_consumed_capacity(ReturnConsumedCapacity::Total)
+            .expression_attribute_names("#aggregate", AGGREGATE)
             .expression_attribute_values(":aggregate", AttributeValue::S(aggregate.to_owned()));
         if let Some((comparison, sequence)) = bound {
             condition.push_str(&format!(" AND #sequence {comparison} :sequence"));
@@ -116,7 +118,8 @@ impl CommitTable for DynamoDbTable {
             .put_item()
             .table_name(&self.name)
             .set_item(Some(item))
-            .condition_expression(format!("attribute_not_exists({AGGREGATE})"))
+            .condition_expression("attribute_not_exists(#aggregate)")
+            .expression_attribute_names("#aggregate", AGGREGATE)
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .return_consumed_capacity(ReturnConsumedCapacity::Total)
             .send()

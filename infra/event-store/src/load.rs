@@ -131,7 +131,7 @@ impl<A: EventSourced> Loaded<A> {
     }
 
     /// Takes in the commits that follow, given newest first.
-    fn followed_by(mut self, mut newest_first: Vec<Commit>) -> Result<Self, StoreError> {
+    pub fn followed_by(mut self, mut newest_first: Vec<Commit>) -> Result<Self, StoreError> {
         while let Some(commit) = newest_first.pop() {
             self.add(commit)?;
         }

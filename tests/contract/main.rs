@@ -1,0 +1,38 @@
+//! The contract of the event store, held against every table there is: the one in memory and
+//! DynamoDB. What holds for one and not for the other is no contract.
+
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod capacity;
+mod event_store_contract;
+
+use std::sync::Arc;
+
+use event_store::{EventStore, memory::MemoryTable, table::CommitTable};
+use support::embedded::Embedded;
+
+/// A table to hold against the contract, and what must live as long as it.
+struct World {
+    table: Arc<dyn CommitTable>,
+    store: EventStore,
+    _embedded: Option<Embedded>,
+}
+
+impl World {
+    fn in_memory() -> Self {
+        Self::of(Arc::new(MemoryTable::default()), None)
+    }
+
+    async fn on_dynamodb() -> Self {
+        let embedded = Embedded::start().await;
+        Self::of(embedded.events(), Some(embedded))
+    }
+
+    fn of(table: Arc<dyn CommitTable>, embedded: Option<Embedded>) -> Self {
+        Self {
+            store: EventStore::new(table.clone()),
+            table,
+            _embedded: embedded,
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! Rules of the house that a compiler does not keep.
+
+#![allow(clippy::unwrap_used)]
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use cargo_metadata::{DependencyKind, MetadataCommand};
+
+/// Which crates of the workspace each may know, directly. Whatever is not here is not allowed.
+const MAY_KNOW: [(&str, &[&str]); 7] = [
+    ("domain", &[]),
+    ("event-store", &["domain"]),
+    ("lambda", &["domain"]),
+    ("commands", &["domain", "event-store", "lambda"]),
+    ("projectors", &["domain", "event-store", "lambda"]),
+    (
+        "local",
+        &["commands", "domain", "event-store", "lambda", "projectors"],
+    ),
+    (
+        "system-tests",
+        &[
+            "commands",
+            "domain",
+            "event-store",
+            "lambda",
+            "local",
+            "projectors",
+        ],
+    ),
+];
+
+fn workspace() -> cargo_metadata::Metadata {
+    MetadataCommand::new()
+        .manifest_path("../Cargo.toml")
+        .no_deps()
+        .exec()
+        .unwrap()
+}
+
+#[test]
+fn crates_know_only_what_the_design_lets_them() {
+    let metadata = workspace();
+    let ours: BTreeSet<&str> = metadata
+        .packages
+        .iter()
+        .map(|package| package.name.as_str())
+        .collect();
+    let allowed: BTreeMap<&str, &[&str]> = MAY_KNOW.into_iter().collect();
+    assert_eq!(ours, allowed.keys().copied().collect());
+    for package in &metadata.packages {
+        let known = package
+            .dependencies
+            .iter()
+            .map(|dependency| dependency.name.as_str());
+        let known: BTreeSet<&str> = known.filter(|name| ours.contains(name)).collect();
+        let may: BTreeSet<&str> = allowed[package.name.as_str()].iter().copied().collect();
+        let mayn_t: Vec<_> = known.difference(&may).collect();
+        assert!(
+            mayn_t.is_empty(),
+            "{} must not know {mayn_t:?}",
+            package.name
+        );
+    }
+}
+
+#[test]
+fn the_domain_knows_no_io_no_clock_and_no_aws() {
+    let metadata = workspace();
+    let domain = metadata
+        .packages
+        .iter()
+        .find(|package| package.name == "domain")
+        .unwrap();
+    let known: BTreeSet<&str> = domain
+        .dependencies
+        .iter()
+        .filter(|dependency| dependency.kind == DependencyKind::Normal)
+        .map(|dependency| dependency.name.as_str())
+        .collect();
+    let may = [
+        "bigdecimal",
+        "chrono",
+        "cqrs-es",
+        "iso_currency",
+        "serde",
+        "serde_json",
+        "sha2",
+        "thiserror",
+    ];
+    assert_eq!(known, may.into_iter().collect());
+    let chrono = domain
+        .dependencies
+        .iter()
+        .find(|dependency| dependency.name == "chrono")
+        .unwrap();
+    assert!(
+        !chrono
+            .features
+            .iter()
+            .any(|feature| feature == "clock" || feature == "now")
+    );
+}

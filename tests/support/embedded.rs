@@ -1,0 +1,57 @@
+//! A DynamoDB of a test's own, in memory.
+
+use std::{
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+};
+
+use aws_config::{Region, SdkConfig};
+use aws_sdk_dynamodb::config::Credentials;
+use event_store::dynamodb::DynamoDbTable;
+use lambda::Names;
+use local::dynamodb::{DynamoDb, Unread};
+
+static NEXT: AtomicU32 = AtomicU32::new(0);
+
+/// A DynamoDB with every table of an environment, gone with the test.
+pub struct Embedded {
+    /// What its tables are called.
+    pub names: Names,
+    /// How clients find it.
+    pub config: SdkConfig,
+    _server: DynamoDb,
+}
+
+impl Embedded {
+    /// Starts one; each has tables of its own.
+    pub async fn start() -> Self {
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let names = Names::new("test").unwrap();
+        let path = format!("file:test-{number}?mode=memory&cache=shared");
+        let server = local::dynamodb::start(Path::new(&path), &names, Unread::All).unwrap();
+        let config = lambda::sdk::loader()
+            .endpoint_url(format!("http://{}", server.address))
+            .region(Region::new("us-east-1"))
+            .credentials_provider(Credentials::new("test", "test", None, None, "test"))
+            .load()
+            .await;
+        Self {
+            names,
+            config,
+            _server: server,
+        }
+    }
+
+    /// A client of it.
+    pub fn client(&self) -> aws_sdk_dynamodb::Client {
+        aws_sdk_dynamodb::Client::new(&self.config)
+    }
+
+    /// Its table of commits.
+    pub fn events(&self) -> Arc<DynamoDbTable> {
+        Arc::new(DynamoDbTable::new(self.client(), self.names.events()))
+    }
+}

@@ -1,0 +1,66 @@
+//! A table that misbehaves on purpose.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicU32, Ordering},
+};
+
+use async_trait::async_trait;
+use event_store::{
+    commit::Item,
+    table::{CommitTable, Page, Put, Unavailable},
+};
+
+/// Loses the answers to its first puts: they take effect, and nobody hears of it.
+pub struct LosesAnswers {
+    table: Arc<dyn CommitTable>,
+    losses: AtomicU32,
+}
+
+impl LosesAnswers {
+    /// Loses the first `losses` answers of `table`.
+    pub fn new(table: Arc<dyn CommitTable>, losses: u32) -> Self {
+        Self {
+            table,
+            losses: AtomicU32::new(losses),
+        }
+    }
+}
+
+#[async_trait]
+impl CommitTable for LosesAnswers {
+    async fn put_new(&self, item: Item) -> Result<Put, Unavailable> {
+        let put = self.table.put_new(item).await;
+        let lost = self
+            .losses
+            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| {
+                left.checked_sub(1)
+            });
+        match lost {
+            Ok(_) => Err(Unavailable("the answer was lost".to_owned())),
+            Err(_) => put,
+        }
+    }
+
+    async fn newest(
+        &self,
+        aggregate: &str,
+        before: Option<u64>,
+        limit: u32,
+    ) -> Result<Page, Unavailable> {
+        self.table.newest(aggregate, before, limit).await
+    }
+
+    async fn oldest(&self, aggregate: &str, from: u64, limit: u32) -> Result<Page, Unavailable> {
+        self.table.oldest(aggregate, from, limit).await
+    }
+
+    async fn segment(
+        &self,
+        segment: u32,
+        segments: u32,
+        after: Option<&Item>,
+    ) -> Result<Page, Unavailable> {
+        self.table.segment(segment, segments, after).await
+    }
+}

@@ -1,0 +1,11 @@
+//! What the tests of more than one crate have in common.
+//!
+//! - [`embedded`]: a DynamoDB of a test's own
+//! - [`envelopes`]: commands on their way
+//! - [`faulty`]: a table that misbehaves on purpose
+
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+pub mod embedded;
+pub mod envelopes;
+pub mod faulty;
