@@ -3,9 +3,13 @@
 //! - [`embedded`]: a DynamoDB of a test's own
 //! - [`envelopes`]: commands on their way
 //! - [`faulty`]: a table that misbehaves on purpose
+//! - [`rows`], [`outbox`]: read models, bus and topic in memory; [`stream`]: batches as they arrive
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 pub mod embedded;
 pub mod envelopes;
 pub mod faulty;
+pub mod outbox;
+pub mod rows;
+pub mod stream;

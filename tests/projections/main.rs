@@ -1,0 +1,130 @@
+//! The roles `project` and `notify`: what they do with a batch, and what they answer to it.
+
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod notify;
+mod project;
+mod rows_contract;
+
+use std::sync::Arc;
+
+use commands::execute::execute;
+use domain::{AggregateId, EventSourced, Json, Order, Shipment};
+use event_store::{Commit, EventStore, SystemClock, memory::MemoryTable};
+use projectors::{
+    Projectors, Role,
+    ports::{Alert, Announcement, Table},
+};
+use support::{outbox::Outbox, rows::MemoryRows};
+
+/// Projectors on everything in memory.
+struct World {
+    table: Arc<MemoryTable>,
+    rows: Arc<MemoryRows>,
+    bus: Arc<Outbox<Announcement>>,
+    topic: Arc<Outbox<Alert>>,
+    projectors: Projectors,
+}
+
+impl World {
+    fn new() -> Self {
+        let table = Arc::new(MemoryTable::default());
+        let rows = Arc::new(MemoryRows::default());
+        let bus = Arc::new(Outbox::default());
+        let topic = Arc::new(Outbox::default());
+        let projectors = Projectors {
+            store: EventStore::new(table.clone()),
+            rows: rows.clone(),
+            bus: bus.clone(),
+            topic: topic.clone(),
+            clock: Arc::new(SystemClock),
+            environment: "test".to_owned(),
+        };
+        Self {
+            table,
+            rows,
+            bus,
+            topic,
+            projectors,
+        }
+    }
+
+    async fn order(&self, command: commands::execute::Envelope<domain::order::Intent>) {
+        execute::<Order>(&self.projectors.store, &SystemClock, command)
+            .await
+            .unwrap();
+    }
+
+    async fn shipment(&self, command: commands::execute::Envelope<domain::shipment::Intent>) {
+        execute::<Shipment>(&self.projectors.store, &SystemClock, command)
+            .await
+            .unwrap();
+    }
+
+    /// Every commit there is, by aggregate and sequence.
+    fn commits(&self) -> Vec<Commit> {
+        self.table
+            .all()
+            .into_iter()
+            .map(|item| Commit::from_item(item).unwrap())
+            .collect()
+    }
+
+    /// Delivers a batch; the number of the record that it is to come again from.
+    async fn deliver(&self, role: Role, batch: lambda::Payload) -> Option<String> {
+        let answer = self
+            .projectors
+            .handle(role, batch, "request")
+            .await
+            .unwrap();
+        let failures = answer["batchItemFailures"].as_array().unwrap();
+        assert!(failures.len() <= 1);
+        failures
+            .first()
+            .map(|failure| failure["itemIdentifier"].as_str().unwrap().to_owned())
+    }
+
+    /// The rows of a table as text.
+    fn rows(&self, table: Table) -> Vec<String> {
+        self.rows
+            .all(table)
+            .into_iter()
+            .map(|row| Json::Object(row).to_string())
+            .collect()
+    }
+
+    /// `<consumer>#<aggregate> <sequence> <code>` of whatever is parked.
+    fn parked(&self) -> Vec<String> {
+        let text =
+            |row: &projectors::ports::Row, name: &str| row[name].to_string().replace('"', "");
+        let rows = self.rows.all(Table::Parked);
+        rows.iter()
+            .map(|row| {
+                format!(
+                    "{} {} {}",
+                    text(row, "id"),
+                    text(row, "sequence"),
+                    text(row, "code")
+                )
+            })
+            .collect()
+    }
+
+    /// An aggregate's row as the fold of its whole history says it is.
+    async fn expected_row(&self, id: &str) -> String {
+        let aggregate = AggregateId::Order(id.parse().unwrap());
+        let history = self
+            .projectors
+            .store
+            .whole_history(&aggregate)
+            .await
+            .unwrap();
+        let version = history.last().unwrap().version();
+        let events = history
+            .iter()
+            .flat_map(|commit| commit.decoded::<Order>().unwrap());
+        let state = Order::default().folded(events);
+        let row = projectors::processed_orders::row(&state, version, "test").unwrap();
+        Json::Object(row).to_string()
+    }
+}

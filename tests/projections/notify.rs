@@ -1,0 +1,191 @@
+//! Commits become messages, each at least once.
+
+use std::collections::BTreeSet;
+
+use domain::order::Intent;
+use projectors::{
+    Role,
+    ports::{Announcement, Sent},
+};
+use support::{
+    envelopes::{placing, to_order, update},
+    stream::batch,
+};
+
+use crate::World;
+
+fn ids(world: &World) -> BTreeSet<String> {
+    world
+        .bus
+        .accepted()
+        .into_iter()
+        .map(|message| message.id)
+        .collect()
+}
+
+fn failed() -> Sent {
+    Sent::Failed("InternalFailure".to_owned())
+}
+
+async fn orders(count: usize) -> World {
+    let world = World::new();
+    for number in 0..count {
+        world.order(placing(&format!("{number:03}"), "c-1")).await;
+    }
+    world
+}
+
+#[tokio::test]
+async fn every_event_is_announced_with_a_stable_id() {
+    let world = orders(1).await;
+    world
+        .order(to_order("000", "c-2", Intent::Cancel { reason: None }))
+        .await;
+    for _ in 0..2 {
+        assert_eq!(
+            world.deliver(Role::Notify, batch(&world.commits())).await,
+            None
+        );
+    }
+    let expected = ["order#000/1/Order Created", "order#000/2/Order Cancelled"];
+    assert_eq!(ids(&world), expected.map(str::to_owned).into());
+    assert_eq!(
+        world.bus.accepted().len(),
+        4,
+        "again with every delivery, under the same ids"
+    );
+    let cancelled = world.bus.accepted()[1].detail.to_string();
+    assert!(
+        cancelled.contains(r#""previousStatus":"PROCESSING","status":"CANCELLED""#),
+        "{cancelled}"
+    );
+    assert!(!cancelled.contains("items"), "{cancelled}");
+}
+
+#[tokio::test]
+async fn ten_messages_travel_in_one_call() {
+    let world = orders(25).await;
+    world.deliver(Role::Notify, batch(&world.commits())).await;
+    assert_eq!(world.bus.calls(), [10, 10, 5]);
+}
+
+#[tokio::test]
+async fn a_failed_entry_is_sent_again_and_the_accepted_ones_are_not() {
+    let world = orders(3).await;
+    world
+        .bus
+        .script([Sent::Accepted, failed(), Sent::Accepted, failed()]);
+    assert_eq!(
+        world.deliver(Role::Notify, batch(&world.commits())).await,
+        None
+    );
+    assert_eq!(world.bus.calls(), [3, 1, 1]);
+    assert_eq!((world.bus.accepted().len(), ids(&world).len()), (3, 3));
+}
+
+#[tokio::test]
+async fn an_entry_that_keeps_failing_stops_the_batch_at_its_record() {
+    let world = orders(3).await;
+    world.bus.script([
+        Sent::Accepted,
+        failed(),
+        Sent::Accepted,
+        failed(),
+        failed(),
+        failed(),
+    ]);
+    assert_eq!(
+        world
+            .deliver(Role::Notify, batch(&world.commits()))
+            .await
+            .as_deref(),
+        Some("2")
+    );
+    assert_eq!(ids(&world).len(), 2);
+    assert!(world.parked().is_empty());
+}
+
+#[tokio::test]
+async fn a_refused_message_parks_its_own_aggregate_and_the_others_go_on() {
+    let world = orders(3).await;
+    world
+        .bus
+        .refuse(|message: &Announcement| message.id.starts_with("order#001/"));
+    assert_eq!(
+        world.deliver(Role::Notify, batch(&world.commits())).await,
+        None
+    );
+    assert_eq!(world.parked(), ["notify#order#001 1 message_refused"]);
+    assert_eq!(ids(&world).len(), 2);
+}
+
+#[tokio::test]
+async fn large_messages_share_a_call_only_as_far_as_they_fit() {
+    let world = World::new();
+    for number in 0..6 {
+        let id = format!("S{number}");
+        world
+            .shipment(update(&id, "c-1", &"x".repeat(60_000), None))
+            .await;
+    }
+    world.deliver(Role::Notify, batch(&world.commits())).await;
+    assert_eq!(world.bus.calls(), [4, 2]);
+}
+
+#[tokio::test]
+async fn a_critical_update_alerts_and_a_late_one_says_so() {
+    let world = World::new();
+    let send = |number: u32, status: &str, time: &str| {
+        let mut command = update("S", &format!("c-{number}"), "Memphis\nTN", Some(time));
+        command.intent.status = status.to_owned().try_into().unwrap();
+        command.intent.carrier = Some("FedEx".to_owned());
+        command
+    };
+    world
+        .shipment(send(1, "IN_TRANSIT", "2024-01-15T12:00:00Z"))
+        .await;
+    world
+        .shipment(send(2, "LOST", "2024-01-15T11:00:00Z"))
+        .await;
+    world
+        .shipment(send(3, "DELAYED", "2024-01-15T13:00:00Z"))
+        .await;
+    world
+        .shipment(send(4, "DELAYED", "2024-01-15T14:00:00Z"))
+        .await;
+    world.deliver(Role::Notify, batch(&world.commits())).await;
+    let expected = [
+        "shipment#S/1/Shipment Status Changed",
+        "shipment#S/2/Shipment Alert",
+        "shipment#S/3/Shipment Alert",
+        "shipment#S/3/Shipment Status Changed",
+        "shipment#S/4/Shipment Alert",
+    ];
+    assert_eq!(ids(&world), expected.map(str::to_owned).into());
+    let alerts = world.topic.accepted();
+    let subjects: Vec<&str> = alerts.iter().map(|alert| alert.subject.as_str()).collect();
+    assert_eq!(
+        subjects,
+        [
+            "Logistics Alert: LOST - S",
+            "Logistics Alert: DELAYED - S",
+            "Logistics Alert: DELAYED - S",
+        ]
+    );
+    assert!(
+        alerts[0].body.contains("This update is late"),
+        "{}",
+        alerts[0].body
+    );
+    assert!(!alerts[1].body.contains("late:"), "{}", alerts[1].body);
+    assert!(alerts[0].body.contains("Memphis TN"), "{}", alerts[0].body);
+    assert_eq!(
+        alerts[0].attributes,
+        [
+            ("id", "shipment#S/2/Shipment Alert".to_owned()),
+            ("status", "LOST".to_owned()),
+            ("carrier", "FedEx".to_owned()),
+            ("environment", "test".to_owned()),
+        ]
+    );
+}

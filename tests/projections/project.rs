@@ -1,0 +1,235 @@
+//! Commits become rows, however they arrive.
+
+use domain::order::Intent;
+use event_store::Commit;
+use projectors::{
+    Role,
+    ports::{RowError, Table},
+};
+use support::{
+    envelopes::{placing, to_order, update},
+    stream::{batch, batch_of_items},
+};
+
+use crate::World;
+
+/// Three orders, one of them completed, and a shipment with three updates, one of them late.
+async fn world() -> World {
+    let world = World::new();
+    for id in ["1", "2", "3"] {
+        world.order(placing(id, "c-1")).await;
+    }
+    world.order(to_order("1", "c-2", Intent::Complete)).await;
+    for (number, time) in [(1, "10:00"), (2, "12:00"), (3, "11:00")] {
+        let time = format!("2024-01-15T{time}:00Z");
+        world
+            .shipment(update("S", &format!("c-{number}"), "x", Some(&time)))
+            .await;
+    }
+    world
+}
+
+#[tokio::test]
+async fn rows_are_the_fold_of_their_histories() {
+    let world = world().await;
+    assert_eq!(
+        world.deliver(Role::Project, batch(&world.commits())).await,
+        None
+    );
+    let mut expected = Vec::new();
+    for id in ["1", "2", "3"] {
+        expected.push(world.expected_row(id).await);
+    }
+    assert_eq!(world.rows(Table::ProcessedOrders), expected);
+    let log = world.rows(Table::ShipmentLog);
+    assert_eq!(log.len(), 4, "three updates and CURRENT");
+    assert!(
+        log[3].contains(r#""currentTimestamp":"2024-01-15T12:00:00.000Z""#),
+        "{}",
+        log[3]
+    );
+    assert!(log[3].contains(r#""updates":3,"version":3"#), "{}", log[3]);
+}
+
+#[tokio::test]
+async fn rows_are_the_same_however_the_commits_arrive() {
+    let world = world().await;
+    world.deliver(Role::Project, batch(&world.commits())).await;
+    let expected = (
+        world.rows(Table::ProcessedOrders),
+        world.rows(Table::ShipmentLog),
+    );
+    let mut orders: Vec<Vec<Vec<Commit>>> = Vec::new();
+    let reversed: Vec<Commit> = world.commits().into_iter().rev().collect();
+    // Backwards; one by one and backwards; everything twice; the last commits alone.
+    orders.push(vec![reversed.clone()]);
+    orders.push(reversed.iter().map(|commit| vec![commit.clone()]).collect());
+    orders.push(vec![
+        [world.commits(), reversed.clone()].concat(),
+        world.commits(),
+    ]);
+    for batches in orders {
+        let other = World {
+            rows: Default::default(),
+            ..World::new()
+        };
+        let mut other = other;
+        other.projectors.store = world.projectors.store.clone();
+        other.projectors.rows = other.rows.clone();
+        for commits in batches {
+            assert_eq!(other.deliver(Role::Project, batch(&commits)).await, None);
+        }
+        assert_eq!(
+            (
+                other.rows(Table::ProcessedOrders),
+                other.rows(Table::ShipmentLog)
+            ),
+            expected
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_row_never_goes_back() {
+    let world = world().await;
+    let commits = world.commits();
+    world.deliver(Role::Project, batch(&commits)).await;
+    let rows = world.rows(Table::ProcessedOrders);
+    // The first commit of the completed order comes round again, alone.
+    world.deliver(Role::Project, batch(&commits[..1])).await;
+    assert_eq!(world.rows(Table::ProcessedOrders), rows);
+}
+
+#[tokio::test]
+async fn an_unreadable_commit_parks_its_own_aggregate_and_the_others_go_on() {
+    let world = world().await;
+    let mut items = world.table.all();
+    // The second commit of order 1, and an event that nobody knows on order 2.
+    let damage = |item: &mut event_store::commit::Item, from: &str, to: &str| {
+        let events = item["events"].as_s().unwrap().replace(from, to);
+        item.insert(
+            "events".to_owned(),
+            aws_sdk_dynamodb::types::AttributeValue::S(events),
+        );
+    };
+    damage(&mut items[1], "[", "[{");
+    damage(&mut items[2], "OrderPlaced", "OrderTeleported");
+    assert_eq!(
+        world.deliver(Role::Project, batch_of_items(&items)).await,
+        None
+    );
+    assert_eq!(
+        world.parked(),
+        [
+            "project#order#1 2 unreadable_commit",
+            "project#order#2 1 corrupt_history",
+        ]
+    );
+    let rows = world.rows(Table::ProcessedOrders);
+    assert_eq!(
+        rows.len(),
+        2,
+        "order 3, and order 1 as far as it can be read"
+    );
+    assert!(rows[0].contains(r#""status":"PROCESSING""#));
+    assert_eq!(world.rows(Table::ShipmentLog).len(), 4);
+    // Again: it stays parked since the first time.
+    let since = world.rows(Table::Parked);
+    world.deliver(Role::Project, batch_of_items(&items)).await;
+    assert_eq!(world.rows(Table::Parked), since);
+}
+
+#[tokio::test]
+async fn a_refused_row_parks_and_an_unavailable_table_stops_the_batch() {
+    let world = world().await;
+    let commits = world.commits();
+    world
+        .rows
+        .break_with(Some(RowError::Unavailable("down".to_owned())));
+    // The first record of the batch, and from there on everything.
+    assert_eq!(
+        world
+            .deliver(Role::Project, batch(&commits))
+            .await
+            .as_deref(),
+        Some("1")
+    );
+    assert!(world.rows(Table::ProcessedOrders).is_empty() && world.parked().is_empty());
+    world
+        .rows
+        .break_with(Some(RowError::Refused("too large".to_owned())));
+    assert_eq!(world.deliver(Role::Project, batch(&commits)).await, None);
+    assert_eq!(world.parked().len(), 4, "three orders and the shipment");
+    world.rows.break_with(None);
+    assert_eq!(world.deliver(Role::Project, batch(&commits)).await, None);
+    assert_eq!(world.rows(Table::ProcessedOrders).len(), 3);
+}
+
+#[tokio::test]
+async fn the_first_record_that_met_an_infrastructure_error_is_named() {
+    let world = world().await;
+    let commits = world.commits();
+    // Order 1's second commit is missing from the batch, so its fold asks the store; a store
+    // that is corrupt parks, so this one is made to be out of reach by a batch of another store.
+    let late: Vec<Commit> = commits
+        .iter()
+        .filter(|c| c.sequence > 1 || c.aggregate.to_string() == "order#2")
+        .cloned()
+        .collect();
+    let numbers: Vec<String> = late
+        .iter()
+        .map(|commit| commit.aggregate.to_string())
+        .collect();
+    assert_eq!(numbers, ["order#1", "order#2", "shipment#S", "shipment#S"]);
+    let empty = World::new();
+    let mut elsewhere = world.projectors.clone();
+    elsewhere.store = event_store::EventStore::new(std::sync::Arc::new(Unreachable));
+    elsewhere.rows = empty.rows.clone();
+    let answer = elsewhere
+        .handle(Role::Project, batch(&late[1..]), "request")
+        .await
+        .unwrap();
+    // Order 2 stands in the batch whole; the shipment begins with record 2.
+    assert_eq!(answer["batchItemFailures"][0]["itemIdentifier"], "2");
+    assert_eq!(empty.rows(Table::ProcessedOrders).len(), 1);
+}
+
+/// A table out of reach.
+struct Unreachable;
+
+#[async_trait::async_trait]
+impl event_store::table::CommitTable for Unreachable {
+    async fn put_new(
+        &self,
+        _item: event_store::commit::Item,
+    ) -> Result<event_store::table::Put, event_store::table::Unavailable> {
+        Err(event_store::table::Unavailable("down".to_owned()))
+    }
+
+    async fn newest(
+        &self,
+        _aggregate: &str,
+        _before: Option<u64>,
+        _limit: u32,
+    ) -> Result<event_store::table::Page, event_store::table::Unavailable> {
+        Err(event_store::table::Unavailable("down".to_owned()))
+    }
+
+    async fn oldest(
+        &self,
+        _aggregate: &str,
+        _from: u64,
+        _limit: u32,
+    ) -> Result<event_store::table::Page, event_store::table::Unavailable> {
+        Err(event_store::table::Unavailable("down".to_owned()))
+    }
+
+    async fn segment(
+        &self,
+        _segment: u32,
+        _segments: u32,
+        _after: Option<&event_store::commit::Item>,
+    ) -> Result<event_store::table::Page, event_store::table::Unavailable> {
+        Err(event_store::table::Unavailable("down".to_owned()))
+    }
+}

@@ -1,0 +1,95 @@
+//! A bus and a topic that keep what they are given, and fail as they are told to.
+
+use std::{
+    collections::VecDeque,
+    sync::{Mutex, MutexGuard},
+};
+
+use async_trait::async_trait;
+use projectors::ports::{Alert, Announcement, Bus, Sent, Topic};
+
+/// Messages of one kind that were accepted, in order, and the calls they came in.
+#[derive(Debug)]
+pub struct Outbox<M> {
+    state: Mutex<State<M>>,
+}
+
+#[derive(Debug)]
+struct State<M> {
+    accepted: Vec<M>,
+    calls: Vec<usize>,
+    script: VecDeque<Sent>,
+    refused: Option<fn(&M) -> bool>,
+}
+
+impl<M> Default for Outbox<M> {
+    fn default() -> Self {
+        let state = State {
+            accepted: vec![],
+            calls: vec![],
+            script: VecDeque::new(),
+            refused: None,
+        };
+        Self {
+            state: Mutex::new(state),
+        }
+    }
+}
+
+impl<M: Clone> Outbox<M> {
+    /// The next messages are answered like this, one by one; accepted after that.
+    pub fn script(&self, answers: impl IntoIterator<Item = Sent>) {
+        self.state().script.extend(answers);
+    }
+
+    /// Refuses every message like this.
+    pub fn refuse(&self, like: fn(&M) -> bool) {
+        self.state().refused = Some(like);
+    }
+
+    /// What was accepted, in order.
+    pub fn accepted(&self) -> Vec<M> {
+        self.state().accepted.clone()
+    }
+
+    /// How many messages each call brought.
+    pub fn calls(&self) -> Vec<usize> {
+        self.state().calls.clone()
+    }
+
+    fn state(&self) -> MutexGuard<'_, State<M>> {
+        self.state.lock().unwrap()
+    }
+
+    fn take(&self, messages: &[M]) -> Vec<Sent> {
+        let mut state = self.state();
+        state.calls.push(messages.len());
+        let mut answers = Vec::new();
+        for message in messages {
+            let refused = state.refused.is_some_and(|like| like(message));
+            let answer = match refused {
+                true => Sent::Refused("malformed".to_owned()),
+                false => state.script.pop_front().unwrap_or(Sent::Accepted),
+            };
+            if answer == Sent::Accepted {
+                state.accepted.push(message.clone());
+            }
+            answers.push(answer);
+        }
+        answers
+    }
+}
+
+#[async_trait]
+impl Bus for Outbox<Announcement> {
+    async fn put(&self, announcements: &[Announcement]) -> Vec<Sent> {
+        self.take(announcements)
+    }
+}
+
+#[async_trait]
+impl Topic for Outbox<Alert> {
+    async fn publish(&self, alerts: &[Alert]) -> Vec<Sent> {
+        self.take(alerts)
+    }
+}

@@ -1,0 +1,127 @@
+//! Rows in memory: they keep the same contract as those on DynamoDB.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Mutex, MutexGuard},
+};
+
+use async_trait::async_trait;
+use domain::Json;
+use projectors::{
+    ports::{Row, RowError, RowPage, Rows, Table},
+    shipment_log::CURRENT,
+};
+
+type Key = (Table, String, String);
+
+/// Tables of rows in memory.
+#[derive(Debug, Default)]
+pub struct MemoryRows {
+    rows: Mutex<BTreeMap<Key, Row>>,
+    broken: Mutex<Option<RowError>>,
+}
+
+impl MemoryRows {
+    /// Every row of a table, by key.
+    pub fn all(&self, table: Table) -> Vec<Row> {
+        self.rows()
+            .iter()
+            .filter(|(key, _)| key.0 == table)
+            .map(|(_, row)| row.clone())
+            .collect()
+    }
+
+    /// From now on every put of a read model answers this; `None` mends it.
+    pub fn break_with(&self, error: Option<RowError>) {
+        *self.broken.lock().unwrap() = error;
+    }
+
+    fn rows(&self) -> MutexGuard<'_, BTreeMap<Key, Row>> {
+        self.rows.lock().unwrap()
+    }
+
+    fn check(&self, table: Table) -> Result<(), RowError> {
+        let broken = self.broken.lock().unwrap().clone();
+        broken
+            .filter(|_| table != Table::Parked)
+            .map_or(Ok(()), Err)
+    }
+}
+
+fn text(row: &Row, name: &str) -> String {
+    match row.get(name) {
+        Some(Json::String(text)) => text.clone(),
+        _ => String::new(),
+    }
+}
+
+fn key(table: Table, row: &Row) -> Key {
+    match table {
+        Table::ProcessedOrders => (table, text(row, "orderId"), String::new()),
+        Table::ShipmentLog => (table, text(row, "shipmentId"), text(row, "entry")),
+        Table::Parked => (table, text(row, "id"), String::new()),
+    }
+}
+
+fn version(row: &Row) -> Option<u64> {
+    match row.get("version") {
+        Some(Json::Number(number)) => number.whole(),
+        _ => None,
+    }
+}
+
+#[async_trait]
+impl Rows for MemoryRows {
+    async fn put(&self, table: Table, row: Row) -> Result<(), RowError> {
+        self.check(table)?;
+        self.rows().insert(key(table, &row), row);
+        Ok(())
+    }
+
+    async fn put_newer(&self, table: Table, row: Row, new: u64) -> Result<(), RowError> {
+        self.check(table)?;
+        let mut rows = self.rows();
+        let key = key(table, &row);
+        if rows
+            .get(&key)
+            .and_then(version)
+            .is_none_or(|there| there < new)
+        {
+            rows.insert(key, row);
+        }
+        Ok(())
+    }
+
+    async fn put_first(&self, table: Table, row: Row) -> Result<(), RowError> {
+        self.check(table)?;
+        self.rows().entry(key(table, &row)).or_insert(row);
+        Ok(())
+    }
+
+    async fn get(&self, table: Table, wanted: Row) -> Result<Option<Row>, RowError> {
+        Ok(self.rows().get(&key(table, &wanted)).cloned())
+    }
+
+    async fn log(
+        &self,
+        shipment_id: &str,
+        after: Option<&str>,
+        limit: u32,
+    ) -> Result<RowPage, RowError> {
+        let rows = self.rows();
+        let mut found = rows
+            .iter()
+            .filter(|((table, id, entry), _)| {
+                *table == Table::ShipmentLog
+                    && id == shipment_id
+                    && entry.as_str() < CURRENT
+                    && after.is_none_or(|after| entry.as_str() > after)
+            })
+            .map(|(_, row)| row.clone());
+        let page: Vec<Row> = found.by_ref().take(limit as usize).collect();
+        Ok(RowPage {
+            more: found.next().is_some(),
+            rows: page,
+        })
+    }
+}
