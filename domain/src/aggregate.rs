@@ -1,7 +1,5 @@
 //! What an aggregate owes the event store, beside cqrs-es's own trait.
 
-use std::future::Future;
-
 use cqrs_es::{Aggregate, event_sink::EventSink};
 
 use crate::{
@@ -74,15 +72,13 @@ pub trait EventSourced:
 }
 
 /// cqrs-es's `handle` for every [`EventSourced`] aggregate.
-pub fn handle<A: EventSourced>(
+pub async fn handle<A: EventSourced>(
     aggregate: &mut A,
     command: &Command<A::Intent>,
     sink: &EventSink<A>,
-) -> impl Future<Output = Result<(), Refusal>> + Send {
-    async move {
-        for event in aggregate.decide(command)? {
-            sink.write(event, aggregate).await;
-        }
-        Ok(())
+) -> Result<(), Refusal> {
+    for event in aggregate.decide(command)? {
+        sink.write(event, aggregate).await;
     }
+    Ok(())
 }

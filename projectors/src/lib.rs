@@ -6,11 +6,9 @@
 //!          └─ notify ──▶ EventBridge, SNS
 //! ```
 //!
-//! Pure functions say what follows from a history:
-//! - [`processed_orders`], [`shipment_log`]: rows
-//! - [`notifications`]: messages
+//! Pure functions say what follows from a history: the rows of [`processed_orders`] and
+//! [`shipment_log`], the messages of [`mod@notifications`]. The rest carries it out:
 //!
-//! The rest carries it out:
 //! - [`batch`]: a stream's records, grouped by aggregate, and what is answered to the stream
 //! - [`project`], [`notify`], [`query`]: a role each
 //! - [`ports`]: what is asked of the world; [`aws`]: the world on AWS; [`row`]: rows as items

@@ -1,5 +1,8 @@
 //! The capacity budget of the design: requests counted, units as DynamoDB reports them.
 
+// Units are wholes and halves: exact in a float.
+#![allow(clippy::float_arithmetic)]
+
 use std::sync::Arc;
 
 use commands::execute::{Failure, execute};
@@ -47,7 +50,6 @@ impl Meter {
 }
 
 #[tokio::test]
-#[allow(clippy::float_arithmetic)]
 async fn an_order_costs_what_the_budget_says() {
     let mut meter = Meter::start().await;
     let clock = SystemClock;
@@ -76,7 +78,6 @@ async fn an_order_costs_what_the_budget_says() {
 }
 
 #[tokio::test]
-#[allow(clippy::float_arithmetic)]
 async fn a_shipment_update_costs_what_the_budget_says() {
     let mut meter = Meter::start().await;
     // Commits of almost 1 KB, the most that the budget is made for.

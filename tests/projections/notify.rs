@@ -162,6 +162,14 @@ async fn a_critical_update_alerts_and_a_late_one_says_so() {
         "shipment#S/4/Shipment Alert",
     ];
     assert_eq!(ids(&world), expected.map(str::to_owned).into());
+    let late: Vec<bool> = world
+        .bus
+        .accepted()
+        .iter()
+        .filter(|message| message.detail_type == "Shipment Alert")
+        .map(|message| message.detail.to_string().contains("\"late\":true"))
+        .collect();
+    assert_eq!(late, [true, false, false]);
     let alerts = world.topic.accepted();
     let subjects: Vec<&str> = alerts.iter().map(|alert| alert.subject.as_str()).collect();
     assert_eq!(

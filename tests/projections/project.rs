@@ -52,6 +52,30 @@ async fn rows_are_the_fold_of_their_histories() {
 }
 
 #[tokio::test]
+async fn updates_of_one_time_stand_in_the_log_in_the_order_they_came() {
+    let world = World::new();
+    for number in 1..=12 {
+        let text = format!("place {number}");
+        let command = update(
+            "S",
+            &format!("c-{number}"),
+            &text,
+            Some("2024-01-15T10:00:00Z"),
+        );
+        world.shipment(command).await;
+    }
+    world.deliver(Role::Project, batch(&world.commits())).await;
+    let log = world.rows(Table::ShipmentLog);
+    for (row, number) in log.iter().zip(1..=12) {
+        assert!(
+            row.contains(&format!("\"location\":\"place {number}\"")),
+            "{row}"
+        );
+    }
+    assert!(log[12].contains("\"location\":\"place 12\""), "{}", log[12]);
+}
+
+#[tokio::test]
 async fn rows_are_the_same_however_the_commits_arrive() {
     let world = world().await;
     world.deliver(Role::Project, batch(&world.commits())).await;
