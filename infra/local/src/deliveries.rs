@@ -1,0 +1,138 @@
+//! The queue of asynchronous invocations: what EventBridge's rules and `Invoke` with type `Event`
+//! have accepted is delivered here, a bounded number at a time, as often as Lambda would try.
+
+use std::sync::Arc;
+
+use lambda::Failed;
+use serde_json::value::RawValue;
+use tokio::sync::Notify;
+use tokio::task::JoinSet;
+
+use crate::clock;
+use crate::functions::{Invoker, Role};
+use crate::limits::{CONCURRENT_DELIVERIES, DELIVERY_ATTEMPTS, DELIVERY_POLL, DELIVERY_WAITS};
+use crate::state::{Delivery, Finished, State, Verdict};
+use crate::stop::Stop;
+
+/// Delivers what the state holds.
+pub struct Deliverer {
+    /// The queue.
+    pub state: State,
+    /// Runs functions.
+    pub invoker: Invoker,
+    /// Rings when something has been accepted.
+    pub accepted: Arc<Notify>,
+    /// When to end.
+    pub stop: Stop,
+}
+
+impl Deliverer {
+    /// Delivers until it is stopped, then lets what is in flight come to its end.
+    pub async fn run(mut self) {
+        let mut in_flight = JoinSet::new();
+        let mut finished = Vec::new();
+        while !self.stop.requested() {
+            let free = CONCURRENT_DELIVERIES.saturating_sub(in_flight.len());
+            for delivery in self.exchange(&mut finished, free).await {
+                in_flight.spawn(deliver(self.invoker.clone(), delivery));
+            }
+            tokio::select! {
+                Some(ended) = in_flight.join_next() => finished.extend(ended.ok()),
+                () = self.accepted.notified() => {}
+                () = tokio::time::sleep(DELIVERY_POLL) => {}
+                () = self.stop.wait() => {}
+            }
+            while let Some(ended) = in_flight.try_join_next() {
+                finished.extend(ended.ok());
+            }
+        }
+        while let Some(ended) = in_flight.join_next().await {
+            finished.extend(ended.ok());
+        }
+        self.exchange(&mut finished, 0).await;
+    }
+
+    /// Records what has ended and takes new work, in one transaction. Where that fails, what has
+    /// ended is kept for the next time.
+    async fn exchange(&self, finished: &mut Vec<Finished>, free: usize) -> Vec<Delivery> {
+        let now = clock::now().timestamp_millis();
+        match self.state.exchange(finished.clone(), free, now).await {
+            Ok(due) => {
+                finished.clear();
+                due
+            }
+            Err(error) => {
+                tracing::error!(%error, "deliveries");
+                tokio::time::sleep(DELIVERY_POLL).await;
+                Vec::new()
+            }
+        }
+    }
+}
+
+async fn deliver(invoker: Invoker, delivery: Delivery) -> Finished {
+    let Delivery {
+        id,
+        role,
+        request_id,
+        payload,
+        attempts,
+    } = delivery;
+    let answer = match (Role::from_name(&role), RawValue::from_string(payload)) {
+        (Some(role), Ok(payload)) => invoker.invoke(role, payload, &request_id).await,
+        _ => Err(Failed("no such function, or not JSON".to_owned())),
+    };
+    let verdict = match answer {
+        Ok(_) => Verdict::Delivered,
+        Err(failed) => after_failure(attempts + 1, failed),
+    };
+    match &verdict {
+        Verdict::Delivered => {}
+        Verdict::Again { .. } => {
+            tracing::warn!(
+                function = role,
+                request_id,
+                "delivery failed, will be tried again"
+            );
+        }
+        Verdict::GivenUp { reason, .. } => {
+            let text = "delivery given up: see /_local/dead-letters";
+            tracing::error!(function = role, request_id, reason, "{text}");
+        }
+    }
+    Finished { id, verdict }
+}
+
+/// What becomes of a delivery whose `attempts`th attempt has failed.
+fn after_failure(attempts: u32, failed: Failed) -> Verdict {
+    let now = clock::now();
+    let wait = usize::try_from(attempts)
+        .ok()
+        .and_then(|n| DELIVERY_WAITS.get(n.checked_sub(1)?));
+    match wait {
+        Some(wait) if attempts < DELIVERY_ATTEMPTS => {
+            let wait = i64::try_from(wait.as_millis()).unwrap_or(i64::MAX);
+            Verdict::Again {
+                due_ms: now.timestamp_millis().saturating_add(wait),
+            }
+        }
+        _ => Verdict::GivenUp {
+            at: clock::text(now),
+            reason: failed.0,
+        },
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_third_failure_is_the_last() {
+        let after = |attempts| after_failure(attempts, Failed("no".to_owned()));
+        assert!(matches!(after(1), Verdict::Again { .. }));
+        assert!(matches!(after(2), Verdict::Again { .. }));
+        assert!(matches!(after(3), Verdict::GivenUp { reason, .. } if reason == "no"));
+    }
+}

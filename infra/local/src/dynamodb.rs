@@ -1,0 +1,328 @@
+//! The embedded DynamoDB: dynoxide on a loopback port of its own.
+//!
+//! It serves on a thread and a runtime of its own, because it runs SQLite on the threads that
+//! answer requests: on a shared runtime a slow commit would hold up the callers that wait for it.
+
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+
+use dynoxide::Database;
+use lambda::Names;
+use lambda::names::Table;
+use rusqlite::{Connection, OpenFlags};
+use serde_json::{Value, json};
+use tokio::sync::oneshot;
+
+use crate::clock;
+use crate::limits::{DYNAMODB_THREADS, SQLITE_BUSY, STREAM_RETENTION};
+
+/// The table of stream records has no index of its own, so that each write would look through all
+/// earlier records for the highest sequence number, and each reader for its place.
+const INDEXES: &str = "
+    CREATE INDEX IF NOT EXISTS waybill_stream_by_table
+        ON _stream_records (table_name, CAST(sequence_number AS INTEGER));
+    CREATE INDEX IF NOT EXISTS waybill_stream_by_shard
+        ON _stream_records (table_name, shard_id, CAST(sequence_number AS INTEGER));
+";
+
+/// Stored sequence numbers are small; the public ones are these plus 10^20.
+const SEQUENCE_OFFSET: i128 = 100_000_000_000_000_000_000;
+
+/// The embedded DynamoDB does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum DynamoDbError {
+    /// The database file.
+    #[error("the database: {0}")]
+    Database(#[from] dynoxide::DynoxideError),
+    /// The database file, on our own connection.
+    #[error("the database: {0}")]
+    Sqlite(#[from] rusqlite::Error),
+    /// The description of a table.
+    #[error("the tables' description: {0}")]
+    Tables(#[from] serde_json::Error),
+    /// Its listener or thread.
+    #[error("the embedded DynamoDB: {0}")]
+    Io(#[from] std::io::Error),
+}
+
+/// The running server.
+pub struct DynamoDb {
+    /// Where it listens.
+    pub address: SocketAddr,
+    stop: oneshot::Sender<()>,
+    thread: JoinHandle<()>,
+}
+
+/// Looks at a table's stream beside the server, for what the API does not tell.
+#[derive(Clone)]
+pub struct StreamView {
+    connection: Arc<Mutex<Connection>>,
+    table: String,
+}
+
+/// Opens the database at `path`, makes the tables that are missing and serves it. Of stream
+/// records, those older than a day go, unless `unread` (a consumer's checkpoint) is older still.
+pub fn start(path: &Path, names: &Names, unread: Unread) -> Result<DynamoDb, DynamoDbError> {
+    let database = Database::new(&path.to_string_lossy())?;
+    create_tables(&database, names)?;
+    guard(path, &names.events(), unread)?;
+
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+    listener.set_nonblocking(true)?;
+    let address = listener.local_addr()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(DYNAMODB_THREADS)
+        .thread_name("dynamodb")
+        .enable_all()
+        .build()?;
+    let (stop, stopped) = oneshot::channel();
+    let serve = move || runtime.block_on(serve(listener, database, stopped));
+    let thread = std::thread::Builder::new()
+        .name("dynamodb".to_owned())
+        .spawn(serve)?;
+    Ok(DynamoDb {
+        address,
+        stop,
+        thread,
+    })
+}
+
+async fn serve(listener: TcpListener, database: Database, stopped: oneshot::Receiver<()>) {
+    let served = match tokio::net::TcpListener::from_std(listener) {
+        Ok(listener) => {
+            let stop = async { drop(stopped.await) };
+            dynoxide::server::serve_with_shutdown(listener, database, stop).await
+        }
+        Err(error) => Err(error.to_string()),
+    };
+    if let Err(error) = served {
+        tracing::error!(error, "the embedded DynamoDB has ended");
+    }
+}
+
+impl DynamoDb {
+    /// Ends the server when the requests in flight have been answered.
+    pub fn stop(self) {
+        // Fails only where the server has ended already.
+        let _ = self.stop.send(());
+        if self.thread.join().is_err() {
+            tracing::error!("the embedded DynamoDB panicked");
+        }
+    }
+}
+
+/// How far back the stream is still needed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Unread {
+    /// Everything: a consumer has not read at all.
+    All,
+    /// What comes after this sequence number, the lowest of the consumers' checkpoints.
+    After(String),
+}
+
+fn create_tables(database: &Database, names: &Names) -> Result<(), DynamoDbError> {
+    for table in lambda::names::tables()?.values() {
+        let name = names.of(&table.suffix);
+        if database.get_table_metadata(&name)?.is_none() {
+            database.create_table(serde_json::from_value(description(&name, table))?)?;
+        }
+    }
+    Ok(())
+}
+
+/// The request that creates `table`.
+fn description(name: &str, table: &Table) -> Value {
+    let keys = [
+        ("HASH", Some(&table.partition_key)),
+        ("RANGE", table.sort_key.as_ref()),
+    ];
+    let mut schema = Vec::new();
+    let mut attributes = Vec::new();
+    for (kind, key) in keys {
+        let Some(key) = key else { continue };
+        schema.push(json!({ "AttributeName": key.name, "KeyType": kind }));
+        attributes.push(json!({ "AttributeName": key.name, "AttributeType": key.kind }));
+    }
+    let mut request = json!({
+        "TableName": name,
+        "KeySchema": schema,
+        "AttributeDefinitions": attributes,
+        "BillingMode": "PAY_PER_REQUEST",
+    });
+    if let Some(view) = &table.stream {
+        request["StreamSpecification"] = json!({ "StreamEnabled": true, "StreamViewType": view });
+    }
+    request
+}
+
+/// Adds the indexes and forgets old stream records, before anybody writes.
+fn guard(path: &Path, table: &str, unread: Unread) -> Result<(), DynamoDbError> {
+    let connection = Connection::open(path)?;
+    connection.busy_timeout(SQLITE_BUSY)?;
+    connection.execute_batch(INDEXES)?;
+    if let Unread::After(sequence) = unread {
+        // A stored number is a time in microseconds, or just above the number before it.
+        let oldest = clock::micros_ago(STREAM_RETENTION).min(stored(&sequence));
+        forget(&connection, table, oldest)?;
+    }
+    Ok(())
+}
+
+/// Removes the stream records up to this stored number. The last one stays: the next number is
+/// counted from it when the clock was set back.
+fn forget(connection: &Connection, table: &str, up_to: i64) -> rusqlite::Result<usize> {
+    connection.execute(
+        "DELETE FROM _stream_records
+         WHERE table_name = ?1 AND CAST(sequence_number AS INTEGER) <= ?2
+           AND CAST(sequence_number AS INTEGER) <
+               (SELECT MAX(CAST(sequence_number AS INTEGER)) FROM _stream_records
+                WHERE table_name = ?1)",
+        (table, up_to),
+    )
+}
+
+/// The stored form of a public sequence number; 0, before all, where it is none.
+fn stored(public: &str) -> i64 {
+    let number = public
+        .parse::<i128>()
+        .ok()
+        .and_then(|n| n.checked_sub(SEQUENCE_OFFSET));
+    number.and_then(|n| i64::try_from(n).ok()).unwrap_or(0)
+}
+
+impl StreamView {
+    /// A view on the stream of `table` in the database at `path`.
+    pub fn open(path: &Path, table: String) -> Result<Self, rusqlite::Error> {
+        let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+        connection.busy_timeout(SQLITE_BUSY)?;
+        Ok(Self {
+            connection: Arc::new(Mutex::new(connection)),
+            table,
+        })
+    }
+
+    /// How many records come after `checkpoint`, all without one.
+    pub async fn behind(&self, checkpoint: Option<String>) -> Result<u64, rusqlite::Error> {
+        let after = checkpoint.as_deref().map_or(0, stored);
+        let sql = "SELECT COUNT(*) FROM _stream_records
+                   WHERE table_name = ?1 AND CAST(sequence_number AS INTEGER) > ?2";
+        self.query(move |connection, table| {
+            connection
+                .prepare_cached(sql)?
+                .query_row((table, after), |row| row.get(0))
+        })
+        .await
+    }
+
+    /// The stored sequence number of the last record.
+    pub async fn end(&self) -> Result<Option<i64>, rusqlite::Error> {
+        let sql = "SELECT MAX(CAST(sequence_number AS INTEGER)) FROM _stream_records
+                   WHERE table_name = ?1";
+        self.query(move |connection, table| {
+            connection
+                .prepare_cached(sql)?
+                .query_row([table], |row| row.get(0))
+        })
+        .await
+    }
+
+    async fn query<T: Send + 'static>(
+        &self,
+        ask: impl FnOnce(&Connection, &str) -> rusqlite::Result<T> + Send + 'static,
+    ) -> rusqlite::Result<T> {
+        let Self { connection, table } = self.clone();
+        let run = move || {
+            ask(
+                &connection.lock().unwrap_or_else(PoisonError::into_inner),
+                &table,
+            )
+        };
+        // The task fails only where the runtime is going down.
+        tokio::task::spawn_blocking(run)
+            .await
+            .unwrap_or(Err(rusqlite::Error::InvalidQuery))
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::state::tests::Folder;
+
+    /// A database with this many records in the stream of the event store.
+    fn database(folder: &Folder, records: usize) -> std::path::PathBuf {
+        let path = folder.path().join("dynamodb.sqlite");
+        let names = Names::new("dev").unwrap();
+        let database = Database::new(&path.to_string_lossy()).unwrap();
+        create_tables(&database, &names).unwrap();
+        create_tables(&database, &names).unwrap();
+        for number in 0..records {
+            let item =
+                json!({ "aggregate": { "S": "order#1" }, "sequence": { "N": number.to_string() } });
+            let put = json!({ "TableName": names.events(), "Item": item });
+            database
+                .put_item(serde_json::from_value(put).unwrap())
+                .unwrap();
+        }
+        path
+    }
+
+    #[tokio::test]
+    async fn records_are_counted_from_a_checkpoint_on() {
+        let folder = Folder::new();
+        let path = database(&folder, 3);
+        let view = StreamView::open(&path, "waybill-dev-events".to_owned()).unwrap();
+        let end = view.end().await.unwrap().unwrap();
+        let public = |stored: i64| (SEQUENCE_OFFSET + i128::from(stored)).to_string();
+        assert_eq!(view.behind(None).await.unwrap(), 3);
+        assert_eq!(view.behind(Some(public(end - 1))).await.unwrap(), 1);
+        assert_eq!(view.behind(Some(public(end))).await.unwrap(), 0);
+        assert_eq!(stored(&public(end)), end);
+        assert_eq!(stored("nonsense"), 0);
+    }
+
+    #[tokio::test]
+    async fn forgetting_leaves_the_last_record_and_what_is_young_or_unread() {
+        let folder = Folder::new();
+        let path = database(&folder, 3);
+        let table = "waybill-dev-events";
+        let view = StreamView::open(&path, table.to_owned()).unwrap();
+        let all_read = Unread::After((SEQUENCE_OFFSET + i128::from(i64::MAX)).to_string());
+        for unread in [Unread::All, all_read] {
+            guard(&path, table, unread).unwrap();
+            assert_eq!(view.behind(None).await.unwrap(), 3);
+        }
+        let connection = Connection::open(&path).unwrap();
+        assert_eq!(forget(&connection, table, 0).unwrap(), 0);
+        assert_eq!(forget(&connection, table, i64::MAX).unwrap(), 2);
+        assert_eq!(view.behind(None).await.unwrap(), 1);
+    }
+
+    #[test]
+    fn the_indexes_serve_what_the_embedded_dynamodb_asks_at_each_write_and_read() {
+        let folder = Folder::new();
+        let path = database(&folder, 1);
+        guard(&path, "waybill-dev-events", Unread::All).unwrap();
+        let connection = Connection::open(&path).unwrap();
+        let plan = |sql: &str| -> String {
+            let sql = format!("EXPLAIN QUERY PLAN {sql}");
+            connection
+                .query_row(&sql, [], |row| row.get("detail"))
+                .unwrap()
+        };
+        let next = plan(
+            "SELECT COALESCE(MAX(CAST(sequence_number AS INTEGER)), 0) + 1
+             FROM _stream_records WHERE table_name = 't'",
+        );
+        assert!(next.contains("waybill_stream_by_table"), "{next}");
+        let read = plan(
+            "SELECT keys_json FROM _stream_records WHERE table_name = 't' AND shard_id = 's'
+             AND CAST(sequence_number AS INTEGER) > 1
+             ORDER BY CAST(sequence_number AS INTEGER) ASC LIMIT 100",
+        );
+        assert!(read.contains("waybill_stream_by_shard"), "{read}");
+    }
+}

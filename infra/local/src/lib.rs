@@ -1,0 +1,45 @@
+//! The whole system in one process on one machine.
+//!
+//! The handlers of the deployed functions run here unchanged: they are given the payloads that AWS
+//! sends and ordinary AWS clients, pointed at this process, and cannot tell the difference.
+//!
+//! ```text
+//! :8080  gateway ─────────────▶ functions (api, query)
+//! :4566  aws ── dynamodb ─────▶ embedded DynamoDB ─▶ stream ─▶ functions (project, notify)
+//!            ├─ events, rules ▶ deliveries ─▶ functions (bus)
+//!            ├─ sns           ▶ state (messages)
+//!            ├─ invocations   ▶ functions, deliveries
+//!            └─ looking_in    ◀ state
+//! ```
+//!
+//! - [`system`] puts the pieces together; [`settings`] and [`place`] say where it listens and keeps
+//!   its data
+//! - [`gateway`] is API Gateway, [`aws`] the AWS protocols, [`rules`] EventBridge's patterns
+//! - [`dynamodb`] embeds DynamoDB, [`stream`] is its event source mappings
+//! - [`deliveries`] is Lambda's asynchronous queue, [`functions`] runs what is invoked
+//! - [`state`] is what must survive: messages, deliveries, checkpoints, dead letters
+//! - [`limits`] has every bound; [`demo`] sends work and counts what came of it
+//!
+//! What it is not: there are no files from S3, no redrive, no authorisation and no throttling.
+
+pub mod arn;
+pub mod aws;
+pub mod banner;
+pub mod clock;
+pub mod deliveries;
+pub mod demo;
+pub mod dynamodb;
+pub mod functions;
+pub mod gateway;
+pub mod limits;
+pub mod logs;
+pub mod place;
+pub mod rules;
+pub mod settings;
+pub mod state;
+pub mod stop;
+pub mod stream;
+pub mod system;
+
+pub use settings::Settings;
+pub use system::{StartError, System};

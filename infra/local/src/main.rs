@@ -1,0 +1,68 @@
+//! `waybill`: the local system and a demonstration of it.
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use local::{Settings, System, banner, demo, logs};
+use tracing_subscriber::filter::LevelFilter;
+
+/// An event-sourced backend for orders and shipments, on this machine
+#[derive(Debug, Parser)]
+#[command(name = "waybill", version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Runs the whole system in this process
+    Local(Settings),
+    /// Sends orders and shipment updates and counts what came of them
+    Demo(demo::DemoSettings),
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let result = match Cli::parse().command {
+        Command::Local(settings) => run(&settings).await,
+        Command::Demo(settings) => demo::run(&settings).await.map_err(Into::into),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("waybill: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Runs until somebody asks for the end.
+async fn run(settings: &Settings) -> Result<(), Box<dyn std::error::Error>> {
+    logs::start(&settings.data, LevelFilter::WARN)?;
+    let system = System::start(settings).await?;
+    println!("{}", banner::text(&system, settings));
+    asked_to_stop().await?;
+    println!("stopping");
+    // Whoever asks twice does not want to wait.
+    tokio::select! {
+        () = system.stop() => {}
+        again = asked_to_stop() => again?,
+    }
+    Ok(())
+}
+
+/// Returns at Ctrl-C, and where there is such a thing at SIGTERM.
+async fn asked_to_stop() -> std::io::Result<()> {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        let mut terminate = signal(SignalKind::terminate())?;
+        tokio::select! {
+            interrupted = tokio::signal::ctrl_c() => interrupted,
+            _ = terminate.recv() => Ok(()),
+        }
+    }
+    #[cfg(not(unix))]
+    tokio::signal::ctrl_c().await
+}

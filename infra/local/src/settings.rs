@@ -1,0 +1,29 @@
+//! What can be set from outside.
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+
+/// Where the local system listens and keeps its data.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Settings {
+    /// Port of the HTTP API; 0 takes any free one
+    #[arg(long, env = "WAYBILL_PORT", default_value_t = 8080)]
+    pub port: u16,
+
+    /// Port of the AWS protocols (DynamoDB, EventBridge, SNS, Lambda); 0 takes any free one
+    #[arg(long, env = "WAYBILL_AWS_PORT", default_value_t = 4566)]
+    pub aws_port: u16,
+
+    /// Folder of the database, the state and the log
+    #[arg(long, env = "WAYBILL_DATA", default_value = ".waybill")]
+    pub data: PathBuf,
+
+    /// Environment: part of the name of every table, function, bus and topic
+    #[arg(long, env = "WAYBILL_ENV", default_value = "dev")]
+    pub env: String,
+
+    /// Address to listen on. Nothing here asks who is calling: any other address than the default
+    /// opens the system, unauthenticated, to the network
+    #[arg(long, env = "WAYBILL_BIND", default_value = "127.0.0.1")]
+    pub bind: IpAddr,
+}

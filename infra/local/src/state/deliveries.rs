@@ -1,0 +1,317 @@
+//! Asynchronous invocations: accepted, waiting, being delivered, given up.
+
+use std::sync::atomic::Ordering;
+
+use rusqlite::{Transaction, params};
+
+use super::{Message, State, StateError, dead_letters, messages};
+use crate::functions::Role;
+use crate::limits::PENDING_DELIVERIES;
+
+/// An invocation that is about to be accepted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewDelivery {
+    /// The function to invoke.
+    pub role: Role,
+    /// The invocation's request id; retries keep it.
+    pub request_id: String,
+    /// What the function receives.
+    pub payload: String,
+}
+
+/// Everything that one call has been promised, stored together or not at all.
+#[derive(Debug, Default)]
+pub struct Acceptance {
+    /// Messages to keep.
+    pub messages: Vec<Message>,
+    /// Invocations to deliver.
+    pub deliveries: Vec<NewDelivery>,
+}
+
+/// An invocation whose time has come.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Delivery {
+    /// Its place in the queue.
+    pub id: i64,
+    /// The function's role as it was stored.
+    pub role: String,
+    /// The invocation's request id.
+    pub request_id: String,
+    /// What the function receives.
+    pub payload: String,
+    /// Attempts so far.
+    pub attempts: u32,
+}
+
+/// An attempt that has ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finished {
+    /// Which delivery.
+    pub id: i64,
+    /// What becomes of it.
+    pub verdict: Verdict,
+}
+
+/// What becomes of a delivery after an attempt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// Done.
+    Delivered,
+    /// Once more, at this time.
+    Again {
+        /// Milliseconds since 1970.
+        due_ms: i64,
+    },
+    /// Never again: a dead letter.
+    GivenUp {
+        /// Now, for the dead letter.
+        at: String,
+        /// The function's last error.
+        reason: String,
+    },
+}
+
+impl State {
+    /// Stores what a call was promised. When this returns, it survives the end of the process.
+    pub async fn accept(
+        &self,
+        at: String,
+        now_ms: i64,
+        acceptance: Acceptance,
+    ) -> Result<(), StateError> {
+        let bodies = messages::bodies(&acceptance.messages)?;
+        let new = acceptance.deliveries;
+        let count = u64::try_from(new.len()).unwrap_or(u64::MAX);
+        if count > 0 && self.pending() >= PENDING_DELIVERIES {
+            return Err(StateError::Full);
+        }
+        // Counted first: a delivery may be finished before this call goes on.
+        self.pending.fetch_add(count, Ordering::Relaxed);
+        let written = self
+            .write(move |transaction| {
+                messages::insert(transaction, &at, &bodies)?;
+                insert(transaction, now_ms, &new)
+            })
+            .await;
+        if written.is_err() {
+            self.pending.fetch_sub(count, Ordering::Relaxed);
+        }
+        written
+    }
+
+    /// Records attempts that have ended and takes up to `wanted` due deliveries, oldest first,
+    /// which nobody else takes until they are finished or the process has been started anew.
+    pub async fn exchange(
+        &self,
+        finished: Vec<Finished>,
+        wanted: usize,
+        now_ms: i64,
+    ) -> Result<Vec<Delivery>, StateError> {
+        let (gone, due) = self
+            .write(move |transaction| {
+                let mut gone = 0;
+                for attempt in &finished {
+                    gone += settle(transaction, attempt)?;
+                }
+                Ok((gone, lease(transaction, wanted, now_ms)?))
+            })
+            .await?;
+        self.pending.fetch_sub(gone, Ordering::Relaxed);
+        Ok(due)
+    }
+}
+
+fn insert(transaction: &Transaction<'_>, now: i64, new: &[NewDelivery]) -> rusqlite::Result<()> {
+    let mut statement = transaction.prepare_cached(
+        "INSERT INTO deliveries (role, request_id, payload, due_ms) VALUES (?1, ?2, ?3, ?4)",
+    )?;
+    for delivery in new {
+        let NewDelivery {
+            role,
+            request_id,
+            payload,
+        } = delivery;
+        statement.execute(params![role.name(), request_id, payload, now])?;
+    }
+    Ok(())
+}
+
+/// Returns how many deliveries have left the queue: one or none.
+fn settle(transaction: &Transaction<'_>, attempt: &Finished) -> rusqlite::Result<u64> {
+    match &attempt.verdict {
+        Verdict::Again { due_ms } => {
+            let sql = "UPDATE deliveries SET leased = 0, attempts = attempts + 1, due_ms = ?2
+                       WHERE id = ?1";
+            transaction
+                .prepare_cached(sql)?
+                .execute(params![attempt.id, due_ms])?;
+            return Ok(0);
+        }
+        Verdict::GivenUp { at, reason } => {
+            let sql = "INSERT INTO dead_letters (at, consumer, reason, attempts, payload)
+                       SELECT ?2, role, ?3, attempts + 1, payload FROM deliveries WHERE id = ?1";
+            transaction
+                .prepare_cached(sql)?
+                .execute(params![attempt.id, at, reason])?;
+            dead_letters::bound(transaction)?;
+        }
+        Verdict::Delivered => {}
+    }
+    let sql = "DELETE FROM deliveries WHERE id = ?1";
+    let removed = transaction.prepare_cached(sql)?.execute([attempt.id])?;
+    Ok(u64::try_from(removed).unwrap_or(u64::MAX))
+}
+
+fn lease(
+    transaction: &Transaction<'_>,
+    wanted: usize,
+    now_ms: i64,
+) -> rusqlite::Result<Vec<Delivery>> {
+    if wanted == 0 {
+        return Ok(Vec::new());
+    }
+    let mut statement = transaction.prepare_cached(
+        "UPDATE deliveries SET leased = 1
+         WHERE id IN (SELECT id FROM deliveries WHERE leased = 0 AND due_ms <= ?1
+                      ORDER BY due_ms, id LIMIT ?2)
+         RETURNING id, role, request_id, payload, attempts",
+    )?;
+    let rows = statement.query_map((now_ms, wanted), |row| {
+        Ok(Delivery {
+            id: row.get(0)?,
+            role: row.get(1)?,
+            request_id: row.get(2)?,
+            payload: row.get(3)?,
+            attempts: row.get(4)?,
+        })
+    })?;
+    let mut due: Vec<Delivery> = rows.collect::<Result<_, _>>()?;
+    // RETURNING promises no order.
+    due.sort_by_key(|delivery| delivery.id);
+    Ok(due)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::super::tests::Folder;
+    use super::*;
+    use crate::state::Page;
+
+    fn delivery(payload: &str) -> NewDelivery {
+        NewDelivery {
+            role: Role::Bus,
+            request_id: "r".to_owned(),
+            payload: payload.to_owned(),
+        }
+    }
+
+    async fn accept(state: &State, payloads: &[&str]) {
+        let deliveries = payloads.iter().map(|payload| delivery(payload)).collect();
+        let acceptance = Acceptance {
+            messages: Vec::new(),
+            deliveries,
+        };
+        state
+            .accept("t".to_owned(), 1_000, acceptance)
+            .await
+            .unwrap();
+    }
+
+    fn payloads(due: &[Delivery]) -> Vec<&str> {
+        due.iter()
+            .map(|delivery| delivery.payload.as_str())
+            .collect()
+    }
+
+    #[tokio::test]
+    async fn a_delivery_is_taken_once_and_gone_when_delivered() {
+        let state = Folder::new().state();
+        accept(&state, &["1", "2", "3"]).await;
+        let due = state.exchange(Vec::new(), 2, 1_000).await.unwrap();
+        assert_eq!(payloads(&due), ["1", "2"]);
+        let done = due
+            .iter()
+            .map(|d| Finished {
+                id: d.id,
+                verdict: Verdict::Delivered,
+            })
+            .collect();
+        assert_eq!(
+            payloads(&state.exchange(done, 9, 1_000).await.unwrap()),
+            ["3"]
+        );
+        assert_eq!(state.pending(), 1);
+    }
+
+    #[tokio::test]
+    async fn what_was_in_flight_is_pending_again_after_a_restart() {
+        let folder = Folder::new();
+        let state = folder.state();
+        accept(&state, &["1", "2"]).await;
+        assert_eq!(state.exchange(Vec::new(), 1, 1_000).await.unwrap().len(), 1);
+        drop(state);
+
+        let state = folder.state();
+        assert_eq!(state.pending(), 2);
+        assert_eq!(
+            payloads(&state.exchange(Vec::new(), 9, 1_000).await.unwrap()),
+            ["1", "2"]
+        );
+    }
+
+    #[tokio::test]
+    async fn a_retry_waits_for_its_time() {
+        let state = Folder::new().state();
+        accept(&state, &["1"]).await;
+        let due = state.exchange(Vec::new(), 1, 1_000).await.unwrap();
+        let again = Finished {
+            id: due[0].id,
+            verdict: Verdict::Again { due_ms: 2_000 },
+        };
+        assert_eq!(state.exchange(vec![again], 1, 1_999).await.unwrap(), []);
+        let due = state.exchange(Vec::new(), 1, 2_000).await.unwrap();
+        assert_eq!(due[0].attempts, 1);
+    }
+
+    #[tokio::test]
+    async fn what_is_given_up_becomes_a_dead_letter_with_its_payload() {
+        let state = Folder::new().state();
+        accept(&state, &["{\"a\":1.50}"]).await;
+        let due = state.exchange(Vec::new(), 1, 1_000).await.unwrap();
+        let verdict = Verdict::GivenUp {
+            at: "t2".to_owned(),
+            reason: "broken".to_owned(),
+        };
+        state
+            .exchange(
+                vec![Finished {
+                    id: due[0].id,
+                    verdict,
+                }],
+                0,
+                1_000,
+            )
+            .await
+            .unwrap();
+
+        assert_eq!(state.pending(), 0);
+        let letters = state.dead_letters(Page::default()).await.unwrap();
+        assert_eq!(
+            serde_json::to_string(&letters).unwrap(),
+            r#"[{"number":1,"at":"t2","consumer":"bus","reason":"broken","attempts":1,"payload":{"a":1.50}}]"#
+        );
+    }
+
+    #[tokio::test]
+    async fn a_full_queue_accepts_nothing_and_keeps_no_message() {
+        let state = Folder::new().state();
+        state.pending.store(PENDING_DELIVERIES, Ordering::Relaxed);
+        let acceptance = Acceptance {
+            messages: Vec::new(),
+            deliveries: vec![delivery("1")],
+        };
+        let refused = state.accept("t".to_owned(), 0, acceptance).await;
+        assert!(matches!(refused, Err(StateError::Full)));
+    }
+}

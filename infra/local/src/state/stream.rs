@@ -1,0 +1,101 @@
+//! How far each consumer of the stream has come.
+
+use rusqlite::OptionalExtension;
+
+use super::{GivenUp, State, StateError, dead_letters};
+
+/// What a consumer has behind it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Progressed {
+    /// The consumer's role.
+    pub consumer: &'static str,
+    /// Sequence number of the last record that needs no further attempt.
+    pub sequence: String,
+    /// That record, where it was given up.
+    pub given_up: Option<GivenUp>,
+}
+
+impl State {
+    /// Sequence number of the last record that `consumer` has behind it.
+    pub async fn checkpoint(&self, consumer: &'static str) -> Result<Option<String>, StateError> {
+        let sql = "SELECT sequence FROM checkpoints WHERE consumer = ?1";
+        self.read(move |connection| {
+            connection
+                .query_row(sql, [consumer], |row| row.get(0))
+                .optional()
+        })
+        .await
+    }
+
+    /// Stores progress, together with the dead letter that it may have left behind.
+    pub async fn progressed(&self, progressed: Progressed) -> Result<(), StateError> {
+        self.write(move |transaction| {
+            let Progressed {
+                consumer,
+                sequence,
+                given_up,
+            } = progressed;
+            if let Some(given_up) = given_up {
+                dead_letters::insert(transaction, consumer, &given_up)?;
+            }
+            let sql = "INSERT INTO checkpoints (consumer, sequence) VALUES (?1, ?2)
+                       ON CONFLICT (consumer) DO UPDATE SET sequence = excluded.sequence";
+            transaction
+                .prepare_cached(sql)?
+                .execute([consumer, &sequence])?;
+            Ok(())
+        })
+        .await
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::super::tests::Folder;
+    use super::*;
+    use crate::state::Page;
+
+    #[tokio::test]
+    async fn each_consumer_has_its_own_checkpoint_and_finds_it_again() {
+        let folder = Folder::new();
+        let state = folder.state();
+        let progressed = |consumer, sequence: &str| Progressed {
+            consumer,
+            sequence: sequence.to_owned(),
+            given_up: None,
+        };
+        state.progressed(progressed("project", "7")).await.unwrap();
+        state.progressed(progressed("project", "9")).await.unwrap();
+        drop(state);
+
+        let state = folder.state();
+        assert_eq!(
+            state.checkpoint("project").await.unwrap().as_deref(),
+            Some("9")
+        );
+        assert_eq!(state.checkpoint("notify").await.unwrap(), None);
+    }
+
+    #[tokio::test]
+    async fn a_record_given_up_is_kept_whole() {
+        let state = Folder::new().state();
+        let given_up = GivenUp {
+            at: "t".to_owned(),
+            reason: "poison".to_owned(),
+            attempts: 10,
+            record: r#"{"eventID":"1"}"#.to_owned(),
+        };
+        let progressed = Progressed {
+            consumer: "notify",
+            sequence: "5".to_owned(),
+            given_up: Some(given_up),
+        };
+        state.progressed(progressed).await.unwrap();
+        let letters = state.dead_letters(Page::default()).await.unwrap();
+        assert_eq!(letters.len(), 1);
+        assert_eq!(letters[0].consumer, "notify");
+        assert_eq!(letters[0].payload.get(), r#"{"eventID":"1"}"#);
+        assert_eq!(state.dead_letter_count().await.unwrap(), 1);
+    }
+}

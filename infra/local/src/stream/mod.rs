@@ -1,0 +1,289 @@
+//! The event source mappings: two consumers of the event store's stream, each at its own place.
+//!
+//! A consumer hands a batch to its function and goes on when it is done; how it goes on after a
+//! failure is decided in `progress`. Its checkpoint is stored after every attempt that brought
+//! it further, so a restart repeats at most what was in flight.
+
+mod progress;
+mod reader;
+
+use std::time::Duration;
+
+use lambda::Answer;
+use serde_json::value::RawValue;
+use tokio::sync::watch;
+
+use self::progress::{Outcome, Progress, Step, outcome};
+use self::reader::{ReadError, Reader, Record};
+use crate::clock;
+use crate::functions::{Invoker, Role};
+use crate::limits::{
+    INVOCATION_BYTES, RECORD_ATTEMPTS, STREAM_FIRST_WAIT, STREAM_LONGEST_WAIT, STREAM_POLL,
+};
+use crate::state::{GivenUp, Progressed, State, StateError};
+use crate::stop::Stop;
+
+/// The functions that read the stream; DynamoDB lets no third one.
+pub const CONSUMERS: [Role; 2] = [Role::Project, Role::Notify];
+
+/// One consumer.
+pub struct Consumer {
+    role: Role,
+    reader: Reader,
+    state: State,
+    invoker: Invoker,
+    written: watch::Receiver<u64>,
+    stop: Stop,
+    /// Failures since the last progress.
+    failures: u32,
+}
+
+/// Why a consumer could not go on for now.
+#[derive(Debug, thiserror::Error)]
+enum ConsumerError {
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    #[error(transparent)]
+    State(#[from] StateError),
+    #[error("a batch: {0}")]
+    Payload(#[from] serde_json::Error),
+}
+
+/// What every consumer needs of its surroundings.
+#[derive(Clone)]
+pub struct Surroundings {
+    /// Reaches the embedded DynamoDB.
+    pub client: reqwest::Client,
+    /// Where it is.
+    pub url: String,
+    /// The event store's table.
+    pub table: String,
+    /// Checkpoints and dead letters.
+    pub state: State,
+    /// Runs functions.
+    pub invoker: Invoker,
+    /// Changes with each write to the event store.
+    pub written: watch::Receiver<u64>,
+    /// When to end.
+    pub stop: Stop,
+}
+
+impl Consumer {
+    /// The consumer of this role.
+    pub fn new(role: Role, surroundings: Surroundings) -> Self {
+        let Surroundings {
+            client,
+            url,
+            table,
+            state,
+            invoker,
+            written,
+            stop,
+        } = surroundings;
+        let reader = Reader::new(client, url, table);
+        Self {
+            role,
+            reader,
+            state,
+            invoker,
+            written,
+            stop,
+            failures: 0,
+        }
+    }
+
+    /// Consumes until it is stopped.
+    pub async fn run(mut self) {
+        while !self.stop.requested() {
+            // Seen before reading: a write during the read wakes the next one.
+            self.written.mark_unchanged();
+            match self.take_next().await {
+                Ok(true) => {}
+                Ok(false) => self.idle().await,
+                Err(error) => {
+                    tracing::warn!(consumer = self.role.name(), %error, "will try again");
+                    self.reader.rewind();
+                    self.wait_after_failure().await;
+                }
+            }
+        }
+    }
+
+    /// Reads and delivers what comes next; says whether there was anything.
+    async fn take_next(&mut self) -> Result<bool, ConsumerError> {
+        let after = self.state.checkpoint(self.role.name()).await?;
+        let records = self.reader.read(after.as_deref()).await?;
+        for batch in batches(&records) {
+            if !self.deliver(batch).await? {
+                self.reader.rewind();
+                break;
+            }
+        }
+        Ok(!records.is_empty())
+    }
+
+    /// Delivers a batch to its end; says no where it was stopped before.
+    async fn deliver(&mut self, batch: &[Record]) -> Result<bool, ConsumerError> {
+        let mut progress = Progress::new(batch.len());
+        while let Some(range) = progress.next() {
+            if self.stop.requested() {
+                return Ok(false);
+            }
+            let records = &batch[range];
+            let request_id = uuid::Uuid::new_v4().to_string();
+            let answer = self
+                .invoker
+                .invoke(self.role, payload(records)?, &request_id)
+                .await;
+            let sequences: Vec<&str> = records
+                .iter()
+                .map(|record| record.sequence.as_str())
+                .collect();
+            let outcome = outcome(&answer, &sequences);
+            self.note(&outcome, &answer, records);
+            let step = progress.advance(outcome);
+            if let Some(position) = step.behind {
+                self.failures = 0;
+                self.store(&step, &batch[position], &answer).await?;
+            }
+            if step.wait {
+                self.wait_after_failure().await;
+            }
+        }
+        Ok(true)
+    }
+
+    /// A failed attempt is worth a line, a retry is coming.
+    fn note(&self, outcome: &Outcome, answer: &Answer, records: &[Record]) {
+        let reason = match (outcome, answer) {
+            (Outcome::Done, _) => return,
+            (_, Err(failed)) => failed.0.as_str(),
+            (_, Ok(_)) => "the function named failures",
+        };
+        let (consumer, records) = (self.role.name(), records.len());
+        tracing::warn!(
+            consumer,
+            records,
+            reason,
+            "batch failed, will be tried again"
+        );
+    }
+
+    async fn store(&self, step: &Step, record: &Record, answer: &Answer) -> Result<(), StateError> {
+        let (consumer, sequence) = (self.role.name(), record.sequence.clone());
+        let given_up = step.given_up.then(|| GivenUp {
+            at: clock::text(clock::now()),
+            reason: match answer {
+                Err(failed) => failed.0.clone(),
+                Ok(_) => "the function named it as failed each time".to_owned(),
+            },
+            attempts: RECORD_ATTEMPTS,
+            record: record.json.clone(),
+        });
+        if given_up.is_some() {
+            tracing::error!(
+                consumer,
+                sequence,
+                "record given up: see /_local/dead-letters"
+            );
+        }
+        self.state
+            .progressed(Progressed {
+                consumer,
+                sequence,
+                given_up,
+            })
+            .await
+    }
+
+    async fn idle(&mut self) {
+        let Self { written, stop, .. } = self;
+        tokio::select! {
+            _ = written.changed() => {}
+            () = tokio::time::sleep(STREAM_POLL) => {}
+            () = stop.wait() => {}
+        }
+    }
+
+    async fn wait_after_failure(&mut self) {
+        let wait = wait_after(self.failures);
+        self.failures = self.failures.saturating_add(1);
+        tokio::select! {
+            () = tokio::time::sleep(wait) => {}
+            () = self.stop.wait() => {}
+        }
+    }
+}
+
+/// The wait after so many earlier failures in a row.
+fn wait_after(failures: u32) -> Duration {
+    let factor = 2_u32.saturating_pow(failures);
+    STREAM_FIRST_WAIT
+        .saturating_mul(factor)
+        .min(STREAM_LONGEST_WAIT)
+}
+
+/// Cuts records into batches that fit an invocation. A record alone always fits: an item has at
+/// most 400 KB.
+fn batches(records: &[Record]) -> Vec<&[Record]> {
+    let (mut batches, mut start, mut bytes) = (Vec::new(), 0, ENVELOPE.len());
+    for (position, record) in records.iter().enumerate() {
+        let size = record.json.len() + 1;
+        if bytes + size > INVOCATION_BYTES && position > start {
+            batches.push(&records[start..position]);
+            (start, bytes) = (position, ENVELOPE.len());
+        }
+        bytes += size;
+    }
+    if start < records.len() {
+        batches.push(&records[start..]);
+    }
+    batches
+}
+
+const ENVELOPE: &str = r#"{"Records":[]}"#;
+
+fn payload(records: &[Record]) -> Result<Box<RawValue>, serde_json::Error> {
+    let records: Vec<&str> = records.iter().map(|record| record.json.as_str()).collect();
+    RawValue::from_string(format!(r#"{{"Records":[{}]}}"#, records.join(",")))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn record(bytes: usize) -> Record {
+        Record {
+            sequence: "1".to_owned(),
+            json: format!("\"{}\"", "x".repeat(bytes - 2)),
+        }
+    }
+
+    #[test]
+    fn the_wait_doubles_up_to_its_limit() {
+        let millis: Vec<u128> = (0..9).map(|n| wait_after(n).as_millis()).collect();
+        assert_eq!(millis, [50, 100, 200, 400, 800, 1_600, 3_200, 5_000, 5_000]);
+        assert_eq!(wait_after(u32::MAX), STREAM_LONGEST_WAIT);
+    }
+
+    #[test]
+    fn a_batch_is_cut_where_an_invocation_is_full() {
+        let records: Vec<Record> = (0..40).map(|_| record(400 * 1_024)).collect();
+        let cut = batches(&records);
+        assert_eq!(cut.iter().map(|batch| batch.len()).sum::<usize>(), 40);
+        assert_eq!(cut.iter().map(|batch| batch.len()).max(), Some(15));
+        assert!(
+            cut.iter()
+                .all(|batch| payload(batch).unwrap().get().len() <= INVOCATION_BYTES)
+        );
+        assert!(batches(&[]).is_empty());
+        assert_eq!(batches(&[record(INVOCATION_BYTES + 9)]).len(), 1);
+    }
+
+    #[test]
+    fn records_travel_in_one_payload() {
+        let two = [record(3), record(4)];
+        assert_eq!(payload(&two).unwrap().get(), r#"{"Records":["x","xx"]}"#);
+    }
+}

@@ -1,0 +1,7 @@
+//! The local system as a whole, on free ports in a folder of its own.
+
+#![allow(clippy::unwrap_used)]
+
+mod durability;
+mod protocols;
+mod support;
