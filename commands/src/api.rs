@@ -14,7 +14,6 @@ use lambda::{
     http::{Problem, Request, Response, is_request},
 };
 use serde_json::value::RawValue;
-use uuid::Uuid;
 
 use crate::{
     Commands,
@@ -24,14 +23,11 @@ use crate::{
     translate::{self, fields::Fields},
 };
 
-/// Where UUIDs of orders come from that name no id themselves: a random UUID, drawn once.
-const ORDER_IDS: Uuid = Uuid::from_u128(0x6c1f_0a7e_52d4_4b7f_9a3c_1d5e_8f20_77b1);
-
 /// Handles a request of the HTTP API, or an order by direct invocation.
 pub async fn handle(commands: &Commands, payload: &RawValue, request_id: &str) -> Answer {
     if is_request(payload) {
         let event: ApiGatewayV2httpRequest = serde_json::from_str(payload.get())
-            .map_err(|error| Failed(format!("not a request of an HTTP API: {error}")))?;
+            .map_err(|_| Failed("not a request of an HTTP API".to_owned()))?;
         return Ok(match http(commands, event).await {
             Ok(response) => response.to_payload(),
             Err(problem) => problem.to_payload(),
@@ -159,11 +155,7 @@ impl Sender {
 
     /// The id of an order that names none: the same for the same key, so a retry finds its order.
     fn order_id(&self, environment: &str) -> OrderId {
-        let name = format!("{environment}\n{}\n{}", self.actor, self.key);
-        let uuid = Uuid::new_v5(&ORDER_IDS, name.as_bytes()).to_string();
-        // A UUID is 36 hex digits and hyphens, beginning with a digit: an id.
-        uuid.parse()
-            .unwrap_or_else(|_| unreachable!("a UUID is an id"))
+        translate::order::id_of(environment, &self.actor, &self.key)
     }
 
     async fn send<A: EventSourced>(

@@ -1,8 +1,8 @@
-//! Commands from EventBridge: shipment updates, and the completion of `automatic` orders.
+//! Commands from EventBridge: shipment updates, orders, and the completion of `automatic` orders.
 
 use aws_lambda_events::eventbridge::EventBridgeEvent;
 use domain::{
-    AggregateId, Json, Order, OrderId, Refusal, Shipment, Timestamp, aggregate::Intent as _,
+    AggregateId, Digest, Json, Order, Refusal, Shipment, Timestamp, aggregate::Intent as _,
     json::Object, order, shipment::UpdateKind,
 };
 use event_store::Cause;
@@ -51,16 +51,79 @@ async fn command(commands: &Commands, event: &Event) -> Result<(), Failure> {
                 .await
                 .map(drop)
         }
+        ("orders.commands", "Place Order" | "Complete Order" | "Cancel Order", _) => {
+            order_command(commands, event, id, members).await.map(drop)
+        }
         ("waybill.orders", "Order Created", _) => fulfil(commands, id, members).await.map(drop),
         _ => Err(invalid("detail-type", "no such command")),
     }
 }
 
 fn invalid(field: &str, message: &str) -> Failure {
+    refused(Refusal::field(field, message))
+}
+
+fn refused(refusal: Refusal) -> Failure {
     Failure::Refused {
-        refusal: Refusal::field(field, message),
+        refusal,
         standing: None,
     }
+}
+
+/// Why a command came from this event.
+fn cause_of(event: &Event, id: String, digest: Digest) -> Cause {
+    Cause {
+        command_id: format!("event/{id}"),
+        digest,
+        actor: actor_of(event),
+        source: "bus".to_owned(),
+        correlation_id: id.clone(),
+        causation_id: id,
+        traceparent: None,
+    }
+}
+
+fn actor_of(event: &Event) -> String {
+    format!("events/{}", event.source)
+}
+
+/// An order is placed, completed or cancelled, after the event's detail-type.
+async fn order_command(
+    commands: &Commands,
+    event: &Event,
+    id: String,
+    detail: Object,
+) -> Result<Outcome, Failure> {
+    let mut fields = Fields::new(detail);
+    let (order_id, intent) = match event.detail_type.as_str() {
+        "Place Order" => {
+            let environment = &commands.environment;
+            let context = translate::order::Context {
+                default_id: Some(translate::order::id_of(environment, &actor_of(event), &id)),
+                default_fulfilment: order::Fulfilment::Automatic,
+            };
+            let place = translate::order::place(fields, context).map_err(refused)?;
+            (
+                place.order_id.clone(),
+                order::Intent::Place(Box::new(place)),
+            )
+        }
+        "Complete Order" => {
+            let order_id = translate::order::named(&mut fields).map_err(refused)?;
+            (order_id, order::Intent::Complete)
+        }
+        _ => {
+            let order_id = translate::order::named(&mut fields).map_err(refused)?;
+            (order_id, translate::order::cancel(fields).map_err(refused)?)
+        }
+    };
+    let envelope = Envelope {
+        aggregate: AggregateId::Order(order_id),
+        expected_version: None,
+        cause: cause_of(event, id, intent.digest()),
+        intent,
+    };
+    execute::<Order>(&commands.store, commands.clock.as_ref(), envelope).await
 }
 
 async fn update_shipment(
@@ -78,23 +141,11 @@ async fn update_shipment(
         event_source: event.source.clone(),
         event_time: event_time.unwrap_or_else(|| commands.clock.now()),
     };
-    let intent =
-        translate::shipment::update(detail, context).map_err(|refusal| Failure::Refused {
-            refusal,
-            standing: None,
-        })?;
+    let intent = translate::shipment::update(detail, context).map_err(refused)?;
     let envelope = Envelope {
         aggregate: AggregateId::Shipment(intent.shipment_id.clone()),
         expected_version: None,
-        cause: Cause {
-            command_id: format!("event/{id}"),
-            digest: intent.digest(),
-            actor: format!("events/{}", event.source),
-            source: "bus".to_owned(),
-            correlation_id: id.clone(),
-            causation_id: id,
-            traceparent: None,
-        },
+        cause: cause_of(event, id, intent.digest()),
         intent,
     };
     execute::<Shipment>(&commands.store, commands.clock.as_ref(), envelope).await
@@ -103,16 +154,8 @@ async fn update_shipment(
 /// Completes an order that nobody else is going to. The announcement that asks for it comes at
 /// least once, so this does nothing where it has been done.
 async fn fulfil(commands: &Commands, id: String, detail: Object) -> Result<Outcome, Failure> {
-    let refused = |refusal| Failure::Refused {
-        refusal,
-        standing: None,
-    };
     let mut fields = Fields::new(detail);
-    let order_id = fields.text("orderId").map_err(refused)?;
-    let order_id = order_id.ok_or_else(|| refused(fields.missing("orderId")))?;
-    let order_id: OrderId = order_id
-        .parse()
-        .map_err(|error| refused(fields.wrong("orderId", error)))?;
+    let order_id = translate::order::named(&mut fields).map_err(refused)?;
     let text = |fields: &mut Fields, name: &str| fields.text(name).ok().flatten();
     let message_id = text(&mut fields, "id");
     let correlation_id = text(&mut fields, "correlationId");

@@ -2,7 +2,8 @@
 
 use async_trait::async_trait;
 use aws_config::SdkConfig;
-use aws_sdk_sns::{error::DisplayErrorContext, types::MessageAttributeValue};
+use aws_sdk_sns::types::MessageAttributeValue;
+use event_store::failure::told;
 use lambda::Settings;
 
 use crate::limits::ALERT_TEXT_MAX;
@@ -52,7 +53,7 @@ impl Operator for AwsOperator {
             .data_type("String")
             .string_value(reason)
             .build()
-            .map_err(unreachable)?;
+            .map_err(unbuilt)?;
         let sent = self
             .sqs
             .send_message()
@@ -61,7 +62,7 @@ impl Operator for AwsOperator {
             .message_attributes("reason", reason)
             .send()
             .await;
-        sent.map(drop).map_err(unreachable)
+        sent.map(drop).map_err(|error| Unreachable(told(&error)))
     }
 
     async fn alert(&self, subject: &str, text: &str, id: &str) -> Result<(), Unreachable> {
@@ -70,7 +71,7 @@ impl Operator for AwsOperator {
                 .data_type("String")
                 .string_value(value)
                 .build()
-                .map_err(unreachable)
+                .map_err(unbuilt)
         };
         let text: String = text.chars().take(ALERT_TEXT_MAX).collect();
         let sent = self
@@ -83,10 +84,10 @@ impl Operator for AwsOperator {
             .message_attributes("environment", attribute(&self.environment)?)
             .send()
             .await;
-        sent.map(drop).map_err(unreachable)
+        sent.map(drop).map_err(|error| Unreachable(told(&error)))
     }
 }
 
-fn unreachable(error: impl std::error::Error) -> Unreachable {
-    Unreachable(DisplayErrorContext(error).to_string())
+fn unbuilt(error: impl std::error::Error) -> Unreachable {
+    Unreachable(error.to_string())
 }

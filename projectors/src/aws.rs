@@ -5,12 +5,13 @@ use std::collections::HashMap;
 use async_trait::async_trait;
 use aws_config::SdkConfig;
 use aws_sdk_dynamodb::{
-    error::{DisplayErrorContext, ProvideErrorMetadata, SdkError},
+    error::{ProvideErrorMetadata, SdkError},
     operation::put_item::builders::PutItemFluentBuilder,
     types::AttributeValue,
 };
 use aws_sdk_eventbridge::{primitives::DateTime, types::PutEventsRequestEntry};
 use aws_sdk_sns::types::{MessageAttributeValue, PublishBatchRequestEntry};
+use event_store::failure::told;
 use lambda::Names;
 
 use crate::{
@@ -61,18 +62,14 @@ async fn settle(put: PutItemFluentBuilder) -> Result<(), RowError> {
         Ok(_) => Ok(()),
         Err(error) => match error.code() {
             Some("ConditionalCheckFailedException") => Ok(()),
-            Some("ValidationException") => Err(RowError::Refused(told(error))),
-            _ => Err(RowError::Unavailable(told(error))),
+            Some("ValidationException") => Err(RowError::Refused(told(&error))),
+            _ => Err(RowError::Unavailable(told(&error))),
         },
     }
 }
 
-fn unavailable(error: impl std::error::Error) -> RowError {
-    RowError::Unavailable(told(error))
-}
-
-fn told(error: impl std::error::Error) -> String {
-    DisplayErrorContext(error).to_string()
+fn unavailable<E: ProvideErrorMetadata, R>(error: SdkError<E, R>) -> RowError {
+    RowError::Unavailable(told(&error))
 }
 
 fn read(item: HashMap<String, AttributeValue>) -> Result<Row, RowError> {
@@ -263,7 +260,7 @@ impl Topic for Sns {
         let entries: Result<Vec<_>, _> = alerts.iter().enumerate().map(entry).collect();
         let entries = match entries {
             Ok(entries) => entries,
-            Err(error) => return vec![Sent::Refused(told(error)); alerts.len()],
+            Err(error) => return vec![Sent::Refused(error.to_string()); alerts.len()],
         };
         let call = self.client.publish_batch().topic_arn(&self.topic_arn);
         match call
@@ -302,12 +299,12 @@ impl Topic for Sns {
 /// does not say, so only a lone one is refused.
 fn of_call<E, R>(error: SdkError<E, R>, messages: usize) -> Vec<Sent>
 where
-    SdkError<E, R>: std::error::Error + ProvideErrorMetadata,
+    E: ProvideErrorMetadata,
 {
     let at_fault = error.code().is_some_and(|code| AT_FAULT.contains(&code));
     let answer = match at_fault && messages == 1 {
-        true => Sent::Refused(told(error)),
-        false => Sent::Failed(told(error)),
+        true => Sent::Refused(told(&error)),
+        false => Sent::Failed(told(&error)),
     };
     vec![answer; messages]
 }

@@ -8,7 +8,12 @@ use domain::{
     order::{Fulfilment, Intent, Item, Place},
 };
 
+use uuid::Uuid;
+
 use super::fields::Fields;
+
+/// Where ids of orders come from that name none themselves: a random UUID, drawn once.
+const ORDER_IDS: Uuid = Uuid::from_u128(0x6c1f_0a7e_52d4_4b7f_9a3c_1d5e_8f20_77b1);
 
 /// What the way that an order came by adds to it.
 #[derive(Debug)]
@@ -17,6 +22,24 @@ pub struct Context {
     pub default_id: Option<OrderId>,
     /// Who completes it where the order does not say.
     pub default_fulfilment: Fulfilment,
+}
+
+/// The id of an order that names none: the same for the same sender and key, so a retry finds its
+/// own order.
+pub fn id_of(environment: &str, actor: &str, key: &str) -> OrderId {
+    let name = format!("{environment}\n{actor}\n{key}");
+    let uuid = Uuid::new_v5(&ORDER_IDS, name.as_bytes()).to_string();
+    // A UUID is 36 hex digits and hyphens, beginning with a digit or letter: an id.
+    uuid.parse()
+        .unwrap_or_else(|_| unreachable!("a UUID is an id"))
+}
+
+/// The order that a command names.
+pub fn named(fields: &mut Fields) -> Result<OrderId, Refusal> {
+    let text = fields
+        .text("orderId")?
+        .ok_or_else(|| fields.missing("orderId"))?;
+    text.parse().map_err(|error| fields.wrong("orderId", error))
 }
 
 /// Reads an order.

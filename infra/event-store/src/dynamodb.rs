@@ -5,7 +5,7 @@ use std::{collections::HashMap, sync::Mutex};
 use async_trait::async_trait;
 use aws_sdk_dynamodb::{
     Client,
-    error::DisplayErrorContext,
+    error::{ProvideErrorMetadata, SdkError},
     types::{
         AttributeValue, ConsumedCapacity, ReturnConsumedCapacity,
         ReturnValuesOnConditionCheckFailure,
@@ -14,6 +14,7 @@ use aws_sdk_dynamodb::{
 
 use crate::{
     commit::{AGGREGATE, Item, SEQUENCE},
+    failure::told,
     table::{CommitTable, Page, Put, Unavailable},
 };
 
@@ -197,6 +198,6 @@ fn key(item: &Item) -> HashMap<String, AttributeValue> {
     [AGGREGATE, SEQUENCE].iter().filter_map(of_key).collect()
 }
 
-fn unavailable(error: impl std::error::Error) -> Unavailable {
-    Unavailable(DisplayErrorContext(error).to_string())
+fn unavailable<E: ProvideErrorMetadata, R>(error: SdkError<E, R>) -> Unavailable {
+    Unavailable(told(&error))
 }

@@ -4,6 +4,7 @@
 //! - [`table`]: the few things asked of a table, and the error it may answer with
 //! - [`dynamodb`], [`memory`]: the table on AWS, and its twin for tests
 //! - [`store`]: append and history; [`load`]: an aggregate, from its latest snapshot; [`scan`]: all
+//! - [`failure`]: what an AWS call failed with, fit for logs
 //! - [`clock`]: time, waiting and jitter, so that a test can bring its own
 //!
 //! Every put of an event is [`store::EventStore::append`], conditional on a key that was never
@@ -12,6 +13,7 @@
 pub mod clock;
 pub mod commit;
 pub mod dynamodb;
+pub mod failure;
 pub mod limits;
 pub mod load;
 pub mod memory;

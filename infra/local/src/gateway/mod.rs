@@ -118,6 +118,7 @@ fn cors() -> CorsLayer {
         IF_MATCH,
         HeaderName::from_static("idempotency-key"),
         HeaderName::from_static("traceparent"),
+        HeaderName::from_static("x-correlation-id"),
     ];
     CorsLayer::new()
         .allow_origin(Any)
