@@ -2,7 +2,7 @@
 
 use aws_lambda_events::apigw::ApiGatewayV2httpRequest;
 use domain::{
-    AggregateId, EventSourced, Json, Order, OrderId, Shipment, ShipmentId,
+    AggregateId, EventSourced, Json, Order, OrderId, Refusal, Shipment, ShipmentId,
     aggregate::Intent as _,
     json::Object,
     order::{self, Fulfilment},
@@ -237,8 +237,7 @@ fn is_traceparent(text: &str) -> bool {
 
 /// An order as it is, with `commandId` and `traceparent` beside it where its sender has them.
 async fn direct(commands: &Commands, payload: &str, request_id: &str) -> Result<Json, Problem> {
-    let order = Json::parse(payload)
-        .map_err(|error| Problem::invalid("not_json", "", error.to_string()))?;
+    let order = Json::parse(payload).map_err(Refusal::from)?;
     let kind = order.kind();
     let members = order.into_object().ok_or_else(|| {
         Problem::invalid(

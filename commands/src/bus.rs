@@ -36,9 +36,9 @@ pub async fn handle(commands: &Commands, payload: &RawValue) -> Answer {
 }
 
 async fn command(commands: &Commands, event: &Event) -> Result<(), Failure> {
-    let members = Json::parse(event.detail.get())
-        .ok()
-        .and_then(Json::into_object)
+    let detail = Json::parse(event.detail.get()).map_err(|error| refused(error.into()))?;
+    let members = detail
+        .into_object()
         .ok_or_else(|| invalid("detail", "an object was expected"))?;
     let id = event.id.clone().filter(|id| !id.is_empty());
     let id = id.ok_or_else(|| invalid("id", "it is required"))?;

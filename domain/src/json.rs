@@ -6,7 +6,7 @@ use serde::{Deserialize, Deserializer, Serialize, de};
 use serde_json::value::RawValue;
 
 use crate::{
-    Number,
+    Number, Refusal,
     limits::{DIGITS_MAX, JSON_DEPTH_MAX},
     number::InvalidNumber,
 };
@@ -42,11 +42,50 @@ pub enum InvalidJson {
     #[error("more than {JSON_DEPTH_MAX} levels of JSON")]
     Depth,
     /// A number that cannot be held.
-    #[error("{0}: numbers have at most {DIGITS_MAX} digits")]
-    Number(InvalidNumber),
+    #[error("{reason}; a number has at most {DIGITS_MAX} digits and is at most 9.9E+125")]
+    Number {
+        /// Where it is, such as `items[3].price`.
+        place: String,
+        /// Why it cannot be held.
+        reason: InvalidNumber,
+    },
     /// A member without a name, which DynamoDB refuses.
     #[error("a member has an empty name")]
-    EmptyName,
+    EmptyName {
+        /// The object that has it.
+        place: String,
+    },
+}
+
+impl InvalidJson {
+    /// The same, seen from one level further out.
+    fn within(mut self, outer: &str) -> Self {
+        if let Self::Number { place, .. } | Self::EmptyName { place } = &mut self {
+            let separator = if place.is_empty() || place.starts_with('[') {
+                ""
+            } else {
+                "."
+            };
+            *place = format!("{outer}{separator}{place}");
+        }
+        self
+    }
+}
+
+impl From<InvalidJson> for Refusal {
+    fn from(error: InvalidJson) -> Self {
+        let message = error.to_string();
+        match error {
+            InvalidJson::Number { place, .. } | InvalidJson::EmptyName { place } => {
+                Self::field(place, message)
+            }
+            InvalidJson::Syntax(_) | InvalidJson::Depth => Self::Invalid {
+                code: "not_json",
+                field: String::new(),
+                message,
+            },
+        }
+    }
 }
 
 impl Json {
@@ -151,9 +190,12 @@ fn read(raw: &RawValue, depth: usize) -> Result<Json, InvalidJson> {
                 serde_json::from_str(text).map_err(syntax)?;
             let read_member = |(name, value): (String, &RawValue)| {
                 if name.is_empty() {
-                    return Err(InvalidJson::EmptyName);
+                    return Err(InvalidJson::EmptyName {
+                        place: String::new(),
+                    });
                 }
-                Ok((name, read(value, depth + 1)?))
+                let value = read(value, depth + 1).map_err(|error| error.within(&name))?;
+                Ok((name, value))
             };
             members
                 .into_iter()
@@ -164,13 +206,22 @@ fn read(raw: &RawValue, depth: usize) -> Result<Json, InvalidJson> {
         Some(b'[') => {
             check_depth(depth)?;
             let values: Vec<&RawValue> = serde_json::from_str(text).map_err(syntax)?;
-            let values = values.into_iter().map(|value| read(value, depth + 1));
+            let read_value = |(index, value)| {
+                read(value, depth + 1).map_err(|error| error.within(&format!("[{index}]")))
+            };
+            let values = values.into_iter().enumerate().map(read_value);
             values.collect::<Result<_, _>>().map(Json::Array)
         }
         Some(b'"') => serde_json::from_str(text).map(Json::String).map_err(syntax),
         Some(b't' | b'f') => serde_json::from_str(text).map(Json::Bool).map_err(syntax),
         Some(b'n') => Ok(Json::Null),
-        _ => text.parse().map(Json::Number).map_err(InvalidJson::Number),
+        _ => text
+            .parse()
+            .map(Json::Number)
+            .map_err(|reason| InvalidJson::Number {
+                place: String::new(),
+                reason,
+            }),
     }
 }
 
@@ -233,10 +284,33 @@ mod tests {
                 "{text}"
             );
         }
-        assert_eq!(Json::parse(r#"{"":1}"#), Err(InvalidJson::EmptyName));
+        assert_eq!(
+            Json::parse(r#"{"":1}"#),
+            Err(InvalidJson::EmptyName {
+                place: String::new()
+            })
+        );
         assert!(matches!(
             Json::parse("[1e999]"),
-            Err(InvalidJson::Number(_))
+            Err(InvalidJson::Number { .. })
         ));
+    }
+
+    #[test]
+    fn what_cannot_be_held_is_named_by_its_place() {
+        let text = r#"{"items":[{"price":1},{"price":1e126,"x":{}}]}"#;
+        let Err(InvalidJson::Number { place, .. }) = Json::parse(text) else {
+            unreachable!()
+        };
+        assert_eq!(place, "items[1].price");
+        let Err(error) = Json::parse(r#"{"a":{"b":[[{"":1}]]}}"#) else {
+            unreachable!()
+        };
+        assert_eq!(
+            error,
+            InvalidJson::EmptyName {
+                place: "a.b[0][0]".to_owned()
+            }
+        );
     }
 }

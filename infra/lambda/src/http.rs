@@ -88,8 +88,7 @@ impl Request {
         if text.trim().is_empty() {
             return Ok(Object::new());
         }
-        let json = Json::parse(text);
-        let json = json.map_err(|error| Problem::invalid("not_json", "", error.to_string()))?;
+        let json = Json::parse(text).map_err(Refusal::from)?;
         let kind = json.kind();
         json.into_object().ok_or_else(|| {
             Problem::invalid(

@@ -82,11 +82,6 @@ pub(super) fn internal_error() -> Response {
     message(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error")
 }
 
-/// No such route.
-pub(super) async fn not_found() -> Response {
-    message(StatusCode::NOT_FOUND, "Not Found")
-}
-
 /// `GET /health`.
 pub(super) async fn health() -> Response {
     Json(json!({ "status": "ok" })).into_response()

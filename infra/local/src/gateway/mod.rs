@@ -3,15 +3,17 @@
 mod answer;
 mod request;
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
+use axum::extract::rejection::RawPathParamsRejection;
 use axum::extract::{ConnectInfo, RawPathParams, Request};
 use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, ETAG, IF_MATCH};
 use axum::http::{HeaderName, Method, StatusCode};
 use axum::response::Response;
-use axum::routing::{MethodFilter, MethodRouter, get, on};
+use axum::routing::{MethodFilter, MethodRouter, any, get, on};
 use lambda::Names;
 use tower_http::cors::{Any, CorsLayer};
 
@@ -67,18 +69,46 @@ pub fn router(invoker: &Invoker, names: &Names) -> Router {
                 handler(route, stage, invoker),
             );
     }
+    let default = default_handler(names.environment(), invoker);
     router
-        .fallback(answer::not_found)
-        .method_not_allowed_fallback(answer::not_found)
+        .fallback(default.clone())
+        .method_not_allowed_fallback(default)
         .layer(cors())
+}
+
+/// The route `$default`: whatever no other route takes, so that its answer, too, is one that a
+/// function has written.
+fn default_handler(stage: &str, invoker: &Invoker) -> MethodRouter {
+    let (invoker, named) = (invoker.clone(), stage.to_owned());
+    any(move |peer: ConnectInfo<SocketAddr>, request: Request| {
+        let staged = request
+            .uri()
+            .path()
+            .trim_start_matches('/')
+            .split('/')
+            .next()
+            == Some(named.as_str());
+        let routed = Routed {
+            key: "$default".to_owned(),
+            stage: if staged {
+                named
+            } else {
+                DEFAULT_STAGE.to_owned()
+            },
+            parameters: BTreeMap::new(),
+            source_ip: peer.ip().to_string(),
+        };
+        serve(invoker, Role::Query, routed, request)
+    })
 }
 
 fn handler(route: Route, stage: &str, invoker: &Invoker) -> MethodRouter {
     let (invoker, stage) = (invoker.clone(), stage.to_owned());
-    let serve = move |peer: ConnectInfo<SocketAddr>, params: RawPathParams, request: Request| {
-        let params = params
-            .iter()
-            .map(|(name, value)| (name.to_owned(), value.to_owned()));
+    type Params = Result<RawPathParams, RawPathParamsRejection>;
+    let serve = move |peer: ConnectInfo<SocketAddr>, params: Params, request: Request| {
+        // A path that is no UTF-8 is the function's to refuse.
+        let params = params.iter().flatten();
+        let params = params.map(|(name, value)| (name.to_owned(), value.to_owned()));
         let routed = Routed {
             key: format!("{} {}", route.method, route.path),
             stage,
