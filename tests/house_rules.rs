@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use cargo_metadata::{DependencyKind, MetadataCommand};
 
 /// Which crates of the workspace each may know, directly. Whatever is not here is not allowed.
-const MAY_KNOW: [(&str, &[&str]); 7] = [
+const MAY_KNOW: [(&str, &[&str]); 8] = [
     ("domain", &[]),
     ("event-store", &["domain"]),
     ("lambda", &["domain"]),
@@ -26,6 +26,17 @@ const MAY_KNOW: [(&str, &[&str]); 7] = [
             "lambda",
             "local",
             "projectors",
+        ],
+    ),
+    (
+        "simulation",
+        &[
+            "commands",
+            "domain",
+            "event-store",
+            "lambda",
+            "projectors",
+            "system-tests",
         ],
     ),
 ];

@@ -131,8 +131,7 @@ async fn log(
     let query = format!("log/{id}");
     let limit = limit(request)?;
     let after = request
-        .query
-        .get("cursor")
+        .parameter("cursor")
         .map(|text| cursor::decode(&query, text))
         .transpose()?;
     let page = projectors
@@ -163,7 +162,7 @@ async fn log(
 
 /// `limit=`, 1 to 100.
 fn limit(request: &Request) -> Result<u32, Problem> {
-    let Some(text) = request.query.get("limit") else {
+    let Some(text) = request.parameter("limit") else {
         return Ok(LIST_MAX);
     };
     let limit = text
@@ -186,8 +185,7 @@ async fn history(
 ) -> Result<Response, Problem> {
     let query = format!("history/{id}");
     let after = request
-        .query
-        .get("cursor")
+        .parameter("cursor")
         .map(|text| cursor::decode(&query, text))
         .transpose()?;
     let mut from = match after {

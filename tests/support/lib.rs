@@ -4,12 +4,14 @@
 //! - [`envelopes`]: commands on their way
 //! - [`faulty`]: a table that misbehaves on purpose
 //! - [`rows`], [`outbox`]: read models, bus and topic in memory; [`stream`]: batches as they arrive
+//! - [`operator`]: dead letters and alerts in memory
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 pub mod embedded;
 pub mod envelopes;
 pub mod faulty;
+pub mod operator;
 pub mod outbox;
 pub mod rows;
 pub mod stream;

@@ -1,8 +1,9 @@
 //! Requests of an HTTP API (payload format 2.0), answers and problems.
 
-use std::collections::HashMap;
-
-use aws_lambda_events::apigw::{ApiGatewayRequestAuthorizer, ApiGatewayV2httpRequest};
+use aws_lambda_events::{
+    apigw::{ApiGatewayRequestAuthorizer, ApiGatewayV2httpRequest},
+    query_map::QueryMap,
+};
 use base64::{Engine, prelude::BASE64_STANDARD};
 use domain::{Json, Refusal, json::Object};
 use http::HeaderMap;
@@ -18,8 +19,7 @@ pub struct Request {
     pub method: String,
     /// The path behind the stage, a segment each.
     pub path: Vec<String>,
-    /// The query string's parameters.
-    pub query: HashMap<String, String>,
+    query: QueryMap,
     /// The headers.
     pub headers: HeaderMap,
     /// The body, not yet read.
@@ -41,22 +41,24 @@ impl Request {
                 .map_err(|_| Problem::invalid("not_json", "", "the body is not JSON"))?,
             false => body.into_bytes(),
         };
-        let first = |name: &str| event.query_string_parameters.first(name).map(str::to_owned);
-        let names = event.query_string_parameters.iter().map(|(name, _)| name);
         Ok(Self {
             method: context.http.method.to_string(),
             path: segments(
                 event.raw_path.as_deref().unwrap_or_default(),
                 context.stage.as_deref().unwrap_or_default(),
             ),
-            query: names
-                .filter_map(|name| Some((name.to_owned(), first(name)?)))
-                .collect(),
+            query: event.query_string_parameters,
             headers: event.headers,
             body,
             caller: caller(context.authorizer.as_ref()),
             request_id: context.request_id.unwrap_or_default(),
         })
+    }
+
+    /// A parameter of the query string; of several of one name, the first.
+    pub fn parameter(&self, name: &str) -> Option<&str> {
+        // Not by `first`: it panics where a name has no value at all.
+        self.query.all(name)?.first().copied()
     }
 
     /// A header's text, `None` where it is missing; a problem where it is no text.

@@ -1,0 +1,318 @@
+//! Every entry point over ports in memory, and what must hold of whatever it answers. The fuzzer
+//! runs this file, too.
+
+use std::{sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use commands::Commands;
+use domain::{Json, Timestamp};
+use event_store::{Clock, Commit, EventStore, commit::Item, memory::MemoryTable, size::item_bytes};
+use lambda::{Answer, Failed, Payload};
+use projectors::{
+    Projectors,
+    ports::{Alert, Announcement, Table},
+    row::to_item,
+};
+use serde_json::{Value, value::RawValue};
+use support::{operator::MemoryOperator, outbox::Outbox, rows::MemoryRows, stream::batch};
+
+/// Bytes of a DynamoDB item, of an EventBridge entry, of an SNS message.
+const ITEM_BYTES: usize = 400 * 1024;
+const MESSAGE_BYTES: usize = 256 * 1024;
+
+/// Digits of a DynamoDB number.
+const DIGITS: usize = 38;
+
+/// What no answer may show.
+const INTERNAL: [&str; 6] = [
+    "SdkError",
+    "waybill-test-",
+    "panicked",
+    ".rs:",
+    "serde",
+    "missing field",
+];
+
+/// Where a payload goes in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Entry {
+    Api,
+    Bus,
+    Project,
+    Notify,
+    Query,
+}
+
+/// Both executables over everything in memory.
+pub struct World {
+    table: Arc<MemoryTable>,
+    rows: Arc<MemoryRows>,
+    bus: Arc<Outbox<Announcement>>,
+    topic: Arc<Outbox<Alert>>,
+    operator: Arc<MemoryOperator>,
+    commands: Commands,
+    projectors: Projectors,
+}
+
+impl World {
+    /// An empty one.
+    pub fn new() -> Self {
+        let table = Arc::new(MemoryTable::default());
+        let store = EventStore::new(table.clone());
+        let rows = Arc::new(MemoryRows::default());
+        let bus = Arc::new(Outbox::default());
+        let topic = Arc::new(Outbox::default());
+        let operator = Arc::new(MemoryOperator::default());
+        let environment = "test".to_owned();
+        Self {
+            commands: Commands {
+                store: store.clone(),
+                clock: Arc::new(Stopped),
+                operator: operator.clone(),
+                environment: environment.clone(),
+            },
+            projectors: Projectors {
+                store,
+                rows: rows.clone(),
+                bus: bus.clone(),
+                topic: topic.clone(),
+                clock: Arc::new(Stopped),
+                environment,
+            },
+            table,
+            rows,
+            bus,
+            topic,
+            operator,
+        }
+    }
+
+    /// Hands `payload` in and looks at everything that comes of it.
+    pub async fn check(&self, entry: Entry, payload: &str) -> Answer {
+        let answer = self.hand_in(entry, payload).await;
+        match (entry, &answer) {
+            (_, Err(Failed(text))) => assert!(
+                matches!(
+                    text.as_str(),
+                    "not a request of an HTTP API" | "not a batch of a DynamoDB stream"
+                ) && entry != Entry::Bus,
+                "{entry:?} failed: {text}"
+            ),
+            (Entry::Api, Ok(answer)) => check_api(answer),
+            (Entry::Query, Ok(answer)) => {
+                check_http(answer);
+            }
+            (Entry::Bus, Ok(answer)) => assert_eq!(answer, &Value::Null),
+            // Nothing in memory is ever unavailable, so no batch has to come again.
+            (Entry::Project | Entry::Notify, Ok(answer)) => {
+                assert_eq!(answer.to_string(), r#"{"batchItemFailures":[]}"#);
+            }
+        }
+        let parked = format!("{:?}", self.rows.all(Table::Parked));
+        assert!(
+            !parked.contains("\"panic\""),
+            "{entry:?} panicked: {parked}"
+        );
+        answer
+    }
+
+    async fn hand_in(&self, entry: Entry, payload: &str) -> Answer {
+        let raw: Payload = RawValue::from_string(payload.to_owned()).unwrap();
+        match entry {
+            Entry::Api => self.commands.handle(commands::Role::Api, raw, "r-1").await,
+            Entry::Bus => {
+                let before = self.operator.told();
+                let answer = self.commands.handle(commands::Role::Bus, raw, "r-1").await;
+                let after = self.operator.told();
+                let rejected = after.dead_letters.len() - before.dead_letters.len();
+                assert!(rejected <= 1, "one event, {rejected} dead letters");
+                assert_eq!(after.alerts.len() - before.alerts.len(), rejected);
+                if let Some((letter, _)) = after.dead_letters.last().filter(|_| rejected == 1) {
+                    assert_eq!(
+                        letter,
+                        payload.trim(),
+                        "a dead letter is the event as it came"
+                    );
+                }
+                answer
+            }
+            Entry::Project => self.project(projectors::Role::Project, raw).await,
+            Entry::Notify => self.project(projectors::Role::Notify, raw).await,
+            Entry::Query => self.project(projectors::Role::Query, raw).await,
+        }
+    }
+
+    async fn project(&self, role: projectors::Role, payload: Payload) -> Answer {
+        self.projectors.handle(role, payload, "r-1").await
+    }
+
+    /// Every commit that was accepted.
+    pub fn commits(&self) -> Vec<Commit> {
+        let items = self.table.all().into_iter();
+        items.map(|item| Commit::from_item(item).unwrap()).collect()
+    }
+
+    /// How many events were rejected.
+    pub fn rejected(&self) -> usize {
+        self.operator.told().dead_letters.len()
+    }
+
+    /// What was accepted fits everything downstream: the table, the read models, bus and topic.
+    pub async fn check_downstream(&self) {
+        for item in self.table.all() {
+            check_item(&item);
+        }
+        let commits = self.commits();
+        let payload = batch(&commits);
+        for entry in [Entry::Project, Entry::Notify] {
+            let answer = self.check(entry, payload.get()).await;
+            assert!(answer.is_ok(), "{entry:?}: {answer:?}");
+        }
+        assert_eq!(self.rows.all(Table::Parked), [], "accepted, then parked");
+        for table in [Table::ProcessedOrders, Table::ShipmentLog] {
+            for row in self.rows.all(table) {
+                check_item(&to_item(row));
+            }
+        }
+        for message in self.bus.accepted() {
+            assert!(message.detail.to_string().len() < MESSAGE_BYTES - 1024);
+        }
+        for alert in self.topic.accepted() {
+            check_alert(&alert);
+        }
+    }
+}
+
+/// As SNS wants it: a subject of at most 100 printable ASCII characters, no attribute empty.
+fn check_alert(alert: &Alert) {
+    let subject = &alert.subject;
+    assert!((1..=100).contains(&subject.len()), "{subject:?}");
+    assert!(
+        subject.bytes().all(|b| (b' '..=b'~').contains(&b)),
+        "{subject:?}"
+    );
+    assert!(alert.body.len() < MESSAGE_BYTES - 1024);
+    for (name, value) in &alert.attributes {
+        assert!(!value.is_empty(), "{name} is empty");
+    }
+}
+
+/// As DynamoDB wants it: its size, and the digits and the range of every number.
+fn check_item(item: &Item) {
+    assert!(item_bytes(item) <= ITEM_BYTES, "{} bytes", item_bytes(item));
+    item.values().for_each(check_value);
+}
+
+fn check_value(value: &aws_sdk_dynamodb::types::AttributeValue) {
+    use aws_sdk_dynamodb::types::AttributeValue;
+    match value {
+        AttributeValue::N(number) => check_number(number),
+        AttributeValue::L(values) => values.iter().for_each(check_value),
+        AttributeValue::M(members) => members.values().for_each(check_value),
+        _ => {}
+    }
+}
+
+fn check_number(text: &str) {
+    let (mantissa, exponent) = text.split_once(['e', 'E']).unwrap_or((text, "0"));
+    let exponent: i64 = exponent.trim_start_matches('+').parse().unwrap();
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let digits = format!("{}{fraction}", whole.trim_start_matches('-'));
+    let significant = digits.trim_start_matches('0');
+    // 1e-130 up to, not including, 1e126.
+    let size = exponent + significant.len() as i64 - fraction.len() as i64;
+    let significant = significant.trim_end_matches('0');
+    assert!(significant.len() <= DIGITS, "{text}");
+    assert!(
+        significant.is_empty() || (-129..=126).contains(&size),
+        "{text}"
+    );
+}
+
+/// An answer of the role `api`: one to HTTP, or the reply to a direct invocation.
+fn check_api(answer: &Value) {
+    if answer["statusCode"].is_number() {
+        let (status, body) = check_http(answer);
+        if status == 200 {
+            check_reply(&body);
+        }
+    } else if answer["error"].is_object() {
+        check_problem(&answer["error"]);
+    } else {
+        check_reply(answer);
+    }
+}
+
+fn check_reply(reply: &Value) {
+    assert!(reply["message"].is_string(), "{reply}");
+    let id = reply.get("orderId").or(reply.get("shipmentId"));
+    assert!(id.is_some_and(Value::is_string), "{reply}");
+    assert!(reply["status"].is_string(), "{reply}");
+    assert!(reply["version"].as_u64() > Some(0), "{reply}");
+}
+
+/// A well-formed answer of the payload format 2.0: its status and its body.
+pub fn check_http(answer: &Value) -> (u64, Value) {
+    let status = answer["statusCode"].as_u64().unwrap();
+    // Nothing in memory is unavailable, and nothing that is sent in is our own fault.
+    assert!((200..500).contains(&status), "{answer}");
+    assert_eq!(answer["isBase64Encoded"], false, "{answer}");
+    let headers = answer["headers"].as_object().unwrap();
+    for (name, value) in headers {
+        let value = value.as_str().unwrap();
+        assert!(
+            http::HeaderName::try_from(name.as_str()).is_ok(),
+            "{name:?}"
+        );
+        assert!(http::HeaderValue::try_from(value).is_ok(), "{value:?}");
+    }
+    let text = answer["body"].as_str().unwrap();
+    Json::parse(text).unwrap();
+    let body: Value = serde_json::from_str(text).unwrap();
+    let content_type = match status {
+        200 => "application/json",
+        _ => "application/problem+json",
+    };
+    assert_eq!(headers["content-type"], content_type, "{answer}");
+    if status != 200 {
+        check_problem(&body);
+        assert_eq!(body["status"], status, "{body}");
+    }
+    (status, body)
+}
+
+fn check_problem(problem: &Value) {
+    for name in ["type", "title", "detail", "code", "message"] {
+        let text = problem[name].as_str();
+        assert!(
+            text.is_some_and(|text| !text.is_empty()),
+            "{name}: {problem}"
+        );
+    }
+    assert_eq!(problem["detail"], problem["message"]);
+    let status = problem["status"].as_u64();
+    assert!(
+        status.is_some_and(|status| (400..500).contains(&status)),
+        "{problem}"
+    );
+    let text = problem.to_string();
+    for word in INTERNAL {
+        assert!(!text.contains(word), "{word} in {text}");
+    }
+}
+
+/// A clock that shows one time and does not wait.
+struct Stopped;
+
+#[async_trait]
+impl Clock for Stopped {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_millis(1_705_320_000_000).unwrap()
+    }
+
+    async fn sleep(&self, _duration: Duration) {}
+
+    fn jitter(&self, max: Duration) -> Duration {
+        max
+    }
+}

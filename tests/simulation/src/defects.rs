@@ -1,0 +1,182 @@
+//! Defects that are planted on purpose: a world that does not find them proves nothing.
+//!
+//! Most sit where shipping code meets a port, and do to it what a mistake in that code would do.
+
+use std::{collections::BTreeMap, sync::Mutex};
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use domain::{AggregateId, EventSourced, Order};
+use event_store::{
+    Commit,
+    commit::{Item, SEQUENCE},
+    table::Page,
+};
+use projectors::{
+    ports::{Announcement, Row},
+    processed_orders,
+};
+
+use crate::core::Core;
+
+/// A mistake that somebody could make.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Defect {
+    /// An append without its condition overwrites a rival.
+    LostCondition,
+    /// A failed condition is taken for success.
+    SwallowedConflict,
+    /// Success is answered, and nothing was stored.
+    UnstoredAnswer,
+    /// A write that succeeded is done once more behind itself.
+    DoubledWrite,
+    /// Command ids are not looked up before a decision.
+    ForgottenCommands,
+    /// A history is read without its next pages.
+    FirstPageOnly,
+    /// A commit is dated by the clock alone, which may have gone back.
+    UnclampedTime,
+    /// A row is put whatever is there.
+    BlindRow,
+    /// A row is put once, and never again.
+    FirstRowWins,
+    /// A row takes its time from projecting.
+    RowOfNow,
+    /// The usual recipe: fold what comes into the row, and remember the highest sequence seen.
+    RememberedSequence,
+    /// An entry that failed in a call that says 200 is taken for sent.
+    SwallowedEntry,
+    /// The same on the topic.
+    SwallowedAlert,
+    /// A message has another id each time.
+    UnstableIds,
+    /// A batch's failures are not named.
+    UnnamedFailures,
+    /// A batch's last record is named instead of the first that failed.
+    LateFailure,
+    /// The place in the stream moves on before the batch is done.
+    EarlyCursor,
+    /// What cannot be projected is passed over in silence.
+    SwallowedPark,
+    /// What comes in is logged.
+    LeakyLog,
+}
+
+impl Defect {
+    /// Every one.
+    pub const ALL: [Self; 19] = [
+        Self::LostCondition,
+        Self::SwallowedConflict,
+        Self::UnstoredAnswer,
+        Self::DoubledWrite,
+        Self::ForgottenCommands,
+        Self::FirstPageOnly,
+        Self::UnclampedTime,
+        Self::BlindRow,
+        Self::FirstRowWins,
+        Self::RowOfNow,
+        Self::RememberedSequence,
+        Self::SwallowedEntry,
+        Self::SwallowedAlert,
+        Self::UnstableIds,
+        Self::UnnamedFailures,
+        Self::LateFailure,
+        Self::EarlyCursor,
+        Self::SwallowedPark,
+        Self::LeakyLog,
+    ];
+
+    /// Does it show only where something goes wrong? Then a world without faults must not find it.
+    pub fn needs_a_fault(self) -> bool {
+        matches!(
+            self,
+            Self::UnclampedTime
+                | Self::SwallowedEntry
+                | Self::SwallowedAlert
+                | Self::UnnamedFailures
+                | Self::LateFailure
+                | Self::EarlyCursor
+                | Self::SwallowedPark
+        )
+    }
+}
+
+/// A commit on its way to the table.
+pub fn written(core: &Core, mut item: Item) -> Item {
+    if core.defect == Some(Defect::UnclampedTime) {
+        item.insert("at".to_owned(), AttributeValue::S(core.now().to_string()));
+    }
+    item
+}
+
+/// The same commit behind itself.
+pub fn copy_behind(item: &Item) -> Option<Item> {
+    let number = |name: &str| item.get(name)?.as_n().ok()?.parse::<u64>().ok();
+    let mut copy = item.clone();
+    for name in [SEQUENCE, "ordinal"] {
+        copy.insert(
+            name.to_owned(),
+            AttributeValue::N((number(name)? + 1).to_string()),
+        );
+    }
+    Some(copy)
+}
+
+/// Commits on their way from the table.
+pub fn read(core: &Core, mut page: Page) -> Page {
+    match core.defect {
+        Some(Defect::ForgottenCommands) => {
+            for item in &mut page.items {
+                item.insert(
+                    "commandId".to_owned(),
+                    AttributeValue::S("forgotten".to_owned()),
+                );
+            }
+        }
+        Some(Defect::FirstPageOnly) => {
+            page.items.truncate(2);
+            page.more = false;
+        }
+        _ => {}
+    }
+    page
+}
+
+/// A row on its way to its table.
+pub fn row(core: &Core, mut row: Row) -> Row {
+    if core.defect == Some(Defect::RowOfNow) && row.contains_key("updatedAt") {
+        row.insert("updatedAt".to_owned(), core.now().to_string().into());
+    }
+    row
+}
+
+/// An announcement on its way to the bus.
+pub fn announced(core: &Core, mut message: Announcement) -> Announcement {
+    if core.defect == Some(Defect::UnstableIds) {
+        message.id = format!("{}/{}", message.id, core.choose(1_000_000));
+    }
+    message
+}
+
+/// The usual recipe: what is known of each order, and the highest sequence seen.
+#[derive(Debug, Default)]
+pub struct Remembered(Mutex<BTreeMap<AggregateId, (Order, u64)>>);
+
+impl Remembered {
+    /// The row that an order has once this commit has been taken in, if it is one of an order.
+    pub fn row(&self, commit: &Commit, environment: &str) -> Option<Row> {
+        let mut known = self.0.lock().unwrap();
+        let (order, seen) = known.entry(commit.aggregate.clone()).or_default();
+        for (event, sequence) in commit
+            .decoded::<Order>()
+            .ok()?
+            .into_iter()
+            .zip(commit.sequence..)
+        {
+            if sequence > *seen {
+                *order = order.clone().folded([event]);
+                *seen = sequence;
+            }
+        }
+        processed_orders::row(order, *seen, environment)
+    }
+}

@@ -1,0 +1,28 @@
+//! A deterministic world that tries to break every promise.
+//!
+//! One thread, no clock, no IO: every choice is drawn from one seed, so a seed and a commit replay
+//! a failure. The real handlers run against ports that hold every call up before and after its
+//! effect, lose answers, throttle and fail per entry; invocations crash wherever they stand and
+//! are triggered again; the stream reorders, repeats and forgets.
+//!
+//! - [`core`]: choices, time, faults, and how a task waits
+//! - [`ports`]: table, rows, bus, topic and operator in this world
+//! - [`plan`]: what the clients of a seed want
+//! - [`platform`]: what AWS does around the functions: stream, mappings, event delivery
+//! - [`world`]: one run of a seed; [`checks`]: what must hold of what was observed
+//! - [`defects`]: planted, to see that the world finds them
+//! - [`small_scope`]: every interleaving of a small world
+//! - [`runner`]: many seeds, and the shortest trace of one that fails
+
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+pub mod checks;
+pub mod core;
+pub mod defects;
+pub mod observed;
+pub mod plan;
+pub mod platform;
+pub mod ports;
+pub mod runner;
+pub mod small_scope;
+pub mod world;

@@ -1,0 +1,63 @@
+//! What an observer outside has seen of a run: the only thing that checks look at.
+
+use domain::Json;
+use projectors::ports::{Alert, Announcement, Row, Table};
+
+use crate::plan::Wanted;
+
+/// An answer that settles a command.
+#[derive(Debug, Clone)]
+pub struct Answered {
+    /// What was wanted.
+    pub wanted: Wanted,
+    /// The HTTP status, or the status that an invocation's answer stands for.
+    pub status: u16,
+    /// The answer.
+    pub body: String,
+}
+
+/// A run, seen from outside.
+#[derive(Debug, Default)]
+pub struct Observed {
+    /// Everything that was wanted.
+    pub wanted: Vec<Wanted>,
+    /// Answers that settled a command.
+    pub answers: Vec<Answered>,
+    /// The events table, by aggregate and sequence.
+    pub stored: Vec<event_store::commit::Item>,
+    /// What was written, in the order of writing.
+    pub written: Vec<event_store::commit::Item>,
+    /// The read models.
+    pub orders: Vec<Row>,
+    /// The log and the rows `CURRENT`.
+    pub shipments: Vec<Row>,
+    /// Ids of what is parked.
+    pub parked: Vec<String>,
+    /// Rows whose version went back.
+    pub went_back: Vec<String>,
+    /// What the bus has accepted.
+    pub announced: Vec<Announcement>,
+    /// What the topic has accepted of `notify`.
+    pub alerted: Vec<Alert>,
+    /// What operators were told.
+    pub told: Vec<String>,
+    /// What was logged.
+    pub logs: String,
+    /// Aggregates that only an operator can help: the consumer's number, and which.
+    pub given_up: Vec<(usize, String)>,
+    /// Orders whose completion nobody delivered any more.
+    pub undelivered: Vec<String>,
+    /// Did it come to rest?
+    pub at_rest: bool,
+}
+
+/// What a row is known by.
+pub fn row_key(table: Table, row: &Row) -> String {
+    let part = |name: &str| row.get(name).map(Json::to_string).unwrap_or_default();
+    format!(
+        "{table:?} {}{} {}",
+        part("orderId"),
+        part("shipmentId"),
+        part("entry")
+    )
+}

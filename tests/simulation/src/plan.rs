@@ -1,0 +1,153 @@
+//! What the clients of a seed want: a few orders and shipments, many commands, some of them twice,
+//! some under a key that was used for something else.
+
+use serde_json::{Value, json};
+
+use crate::core::Core;
+
+/// Stands in customers' names, and must stand in no log, metric or operator's message.
+pub const MARKER: &str = "MARKER-7f3a";
+
+/// By which way a command comes in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Way {
+    /// `POST`, with a key.
+    Http,
+    /// An invocation, with a command id.
+    Invoke,
+    /// An event on the bus.
+    Bus,
+}
+
+/// A command that a client wants carried out.
+#[derive(Debug, Clone)]
+pub struct Wanted {
+    /// By which way.
+    pub way: Way,
+    /// `order#1` …
+    pub aggregate: String,
+    /// The path, for HTTP.
+    pub path: String,
+    /// What is sent.
+    pub body: Value,
+    /// The key, command id or event id: the same one again is meant to be the same command.
+    pub key: String,
+}
+
+impl Wanted {
+    /// The id that the command has in the history.
+    pub fn command_id(&self) -> String {
+        match self.way {
+            Way::Http => format!("http/anonymous/{}", self.key),
+            Way::Invoke => format!("invoke/{}", self.key),
+            Way::Bus => format!("event/{}", self.key),
+        }
+    }
+
+    /// What tells one command from another.
+    pub fn identity(&self) -> (String, String, String) {
+        (
+            self.aggregate.clone(),
+            self.command_id(),
+            format!("{} {}", self.path, self.body),
+        )
+    }
+}
+
+/// Commands of a seed, at most so many.
+pub const COMMANDS_MAX: usize = 60;
+
+/// Draws the commands of a seed; the first `limit` of them.
+pub fn draw(core: &Core, limit: usize) -> Vec<Wanted> {
+    let count = 30 + core.choose(COMMANDS_MAX - 29);
+    let mut plan: Vec<Wanted> = Vec::new();
+    for number in 0..count {
+        // One in five is an earlier one again, word for word or with its key only.
+        let again = (core.choose(5) == 0 && !plan.is_empty()).then(|| core.choose(plan.len()));
+        let mut wanted = one(core, number);
+        if let Some(earlier) = again.map(|place| plan[place].clone()) {
+            if core.choose(4) > 0 {
+                wanted = earlier;
+            } else if earlier.way == wanted.way {
+                wanted.key = earlier.key;
+            }
+        }
+        plan.push(wanted);
+    }
+    plan.truncate(limit);
+    plan
+}
+
+fn one(core: &Core, number: usize) -> Wanted {
+    let key = format!("key-{number}");
+    match core.choose(9) {
+        0..=2 => place(core, key),
+        3..=4 => close(core, key),
+        _ => update(core, key),
+    }
+}
+
+/// Few orders, so that clients meet.
+fn order_id(core: &Core) -> String {
+    format!("{}", 1 + core.choose(3))
+}
+
+fn place(core: &Core, key: String) -> Wanted {
+    let id = order_id(core);
+    // Two contents for each order: most say the same, some do not.
+    let quantity = if core.choose(5) == 0 { 3 } else { 2 };
+    let fulfilment = ["automatic", "merchant"][id.len() % 2];
+    let fulfilment = if id == "2" { "merchant" } else { fulfilment };
+    let body = json!({
+        "orderId": id,
+        "customerId": "c-1",
+        "customerName": MARKER,
+        "items": [{ "productId": "p", "quantity": quantity, "price": 2.55 }],
+        "fulfilment": fulfilment,
+    });
+    let way = [Way::Http, Way::Invoke][core.choose(2)];
+    Wanted {
+        way,
+        aggregate: format!("order#{id}"),
+        path: "/orders".to_owned(),
+        body,
+        key,
+    }
+}
+
+fn close(core: &Core, key: String) -> Wanted {
+    let id = order_id(core);
+    let (path, body) = match core.choose(2) {
+        0 => (format!("/orders/{id}/complete"), json!({})),
+        _ => (
+            format!("/orders/{id}/cancel"),
+            json!({ "reason": "changed" }),
+        ),
+    };
+    Wanted {
+        way: Way::Http,
+        aggregate: format!("order#{id}"),
+        path,
+        body,
+        key,
+    }
+}
+
+fn update(core: &Core, key: String) -> Wanted {
+    let id = format!("S{}", 1 + core.choose(2));
+    let status = ["CREATED", "IN_TRANSIT", "DELAYED", "LOST", "DELIVERED"][core.choose(5)];
+    let mut body = json!({ "shipmentId": id, "status": status, "note": MARKER });
+    if core.choose(3) > 0 {
+        let minute = core.choose(30);
+        body["timestamp"] = format!("2024-01-15T10:{minute:02}:00Z").into();
+    }
+    let way = [Way::Http, Way::Bus][core.choose(2)];
+    let path = format!("/shipments/{id}/updates");
+    Wanted {
+        way,
+        aggregate: format!("shipment#{id}"),
+        path,
+        body,
+        key,
+    }
+}

@@ -1,0 +1,142 @@
+//! What AWS does around the functions: the stream of what is written, the events that are
+//! delivered, and what went to people.
+
+use std::sync::{Mutex, MutexGuard};
+
+use event_store::commit::{AGGREGATE, Item};
+use projectors::ports::{Alert, Announcement};
+
+use support::stream::Record;
+
+use crate::core::{Core, Fault};
+
+/// Shards of the stream.
+pub const SHARDS: usize = 3;
+
+/// Consumers of the stream: `project` and `notify`.
+pub const CONSUMERS: usize = 2;
+
+/// A consumer's place in a shard.
+#[derive(Debug, Clone, Default)]
+pub struct Cursor {
+    /// The next record.
+    pub next: usize,
+    /// The end of the batch that is under way; `next` where none is.
+    pub end: usize,
+    /// Attempts at the record `next`.
+    pub attempts: u32,
+}
+
+/// An event that waits for its delivery to the function `bus`.
+#[derive(Debug, Clone)]
+pub struct Delivery {
+    /// The event, as EventBridge delivers it.
+    pub event: String,
+    /// Attempts so far.
+    pub attempts: u32,
+}
+
+/// Everything that is kept outside the functions.
+#[derive(Debug, Default)]
+pub struct Kept {
+    /// The shards' records, each with the item that made it.
+    pub shards: [Vec<(Item, Record)>; SHARDS],
+    /// Where each consumer stands in each shard.
+    pub cursors: [[Cursor; SHARDS]; CONSUMERS],
+    /// Events that wait for their delivery.
+    pub deliveries: Vec<Delivery>,
+    /// What the bus has accepted.
+    pub announced: Vec<Announcement>,
+    /// What the topic has accepted of `notify`.
+    pub alerted: Vec<Alert>,
+    /// What was said to operators.
+    pub told: Vec<String>,
+    /// Events that were set aside.
+    pub dead_letters: Vec<String>,
+    /// What was written, in the order of writing.
+    pub written: Vec<Item>,
+    /// Aggregates that only an operator can help, by consumer.
+    pub given_up: Vec<(usize, String)>,
+}
+
+/// The platform.
+#[derive(Debug, Default)]
+pub struct Platform {
+    kept: Mutex<Kept>,
+}
+
+impl Platform {
+    /// Everything that is kept.
+    pub fn kept(&self) -> MutexGuard<'_, Kept> {
+        self.kept.lock().unwrap()
+    }
+
+    /// A commit was written: it comes out of the stream, in a shard of its own choosing, perhaps
+    /// before others that were written earlier; order is kept per item only.
+    pub fn written(&self, core: &Core, item: Item) {
+        let shard = core.choose(SHARDS);
+        let overtakes = if core.strikes(Fault::Reorder) {
+            core.choose(4)
+        } else {
+            0
+        };
+        let mut kept = self.kept();
+        kept.written.push(item.clone());
+        let read = kept
+            .cursors
+            .iter()
+            .map(|cursors| cursors[shard].end.max(cursors[shard].next));
+        let read = read.max().unwrap_or(0);
+        let records = &mut kept.shards[shard];
+        let place = records.len().saturating_sub(overtakes).max(read);
+        let record = Record::of(&item);
+        records.insert(place, (item, record));
+    }
+
+    /// The bus has accepted an event; its rule sends new automatic orders round again.
+    pub fn announced(&self, message: Announcement) {
+        let detail = message.detail.to_string();
+        let mut kept = self.kept();
+        if message.detail_type == "Order Created" && detail.contains(r#""status":"NEW""#) {
+            let number = kept.announced.len();
+            let event = event(
+                &format!("announced-{number}"),
+                message.source,
+                "Order Created",
+                &detail,
+            );
+            kept.deliveries.push(Delivery { event, attempts: 0 });
+        }
+        kept.announced.push(message);
+    }
+
+    /// The topic has accepted an alert.
+    pub fn alerted(&self, alert: Alert) {
+        self.kept().alerted.push(alert);
+    }
+
+    /// An operator was told something.
+    pub fn told_operator(&self, text: String) {
+        self.kept().told.push(text);
+    }
+
+    /// An event was set aside.
+    pub fn dead_letter(&self, event: &str) {
+        self.kept().dead_letters.push(event.to_owned());
+    }
+}
+
+/// An event, as EventBridge delivers it.
+pub fn event(id: &str, source: &str, detail_type: &str, detail: &str) -> String {
+    format!(
+        r#"{{"version":"0","id":"{id}","source":"{source}","detail-type":"{detail_type}","account":"000000000000","region":"us-east-1","time":"2024-01-15T11:00:00Z","resources":[],"detail":{detail}}}"#
+    )
+}
+
+/// Whose record it is.
+pub fn aggregate_of(item: &Item) -> String {
+    item.get(AGGREGATE)
+        .and_then(|value| value.as_s().ok())
+        .cloned()
+        .unwrap_or_default()
+}

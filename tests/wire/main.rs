@@ -1,0 +1,168 @@
+//! The wire: the real AWS SDK clients, with Waybill's settings, over connections that throttle,
+//! break, cut and withhold. What the SDK repeats, what Waybill repeats, and what always holds.
+
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod http;
+mod measured;
+mod messages;
+mod proxy;
+mod services;
+mod storm;
+mod unavailable;
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use aws_config::{Region, SdkConfig, retry::RetryConfig, timeout::TimeoutConfig};
+use commands::{
+    Commands,
+    execute::{Envelope, Failure, Outcome, execute},
+};
+use domain::{AggregateId, Order, Shipment, Timestamp, order, shipment};
+use event_store::{Clock, Commit, EventStore, SystemClock, commit::Item};
+use lambda::{Settings, sdk};
+use projectors::{Projectors, Role};
+use proxy::Proxy;
+use services::Services;
+use support::embedded::Embedded;
+
+/// One attempt of one SDK call, where answers are held: long enough for the embedded DynamoDB.
+const SHORT: Duration = Duration::from_millis(400);
+
+static NEXT: AtomicU32 = AtomicU32::new(1);
+
+/// Both executables as they start on AWS, at the end of a wire of their own.
+struct World {
+    embedded: Arc<Embedded>,
+    proxy: Proxy,
+    commands: Commands,
+    projectors: Projectors,
+}
+
+impl World {
+    async fn new() -> Self {
+        Self::on(Arc::new(Embedded::start().await), sdk::ATTEMPT_TIMEOUT).await
+    }
+
+    /// Several worlds may share a DynamoDB, as long as each has orders of its own.
+    async fn on(embedded: Arc<Embedded>, attempt: Duration) -> Self {
+        let dynamodb = embedded.config.endpoint_url().unwrap();
+        let dynamodb = dynamodb.trim_start_matches("http://").parse().unwrap();
+        let proxy = Proxy::start(Services::new(dynamodb)).await;
+        let config = config(&embedded.config, &proxy, attempt);
+        let settings = Settings {
+            names: embedded.names.clone(),
+            alerts_arn: "arn:aws:sns:us-east-1:000000000000:waybill-test-alerts".to_owned(),
+            dead_letters_url: format!("http://{}/queue", proxy.address),
+        };
+        let clock: Arc<dyn Clock> = Arc::new(Unhurried);
+        Self {
+            commands: Commands {
+                clock: clock.clone(),
+                ..Commands::new(&config, &settings)
+            },
+            projectors: Projectors {
+                clock,
+                ..Projectors::new(&config, &settings)
+            },
+            proxy,
+            embedded,
+        }
+    }
+
+    /// The store as it is, past the wire.
+    fn truth(&self) -> EventStore {
+        EventStore::new(self.embedded.events())
+    }
+
+    /// What is stored of an order or shipment, past the wire.
+    async fn history(&self, id: &str) -> Vec<Commit> {
+        let store = self.truth();
+        let mut history = Vec::new();
+        for aggregate in [format!("order#{id}"), format!("shipment#{id}")] {
+            let aggregate: AggregateId = aggregate.parse().unwrap();
+            history.extend(store.whole_history(&aggregate).await.unwrap());
+        }
+        history
+    }
+
+    /// What is parked, past the wire.
+    async fn parked(&self) -> Vec<Item> {
+        self.items(self.embedded.names.parked()).await
+    }
+
+    /// A small table's items, past the wire.
+    async fn items(&self, table: String) -> Vec<Item> {
+        let scan = self.embedded.client().scan().table_name(table);
+        scan.send().await.unwrap().items.unwrap_or_default()
+    }
+
+    /// Delivers a batch; the number of the record that it is to come again from.
+    async fn delivered(&self, role: Role, batch: lambda::Payload) -> Option<String> {
+        let answer = self.projectors.handle(role, batch, "request").await;
+        let answer = answer.unwrap();
+        let number = &answer["batchItemFailures"][0]["itemIdentifier"];
+        number.as_str().map(str::to_owned)
+    }
+
+    async fn order(&self, command: Envelope<order::Intent>) -> Result<Outcome, Failure> {
+        execute::<Order>(&self.commands.store, &Unhurried, command).await
+    }
+
+    async fn shipment(&self, command: Envelope<shipment::Intent>) -> Result<Outcome, Failure> {
+        execute::<Shipment>(&self.commands.store, &Unhurried, command).await
+    }
+}
+
+/// What a command was answered; a bad wire may make it unavailable, and nothing else.
+fn succeeded(outcome: Result<Outcome, Failure>) -> Option<Outcome> {
+    match outcome {
+        Ok(outcome) => Some(outcome),
+        Err(Failure::Unavailable(_)) => None,
+        Err(other) => panic!("a bad wire was told as {other:?}"),
+    }
+}
+
+/// Waybill's own settings, but for the waits. The SDK keeps one quota of repeats per service and
+/// region for the whole process: a region of its own gives each world one that is full.
+fn config(base: &SdkConfig, proxy: &Proxy, attempt: Duration) -> SdkConfig {
+    let number = NEXT.fetch_add(1, Ordering::Relaxed);
+    let retries = RetryConfig::standard().with_max_attempts(sdk::SDK_ATTEMPTS);
+    base.to_builder()
+        .endpoint_url(format!("http://{}", proxy.address))
+        .region(Region::new(format!("wire-{number}")))
+        .retry_config(retries.with_initial_backoff(Duration::from_millis(1)))
+        .timeout_config(
+            TimeoutConfig::builder()
+                .connect_timeout(sdk::CONNECT_TIMEOUT)
+                .operation_attempt_timeout(attempt)
+                .operation_timeout(sdk::CALL_TIMEOUT)
+                .build(),
+        )
+        .build()
+}
+
+/// The machine's time, without the waiting between our own attempts.
+struct Unhurried;
+
+#[async_trait]
+impl Clock for Unhurried {
+    fn now(&self) -> Timestamp {
+        SystemClock.now()
+    }
+
+    async fn sleep(&self, _duration: Duration) {
+        tokio::task::yield_now().await;
+    }
+
+    fn jitter(&self, max: Duration) -> Duration {
+        max
+    }
+}

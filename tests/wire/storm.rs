@@ -1,0 +1,237 @@
+//! A wire that is bad at random, drawn from a seed: rivals send commands and send them again until
+//! they are answered, then commits become rows and messages.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use commands::execute::{Envelope, Failure, Outcome};
+use domain::{Refusal, order, shipment};
+use event_store::Commit;
+use futures::future::join_all;
+use projectors::{Projectors, Role, notifications, ports::Table, row::from_item};
+use support::{
+    embedded::Embedded,
+    envelopes::{placing, to_order, update},
+    outbox::Outbox,
+    rows::MemoryRows,
+    stream::batch,
+};
+
+use crate::{SHORT, Unhurried, World, proxy::Plan};
+
+const SEEDS: u64 = 6;
+
+/// Of a hundred requests, so many meet a fault.
+const PERCENT: u32 = 40;
+
+/// How often a command or a batch is sent again before the test gives it up.
+const PATIENCE: usize = 60;
+
+/// Senders at the same time.
+const RIVALS: usize = 3;
+
+/// The order that is completed and cancelled by rivals; the shipment that all of them update.
+const ORDER: &str = "order-1";
+const SHIPMENT: &str = "shipment-1";
+
+#[derive(Debug, Clone)]
+enum Command {
+    Order(Envelope<order::Intent>),
+    Shipment(Box<Envelope<shipment::Intent>>),
+}
+
+impl Command {
+    fn id(&self) -> &str {
+        match self {
+            Self::Order(envelope) => &envelope.cause.command_id,
+            Self::Shipment(envelope) => &envelope.cause.command_id,
+        }
+    }
+
+    async fn send(&self, world: &World) -> Result<Outcome, Failure> {
+        match self.clone() {
+            Self::Order(envelope) => world.order(envelope).await,
+            Self::Shipment(envelope) => world.shipment(*envelope).await,
+        }
+    }
+}
+
+/// What one rival sends, in order. All place the same order: it is known by its content.
+fn commands_of(rival: usize) -> Vec<Command> {
+    let id = |what: &str| format!("{rival}-{what}");
+    let cancel = order::Intent::Cancel { reason: None };
+    let end = match rival {
+        0 => cancel,
+        _ => order::Intent::Complete,
+    };
+    let own = format!("order-of-{rival}");
+    let mut commands = vec![
+        Command::Order(placing(ORDER, &id("place"))),
+        Command::Order(to_order(ORDER, &id("end"), end)),
+        Command::Order(placing(&own, &id("own"))),
+        Command::Order(to_order(&own, &id("done"), order::Intent::Complete)),
+    ];
+    commands.extend((0..5).map(|number| {
+        let text = format!("{rival} {number}");
+        let mut command = update(SHIPMENT, &id(&number.to_string()), &text, None);
+        if number == 2 {
+            command.intent.status = "LOST".to_owned().try_into().unwrap();
+        }
+        Command::Shipment(Box::new(command))
+    }));
+    commands
+}
+
+/// Sends a command as a client does, again until it is answered.
+async fn insist(world: &World, command: &Command) -> Result<Outcome, Failure> {
+    for _ in 0..PATIENCE {
+        match command.send(world).await {
+            Err(Failure::Unavailable(_)) => {}
+            answer => return answer,
+        }
+    }
+    panic!("{} was never answered", command.id());
+}
+
+async fn after_a_storm(seed: u64) -> (World, Vec<(Command, Result<Outcome, Failure>)>) {
+    let world = World::on(Arc::new(Embedded::start().await), SHORT).await;
+    let random = fastrand::Rng::with_seed(seed);
+    world.proxy.plan(Plan::Drawn(random, PERCENT));
+    let rivals = (0..RIVALS).map(|rival| {
+        let world = &world;
+        async move {
+            let mut answers = Vec::new();
+            for command in commands_of(rival) {
+                let answer = insist(world, &command).await;
+                answers.push((command, answer));
+            }
+            answers
+        }
+    });
+    let answers = join_all(rivals).await.concat();
+    (world, answers)
+}
+
+async fn commits(world: &World) -> Vec<Commit> {
+    let ids = (0..RIVALS).map(|rival| format!("order-of-{rival}"));
+    let mut commits = Vec::new();
+    for id in ids.chain([ORDER.to_owned(), SHIPMENT.to_owned()]) {
+        commits.extend(world.history(&id).await);
+    }
+    commits
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_acknowledged_command_exists_exactly_once_whatever_the_wire_does() {
+    for seed in 0..SEEDS {
+        let (world, answers) = after_a_storm(seed).await;
+        let commits = commits(&world).await;
+        for (command, answer) in &answers {
+            let made = commits
+                .iter()
+                .filter(|commit| commit.cause.command_id == command.id());
+            let made: Vec<&Commit> = made.collect();
+            match answer {
+                // One of the rivals has placed the order, and the others were told so.
+                Ok(answer) if command.id().ends_with("-place") => {
+                    assert_eq!((made.len() <= 1, answer.version), (true, 1), "seed {seed}");
+                }
+                Ok(answer) => {
+                    assert_eq!(made.len(), 1, "seed {seed}: {command:?}");
+                    assert_eq!(answer.version, made[0].version(), "seed {seed}");
+                }
+                // Only who came too late for the contested order is refused, without a trace.
+                Err(Failure::Refused {
+                    refusal: Refusal::Conflict { .. },
+                    ..
+                }) => {
+                    assert!(command.id().ends_with("-end"), "seed {seed}: {command:?}");
+                    assert_eq!(made.len(), 0, "seed {seed}: {command:?}");
+                }
+                Err(other) => panic!("seed {seed}: {command:?}: {other:?}"),
+            }
+        }
+        // Placed and ended; placed and completed, each; five updates each.
+        assert_eq!(commits.len(), 2 + 2 * RIVALS + 5 * RIVALS, "seed {seed}");
+        world.proxy.plan(Plan::Fair);
+        for (command, answer) in answers {
+            assert_eq!(command.send(&world).await, answer, "seed {seed}: repeated");
+        }
+        assert_eq!(self::commits(&world).await.len(), commits.len());
+    }
+}
+
+/// Delivers a batch again and again, as the stream does, from the record that it stopped at.
+async fn deliver_all(world: &World, role: Role, commits: &[Commit]) {
+    let mut rest = commits;
+    for _ in 0..PATIENCE {
+        let payload = batch(rest);
+        let answer = world.projectors.handle(role, payload, "request").await;
+        // An invocation that fails is repeated whole.
+        let Ok(answer) = answer else { continue };
+        let stopped = &answer["batchItemFailures"][0]["itemIdentifier"];
+        match stopped.as_str().map(|number| number.parse::<usize>()) {
+            None => return,
+            Some(number) => rest = &rest[number.unwrap() - 1..],
+        }
+    }
+    panic!("a batch never came through");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_and_messages_come_of_every_commit_whatever_the_wire_does() {
+    for seed in 0..SEEDS {
+        let (world, _) = after_a_storm(seed).await;
+        let mut commits = commits(&world).await;
+        fastrand::Rng::with_seed(seed).shuffle(&mut commits);
+        deliver_all(&world, Role::Project, &commits).await;
+        deliver_all(&world, Role::Notify, &commits).await;
+        assert_eq!(
+            world.parked().await,
+            [],
+            "seed {seed}: a bad wire parks nobody"
+        );
+
+        let expected = rows_of(&world, &commits).await;
+        for (table, name) in [
+            (
+                Table::ProcessedOrders,
+                world.embedded.names.processed_orders(),
+            ),
+            (Table::ShipmentLog, world.embedded.names.shipment_log()),
+        ] {
+            let rows = world.items(name).await.into_iter();
+            let rows: BTreeSet<String> = rows.map(|row| format!("{:?}", from_item(row))).collect();
+            let expected = expected.all(table).into_iter().map(Some);
+            let expected: BTreeSet<String> = expected.map(|row| format!("{row:?}")).collect();
+            assert_eq!(rows, expected, "seed {seed}");
+        }
+
+        let accepted = world.proxy.services().accepted();
+        let (mut events, mut alerts) = (BTreeSet::new(), BTreeSet::new());
+        for commit in &commits {
+            let said = notifications::messages(commit, "test").unwrap();
+            events.extend(said.announcements.into_iter().map(|message| message.id));
+            alerts.extend(said.alerts.into_iter().map(|message| message.id));
+        }
+        assert_eq!(BTreeSet::from_iter(accepted.events), events, "seed {seed}");
+        assert_eq!(BTreeSet::from_iter(accepted.alerts), alerts, "seed {seed}");
+    }
+}
+
+/// The rows that the commits lead to, where there is no wire.
+async fn rows_of(world: &World, commits: &[Commit]) -> Arc<MemoryRows> {
+    let rows = Arc::new(MemoryRows::default());
+    let projectors = Projectors {
+        store: world.truth(),
+        rows: rows.clone(),
+        bus: Arc::new(Outbox::default()),
+        topic: Arc::new(Outbox::default()),
+        clock: Arc::new(Unhurried),
+        environment: "test".to_owned(),
+    };
+    let answer = projectors
+        .handle(Role::Project, batch(commits), "request")
+        .await;
+    assert_eq!(answer.unwrap()["batchItemFailures"], serde_json::json!([]));
+    rows
+}

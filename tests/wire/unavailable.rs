@@ -1,0 +1,143 @@
+//! A wire that stays bad: whoever asked is told to come again, and nothing else is told.
+
+use commands::Role as CommandRole;
+use domain::Json;
+use event_store::Commit;
+use lambda::Payload;
+use projectors::Role;
+use serde_json::{Value, json, value::to_raw_value};
+use support::{envelopes::placing, stream::batch};
+
+use crate::{
+    World,
+    proxy::{Fault, Plan},
+    succeeded,
+};
+
+/// The faults that end at once.
+fn faults() -> impl Iterator<Item = Fault> {
+    Fault::ALL.into_iter().filter(|fault| *fault != Fault::Held)
+}
+
+fn payload(value: Value) -> Payload {
+    to_raw_value(&value).unwrap()
+}
+
+fn request(method: &str, path: &str, body: &str) -> Payload {
+    payload(json!({
+        "version": "2.0",
+        "rawPath": path,
+        "headers": { "idempotency-key": "key-1" },
+        "requestContext": { "http": { "method": method, "path": path }, "requestId": "request-1" },
+        "body": body,
+        "isBase64Encoded": false,
+    }))
+}
+
+const ORDER: &str = r#"{"orderId":"1","items":[{"productId":"p","quantity":1,"price":1}]}"#;
+
+fn assert_unavailable(answer: &Value, fault: Fault) {
+    assert_eq!(answer["statusCode"], 503, "{fault:?}: {answer}");
+    assert_eq!(answer["headers"]["retry-after"], "1", "{fault:?}: {answer}");
+    let body = Json::parse(answer["body"].as_str().unwrap()).unwrap();
+    let body = body.into_object().unwrap();
+    assert_eq!(body["code"], Json::from("unavailable"), "{fault:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_is_answered_503_and_succeeds_when_it_is_sent_again() {
+    for fault in faults() {
+        let world = World::new().await;
+        let send = async || {
+            let request = request("POST", "/orders", ORDER);
+            let answer = world.commands.handle(CommandRole::Api, request, "r-1");
+            answer.await.unwrap()
+        };
+        world.proxy.plan(Plan::First(u32::MAX, fault));
+        assert_unavailable(&send().await, fault);
+        assert_eq!(
+            world.history("1").await.len(),
+            usize::from(fault.has_effect())
+        );
+        world.proxy.plan(Plan::Fair);
+        let answer = send().await;
+        assert_eq!(answer["statusCode"], 200, "{fault:?}: {answer}");
+        assert_eq!(send().await, answer);
+        assert_eq!(world.history("1").await.len(), 1);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_on_the_bus_fails_and_is_neither_rejected_nor_lost() {
+    for fault in faults() {
+        let world = World::new().await;
+        let event = || {
+            payload(json!({
+                "id": "event-1",
+                "source": "logistics.shipments",
+                "detail-type": "Shipment Update",
+                "detail": { "shipmentId": "1", "status": "IN_TRANSIT" },
+            }))
+        };
+        world.proxy.plan(Plan::First(u32::MAX, fault));
+        let failed = world
+            .commands
+            .handle(CommandRole::Bus, event(), "r-1")
+            .await;
+        assert!(failed.is_err(), "{fault:?}");
+        let rejected = world.proxy.take_count("SendMessage").requests;
+        assert_eq!(rejected, 0, "{fault:?}: it can still succeed");
+        world.proxy.plan(Plan::Fair);
+        let done = world
+            .commands
+            .handle(CommandRole::Bus, event(), "r-2")
+            .await;
+        assert_eq!(done, Ok(Value::Null), "{fault:?}");
+        assert_eq!(world.history("1").await.len(), 1, "{fault:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_query_is_answered_503() {
+    for fault in faults() {
+        let world = World::new().await;
+        world.order(placing("1", "c-1")).await.unwrap();
+        world.proxy.plan(Plan::First(u32::MAX, fault));
+        for path in [
+            "/orders/1",
+            "/orders/1/history",
+            "/shipments/1",
+            "/shipments/1/log",
+        ] {
+            let request = request("GET", path, "");
+            let answer = world.projectors.handle(Role::Query, request, "r-1").await;
+            assert_unavailable(&answer.unwrap(), fault);
+        }
+    }
+}
+
+/// The SDK has a quota of repeats for the whole process, and an outage spends it. Then a call has
+/// one attempt left, and all that holds still does.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_outage_spends_the_sdk_s_repeats_and_nothing_is_lost() {
+    let world = World::new().await;
+    world
+        .proxy
+        .plan(Plan::First(u32::MAX, Fault::CutAfterTheEffect));
+    let mut requests = Vec::new();
+    for number in 0..40 {
+        let answer = world.order(placing(&number.to_string(), "c-1")).await;
+        assert_eq!(succeeded(answer), None);
+        requests.push(world.proxy.take_count("").requests);
+    }
+    println!("requests of one command in an outage: {requests:?}");
+    assert_eq!((requests[0], requests[39]), (6, 2));
+    world.proxy.plan(Plan::Fair);
+    for number in 0..40 {
+        let id = number.to_string();
+        assert_eq!(world.order(placing(&id, "c-1")).await.unwrap().version, 1);
+        let history: Vec<Commit> = world.history(&id).await;
+        assert_eq!(history.len(), 1);
+        assert_eq!(world.delivered(Role::Project, batch(&history)).await, None);
+    }
+}
