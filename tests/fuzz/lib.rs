@@ -29,7 +29,10 @@ use world::World;
 /// What has happened before: an order and a shipment are there to be changed and asked for.
 const BEFORE: [(Entry, &str); 2] = [
     (Entry::Bus, include_str!("seeds/bus/placing_an_order.json")),
-    (Entry::Api, include_str!("seeds/api/updating_a_shipment.json")),
+    (
+        Entry::Api,
+        include_str!("seeds/api/updating_a_shipment.json"),
+    ),
 ];
 
 /// A request to put bodies into.

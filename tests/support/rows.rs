@@ -2,7 +2,10 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Mutex, MutexGuard},
+    sync::{
+        Mutex, MutexGuard,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use async_trait::async_trait;
@@ -18,6 +21,7 @@ type Key = (Table, String, String);
 #[derive(Debug, Default)]
 pub struct MemoryRows {
     rows: Mutex<BTreeMap<Key, Row>>,
+    puts: AtomicU64,
     broken: Mutex<Option<RowError>>,
 }
 
@@ -31,6 +35,11 @@ impl MemoryRows {
             .collect()
     }
 
+    /// How many puts there were, as a table would count requests.
+    pub fn puts(&self) -> u64 {
+        self.puts.load(Ordering::Relaxed)
+    }
+
     /// From now on every put of a read model answers this; `None` mends it.
     pub fn break_with(&self, error: Option<RowError>) {
         *self.broken.lock().unwrap() = error;
@@ -41,6 +50,7 @@ impl MemoryRows {
     }
 
     fn check(&self, table: Table) -> Result<(), RowError> {
+        self.puts.fetch_add(1, Ordering::Relaxed);
         let broken = self.broken.lock().unwrap().clone();
         broken
             .filter(|_| table != Table::Parked)

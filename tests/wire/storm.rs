@@ -35,7 +35,7 @@ const SHIPMENT: &str = "shipment-1";
 
 #[derive(Debug, Clone)]
 enum Command {
-    Order(Envelope<order::Intent>),
+    Order(Box<Envelope<order::Intent>>),
     Shipment(Box<Envelope<shipment::Intent>>),
 }
 
@@ -49,7 +49,7 @@ impl Command {
 
     async fn send(&self, world: &World) -> Result<Outcome, Failure> {
         match self.clone() {
-            Self::Order(envelope) => world.order(envelope).await,
+            Self::Order(envelope) => world.order(*envelope).await,
             Self::Shipment(envelope) => world.shipment(*envelope).await,
         }
     }
@@ -64,11 +64,12 @@ fn commands_of(rival: usize) -> Vec<Command> {
         _ => order::Intent::Complete,
     };
     let own = format!("order-of-{rival}");
+    let to = |envelope| Command::Order(Box::new(envelope));
     let mut commands = vec![
-        Command::Order(placing(ORDER, &id("place"))),
-        Command::Order(to_order(ORDER, &id("end"), end)),
-        Command::Order(placing(&own, &id("own"))),
-        Command::Order(to_order(&own, &id("done"), order::Intent::Complete)),
+        to(placing(ORDER, &id("place"))),
+        to(to_order(ORDER, &id("end"), end)),
+        to(placing(&own, &id("own"))),
+        to(to_order(&own, &id("done"), order::Intent::Complete)),
     ];
     commands.extend((0..5).map(|number| {
         let text = format!("{rival} {number}");
