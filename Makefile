@@ -4,6 +4,7 @@
 #   make test        every check and every test
 #   make demo        some thousand orders and shipments, sent to the running system
 #   make clean-data  forget what the local system keeps
+#   make fuzz        arbitrary input for an entry point, for SECONDS; wants nightly Rust and cargo-fuzz
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
@@ -13,7 +14,11 @@ VENV := .venv
 OUTSIDE := tests/outside
 WAYBILL := target/debug/waybill
 
-.PHONY: help run demo test lint test-rust test-outside build clean-data
+.PHONY: help run demo test lint test-rust test-outside build clean-data fuzz
+
+# Which entry point `make fuzz` tries: api, bus, body, query or stream.
+ENTRY ?= api
+SECONDS ?= 60
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -29,6 +34,10 @@ demo: build
 
 clean-data:
 	rm -rf $(WAYBILL_DATA)
+
+fuzz:
+	cd tests/fuzz && mkdir -p corpus/$(ENTRY) && cargo +nightly fuzz run --fuzz-dir . -s none \
+	  $(ENTRY) corpus/$(ENTRY) seeds/$(ENTRY) -- -max_total_time=$(SECONDS) -max_len=16384
 
 test: lint test-rust test-outside
 

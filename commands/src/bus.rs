@@ -196,7 +196,8 @@ impl Rejection {
     }
 
     fn of(event: &Event, failure: Failure) -> Self {
-        let event_id = event.id.clone().unwrap_or_else(|| "unknown".to_owned());
+        let id = event.id.clone().filter(|id| !id.is_empty());
+        let event_id = id.unwrap_or_else(|| "unknown".to_owned());
         let problem = crate::reply::problem(failure);
         let field = problem
             .field

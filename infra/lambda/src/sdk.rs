@@ -15,8 +15,9 @@ pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 /// One attempt of one SDK call.
 pub const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// A call with all its attempts; below the shortest time-out of a function, 10 s.
-pub const CALL_TIMEOUT: Duration = Duration::from_secs(6);
+/// A call with all its attempts. A command makes two such calls at the worst before it gives up,
+/// and has to say so within the shortest time-out of a function, 10 s.
+pub const CALL_TIMEOUT: Duration = Duration::from_secs(4);
 
 /// A loader with Waybill's time-outs and retries; region, credentials and endpoint come from the
 /// environment, unless the caller adds them.
