@@ -46,7 +46,7 @@ lint:
 	cargo clippy --locked --workspace --all-targets -- --deny warnings
 
 test-rust:
-	cargo test --locked --workspace
+	cargo test --locked --workspace --no-fail-fast
 
 # The system as its users meet it: HTTP, the AWS protocols, and kill -9.
 test-outside: build $(VENV)/ready

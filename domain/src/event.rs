@@ -29,7 +29,7 @@ pub struct Undecodable {
     pub kind: String,
     /// Its version as written.
     pub version: u32,
-    /// Why not. For logs only: it may quote data.
+    /// Why not, without a word of the data: it goes to logs.
     pub reason: String,
 }
 
@@ -61,12 +61,13 @@ impl EncodedEvent {
         upcasters: &[Upcaster],
     ) -> Result<T, Undecodable> {
         if self.version == current {
-            return serde_json::from_str(self.data.get()).map_err(|e| self.undecodable(e));
+            return serde_json::from_str(self.data.get())
+                .map_err(|e| self.undecodable(place_of(&e)));
         }
         if self.version > current {
             return Err(self.undecodable("its version is newer than this code"));
         }
-        let data = Json::parse(self.data.get()).map_err(|e| self.undecodable(e))?;
+        let data = Json::parse(self.data.get()).map_err(|_| self.undecodable("not JSON"))?;
         let mut data = data
             .into_object()
             .ok_or_else(|| self.undecodable("not an object"))?;
@@ -78,7 +79,7 @@ impl EncodedEvent {
             data = (step.up)(data);
         }
         let data = Json::Object(data).to_string();
-        serde_json::from_str(&data).map_err(|e| self.undecodable(e))
+        serde_json::from_str(&data).map_err(|e| self.undecodable(place_of(&e)))
     }
 
     /// This event cannot be read, because of `reason`.
@@ -89,6 +90,17 @@ impl EncodedEvent {
             reason: reason.to_string(),
         }
     }
+}
+
+/// What a text could not be read for, and where: serde's own words quote what they stumble over,
+/// and that may be a customer's.
+pub fn place_of(error: &serde_json::Error) -> String {
+    format!(
+        "{:?} error at line {} column {}",
+        error.classify(),
+        error.line(),
+        error.column()
+    )
 }
 
 #[cfg(test)]
@@ -184,5 +196,13 @@ mod tests {
                 .read::<Weighed>(3, UPCASTERS)
                 .is_err()
         );
+    }
+
+    #[test]
+    fn what_is_said_of_an_unreadable_event_quotes_nothing_of_it() {
+        let error = event(3, r#"{"grams":"Zoe","scale":"A"}"#).read::<Weighed>(3, UPCASTERS);
+        let text = error.unwrap_err().to_string();
+        assert!(!text.contains("Zoe"), "{text}");
+        assert!(text.contains("line 1 column"), "{text}");
     }
 }

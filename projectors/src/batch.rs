@@ -21,7 +21,7 @@ pub struct Arrival {
     pub aggregate: String,
     /// The sequence that it begins with, as the key says.
     pub sequence: u64,
-    /// The commit; where it cannot be read, why. For logs: it may quote data.
+    /// The commit; where it cannot be read, why, for logs.
     pub commit: Result<Commit, String>,
 }
 

@@ -3,7 +3,10 @@
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use domain::{AggregateId, Digest, EventSourced, Timestamp, event::EncodedEvent};
+use domain::{
+    AggregateId, Digest, EventSourced, Timestamp,
+    event::{EncodedEvent, place_of},
+};
 use serde::{Deserialize, Serialize};
 use serde_dynamo::aws_sdk_dynamodb_1::{from_item, to_item};
 use sha2::{Digest as _, Sha256};
@@ -125,7 +128,8 @@ fn short_hash(text: &str) -> [u8; 4] {
     [hash[0], hash[1], hash[2], hash[3]]
 }
 
-/// An item that is no commit: damaged, or written by newer code.
+/// An item that is no commit: damaged, or written by newer code. The text goes to logs, and so
+/// holds nothing of the item.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("unreadable commit: {0}")]
 pub struct Unreadable(pub String);
@@ -193,8 +197,10 @@ impl Commit {
 
     /// From an item.
     pub fn from_item(item: Item) -> Result<Self, Unreadable> {
-        let stored: StoredCommit = from_item(item).map_err(unreadable)?;
-        let events: Vec<EncodedEvent> = serde_json::from_str(&stored.events).map_err(unreadable)?;
+        let stored: StoredCommit = from_item(item)
+            .map_err(|_| Unreadable("its attributes are not those of a commit".to_owned()))?;
+        let events: Vec<EncodedEvent> =
+            serde_json::from_str(&stored.events).map_err(|e| Unreadable(place_of(&e)))?;
         if events.is_empty() || stored.sequence == 0 {
             return Err(Unreadable("no events, or a sequence of zero".to_owned()));
         }

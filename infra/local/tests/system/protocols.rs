@@ -258,11 +258,16 @@ async fn the_gateway_routes_like_the_deployed_one() {
     assert_eq!(payload["pathParameters"], json!({ "id": "o-1" }));
     assert_eq!(running.functions.taken(Role::Api), [] as [Value; 0]);
 
-    assert_eq!(seen("/elsewhere").await, json!({ "message": "Not Found" }));
-    assert_eq!(
-        seen("/orders/o-1/complete").await,
-        json!({ "message": "Not Found" })
-    );
+    // Whatever no route takes, a function answers too: `$default`.
+    for (path, stage) in [
+        ("/elsewhere", "$default"),
+        ("/test/orders/o-1/complete", "test"),
+    ] {
+        let payload = seen(path).await;
+        assert_eq!(payload["routeKey"], "$default", "{path}");
+        assert_eq!(payload["rawPath"], path);
+        assert_eq!(payload["requestContext"]["stage"], stage);
+    }
     let large = running
         .http
         .post(running.api("/orders"))
