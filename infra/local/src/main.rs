@@ -1,5 +1,6 @@
 //! `waybill`: the local system and a demonstration of it.
 
+use std::io::Write;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -37,13 +38,19 @@ async fn main() -> ExitCode {
     }
 }
 
+/// Prints a text. That nobody reads it any more (`waybill local | head -3`) must not end a system
+/// which others use, as `println!` would.
+fn say(text: &str) {
+    let _ = writeln!(std::io::stdout(), "{text}");
+}
+
 /// Runs until somebody asks for the end.
 async fn run(settings: &Settings) -> Result<(), Box<dyn std::error::Error>> {
     logs::start(&settings.data, LevelFilter::WARN)?;
     let system = System::start(settings).await?;
-    println!("{}", banner::text(&system, settings));
+    say(&banner::text(&system, settings));
     asked_to_stop().await?;
-    println!("stopping");
+    say("stopping");
     // Whoever asks twice does not want to wait.
     tokio::select! {
         () = system.stop() => {}
