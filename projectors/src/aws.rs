@@ -56,9 +56,21 @@ impl DynamoDbRows {
     }
 }
 
-/// Sends a put; a condition that does not hold has done its work.
-async fn settle(put: PutItemFluentBuilder) -> Result<(), RowError> {
-    match put.send().await {
+/// The attributes that are a table's key.
+fn keys(table: Table) -> &'static [&'static str] {
+    match table {
+        Table::ProcessedOrders => &["orderId"],
+        Table::ShipmentLog => &["shipmentId", "entry"],
+        Table::Parked => &["id"],
+    }
+}
+
+/// What a write came to; a condition that does not hold has done its work.
+fn settle<O, E, R>(written: Result<O, SdkError<E, R>>) -> Result<(), RowError>
+where
+    E: ProvideErrorMetadata,
+{
+    match written {
         Ok(_) => Ok(()),
         Err(error) => match error.code() {
             Some("ConditionalCheckFailedException") => Ok(()),
@@ -79,7 +91,7 @@ fn read(item: HashMap<String, AttributeValue>) -> Result<Row, RowError> {
 #[async_trait]
 impl Rows for DynamoDbRows {
     async fn put(&self, table: Table, row: Row) -> Result<(), RowError> {
-        settle(self.put_item(table, row)).await
+        settle(self.put_item(table, row).send().await)
     }
 
     async fn put_newer(&self, table: Table, row: Row, version: u64) -> Result<(), RowError> {
@@ -88,7 +100,43 @@ impl Rows for DynamoDbRows {
             .condition_expression("attribute_not_exists(#version) OR #version < :version")
             .expression_attribute_names("#version", "version")
             .expression_attribute_values(":version", AttributeValue::N(version.to_string()));
-        settle(put).await
+        settle(put.send().await)
+    }
+
+    async fn put_rebuilt(
+        &self,
+        table: Table,
+        row: Row,
+        version: u64,
+        seen: u64,
+    ) -> Result<(), RowError> {
+        let put = self
+            .put_item(table, row)
+            .condition_expression(
+                "attribute_not_exists(#version) OR #version <= :version OR #version = :seen",
+            )
+            .expression_attribute_names("#version", "version")
+            .expression_attribute_values(":version", AttributeValue::N(version.to_string()))
+            .expression_attribute_values(":seen", AttributeValue::N(seen.to_string()));
+        settle(put.send().await)
+    }
+
+    async fn remove(&self, table: Table, mut row: Row) -> Result<(), RowError> {
+        let version = to_item(row.clone()).remove("version");
+        row.retain(|name, _| keys(table).contains(&name.as_str()));
+        let delete = self
+            .client
+            .delete_item()
+            .table_name(self.name(table))
+            .set_key(Some(to_item(row)))
+            .expression_attribute_names("#version", "version");
+        let delete = match version {
+            Some(version) => delete
+                .condition_expression("#version = :version")
+                .expression_attribute_values(":version", version),
+            None => delete.condition_expression("attribute_not_exists(#version)"),
+        };
+        settle(delete.send().await)
     }
 
     async fn put_first(&self, table: Table, row: Row) -> Result<(), RowError> {
@@ -96,7 +144,7 @@ impl Rows for DynamoDbRows {
             .put_item(table, row)
             .condition_expression("attribute_not_exists(#id)")
             .expression_attribute_names("#id", "id");
-        settle(put).await
+        settle(put.send().await)
     }
 
     async fn get(&self, table: Table, key: Row) -> Result<Option<Row>, RowError> {

@@ -10,7 +10,7 @@
 //! [`shipment_log`], the messages of [`mod@notifications`]. The rest carries it out:
 //!
 //! - [`batch`]: a stream's records, grouped by aggregate, and what is answered to the stream
-//! - [`project`], [`notify`], [`query`]: a role each
+//! - [`project`], [`notify`], [`query`]: a role each; [`rebuild`]: rows made again
 //! - [`ports`]: what is asked of the world; [`aws`]: the world on AWS; [`row`]: rows as items
 //!
 //! One executable holds every function; the Lambda's handler name picks the [`Role`].
@@ -31,6 +31,7 @@ pub mod ports;
 pub mod processed_orders;
 pub mod project;
 pub mod query;
+pub mod rebuild;
 pub mod row;
 pub mod shipment_log;
 

@@ -23,6 +23,9 @@ pub const SEND_WAIT_MOST: Duration = Duration::from_secs(1);
 /// Characters of an alert's subject, set by SNS.
 pub const SUBJECT_MAX: usize = 100;
 
+/// Pages of a shipment's log: an aggregate has 2,000 commits at most, twice that to be safe.
+pub const LOG_PAGES_MAX: u32 = 40;
+
 /// Rows of one page of a list.
 pub const LIST_MAX: u32 = 100;
 

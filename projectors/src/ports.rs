@@ -46,6 +46,19 @@ pub trait Rows: Send + Sync {
     /// Puts a row where none is, or one of a lower `version`; a row never goes back.
     async fn put_newer(&self, table: Table, row: Row, version: u64) -> Result<(), RowError>;
 
+    /// Puts a row where none is, or one of the same or a lower `version`, or the very version that
+    /// was `seen`: the fold of a history in place of whatever is no fold of it.
+    async fn put_rebuilt(
+        &self,
+        table: Table,
+        row: Row,
+        version: u64,
+        seen: u64,
+    ) -> Result<(), RowError>;
+
+    /// Removes a row, unless its `version` has changed since it was read as `row`.
+    async fn remove(&self, table: Table, row: Row) -> Result<(), RowError>;
+
     /// Puts a row where none is.
     async fn put_first(&self, table: Table, row: Row) -> Result<(), RowError>;
 

@@ -29,6 +29,8 @@ macro_rules! contract {
 contract!(
     a_row_comes_back_with_every_digit,
     a_newer_row_takes_the_place_and_an_older_one_does_not,
+    a_rebuilt_row_takes_the_place_of_what_was_seen,
+    a_row_is_removed_unless_it_has_changed,
     the_first_row_stays,
     a_log_is_read_in_order_page_by_page,
 );
@@ -73,6 +75,57 @@ async fn a_newer_row_takes_the_place_and_an_older_one_does_not(rows: Arc<dyn Row
         }
         let there = rows.get(Table::ProcessedOrders, key()).await;
         assert_eq!(there, Ok(Some(expected.clone())), "{text}");
+    }
+}
+
+async fn a_rebuilt_row_takes_the_place_of_what_was_seen(rows: Arc<dyn Rows>) {
+    let at = |version: u64, text: &str| {
+        row(&format!(
+            r#"{{"orderId":"1","version":{version},"text":"{text}"}}"#
+        ))
+    };
+    let key = || row(r#"{"orderId":"1"}"#);
+    let mut expected = at(3, "first");
+    for (version, seen, text, wins) in [
+        (3, 3, "first", true),
+        (3, 3, "equal", true),
+        (2, 2, "older", false),
+        (9, 3, "ahead", true),
+        (2, 8, "older than what was not seen", false),
+        (2, 9, "in place of what was seen", true),
+    ] {
+        rows.put_rebuilt(Table::ProcessedOrders, at(version, text), version, seen)
+            .await
+            .unwrap();
+        if wins {
+            expected = at(version, text);
+        }
+        let there = rows.get(Table::ProcessedOrders, key()).await;
+        assert_eq!(there, Ok(Some(expected.clone())), "{text}");
+    }
+}
+
+async fn a_row_is_removed_unless_it_has_changed(rows: Arc<dyn Rows>) {
+    let at = |entry: &str, version: &str| {
+        row(&format!(
+            r#"{{"shipmentId":"S","entry":"{entry}","orderId":"1"{version}}}"#
+        ))
+    };
+    let key = |entry: &str| row(&format!(r#"{{"shipmentId":"S","entry":"{entry}"}}"#));
+    for (entry, there, seen, goes) in [
+        ("a", r#","version":2"#, r#","version":2"#, true),
+        ("b", r#","version":3"#, r#","version":2"#, false),
+        ("c", "", "", true),
+        ("d", r#","version":1"#, "", false),
+    ] {
+        rows.put(Table::ShipmentLog, at(entry, there))
+            .await
+            .unwrap();
+        rows.remove(Table::ShipmentLog, at(entry, seen))
+            .await
+            .unwrap();
+        let left = rows.get(Table::ShipmentLog, key(entry)).await.unwrap();
+        assert_eq!(left.is_none(), goes, "{entry}");
     }
 }
 

@@ -15,12 +15,13 @@ use projectors::{
     shipment_log::CURRENT,
 };
 
-type Key = (Table, String, String);
+/// Table, partition key and sort key.
+pub type Place = (Table, String, String);
 
 /// Tables of rows in memory.
 #[derive(Debug, Default)]
 pub struct MemoryRows {
-    rows: Mutex<BTreeMap<Key, Row>>,
+    rows: Mutex<BTreeMap<Place, Row>>,
     puts: AtomicU64,
     broken: Mutex<Option<RowError>>,
 }
@@ -35,6 +36,17 @@ impl MemoryRows {
             .collect()
     }
 
+    /// Where a row stands.
+    pub fn place(&self, table: Table, row: &Row) -> Place {
+        key(table, row)
+    }
+
+    /// The version of the row at a place, 0 where it has none; `None` where no row is.
+    pub fn version_at(&self, place: &Place) -> Option<u64> {
+        let rows = self.rows();
+        rows.get(place).map(|row| version(row).unwrap_or_default())
+    }
+
     /// How many puts there were, as a table would count requests.
     pub fn puts(&self) -> u64 {
         self.puts.load(Ordering::Relaxed)
@@ -45,7 +57,7 @@ impl MemoryRows {
         *self.broken.lock().unwrap() = error;
     }
 
-    fn rows(&self) -> MutexGuard<'_, BTreeMap<Key, Row>> {
+    fn rows(&self) -> MutexGuard<'_, BTreeMap<Place, Row>> {
         self.rows.lock().unwrap()
     }
 
@@ -65,7 +77,7 @@ fn text(row: &Row, name: &str) -> String {
     }
 }
 
-fn key(table: Table, row: &Row) -> Key {
+fn key(table: Table, row: &Row) -> Place {
     match table {
         Table::ProcessedOrders => (table, text(row, "orderId"), String::new()),
         Table::ShipmentLog => (table, text(row, "shipmentId"), text(row, "entry")),
@@ -98,6 +110,36 @@ impl Rows for MemoryRows {
             .is_none_or(|there| there < new)
         {
             rows.insert(key, row);
+        }
+        Ok(())
+    }
+
+    async fn put_rebuilt(
+        &self,
+        table: Table,
+        row: Row,
+        new: u64,
+        seen: u64,
+    ) -> Result<(), RowError> {
+        self.check(table)?;
+        let mut rows = self.rows();
+        let key = key(table, &row);
+        if rows
+            .get(&key)
+            .and_then(version)
+            .is_none_or(|there| there <= new || there == seen)
+        {
+            rows.insert(key, row);
+        }
+        Ok(())
+    }
+
+    async fn remove(&self, table: Table, row: Row) -> Result<(), RowError> {
+        self.check(table)?;
+        let mut rows = self.rows();
+        let key = key(table, &row);
+        if rows.get(&key).and_then(version) == version(&row) {
+            rows.remove(&key);
         }
         Ok(())
     }

@@ -1,12 +1,12 @@
 //! Batches of the stream, as Lambda delivers them.
 
-use event_store::{Commit, commit::Item};
+use event_store::{Commit, commit};
 use lambda::Payload;
 use serde_json::{Value, json, value::RawValue};
 
 /// A batch of commits; record numbers are `1`, `2`, …
 pub fn batch(commits: &[Commit]) -> Payload {
-    let items: Vec<Item> = commits
+    let items: Vec<commit::Item> = commits
         .iter()
         .map(|commit| commit.to_item().unwrap())
         .collect();
@@ -14,15 +14,15 @@ pub fn batch(commits: &[Commit]) -> Payload {
 }
 
 /// A batch of any items of the events table.
-pub fn batch_of_items(items: &[Item]) -> Payload {
+pub fn batch_of_items(items: &[commit::Item]) -> Payload {
     let records: Vec<Record> = items.iter().map(Record::of).collect();
     batch_of_records(&records)
 }
 
 /// A batch of records, numbered from 1.
-pub fn batch_of_records(records: &[Record]) -> Payload {
+pub fn batch_of_records<'a>(records: impl IntoIterator<Item = &'a Record>) -> Payload {
     let numbered: Vec<String> = records
-        .iter()
+        .into_iter()
         .zip(1..)
         .map(|(record, number)| format!("{}{number}\"}}}}", record.0))
         .collect();
@@ -35,7 +35,7 @@ pub struct Record(String);
 
 impl Record {
     /// The record that an item makes when it is written.
-    pub fn of(item: &Item) -> Self {
+    pub fn of(item: &commit::Item) -> Self {
         let image = attributes(item);
         let keys = json!({ "aggregate": image["aggregate"], "sequence": image["sequence"] });
         Self(format!(
@@ -45,7 +45,7 @@ impl Record {
 }
 
 /// An item in DynamoDB's JSON.
-fn attributes(item: &Item) -> Value {
+fn attributes(item: &commit::Item) -> Value {
     use aws_sdk_dynamodb::types::AttributeValue;
     let value = |value: &AttributeValue| match value {
         AttributeValue::S(text) => json!({ "S": text }),

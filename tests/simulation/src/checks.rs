@@ -71,7 +71,7 @@ fn immutable(seen: &Observed, found: &mut Vec<String>) {
     };
     let stored: BTreeMap<_, &Item> = seen.stored.iter().map(|item| (key(item), item)).collect();
     for item in &seen.written {
-        if stored.get(&key(item)) != Some(&item) {
+        if stored.get(&key(item)) != Some(&item.as_ref()) {
             found.push(format!(
                 "I5: {:?} is not as it was written",
                 item["aggregate"]
@@ -194,8 +194,18 @@ fn says(commit: &Commit, wanted: &Wanted) -> bool {
         }
         "OrderProcessed" => wanted.path.ends_with("/complete"),
         "OrderCancelled" => wanted.path.ends_with("/cancel"),
-        _ => wanted.path.ends_with("/updates") && data["status"] == wanted.body["status"],
+        _ => {
+            wanted.path.ends_with("/updates")
+                && data["status"] == wanted.body["status"]
+                && same_time(&data["timestamp"], &wanted.body["timestamp"])
+        }
     }
+}
+
+/// Is the time of an update the one that was sent, where one was?
+fn same_time(stored: &Value, sent: &Value) -> bool {
+    let seconds = |time: &Value| time.as_str().map(|text| text[..19].to_owned());
+    sent.is_null() || seconds(stored) == seconds(sent)
 }
 
 /// I3, I4: a refused command has left no trace; its id can only stand for another one.

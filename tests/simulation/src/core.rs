@@ -28,15 +28,17 @@ pub enum Fault {
     Reorder,
     /// The clock jumps.
     ClockJump,
-    /// The stream forgets records that a consumer has not read.
-    Trim,
+    /// Nobody reads the stream for longer than it keeps its records.
+    Outage,
+    /// An operator rebuilds an aggregate's rows while commands flow: no fault, but a rival.
+    Rebuild,
     /// A commit that nobody can read.
     Poison,
 }
 
 impl Fault {
     /// Every one.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Throttle,
         Self::LostAnswer,
         Self::Entry,
@@ -44,7 +46,8 @@ impl Fault {
         Self::Duplicate,
         Self::Reorder,
         Self::ClockJump,
-        Self::Trim,
+        Self::Outage,
+        Self::Rebuild,
         Self::Poison,
     ];
 
@@ -56,7 +59,8 @@ impl Fault {
             Self::Crash => 40,
             Self::Reorder => 500,
             Self::ClockJump => 20,
-            Self::Trim => 6,
+            Self::Outage => 6,
+            Self::Rebuild => 10,
             Self::Poison => 300,
         }
     }
@@ -199,6 +203,16 @@ impl Core {
         state.tally.steps += 1;
         state.millis += millis;
         state.offset += hours * 3_600_000;
+    }
+
+    /// Hours go by in which nobody does anything.
+    pub fn outage(&self, hours: i64) {
+        self.state().millis += hours * 3_600_000;
+    }
+
+    /// Milliseconds that have gone by, whatever clocks show.
+    pub fn elapsed(&self) -> i64 {
+        self.state().millis - BEGINNING
     }
 
     /// What a clock shows.

@@ -39,6 +39,8 @@ pub enum Defect {
     BlindRow,
     /// A row is put once, and never again.
     FirstRowWins,
+    /// A rebuild puts its rows whatever is there by then.
+    BlindRebuild,
     /// A row takes its time from projecting.
     RowOfNow,
     /// The usual recipe: fold what comes into the row, and remember the highest sequence seen.
@@ -63,7 +65,7 @@ pub enum Defect {
 
 impl Defect {
     /// Every one.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::LostCondition,
         Self::SwallowedConflict,
         Self::UnstoredAnswer,
@@ -73,6 +75,7 @@ impl Defect {
         Self::UnclampedTime,
         Self::BlindRow,
         Self::FirstRowWins,
+        Self::BlindRebuild,
         Self::RowOfNow,
         Self::RememberedSequence,
         Self::SwallowedEntry,
@@ -90,6 +93,7 @@ impl Defect {
         matches!(
             self,
             Self::UnclampedTime
+                | Self::BlindRebuild
                 | Self::SwallowedEntry
                 | Self::SwallowedAlert
                 | Self::UnnamedFailures

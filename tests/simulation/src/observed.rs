@@ -1,7 +1,6 @@
 //! What an observer outside has seen of a run: the only thing that checks look at.
 
-use domain::Json;
-use projectors::ports::{Alert, Announcement, Row, Table};
+use projectors::ports::{Alert, Announcement, Row};
 
 use crate::plan::Wanted;
 
@@ -26,7 +25,7 @@ pub struct Observed {
     /// The events table, by aggregate and sequence.
     pub stored: Vec<event_store::commit::Item>,
     /// What was written, in the order of writing.
-    pub written: Vec<event_store::commit::Item>,
+    pub written: Vec<std::sync::Arc<event_store::commit::Item>>,
     /// The read models.
     pub orders: Vec<Row>,
     /// The log and the rows `CURRENT`.
@@ -49,15 +48,4 @@ pub struct Observed {
     pub undelivered: Vec<String>,
     /// Did it come to rest?
     pub at_rest: bool,
-}
-
-/// What a row is known by.
-pub fn row_key(table: Table, row: &Row) -> String {
-    let part = |name: &str| row.get(name).map(Json::to_string).unwrap_or_default();
-    format!(
-        "{table:?} {}{} {}",
-        part("orderId"),
-        part("shipmentId"),
-        part("entry")
-    )
 }

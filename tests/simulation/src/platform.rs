@@ -1,7 +1,7 @@
 //! What AWS does around the functions: the stream of what is written, the events that are
 //! delivered, and what went to people.
 
-use std::sync::{Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use event_store::commit::{AGGREGATE, Item};
 use projectors::ports::{Alert, Announcement};
@@ -15,6 +15,20 @@ pub const SHARDS: usize = 3;
 
 /// Consumers of the stream: `project` and `notify`.
 pub const CONSUMERS: usize = 2;
+
+/// Hours that the stream keeps a record.
+pub const RETENTION_HOURS: i64 = 24;
+
+/// A commit in the stream.
+#[derive(Debug, Clone)]
+pub struct Streamed {
+    /// The item that made it.
+    pub item: Arc<Item>,
+    /// The record as it is delivered.
+    pub record: Arc<Record>,
+    /// When it was written, in milliseconds of the world.
+    pub written: i64,
+}
 
 /// A consumer's place in a shard.
 #[derive(Debug, Clone, Default)]
@@ -39,8 +53,8 @@ pub struct Delivery {
 /// Everything that is kept outside the functions.
 #[derive(Debug, Default)]
 pub struct Kept {
-    /// The shards' records, each with the item that made it.
-    pub shards: [Vec<(Item, Record)>; SHARDS],
+    /// The shards' records.
+    pub shards: [Vec<Streamed>; SHARDS],
     /// Where each consumer stands in each shard.
     pub cursors: [[Cursor; SHARDS]; CONSUMERS],
     /// Events that wait for their delivery.
@@ -54,9 +68,23 @@ pub struct Kept {
     /// Events that were set aside.
     pub dead_letters: Vec<String>,
     /// What was written, in the order of writing.
-    pub written: Vec<Item>,
+    pub written: Vec<Arc<Item>>,
     /// Aggregates that only an operator can help, by consumer.
     pub given_up: Vec<(usize, String)>,
+}
+
+impl Kept {
+    /// Forgets what a consumer has not read of a shard within the time that the stream keeps it.
+    pub fn trim(&mut self, consumer: usize, shard: usize, now: i64) {
+        let cursor = &mut self.cursors[consumer][shard];
+        while let Some(oldest) = self.shards[shard].get(cursor.next)
+            && now - oldest.written > RETENTION_HOURS * 3_600_000
+        {
+            self.given_up.push((consumer, aggregate_of(&oldest.item)));
+            cursor.next += 1;
+            cursor.attempts = 0;
+        }
+    }
 }
 
 /// The platform.
@@ -81,6 +109,8 @@ impl Platform {
             0
         };
         let mut kept = self.kept();
+        let record = Arc::new(Record::of(&item));
+        let item = Arc::new(item);
         kept.written.push(item.clone());
         let read = kept
             .cursors
@@ -89,8 +119,15 @@ impl Platform {
         let read = read.max().unwrap_or(0);
         let records = &mut kept.shards[shard];
         let place = records.len().saturating_sub(overtakes).max(read);
-        let record = Record::of(&item);
-        records.insert(place, (item, record));
+        let written = core.elapsed();
+        records.insert(
+            place,
+            Streamed {
+                item,
+                record,
+                written,
+            },
+        );
     }
 
     /// The bus has accepted an event; its rule sends new automatic orders round again.

@@ -8,7 +8,7 @@ use std::{
 
 use async_trait::async_trait;
 use commands::operator::{Operator, Unreachable};
-use domain::{Json, Timestamp};
+use domain::Timestamp;
 use event_store::{
     Clock,
     commit::Item,
@@ -173,23 +173,18 @@ fn out_of_reach() -> RowError {
 }
 
 impl SimRows {
-    async fn versioned(&self, table: Table, row: Row, version: u64) -> Result<(), RowError> {
-        let key = crate::observed::row_key(table, &row);
-        let earlier = self.rows.get(table, row.clone()).await?;
-        match self.core.defect {
-            Some(Defect::BlindRow) => self.rows.put(table, row.clone()).await?,
-            Some(Defect::FirstRowWins) if earlier.is_some() => {}
-            _ => self.rows.put_newer(table, row.clone(), version).await?,
-        }
-        let later = self.rows.get(table, row).await?;
-        let number = |row: Option<Row>| row.and_then(|row| row.get("version").map(Json::to_string));
-        let number = |row| {
-            number(row)
-                .and_then(|text| text.parse::<u64>().ok())
-                .unwrap_or(0)
-        };
-        if number(later) < number(earlier) {
-            self.went_back.lock().unwrap().push(key);
+    /// Puts a row, and notes where its version went back.
+    async fn watched(
+        &self,
+        table: Table,
+        row: Row,
+        put: impl AsyncFnOnce(Row) -> Result<(), RowError>,
+    ) -> Result<(), RowError> {
+        let place = self.rows.place(table, &row);
+        let earlier = self.rows.version_at(&place);
+        put(row).await?;
+        if self.rows.version_at(&place) < earlier {
+            self.went_back.lock().unwrap().push(format!("{place:?}"));
         }
         Ok(())
     }
@@ -217,8 +212,49 @@ impl Rows for SimRows {
         if !before(&self.core, || format!("row {table:?} version {version}")).await {
             return Err(out_of_reach());
         }
-        self.versioned(table, defects::row(&self.core, row), version)
-            .await?;
+        let row = defects::row(&self.core, row);
+        let place = self.rows.place(table, &row);
+        let there = self.rows.version_at(&place).is_some();
+        let put = async |row| match self.core.defect {
+            Some(Defect::BlindRow) => self.rows.put(table, row).await,
+            Some(Defect::FirstRowWins) if there => Ok(()),
+            _ => self.rows.put_newer(table, row, version).await,
+        };
+        self.watched(table, row, put).await?;
+        if after(&self.core).await {
+            Ok(())
+        } else {
+            Err(out_of_reach())
+        }
+    }
+
+    async fn put_rebuilt(
+        &self,
+        table: Table,
+        row: Row,
+        version: u64,
+        seen: u64,
+    ) -> Result<(), RowError> {
+        if !before(&self.core, || format!("rebuilt {table:?} {version}")).await {
+            return Err(out_of_reach());
+        }
+        let put = async |row| match self.core.defect {
+            Some(Defect::BlindRebuild) => self.rows.put(table, row).await,
+            _ => self.rows.put_rebuilt(table, row, version, seen).await,
+        };
+        self.watched(table, row, put).await?;
+        if after(&self.core).await {
+            Ok(())
+        } else {
+            Err(out_of_reach())
+        }
+    }
+
+    async fn remove(&self, table: Table, row: Row) -> Result<(), RowError> {
+        if !before(&self.core, || format!("remove {table:?}")).await {
+            return Err(out_of_reach());
+        }
+        self.rows.remove(table, row).await?;
         if after(&self.core).await {
             Ok(())
         } else {

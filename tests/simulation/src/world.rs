@@ -14,11 +14,12 @@ use lambda::{Answer, Failed};
 use projectors::{
     Projectors, Role,
     ports::{Rows, Table},
+    rebuild,
 };
 use serde_json::{Value, json, value::RawValue};
 use support::{
     rows::MemoryRows,
-    stream::{Record, batch_of_items, batch_of_records},
+    stream::{batch_of_items, batch_of_records},
 };
 
 use crate::{
@@ -26,7 +27,9 @@ use crate::{
     defects::{Defect, Remembered},
     observed::{Answered, Observed},
     plan::{self, Wanted, Way},
-    platform::{CONSUMERS, Delivery, Platform, SHARDS, aggregate_of, event},
+    platform::{
+        CONSUMERS, Delivery, Platform, RETENTION_HOURS, SHARDS, Streamed, aggregate_of, event,
+    },
     ports::{SimClock, SimOutbox, SimRows, SimTable},
 };
 
@@ -50,6 +53,9 @@ const STEPS_MAX: u64 = 20_000;
 
 /// Steps within which everything is at rest once nothing goes wrong any more.
 const STEPS_TO_REST: u64 = 20_000;
+
+/// Hours of an outage: one more than the stream keeps its records.
+const OUTAGE_HOURS: i64 = RETENTION_HOURS + 1;
 
 /// What to run.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -81,6 +87,7 @@ enum Job {
     Client { client: usize },
     Delivery(Delivery),
     Batch { consumer: usize, shard: usize },
+    Rebuild,
 }
 
 type Invocation = Pin<Box<dyn Future<Output = Answer>>>;
@@ -236,6 +243,9 @@ impl World {
     fn go_on(&mut self, steps: u64) -> bool {
         for _ in 0..steps {
             self.core.step();
+            if self.core.strikes(Fault::Rebuild) {
+                self.rebuild();
+            }
             let startable = self.startable();
             let options = startable.len() + self.running.len();
             if options == 0 {
@@ -409,15 +419,15 @@ impl World {
 
     fn read(&mut self, consumer: usize, shard: usize) {
         let length = 1 + self.core.choose(BATCH_MAX);
-        let trimmed = self.core.strikes(Fault::Trim);
+        if self.core.strikes(Fault::Outage) {
+            self.core.outage(OUTAGE_HOURS);
+        }
         let mut kept = self.platform.kept();
+        kept.trim(consumer, shard, self.core.elapsed());
         let (next, records) = (kept.cursors[consumer][shard].next, kept.shards[shard].len());
         let end = (next + length).min(records);
-        let batch: Vec<(Item, Record)> = kept.shards[shard][next..end].to_vec();
-        if trimmed {
-            kept.cursors[consumer][shard].next = end;
-            let lost = batch.iter().map(|(item, _)| (consumer, aggregate_of(item)));
-            kept.given_up.extend(lost.collect::<Vec<_>>());
+        let batch = kept.shards[shard][next..end].to_vec();
+        if batch.is_empty() {
             return;
         }
         kept.cursors[consumer][shard].end = end;
@@ -431,16 +441,18 @@ impl World {
         self.running.push((Job::Batch { consumer, shard }, handle));
     }
 
-    fn consume(&self, consumer: usize, batch: Vec<(Item, Record)>) -> Invocation {
+    fn consume(&self, consumer: usize, batch: Vec<Streamed>) -> Invocation {
         let projectors = self.projectors.clone();
         let role = [Role::Project, Role::Notify][consumer];
         if self.core.defect == Some(Defect::RememberedSequence) && consumer == 0 {
             let (remembered, rows) = (self.remembered.clone(), projectors.rows.clone());
-            let items = batch.into_iter().map(|(item, _)| item).collect();
+            let items = batch
+                .iter()
+                .map(|streamed| (*streamed.item).clone())
+                .collect();
             return Box::pin(usual_recipe(remembered, rows, projectors, items));
         }
-        let records: Vec<Record> = batch.into_iter().map(|(_, record)| record).collect();
-        let payload = batch_of_records(&records);
+        let payload = batch_of_records(batch.iter().map(|streamed| streamed.record.as_ref()));
         Box::pin(async move { projectors.handle(role, payload, "request").await })
     }
 
@@ -481,9 +493,33 @@ impl World {
             let lost = cursor.next;
             cursor.next += 1;
             cursor.attempts = 0;
-            let aggregate = aggregate_of(&kept.shards[shard][lost].0);
+            let aggregate = aggregate_of(&kept.shards[shard][lost].item);
             kept.given_up.push((consumer, aggregate));
         }
+    }
+
+    /// An operator has the rows of some aggregate made again.
+    fn rebuild(&mut self) {
+        let written: Vec<String> = self
+            .platform
+            .kept()
+            .written
+            .iter()
+            .map(|item| aggregate_of(item))
+            .collect();
+        if written.is_empty() {
+            return;
+        }
+        let name = &written[self.core.choose(written.len())];
+        self.core.note(|| format!("rebuild {name}"));
+        let (projectors, id) = (self.projectors.clone(), name.parse().unwrap());
+        let handle = async move {
+            let rebuilt = rebuild::aggregate(&projectors, &id).await;
+            rebuilt
+                .map(|_| Value::Null)
+                .map_err(|error| Failed(error.to_string()))
+        };
+        self.running.push((Job::Rebuild, Box::pin(handle)));
     }
 
     // ---- Any invocation
@@ -505,6 +541,8 @@ impl World {
         match job {
             Job::Client { client } => self.answered(client, answer),
             Job::Batch { consumer, shard } => self.consumed(consumer, shard, answer),
+            // Whoever asked for it asks again, or does not: live projection goes on either way.
+            Job::Rebuild => {}
             Job::Delivery(mut delivery) => {
                 delivery.attempts += 1;
                 let again = answer.is_ok() && self.core.strikes(Fault::Duplicate);
