@@ -10,32 +10,38 @@ use domain::{
 };
 use event_store::Cause;
 use lambda::{
-    Answer, Failed,
+    Answer, Failed, Invocation,
     http::{Problem, Request, Response, is_request},
+    trace::TraceParent,
 };
 use serde_json::value::RawValue;
 
 use crate::{
     Commands,
-    execute::{Envelope, execute},
+    execute::Envelope,
     limits::KEY_MAX,
     reply::{problem, reply},
+    told::About,
     translate::{self, fields::Fields},
 };
 
 /// Handles a request of the HTTP API, or an order by direct invocation.
-pub async fn handle(commands: &Commands, payload: &RawValue, request_id: &str) -> Answer {
+pub async fn handle(commands: &Commands, payload: &RawValue, invocation: &Invocation) -> Answer {
     if is_request(payload) {
         let event: ApiGatewayV2httpRequest = serde_json::from_str(payload.get())
             .map_err(|_| Failed("not a request of an HTTP API".to_owned()))?;
-        return Ok(match http(commands, event).await {
+        return Ok(match http(commands, event, invocation).await {
             Ok(response) => response.to_payload(),
             Err(problem) => problem.to_payload(),
         });
     }
-    let answer = match direct(commands, payload.get(), request_id).await {
+    let started = commands.clock.now();
+    let answer = match direct(commands, payload.get(), invocation).await {
         Ok(reply) => reply,
-        Err(problem) => Json::Object(Object::from([("error".to_owned(), problem.to_json())])),
+        Err(problem) => {
+            commands.count_failed(About::Orders, problem.status, started);
+            Json::Object(Object::from([("error".to_owned(), problem.to_json())]))
+        }
     };
     let answer = serde_json::to_value(&answer);
     answer.map_err(|error| Failed(format!("an answer that cannot be written: {error}")))
@@ -43,11 +49,29 @@ pub async fn handle(commands: &Commands, payload: &RawValue, request_id: &str) -
 
 // ---- HTTP
 
-async fn http(commands: &Commands, event: ApiGatewayV2httpRequest) -> Result<Response, Problem> {
+async fn http(
+    commands: &Commands,
+    event: ApiGatewayV2httpRequest,
+    invocation: &Invocation,
+) -> Result<Response, Problem> {
     let request = Request::new(event)?;
-    let sender = Sender::of_request(&request)?;
     let path: Vec<&str> = request.path.iter().map(String::as_str).collect();
-    match (request.method.as_str(), path.as_slice()) {
+    let started = commands.clock.now();
+    let answer = command(commands, &request, &path, invocation).await;
+    if let (Some(about), Err(problem)) = (About::of_path(&path), &answer) {
+        commands.count_failed(about, problem.status, started);
+    }
+    answer
+}
+
+async fn command(
+    commands: &Commands,
+    request: &Request,
+    path: &[&str],
+    invocation: &Invocation,
+) -> Result<Response, Problem> {
+    let sender = Sender::of_request(request, invocation)?;
+    match (request.method.as_str(), path) {
         ("POST", ["orders"]) => {
             let place = translate::order::place(
                 Fields::new(request.json()?),
@@ -117,7 +141,7 @@ struct Sender {
 }
 
 impl Sender {
-    fn of_request(request: &Request) -> Result<Self, Problem> {
+    fn of_request(request: &Request, invocation: &Invocation) -> Result<Self, Problem> {
         let caller = &request.caller;
         let (command_id, key) = match request.header("idempotency-key")? {
             Some(key) => {
@@ -131,15 +155,14 @@ impl Sender {
                 (format!("http-request/{id}"), format!("request/{id}"))
             }
         };
-        let traceparent = request
-            .header("traceparent")?
-            .filter(|text| is_traceparent(text));
+        let sent = request.header("traceparent")?.and_then(TraceParent::parse);
+        let traceparent = sent.or_else(|| invocation.traceparent());
         let correlation_id = match request.header("x-correlation-id")? {
             Some(id) => {
                 check_key("X-Correlation-Id", id)?;
                 id
             }
-            None => traceparent.map_or(request.request_id.as_str(), |text| &text[3..35]),
+            None => correlation(traceparent.as_ref(), &request.request_id),
         };
         Ok(Self {
             actor: caller.clone(),
@@ -148,7 +171,7 @@ impl Sender {
             key,
             correlation_id: correlation_id.to_owned(),
             cause_id: request.request_id.clone(),
-            traceparent: traceparent.map(str::to_owned),
+            traceparent: traceparent.map(String::from),
             expected_version: expected_version(request.header("if-match")?)?,
         })
     }
@@ -188,8 +211,9 @@ impl Sender {
             },
             intent,
         };
-        let outcome = execute::<A>(&commands.store, commands.clock.as_ref(), envelope).await;
-        outcome
+        commands
+            .execute::<A>(envelope)
+            .await
             .map(|outcome| reply(&aggregate, &outcome))
             .map_err(problem)
     }
@@ -225,27 +249,30 @@ fn check_key(name: &str, key: &str) -> Result<(), Problem> {
     Err(Problem::invalid("invalid_header", name, message))
 }
 
-/// `00-<32 hex digits>-<16 hex digits>-<2 hex digits>` (W3C Trace Context); another one is ignored,
-/// as the standard asks.
-fn is_traceparent(text: &str) -> bool {
-    let parts: Vec<&str> = text.split('-').collect();
-    let hex = |part: &&str| part.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
-    parts.iter().map(|part| part.len()).eq([2, 32, 16, 2]) && parts.iter().all(hex)
+/// What finds the whole way of a command: the trace that it belongs to, or else the request.
+fn correlation<'a>(trace: Option<&'a TraceParent>, request_id: &'a str) -> &'a str {
+    trace.map_or(request_id, TraceParent::trace_id)
 }
 
 // ---- Direct invocation
 
 /// An order as it is, with `commandId` and `traceparent` beside it where its sender has them.
-async fn direct(commands: &Commands, payload: &str, request_id: &str) -> Result<Json, Problem> {
+async fn direct(
+    commands: &Commands,
+    payload: &str,
+    invocation: &Invocation,
+) -> Result<Json, Problem> {
+    let request_id = invocation.request_id.as_str();
     let order = Json::parse(payload).map_err(Refusal::from)?;
     let kind = order.kind();
-    let members = order.into_object().ok_or_else(|| {
+    let mut members = order.into_object().ok_or_else(|| {
         Problem::invalid(
             "not_an_object",
             "",
             format!("an order was expected, not {kind}"),
         )
     })?;
+    let traceparent = TraceParent::take(&mut members).or_else(|| invocation.traceparent());
     let mut fields = Fields::new(members);
     let key = match fields.text("commandId")? {
         Some(id) => {
@@ -254,21 +281,15 @@ async fn direct(commands: &Commands, payload: &str, request_id: &str) -> Result<
         }
         None => format!("request/{request_id}"),
     };
-    let traceparent = fields
-        .text("traceparent")?
-        .filter(|text| is_traceparent(text));
     let sender = Sender {
         // Lambda does not tell a function who invoked it.
         actor: "invoke".to_owned(),
         source: "invoke",
         command_id: format!("invoke/{key}"),
         key,
-        correlation_id: traceparent
-            .as_deref()
-            .map_or(request_id, |text| &text[3..35])
-            .to_owned(),
+        correlation_id: correlation(traceparent.as_ref(), request_id).to_owned(),
         cause_id: request_id.to_owned(),
-        traceparent,
+        traceparent: traceparent.map(String::from),
         expected_version: None,
     };
     let context = translate::order::Context {

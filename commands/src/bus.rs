@@ -6,12 +6,13 @@ use domain::{
     json::Object, order, shipment::UpdateKind,
 };
 use event_store::Cause;
-use lambda::{Answer, Failed};
+use lambda::{Answer, Failed, Invocation, trace::TraceParent};
 use serde_json::{Value, value::RawValue};
 
 use crate::{
     Commands,
-    execute::{Envelope, Failure, Outcome, execute},
+    execute::{Envelope, Failure, Outcome},
+    told::About,
     translate::{self, fields::Fields},
 };
 
@@ -19,42 +20,55 @@ type Event = EventBridgeEvent<Box<RawValue>>;
 
 /// Handles an event. One that may succeed later fails, and is retried by whoever delivers it; one
 /// that never can is kept and announced, and is done with.
-pub async fn handle(commands: &Commands, payload: &RawValue) -> Answer {
-    let rejected = match serde_json::from_str::<Event>(payload.get()) {
-        Err(_) => Rejection::new("not_an_event", "this is no event of EventBridge"),
-        Ok(event) => match command(commands, &event).await {
-            Ok(()) => return Ok(Value::Null),
-            Err(Failure::Unavailable(reason)) => {
-                tracing::warn!(reason, "an event waits for its next delivery");
-                return Err(Failed("temporarily unavailable".to_owned()));
-            }
-            Err(failure) => Rejection::of(&event, failure),
-        },
+pub async fn handle(commands: &Commands, payload: &RawValue, invocation: &Invocation) -> Answer {
+    let started = commands.clock.now();
+    let Ok(event) = serde_json::from_str::<Event>(payload.get()) else {
+        let rejection = Rejection::new("not_an_event", "this is no event of EventBridge");
+        reject(commands, payload, rejection).await?;
+        return Ok(Value::Null);
     };
+    let Err(failure) = command(commands, &event, invocation).await else {
+        return Ok(Value::Null);
+    };
+    let about = match event.source.as_str() {
+        "logistics.shipments" => About::Shipments,
+        _ => About::Orders,
+    };
+    if let Failure::Unavailable(reason) = failure {
+        commands.count_failed(about, 503, started);
+        tracing::warn!(reason, "an event waits for its next delivery");
+        return Err(Failed("temporarily unavailable".to_owned()));
+    }
+    let rejected = Rejection::of(&event, failure);
+    commands.count_failed(about, 400, started);
     reject(commands, payload, rejected).await?;
     Ok(Value::Null)
 }
 
-async fn command(commands: &Commands, event: &Event) -> Result<(), Failure> {
+async fn command(
+    commands: &Commands,
+    event: &Event,
+    invocation: &Invocation,
+) -> Result<(), Failure> {
     let detail = Json::parse(event.detail.get()).map_err(|error| refused(error.into()))?;
-    let members = detail
+    let mut members = detail
         .into_object()
         .ok_or_else(|| invalid("detail", "an object was expected"))?;
     let id = event.id.clone().filter(|id| !id.is_empty());
     let id = id.ok_or_else(|| invalid("id", "it is required"))?;
+    let trace = TraceParent::take(&mut members).or_else(|| invocation.traceparent());
+    let cause = Caused { event, id, trace };
     let kind = UpdateKind::ALL
         .into_iter()
         .find(|kind| kind.as_str() == event.detail_type);
     match (event.source.as_str(), event.detail_type.as_str(), kind) {
-        ("logistics.shipments", _, Some(kind)) => {
-            update_shipment(commands, event, id, kind, members)
-                .await
-                .map(drop)
-        }
+        ("logistics.shipments", _, Some(kind)) => update_shipment(commands, cause, kind, members)
+            .await
+            .map(drop),
         ("orders.commands", "Place Order" | "Complete Order" | "Cancel Order", _) => {
-            order_command(commands, event, id, members).await.map(drop)
+            order_command(commands, cause, members).await.map(drop)
         }
-        ("waybill.orders", "Order Created", _) => fulfil(commands, id, members).await.map(drop),
+        ("waybill.orders", "Order Created", _) => fulfil(commands, cause, members).await.map(drop),
         _ => Err(invalid("detail-type", "no such command")),
     }
 }
@@ -70,36 +84,47 @@ fn refused(refusal: Refusal) -> Failure {
     }
 }
 
-/// Why a command came from this event.
-fn cause_of(event: &Event, id: String, digest: Digest) -> Cause {
-    Cause {
-        command_id: format!("event/{id}"),
-        digest,
-        actor: actor_of(event),
-        source: "bus".to_owned(),
-        correlation_id: id.clone(),
-        causation_id: id,
-        traceparent: None,
-    }
+/// What causes a command: an event with its id, and the trace that it belongs to.
+struct Caused<'a> {
+    event: &'a Event,
+    id: String,
+    trace: Option<TraceParent>,
 }
 
-fn actor_of(event: &Event) -> String {
-    format!("events/{}", event.source)
+impl Caused<'_> {
+    fn actor(&self) -> String {
+        format!("events/{}", self.event.source)
+    }
+
+    fn cause(self, digest: Digest) -> Cause {
+        Cause {
+            command_id: format!("event/{}", self.id),
+            digest,
+            actor: self.actor(),
+            source: "bus".to_owned(),
+            correlation_id: self.id.clone(),
+            causation_id: self.id,
+            traceparent: self.trace.map(String::from),
+        }
+    }
 }
 
 /// An order is placed, completed or cancelled, after the event's detail-type.
 async fn order_command(
     commands: &Commands,
-    event: &Event,
-    id: String,
+    caused: Caused<'_>,
     detail: Object,
 ) -> Result<Outcome, Failure> {
     let mut fields = Fields::new(detail);
-    let (order_id, intent) = match event.detail_type.as_str() {
+    let (order_id, intent) = match caused.event.detail_type.as_str() {
         "Place Order" => {
             let environment = &commands.environment;
             let context = translate::order::Context {
-                default_id: Some(translate::order::id_of(environment, &actor_of(event), &id)),
+                default_id: Some(translate::order::id_of(
+                    environment,
+                    &caused.actor(),
+                    &caused.id,
+                )),
                 default_fulfilment: order::Fulfilment::Automatic,
             };
             let place = translate::order::place(fields, context).map_err(refused)?;
@@ -120,24 +145,24 @@ async fn order_command(
     let envelope = Envelope {
         aggregate: AggregateId::Order(order_id),
         expected_version: None,
-        cause: cause_of(event, id, intent.digest()),
+        cause: caused.cause(intent.digest()),
         intent,
     };
-    execute::<Order>(&commands.store, commands.clock.as_ref(), envelope).await
+    commands.execute::<Order>(envelope).await
 }
 
 async fn update_shipment(
     commands: &Commands,
-    event: &Event,
-    id: String,
+    caused: Caused<'_>,
     kind: UpdateKind,
     detail: Object,
 ) -> Result<Outcome, Failure> {
+    let event = caused.event;
     let event_time = event.time.and_then(Timestamp::from_datetime);
     let context = translate::shipment::Context {
         shipment_id: None,
         kind,
-        event_id: id.clone(),
+        event_id: caused.id.clone(),
         event_source: event.source.clone(),
         event_time: event_time.unwrap_or_else(|| commands.clock.now()),
     };
@@ -145,15 +170,20 @@ async fn update_shipment(
     let envelope = Envelope {
         aggregate: AggregateId::Shipment(intent.shipment_id.clone()),
         expected_version: None,
-        cause: cause_of(event, id, intent.digest()),
+        cause: caused.cause(intent.digest()),
         intent,
     };
-    execute::<Shipment>(&commands.store, commands.clock.as_ref(), envelope).await
+    commands.execute::<Shipment>(envelope).await
 }
 
 /// Completes an order that nobody else is going to. The announcement that asks for it comes at
 /// least once, so this does nothing where it has been done.
-async fn fulfil(commands: &Commands, id: String, detail: Object) -> Result<Outcome, Failure> {
+async fn fulfil(
+    commands: &Commands,
+    caused: Caused<'_>,
+    detail: Object,
+) -> Result<Outcome, Failure> {
+    let id = caused.id;
     let mut fields = Fields::new(detail);
     let order_id = translate::order::named(&mut fields).map_err(refused)?;
     let text = |fields: &mut Fields, name: &str| fields.text(name).ok().flatten();
@@ -168,26 +198,26 @@ async fn fulfil(commands: &Commands, id: String, detail: Object) -> Result<Outco
             source: "bus".to_owned(),
             correlation_id: correlation_id.unwrap_or_else(|| id.clone()),
             causation_id: message_id.unwrap_or(id),
-            traceparent: text(&mut fields, "traceparent"),
+            traceparent: caused.trace.map(String::from),
         },
         aggregate: AggregateId::Order(order_id),
         expected_version: None,
         intent,
     };
-    execute::<Order>(&commands.store, commands.clock.as_ref(), envelope).await
+    commands.execute::<Order>(envelope).await
 }
 
 // ---- What can never succeed
 
 /// Why an event can never succeed, without anything of its detail: it goes out by mail.
-struct Rejection {
-    event_id: String,
-    code: String,
-    text: String,
+pub(crate) struct Rejection {
+    pub(crate) event_id: String,
+    pub(crate) code: String,
+    pub(crate) text: String,
 }
 
 impl Rejection {
-    fn new(code: &str, text: &str) -> Self {
+    pub(crate) fn new(code: &str, text: &str) -> Self {
         Self {
             event_id: "unknown".to_owned(),
             code: code.to_owned(),
@@ -216,7 +246,7 @@ impl Rejection {
 }
 
 /// Keeps the event, then says so: whoever is called finds it.
-async fn reject(
+pub(crate) async fn reject(
     commands: &Commands,
     payload: &RawValue,
     rejection: Rejection,

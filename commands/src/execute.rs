@@ -36,6 +36,11 @@ pub struct Outcome {
     pub status: String,
     /// The sequence of its last event.
     pub version: u64,
+    /// Did this very command make it, now or in an earlier attempt? No where nothing had to
+    /// happen, and where it was known by its content from another command.
+    pub own: bool,
+    /// Had it been made before, so that this time nothing happened?
+    pub repeated: bool,
 }
 
 /// Why a command had no effect.
@@ -64,6 +69,20 @@ pub enum Failure {
     /// The history cannot be read. The text is for logs.
     #[error("{0}")]
     Corrupt(String),
+}
+
+impl Failure {
+    /// What kind of failure, as its problem has it.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Refused { refusal, .. } => refusal.code(),
+            Self::IdReused => "command_id_reused",
+            Self::Moved(_) => "version_moved",
+            Self::HistoryFull => "history_full",
+            Self::Unavailable(_) => "unavailable",
+            Self::Corrupt(_) => "internal",
+        }
+    }
 }
 
 /// One attempt, as far as it came.
@@ -151,6 +170,8 @@ async fn change<A: EventSourced>(
             event: None,
             status: loaded.state.status().unwrap_or_default().to_owned(),
             version: loaded.version,
+            own: false,
+            repeated: false,
         })),
     }
 }
@@ -191,7 +212,7 @@ async fn append<A: EventSourced>(
     commit: Commit,
 ) -> Result<Attempt, Failure> {
     match store.append(&commit).await? {
-        Append::Done => outcome::<A>(&commit).map(Attempt::Settled),
+        Append::Done => outcome::<A>(envelope, &commit, false).map(Attempt::Settled),
         // Our own earlier attempt, whose answer was lost, or the same command sent twice at once.
         Append::Occupied(other) if envelope.made(&other) => {
             repeated::<A>(envelope, &other).map(Attempt::Settled)
@@ -208,11 +229,15 @@ fn repeated<A: EventSourced>(
     if commit.cause.digest != envelope.cause.digest {
         return Err(Failure::IdReused);
     }
-    outcome::<A>(commit)
+    outcome::<A>(envelope, commit, true)
 }
 
 /// The answer that a commit stands for, today as on the first day.
-fn outcome<A: EventSourced>(commit: &Commit) -> Result<Outcome, Failure> {
+fn outcome<A: EventSourced>(
+    envelope: &Envelope<A::Intent>,
+    commit: &Commit,
+    repeated: bool,
+) -> Result<Outcome, Failure> {
     let corrupt = |reason: &str| Failure::Corrupt(format!("{}: {reason}", commit.aggregate));
     let events = commit
         .decoded::<A>()
@@ -224,6 +249,8 @@ fn outcome<A: EventSourced>(commit: &Commit) -> Result<Outcome, Failure> {
         event: commit.events.last().map(|event| event.kind.clone()),
         status: A::status_of(last).to_owned(),
         version: commit.version(),
+        own: commit.cause.command_id == envelope.cause.command_id,
+        repeated,
     })
 }
 

@@ -1,13 +1,14 @@
 //! A trigger's payload becomes a command, is executed, and answered.
 //!
 //! ```text
-//! payload ─▶ api, bus ─translate─▶ command ─▶ execute ─▶ reply
+//! payload ─▶ api, bus, import ─translate─▶ command ─▶ execute ─▶ reply
 //! ```
 //!
-//! - [`api`]: HTTP API and direct invocation; [`bus`]: EventBridge
+//! - [`api`]: HTTP API and direct invocation; [`bus`]: EventBridge; [`import`]: order files in S3
 //! - [`translate`]: JSON to what is wanted of an order or a shipment
 //! - [`execute`]: recognise, load, decide, append, and the only retry loop
 //! - [`reply`]: what the sender is told, of success and of failure
+//! - `told`: what is logged and counted of a command
 //! - [`operator`]: what a person must look at: the topic and the dead letters
 //!
 //! One executable holds every function; the Lambda's handler name picks the [`Role`].
@@ -16,16 +17,23 @@ use std::{str::FromStr, sync::Arc};
 
 use aws_config::SdkConfig;
 use event_store::{Clock, EventStore, SystemClock, dynamodb::DynamoDbTable};
-use lambda::{Answer, Payload, Settings};
+use futures::FutureExt as _;
+use lambda::{
+    Answer, Invocation, Payload, Settings,
+    metrics::{Metrics, StandardOutput},
+};
 
 pub mod api;
 pub mod bus;
 pub mod execute;
+pub mod import;
 pub mod limits;
 pub mod operator;
 pub mod reply;
+mod told;
 pub mod translate;
 
+use import::{aws::S3Files, files::Files};
 use operator::{AwsOperator, Operator};
 
 /// What a function of this executable does: the end of its name, and its handler's name.
@@ -35,6 +43,8 @@ pub enum Role {
     Api,
     /// EventBridge.
     Bus,
+    /// Order files in S3.
+    Import,
 }
 
 /// The functions of this executable, and what they work with.
@@ -46,6 +56,10 @@ pub struct Commands {
     pub clock: Arc<dyn Clock>,
     /// Who hears of events that can never succeed.
     pub operator: Arc<dyn Operator>,
+    /// Where order files and their reports lie.
+    pub files: Arc<dyn Files>,
+    /// Where metrics go.
+    pub metrics: Metrics,
     /// `dev`, `staging`, `prod` …
     pub environment: String,
 }
@@ -59,15 +73,19 @@ impl Commands {
             store: EventStore::new(Arc::new(table)),
             clock: Arc::new(SystemClock),
             operator: Arc::new(AwsOperator::new(config, settings)),
+            files: Arc::new(S3Files::new(config, settings.bucket.clone())),
+            metrics: Metrics::new(settings.names.environment(), Arc::new(StandardOutput)),
             environment: settings.names.environment().to_owned(),
         }
     }
 
-    /// Handles one invocation, which Lambda calls `request_id`.
-    pub async fn handle(&self, role: Role, payload: Payload, request_id: &str) -> Answer {
+    /// Handles one invocation.
+    pub async fn handle(&self, role: Role, payload: Payload, invocation: &Invocation) -> Answer {
         match role {
-            Role::Api => api::handle(self, &payload, request_id).await,
-            Role::Bus => bus::handle(self, &payload).await,
+            Role::Api => api::handle(self, &payload, invocation).await,
+            Role::Bus => bus::handle(self, &payload, invocation).await,
+            // Boxed, since the compiler cannot see that the bare future may change its thread.
+            Role::Import => import::handle(self, &payload, invocation).boxed().await,
         }
     }
 }
@@ -84,6 +102,7 @@ impl FromStr for Role {
         match name {
             "api" => Ok(Self::Api),
             "bus" => Ok(Self::Bus),
+            "import" => Ok(Self::Import),
             other => Err(UnknownRole(other.to_owned())),
         }
     }

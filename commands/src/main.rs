@@ -1,7 +1,7 @@
-//! The Lambda functions `api` and `bus`.
+//! The Lambda functions `api`, `bus` and `import`.
 
 use commands::{Commands, Role};
-use lambda::{Payload, Settings};
+use lambda::{Invocation, Payload, Settings};
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 
 #[tokio::main]
@@ -12,9 +12,10 @@ async fn main() -> Result<(), Error> {
     let commands = Commands::new(&lambda::sdk::from_environment().await, &settings);
     let commands = &commands;
     lambda_runtime::run(service_fn(move |event: LambdaEvent<Payload>| async move {
-        let answer = commands
-            .handle(role, event.payload, &event.context.request_id)
-            .await;
+        let context = event.context;
+        let invocation =
+            Invocation::from_lambda(context.request_id, context.deadline, context.xray_trace_id);
+        let answer = commands.handle(role, event.payload, &invocation).await;
         answer.map_err(Error::from)
     }))
     .await

@@ -33,6 +33,14 @@ pub enum Refusal {
 }
 
 impl Refusal {
+    /// What kind of refusal, stable for machines.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Invalid { code, .. } | Self::Conflict { code, .. } => code,
+            Self::NotFound { .. } => "not_found",
+        }
+    }
+
     /// A field that is at fault.
     pub fn field(field: impl Into<String>, message: impl Into<String>) -> Self {
         Self::Invalid {

@@ -108,6 +108,11 @@ pub struct Status(String);
 pub struct InvalidStatus;
 
 impl Status {
+    /// The status of this name, if it is one of [`Status::KNOWN`].
+    pub fn known(name: &str) -> Option<&'static str> {
+        Self::KNOWN.into_iter().find(|known| *known == name)
+    }
+
     /// What carriers usually say.
     pub const KNOWN: [&'static str; 14] = [
         "CREATED",

@@ -6,16 +6,20 @@ use async_trait::async_trait;
 use aws_config::SdkConfig;
 use aws_sdk_dynamodb::{
     error::{ProvideErrorMetadata, SdkError},
-    operation::put_item::builders::PutItemFluentBuilder,
+    operation::{put_item::builders::PutItemFluentBuilder, query::QueryOutput},
     types::AttributeValue,
 };
 use aws_sdk_eventbridge::{primitives::DateTime, types::PutEventsRequestEntry};
 use aws_sdk_sns::types::{MessageAttributeValue, PublishBatchRequestEntry};
 use event_store::failure::told;
-use lambda::Names;
+use lambda::{Names, trace::TraceParent};
 
 use crate::{
-    ports::{Alert, Announcement, Bus, Row, RowError, RowPage, Rows, Sent, Table, Topic},
+    indexes::Index,
+    ports::{
+        Alert, Announcement, Bus, Direction, Row, RowError, RowPage, Rows, Sent, Start, Table,
+        Topic,
+    },
     row::{from_item, to_item},
     shipment_log::CURRENT,
 };
@@ -184,17 +188,57 @@ impl Rows for DynamoDbRows {
             .send()
             .await
             .map_err(unavailable)?;
-        let rows = answer
-            .items
-            .unwrap_or_default()
-            .into_iter()
-            .map(read)
-            .collect::<Result<_, _>>();
-        Ok(RowPage {
-            rows: rows?,
-            more: answer.last_evaluated_key.is_some(),
-        })
+        page(answer)
     }
+
+    async fn list(
+        &self,
+        index: Index,
+        partition: &str,
+        start: &Start,
+        direction: Direction,
+        limit: u32,
+    ) -> Result<RowPage, RowError> {
+        let text = |text: &str| AttributeValue::S(text.to_owned());
+        let mut query = self
+            .client
+            .query()
+            .table_name(self.name(index.table()))
+            .index_name(index.name())
+            .expression_attribute_names("#partition", index.partition_key())
+            .expression_attribute_values(":partition", text(partition))
+            .scan_index_forward(direction == Direction::Up)
+            .limit(i32::try_from(limit).unwrap_or(i32::MAX));
+        let bound = match (start, direction) {
+            (Start::At(sort), Direction::Up) => Some((">=", sort)),
+            (Start::At(sort), Direction::Down) => Some(("<=", sort)),
+            (Start::Behind(sort), Direction::Up) => Some((">", sort)),
+            (Start::Behind(sort), Direction::Down) => Some(("<", sort)),
+            (Start::Beginning | Start::After { .. }, _) => None,
+        };
+        let mut condition = "#partition = :partition".to_owned();
+        if let Some((comparison, sort)) = bound {
+            condition.push_str(&format!(" AND #sort {comparison} :sort"));
+            query = query
+                .expression_attribute_names("#sort", index.sort_key())
+                .expression_attribute_values(":sort", text(sort));
+        }
+        if let Start::After { sort, id } = start {
+            let keys = to_item(index.keys(partition, sort, id));
+            query = query.set_exclusive_start_key(Some(keys));
+        }
+        let answer = query.key_condition_expression(condition).send().await;
+        page(answer.map_err(unavailable)?)
+    }
+}
+
+/// A page as DynamoDB cut it: by the limit, or at 1 MB.
+fn page(answer: QueryOutput) -> Result<RowPage, RowError> {
+    let rows = answer.items.unwrap_or_default().into_iter().map(read);
+    Ok(RowPage {
+        rows: rows.collect::<Result<_, _>>()?,
+        more: answer.last_evaluated_key.is_some(),
+    })
 }
 
 /// The bus on EventBridge.
@@ -214,7 +258,9 @@ impl EventBridge {
     }
 
     fn entry(&self, announcement: &Announcement) -> PutEventsRequestEntry {
+        let trace = announcement.trace.as_ref().map(TraceParent::to_xray);
         PutEventsRequestEntry::builder()
+            .set_trace_header(trace)
             .event_bus_name(&self.bus)
             .source(announcement.source)
             .detail_type(announcement.detail_type)

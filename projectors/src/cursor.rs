@@ -1,42 +1,73 @@
 //! Where a list goes on: opaque outside, and good for the query that it came from alone.
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
+use domain::{Digest, Json};
 use lambda::http::Problem;
 
-/// What stands between the query and the place: in no id and no key.
-const SEPARATOR: char = '\n';
+/// Characters of the check that stands before the place.
+const CHECK: usize = 8;
 
-/// The cursor of `query` at `place`.
+/// The cursor of `query` at `place`. `query` has everything in it that the place depends on.
 pub fn encode(query: &str, place: &str) -> String {
-    BASE64_URL_SAFE_NO_PAD.encode(format!("{query}{SEPARATOR}{place}"))
+    BASE64_URL_SAFE_NO_PAD.encode(format!("{}{place}", check(query, place)))
 }
 
-/// The place that `cursor` says, if it is one of `query`.
+/// The place that `cursor` says, if it is one of `query` and nobody has changed it.
+///
+/// The check is against mistakes, not against attackers: whoever makes up a cursor gets to another
+/// place of a list that is open to them anyway. So a place still has to be looked at.
 pub fn decode(query: &str, cursor: &str) -> Result<String, Problem> {
     let text = BASE64_URL_SAFE_NO_PAD
         .decode(cursor)
         .ok()
         .and_then(|b| String::from_utf8(b).ok());
-    let place = text
+    let parts = text
         .as_deref()
-        .and_then(|text| text.strip_prefix(query)?.strip_prefix(SEPARATOR));
-    place
-        .map(str::to_owned)
-        .ok_or_else(|| Problem::invalid("invalid_cursor", "cursor", "it is not one of this list"))
+        .and_then(|text| text.split_at_checked(CHECK));
+    match parts {
+        Some((found, place)) if found == check(query, place) => Ok(place.to_owned()),
+        _ => Err(foreign()),
+    }
+}
+
+/// A cursor that is not one of this list.
+pub fn foreign() -> Problem {
+    Problem::invalid("invalid_cursor", "cursor", "it is not one of this list")
+}
+
+fn check(query: &str, place: &str) -> String {
+    let digest = Digest::of(&Json::Array(vec![query.into(), place.into()]));
+    digest.as_str().chars().take(CHECK).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    const PLACE: &str = "2024-01-15T10:30:00.000Z#000001";
+
     #[test]
     fn a_cursor_is_good_for_its_own_query() {
-        let cursor = encode("log/SHIP-1", "2024-01-15T10:30:00.000Z#000001");
-        assert_eq!(
-            decode("log/SHIP-1", &cursor).as_deref(),
-            Ok("2024-01-15T10:30:00.000Z#000001")
-        );
-        assert!(decode("log/SHIP-10", &cursor).is_err());
-        assert!(decode("log/SHIP-1", "?").is_err());
+        let cursor = encode("log/SHIP-1", PLACE);
+        assert_eq!(decode("log/SHIP-1", &cursor).as_deref(), Ok(PLACE));
+        assert_eq!(decode("log/SHIP-10", &cursor), Err(foreign()));
+        for nonsense in ["", "?", "YQ", "w6TDpMOkw6TDpA"] {
+            assert_eq!(decode("log/SHIP-1", nonsense), Err(foreign()), "{nonsense}");
+        }
+    }
+
+    #[test]
+    fn a_cursor_with_another_letter_is_none() {
+        let cursor = encode("log/SHIP-1", PLACE);
+        for place in 0..cursor.len() - 1 {
+            let letter = if &cursor[place..=place] == "A" {
+                "B"
+            } else {
+                "A"
+            };
+            let mut changed = cursor.clone();
+            changed.replace_range(place..=place, letter);
+            assert_eq!(decode("log/SHIP-1", &changed), Err(foreign()), "{place}");
+        }
     }
 }

@@ -11,6 +11,7 @@
 //!
 //! - [`batch`]: a stream's records, grouped by aggregate, and what is answered to the stream
 //! - [`project`], [`notify`], [`query`]: a role each; [`rebuild`]: rows made again
+//! - [`indexes`]: what lists are read from; [`cursor`]: where they go on
 //! - [`ports`]: what is asked of the world; [`aws`]: the world on AWS; [`row`]: rows as items
 //!
 //! One executable holds every function; the Lambda's handler name picks the [`Role`].
@@ -19,11 +20,16 @@ use std::{str::FromStr, sync::Arc};
 
 use aws_config::SdkConfig;
 use event_store::{Clock, EventStore, SystemClock, dynamodb::DynamoDbTable};
-use lambda::{Answer, Payload, Settings};
+use lambda::{
+    Answer, Invocation, Payload, Settings,
+    metrics::{Metrics, StandardOutput},
+};
 
 pub mod aws;
 pub mod batch;
 pub mod cursor;
+pub mod environment;
+pub mod indexes;
 pub mod limits;
 pub mod notifications;
 pub mod notify;
@@ -35,6 +41,7 @@ pub mod rebuild;
 pub mod row;
 pub mod shipment_log;
 
+pub use environment::Environment;
 use ports::{Bus, Rows, Topic};
 
 /// What a function of this executable does: the end of its name, and its handler's name.
@@ -59,10 +66,12 @@ pub struct Projectors {
     pub bus: Arc<dyn Bus>,
     /// Where alerts go.
     pub topic: Arc<dyn Topic>,
+    /// Where metrics go.
+    pub metrics: Metrics,
     /// What time it is, for waiting and for the date of parking: rows take no time from it.
     pub clock: Arc<dyn Clock>,
-    /// `dev`, `staging`, `prod` …
-    pub environment: String,
+    /// What rows hold of their environment.
+    pub environment: Environment,
 }
 
 impl Projectors {
@@ -75,13 +84,17 @@ impl Projectors {
             rows: Arc::new(aws::DynamoDbRows::new(dynamodb, &settings.names)),
             bus: Arc::new(aws::EventBridge::new(config, settings.names.bus())),
             topic: Arc::new(aws::Sns::new(config, settings.alerts_arn.clone())),
+            metrics: Metrics::new(settings.names.environment(), Arc::new(StandardOutput)),
             clock: Arc::new(SystemClock),
-            environment: settings.names.environment().to_owned(),
+            environment: Environment {
+                name: settings.names.environment().to_owned(),
+                shards: settings.shards,
+            },
         }
     }
 
     /// Handles one invocation.
-    pub async fn handle(&self, role: Role, payload: Payload, _request_id: &str) -> Answer {
+    pub async fn handle(&self, role: Role, payload: Payload, _invocation: &Invocation) -> Answer {
         match role {
             Role::Project => project::handle(self, &payload).await,
             Role::Notify => notify::handle(self, &payload).await,

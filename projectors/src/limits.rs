@@ -29,6 +29,24 @@ pub const LOG_PAGES_MAX: u32 = 40;
 /// Rows of one page of a list.
 pub const LIST_MAX: u32 = 100;
 
+/// Bytes of one page of a list: a function answers with 6 MB at most.
+pub const LIST_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+/// Partitions of an index that a list reads at the same time.
+pub const PARTITIONS_AT_ONCE: usize = 16;
+
+/// The longest that a reader waits for a version.
+pub const VERSION_WAIT: Duration = Duration::from_secs(5);
+
+/// The wait after the first look at a row that has not caught up; it doubles from there
+pub const VERSION_WAIT_FIRST: Duration = Duration::from_millis(25);
+
+/// up to this. So nobody looks at a row more than 18 times.
+pub const VERSION_WAIT_MOST: Duration = Duration::from_millis(400);
+
+/// The highest version that a reader may wait for, far above any that there can be.
+pub const VERSION_MAX: u64 = 1_000_000;
+
 /// Events of one page of a history.
 pub const HISTORY_EVENTS_MAX: usize = 1_000;
 

@@ -1,6 +1,6 @@
 //! The Lambda functions `project`, `notify` and `query`.
 
-use lambda::{Payload, Settings};
+use lambda::{Invocation, Payload, Settings};
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use projectors::{Projectors, Role};
 
@@ -12,9 +12,10 @@ async fn main() -> Result<(), Error> {
     let projectors = Projectors::new(&lambda::sdk::from_environment().await, &settings);
     let projectors = &projectors;
     lambda_runtime::run(service_fn(move |event: LambdaEvent<Payload>| async move {
-        let answer = projectors
-            .handle(role, event.payload, &event.context.request_id)
-            .await;
+        let context = event.context;
+        let invocation =
+            Invocation::from_lambda(context.request_id, context.deadline, context.xray_trace_id);
+        let answer = projectors.handle(role, event.payload, &invocation).await;
         answer.map_err(Error::from)
     }))
     .await

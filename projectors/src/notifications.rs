@@ -8,6 +8,7 @@ use domain::{
     shipment::{self, ShipmentUpdated},
 };
 use event_store::{Commit, commit::Unreadable};
+use lambda::trace::TraceParent;
 
 use crate::{
     limits::SUBJECT_MAX,
@@ -86,6 +87,7 @@ fn of_order(event: &order::Event, sequence: u64, commit: &Commit) -> Announcemen
         detail_type,
         detail: Json::Object(detail),
         at,
+        trace: trace(commit),
     }
 }
 
@@ -124,6 +126,7 @@ fn of_shipment(
             detail_type,
             detail,
             at: update.at,
+            trace: trace(commit),
         }
     };
     if update.changed_status() {
@@ -212,6 +215,15 @@ fn printable(text: &str) -> String {
 /// `<aggregate>/<sequence>/<detail-type>`
 fn message_id(commit: &Commit, sequence: u64, detail_type: &str) -> String {
     format!("{}/{sequence}/{detail_type}", commit.aggregate)
+}
+
+/// The trace that a commit belongs to.
+fn trace(commit: &Commit) -> Option<TraceParent> {
+    commit
+        .cause
+        .traceparent
+        .as_deref()
+        .and_then(TraceParent::parse)
 }
 
 /// What every announcement's detail says.

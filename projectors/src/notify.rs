@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, panic::AssertUnwindSafe};
 
-use event_store::clock::backoff;
+use event_store::{Commit, clock::backoff};
 use lambda::{Answer, Failed};
 use serde_json::value::RawValue;
 
@@ -34,7 +34,7 @@ pub async fn handle(projectors: &Projectors, payload: &RawValue) -> Answer {
     let mut alerts = Vec::new();
     let mut parked: BTreeMap<usize, (&str, String)> = BTreeMap::new();
     for (index, arrival) in arrivals.iter().enumerate() {
-        match said_of(arrival, &projectors.environment) {
+        match said_of(arrival, &projectors.environment.name) {
             Ok(said) => {
                 let pending = |message| Pending {
                     arrival: index,
@@ -60,6 +60,12 @@ pub async fn handle(projectors: &Projectors, payload: &RawValue) -> Answer {
         first_failed = first_failed.into_iter().chain(unsent.failed).min();
         for (index, reason) in unsent.refused {
             parked.insert(index, ("message_refused", reason));
+        }
+    }
+    for (index, arrival) in arrivals.iter().enumerate() {
+        let done = first_failed.is_none_or(|failed| index < failed) && !parked.contains_key(&index);
+        if let (true, Ok(commit)) = (done, &arrival.commit) {
+            log(commit);
         }
     }
     for (index, (code, reason)) in parked {
@@ -88,6 +94,20 @@ fn said_of(arrival: &Arrival, environment: &str) -> Result<Messages, (&'static s
         Ok(Err(error)) => Err(("unreadable_event", error.to_string())),
         Err(_) => Err(("panic", "a panic".to_owned())),
     }
+}
+
+/// One line, by which what was announced is found from either end of its way.
+fn log(commit: &Commit) {
+    let cause = &commit.cause;
+    tracing::info!(
+        aggregate = %commit.aggregate,
+        version = commit.version(),
+        source = cause.source,
+        correlation_id = cause.correlation_id,
+        causation_id = cause.causation_id,
+        traceparent = cause.traceparent,
+        "a commit was announced"
+    );
 }
 
 async fn put(projectors: &Projectors, announcements: &[Announcement]) -> Vec<Sent> {

@@ -2,6 +2,9 @@
 
 use async_trait::async_trait;
 use domain::{Json, Timestamp, json::Object};
+use lambda::trace::TraceParent;
+
+use crate::indexes::Index;
 
 /// A row of a read model, by attribute name.
 pub type Row = Object;
@@ -35,6 +38,33 @@ pub struct RowPage {
     pub rows: Vec<Row>,
     /// May more follow?
     pub more: bool,
+}
+
+/// Which way a list goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Direction {
+    /// From the lowest sort key on.
+    Up,
+    /// From the highest sort key on.
+    Down,
+}
+
+/// Where in a partition a list goes on, in its direction.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Start {
+    /// With the first entry.
+    Beginning,
+    /// With the first entry that has this sort key or comes behind it.
+    At(String),
+    /// Behind every entry that has this sort key.
+    Behind(String),
+    /// Behind this one entry, there or not; others may have the same sort key.
+    After {
+        /// Its sort key.
+        sort: String,
+        /// The id of its order or shipment.
+        id: String,
+    },
 }
 
 /// Tables of rows.
@@ -72,6 +102,18 @@ pub trait Rows: Send + Sync {
         after: Option<&str>,
         limit: u32,
     ) -> Result<RowPage, RowError>;
+
+    /// Entries of one partition of an index as of lately, with the attributes that the index
+    /// shows: in the order of the sort key, at most `limit`. Entries with the same sort key are in
+    /// an order of the index's own, which stays, and turns round with the direction.
+    async fn list(
+        &self,
+        index: Index,
+        partition: &str,
+        start: &Start,
+        direction: Direction,
+        limit: u32,
+    ) -> Result<RowPage, RowError>;
 }
 
 /// An event as it is announced on the bus.
@@ -87,6 +129,8 @@ pub struct Announcement {
     pub detail: Json,
     /// When it happened.
     pub at: Timestamp,
+    /// The trace that it belongs to, for whoever hears of it.
+    pub trace: Option<TraceParent>,
 }
 
 /// A text to the people on the topic.

@@ -6,26 +6,28 @@ use domain::{
     order::{Item, OrderPlaced},
 };
 
-use crate::ports::Row;
+use crate::{Environment, ports::Row};
 
 /// What stands as the reason of an order that was cancelled without one.
 pub const NO_REASON: &str = "Unspecified";
 
 /// The row of an order of version `version`; `None` of one that was never placed.
-pub fn row(order: &Order, version: u64, environment: &str) -> Option<Row> {
+pub fn row(order: &Order, version: u64, environment: &Environment) -> Option<Row> {
     let status = order.status()?.to_owned();
     let (placed, updated_at) = match order {
         Order::Unplaced => return None,
         Order::Open(placed) => (placed, placed.at),
         Order::Processed { order, at } | Order::Cancelled { order, at, .. } => (order, *at),
     };
+    let partition = |value: &str| environment.partition(value, placed.order_id.as_str());
     let mut row = content(placed);
     row.extend([
+        ("statusShard".to_owned(), partition(&status)),
         ("status".to_owned(), status.into()),
         ("version".to_owned(), version.into()),
         ("createdAt".to_owned(), time(placed.at)),
         ("updatedAt".to_owned(), time(updated_at)),
-        ("environment".to_owned(), environment.into()),
+        ("environment".to_owned(), environment.name.clone().into()),
     ]);
     match order {
         Order::Processed { at, .. } => row.extend([
@@ -35,6 +37,7 @@ pub fn row(order: &Order, version: u64, environment: &str) -> Option<Row> {
                 at.seconds().unsigned_abs().into(),
             ),
             ("processingDate".to_owned(), at.day().into()),
+            ("processingDateShard".to_owned(), partition(&at.day())),
         ]),
         Order::Cancelled { at, reason, .. } => row.extend([
             ("cancelledAt".to_owned(), time(*at)),

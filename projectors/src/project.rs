@@ -108,13 +108,14 @@ async fn project(projectors: &Projectors, commits: Vec<Commit>) -> Result<(), St
                 })?;
                 for (event, sequence) in events.iter().zip(commit.sequence..) {
                     let shipment::Event::ShipmentUpdated(update) = event;
-                    let row = shipment_log::entry(update, sequence);
+                    let row = shipment_log::entry(update, sequence, &projectors.environment);
                     let put = rows.put(Table::ShipmentLog, row).await;
                     put.map_err(|error| stop(error, sequence))?;
                 }
             }
             let shipment = fold::<Shipment>(projectors, commits).await?;
-            let row = shipment_log::current(&shipment.state, shipment.version);
+            let row =
+                shipment_log::current(&shipment.state, shipment.version, &projectors.environment);
             put_newer(projectors, Table::ShipmentLog, row, shipment.version).await
         }
     }
@@ -188,11 +189,13 @@ impl Projectors {
             reason,
             "an aggregate is parked"
         );
+        let now = self.clock.now();
+        self.metrics.parked(now, consumer);
         let row = Row::from([
             ("id".to_owned(), format!("{consumer}#{aggregate}").into()),
             ("consumer".to_owned(), consumer.into()),
             ("aggregate".to_owned(), aggregate.into()),
-            ("since".to_owned(), self.clock.now().to_string().into()),
+            ("since".to_owned(), now.to_string().into()),
             ("sequence".to_owned(), sequence.into()),
             ("code".to_owned(), code.into()),
         ]);

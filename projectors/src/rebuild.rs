@@ -11,7 +11,7 @@ use domain::{AggregateId, EventSourced, Json, Order, Shipment, shipment};
 use event_store::{Commit, Loaded, StoreError};
 
 use crate::{
-    Projectors,
+    Environment, Projectors,
     limits::{LIST_MAX, LOG_PAGES_MAX},
     ports::{Row, RowError, Table},
     processed_orders, shipment_log,
@@ -70,7 +70,7 @@ pub async fn aggregate(projectors: &Projectors, id: &AggregateId) -> Result<Rebu
 fn expected(
     id: &AggregateId,
     history: Vec<Commit>,
-    environment: &str,
+    environment: &Environment,
 ) -> Result<Vec<Row>, RebuildError> {
     let version = history.last().map_or(0, Commit::version);
     match id {
@@ -80,9 +80,9 @@ fn expected(
             Ok(row.into_iter().collect())
         }
         AggregateId::Shipment(_) => {
-            let mut rows = log(&history)?;
+            let mut rows = log(&history, environment)?;
             let shipment = fold::<Shipment>(id, history)?;
-            rows.extend(shipment_log::current(&shipment.state, version));
+            rows.extend(shipment_log::current(&shipment.state, version, environment));
             Ok(rows)
         }
     }
@@ -96,14 +96,14 @@ fn fold<A: EventSourced>(
 }
 
 /// A row for each update.
-fn log(history: &[Commit]) -> Result<Vec<Row>, RebuildError> {
+fn log(history: &[Commit], environment: &Environment) -> Result<Vec<Row>, RebuildError> {
     let mut rows = Vec::new();
     for commit in history {
         let events = commit.decoded::<Shipment>();
         let events = events.map_err(|error| RebuildError::Corrupt(error.to_string()))?;
         for (event, sequence) in events.iter().zip(commit.sequence..) {
             let shipment::Event::ShipmentUpdated(update) = event;
-            rows.push(shipment_log::entry(update, sequence));
+            rows.push(shipment_log::entry(update, sequence, environment));
         }
     }
     Ok(rows)

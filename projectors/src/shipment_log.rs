@@ -3,7 +3,7 @@
 
 use domain::{Json, Shipment, ShipmentId, json::Object, shipment::ShipmentUpdated};
 
-use crate::ports::Row;
+use crate::{Environment, ports::Row};
 
 /// The sort key of the row that says how a shipment stands. It sorts behind every time.
 pub const CURRENT: &str = "CURRENT";
@@ -12,7 +12,7 @@ pub const CURRENT: &str = "CURRENT";
 pub const UNKNOWN: &str = "Unknown";
 
 /// The row of one update, the shipment's event number `sequence`.
-pub fn entry(update: &ShipmentUpdated, sequence: u64) -> Row {
+pub fn entry(update: &ShipmentUpdated, sequence: u64, environment: &Environment) -> Row {
     let mut row = Object::from([
         ("shipmentId".to_owned(), update.shipment_id.as_str().into()),
         ("entry".to_owned(), entry_key(update, sequence).into()),
@@ -22,6 +22,10 @@ pub fn entry(update: &ShipmentUpdated, sequence: u64) -> Row {
             update.timestamp.millis().unsigned_abs().into(),
         ),
         ("status".to_owned(), update.status.as_str().into()),
+        (
+            "statusShard".to_owned(),
+            environment.partition(update.status.as_str(), update.shipment_id.as_str()),
+        ),
         (
             "location".to_owned(),
             update.location.as_deref().unwrap_or(UNKNOWN).into(),
@@ -68,7 +72,7 @@ pub fn entry(update: &ShipmentUpdated, sequence: u64) -> Row {
 
 /// `<timestamp>#<sequence>`, the sequence with leading zeros so that it sorts as a number: a
 /// shipment has at most 2,000.
-fn entry_key(update: &ShipmentUpdated, sequence: u64) -> String {
+pub(crate) fn entry_key(update: &ShipmentUpdated, sequence: u64) -> String {
     format!("{}#{sequence:06}", update.timestamp)
 }
 
@@ -104,11 +108,15 @@ fn raw_event(update: &ShipmentUpdated) -> Json {
 }
 
 /// The row that says how a shipment of version `version` stands; `None` before its first update.
-pub fn current(shipment: &Shipment, version: u64) -> Option<Row> {
+pub fn current(shipment: &Shipment, version: u64, environment: &Environment) -> Option<Row> {
     let now = shipment.current.as_ref()?;
     let mut row = current_key(&now.shipment_id);
     row.extend([
         ("currentStatus".to_owned(), now.status.as_str().into()),
+        (
+            "currentStatusShard".to_owned(),
+            environment.partition(now.status.as_str(), now.shipment_id.as_str()),
+        ),
         (
             "currentTimestamp".to_owned(),
             now.timestamp.to_string().into(),
@@ -130,11 +138,11 @@ pub fn current(shipment: &Shipment, version: u64) -> Option<Row> {
         .as_ref()
         .map(|known| known.value.as_str());
     insert(&mut row, "trackingNumber", tracking_number);
-    insert(
-        &mut row,
-        "orderId",
-        shipment.order_id.as_ref().map(|known| known.value.as_str()),
-    );
+    // The second name is for an index that shows no update: they have an `orderId`, too.
+    let order_id = shipment.order_id.as_ref().map(|known| known.value.as_str());
+    for name in ["orderId", "currentOrderId"] {
+        insert(&mut row, name, order_id);
+    }
     Some(row)
 }
 

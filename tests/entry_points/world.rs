@@ -7,14 +7,16 @@ use async_trait::async_trait;
 use commands::Commands;
 use domain::{Json, Timestamp};
 use event_store::{Clock, Commit, EventStore, commit::Item, memory::MemoryTable, size::item_bytes};
-use lambda::{Answer, Failed, Payload};
+use lambda::{Answer, Failed, Invocation, Payload};
 use projectors::{
-    Projectors,
+    Environment, Projectors,
     ports::{Alert, Announcement, Table},
     row::to_item,
 };
 use serde_json::{Value, value::RawValue};
-use support::{operator::MemoryOperator, outbox::Outbox, rows::MemoryRows, stream::batch};
+use support::{
+    files::MemoryFiles, operator::MemoryOperator, outbox::Outbox, rows::MemoryRows, stream::batch,
+};
 
 /// Bytes of a DynamoDB item, of an EventBridge entry, of an SNS message.
 const ITEM_BYTES: usize = 400 * 1024;
@@ -69,6 +71,8 @@ impl World {
                 store: store.clone(),
                 clock: Arc::new(Stopped),
                 operator: operator.clone(),
+                files: Arc::new(MemoryFiles::default()),
+                metrics: support::unheard(),
                 environment: environment.clone(),
             },
             projectors: Projectors {
@@ -76,8 +80,9 @@ impl World {
                 rows: rows.clone(),
                 bus: bus.clone(),
                 topic: topic.clone(),
+                metrics: support::unheard(),
                 clock: Arc::new(Stopped),
-                environment,
+                environment: Environment::of_one_shard(environment),
             },
             table,
             rows,
@@ -119,10 +124,17 @@ impl World {
     async fn hand_in(&self, entry: Entry, payload: &str) -> Answer {
         let raw: Payload = RawValue::from_string(payload.to_owned()).unwrap();
         match entry {
-            Entry::Api => self.commands.handle(commands::Role::Api, raw, "r-1").await,
+            Entry::Api => {
+                self.commands
+                    .handle(commands::Role::Api, raw, &Invocation::of("r-1"))
+                    .await
+            }
             Entry::Bus => {
                 let before = self.operator.told();
-                let answer = self.commands.handle(commands::Role::Bus, raw, "r-1").await;
+                let answer = self
+                    .commands
+                    .handle(commands::Role::Bus, raw, &Invocation::of("r-1"))
+                    .await;
                 let after = self.operator.told();
                 let rejected = after.dead_letters.len() - before.dead_letters.len();
                 assert!(rejected <= 1, "one event, {rejected} dead letters");
@@ -143,7 +155,9 @@ impl World {
     }
 
     async fn project(&self, role: projectors::Role, payload: Payload) -> Answer {
-        self.projectors.handle(role, payload, "r-1").await
+        self.projectors
+            .handle(role, payload, &Invocation::of("r-1"))
+            .await
     }
 
     /// Every commit that was accepted.

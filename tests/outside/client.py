@@ -154,6 +154,24 @@ class Client:
     def functions(self):
         return self._aws("lambda")
 
+    @cached_property
+    def s3(self):
+        return self._aws("s3")
+
+    @property
+    def bucket(self) -> str:
+        """The one bucket there is."""
+        return "waybill-dev-orders-000000000000"
+
+    def put(self, key: str, body: bytes, **fields: Any) -> dict:
+        """Stores an object; what S3 answers."""
+        return self.s3.put_object(Bucket=self.bucket, Key=key, Body=body, **fields)
+
+    def object(self, key: str, **fields: Any) -> bytes:
+        """The content of an object, or the part of it that `fields` ask for."""
+        got = self.s3.get_object(Bucket=self.bucket, Key=key, **fields)
+        return got["Body"].read()
+
     def put_event(self, detail: Any, **fields: Any) -> str:
         """A shipment event on the default bus, or as `fields` say; its id."""
         entry = {

@@ -5,7 +5,7 @@ import re
 from typing import Any
 
 from client import Answer, Client
-from patience import until
+from patience import PATIENCE_SECONDS, until
 
 # Words that only the inside knows. None may stand in any answer to a client.
 INTERNAL = re.compile(
@@ -100,7 +100,7 @@ def announced(client: Client, order_id: str) -> set[str]:
     return {each["detailType"] for each in about}
 
 
-def at_rest(client: Client) -> dict:
+def at_rest(client: Client, seconds: float = PATIENCE_SECONDS) -> dict:
     """Waits until nothing is on its way any more; the status then.
 
     What is on its way moves from the stream to the deliveries and back, so one
@@ -115,4 +115,4 @@ def at_rest(client: Client) -> dict:
         busy = any(behind) or status["pendingDeliveries"]
         return status if not busy and seen[-2:] == [status, status] else None
 
-    return until("rest: consumers caught up, nothing pending", resting)
+    return until("rest: consumers caught up, nothing pending", resting, seconds)

@@ -44,6 +44,7 @@ class System:
         self.port, self.aws_port = ports or free_ports(2)
         self.environment = "dev"
         self.told_by_variables = False  # else by flags
+        self.shards = 1
         self.data = folder / "data"
         self.log = folder / "waybill.log"
         self.client = Client(
@@ -65,6 +66,7 @@ class System:
             "aws-port": str(self.aws_port),
             "data": str(self.data),
             "env": self.environment,
+            "shards": str(self.shards),
         }
         command = [str(binary()), "local"]
         # Settings of the shell that runs the tests must not change what is tested.

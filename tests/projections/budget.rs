@@ -1,14 +1,23 @@
-//! The capacity budget of projecting: requests counted, read units as DynamoDB reports them.
+//! The capacity budget of projecting: requests counted, units as DynamoDB reports them.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
+use aws_sdk_dynamodb::{
+    Client,
+    types::{Capacity, ReturnConsumedCapacity},
+};
 use commands::execute::execute;
-use domain::{AggregateId, Order, Shipment, order::Intent};
+use domain::{AggregateId, Json, Order, Shipment, order::Intent};
 use event_store::{Commit, EventStore, SystemClock, dynamodb::DynamoDbTable};
-use projectors::Role;
+use lambda::Names;
+use projectors::{
+    Role,
+    ports::{Row, Table},
+    row::to_item,
+};
 use support::{
     embedded::Embedded,
-    envelopes::{placing, to_order, update},
+    envelopes::{item, place, placing, to_order, update},
     stream::batch,
 };
 
@@ -93,4 +102,203 @@ async fn a_shipment_is_projected_in_a_request_for_each_update_and_two_more() {
     let (requests, puts, units) = counted.project(&commits[17..]).await;
     assert_eq!((requests, puts), (1, 4), "later");
     assert!(units <= 3, "{units} read units");
+}
+
+// ---- What indexes take
+
+/// Units that a put has cost: of the table under `""`, and of each index by name.
+type Units = BTreeMap<String, u64>;
+
+/// Puts rows on a DynamoDB that counts.
+struct Meter {
+    client: Client,
+    names: Names,
+    _embedded: Embedded,
+}
+
+impl Meter {
+    /// One of an environment with so many shards.
+    async fn with(shards: &str) -> Self {
+        let embedded = Embedded::with(shards.parse().unwrap()).await;
+        Self {
+            client: embedded.client(),
+            names: embedded.names.clone(),
+            _embedded: embedded,
+        }
+    }
+
+    async fn put(&self, table: Table, row: Row) -> Units {
+        let name = match table {
+            Table::ProcessedOrders => self.names.processed_orders(),
+            Table::ShipmentLog | Table::Parked => self.names.shipment_log(),
+        };
+        let put = self
+            .client
+            .put_item()
+            .table_name(name)
+            .set_item(Some(to_item(row)))
+            .return_consumed_capacity(ReturnConsumedCapacity::Indexes);
+        let used = put.send().await.unwrap().consumed_capacity.unwrap();
+        // Writing counts in whole units.
+        let whole = |capacity: &Capacity| capacity.capacity_units.unwrap() as u64;
+        let mut units = Units::from([(String::new(), whole(&used.table.unwrap()))]);
+        for (index, capacity) in used.global_secondary_indexes.unwrap_or_default() {
+            units.insert(index, whole(&capacity));
+        }
+        units
+    }
+
+    /// The units of these rows, one after another.
+    async fn put_all(&self, table: Table, rows: Vec<Row>) -> Vec<Units> {
+        let mut units = Vec::new();
+        for row in rows {
+            units.push(self.put(table, row).await);
+        }
+        units
+    }
+}
+
+fn units(expected: &[(&str, u64)]) -> Units {
+    let named = expected.iter();
+    named
+        .map(|(name, units)| ((*name).to_owned(), *units))
+        .collect()
+}
+
+const ORDER: &str = "ORD-20240115-000001";
+
+/// A usual order's row when it was placed, and when it was completed.
+async fn order_rows() -> Vec<Row> {
+    let world = World::new();
+    let mut place = place(ORDER, vec![item("prod1", 2, "29.99")]);
+    place.customer_name = Some("Aïcha Müller-Lüdenscheidt".to_owned());
+    let mut rows = Vec::new();
+    for (id, intent) in [
+        ("c-1", Intent::Place(Box::new(place))),
+        ("c-2", Intent::Complete),
+    ] {
+        world.order(to_order(ORDER, id, intent)).await;
+        world.deliver(Role::Project, batch(&world.commits())).await;
+        rows.extend(world.rows.all(Table::ProcessedOrders));
+    }
+    rows
+}
+
+/// A shipment's rows as two updates write them, of a usual size and one status: the log's row and
+/// the current one, and again.
+async fn shipment_rows() -> Vec<Row> {
+    let mut world = World::new();
+    world.projectors.environment.shards = "4".parse().unwrap();
+    let mut rows = Vec::new();
+    for number in [1, 2] {
+        let time = format!("2024-01-15T10:0{number}:00Z");
+        let mut command = update("SHIP-12345", &format!("c-{number}"), &time, Some(&time));
+        command.intent.carrier = Some("FedEx".to_owned());
+        command.intent.tracking_number = Some("794644790138".to_owned());
+        command.intent.order_id = Some(ORDER.parse().unwrap());
+        let said = Json::from("x".repeat(300));
+        command.intent.attributes.insert("remarks".to_owned(), said);
+        world.shipment(command).await;
+        world.deliver(Role::Project, batch(&world.commits())).await;
+        // The last row of the log, and the current one behind it.
+        rows.extend(
+            world
+                .rows
+                .all(Table::ShipmentLog)
+                .into_iter()
+                .skip(number - 1),
+        );
+    }
+    rows
+}
+
+#[tokio::test]
+async fn an_order_takes_a_unit_for_its_row_and_each_entry_and_another_where_one_moves() {
+    let meter = Meter::with("4").await;
+    let taken = meter
+        .put_all(Table::ProcessedOrders, order_rows().await)
+        .await;
+    let placed = [("", 1), ("CustomerIndex", 1), ("StatusShardIndex", 1)];
+    let completed = [
+        ("", 1),
+        ("CustomerIndex", 1),
+        ("DayIndex", 1),
+        ("StatusShardIndex", 2),
+    ];
+    assert_eq!(taken, [units(&placed), units(&completed)]);
+}
+
+#[tokio::test]
+async fn an_update_takes_its_row_twice_and_moves_one_entry() {
+    let meter = Meter::with("4").await;
+    let taken = meter
+        .put_all(Table::ShipmentLog, shipment_rows().await)
+        .await;
+    let logged = [("", 2), ("StatusShardIndex", 2)];
+    let first = [("", 1), ("CurrentStatusIndex", 1), ("OrderIndex", 1)];
+    let moved = [("", 1), ("CurrentStatusIndex", 2), ("OrderIndex", 1)];
+    let expected = [logged.as_slice(), &first, &logged, &moved].map(units);
+    assert_eq!(taken, expected);
+}
+
+/// The table of `projectors::indexes`, from what these rows took.
+#[tokio::test]
+async fn no_partition_takes_more_than_dynamodb_gives_it() {
+    const DAY: u64 = 24 * 60 * 60;
+    const PEAK: u64 = 3;
+    const PARTITION: u64 = 1_000;
+    let orders = (10_000_000 * PEAK).div_ceil(DAY);
+    let updates = (50_000_000 * PEAK).div_ceil(DAY);
+    assert_eq!((orders, updates), (348, 1_737));
+
+    let meter = Meter::with("4").await;
+    let orders_taken = order_rows().await;
+    let orders_taken = meter.put_all(Table::ProcessedOrders, orders_taken).await;
+    let [placed, closed] = &orders_taken[..] else {
+        panic!("{orders_taken:?}");
+    };
+    let updates_taken = shipment_rows().await;
+    let updates_taken = meter.put_all(Table::ShipmentLog, updates_taken).await;
+    let [_, _, logged, current] = &updates_taken[..] else {
+        panic!("{updates_taken:?}");
+    };
+
+    // Of the two units of a move between two statuses, one falls on each.
+    let leaves = closed["StatusShardIndex"] / 2;
+    let sums = [
+        (
+            "one status",
+            orders * (placed["StatusShardIndex"] + leaves),
+            696,
+            1,
+        ),
+        ("one day", orders * closed["DayIndex"], 348, 1),
+        (
+            "one customer",
+            orders * (placed["CustomerIndex"] + closed["CustomerIndex"]),
+            696,
+            1,
+        ),
+        (
+            "one status of updates",
+            updates * logged["StatusShardIndex"],
+            3_474,
+            4,
+        ),
+        (
+            "one status now",
+            updates * current["CurrentStatusIndex"],
+            3_474,
+            4,
+        ),
+    ];
+    for (partition, sum, expected, shards) in sums {
+        assert_eq!(sum, expected, "{partition}");
+        assert_eq!(sum.div_ceil(PARTITION), shards, "{partition}");
+    }
+    // With room to spare.
+    assert_eq!(
+        sums.map(|(_, sum, _, _)| sum.div_ceil(8)).into_iter().max(),
+        Some(435)
+    );
 }

@@ -1,10 +1,13 @@
-//! The roles `project` and `notify`: what they do with a batch, and what they answer to it.
+//! The roles `project` and `notify`, what they do with a batch and what they answer to it; and the
+//! role `query`, which reads what they have written.
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod budget;
+mod lists;
 mod notify;
 mod project;
+mod queries;
 mod rows_contract;
 
 use std::sync::Arc;
@@ -12,10 +15,12 @@ use std::sync::Arc;
 use commands::execute::execute;
 use domain::{AggregateId, EventSourced, Json, Order, Shipment};
 use event_store::{Commit, EventStore, SystemClock, memory::MemoryTable};
+use lambda::Invocation;
 use projectors::{
-    Projectors, Role,
+    Environment, Projectors, Role,
     ports::{Alert, Announcement, Table},
 };
+use serde_json::Value;
 use support::{outbox::Outbox, rows::MemoryRows};
 
 /// Projectors on everything in memory.
@@ -38,8 +43,9 @@ impl World {
             rows: rows.clone(),
             bus: bus.clone(),
             topic: topic.clone(),
+            metrics: support::unheard(),
             clock: Arc::new(SystemClock),
-            environment: "test".to_owned(),
+            environment: Environment::of_one_shard("test"),
         };
         Self {
             table,
@@ -75,7 +81,7 @@ impl World {
     async fn deliver(&self, role: Role, batch: lambda::Payload) -> Option<String> {
         let answer = self
             .projectors
-            .handle(role, batch, "request")
+            .handle(role, batch, &Invocation::of("request"))
             .await
             .unwrap();
         let failures = answer["batchItemFailures"].as_array().unwrap();
@@ -83,6 +89,23 @@ impl World {
         failures
             .first()
             .map(|failure| failure["itemIdentifier"].as_str().unwrap().to_owned())
+    }
+
+    /// Asks over HTTP; the status, and the body.
+    async fn ask(&self, path: &str, query: &[(&str, &str)]) -> (u64, Value) {
+        let seed = include_str!("../fuzz/seeds/query/order.json");
+        let mut request: Value = serde_json::from_str(seed).unwrap();
+        request["rawPath"] = format!("/test{path}").into();
+        request["queryStringParameters"] = query
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), Value::from(*value)))
+            .collect();
+        let payload = serde_json::value::to_raw_value(&request).unwrap();
+        let invocation = Invocation::of("request");
+        let handled = self.projectors.handle(Role::Query, payload, &invocation);
+        let answer = handled.await.unwrap();
+        let body = serde_json::from_str(answer["body"].as_str().unwrap()).unwrap();
+        (answer["statusCode"].as_u64().unwrap(), body)
     }
 
     /// The rows of a table as text.
@@ -125,7 +148,8 @@ impl World {
             .iter()
             .flat_map(|commit| commit.decoded::<Order>().unwrap());
         let state = Order::default().folded(events);
-        let row = projectors::processed_orders::row(&state, version, "test").unwrap();
+        let row = projectors::processed_orders::row(&state, version, &self.projectors.environment);
+        let row = row.unwrap();
         Json::Object(row).to_string()
     }
 }

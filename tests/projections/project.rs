@@ -2,6 +2,7 @@
 
 use domain::order::Intent;
 use event_store::Commit;
+use lambda::Invocation;
 use projectors::{
     Role,
     ports::{RowError, Table},
@@ -210,7 +211,7 @@ async fn the_first_record_that_met_an_infrastructure_error_is_named() {
     elsewhere.store = event_store::EventStore::new(std::sync::Arc::new(Unreachable));
     elsewhere.rows = empty.rows.clone();
     let answer = elsewhere
-        .handle(Role::Project, batch(&late[1..]), "request")
+        .handle(Role::Project, batch(&late[1..]), &Invocation::of("request"))
         .await
         .unwrap();
     // Order 2 stands in the batch whole; the shipment begins with record 2.

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use domain::{Json, json::Object};
 use projectors::{
     aws::DynamoDbRows,
-    ports::{Row, RowPage, Rows, Table},
+    indexes::Index,
+    ports::{Direction, Row, RowPage, Rows, Start, Table},
 };
 use support::{embedded::Embedded, rows::MemoryRows};
 
@@ -33,6 +34,9 @@ contract!(
     a_row_is_removed_unless_it_has_changed,
     the_first_row_stays,
     a_log_is_read_in_order_page_by_page,
+    an_index_shows_some_attributes_of_some_rows,
+    an_index_is_read_from_any_place_in_both_directions,
+    an_order_s_shipments_are_read_from_their_current_rows,
 );
 
 fn row(text: &str) -> Row {
@@ -170,4 +174,114 @@ async fn a_log_is_read_in_order_page_by_page(rows: Arc<dyn Rows>) {
         (entries(&rest), rest.more),
         (vec!["2024-02#000002".to_owned()], false)
     );
+}
+
+const OPEN: &str = "NEW#0";
+
+async fn put_order(rows: &Arc<dyn Rows>, id: &str, partition: &str, created_at: &str) {
+    let row = row(&format!(
+        r#"{{"orderId":"{id}","statusShard":"{partition}","createdAt":"{created_at}","version":1,
+        "status":"NEW","items":[{{"price":1}}],"attributes":{{"gift":true}}}}"#
+    ));
+    rows.put(Table::ProcessedOrders, row).await.unwrap();
+}
+
+/// The ids of a page, and whether more follow.
+async fn ids(
+    rows: &Arc<dyn Rows>,
+    (index, partition): (Index, &str),
+    start: Start,
+    direction: Direction,
+    limit: u32,
+) -> (String, bool) {
+    let page = rows.list(index, partition, &start, direction, limit).await;
+    let page = page.unwrap();
+    let ids = page.rows.iter().map(|row| row[index.id()].to_string());
+    (ids.collect::<String>().replace('"', ""), page.more)
+}
+
+async fn an_index_shows_some_attributes_of_some_rows(rows: Arc<dyn Rows>) {
+    put_order(&rows, "a", OPEN, "2024-01").await;
+    put_order(&rows, "b", "NEW#1", "2024-01").await;
+    let unsorted = row(r#"{"orderId":"c","statusShard":"NEW#0"}"#);
+    rows.put(Table::ProcessedOrders, unsorted).await.unwrap();
+    let (by_status, up) = (Index::OrdersByStatus, Direction::Up);
+    let page = rows.list(by_status, OPEN, &Start::Beginning, up, 9).await;
+    let shown = row(
+        r#"{"orderId":"a","statusShard":"NEW#0","createdAt":"2024-01","version":1,"status":"NEW"}"#,
+    );
+    assert_eq!(page.unwrap().rows, [shown]);
+    // A row that no longer has the key is no longer there; one with another key is elsewhere.
+    put_order(&rows, "a", "PROCESSED#0", "2024-01").await;
+    for (partition, there) in [(OPEN, ""), ("PROCESSED#0", "a"), ("nobody's", "")] {
+        let found = ids(&rows, (by_status, partition), Start::Beginning, up, 9).await;
+        assert_eq!(found, (there.to_owned(), false), "{partition}");
+    }
+}
+
+async fn an_index_is_read_from_any_place_in_both_directions(rows: Arc<dyn Rows>) {
+    for (id, created_at) in [("b", "2"), ("a", "2"), ("c", "2"), ("z", "1"), ("y", "3")] {
+        put_order(&rows, id, OPEN, created_at).await;
+    }
+    let at = |text: &str| Start::At(text.to_owned());
+    let behind = |text: &str| Start::Behind(text.to_owned());
+    let after = |sort: &str, id: &str| Start::After {
+        sort: sort.to_owned(),
+        id: id.to_owned(),
+    };
+    // The order of entries of one time is the index's own, so its middle is not known beforehand.
+    let of = (Index::OrdersByStatus, OPEN);
+    let (all, _) = ids(&rows, of, Start::Beginning, Direction::Up, 9).await;
+    let second = &all[2..3];
+    let reversed: String = all.chars().rev().collect();
+    assert_eq!((&all[..1], &all[4..]), ("z", "y"));
+    for (start, direction, expected) in [
+        (at("2"), Direction::Up, &all[1..]),
+        (at("1.5"), Direction::Up, &all[1..]),
+        (behind("2"), Direction::Up, "y"),
+        (behind("3"), Direction::Up, ""),
+        (after("2", second), Direction::Up, &all[3..]),
+        (Start::Beginning, Direction::Down, &reversed),
+        (at("2"), Direction::Down, &reversed[1..]),
+        (behind("2"), Direction::Down, "z"),
+        (after("2", second), Direction::Down, &reversed[3..]),
+    ] {
+        let found = ids(&rows, of, start.clone(), direction, 9).await;
+        assert_eq!(found.0, expected, "{start:?} {direction:?}");
+        assert!(!found.1);
+    }
+    let first = ids(&rows, of, Start::Beginning, Direction::Up, 2).await;
+    assert_eq!(first, (all[..2].to_owned(), true));
+    // An entry that has gone is still a place to go on from.
+    put_order(&rows, second, "PROCESSED#0", "2").await;
+    let rest = ids(&rows, of, after("2", second), Direction::Up, 9).await;
+    assert_eq!(rest.0, &all[3..]);
+}
+
+async fn an_order_s_shipments_are_read_from_their_current_rows(rows: Arc<dyn Rows>) {
+    for (id, entry) in [
+        ("S2", "CURRENT"),
+        ("S1", "CURRENT"),
+        ("S3", "CURRENT"),
+        ("S1", "2024"),
+    ] {
+        let order = match entry {
+            "CURRENT" => r#""currentOrderId":"1","currentStatus":"LOST""#,
+            _ => r#""orderId":"1","status":"LOST""#,
+        };
+        let row = row(&format!(
+            r#"{{"shipmentId":"{id}","entry":"{entry}",{order}}}"#
+        ));
+        rows.put(Table::ShipmentLog, row).await.unwrap();
+    }
+    let of = (Index::ShipmentsByOrder, "1");
+    let (up, down) = (Direction::Up, Direction::Down);
+    let after = |id: &str| Start::After {
+        sort: id.to_owned(),
+        id: id.to_owned(),
+    };
+    let all = ids(&rows, of, Start::Beginning, up, 9).await;
+    assert_eq!(all, ("S1S2S3".to_owned(), false));
+    assert_eq!(ids(&rows, of, after("S1"), up, 9).await.0, "S2S3");
+    assert_eq!(ids(&rows, of, after("S2"), down, 9).await.0, "S1");
 }

@@ -11,7 +11,7 @@ use std::{
 use aws_config::{Region, SdkConfig};
 use aws_sdk_dynamodb::config::Credentials;
 use event_store::dynamodb::DynamoDbTable;
-use lambda::Names;
+use lambda::{Names, Shards};
 use local::dynamodb::{DynamoDb, Unread};
 
 static NEXT: AtomicU32 = AtomicU32::new(0);
@@ -28,10 +28,16 @@ pub struct Embedded {
 impl Embedded {
     /// Starts one; each has tables of its own.
     pub async fn start() -> Self {
+        Self::with(Shards::ONE).await
+    }
+
+    /// Starts one whose indexes are spread like this.
+    pub async fn with(shards: Shards) -> Self {
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let names = Names::new("test").unwrap();
         let path = format!("file:test-{number}?mode=memory&cache=shared");
-        let server = local::dynamodb::start(Path::new(&path), &names, Unread::All).unwrap();
+        let path = Path::new(&path);
+        let server = local::dynamodb::start(path, &names, shards, Unread::All).unwrap();
         let config = lambda::sdk::loader()
             .endpoint_url(format!("http://{}", server.address))
             .region(Region::new("us-east-1"))

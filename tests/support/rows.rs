@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeMap,
     sync::{
-        Mutex, MutexGuard,
+        LazyLock, Mutex, MutexGuard,
         atomic::{AtomicU64, Ordering},
     },
 };
@@ -11,12 +11,25 @@ use std::{
 use async_trait::async_trait;
 use domain::Json;
 use projectors::{
-    ports::{Row, RowError, RowPage, Rows, Table},
+    indexes::Index,
+    ports::{Direction, Row, RowError, RowPage, Rows, Start, Table},
     shipment_log::CURRENT,
 };
 
 /// Table, partition key and sort key.
 pub type Place = (Table, String, String);
+
+/// What each index shows beside its keys.
+static SHOWN: LazyLock<BTreeMap<(String, String), Vec<String>>> = LazyLock::new(|| {
+    let mut shown = BTreeMap::new();
+    for table in lambda::names::tables().unwrap().into_values() {
+        for index in table.indexes {
+            let key = (table.suffix.clone(), index.name);
+            shown.insert(key, index.include.unwrap_or_default());
+        }
+    }
+    shown
+});
 
 /// Tables of rows in memory.
 #[derive(Debug, Default)]
@@ -176,4 +189,58 @@ impl Rows for MemoryRows {
             rows: page,
         })
     }
+
+    async fn list(
+        &self,
+        index: Index,
+        partition: &str,
+        start: &Start,
+        direction: Direction,
+        limit: u32,
+    ) -> Result<RowPage, RowError> {
+        let rows = self.rows();
+        let mut entries: Vec<(String, &Place, &Row)> = rows
+            .iter()
+            .filter(|((table, _, _), row)| {
+                *table == index.table()
+                    && row.get(index.partition_key()) == Some(&partition.into())
+                    && row.contains_key(index.sort_key())
+            })
+            .map(|(key, row)| (text(row, index.sort_key()), key, row))
+            .collect();
+        entries.sort_by(|one, other| (&one.0, one.1).cmp(&(&other.0, other.1)));
+        if direction == Direction::Down {
+            entries.reverse();
+        }
+        let behind = |one: &str, other: &str| match direction {
+            Direction::Up => one > other,
+            Direction::Down => one < other,
+        };
+        let mut found = entries.into_iter().filter(|(sort, key, _)| match start {
+            Start::Beginning => true,
+            Start::At(at) => sort == at || behind(sort, at),
+            Start::Behind(at) => behind(sort, at),
+            Start::After { sort: at, id } => behind(sort, at) || (sort == at && behind(&key.1, id)),
+        });
+        let page = found.by_ref().take(limit as usize);
+        let page: Vec<Row> = page.map(|(_, key, row)| shown(index, key, row)).collect();
+        Ok(RowPage {
+            more: found.next().is_some(),
+            rows: page,
+        })
+    }
+}
+
+/// A row as an index shows it.
+fn shown(index: Index, key: &Place, row: &Row) -> Row {
+    let suffix = match index.table() {
+        Table::ProcessedOrders => "processed-orders",
+        Table::ShipmentLog | Table::Parked => "shipment-log",
+    };
+    let included = &SHOWN[&(suffix.to_owned(), index.name().to_owned())];
+    let keys = index.keys("", "", &key.1);
+    row.iter()
+        .filter(|(name, _)| included.contains(name) || keys.contains_key(*name))
+        .map(|(name, value)| (name.clone(), value.clone()))
+        .collect()
 }

@@ -27,7 +27,7 @@ use commands::{
 };
 use domain::{AggregateId, Order, Shipment, Timestamp, order, shipment};
 use event_store::{Clock, Commit, EventStore, SystemClock, commit::Item};
-use lambda::{Settings, sdk};
+use lambda::{Invocation, Settings, sdk};
 use projectors::{Projectors, Role};
 use proxy::Proxy;
 use services::Services;
@@ -61,6 +61,8 @@ impl World {
             names: embedded.names.clone(),
             alerts_arn: "arn:aws:sns:us-east-1:000000000000:waybill-test-alerts".to_owned(),
             dead_letters_url: format!("http://{}/queue", proxy.address),
+            bucket: embedded.names.orders_bucket("000000000000"),
+            shards: lambda::Shards::ONE,
         };
         let clock: Arc<dyn Clock> = Arc::new(Unhurried);
         Self {
@@ -106,7 +108,10 @@ impl World {
 
     /// Delivers a batch; the number of the record that it is to come again from.
     async fn delivered(&self, role: Role, batch: lambda::Payload) -> Option<String> {
-        let answer = self.projectors.handle(role, batch, "request").await;
+        let answer = self
+            .projectors
+            .handle(role, batch, &Invocation::of("request"))
+            .await;
         let answer = answer.unwrap();
         let number = &answer["batchItemFailures"][0]["itemIdentifier"];
         number.as_str().map(str::to_owned)

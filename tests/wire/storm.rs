@@ -7,7 +7,8 @@ use commands::execute::{Envelope, Failure, Outcome};
 use domain::{Refusal, order, shipment};
 use event_store::Commit;
 use futures::future::join_all;
-use projectors::{Projectors, Role, notifications, ports::Table, row::from_item};
+use lambda::Invocation;
+use projectors::{Environment, Projectors, Role, notifications, ports::Table, row::from_item};
 use support::{
     embedded::Embedded,
     envelopes::{placing, to_order, update},
@@ -166,7 +167,10 @@ async fn deliver_all(world: &World, role: Role, commits: &[Commit]) {
     let mut rest = commits;
     for _ in 0..PATIENCE {
         let payload = batch(rest);
-        let answer = world.projectors.handle(role, payload, "request").await;
+        let answer = world
+            .projectors
+            .handle(role, payload, &Invocation::of("request"))
+            .await;
         // An invocation that fails is repeated whole.
         let Ok(answer) = answer else { continue };
         let stopped = &answer["batchItemFailures"][0]["itemIdentifier"];
@@ -227,11 +231,12 @@ async fn rows_of(world: &World, commits: &[Commit]) -> Arc<MemoryRows> {
         rows: rows.clone(),
         bus: Arc::new(Outbox::default()),
         topic: Arc::new(Outbox::default()),
+        metrics: support::unheard(),
         clock: Arc::new(Unhurried),
-        environment: "test".to_owned(),
+        environment: Environment::of_one_shard("test"),
     };
     let answer = projectors
-        .handle(Role::Project, batch(commits), "request")
+        .handle(Role::Project, batch(commits), &Invocation::of("request"))
         .await;
     assert_eq!(answer.unwrap()["batchItemFailures"], serde_json::json!([]));
     rows

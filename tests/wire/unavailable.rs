@@ -3,7 +3,7 @@
 use commands::Role as CommandRole;
 use domain::Json;
 use event_store::Commit;
-use lambda::Payload;
+use lambda::{Invocation, Payload};
 use projectors::Role;
 use serde_json::{Value, json, value::to_raw_value};
 use support::{envelopes::placing, stream::batch};
@@ -50,7 +50,10 @@ async fn a_request_is_answered_503_and_succeeds_when_it_is_sent_again() {
         let world = World::new().await;
         let send = async || {
             let request = request("POST", "/orders", ORDER);
-            let answer = world.commands.handle(CommandRole::Api, request, "r-1");
+            let invocation = Invocation::of("r-1");
+            let answer = world
+                .commands
+                .handle(CommandRole::Api, request, &invocation);
             answer.await.unwrap()
         };
         world.proxy.plan(Plan::First(u32::MAX, fault));
@@ -82,7 +85,7 @@ async fn an_event_on_the_bus_fails_and_is_neither_rejected_nor_lost() {
         world.proxy.plan(Plan::First(u32::MAX, fault));
         let failed = world
             .commands
-            .handle(CommandRole::Bus, event(), "r-1")
+            .handle(CommandRole::Bus, event(), &Invocation::of("r-1"))
             .await;
         assert!(failed.is_err(), "{fault:?}");
         let rejected = world.proxy.take_count("SendMessage").requests;
@@ -90,7 +93,7 @@ async fn an_event_on_the_bus_fails_and_is_neither_rejected_nor_lost() {
         world.proxy.plan(Plan::Fair);
         let done = world
             .commands
-            .handle(CommandRole::Bus, event(), "r-2")
+            .handle(CommandRole::Bus, event(), &Invocation::of("r-2"))
             .await;
         assert_eq!(done, Ok(Value::Null), "{fault:?}");
         assert_eq!(world.history("1").await.len(), 1, "{fault:?}");
@@ -110,7 +113,10 @@ async fn a_query_is_answered_503() {
             "/shipments/1/log",
         ] {
             let request = request("GET", path, "");
-            let answer = world.projectors.handle(Role::Query, request, "r-1").await;
+            let answer = world
+                .projectors
+                .handle(Role::Query, request, &Invocation::of("r-1"))
+                .await;
             assert_unavailable(&answer.unwrap(), fault);
         }
     }

@@ -55,10 +55,11 @@ impl Request {
         })
     }
 
-    /// A parameter of the query string; of several of one name, the first.
-    pub fn parameter(&self, name: &str) -> Option<&str> {
-        // Not by `first`: it panics where a name has no value at all.
-        self.query.all(name)?.first().copied()
+    /// A parameter of the query string as the gateway sends it, several of one name joined by
+    /// commas: the reader of its events takes every value apart that has a comma in it.
+    pub fn parameter(&self, name: &str) -> Option<String> {
+        let values = self.query.all(name)?;
+        (!values.is_empty()).then(|| values.join(","))
     }
 
     /// A header's text, `None` where it is missing; a problem where it is no text.

@@ -1,22 +1,30 @@
 //! What the executables `commands` and `projectors` share of their surroundings on AWS Lambda.
 //!
 //! - [`http`]: requests of an HTTP API, answers and problems
-//! - [`names`]: what tables, functions, bus and topic of an environment are called
+//! - [`invocation`]: what Lambda says of one run of a function
+//! - [`names`]: what tables, functions, bus, topic and bucket of an environment are called
 //! - [`sdk`]: the AWS SDK's configuration, time-outs and retries
 //! - [`settings`]: what a function is told of its environment
-//! - [`logs`]: structured logs
+//! - [`shards`]: over how many partitions an index is spread
+//! - [`logs`]: structured logs; [`metrics`]: metrics in them; [`trace`]: one id for the whole way
 //!
 //! A handler takes a [`Payload`] exactly as Lambda delivers it and answers with JSON, so the same
 //! handler runs under the Lambda runtime, under the local system and in a test.
 
 pub mod http;
+pub mod invocation;
 pub mod logs;
+pub mod metrics;
 pub mod names;
 pub mod sdk;
 pub mod settings;
+pub mod shards;
+pub mod trace;
 
+pub use invocation::Invocation;
 pub use names::Names;
 pub use settings::Settings;
+pub use shards::Shards;
 
 /// What triggers a function: JSON as it came, numbers still as they were written.
 pub type Payload = Box<serde_json::value::RawValue>;

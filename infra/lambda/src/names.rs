@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-/// The tables' keys, read by Rust and by the provisioning alike.
+use crate::Shards;
+
+/// The tables' keys and indexes, read by Rust and by the provisioning alike.
 const TABLES: &str = include_str!("../../tables.json");
 
 /// What everything of one environment is called.
@@ -25,6 +27,50 @@ pub struct Table {
     pub sort_key: Option<Key>,
     /// What the table's stream shows, where it has one.
     pub stream: Option<String>,
+    /// The table's global secondary indexes, those of other environments included.
+    #[serde(default)]
+    pub indexes: Vec<Index>,
+}
+
+/// A global secondary index. An item that lacks one of its key attributes is not in it.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Index {
+    /// Its name, unique in its table.
+    pub name: String,
+    /// The partition key. An attribute that ends in `Shard` holds `<value>#<shard>`, as
+    /// [`Shards::partition`] writes it; any other is not spread.
+    pub partition_key: Key,
+    /// The sort key.
+    pub sort_key: Key,
+    /// The attributes that it shows beside the keys, its own and the table's; all of the item's
+    /// where this is missing.
+    pub include: Option<Vec<String>>,
+    /// Which environments have it; all of them where this is missing.
+    pub only_with: Option<OnlyWith>,
+}
+
+/// Environments by the number of their shards.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum OnlyWith {
+    /// Those with one shard.
+    OneShard,
+    /// Those with more than one.
+    MoreShards,
+}
+
+impl Table {
+    /// The indexes that the table has in an environment of so many shards.
+    pub fn indexes(&self, shards: Shards) -> impl Iterator<Item = &Index> {
+        self.indexes
+            .iter()
+            .filter(move |index| match index.only_with {
+                None => true,
+                Some(OnlyWith::OneShard) => shards.count() == 1,
+                Some(OnlyWith::MoreShards) => shards.count() > 1,
+            })
+    }
 }
 
 /// A key attribute.
@@ -96,6 +142,12 @@ impl Names {
     pub fn alerts(&self) -> String {
         self.of("alerts")
     }
+
+    /// The bucket for order files and their reports, in the account of this number; buckets share
+    /// their names with all accounts.
+    pub fn orders_bucket(&self, account: &str) -> String {
+        self.of(&format!("orders-{account}"))
+    }
 }
 
 /// Every table, by its key in `infra/tables.json`.
@@ -113,6 +165,10 @@ mod tests {
         assert_eq!(names.events(), "waybill-dev-events");
         assert_eq!(names.bus(), "waybill-dev");
         assert_eq!(names.of("api"), "waybill-dev-api");
+        assert_eq!(
+            names.orders_bucket("000000000000"),
+            "waybill-dev-orders-000000000000"
+        );
         Ok(())
     }
 

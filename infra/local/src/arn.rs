@@ -26,6 +26,11 @@ pub fn stream(table: &str) -> String {
     format!("arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/{table}/stream/local")
 }
 
+/// A bucket.
+pub fn bucket(name: &str) -> String {
+    format!("arn:aws:s3:::{name}")
+}
+
 /// The part behind the last `:` or `/`: the name in an ARN, and a bare name as it is.
 pub fn last_part(name_or_arn: &str) -> &str {
     name_or_arn.rsplit([':', '/']).next().unwrap_or(name_or_arn)

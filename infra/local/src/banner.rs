@@ -2,26 +2,27 @@
 
 use std::fmt::Write as _;
 
+use crate::arn::ACCOUNT;
 use crate::{Settings, System};
 
-/// What runs where, and three lines to paste.
+/// What runs where, and lines to paste.
 pub fn text(system: &System, settings: &Settings) -> String {
     let (api, aws) = (system.api(), system.aws());
     let (env, data) = (&settings.env, settings.data.display());
     let mut text = format!(
         "\nWaybill, environment {env}, is running. Ctrl-C stops it.\n\
          \n  HTTP API       http://{api}\n\
-         \x20 AWS protocols  http://{aws}  (DynamoDB, EventBridge, SNS, Lambda)\n\
+         \x20 AWS protocols  http://{aws}  (DynamoDB, EventBridge, S3, SNS, SQS, Lambda)\n\
          \x20 Data and log   {data}\n"
     );
-    for (title, line) in examples(api.port(), aws.port()) {
+    for (title, line) in examples(env, api.port(), aws.port()) {
         // Writing to a String does not fail.
         let _ = write!(text, "\n{title}:\n\n  {line}\n");
     }
     text
 }
 
-fn examples(api: u16, aws: u16) -> [(&'static str, String); 3] {
+fn examples(env: &str, api: u16, aws: u16) -> [(&'static str, String); 4] {
     let order = r#"{"customerId":"customer123","items":[{"productId":"prod1","quantity":2,"price":29.99},{"productId":"prod2","quantity":1,"price":49.99}],"totalAmount":109.97,"currency":"USD"}"#;
     let update = r#"[{"Source":"logistics.shipments","DetailType":"Shipment Update","Detail":"{\"shipmentId\":\"SHIP-12345\",\"status\":\"DELAYED\",\"location\":\"Memphis, TN\",\"carrier\":\"FedEx\"}"}]"#;
     [
@@ -37,6 +38,14 @@ fn examples(api: u16, aws: u16) -> [(&'static str, String); 3] {
             format!(
                 "AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test AWS_DEFAULT_REGION=us-east-1 \
                  aws --endpoint-url http://localhost:{aws} events put-events --entries '{update}'"
+            ),
+        ),
+        (
+            "A file of orders (one, an array, or one a line); what became of it lies under reports/",
+            format!(
+                "AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test AWS_DEFAULT_REGION=us-east-1 \
+                 aws --endpoint-url http://localhost:{aws} s3 cp orders.json \
+                 s3://waybill-{env}-orders-{ACCOUNT}/orders/"
             ),
         ),
         (

@@ -1,27 +1,30 @@
 //! The queue of asynchronous invocations: what EventBridge's rules and `Invoke` with type `Event`
 //! have accepted is delivered here, a bounded number at a time, as often as Lambda would try.
-
-use std::sync::Arc;
+//! Imports run long and have a lane of their own.
 
 use lambda::Failed;
 use serde_json::value::RawValue;
-use tokio::sync::Notify;
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::clock;
 use crate::functions::{Invoker, Role};
-use crate::limits::{CONCURRENT_DELIVERIES, DELIVERY_ATTEMPTS, DELIVERY_POLL, DELIVERY_WAITS};
-use crate::state::{Delivery, Finished, State, Verdict};
+use crate::limits::{
+    CONCURRENT_DELIVERIES, CONCURRENT_IMPORTS, DELIVERY_ATTEMPTS, DELIVERY_POLL, DELIVERY_WAITS,
+};
+use crate::state::{Delivery, Finished, Lane, State, Verdict};
 use crate::stop::Stop;
 
 /// Delivers what the state holds.
 pub struct Deliverer {
     /// The queue.
     pub state: State,
+    /// Which of its deliveries.
+    pub lane: Lane,
     /// Runs functions.
     pub invoker: Invoker,
-    /// Rings when something has been accepted.
-    pub accepted: Arc<Notify>,
+    /// Changes when something has been accepted.
+    pub accepted: watch::Receiver<()>,
     /// When to end.
     pub stop: Stop,
 }
@@ -32,13 +35,13 @@ impl Deliverer {
         let mut in_flight = JoinSet::new();
         let mut finished = Vec::new();
         while !self.stop.requested() {
-            let free = CONCURRENT_DELIVERIES.saturating_sub(in_flight.len());
+            let free = most(self.lane).saturating_sub(in_flight.len());
             for delivery in self.exchange(&mut finished, free).await {
                 in_flight.spawn(deliver(self.invoker.clone(), delivery));
             }
             tokio::select! {
                 Some(ended) = in_flight.join_next() => finished.extend(ended.ok()),
-                () = self.accepted.notified() => {}
+                Ok(()) = self.accepted.changed() => {}
                 () = tokio::time::sleep(DELIVERY_POLL) => {}
                 () = self.stop.wait() => {}
             }
@@ -56,7 +59,11 @@ impl Deliverer {
     /// ended is kept for the next time.
     async fn exchange(&self, finished: &mut Vec<Finished>, free: usize) -> Vec<Delivery> {
         let now = clock::now().timestamp_millis();
-        match self.state.exchange(finished.clone(), free, now).await {
+        let exchanged = self
+            .state
+            .exchange(finished.clone(), self.lane, free, now)
+            .await;
+        match exchanged {
             Ok(due) => {
                 finished.clear();
                 due
@@ -67,6 +74,14 @@ impl Deliverer {
                 Vec::new()
             }
         }
+    }
+}
+
+/// How many deliveries of a lane may be under way.
+const fn most(lane: Lane) -> usize {
+    match lane {
+        Lane::Imports => CONCURRENT_IMPORTS,
+        Lane::Others => CONCURRENT_DELIVERIES,
     }
 }
 

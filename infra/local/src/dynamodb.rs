@@ -9,14 +9,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
 use dynoxide::Database;
-use lambda::Names;
-use lambda::names::Table;
+use lambda::{Names, Shards};
 use rusqlite::{Connection, OpenFlags};
-use serde_json::{Value, json};
 use tokio::sync::oneshot;
 
 use crate::clock;
 use crate::limits::{DYNAMODB_THREADS, SQLITE_BUSY, STREAM_RETENTION};
+
+mod tables;
 
 /// The table of stream records has no index of its own, so that each write would look through all
 /// earlier records for the highest sequence number, and each reader for its place.
@@ -62,11 +62,19 @@ pub struct StreamView {
     table: String,
 }
 
-/// Opens the database at `path`, makes the tables that are missing and serves it. Of stream
+/// Opens the database at `path`, makes the tables and indexes that are missing and serves it. Of stream
 /// records, those older than a day go, unless `unread` (a consumer's checkpoint) is older still.
-pub fn start(path: &Path, names: &Names, unread: Unread) -> Result<DynamoDb, DynamoDbError> {
+pub fn start(
+    path: &Path,
+    names: &Names,
+    shards: Shards,
+    unread: Unread,
+) -> Result<DynamoDb, DynamoDbError> {
+    if !path.exists() {
+        make(path, names, shards)?;
+    }
     let database = Database::new(&path.to_string_lossy())?;
-    create_tables(&database, names)?;
+    tables::create(&database, names, shards)?;
     guard(path, &names.events(), unread)?;
 
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
@@ -87,6 +95,31 @@ pub fn start(path: &Path, names: &Names, unread: Unread) -> Result<DynamoDb, Dyn
         stop,
         thread,
     })
+}
+
+/// Makes the database with all its tables beside its place, and then puts it there: a table and its
+/// indexes are made in several steps, and whoever is killed between two of them leaves a table
+/// behind that no later start can tell from a whole one.
+fn make(path: &Path, names: &Names, shards: Shards) -> Result<(), DynamoDbError> {
+    let unfinished = path.with_extension("unfinished");
+    for suffix in ["", "-wal", "-shm"] {
+        let mut left = unfinished.clone().into_os_string();
+        left.push(suffix);
+        match std::fs::remove_file(left) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error.into()),
+            _ => {}
+        }
+    }
+    let database = Database::new(&unfinished.to_string_lossy())?;
+    tables::create(&database, names, shards)?;
+    drop(database);
+    // Whatever still stands in the log beside it would stay behind.
+    let connection = Connection::open(&unfinished)?;
+    connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
+    drop(connection);
+    std::fs::File::open(&unfinished)?.sync_all()?;
+    std::fs::rename(&unfinished, path)?;
+    Ok(())
 }
 
 async fn serve(listener: TcpListener, database: Database, stopped: oneshot::Receiver<()>) {
@@ -120,41 +153,6 @@ pub enum Unread {
     All,
     /// What comes after this sequence number, the lowest of the consumers' checkpoints.
     After(String),
-}
-
-fn create_tables(database: &Database, names: &Names) -> Result<(), DynamoDbError> {
-    for table in lambda::names::tables()?.values() {
-        let name = names.of(&table.suffix);
-        if database.get_table_metadata(&name)?.is_none() {
-            database.create_table(serde_json::from_value(description(&name, table))?)?;
-        }
-    }
-    Ok(())
-}
-
-/// The request that creates `table`.
-fn description(name: &str, table: &Table) -> Value {
-    let keys = [
-        ("HASH", Some(&table.partition_key)),
-        ("RANGE", table.sort_key.as_ref()),
-    ];
-    let mut schema = Vec::new();
-    let mut attributes = Vec::new();
-    for (kind, key) in keys {
-        let Some(key) = key else { continue };
-        schema.push(json!({ "AttributeName": key.name, "KeyType": kind }));
-        attributes.push(json!({ "AttributeName": key.name, "AttributeType": key.kind }));
-    }
-    let mut request = json!({
-        "TableName": name,
-        "KeySchema": schema,
-        "AttributeDefinitions": attributes,
-        "BillingMode": "PAY_PER_REQUEST",
-    });
-    if let Some(view) = &table.stream {
-        request["StreamSpecification"] = json!({ "StreamEnabled": true, "StreamViewType": view });
-    }
-    request
 }
 
 /// Adds the indexes and forgets old stream records, before anybody writes.
@@ -249,6 +247,8 @@ impl StreamView {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
     use crate::state::tests::Folder;
 
@@ -257,8 +257,7 @@ mod tests {
         let path = folder.path().join("dynamodb.sqlite");
         let names = Names::new("dev").unwrap();
         let database = Database::new(&path.to_string_lossy()).unwrap();
-        create_tables(&database, &names).unwrap();
-        create_tables(&database, &names).unwrap();
+        tables::create(&database, &names, Shards::ONE).unwrap();
         for number in 0..records {
             let item =
                 json!({ "aggregate": { "S": "order#1" }, "sequence": { "N": number.to_string() } });

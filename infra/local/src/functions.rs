@@ -1,16 +1,23 @@
 //! The functions, as Lambda would run them.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use aws_config::SdkConfig;
 use commands::Commands;
-use lambda::{Answer, Failed, Payload, Settings};
+use lambda::metrics::{LatestLines, Metrics};
+use lambda::{Answer, Failed, Invocation, Payload, Settings};
 use projectors::Projectors;
 use tokio::sync::Semaphore;
 
-use crate::limits::{CONCURRENT_INVOCATIONS, INVOCATION_TIMEOUT};
+use crate::{
+    clock,
+    limits::{
+        CONCURRENT_IMPORTS, CONCURRENT_INVOCATIONS, IMPORT_TIMEOUT, INVOCATION_TIMEOUT,
+        METRIC_LINES_MAX,
+    },
+};
 
 /// A function's role, the end of its name `waybill-<env>-<role>`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -19,6 +26,8 @@ pub enum Role {
     Api,
     /// Commands from EventBridge.
     Bus,
+    /// Order files from S3.
+    Import,
     /// Stream to read models.
     Project,
     /// Stream to messages.
@@ -29,9 +38,10 @@ pub enum Role {
 
 impl Role {
     /// Every role that runs locally.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Api,
         Self::Bus,
+        Self::Import,
         Self::Project,
         Self::Notify,
         Self::Query,
@@ -42,9 +52,18 @@ impl Role {
         match self {
             Self::Api => "api",
             Self::Bus => "bus",
+            Self::Import => "import",
             Self::Project => "project",
             Self::Notify => "notify",
             Self::Query => "query",
+        }
+    }
+
+    /// How long one invocation may take.
+    pub const fn timeout(self) -> Duration {
+        match self {
+            Self::Import => IMPORT_TIMEOUT,
+            _ => INVOCATION_TIMEOUT,
         }
     }
 
@@ -58,55 +77,79 @@ impl Role {
 #[async_trait]
 pub trait Functions: Send + Sync {
     /// Runs the function of this role once.
-    async fn call(&self, role: Role, payload: Payload, request_id: &str) -> Answer;
+    async fn call(&self, role: Role, payload: Payload, invocation: &Invocation) -> Answer;
+
+    /// The latest lines of metrics that functions have written, oldest first.
+    fn metrics(&self) -> Vec<String> {
+        Vec::new()
+    }
 }
 
 /// The handlers of the deployed functions.
 pub struct Waybill {
     commands: Commands,
     projectors: Projectors,
+    lines: Arc<LatestLines>,
 }
 
 impl Waybill {
     /// The handlers on clients made from `config`.
     pub fn new(config: &SdkConfig, settings: &Settings) -> Self {
+        let lines = Arc::new(LatestLines::new(METRIC_LINES_MAX));
+        let metrics = Metrics::new(settings.names.environment(), lines.clone());
         Self {
-            commands: Commands::new(config, settings),
-            projectors: Projectors::new(config, settings),
+            commands: Commands {
+                metrics: metrics.clone(),
+                ..Commands::new(config, settings)
+            },
+            projectors: Projectors {
+                metrics,
+                ..Projectors::new(config, settings)
+            },
+            lines,
         }
     }
 }
 
 #[async_trait]
 impl Functions for Waybill {
-    async fn call(&self, role: Role, payload: Payload, request_id: &str) -> Answer {
+    fn metrics(&self) -> Vec<String> {
+        self.lines.all()
+    }
+
+    async fn call(&self, role: Role, payload: Payload, invocation: &Invocation) -> Answer {
         use commands::Role as Command;
         use projectors::Role as Projector;
 
         match role {
             Role::Api => {
                 self.commands
-                    .handle(Command::Api, payload, request_id)
+                    .handle(Command::Api, payload, invocation)
                     .await
             }
             Role::Bus => {
                 self.commands
-                    .handle(Command::Bus, payload, request_id)
+                    .handle(Command::Bus, payload, invocation)
+                    .await
+            }
+            Role::Import => {
+                self.commands
+                    .handle(Command::Import, payload, invocation)
                     .await
             }
             Role::Project => {
                 self.projectors
-                    .handle(Projector::Project, payload, request_id)
+                    .handle(Projector::Project, payload, invocation)
                     .await
             }
             Role::Notify => {
                 self.projectors
-                    .handle(Projector::Notify, payload, request_id)
+                    .handle(Projector::Notify, payload, invocation)
                     .await
             }
             Role::Query => {
                 self.projectors
-                    .handle(Projector::Query, payload, request_id)
+                    .handle(Projector::Query, payload, invocation)
                     .await
             }
         }
@@ -119,6 +162,7 @@ impl Functions for Waybill {
 pub struct Invoker {
     functions: Arc<dyn Functions>,
     permits: Arc<Semaphore>,
+    imports: Arc<Semaphore>,
 }
 
 impl Invoker {
@@ -127,19 +171,32 @@ impl Invoker {
         Self {
             functions,
             permits: Arc::new(Semaphore::new(CONCURRENT_INVOCATIONS)),
+            imports: Arc::new(Semaphore::new(CONCURRENT_IMPORTS)),
         }
+    }
+
+    /// The latest lines of metrics that functions have written, oldest first.
+    pub fn metrics(&self) -> Vec<String> {
+        self.functions.metrics()
     }
 
     /// Runs a function once, when its turn has come.
     pub async fn invoke(&self, role: Role, payload: Payload, request_id: &str) -> Answer {
         let stopping = |_| Failed("the system is stopping".to_owned());
-        let _permit = self.permits.acquire().await.map_err(stopping)?;
+        let permits = match role {
+            Role::Import => &self.imports,
+            _ => &self.permits,
+        };
+        let _permit = permits.acquire().await.map_err(stopping)?;
         let functions = Arc::clone(&self.functions);
-        let id = request_id.to_owned();
+        let ends = (clock::now() + role.timeout()).timestamp_millis();
+        let ends = u64::try_from(ends).unwrap_or_default();
+        let invocation = Invocation::from_lambda(request_id, ends, None);
         // A task of its own, since a panic ends no more than its task.
         let started = Instant::now();
-        let mut call = tokio::spawn(async move { functions.call(role, payload, &id).await });
-        match tokio::time::timeout(INVOCATION_TIMEOUT, &mut call).await {
+        let mut call =
+            tokio::spawn(async move { functions.call(role, payload, &invocation).await });
+        match tokio::time::timeout(role.timeout(), &mut call).await {
             Ok(Ok(answer)) => {
                 let (function, took) = (role.name(), started.elapsed());
                 tracing::debug!(
@@ -158,7 +215,7 @@ impl Invoker {
             Err(_) => {
                 call.abort();
                 tracing::error!(function = role.name(), request_id, "function timed out");
-                let seconds = INVOCATION_TIMEOUT.as_secs();
+                let seconds = role.timeout().as_secs();
                 Err(Failed(format!("Task timed out after {seconds}.00 seconds")))
             }
         }
@@ -174,9 +231,48 @@ mod tests {
 
     #[async_trait]
     impl Functions for Panics {
-        async fn call(&self, _role: Role, _payload: Payload, _request_id: &str) -> Answer {
+        async fn call(&self, _role: Role, _payload: Payload, _invocation: &Invocation) -> Answer {
             panic!("on purpose")
         }
+    }
+
+    /// Imports never end; everything else does at once, saying how long it has.
+    struct Imports;
+
+    #[async_trait]
+    impl Functions for Imports {
+        async fn call(&self, role: Role, _payload: Payload, invocation: &Invocation) -> Answer {
+            if role == Role::Import {
+                std::future::pending::<()>().await;
+            }
+            let deadline = invocation.deadline.map(|deadline| deadline.millis());
+            Ok(serde_json::json!(deadline))
+        }
+    }
+
+    #[tokio::test]
+    async fn imports_take_no_place_from_the_others() {
+        let invoker = Invoker::new(Arc::new(Imports));
+        let mut imports = tokio::task::JoinSet::new();
+        for _ in 0..CONCURRENT_INVOCATIONS * 2 {
+            let invoker = invoker.clone();
+            imports.spawn(async move { invoker.invoke(Role::Import, payload(), "r").await });
+        }
+        let all = async {
+            while invoker.imports.available_permits() > 0 {
+                tokio::task::yield_now().await;
+            }
+            invoker.invoke(Role::Api, payload(), "r").await
+        };
+        let ends = tokio::time::timeout(Duration::from_secs(5), all).await;
+        let left = ends.unwrap().unwrap().as_i64().unwrap() - clock::now().timestamp_millis();
+        assert!((29_000..=30_000).contains(&left), "{left}");
+    }
+
+    #[test]
+    fn an_import_may_take_as_long_as_on_lambda() {
+        assert_eq!(Role::Import.timeout().as_secs(), 900);
+        assert_eq!(Role::Bus.timeout(), INVOCATION_TIMEOUT);
     }
 
     fn payload() -> Payload {
@@ -197,6 +293,6 @@ mod tests {
         for role in Role::ALL {
             assert_eq!(Role::from_name(role.name()), Some(role));
         }
-        assert_eq!(Role::from_name("import"), None);
+        assert_eq!(Role::from_name("rebuild"), None);
     }
 }

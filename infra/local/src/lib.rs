@@ -7,6 +7,7 @@
 //! :8080  gateway ─────────────▶ functions (api, query)
 //! :4566  aws ── dynamodb ─────▶ embedded DynamoDB ─▶ stream ─▶ functions (project, notify)
 //!            ├─ events, rules ▶ deliveries ─▶ functions (bus)
+//!            ├─ s3            ▶ files, state ─▶ deliveries ─▶ functions (import)
 //!            ├─ sns           ▶ state (messages)
 //!            ├─ invocations   ▶ functions, deliveries
 //!            └─ looking_in    ◀ state
@@ -17,10 +18,10 @@
 //! - [`gateway`] is API Gateway, [`aws`] the AWS protocols, [`rules`] EventBridge's patterns
 //! - [`dynamodb`] embeds DynamoDB, [`stream`] is its event source mappings
 //! - [`deliveries`] is Lambda's asynchronous queue, [`functions`] runs what is invoked
-//! - [`state`] is what must survive: messages, deliveries, checkpoints, dead letters
+//! - [`state`] is what must survive: messages, deliveries, checkpoints, dead letters, objects
 //! - [`limits`] has every bound; [`demo`] sends work and counts what came of it
 //!
-//! What it is not: there are no files from S3, no redrive, no authorisation and no throttling.
+//! What it is not: there is no redrive, no authorisation and no throttling.
 
 pub mod arn;
 pub mod aws;

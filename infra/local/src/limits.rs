@@ -52,16 +52,56 @@ pub const RECORD_ATTEMPTS: u32 = 10;
 /// Attempts at an asynchronous invocation: the first and Lambda's two retries.
 pub const DELIVERY_ATTEMPTS: u32 = 3;
 
+/// One invocation of the function for order files: the longest that Lambda allows.
+pub const IMPORT_TIMEOUT: Duration = Duration::from_secs(15 * 60);
+
+/// An object that is put at once, and a part of one.
+pub const PUT_OBJECT_BYTES: u64 = 5 * 1024 * MIB as u64;
+
+/// A part of an object, unless it is the last one.
+pub const PART_BYTES_MIN: u64 = 5 * MIB as u64;
+
+/// The highest number of a part.
+pub const PARTS: i32 = 10_000;
+
+/// An object's own metadata, names and values together.
+pub const METADATA_BYTES: usize = 2 * KIB;
+
+/// Keys or versions of one page of a list, and keys of one `DeleteObjects`.
+pub const LISTED_KEYS: usize = 1_000;
+
 // ---- This process ----
 
-/// One invocation of a function; every deployed function has a time-out too.
+/// Lines of metrics that are kept to look at.
+pub const METRIC_LINES_MAX: usize = 10_000;
+
+/// One invocation of any other function; every deployed function has a time-out too.
 pub const INVOCATION_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Invocations at the same moment, whatever triggered them; further ones wait.
 pub const CONCURRENT_INVOCATIONS: usize = 64;
 
-/// Asynchronous invocations at the same moment.
+/// Asynchronous invocations at the same moment, imports apart.
 pub const CONCURRENT_DELIVERIES: usize = 16;
+
+/// Imports at the same moment: they run long, so they have places of their own and take none from
+/// the others.
+pub const CONCURRENT_IMPORTS: usize = 4;
+
+/// An object put in parts; S3 itself takes a thousand times as much.
+pub const OBJECT_BYTES: u64 = 50 * 1024 * MIB as u64;
+
+/// Uploads in parts that have begun and are not over.
+pub const OPEN_UPLOADS: usize = 1_000;
+
+/// Bytes of an object that are read from disk at a time.
+pub const READ_BYTES: usize = 256 * KIB;
+
+/// A line of the coding `aws-chunked`: a chunk's size and signature, or a trailer.
+pub const CHUNK_LINE_BYTES: usize = KIB;
+
+/// Trailers of the coding `aws-chunked`.
+pub const CHUNK_TRAILERS: usize = 16;
 
 /// Accepted asynchronous invocations that wait; above it callers are throttled.
 pub const PENDING_DELIVERIES: u64 = 100_000;

@@ -15,8 +15,9 @@ use crate::StartError;
 use crate::limits::{LOG_BYTES, TERMINAL_CHARACTERS};
 
 /// What is logged unless `RUST_LOG` says otherwise. The embedded DynamoDB warns of each condition
-/// that does not hold, which is how the event store works.
-const LEVELS: &str = "info,dynoxide=error";
+/// that does not hold, which is how the event store works; and the library for S3 calls it an error
+/// when an object is not there.
+const LEVELS: &str = "info,dynoxide=error,s3s=off";
 
 /// The log's name in the data folder.
 pub const FILE: &str = "waybill.log";
@@ -41,7 +42,7 @@ fn start_in(data: &Path, shown: LevelFilter) -> io::Result<()> {
         .without_time()
         .with_target(false)
         .with_writer(|| Terse(io::stderr()))
-        .with_filter(EnvFilter::new(format!("{shown},dynoxide=error")));
+        .with_filter(EnvFilter::new(format!("{shown},dynoxide=error,s3s=off")));
     tracing_subscriber::registry()
         .with(to_file)
         .with(to_terminal)

@@ -20,6 +20,8 @@ pub struct Place {
     pub database: PathBuf,
     /// The local state's file.
     pub state: PathBuf,
+    /// The folder of the objects' contents.
+    pub objects: PathBuf,
     /// Held as long as the place is.
     pub lock: File,
 }
@@ -33,6 +35,7 @@ impl Place {
             data,
             env,
             bind,
+            shards: _,
         } = settings;
         let lock = lock(data)?;
         // Two environments in one folder do not meet.
@@ -42,6 +45,7 @@ impl Place {
             aws: listen(*bind, *aws_port, "--aws-port", "WAYBILL_AWS_PORT").await?,
             database: file("dynamodb"),
             state: file("state"),
+            objects: data.join(format!("{env}.objects")),
             lock,
         })
     }

@@ -1,10 +1,15 @@
 //! The rules of EventBridge: which event reaches which function.
 //!
-//! A pattern is written in EventBridge's own language, so that the provisioned rules can be held
-//! against this table as JSON. Of that language only exact values are needed and understood: an
-//! array holds the accepted values of a field, an object goes one level down.
+//! A [`pattern`] is written in EventBridge's own language, so that the provisioned rules can be
+//! held against this table as JSON.
 
+mod pattern;
+
+use lambda::Names;
+use pattern::Pattern;
 use serde_json::Value;
+
+use crate::arn::ACCOUNT;
 
 use crate::functions::Role;
 
@@ -15,7 +20,7 @@ pub struct Rule {
     pub name: &'static str,
     /// The bus it listens to.
     pub bus: Bus,
-    /// The event pattern, JSON.
+    /// The event pattern, JSON; [`BUCKET`] stands for the name of the environment's bucket.
     pub pattern: &'static str,
     /// The function that receives the event.
     pub target: Role,
@@ -29,6 +34,9 @@ pub enum Bus {
     /// The account's default bus.
     Default,
 }
+
+/// Stands in a pattern for the name of the environment's bucket.
+pub const BUCKET: &str = "{bucket}";
 
 const SHIPMENTS: &str = r#"{
   "source": ["logistics.shipments"],
@@ -46,8 +54,27 @@ const FULFILMENT: &str = r#"{
   "detail": { "status": ["NEW"] }
 }"#;
 
+const ORDER_FILES: &str = r#"{
+  "source": ["aws.s3"],
+  "detail-type": ["Object Created"],
+  "detail": {
+    "bucket": { "name": ["{bucket}"] },
+    "object": { "key": [{ "prefix": "orders/" }] }
+  }
+}"#;
+
+/// Storing the checkpoint of a file is what lets its import go on.
+const ORDER_FILES_GO_ON: &str = r#"{
+  "source": ["aws.s3"],
+  "detail-type": ["Object Created"],
+  "detail": {
+    "bucket": { "name": ["{bucket}"] },
+    "object": { "key": [{ "wildcard": "reports/*.checkpoint.json" }] }
+  }
+}"#;
+
 /// Every rule of an environment.
-pub const RULES: [Rule; 4] = [
+pub const RULES: [Rule; 6] = [
     Rule {
         name: "shipments",
         bus: Bus::Waybill,
@@ -72,16 +99,49 @@ pub const RULES: [Rule; 4] = [
         pattern: FULFILMENT,
         target: Role::Bus,
     },
+    Rule {
+        name: "order-files",
+        bus: Bus::Default,
+        pattern: ORDER_FILES,
+        target: Role::Import,
+    },
+    Rule {
+        name: "order-files-go-on",
+        bus: Bus::Default,
+        pattern: ORDER_FILES_GO_ON,
+        target: Role::Import,
+    },
 ];
 
-/// The rules with their patterns read.
+/// The rules of one environment with their patterns read.
 #[derive(Debug, Clone)]
-pub struct Rules(Vec<(Rule, Value)>);
+pub struct Rules(Vec<(Rule, Pattern)>);
+
+/// A pattern that is not understood.
+#[derive(Debug, thiserror::Error)]
+#[error("rule {rule}: {what}")]
+pub struct InvalidRule {
+    /// The rule's name.
+    pub rule: &'static str,
+    /// What is wrong with its pattern.
+    pub what: String,
+}
 
 impl Rules {
-    /// Reads [`RULES`]; fails where a pattern is not JSON.
-    pub fn read() -> Result<Self, serde_json::Error> {
-        let read = |rule: Rule| Ok((rule, serde_json::from_str(rule.pattern)?));
+    /// Reads [`RULES`] for an environment; fails where a pattern is not understood.
+    pub fn read(names: &Names) -> Result<Self, InvalidRule> {
+        let bucket = names.orders_bucket(ACCOUNT);
+        let read = |rule: Rule| {
+            let text = rule.pattern.replace(BUCKET, &bucket);
+            let pattern = serde_json::from_str(&text)
+                .map_err(|error| error.to_string())
+                .and_then(|json| Pattern::read(&json));
+            let invalid = |what| InvalidRule {
+                rule: rule.name,
+                what,
+            };
+            Ok((rule, pattern.map_err(invalid)?))
+        };
         RULES
             .into_iter()
             .map(read)
@@ -93,23 +153,9 @@ impl Rules {
     pub fn targets(&self, bus: Bus, event: &Value) -> Vec<Role> {
         self.0
             .iter()
-            .filter(|(rule, pattern)| rule.bus == bus && matches(pattern, event))
+            .filter(|(rule, pattern)| rule.bus == bus && pattern.matches(event))
             .map(|(rule, _)| rule.target)
             .collect()
-    }
-}
-
-/// Whether `event` has, for every field of `pattern`, one of its values.
-fn matches(pattern: &Value, event: &Value) -> bool {
-    match pattern {
-        Value::Object(fields) => fields
-            .iter()
-            .all(|(name, inner)| event.get(name).is_some_and(|value| matches(inner, value))),
-        Value::Array(accepted) => match event {
-            Value::Array(values) => values.iter().any(|value| accepted.contains(value)),
-            value => accepted.contains(value),
-        },
-        _ => false,
     }
 }
 
@@ -122,7 +168,8 @@ mod tests {
 
     fn targets(bus: Bus, source: &str, detail_type: &str, detail: Value) -> Vec<Role> {
         let event = json!({ "source": source, "detail-type": detail_type, "detail": detail });
-        Rules::read().unwrap().targets(bus, &event)
+        let names = Names::new("dev").unwrap();
+        Rules::read(&names).unwrap().targets(bus, &event)
     }
 
     #[test]
@@ -169,13 +216,28 @@ mod tests {
     }
 
     #[test]
-    fn an_array_in_the_event_matches_by_any_of_its_values() {
-        let pattern = json!({ "detail": { "status": ["NEW"] } });
-        assert!(matches(
-            &pattern,
-            &json!({ "detail": { "status": ["OLD", "NEW"] } })
-        ));
-        assert!(!matches(&pattern, &json!({ "detail": { "status": [] } })));
-        assert!(!matches(&pattern, &json!({ "detail": "status" })));
+    fn order_files_and_checkpoints_of_this_bucket_reach_the_import() {
+        let heard = |bus, kind: &str, bucket: &str, key: &str| {
+            let detail = json!({ "bucket": { "name": bucket }, "object": { "key": key } });
+            targets(bus, "aws.s3", kind, detail)
+        };
+        let bucket = "waybill-dev-orders-000000000000";
+        let created = |key| heard(Bus::Default, "Object Created", bucket, key);
+        for key in ["orders/", "orders/a.json", "reports/a/1.checkpoint.json"] {
+            assert_eq!(created(key), [Role::Import], "{key}");
+        }
+        for key in [
+            "order/a.json",
+            "a/orders/a.json",
+            "reports/a/1.checkpoint.json.old",
+            "reports/report.json",
+            "a.checkpoint.json",
+        ] {
+            assert!(created(key).is_empty(), "{key}");
+        }
+        let key = "orders/a.json";
+        assert!(heard(Bus::Waybill, "Object Created", bucket, key).is_empty());
+        assert!(heard(Bus::Default, "Object Deleted", bucket, key).is_empty());
+        assert!(heard(Bus::Default, "Object Created", "another", key).is_empty());
     }
 }

@@ -3,6 +3,8 @@
 use std::net::IpAddr;
 use std::path::PathBuf;
 
+use lambda::Shards;
+
 /// Where the local system listens and keeps its data.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Settings {
@@ -10,7 +12,7 @@ pub struct Settings {
     #[arg(long, env = "WAYBILL_PORT", default_value_t = 8080)]
     pub port: u16,
 
-    /// Port of the AWS protocols (DynamoDB, EventBridge, SNS, Lambda); 0 takes any free one
+    /// Port of the AWS protocols (DynamoDB, EventBridge, S3, SNS, SQS, Lambda); 0 takes any free one
     #[arg(long, env = "WAYBILL_AWS_PORT", default_value_t = 4566)]
     pub aws_port: u16,
 
@@ -21,6 +23,10 @@ pub struct Settings {
     /// Environment: part of the name of every table, function, bus and topic
     #[arg(long, env = "WAYBILL_ENV", default_value = "dev")]
     pub env: String,
+
+    /// Over how many partitions indexes are spread, 1 to 64; it may only grow
+    #[arg(long, env = "WAYBILL_SHARDS", default_value = "1")]
+    pub shards: Shards,
 
     /// Address to listen on. Nothing here asks who is calling: any other address than the default
     /// opens the system, unauthenticated, to the network

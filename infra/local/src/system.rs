@@ -9,13 +9,14 @@ use aws_config::{Region, SdkConfig};
 use aws_sdk_dynamodb::config::{Credentials, SharedCredentialsProvider};
 use axum::Router;
 use axum::serve::ListenerExt as _;
-use lambda::Names;
 use lambda::names::InvalidEnvironment;
+use lambda::{Names, Shards};
 use tokio::net::TcpListener;
-use tokio::sync::{Notify, watch};
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::arn::{self, ACCOUNT, REGION};
+use crate::aws::s3::{Bucket, BucketError};
 use crate::aws::{self, Services};
 use crate::deliveries::Deliverer;
 use crate::dynamodb::{self, DynamoDb, DynamoDbError, StreamView, Unread};
@@ -23,9 +24,9 @@ use crate::functions::{Functions, Invoker, Waybill};
 use crate::gateway;
 use crate::limits::{DYNAMODB_TIMEOUT, STOP_TIMEOUT};
 use crate::place::{Place, reached_at};
-use crate::rules::Rules;
+use crate::rules::{InvalidRule, Rules};
 use crate::settings::Settings;
-use crate::state::{State, StateError};
+use crate::state::{Lane, State, StateError};
 use crate::stop::{self, Stop, Stopper};
 use crate::stream::{CONSUMERS, Consumer, Surroundings};
 
@@ -77,7 +78,10 @@ pub enum StartError {
     State(#[from] StateError),
     /// The patterns of the rules.
     #[error("the event rules: {0}")]
-    Rules(#[from] serde_json::Error),
+    Rules(#[from] InvalidRule),
+    /// The bucket for order files.
+    #[error(transparent)]
+    Bucket(#[from] BucketError),
     /// The HTTP client that reaches the embedded DynamoDB.
     #[error("the HTTP client: {0}")]
     Client(#[from] reqwest::Error),
@@ -121,29 +125,47 @@ impl System {
         let place = Place::take(settings).await?;
         let (api, aws) = (reached_at(&place.api)?, reached_at(&place.aws)?);
         let state = State::open(&place.state)?;
-        let dynamodb = dynamodb::start(&place.database, &names, unread(&state).await?)?;
+        let dynamodb = dynamodb::start(
+            &place.database,
+            &names,
+            settings.shards,
+            unread(&state).await?,
+        )?;
         let stream = StreamView::open(&place.database, names.events())?;
-        let functions = make(&sdk_config(aws).await, &function_settings(&names, aws));
+        let functions = make(
+            &sdk_config(aws).await,
+            &function_settings(&names, settings.shards, aws),
+        );
         let invoker = Invoker::new(functions);
         let url = format!("http://{}/", dynamodb.address);
         let client = reqwest::Client::builder()
             .timeout(DYNAMODB_TIMEOUT)
             .build()?;
-        let accepted = Arc::new(Notify::new());
+        let (delivery_accepted, accepted) = watch::channel(());
+        let rules = Arc::new(Rules::read(&names)?);
         let (events_written, written) = watch::channel(0);
         let (mut services, mut work) = (Group::new(), Group::new());
 
-        let router = aws::router(Services {
+        let bucket = Bucket::open(
+            &names,
+            &place.objects,
+            state.clone(),
+            Arc::clone(&rules),
+            delivery_accepted.clone(),
+        );
+        let bucket = bucket.await?;
+        let offered = Services {
             names: names.clone(),
             dynamodb_url: url.clone(),
             client: client.clone(),
             stream,
             state: state.clone(),
             invoker: invoker.clone(),
-            rules: Rules::read()?,
-            delivery_accepted: Arc::clone(&accepted),
+            rules,
+            delivery_accepted,
             events_written,
-        });
+        };
+        let router = aws::router(offered, bucket);
         services.spawn(|stop| serve(place.aws, router, stop));
         for role in CONSUMERS {
             let (client, url, table) = (client.clone(), url.clone(), names.events());
@@ -162,15 +184,19 @@ impl System {
             });
         }
         let router = gateway::router(&invoker, &names);
-        work.spawn(|stop| {
-            Deliverer {
-                state,
-                invoker,
-                accepted,
-                stop,
-            }
-            .run()
-        });
+        for lane in [Lane::Imports, Lane::Others] {
+            let (state, invoker, accepted) = (state.clone(), invoker.clone(), accepted.clone());
+            work.spawn(|stop| {
+                Deliverer {
+                    state,
+                    lane,
+                    invoker,
+                    accepted,
+                    stop,
+                }
+                .run()
+            });
+        }
         work.spawn(|stop| serve(place.api, router, stop));
         Ok(Self {
             api,
@@ -242,12 +268,14 @@ pub(crate) async fn sdk_config(aws: SocketAddr) -> SdkConfig {
 }
 
 /// What the functions are told of their environment.
-fn function_settings(names: &Names, aws: SocketAddr) -> lambda::Settings {
+fn function_settings(names: &Names, shards: Shards, aws: SocketAddr) -> lambda::Settings {
     let queue = names.of(arn::DEAD_LETTERS);
     lambda::Settings {
         names: names.clone(),
         alerts_arn: arn::topic(names),
         dead_letters_url: format!("http://{aws}/{ACCOUNT}/{queue}"),
+        bucket: names.orders_bucket(ACCOUNT),
+        shards,
     }
 }
 

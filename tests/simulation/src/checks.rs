@@ -7,10 +7,12 @@ use domain::{AggregateId, Json, Order, Shipment};
 use event_store::{Commit, Loaded, commit::Item};
 use projectors::{ports::Row, processed_orders, shipment_log};
 use serde_json::Value;
+use support::files::BUCKET;
 
 use crate::{
     observed::{Answered, Observed},
     plan::{MARKER, Wanted, Way},
+    world::environment,
 };
 
 /// The consumers' numbers, as `given_up` has them.
@@ -32,6 +34,7 @@ pub fn violations(seen: &Observed) -> Vec<String> {
         once(aggregate, history, &mut found);
     }
     answers(seen, &histories, &mut found);
+    files(seen, &histories, &mut found);
     rows(seen, &histories, &mut found);
     log(seen, &histories, &mut found);
     messages(seen, &histories, &mut found);
@@ -241,6 +244,39 @@ fn refused(seen: &Observed, answered: &Answered, history: &[Commit], found: &mut
     }
 }
 
+/// I1, I3: what was reported of a file is what is stored, and every file has its report.
+fn files(seen: &Observed, histories: &Histories, found: &mut Vec<String>) {
+    for file in &seen.files {
+        let (key, version) = (&file.object.key, file.object.version());
+        let upload = format!("upload/{key}/{version}\"");
+        let delivered = !seen.undelivered.iter().any(|event| event.contains(&upload));
+        let Some(report) = &file.report else {
+            if delivered {
+                found.push(format!("I1: {key} {version} has no report"));
+            }
+            continue;
+        };
+        let id = format!("file/{BUCKET}/{key}/{version}/0");
+        let history = histories.get(&file.wanted.aggregate);
+        let own = history.and_then(|commits| {
+            let mut commits = commits.iter();
+            commits.find(|commit| commit.cause.command_id == id)
+        });
+        let said = own.is_some_and(|commit| says(commit, &file.wanted));
+        let equal = history.is_some_and(|commits| says(&commits[0], &file.wanted));
+        let count = |name: &str| report[name].as_u64().unwrap_or_default();
+        let right = match (count("accepted"), count("alreadyKnown"), count("rejected")) {
+            (1, 0, 1) => said,
+            (0, 1, 1) => own.is_none() && equal,
+            (0, 0, 2) => own.is_none() && history.is_some() && !equal,
+            _ => false,
+        };
+        if !right {
+            found.push(format!("I1: {key} {version} was reported {report}"));
+        }
+    }
+}
+
 // ---- Rows
 
 fn given_up(seen: &Observed, consumer: usize, aggregate: &str) -> bool {
@@ -266,6 +302,7 @@ fn folds<A: domain::EventSourced>(
 
 /// I6, I7: a row is the fold of a prefix of its history, at rest of all of it; it never went back.
 fn rows(seen: &Observed, histories: &Histories, found: &mut Vec<String>) {
+    let environment = environment();
     for row in &seen.went_back {
         found.push(format!("I7: {row} went back"));
     }
@@ -276,7 +313,7 @@ fn rows(seen: &Observed, histories: &Histories, found: &mut Vec<String>) {
             AggregateId::Order(id) => (
                 find(&seen.orders, "orderId", id.as_str(), None),
                 folds::<Order>(history, from, |loaded| {
-                    processed_orders::row(&loaded.state, loaded.version, "sim")
+                    processed_orders::row(&loaded.state, loaded.version, &environment)
                 }),
             ),
             AggregateId::Shipment(id) => (
@@ -287,7 +324,7 @@ fn rows(seen: &Observed, histories: &Histories, found: &mut Vec<String>) {
                     Some(shipment_log::CURRENT),
                 ),
                 folds::<Shipment>(history, from, |loaded| {
-                    shipment_log::current(&loaded.state, loaded.version)
+                    shipment_log::current(&loaded.state, loaded.version, &environment)
                 }),
             ),
         };
@@ -326,6 +363,7 @@ fn find(rows: &[Row], name: &str, id: &str, entry: Option<&str>) -> Vec<String> 
 
 /// I6: a log entry for every update, and none for anything else.
 fn log(seen: &Observed, histories: &Histories, found: &mut Vec<String>) {
+    let environment = environment();
     let entries = |row: &&Row| row.get("entry") != Some(&shipment_log::CURRENT.into());
     let logged: BTreeSet<String> = seen
         .shipments
@@ -346,7 +384,8 @@ fn log(seen: &Observed, histories: &Histories, found: &mut Vec<String>) {
                 .zip(commit.sequence..)
             {
                 let domain::shipment::Event::ShipmentUpdated(update) = event;
-                let row = Json::Object(shipment_log::entry(update, sequence)).to_string();
+                let row = shipment_log::entry(update, sequence, &environment);
+                let row = Json::Object(row).to_string();
                 if !logged.contains(&row) && !given_up(seen, PROJECT, aggregate) {
                     found.push(format!(
                         "I6: {aggregate} event {sequence} is not in the log"
@@ -470,6 +509,9 @@ fn secrets(seen: &Observed, found: &mut Vec<String>) {
     if seen.logs.contains(MARKER) {
         found.push("I12: customer data in the logs".to_owned());
     }
+    if seen.metrics.iter().any(|line| line.contains(MARKER)) {
+        found.push("I12: customer data in a metric".to_owned());
+    }
     let alerts = seen.alerted.iter().map(|alert| &alert.body);
     if seen
         .told
@@ -479,9 +521,9 @@ fn secrets(seen: &Observed, found: &mut Vec<String>) {
     {
         found.push("I12: customer data in an operator's message".to_owned());
     }
-    // A command by the bus is never refused in this world.
-    let bus = seen.wanted.iter().any(|wanted| wanted.way == Way::Bus);
-    if !bus && !seen.told.is_empty() {
+    // Operators hear of commands by the bus that are refused, and of files.
+    let heard = |wanted: &Wanted| matches!(wanted.way, Way::Bus | Way::File);
+    if !seen.wanted.iter().any(heard) && !seen.told.is_empty() {
         found.push(format!("an operator was told {:?}", seen.told));
     }
 }

@@ -12,6 +12,7 @@ use event_store::{
     table::Page,
 };
 use projectors::{
+    Environment,
     ports::{Announcement, Row},
     processed_orders,
 };
@@ -59,13 +60,15 @@ pub enum Defect {
     EarlyCursor,
     /// What cannot be projected is passed over in silence.
     SwallowedPark,
+    /// A report is taken for written that was not.
+    LostReport,
     /// What comes in is logged.
     LeakyLog,
 }
 
 impl Defect {
     /// Every one.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::LostCondition,
         Self::SwallowedConflict,
         Self::UnstoredAnswer,
@@ -85,6 +88,7 @@ impl Defect {
         Self::LateFailure,
         Self::EarlyCursor,
         Self::SwallowedPark,
+        Self::LostReport,
         Self::LeakyLog,
     ];
 
@@ -167,7 +171,7 @@ pub struct Remembered(Mutex<BTreeMap<AggregateId, (Order, u64)>>);
 
 impl Remembered {
     /// The row that an order has once this commit has been taken in, if it is one of an order.
-    pub fn row(&self, commit: &Commit, environment: &str) -> Option<Row> {
+    pub fn row(&self, commit: &Commit, environment: &Environment) -> Option<Row> {
         let mut known = self.0.lock().unwrap();
         let (order, seen) = known.entry(commit.aggregate.clone()).or_default();
         for (event, sequence) in commit

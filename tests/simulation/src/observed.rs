@@ -1,6 +1,9 @@
 //! What an observer outside has seen of a run: the only thing that checks look at.
 
+use commands::import::files::Object;
 use projectors::ports::{Alert, Announcement, Row};
+
+use serde_json::Value;
 
 use crate::plan::Wanted;
 
@@ -15,6 +18,17 @@ pub struct Answered {
     pub body: String,
 }
 
+/// A file that was uploaded: a wanted order, and a line that is none.
+#[derive(Debug, Clone)]
+pub struct Uploaded {
+    /// What was wanted.
+    pub wanted: Wanted,
+    /// The object that it became.
+    pub object: Object,
+    /// What was reported of it.
+    pub report: Option<Value>,
+}
+
 /// A run, seen from outside.
 #[derive(Debug, Default)]
 pub struct Observed {
@@ -22,6 +36,8 @@ pub struct Observed {
     pub wanted: Vec<Wanted>,
     /// Answers that settled a command.
     pub answers: Vec<Answered>,
+    /// Files, and what was reported of them.
+    pub files: Vec<Uploaded>,
     /// The events table, by aggregate and sequence.
     pub stored: Vec<event_store::commit::Item>,
     /// What was written, in the order of writing.
@@ -40,6 +56,8 @@ pub struct Observed {
     pub alerted: Vec<Alert>,
     /// What operators were told.
     pub told: Vec<String>,
+    /// Metrics, a line each.
+    pub metrics: Vec<String>,
     /// What was logged.
     pub logs: String,
     /// Aggregates that only an operator can help: the consumer's number, and which.

@@ -17,6 +17,8 @@ pub enum Way {
     Invoke,
     /// An event on the bus.
     Bus,
+    /// A file in the bucket, whose every upload is a command of its own.
+    File,
 }
 
 /// A command that a client wants carried out.
@@ -41,6 +43,7 @@ impl Wanted {
             Way::Http => format!("http/anonymous/{}", self.key),
             Way::Invoke => format!("invoke/{}", self.key),
             Way::Bus => format!("event/{}", self.key),
+            Way::File => format!("file/{}", self.key),
         }
     }
 
@@ -105,7 +108,7 @@ fn place(core: &Core, key: String) -> Wanted {
         "items": [{ "productId": "p", "quantity": quantity, "price": 2.55 }],
         "fulfilment": fulfilment,
     });
-    let way = [Way::Http, Way::Invoke][core.choose(2)];
+    let way = [Way::Http, Way::Invoke, Way::File][core.choose(3)];
     Wanted {
         way,
         aggregate: format!("order#{id}"),

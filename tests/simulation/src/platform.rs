@@ -3,6 +3,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard};
 
+use commands::Role;
 use event_store::commit::{AGGREGATE, Item};
 use projectors::ports::{Alert, Announcement};
 
@@ -46,6 +47,8 @@ pub struct Cursor {
 pub struct Delivery {
     /// The event, as EventBridge delivers it.
     pub event: String,
+    /// The function that it is for.
+    pub role: Role,
     /// Attempts so far.
     pub attempts: u32,
 }
@@ -142,7 +145,11 @@ impl Platform {
                 "Order Created",
                 &detail,
             );
-            kept.deliveries.push(Delivery { event, attempts: 0 });
+            kept.deliveries.push(Delivery {
+                event,
+                role: Role::Bus,
+                attempts: 0,
+            });
         }
         kept.announced.push(message);
     }

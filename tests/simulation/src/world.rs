@@ -1,5 +1,8 @@
 //! One run of a seed.
 
+mod clients;
+mod stream;
+
 use std::{
     collections::VecDeque,
     future::Future,
@@ -10,14 +13,18 @@ use std::{
 
 use commands::Commands;
 use event_store::{Commit, EventStore, commit::Item, memory::MemoryTable};
-use lambda::{Answer, Failed};
+use lambda::{
+    Answer, Failed, Invocation,
+    metrics::{LatestLines, Metrics},
+};
 use projectors::{
-    Projectors, Role,
+    Environment, Projectors, Role,
     ports::{Rows, Table},
     rebuild,
 };
 use serde_json::{Value, json, value::RawValue};
 use support::{
+    files::{BUCKET, MemoryFiles},
     rows::MemoryRows,
     stream::{batch_of_items, batch_of_records},
 };
@@ -25,13 +32,21 @@ use support::{
 use crate::{
     core::{Chooser, Core, Fault, Seeded, Tally},
     defects::{Defect, Remembered},
-    observed::{Answered, Observed},
-    plan::{self, Wanted, Way},
+    observed::{Answered, Observed, Uploaded},
+    plan::{self, MARKER, Wanted, Way},
     platform::{
         CONSUMERS, Delivery, Platform, RETENTION_HOURS, SHARDS, Streamed, aggregate_of, event,
     },
-    ports::{SimClock, SimOutbox, SimRows, SimTable},
+    ports::{SimClock, SimFiles, SimOutbox, SimRows, SimTable},
 };
+
+/// What rows hold of this world's environment: its indexes are spread.
+pub fn environment() -> Environment {
+    Environment {
+        name: "sim".to_owned(),
+        shards: "4".parse().unwrap(),
+    }
+}
 
 /// Clients at the same time, each with its commands in order.
 const CLIENTS: usize = 4;
@@ -53,6 +68,12 @@ const STEPS_MAX: u64 = 20_000;
 
 /// Steps within which everything is at rest once nothing goes wrong any more.
 const STEPS_TO_REST: u64 = 20_000;
+
+/// Bytes of a file that come at a time: less than an order.
+const FILE_CHUNK: usize = 100;
+
+/// Lines of metrics of a seed: a bound, not reached.
+const LINES_MAX: usize = 100_000;
 
 /// Hours of an outage: one more than the stream keeps its records.
 const OUTAGE_HOURS: i64 = RETENTION_HOURS + 1;
@@ -90,7 +111,7 @@ enum Job {
     Rebuild,
 }
 
-type Invocation = Pin<Box<dyn Future<Output = Answer>>>;
+type Running = Pin<Box<dyn Future<Output = Answer>>>;
 
 /// A world on its way.
 pub struct World {
@@ -98,11 +119,13 @@ pub struct World {
     table: Arc<MemoryTable>,
     rows: Arc<MemoryRows>,
     went_back: Arc<Mutex<Vec<String>>>,
+    lines: Arc<LatestLines>,
     platform: Arc<Platform>,
+    files: MemoryFiles,
     commands: Commands,
     projectors: Projectors,
     remembered: Arc<Remembered>,
-    running: Vec<(Job, Invocation)>,
+    running: Vec<(Job, Running)>,
     clients: Vec<Client>,
     observed: Observed,
 }
@@ -181,10 +204,18 @@ impl World {
             rows: rows.clone(),
             went_back: went_back.clone(),
         };
+        let lines = Arc::new(LatestLines::new(LINES_MAX));
+        let files = MemoryFiles::in_chunks_of(FILE_CHUNK);
+        let metrics = Metrics::new("sim", lines.clone());
         let commands = Commands {
             store: store.clone(),
             clock: clock.clone(),
             operator: outbox.clone(),
+            files: Arc::new(SimFiles {
+                core: core.clone(),
+                files: files.clone(),
+            }),
+            metrics: metrics.clone(),
             environment: "sim".to_owned(),
         };
         let projectors = Projectors {
@@ -192,8 +223,9 @@ impl World {
             rows: Arc::new(sim_rows),
             bus: outbox.clone(),
             topic: outbox,
+            metrics,
             clock,
-            environment: "sim".to_owned(),
+            environment: environment(),
         };
         let mut clients: Vec<Client> = (0..CLIENTS).map(|_| Client::default()).collect();
         for (number, wanted) in plan.iter().enumerate() {
@@ -208,7 +240,9 @@ impl World {
             table,
             rows,
             went_back,
+            lines,
             platform,
+            files,
             commands,
             projectors,
             remembered: Arc::default(),
@@ -327,174 +361,12 @@ impl World {
                 self.core.note(|| format!("deliver {}", delivery.event));
                 let commands = self.commands.clone();
                 let payload = payload(&delivery.event);
-                let handle = async move {
-                    commands
-                        .handle(commands::Role::Bus, payload, "request")
-                        .await
-                };
+                let (role, invocation) = (delivery.role, Invocation::of("request"));
+                let handle = async move { commands.handle(role, payload, &invocation).await };
                 self.running
                     .push((Job::Delivery(delivery), Box::pin(handle)));
             }
             Start::Batch { consumer, shard } => self.read(consumer, shard),
-        }
-    }
-
-    // ---- Clients
-
-    fn send(&mut self, number: usize) {
-        let client = &mut self.clients[number];
-        let wanted = client.wanted[0].clone();
-        client.attempts += 1;
-        self.core
-            .note(|| format!("client {number} sends {} {}", wanted.path, wanted.body));
-        if wanted.way == Way::Bus {
-            client.wanted.pop_front();
-            client.attempts = 0;
-            let detail = wanted.body.to_string();
-            let event = event(
-                &wanted.key,
-                "logistics.shipments",
-                "Shipment Update",
-                &detail,
-            );
-            let twice = self.core.strikes(Fault::Duplicate);
-            for _ in 0..1 + usize::from(twice) {
-                let delivery = Delivery {
-                    event: event.clone(),
-                    attempts: 0,
-                };
-                self.platform.kept().deliveries.push(delivery);
-            }
-            return;
-        }
-        client.waiting = true;
-        let request = match wanted.way {
-            Way::Http => http_request(&wanted),
-            _ => {
-                let mut order = wanted.body.clone();
-                order["commandId"] = wanted.key.clone().into();
-                order
-            }
-        };
-        let commands = self.commands.clone();
-        let payload = payload(&request.to_string());
-        if self.core.defect == Some(Defect::LeakyLog) {
-            tracing::warn!(request = payload.get(), "a request came in");
-        }
-        let handle = async move {
-            commands
-                .handle(commands::Role::Api, payload, "request")
-                .await
-        };
-        self.running
-            .push((Job::Client { client: number }, Box::pin(handle)));
-    }
-
-    fn answered(&mut self, number: usize, answer: Answer) {
-        let client = &mut self.clients[number];
-        client.waiting = false;
-        let settled = answer
-            .ok()
-            .map(|answer| status_and_body(&client.wanted[0], &answer));
-        let settled = settled.filter(|(status, _)| *status != 503);
-        if settled.is_none() && client.attempts < CLIENT_ATTEMPTS {
-            return;
-        }
-        client.attempts = 0;
-        let Some(wanted) = client.wanted.pop_front() else {
-            return;
-        };
-        if let Some((status, body)) = settled {
-            self.core
-                .note(|| format!("client {number} is answered {status} {body}"));
-            self.observed.answers.push(Answered {
-                wanted,
-                status,
-                body,
-            });
-        }
-    }
-
-    // ---- The stream
-
-    fn read(&mut self, consumer: usize, shard: usize) {
-        let length = 1 + self.core.choose(BATCH_MAX);
-        if self.core.strikes(Fault::Outage) {
-            self.core.outage(OUTAGE_HOURS);
-        }
-        let mut kept = self.platform.kept();
-        kept.trim(consumer, shard, self.core.elapsed());
-        let (next, records) = (kept.cursors[consumer][shard].next, kept.shards[shard].len());
-        let end = (next + length).min(records);
-        let batch = kept.shards[shard][next..end].to_vec();
-        if batch.is_empty() {
-            return;
-        }
-        kept.cursors[consumer][shard].end = end;
-        if self.core.defect == Some(Defect::EarlyCursor) {
-            kept.cursors[consumer][shard].next = end;
-        }
-        drop(kept);
-        self.core
-            .note(|| format!("consumer {consumer} reads {next}..{end} of shard {shard}"));
-        let handle = self.consume(consumer, batch);
-        self.running.push((Job::Batch { consumer, shard }, handle));
-    }
-
-    fn consume(&self, consumer: usize, batch: Vec<Streamed>) -> Invocation {
-        let projectors = self.projectors.clone();
-        let role = [Role::Project, Role::Notify][consumer];
-        if self.core.defect == Some(Defect::RememberedSequence) && consumer == 0 {
-            let (remembered, rows) = (self.remembered.clone(), projectors.rows.clone());
-            let items = batch
-                .iter()
-                .map(|streamed| (*streamed.item).clone())
-                .collect();
-            return Box::pin(usual_recipe(remembered, rows, projectors, items));
-        }
-        let payload = batch_of_records(batch.iter().map(|streamed| streamed.record.as_ref()));
-        Box::pin(async move { projectors.handle(role, payload, "request").await })
-    }
-
-    fn consumed(&mut self, consumer: usize, shard: usize, answer: Answer) {
-        let again = self.core.strikes(Fault::Duplicate);
-        let defect = self.core.defect;
-        let mut kept = self.platform.kept();
-        let cursor = &mut kept.cursors[consumer][shard];
-        if defect == Some(Defect::EarlyCursor) {
-            return;
-        }
-        // Records are numbered from 1 within their batch.
-        let failed_at = match &answer {
-            Ok(answer) => answer["batchItemFailures"][0]["itemIdentifier"]
-                .as_str()
-                .map(|number| number.parse::<usize>().unwrap() - 1),
-            Err(_) => Some(0),
-        };
-        let failed_at = match (failed_at, defect) {
-            (_, Some(Defect::UnnamedFailures)) if answer.is_ok() => None,
-            (Some(_), Some(Defect::LateFailure)) => Some(cursor.end - cursor.next - 1),
-            (failed_at, _) => failed_at,
-        };
-        match failed_at {
-            None if again => {}
-            None => {
-                cursor.next = cursor.end;
-                cursor.attempts = 0;
-            }
-            Some(0) => cursor.attempts += 1,
-            Some(place) => {
-                cursor.next += place;
-                cursor.attempts = 1;
-            }
-        }
-        if cursor.attempts >= RECORD_ATTEMPTS {
-            // To the failure destination, whole; the others go on.
-            let lost = cursor.next;
-            cursor.next += 1;
-            cursor.attempts = 0;
-            let aggregate = aggregate_of(&kept.shards[shard][lost].item);
-            kept.given_up.push((consumer, aggregate));
         }
     }
 
@@ -560,6 +432,13 @@ impl World {
         self.running.clear();
         let mut kept = self.platform.kept();
         let mut observed = std::mem::take(&mut self.observed);
+        for file in &mut observed.files {
+            let (key, version) = (&file.object.key, file.object.version());
+            let report = self
+                .files
+                .content(&format!("reports/{key}/{version}/report.json"));
+            file.report = report.map(|report| serde_json::from_slice(&report).unwrap());
+        }
         observed.stored = self.table.all();
         observed.written = std::mem::take(&mut kept.written);
         observed.orders = self.rows.all(Table::ProcessedOrders);
@@ -570,6 +449,7 @@ impl World {
             .map(|row| row["id"].to_string().replace('"', ""))
             .collect();
         observed.went_back = self.went_back.lock().unwrap().clone();
+        observed.metrics = self.lines.all();
         observed.announced = std::mem::take(&mut kept.announced);
         observed.alerted = std::mem::take(&mut kept.alerted);
         observed.told = std::mem::take(&mut kept.told);
@@ -593,61 +473,4 @@ enum Start {
 
 fn payload(text: &str) -> Box<RawValue> {
     RawValue::from_string(text.to_owned()).unwrap()
-}
-
-fn http_request(wanted: &Wanted) -> Value {
-    json!({
-        "version": "2.0",
-        "routeKey": "$default",
-        "rawPath": wanted.path,
-        "rawQueryString": "",
-        "headers": { "idempotency-key": wanted.key, "content-type": "application/json" },
-        "requestContext": {
-            "http": { "method": "POST", "path": wanted.path, "protocol": "HTTP/1.1",
-                      "sourceIp": "127.0.0.1", "userAgent": "sim" },
-            "requestId": "request", "stage": "$default", "timeEpoch": 0,
-        },
-        "body": wanted.body.to_string(),
-        "isBase64Encoded": false,
-    })
-}
-
-/// What an answer says, by either way.
-fn status_and_body(wanted: &Wanted, answer: &Value) -> (u16, String) {
-    if wanted.way == Way::Http {
-        let status = answer["statusCode"].as_u64().unwrap_or(500) as u16;
-        return (
-            status,
-            answer["body"].as_str().unwrap_or_default().to_owned(),
-        );
-    }
-    match answer.get("error") {
-        Some(error) => (
-            error["status"].as_u64().unwrap_or(500) as u16,
-            error.to_string(),
-        ),
-        None => (200, answer.to_string()),
-    }
-}
-
-/// The planted recipe for orders; shipments go the right way.
-async fn usual_recipe(
-    remembered: Arc<Remembered>,
-    rows: Arc<dyn Rows>,
-    projectors: Projectors,
-    batch: Vec<Item>,
-) -> Answer {
-    let mut shipments = Vec::new();
-    for item in batch {
-        let commit = Commit::from_item(item.clone()).map_err(|e| Failed(e.to_string()))?;
-        if let Some(row) = remembered.row(&commit, "sim") {
-            let put = rows.put(Table::ProcessedOrders, row).await;
-            put.map_err(|error| Failed(error.to_string()))?;
-        } else if commit.aggregate.to_string().starts_with("shipment#") {
-            shipments.push(item);
-        }
-    }
-    projectors
-        .handle(Role::Project, batch_of_items(&shipments), "request")
-        .await
 }

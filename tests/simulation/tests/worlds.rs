@@ -2,6 +2,11 @@
 
 #![allow(clippy::unwrap_used)]
 
+use std::{
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Instant,
+};
+
 use simulation::{
     core::Fault,
     defects::Defect,
@@ -22,9 +27,20 @@ const INTERLEAVINGS_MAX: u64 = 3_000_000;
 
 const THREADS: usize = 2;
 
+/// Each of these tests has the whole machine: side by side, all of them take as long as the longest
+/// and the shortest together, and no figure means anything.
+static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+
+fn alone() -> MutexGuard<'static, ()> {
+    ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 #[test]
 fn every_promise_holds_in_twenty_thousand_worlds() {
+    let _alone = alone();
+    let started = Instant::now();
     let summary = run_seeds(&Setup::default(), 0, SEEDS, THREADS);
+    println!("{SEEDS} seeds in {:?}", started.elapsed());
     if let Some(found) = &summary.found {
         let trace = found.trace.join("\n");
         panic!(
@@ -52,6 +68,7 @@ fn every_promise_holds_in_twenty_thousand_worlds() {
 
 #[test]
 fn every_planted_defect_is_found() {
+    let _alone = alone();
     for defect in Defect::ALL {
         let setup = Setup {
             defect: Some(defect),
@@ -70,6 +87,7 @@ fn every_planted_defect_is_found() {
 
 #[test]
 fn a_world_without_faults_does_not_find_what_needs_one() {
+    let _alone = alone();
     let without = Fault::ALL.to_vec();
     for defect in Defect::ALL
         .into_iter()
@@ -105,6 +123,7 @@ fn a_world_without_faults_does_not_find_what_needs_one() {
 
 #[test]
 fn the_same_seed_is_the_same_world() {
+    let _alone = alone();
     let setup = |seed| Setup {
         seed,
         traced: true,
@@ -122,6 +141,7 @@ fn the_same_seed_is_the_same_world() {
 
 #[test]
 fn every_interleaving_of_two_writers_three_events_and_one_crash_holds() {
+    let _alone = alone();
     for (number, clients) in worlds().into_iter().enumerate() {
         match exhaust(&clients, 1, INTERLEAVINGS_MAX) {
             Ok(count) => println!("world {number}: {count} interleavings"),

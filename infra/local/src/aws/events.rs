@@ -5,7 +5,7 @@
 
 use axum::http::StatusCode;
 use axum::response::Response;
-use chrono::DateTime;
+use chrono::{DateTime, Utc};
 use lambda::Names;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -41,7 +41,7 @@ struct Entry {
 /// An event as its targets receive it.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "kebab-case")]
-struct Event<'a> {
+pub(super) struct Event<'a> {
     version: &'static str,
     id: &'a str,
     detail_type: &'a str,
@@ -104,7 +104,9 @@ async fn store(
         .accept(clock::text(now), now.timestamp_millis(), acceptance)
         .await
     {
-        Ok(()) if delivers => services.delivery_accepted.notify_one(),
+        Ok(()) if delivers => {
+            services.delivery_accepted.send_replace(());
+        }
         Ok(()) => {}
         Err(StateError::Full) => {
             for result in results.iter_mut().filter(|result| result.is_ok()) {
@@ -199,20 +201,11 @@ fn accept(
             return Ok(());
         }
     };
-    let event = Event {
-        version: "0",
-        id,
-        detail_type,
-        source,
-        account: ACCOUNT,
-        time: clock::event_text(time(entry).unwrap_or_else(clock::now)),
-        region: REGION,
-        resources: entry.resources.as_deref().unwrap_or_default(),
-        detail: &detail,
-    };
-    acceptance
-        .deliveries
-        .extend(deliveries(rules, bus, &event)?);
+    let time = time(entry).unwrap_or_else(clock::now);
+    let resources = entry.resources.as_deref().unwrap_or_default();
+    let event = Event::new(id, source, detail_type, time, resources, &detail);
+    let deliveries = deliveries(rules, bus, &event).map_err(|_| malformed())?;
+    acceptance.deliveries.extend(deliveries);
     if source.starts_with(OWN_SOURCES) {
         acceptance.messages.push(Message::EventBridge {
             id: id.to_owned(),
@@ -251,7 +244,7 @@ fn malformed() -> Rejected {
     }
 }
 
-fn time(entry: &Entry) -> Option<DateTime<chrono::Utc>> {
+fn time(entry: &Entry) -> Option<DateTime<Utc>> {
     let number = entry.time.as_ref()?;
     // Fractions of a second do not reach the event.
     #[allow(clippy::cast_possible_truncation)]
@@ -261,10 +254,39 @@ fn time(entry: &Entry) -> Option<DateTime<chrono::Utc>> {
     DateTime::from_timestamp_secs(seconds)
 }
 
-fn deliveries(rules: &Rules, bus: Bus, event: &Event<'_>) -> Result<Vec<NewDelivery>, Rejected> {
-    let payload = serde_json::to_string(event).map_err(|_| malformed())?;
+impl<'a> Event<'a> {
+    /// An event of this account.
+    pub(super) fn new(
+        id: &'a str,
+        source: &'a str,
+        detail_type: &'a str,
+        time: DateTime<Utc>,
+        resources: &'a [String],
+        detail: &'a RawValue,
+    ) -> Self {
+        Self {
+            version: "0",
+            id,
+            detail_type,
+            source,
+            account: ACCOUNT,
+            time: clock::event_text(time),
+            region: REGION,
+            resources,
+            detail,
+        }
+    }
+}
+
+/// The deliveries that follow from an event, one for each rule that it matches.
+pub(super) fn deliveries(
+    rules: &Rules,
+    bus: Bus,
+    event: &Event<'_>,
+) -> Result<Vec<NewDelivery>, serde_json::Error> {
+    let payload = serde_json::to_string(event)?;
     // Only for matching; what is delivered is the text.
-    let matched: Value = serde_json::from_str(&payload).map_err(|_| malformed())?;
+    let matched: Value = serde_json::from_str(&payload)?;
     let delivery = |role| NewDelivery {
         role,
         request_id: uuid::Uuid::new_v4().to_string(),
@@ -297,7 +319,7 @@ mod tests {
         let mut acceptance = Acceptance::default();
         accept(
             &names,
-            &Rules::read().unwrap(),
+            &Rules::read(&names).unwrap(),
             entry,
             "id-1",
             &mut acceptance,

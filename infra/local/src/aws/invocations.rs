@@ -116,7 +116,7 @@ async fn invoke_later(services: &Services, role: Role, payload: &Payload) -> Res
         .await
     {
         Ok(()) => {
-            services.delivery_accepted.notify_one();
+            services.delivery_accepted.send_replace(());
             (StatusCode::ACCEPTED, [(REQUEST_ID, request_id)]).into_response()
         }
         Err(StateError::Full) => {
@@ -158,7 +158,7 @@ mod tests {
         ] {
             assert_eq!(role(&names, name), Some(Role::Api), "{name}");
         }
-        for name in ["waybill-prod-api", "waybill-dev-import", "api", ""] {
+        for name in ["waybill-prod-api", "waybill-dev-nobody", "api", ""] {
             assert_eq!(role(&names, name), None, "{name}");
         }
     }

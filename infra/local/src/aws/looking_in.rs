@@ -48,12 +48,27 @@ struct DeadLetters {
     dead_letters: Vec<DeadLetter>,
 }
 
+#[derive(Debug, Serialize)]
+struct Metrics {
+    metrics: Vec<Box<RawValue>>,
+}
+
 #[derive(Debug, thiserror::Error)]
 enum LookingError {
     #[error(transparent)]
     State(#[from] StateError),
     #[error("the stream: {0}")]
     Stream(#[from] rusqlite::Error),
+}
+
+/// `GET /_local/metrics`: what functions would have written to their logs for CloudWatch.
+pub(super) async fn metrics(Shared(services): Shared<SharedServices>) -> impl IntoResponse {
+    let lines = services.invoker.metrics().into_iter();
+    // Every line is JSON, or it would be no metric.
+    let metrics = lines.filter_map(|line| RawValue::from_string(line).ok());
+    Json(Metrics {
+        metrics: metrics.collect(),
+    })
 }
 
 /// `GET /_local/messages`.

@@ -1,27 +1,31 @@
 //! The AWS protocols on one port: what the handlers' SDK clients, the `aws` command line and boto3
 //! speak. The operation is told apart as AWS's own front doors do it: by the header `x-amz-target`
-//! (JSON protocols), by a form body (SNS), by the path (Lambda).
+//! (JSON protocols), by a form body (SNS), by the path (Lambda). What is none of these is S3's,
+//! whose paths begin with the bucket's name, unless its signature names another service.
 
 mod dynamodb;
 mod events;
 mod invocations;
 mod looking_in;
+pub mod s3;
 mod sns;
 mod sqs;
 
 use std::sync::Arc;
 
-use axum::Router;
 use axum::body::Bytes;
-use axum::extract::{DefaultBodyLimit, State as Shared};
+use axum::extract::{DefaultBodyLimit, Request, State as Shared};
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, HeaderName, StatusCode};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::routing::{any, get, post};
+use axum::{Extension, Router};
 use lambda::Names;
+use s3s::service::S3Service;
 use serde_json::{Value, json};
-use tokio::sync::{Notify, watch};
+use tokio::sync::watch;
 
+use crate::arn::ACCOUNT;
 use crate::dynamodb::StreamView;
 use crate::functions::Invoker;
 use crate::limits::SERVICE_BODY_BYTES;
@@ -43,9 +47,9 @@ pub struct Services {
     /// Runs functions.
     pub invoker: Invoker,
     /// Event patterns.
-    pub rules: Rules,
-    /// Wakes the queue of deliveries.
-    pub delivery_accepted: Arc<Notify>,
+    pub rules: Arc<Rules>,
+    /// Wakes the queues of deliveries.
+    pub delivery_accepted: watch::Sender<()>,
     /// Counts writes to the event store, to wake the consumers of its stream.
     pub events_written: watch::Sender<u64>,
 }
@@ -54,14 +58,16 @@ type SharedServices = Arc<Services>;
 
 /// What is served here, said to whoever asks for something else.
 const OFFERED: &str = "the local system offers DynamoDB, DynamoDB Streams, EventBridge PutEvents, \
-                       SNS Publish and PublishBatch, SQS SendMessage, and Lambda Invoke";
+                       SNS Publish and PublishBatch, SQS SendMessage, Lambda Invoke, and objects \
+                       in one bucket of S3";
 
 /// All services of one environment.
-pub fn router(services: Services) -> Router {
+pub fn router(services: Services, bucket: s3::Bucket) -> Router {
+    let s3 = s3::service(bucket);
     Router::new()
-        .route("/", post(dispatch))
+        .route("/", post(dispatch).get(objects))
         // Some clients of SQS post to the queue's own address.
-        .route("/{account}/{queue}", post(dispatch))
+        .route(&format!("/{ACCOUNT}/{{queue}}"), post(dispatch))
         .route("/health", get(health))
         .route(
             "/2015-03-31/functions/{name}/invocations",
@@ -69,9 +75,12 @@ pub fn router(services: Services) -> Router {
         )
         .route("/_local/messages", get(looking_in::messages))
         .route("/_local/dead-letters", get(looking_in::dead_letters))
+        .route("/_local/metrics", get(looking_in::metrics))
         .route("/_local/status", get(looking_in::status))
-        .fallback(unknown)
+        .route("/_local/{*what}", any(unknown))
+        .fallback(objects)
         .method_not_allowed_fallback(unknown)
+        .layer(Extension(s3))
         .layer(DefaultBodyLimit::max(SERVICE_BODY_BYTES))
         .with_state(Arc::new(services))
 }
@@ -82,6 +91,15 @@ async fn health() -> impl IntoResponse {
 
 async fn unknown() -> Response {
     json_error(StatusCode::NOT_FOUND, "UnknownOperationException", OFFERED)
+}
+
+/// What only S3 can be meant by.
+async fn objects(Extension(s3): Extension<S3Service>, request: Request) -> Response {
+    if s3::is_meant(request.headers()) {
+        s3::serve(&s3, request).await
+    } else {
+        unknown().await
+    }
 }
 
 /// Everything that AWS receives at `/`.

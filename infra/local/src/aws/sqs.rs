@@ -8,6 +8,7 @@ use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use super::{Services, json_answer, json_error, request_id};
+use crate::functions::Role;
 use crate::limits::ASYNC_INVOCATION_BYTES;
 use crate::state::GivenUp;
 use crate::{arn, clock};
@@ -42,7 +43,8 @@ pub(super) async fn send_message(services: &Services, body: &[u8]) -> Response {
         let message = "One or more parameters are invalid. Reason: the message's length";
         return json_error(StatusCode::BAD_REQUEST, code, message);
     }
-    match services.state.give_up("bus", dead_letter(request)).await {
+    let letter = dead_letter(request);
+    match services.state.give_up(whose(&letter), letter).await {
         Ok(()) => json_answer(StatusCode::OK, &json!({ "MessageId": request_id() })),
         Err(error) => {
             tracing::error!(%error, "SQS");
@@ -50,6 +52,21 @@ pub(super) async fn send_message(services: &Services, body: &[u8]) -> Response {
             json_error(status, "InternalFailure", "the message was not stored")
         }
     }
+}
+
+/// The function that gave an event up: S3's events reach another one than all others.
+fn whose(letter: &GivenUp) -> &'static str {
+    #[derive(Deserialize)]
+    struct Event<'a> {
+        #[serde(borrow)]
+        source: std::borrow::Cow<'a, str>,
+    }
+    let event = serde_json::from_str::<Event<'_>>(&letter.record);
+    let role = match event {
+        Ok(event) if event.source == "aws.s3" => Role::Import,
+        _ => Role::Bus,
+    };
+    role.name()
 }
 
 fn dead_letter(request: SendMessage) -> GivenUp {
@@ -94,5 +111,12 @@ mod tests {
             ("invalid", "{\"n\": 1.10}")
         );
         assert_eq!(read("no JSON").record, "\"no JSON\"");
+    }
+
+    #[test]
+    fn a_message_belongs_to_the_function_that_its_event_reached() {
+        assert_eq!(whose(&read("{\"source\": \"aws.s3\"}")), "import");
+        assert_eq!(whose(&read("{\"source\": \"orders.commands\"}")), "bus");
+        assert_eq!(whose(&read("no JSON")), "bus");
     }
 }

@@ -1,6 +1,7 @@
 //! Asynchronous invocations: accepted, waiting, being delivered, given up.
 
-use std::sync::atomic::Ordering;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use rusqlite::{Transaction, params};
 
@@ -43,6 +44,15 @@ pub struct Delivery {
     pub attempts: u32,
 }
 
+/// Deliveries that wait for each other and not for the others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lane {
+    /// To the function for order files.
+    Imports,
+    /// To all others.
+    Others,
+}
+
 /// An attempt that has ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finished {
@@ -81,29 +91,49 @@ impl State {
     ) -> Result<(), StateError> {
         let bodies = messages::bodies(&acceptance.messages)?;
         let new = acceptance.deliveries;
-        let count = u64::try_from(new.len()).unwrap_or(u64::MAX);
-        if count > 0 && self.pending() >= PENDING_DELIVERIES {
+        if !new.is_empty() && self.pending() >= PENDING_DELIVERIES {
             return Err(StateError::Full);
         }
-        // Counted first: a delivery may be finished before this call goes on.
-        self.pending.fetch_add(count, Ordering::Relaxed);
+        self.write_and_deliver(now_ms, move |transaction| {
+            messages::insert(transaction, &at, &bodies)?;
+            Ok(((), new))
+        })
+        .await
+    }
+
+    /// Runs `job` in one transaction with the deliveries that it says follow from it.
+    pub(super) async fn write_and_deliver<T: Send + 'static>(
+        &self,
+        now_ms: i64,
+        job: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<(T, Vec<NewDelivery>)> + Send + 'static,
+    ) -> Result<T, StateError> {
+        let pending = Arc::clone(&self.pending);
+        let added = Arc::new(AtomicU64::new(0));
+        let adding = Arc::clone(&added);
         let written = self
             .write(move |transaction| {
-                messages::insert(transaction, &at, &bodies)?;
-                insert(transaction, now_ms, &new)
+                let (result, new) = job(transaction)?;
+                insert(transaction, now_ms, &new)?;
+                // Counted before the commit: a delivery may be finished before this call goes on.
+                let count = u64::try_from(new.len()).unwrap_or(u64::MAX);
+                adding.store(count, Ordering::Relaxed);
+                pending.fetch_add(count, Ordering::Relaxed);
+                Ok(result)
             })
             .await;
         if written.is_err() {
+            let count = added.load(Ordering::Relaxed);
             self.pending.fetch_sub(count, Ordering::Relaxed);
         }
         written
     }
 
-    /// Records attempts that have ended and takes up to `wanted` due deliveries, oldest first,
-    /// which nobody else takes until they are finished or the process has been started anew.
+    /// Records attempts that have ended and takes up to `wanted` due deliveries of a lane, oldest
+    /// first, which nobody else takes until they are finished or the process has been started anew.
     pub async fn exchange(
         &self,
         finished: Vec<Finished>,
+        lane: Lane,
         wanted: usize,
         now_ms: i64,
     ) -> Result<Vec<Delivery>, StateError> {
@@ -113,7 +143,7 @@ impl State {
                 for attempt in &finished {
                     gone += settle(transaction, attempt)?;
                 }
-                Ok((gone, lease(transaction, wanted, now_ms)?))
+                Ok((gone, lease(transaction, lane, wanted, now_ms)?))
             })
             .await?;
         self.pending.fetch_sub(gone, Ordering::Relaxed);
@@ -164,6 +194,7 @@ fn settle(transaction: &Transaction<'_>, attempt: &Finished) -> rusqlite::Result
 
 fn lease(
     transaction: &Transaction<'_>,
+    lane: Lane,
     wanted: usize,
     now_ms: i64,
 ) -> rusqlite::Result<Vec<Delivery>> {
@@ -173,10 +204,13 @@ fn lease(
     let mut statement = transaction.prepare_cached(
         "UPDATE deliveries SET leased = 1
          WHERE id IN (SELECT id FROM deliveries WHERE leased = 0 AND due_ms <= ?1
+                        AND (role = ?3) = ?4
                       ORDER BY due_ms, id LIMIT ?2)
          RETURNING id, role, request_id, payload, attempts",
     )?;
-    let rows = statement.query_map((now_ms, wanted), |row| {
+    let imports = (Role::Import.name(), lane == Lane::Imports);
+    let values = (now_ms, wanted, imports.0, imports.1);
+    let rows = statement.query_map(values, |row| {
         Ok(Delivery {
             id: row.get(0)?,
             role: row.get(1)?,
@@ -228,7 +262,10 @@ mod tests {
     async fn a_delivery_is_taken_once_and_gone_when_delivered() {
         let state = Folder::new().state();
         accept(&state, &["1", "2", "3"]).await;
-        let due = state.exchange(Vec::new(), 2, 1_000).await.unwrap();
+        let due = state
+            .exchange(Vec::new(), Lane::Others, 2, 1_000)
+            .await
+            .unwrap();
         assert_eq!(payloads(&due), ["1", "2"]);
         let done = due
             .iter()
@@ -238,7 +275,7 @@ mod tests {
             })
             .collect();
         assert_eq!(
-            payloads(&state.exchange(done, 9, 1_000).await.unwrap()),
+            payloads(&state.exchange(done, Lane::Others, 9, 1_000).await.unwrap()),
             ["3"]
         );
         assert_eq!(state.pending(), 1);
@@ -249,28 +286,70 @@ mod tests {
         let folder = Folder::new();
         let state = folder.state();
         accept(&state, &["1", "2"]).await;
-        assert_eq!(state.exchange(Vec::new(), 1, 1_000).await.unwrap().len(), 1);
+        assert_eq!(
+            state
+                .exchange(Vec::new(), Lane::Others, 1, 1_000)
+                .await
+                .unwrap()
+                .len(),
+            1
+        );
         drop(state);
 
         let state = folder.state();
         assert_eq!(state.pending(), 2);
         assert_eq!(
-            payloads(&state.exchange(Vec::new(), 9, 1_000).await.unwrap()),
+            payloads(
+                &state
+                    .exchange(Vec::new(), Lane::Others, 9, 1_000)
+                    .await
+                    .unwrap()
+            ),
             ["1", "2"]
         );
+    }
+
+    #[tokio::test]
+    async fn imports_have_a_lane_of_their_own() {
+        let state = Folder::new().state();
+        accept(&state, &["1"]).await;
+        let mut import = delivery("2");
+        import.role = Role::Import;
+        let acceptance = Acceptance {
+            messages: Vec::new(),
+            deliveries: vec![import],
+        };
+        let accepted = state.accept("t".to_owned(), 1_000, acceptance).await;
+        accepted.unwrap();
+        for (lane, payload) in [(Lane::Imports, "2"), (Lane::Others, "1")] {
+            let due = state.exchange(Vec::new(), lane, 9, 1_000).await.unwrap();
+            assert_eq!(payloads(&due), [payload]);
+        }
     }
 
     #[tokio::test]
     async fn a_retry_waits_for_its_time() {
         let state = Folder::new().state();
         accept(&state, &["1"]).await;
-        let due = state.exchange(Vec::new(), 1, 1_000).await.unwrap();
+        let due = state
+            .exchange(Vec::new(), Lane::Others, 1, 1_000)
+            .await
+            .unwrap();
         let again = Finished {
             id: due[0].id,
             verdict: Verdict::Again { due_ms: 2_000 },
         };
-        assert_eq!(state.exchange(vec![again], 1, 1_999).await.unwrap(), []);
-        let due = state.exchange(Vec::new(), 1, 2_000).await.unwrap();
+        assert_eq!(
+            state
+                .exchange(vec![again], Lane::Others, 1, 1_999)
+                .await
+                .unwrap(),
+            []
+        );
+        let due = state
+            .exchange(Vec::new(), Lane::Others, 1, 2_000)
+            .await
+            .unwrap();
         assert_eq!(due[0].attempts, 1);
     }
 
@@ -278,7 +357,10 @@ mod tests {
     async fn what_is_given_up_becomes_a_dead_letter_with_its_payload() {
         let state = Folder::new().state();
         accept(&state, &["{\"a\":1.50}"]).await;
-        let due = state.exchange(Vec::new(), 1, 1_000).await.unwrap();
+        let due = state
+            .exchange(Vec::new(), Lane::Others, 1, 1_000)
+            .await
+            .unwrap();
         let verdict = Verdict::GivenUp {
             at: "t2".to_owned(),
             reason: "broken".to_owned(),
@@ -289,6 +371,7 @@ mod tests {
                     id: due[0].id,
                     verdict,
                 }],
+                Lane::Others,
                 0,
                 1_000,
             )

@@ -1,5 +1,5 @@
 //! What the local system must not forget: emitted messages, pending deliveries, how far the
-//! stream's consumers have come, and dead letters.
+//! stream's consumers have come, dead letters, and which objects there are.
 //!
 //! One SQLite file in WAL mode with `synchronous = NORMAL`: a commit has left the process when it
 //! returns, so it survives `kill -9` at any moment. Only a power cut can take the last commits
@@ -8,8 +8,11 @@
 
 mod dead_letters;
 mod deliveries;
+mod listing;
 mod messages;
+mod objects;
 mod stream;
+mod uploads;
 
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -18,9 +21,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 pub use dead_letters::{DeadLetter, GivenUp};
-pub use deliveries::{Acceptance, Delivery, Finished, NewDelivery, Verdict};
+pub use deliveries::{Acceptance, Delivery, Finished, Lane, NewDelivery, Verdict};
+pub use listing::{Listing, Wanted};
 pub use messages::{Message, Page};
+pub use objects::{Announce, Condition, Unmet, Version};
 pub use stream::Progressed;
+pub use uploads::{Part, Upload};
 
 use crate::limits::SQLITE_BUSY;
 
@@ -51,6 +57,30 @@ const SCHEMA: &str = "
         reason TEXT NOT NULL,
         attempts INTEGER NOT NULL,
         payload TEXT NOT NULL
+    );
+    CREATE TABLE IF NOT EXISTS objects (
+        number INTEGER PRIMARY KEY AUTOINCREMENT,
+        key TEXT NOT NULL,
+        version TEXT NOT NULL UNIQUE,
+        marker INTEGER NOT NULL,
+        size INTEGER NOT NULL,
+        etag TEXT NOT NULL,
+        modified_ms INTEGER NOT NULL,
+        about TEXT NOT NULL
+    );
+    CREATE INDEX IF NOT EXISTS objects_by_key ON objects (key, number);
+    CREATE TABLE IF NOT EXISTS uploads (
+        id TEXT PRIMARY KEY,
+        key TEXT NOT NULL,
+        about TEXT NOT NULL
+    );
+    CREATE TABLE IF NOT EXISTS parts (
+        upload TEXT NOT NULL,
+        number INTEGER NOT NULL,
+        file TEXT NOT NULL,
+        size INTEGER NOT NULL,
+        etag TEXT NOT NULL,
+        PRIMARY KEY (upload, number)
     );
 ";
 

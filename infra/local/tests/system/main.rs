@@ -3,5 +3,6 @@
 #![allow(clippy::unwrap_used)]
 
 mod durability;
+mod objects;
 mod protocols;
 mod support;

@@ -210,7 +210,7 @@ async fn a_function_is_invoked_at_once_or_later() {
     .await;
 
     assert_eq!(invoke("waybill-test-bus", "DryRun", "").await.0, 204);
-    assert_eq!(invoke("waybill-test-import", "Event", "{}").await.0, 404);
+    assert_eq!(invoke("waybill-test-nobody", "Event", "{}").await.0, 404);
     assert_eq!(invoke("waybill-test-bus", "Event", "{").await.0, 400);
     let large = format!("\"{}\"", "x".repeat(256 * 1024));
     assert_eq!(invoke("waybill-test-bus", "Event", &large).await.0, 413);

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use aws_config::SdkConfig;
-use lambda::{Answer, Payload};
+use lambda::{Answer, Invocation, Payload};
 use local::functions::{Functions, Role};
 use local::{Settings, StartError, System};
 use serde_json::{Value, json};
@@ -37,6 +37,7 @@ impl Folder {
             aws_port: 0,
             data: self.0.clone(),
             env: "test".to_owned(),
+            shards: lambda::Shards::ONE,
             bind: IpAddr::V4(Ipv4Addr::LOCALHOST),
         }
     }
@@ -90,7 +91,7 @@ impl Fake {
 
 #[async_trait]
 impl Functions for Fake {
-    async fn call(&self, role: Role, payload: Payload, _request_id: &str) -> Answer {
+    async fn call(&self, role: Role, payload: Payload, _invocation: &Invocation) -> Answer {
         if let Some(left) = self.failures.lock().unwrap().get_mut(&role)
             && *left > 0
         {

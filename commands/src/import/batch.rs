@@ -1,0 +1,244 @@
+//! Some orders of a file, executed side by side.
+//!
+//! Orders of one id go one after the other, in the file's order, and a batch ends before the next
+//! one begins: so of two entries with one id the earlier always wins.
+
+use std::{
+    collections::HashMap,
+    sync::{Mutex, MutexGuard},
+};
+
+use domain::{
+    AggregateId, Json, Order, OrderId, Refusal,
+    aggregate::Intent as _,
+    json::Object,
+    limits::ID_MAX,
+    order::{Fulfilment, Intent, Place},
+};
+use event_store::Cause;
+use futures::{FutureExt as _, StreamExt as _, future::BoxFuture, stream};
+use lambda::{http::Problem, trace::TraceParent};
+
+use super::{
+    deadline::Deadline,
+    event::File,
+    progress::{Fate, Rejection},
+    splitter::{Piece, What},
+};
+use crate::{
+    Commands,
+    execute::{Envelope, Failure, execute},
+    limits::{BATCH_BYTES, BATCH_ORDERS, CONCURRENT_ORDERS, ORDER_BYTES_MAX, REASON_MAX},
+    reply::problem,
+    translate::{self, fields::Fields},
+};
+
+/// Pieces of a file to be executed together.
+#[derive(Default)]
+pub(super) struct Batch {
+    pub(super) pieces: Vec<Piece>,
+    bytes: usize,
+}
+
+impl Batch {
+    pub(super) fn push(&mut self, piece: Piece) {
+        if let What::Text(text) = &piece.what {
+            self.bytes += text.len();
+        }
+        self.pieces.push(piece);
+    }
+
+    pub(super) fn is_full(&self) -> bool {
+        self.pieces.len() >= BATCH_ORDERS || self.bytes >= BATCH_BYTES
+    }
+}
+
+/// What became of a batch.
+pub(super) struct Executed {
+    /// Each order's fate, in order; `None` where it was not tried, or is not known.
+    pub(super) fates: Vec<Option<Fate>>,
+    /// Why not all were tried, if it was not for the time. The text is for logs.
+    pub(super) unavailable: Option<String>,
+}
+
+/// An order on its way: where it stands in the batch, and what is wanted.
+struct Task {
+    index: usize,
+    position: u64,
+    place: Place,
+}
+
+/// Executes pieces, the first of which is the one at `position`. It starts no order once the time
+/// is up, or once one has met a table that is unavailable.
+pub(super) async fn execute_all(import: Import<'_>, position: u64, pieces: &[Piece]) -> Executed {
+    let file = import.file;
+    let mut fates = vec![None; pieces.len()];
+    let mut by_id: HashMap<OrderId, usize> = HashMap::new();
+    let mut groups: Vec<Vec<Task>> = Vec::new();
+    for (index, piece) in pieces.iter().enumerate() {
+        let position = position + index as u64;
+        match read(&piece.what, file, position) {
+            Ok(place) => {
+                let group = *by_id.entry(place.order_id.clone()).or_insert(groups.len());
+                if group == groups.len() {
+                    groups.push(Vec::new());
+                }
+                groups[group].push(Task {
+                    index,
+                    position,
+                    place,
+                });
+            }
+            Err(rejection) => fates[index] = Some(Fate::Rejected(rejection)),
+        }
+    }
+    let world = World {
+        import,
+        unavailable: Mutex::default(),
+    };
+    // Boxed, since the compiler cannot see that the bare futures may change their thread.
+    let groups: Vec<BoxFuture<'_, _>> = groups
+        .into_iter()
+        .map(|group| world.one_by_one(group).boxed())
+        .collect();
+    let mut done = stream::iter(groups).buffer_unordered(CONCURRENT_ORDERS);
+    while let Some(group) = done.next().await {
+        for (index, fate) in group {
+            fates[index] = Some(fate);
+        }
+    }
+    drop(done);
+    let unavailable = world.unavailable().take();
+    Executed { fates, unavailable }
+}
+
+/// What all orders of a file have in common.
+#[derive(Clone, Copy)]
+pub(super) struct Import<'a> {
+    pub(super) commands: &'a Commands,
+    pub(super) file: &'a File,
+    pub(super) deadline: &'a Deadline<'a>,
+    pub(super) trace: Option<&'a TraceParent>,
+}
+
+/// What orders of a batch have in common.
+struct World<'a> {
+    import: Import<'a>,
+    unavailable: Mutex<Option<String>>,
+}
+
+impl World<'_> {
+    async fn one_by_one(&self, orders: Vec<Task>) -> Vec<(usize, Fate)> {
+        let mut fates = Vec::with_capacity(orders.len());
+        for order in orders {
+            if self.import.deadline.is_near() || self.unavailable().is_some() {
+                break;
+            }
+            let index = order.index;
+            match self.execute(order).await {
+                Ok(fate) => fates.push((index, fate)),
+                Err(reason) => {
+                    *self.unavailable() = Some(reason);
+                    break;
+                }
+            }
+        }
+        fates
+    }
+
+    /// The order's fate; an error where that is not known, for logs.
+    async fn execute(&self, order: Task) -> Result<Fate, String> {
+        let (file, position) = (self.import.file, order.position);
+        let order_id = order.place.order_id.clone();
+        let intent = Intent::Place(Box::new(order.place));
+        let envelope = Envelope {
+            aggregate: AggregateId::Order(order_id.clone()),
+            expected_version: None,
+            cause: Cause {
+                command_id: file.command_id(position),
+                digest: intent.digest(),
+                actor: file.actor(),
+                source: "file".to_owned(),
+                correlation_id: file.correlation_id(),
+                causation_id: file.event_id.clone(),
+                traceparent: self.import.trace.map(|trace| trace.as_str().to_owned()),
+            },
+            intent,
+        };
+        let Commands { store, clock, .. } = self.import.commands;
+        match execute::<Order>(store, clock.as_ref(), envelope).await {
+            Ok(outcome) if outcome.own => Ok(Fate::Accepted),
+            Ok(_) => Ok(Fate::AlreadyKnown),
+            Err(Failure::Unavailable(reason)) => Err(reason),
+            Err(failure) => {
+                let rejection = rejected(position, Some(order_id.into()), problem(failure));
+                Ok(Fate::Rejected(rejection))
+            }
+        }
+    }
+
+    fn unavailable(&self) -> MutexGuard<'_, Option<String>> {
+        self.unavailable
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+}
+
+// ---- Reading
+
+/// The order that a piece is, to be placed.
+fn read(what: &What, file: &File, position: u64) -> Result<Place, Rejection> {
+    let members = members(what).map_err(|problem| rejected(position, None, problem))?;
+    let order_id = match members.get("orderId") {
+        Some(Json::String(id)) => Some(id.chars().take(ID_MAX).collect()),
+        _ => None,
+    };
+    let context = translate::order::Context {
+        default_id: None,
+        default_fulfilment: Fulfilment::Automatic,
+    };
+    match translate::order::place(Fields::new(members), context) {
+        Ok(place) => Ok(Place {
+            source_file: Some(file.source_file()),
+            ..place
+        }),
+        Err(refusal) => Err(rejected(position, order_id, refusal.into())),
+    }
+}
+
+fn members(what: &What) -> Result<Object, Problem> {
+    let not_json = |message: &str| Problem::invalid("not_json", "", message);
+    let text = match what {
+        What::Text(text) => text,
+        What::TooLong => {
+            let message = format!("an order has at most {ORDER_BYTES_MAX} bytes of text");
+            return Err(Refusal::too_large("", message).into());
+        }
+        What::Unclosed => return Err(not_json("the file ends within the array")),
+        What::NotJson => {
+            let message = "from here on this is neither orders a line each, nor an array of \
+                           orders, nor an order";
+            return Err(not_json(message));
+        }
+        What::Nothing => return Err(not_json("the file is empty")),
+    };
+    let text = std::str::from_utf8(text).map_err(|_| not_json("not JSON: it is not UTF-8"))?;
+    let order = Json::parse(text).map_err(Refusal::from)?;
+    let kind = order.kind();
+    let not_an_object = || {
+        let message = format!("an order was expected, not {kind}");
+        Problem::invalid("not_an_object", "", message)
+    };
+    order.into_object().ok_or_else(not_an_object)
+}
+
+fn rejected(position: u64, order_id: Option<String>, problem: Problem) -> Rejection {
+    let short = |text: String| text.chars().take(REASON_MAX).collect();
+    Rejection {
+        position,
+        order_id,
+        code: problem.code.to_owned(),
+        field: problem.field.map(short),
+        reason: short(problem.message),
+    }
+}

@@ -1,0 +1,313 @@
+//! Order files: what is uploaded under `orders/` is read as a stream, order by order, and told of
+//! in a report.
+//!
+//! ```text
+//! S3 ─Object Created─▶ event ─▶ reader ─pieces─▶ batch ─execute─▶ progress ─▶ report
+//!                        ▲    (splitter)                             │
+//!                        └──── Object Created ◀── checkpoint ◀───────┘ when the time is up
+//! ```
+//!
+//! - [`event`]: what S3 says; [`files`]: what is asked of the bucket, and [`aws`], the bucket
+//! - [`splitter`]: bytes to orders; `reader`: a stream of them that goes on where it broke off
+//! - `batch`: orders executed side by side
+//! - [`progress`]: how far it has come, and why everything may happen twice; `report`: the end
+//!
+//! # What lies where
+//!
+//! Of the file `<key>` (which begins with `orders/`) in the version `<version>` (its version id, or
+//! its ETag where the bucket keeps no versions), under `reports/<key>/<version>/`:
+//!
+//! - `report.json`, once all is done: `sourceFile`, `version`, `correlationId`, `total`,
+//!   `accepted`, `alreadyKnown`, `rejected`, `rejections` (each with `position`, `orderId` where it
+//!   could be read, `code`, `field` where one is at fault, `reason`) and `rejectionParts`
+//! - `rejected-<n>.json`, from 1, 1,000 rejections each, where there are that many; the report
+//!   names them all
+//! - `progress.json` and `<leg>.checkpoint.json`, Waybill's own
+//!
+//! `accepted + alreadyKnown + rejected = total`. An empty array is a file of no orders, and so is
+//! an empty file called `.jsonl` or `.ndjson`; any other empty file is one rejection.
+//!
+//! # When it fails
+//!
+//! - The table, the bucket or the topic is unavailable: the progress is kept, the invocation
+//!   fails, and the platform tries again. No order is rejected for that.
+//! - The object is gone before it was read to its end, deleted or overwritten: there is nothing to
+//!   try again. The event becomes a dead letter, the operator hears of it, and what was placed
+//!   stays placed. There is no report.
+//! - An invocation that gets no further, or one too many for the same file, fails as an error.
+
+pub mod aws;
+mod batch;
+mod deadline;
+pub mod event;
+pub mod files;
+pub mod progress;
+mod reader;
+mod report;
+mod sniff;
+pub mod splitter;
+
+use lambda::{Answer, Failed, Invocation, metrics::Orders};
+use serde_json::{Value, value::RawValue};
+
+use crate::{
+    Commands,
+    bus::{Rejection, reject},
+    limits::{LEGS_MAX, NOTE_BYTES_MAX, ORDERS_PER_NOTE},
+    operator::Unreachable,
+    told::millis,
+};
+use batch::{Batch, Import, execute_all};
+use deadline::Deadline;
+use event::{Wanted, wanted};
+use files::FileError;
+use progress::Progress;
+use reader::{Read, Reader};
+
+/// How far an invocation has come.
+enum Came {
+    ToTheEnd,
+    ToItsTime,
+}
+
+/// Why an invocation has not come as far as it should.
+enum Stop {
+    /// Try again. The text is for logs.
+    Unavailable(String),
+    /// The file is gone.
+    Gone,
+    /// Trying again as it is will not help. The text is for logs.
+    Stuck(&'static str),
+}
+
+impl From<FileError> for Stop {
+    fn from(error: FileError) -> Self {
+        match error {
+            FileError::Unavailable(reason) => Self::Unavailable(reason),
+            FileError::Gone => Self::Gone,
+        }
+    }
+}
+
+impl From<Unreachable> for Stop {
+    fn from(error: Unreachable) -> Self {
+        Self::Unavailable(error.to_string())
+    }
+}
+
+/// Handles an event of S3: imports a file, or goes on with it.
+pub async fn handle(commands: &Commands, payload: &RawValue, invocation: &Invocation) -> Answer {
+    let rejection = match begin(commands, payload).await {
+        Err(Refused::Never(rejection)) => rejection,
+        Err(Refused::NotNow(reason)) => return Err(unavailable(&reason)),
+        Ok(None) => return Ok(Value::Null),
+        Ok(Some(progress)) => {
+            let event_id = progress.file.event_id.clone();
+            match Box::pin(counted(commands, progress, invocation)).await {
+                Ok(()) => return Ok(Value::Null),
+                Err(Stop::Unavailable(reason)) => return Err(unavailable(&reason)),
+                Err(Stop::Stuck(reason)) => {
+                    tracing::error!(reason, event_id, "an import cannot go on");
+                    return Err(Failed("the import cannot go on".to_owned()));
+                }
+                Err(Stop::Gone) => Rejection {
+                    event_id,
+                    ..Rejection::new("file_gone", "the file was gone before it was read")
+                },
+            }
+        }
+    };
+    reject(commands, payload, rejection).await?;
+    Ok(Value::Null)
+}
+
+fn unavailable(reason: &str) -> Failed {
+    tracing::warn!(reason, "an import waits for its next delivery");
+    Failed("temporarily unavailable".to_owned())
+}
+
+// ---- Where to begin
+
+/// Why an event is not followed.
+enum Refused {
+    /// It can never succeed.
+    Never(Rejection),
+    /// Try again. The text is for logs.
+    NotNow(String),
+}
+
+impl From<FileError> for Refused {
+    fn from(error: FileError) -> Self {
+        Self::NotNow(error.to_string())
+    }
+}
+
+/// Where the import that the event asks for stands; `None` where nothing is to be done.
+async fn begin(commands: &Commands, payload: &RawValue) -> Result<Option<Progress>, Refused> {
+    let files = commands.files.as_ref();
+    let start = match wanted(payload, files.bucket()).map_err(Refused::Never)? {
+        Wanted::Nothing => return Ok(None),
+        Wanted::Import(file) => Progress::new(file),
+        Wanted::GoOn {
+            checkpoint,
+            event_id,
+        } => {
+            let invalid = || {
+                let text = "there is no checkpoint by this key";
+                Refused::Never(Rejection {
+                    event_id: event_id.clone(),
+                    ..Rejection::new("not_a_checkpoint", text)
+                })
+            };
+            let content = files.get(&checkpoint, NOTE_BYTES_MAX).await?;
+            let content = content.ok_or_else(invalid)?;
+            let left: Progress = serde_json::from_slice(&content).map_err(|_| invalid())?;
+            if left.checkpoint() != checkpoint || left.file.bucket != files.bucket() {
+                return Err(invalid());
+            }
+            left
+        }
+    };
+    let progress = start.or_kept(files).await?;
+    Ok((!progress.finished).then_some(progress))
+}
+
+// ---- The import
+
+/// Imports, and says in the metrics what this invocation did.
+async fn counted(
+    commands: &Commands,
+    mut progress: Progress,
+    invocation: &Invocation,
+) -> Result<(), Stop> {
+    let started = commands.clock.now();
+    let before = (progress.accepted, progress.rejected);
+    let imported = import(commands, &mut progress, invocation).await;
+    let now = commands.clock.now();
+    let orders = Orders {
+        processed: progress.accepted - before.0,
+        refused: progress.rejected - before.1,
+        failures: u64::from(imported.is_err()),
+        millis: millis(started, now),
+    };
+    commands.metrics.orders(now, orders);
+    imported
+}
+
+/// Goes on from `progress` to the end, or until the time is up.
+async fn import(
+    commands: &Commands,
+    progress: &mut Progress,
+    invocation: &Invocation,
+) -> Result<(), Stop> {
+    let files = commands.files.as_ref();
+    let deadline = Deadline::before(invocation.deadline, commands.clock.as_ref());
+    let began_at = progress.position;
+    match read_all(commands, progress, invocation, &deadline).await {
+        Ok(Came::ToTheEnd) => finish(commands, progress).await,
+        Ok(Came::ToItsTime) if progress.position == began_at => {
+            Err(Stop::Stuck("not one order within the time"))
+        }
+        Ok(Came::ToItsTime) if progress.legs >= LEGS_MAX => {
+            Err(Stop::Stuck("too many invocations"))
+        }
+        Ok(Came::ToItsTime) => {
+            progress.legs += 1;
+            progress.hand_over(files).await?;
+            let (legs, position) = (progress.legs, progress.position);
+            tracing::info!(legs, position, "an import goes on in another invocation");
+            Ok(())
+        }
+        Err(Stop::Unavailable(reason)) => {
+            if progress.position > began_at
+                && let Err(error) = progress.keep(files).await
+            {
+                tracing::warn!(%error, "the next attempt starts further back");
+            }
+            Err(Stop::Unavailable(reason))
+        }
+        Err(stop) => Err(stop),
+    }
+}
+
+/// Reads and executes batch by batch.
+async fn read_all(
+    commands: &Commands,
+    progress: &mut Progress,
+    invocation: &Invocation,
+    deadline: &Deadline<'_>,
+) -> Result<Came, Stop> {
+    let files = commands.files.as_ref();
+    let file = progress.file.clone();
+    let mut reader = Reader::new(files, commands.clock.as_ref(), &file.object, progress.mark);
+    let mut noted = progress.position;
+    loop {
+        let Some(batch) = read_batch(&mut reader, deadline).await? else {
+            return Ok(Came::ToItsTime);
+        };
+        if batch.pieces.is_empty() {
+            return Ok(Came::ToTheEnd);
+        }
+        let position = progress.position;
+        let trace = invocation.traceparent();
+        let import = Import {
+            commands,
+            file: &file,
+            deadline,
+            trace: trace.as_ref(),
+        };
+        let executed = execute_all(import, position, &batch.pieces).await;
+        for (fate, piece) in executed.fates.into_iter().zip(batch.pieces) {
+            // What is done behind a gap will be done again: it has no second effect.
+            let Some(fate) = fate else {
+                let unavailable = executed.unavailable.map(Stop::Unavailable);
+                return unavailable.map_or(Ok(Came::ToItsTime), Err);
+            };
+            if progress.has_part() {
+                report::write_part(files, progress).await?;
+                progress.part_written();
+            }
+            progress.count(fate, piece.after);
+        }
+        if progress.position - noted >= ORDERS_PER_NOTE {
+            progress.keep(files).await?;
+            noted = progress.position;
+        }
+    }
+}
+
+/// The next orders, none at the end; `None` where the time is up.
+async fn read_batch(
+    reader: &mut Reader<'_>,
+    deadline: &Deadline<'_>,
+) -> Result<Option<Batch>, FileError> {
+    let mut batch = Batch::default();
+    while !batch.is_full() {
+        match reader.read().await? {
+            Read::Piece(piece) => batch.push(piece),
+            Read::Bytes if deadline.is_near() => return Ok(None),
+            Read::Bytes => {}
+            Read::End => break,
+        }
+    }
+    Ok(Some(batch))
+}
+
+/// Writes the report, tells of it, and only then remembers that it is done: a crash in between
+/// brings the event again, and the message has the same id.
+async fn finish(commands: &Commands, progress: &mut Progress) -> Result<(), Stop> {
+    let files = commands.files.as_ref();
+    report::write(files, progress).await?;
+    report::announce(commands, progress).await?;
+    progress.finished = true;
+    progress.rejections.clear();
+    progress.keep(files).await?;
+    tracing::info!(
+        accepted = progress.accepted,
+        already_known = progress.already_known,
+        rejected = progress.rejected,
+        correlation_id = progress.file.correlation_id(),
+        "a file is imported"
+    );
+    Ok(())
+}

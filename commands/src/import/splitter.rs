@@ -1,0 +1,369 @@
+//! A file's bytes, cut into orders. Pure: it is fed with chunks, however they come.
+//!
+//! What an order file may be, and what is made of one that is not quite that:
+//!
+//! - **JSON Lines**: an order a line. A line that is no order is a rejection of its own, whatever
+//!   brace it leaves open. Blank lines, CRLF and a byte order mark are passed over.
+//! - **An array** of orders. What stands between two commas is an order or a rejection of its own.
+//!   Where the array ends too early, what came before counts and the rest is one rejection.
+//! - **One order**, over as many lines as it likes; several of them, one behind the other.
+//!
+//! Which of them it is shows in its beginning ([`super::sniff`]). An order longer than the limit is
+//! passed over without being held; the file goes on behind it. What is none of all this is one
+//! rejection, and so is a file with nothing in it.
+//!
+//! The cuts depend on the bytes alone, never on the chunks, and each comes with a [`Mark`] from
+//! which another splitter makes all later cuts alike.
+
+use serde::{Deserialize, Serialize};
+
+use super::sniff::{Sniffed, is_json, sniff};
+
+/// A place between two orders of a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Mark {
+    /// Bytes of the file that lie before it.
+    pub offset: u64,
+    /// What follows.
+    pub format: Format,
+}
+
+/// How a file, or the rest of one, is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Format {
+    /// That has to show.
+    Unknown,
+    /// An order a line.
+    Lines,
+    /// The first element of an array, or its end.
+    FirstElement,
+    /// An element of an array, behind a comma.
+    NextElement,
+    /// Nothing, where an array should go on.
+    Unclosed,
+    /// Nothing that is read.
+    End,
+}
+
+impl Mark {
+    /// The beginning of a file whose format has to show.
+    pub const BEGINNING: Self = Self {
+        offset: 0,
+        format: Format::Unknown,
+    };
+
+    /// The beginning of a file that is known to have an order a line.
+    pub const FIRST_LINE: Self = Self {
+        offset: 0,
+        format: Format::Lines,
+    };
+}
+
+/// What stands in a file where one order may stand.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Piece {
+    /// What it is.
+    pub what: What,
+    /// Where the next one may begin.
+    pub after: Mark,
+}
+
+/// What a piece of a file is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum What {
+    /// An order's text, or what stands in its place.
+    Text(Vec<u8>),
+    /// A text beyond the limit, passed over.
+    TooLong,
+    /// The rest of an array that ends too early.
+    Unclosed,
+    /// The file, or the rest of it, is no JSON.
+    NotJson,
+    /// There is nothing in the file.
+    Nothing,
+}
+
+/// Cuts a file into pieces.
+#[derive(Debug)]
+pub struct Splitter {
+    /// Where `buffer[from]` lies, and how it is to be read.
+    mark: Mark,
+    buffer: Vec<u8>,
+    /// What lies before is done with.
+    from: usize,
+    /// What lies between `from` and here has been looked at.
+    seen: usize,
+    /// The buffer ends where the file does.
+    ended: bool,
+    /// Bytes of the longest order's text.
+    longest: usize,
+    /// How long the beginning must have become to be looked at again.
+    sniff_at: usize,
+    /// A byte order mark may come.
+    before_mark: bool,
+    /// Nothing has come that counts.
+    nothing_yet: bool,
+    /// Inside the text of an order that is too long.
+    skipping: bool,
+    /// Inside an array's element: open braces and brackets, and what the string is about.
+    depth: u64,
+    in_string: bool,
+    escaped: bool,
+}
+
+const BYTE_ORDER_MARK: [u8; 3] = [0xef, 0xbb, 0xbf];
+
+impl Splitter {
+    /// Cuts what lies behind `mark` into texts of at most `longest` bytes.
+    pub fn new(mark: Mark, longest: usize) -> Self {
+        Self {
+            mark,
+            buffer: Vec::new(),
+            from: 0,
+            seen: 0,
+            ended: false,
+            longest,
+            sniff_at: 1,
+            before_mark: mark.offset == 0,
+            nothing_yet: mark.offset == 0,
+            skipping: false,
+            depth: 0,
+            in_string: false,
+            escaped: false,
+        }
+    }
+
+    /// Takes the next bytes of the file.
+    pub fn feed(&mut self, chunk: &[u8]) {
+        self.buffer.drain(..self.from);
+        self.from = 0;
+        self.buffer.extend_from_slice(chunk);
+    }
+
+    /// No more bytes will come.
+    pub fn end(&mut self) {
+        self.ended = true;
+    }
+
+    /// Is nothing behind this of interest any more?
+    pub fn is_done(&self) -> bool {
+        self.mark.format == Format::End
+    }
+
+    /// Bytes that it holds.
+    pub fn held(&self) -> usize {
+        self.buffer.len()
+    }
+
+    /// The next piece; `None` where it takes more bytes, or where nothing is left.
+    pub fn next_piece(&mut self) -> Option<Piece> {
+        if self.before_mark {
+            if self.rest().len() < BYTE_ORDER_MARK.len() && !self.ended {
+                return None;
+            }
+            self.before_mark = false;
+            if self.rest().starts_with(&BYTE_ORDER_MARK) {
+                self.pass(BYTE_ORDER_MARK.len());
+            }
+        }
+        loop {
+            let piece = match self.mark.format {
+                Format::Unknown => self.look(),
+                Format::Lines => self.line(),
+                Format::FirstElement | Format::NextElement => self.element(),
+                Format::Unclosed => Found::Piece(self.last(What::Unclosed)),
+                Format::End => {
+                    self.pass(self.rest().len());
+                    Found::More
+                }
+            };
+            match piece {
+                Found::Piece(piece) => return Some(piece),
+                Found::More => return None,
+                Found::Another => {}
+            }
+        }
+    }
+
+    // ---- Where it begins
+
+    fn look(&mut self) -> Found {
+        self.pass_blank();
+        if self.rest().is_empty() && self.ended {
+            let nothing = self.nothing_yet;
+            self.mark.format = Format::End;
+            return match nothing {
+                true => Found::Piece(self.last(What::Nothing)),
+                false => Found::More,
+            };
+        }
+        if self.rest().len() < self.sniff_at.min(self.longest) && !self.ended {
+            return Found::More;
+        }
+        match sniff(self.rest(), self.ended, self.longest) {
+            Sniffed::More => {
+                // Twice as much each time, so that a byte is looked at twice and not a thousand
+                // times.
+                self.sniff_at = self.rest().len() * 2;
+                return Found::More;
+            }
+            Sniffed::Array => {
+                self.pass(1);
+                self.mark.format = Format::FirstElement;
+            }
+            Sniffed::Lines => self.mark.format = Format::Lines,
+            Sniffed::Order(ends) => {
+                let text = self.rest()[..ends].to_vec();
+                return Found::Piece(self.cut(What::Text(text), ends, Format::Unknown));
+            }
+            Sniffed::TooLong => return Found::Piece(self.last(What::TooLong)),
+            Sniffed::NotJson => return Found::Piece(self.last(What::NotJson)),
+        }
+        self.nothing_yet = false;
+        Found::Another
+    }
+
+    // ---- Lines
+
+    fn line(&mut self) -> Found {
+        let unseen = &self.rest()[self.seen..];
+        let Some(length) = unseen.iter().position(|byte| *byte == b'\n') else {
+            self.seen = self.rest().len();
+            if !self.ended {
+                self.skip_if_too_long();
+                return Found::More;
+            }
+            let found = self.text_of_line(self.seen, self.seen);
+            if matches!(found, Found::Another) {
+                self.mark.format = Format::End;
+            }
+            return found;
+        };
+        let length = self.seen + length;
+        self.text_of_line(length, length + 1)
+    }
+
+    /// The line's text has `length` bytes; the next line begins at `next`.
+    fn text_of_line(&mut self, length: usize, next: usize) -> Found {
+        if self.skipping || length > self.longest {
+            return Found::Piece(self.cut(What::TooLong, next, Format::Lines));
+        }
+        let text = self.rest()[..length].trim_ascii();
+        if text.is_empty() {
+            self.pass(next);
+            return Found::Another;
+        }
+        let text = text.to_vec();
+        Found::Piece(self.cut(What::Text(text), next, Format::Lines))
+    }
+
+    // ---- Elements of an array
+
+    fn element(&mut self) -> Found {
+        if self.seen == 0 && !self.skipping {
+            self.pass_blank();
+        }
+        while let Some(byte) = self.rest().get(self.seen) {
+            let length = self.seen;
+            match *byte {
+                b'\\' if self.in_string => self.escaped = !self.escaped,
+                b'"' if self.in_string && !self.escaped => self.in_string = false,
+                _ if self.in_string => self.escaped = false,
+                b'"' => self.in_string = true,
+                b',' if self.depth == 0 => {
+                    return self.text_of_element(length, Format::NextElement);
+                }
+                b']' if self.depth == 0 => {
+                    let empty = length == 0 && !self.skipping;
+                    if empty && self.mark.format == Format::FirstElement {
+                        self.pass(1);
+                        self.mark.format = Format::Unknown;
+                        return Found::Another;
+                    }
+                    return self.text_of_element(length, Format::Unknown);
+                }
+                b'{' | b'[' => self.depth += 1,
+                b'}' | b']' => self.depth = self.depth.saturating_sub(1),
+                _ => {}
+            }
+            self.seen += 1;
+        }
+        if !self.ended {
+            self.skip_if_too_long();
+            return Found::More;
+        }
+        // The file ends within the array. An order that is whole is an order all the same.
+        let text = self.rest().trim_ascii();
+        let fits = self.rest().len() <= self.longest && !self.skipping;
+        if fits && text.starts_with(b"{") && is_json(text) {
+            let (text, all) = (text.to_vec(), self.rest().len());
+            return Found::Piece(self.cut(What::Text(text), all, Format::Unclosed));
+        }
+        Found::Piece(self.last(What::Unclosed))
+    }
+
+    /// The element's text has `length` bytes, and a comma or the array's end is behind it.
+    fn text_of_element(&mut self, length: usize, next: Format) -> Found {
+        let what = match self.skipping || length > self.longest {
+            true => What::TooLong,
+            false => What::Text(self.rest()[..length].trim_ascii().to_vec()),
+        };
+        Found::Piece(self.cut(what, length + 1, next))
+    }
+
+    // ---- The buffer
+
+    fn rest(&self) -> &[u8] {
+        self.buffer.get(self.from..).unwrap_or_default()
+    }
+
+    /// Is done with so many bytes.
+    fn pass(&mut self, bytes: usize) {
+        self.from += bytes;
+        self.mark.offset += bytes as u64;
+        self.seen = 0;
+    }
+
+    /// Is done with white space.
+    fn pass_blank(&mut self) {
+        let blank = self.rest().len() - self.rest().trim_ascii_start().len();
+        self.pass(blank);
+    }
+
+    /// Lets go of a text that is too long already; its end is still looked for.
+    fn skip_if_too_long(&mut self) {
+        if self.skipping || self.seen > self.longest {
+            self.skipping = true;
+            self.pass(self.seen);
+        }
+    }
+
+    /// A piece that ends `bytes` from here.
+    fn cut(&mut self, what: What, bytes: usize, next: Format) -> Piece {
+        self.pass(bytes);
+        self.mark.format = next;
+        self.nothing_yet = false;
+        (self.skipping, self.depth, self.sniff_at) = (false, 0, 1);
+        (self.in_string, self.escaped) = (false, false);
+        Piece {
+            what,
+            after: self.mark,
+        }
+    }
+
+    /// The piece that takes all the rest with it.
+    fn last(&mut self, what: What) -> Piece {
+        self.cut(what, 0, Format::End)
+    }
+}
+
+/// What a look at the buffer has found.
+enum Found {
+    Piece(Piece),
+    /// It takes more bytes.
+    More,
+    /// Another look is worth it.
+    Another,
+}

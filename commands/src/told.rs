@@ -1,0 +1,135 @@
+//! What is said of a command: a line in the log with the ids that find its whole way, and metrics.
+//! Neither holds anything of what the command is about.
+
+use domain::{AggregateId, EventSourced, Timestamp, shipment::Status};
+use event_store::Cause;
+use lambda::metrics::{Orders, Shipments};
+
+use crate::{
+    Commands,
+    execute::{Envelope, Failure, Outcome, execute},
+};
+
+/// What a command is about, as metrics tell it apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum About {
+    Orders,
+    Shipments,
+}
+
+impl About {
+    /// By the first segment of a request's path; `None` of what is neither.
+    pub(crate) fn of_path(path: &[&str]) -> Option<Self> {
+        match path.first() {
+            Some(&"orders") => Some(Self::Orders),
+            Some(&"shipments") => Some(Self::Shipments),
+            _ => None,
+        }
+    }
+}
+
+impl Commands {
+    /// Executes a command, and says what became of it.
+    pub(crate) async fn execute<A: EventSourced>(
+        &self,
+        envelope: Envelope<A::Intent>,
+    ) -> Result<Outcome, Failure> {
+        let started = self.clock.now();
+        let (aggregate, cause) = (envelope.aggregate.clone(), envelope.cause.clone());
+        let done = execute::<A>(&self.store, self.clock.as_ref(), envelope).await;
+        log(&aggregate, &cause, &done);
+        if let Ok(outcome) = &done {
+            self.count(&aggregate, outcome, started);
+        }
+        done
+    }
+
+    /// Counts what a command did. A repeat did it before, and was counted then.
+    fn count(&self, aggregate: &AggregateId, outcome: &Outcome, started: Timestamp) {
+        let now = self.clock.now();
+        let anew = outcome.own && !outcome.repeated;
+        match aggregate {
+            AggregateId::Order(_) => {
+                let placed = anew && outcome.event.as_deref() == Some("OrderPlaced");
+                let orders = Orders {
+                    processed: u64::from(placed),
+                    millis: millis(started, now),
+                    ..Orders::default()
+                };
+                self.metrics.orders(now, orders);
+            }
+            AggregateId::Shipment(_) => {
+                let mut shipments = Shipments::default();
+                if anew {
+                    shipments
+                        .processed
+                        .insert(Status::known(&outcome.status), 1);
+                }
+                self.metrics.shipments(now, &shipments);
+            }
+        }
+    }
+
+    /// Counts a command that came to nothing: refused, or, with a status of 500 or more, not to be
+    /// carried out.
+    pub(crate) fn count_failed(&self, about: About, status: u16, started: Timestamp) {
+        let now = self.clock.now();
+        let failed = status >= 500;
+        match about {
+            About::Orders => self.metrics.orders(
+                now,
+                Orders {
+                    processed: 0,
+                    refused: u64::from(!failed),
+                    failures: u64::from(failed),
+                    millis: millis(started, now),
+                },
+            ),
+            About::Shipments => self.metrics.shipments(
+                now,
+                &Shipments {
+                    errors: 1,
+                    ..Shipments::default()
+                },
+            ),
+        }
+    }
+}
+
+/// Milliseconds from one time to another; none where the clock went back.
+pub(crate) fn millis(from: Timestamp, to: Timestamp) -> u64 {
+    u64::try_from(to.millis() - from.millis()).unwrap_or_default()
+}
+
+/// One line, by which a command is found from either end of its way.
+fn log(aggregate: &AggregateId, cause: &Cause, done: &Result<Outcome, Failure>) {
+    let Cause {
+        source,
+        correlation_id,
+        causation_id,
+        traceparent,
+        ..
+    } = cause;
+    match done {
+        Ok(outcome) => tracing::info!(
+            %aggregate,
+            version = outcome.version,
+            event = outcome.event.as_deref().unwrap_or("nothing"),
+            repeated = outcome.repeated || !outcome.own,
+            source,
+            correlation_id,
+            causation_id,
+            traceparent,
+            "a command was executed"
+        ),
+        Err(failure) => tracing::info!(
+            %aggregate,
+            code = failure.code(),
+            source,
+            correlation_id,
+            causation_id,
+            traceparent,
+            "a command was not executed"
+        ),
+    }
+}

@@ -1,0 +1,212 @@
+//! The tables and their indexes, as `infra/tables.json` describes them.
+
+use std::collections::BTreeSet;
+
+use dynoxide::Database;
+use lambda::names::{Index, Key, Table};
+use lambda::{Names, Shards};
+use serde_json::{Value, json};
+
+use super::DynamoDbError;
+
+/// Makes the tables that are missing. Of those that are there, adds the indexes that are missing,
+/// filled from the rows as they are, and drops those that an environment of so many shards has not.
+pub(super) fn create(
+    database: &Database,
+    names: &Names,
+    shards: Shards,
+) -> Result<(), DynamoDbError> {
+    for table in lambda::names::tables()?.values() {
+        let name = names.of(&table.suffix);
+        match database.get_table_metadata(&name)? {
+            None => {
+                let request = description(&name, table, shards);
+                database.create_table(serde_json::from_value(request)?)?;
+            }
+            Some(there) => {
+                let there = index_names(there.gsi_definitions.as_deref())?;
+                for update in updates(table, &there, shards) {
+                    let request = json!({
+                        "TableName": name,
+                        "AttributeDefinitions": update.attributes,
+                        "GlobalSecondaryIndexUpdates": [update.change],
+                    });
+                    database.update_table(serde_json::from_value(request)?)?;
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The request that creates `table`.
+fn description(name: &str, table: &Table, shards: Shards) -> Value {
+    let indexes: Vec<&Index> = table.indexes(shards).collect();
+    let mut keys = vec![&table.partition_key];
+    keys.extend(&table.sort_key);
+    for index in &indexes {
+        keys.extend([&index.partition_key, &index.sort_key]);
+    }
+    let mut request = json!({
+        "TableName": name,
+        "KeySchema": schema(&table.partition_key, table.sort_key.as_ref()),
+        "AttributeDefinitions": attributes(&keys),
+        "BillingMode": "PAY_PER_REQUEST",
+    });
+    if let Some(view) = &table.stream {
+        request["StreamSpecification"] = json!({ "StreamEnabled": true, "StreamViewType": view });
+    }
+    if !indexes.is_empty() {
+        request["GlobalSecondaryIndexes"] = indexes.into_iter().map(index).collect();
+    }
+    request
+}
+
+/// One change of a table's indexes; DynamoDB takes one at a time.
+struct Update {
+    attributes: Vec<Value>,
+    change: Value,
+}
+
+fn updates(table: &Table, there: &BTreeSet<String>, shards: Shards) -> Vec<Update> {
+    let wanted: Vec<&Index> = table.indexes(shards).collect();
+    let superfluous = there
+        .iter()
+        .filter(|name| wanted.iter().all(|index| index.name != **name))
+        .map(|name| Update {
+            attributes: attributes(&[&table.partition_key]),
+            change: json!({ "Delete": { "IndexName": name } }),
+        });
+    let missing = wanted
+        .iter()
+        .filter(|index| !there.contains(&index.name))
+        .map(|missing| Update {
+            attributes: attributes(&[&missing.partition_key, &missing.sort_key]),
+            change: json!({ "Create": index(missing) }),
+        });
+    superfluous.chain(missing).collect()
+}
+
+/// An index, as the requests that make one name it.
+fn index(index: &Index) -> Value {
+    let projection = match &index.include {
+        Some(names) => json!({ "ProjectionType": "INCLUDE", "NonKeyAttributes": names }),
+        None => json!({ "ProjectionType": "ALL" }),
+    };
+    json!({
+        "IndexName": index.name,
+        "KeySchema": schema(&index.partition_key, Some(&index.sort_key)),
+        "Projection": projection,
+    })
+}
+
+fn schema(partition_key: &Key, sort_key: Option<&Key>) -> Vec<Value> {
+    let key = |(kind, key): (&str, &Key)| json!({ "AttributeName": key.name, "KeyType": kind });
+    let keys = [
+        Some(("HASH", partition_key)),
+        sort_key.map(|key| ("RANGE", key)),
+    ];
+    keys.into_iter().flatten().map(key).collect()
+}
+
+/// Their definitions, each once.
+fn attributes(keys: &[&Key]) -> Vec<Value> {
+    let distinct: BTreeSet<(&str, &str)> = keys
+        .iter()
+        .map(|key| (key.name.as_str(), key.kind.as_str()))
+        .collect();
+    let define = |(name, kind)| json!({ "AttributeName": name, "AttributeType": kind });
+    distinct.into_iter().map(define).collect()
+}
+
+/// The names of the indexes that a table has, out of what is stored of them.
+fn index_names(stored: Option<&str>) -> Result<BTreeSet<String>, serde_json::Error> {
+    let stored: Vec<Value> = serde_json::from_str(stored.unwrap_or("[]"))?;
+    let name = |index: &Value| Some(index.get("IndexName")?.as_str()?.to_owned());
+    Ok(stored.iter().filter_map(name).collect())
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::state::tests::Folder;
+
+    fn indexes(database: &Database, table: &str) -> BTreeSet<String> {
+        let there = database.get_table_metadata(table).unwrap().unwrap();
+        index_names(there.gsi_definitions.as_deref()).unwrap()
+    }
+
+    /// What an index of the log shows in a partition.
+    fn found(database: &Database, index: &str, partition: [&str; 2]) -> Vec<Value> {
+        let query = json!({
+            "TableName": "waybill-dev-shipment-log",
+            "IndexName": index,
+            "KeyConditionExpression": "#p = :p",
+            "ExpressionAttributeNames": { "#p": partition[0] },
+            "ExpressionAttributeValues": { ":p": { "S": partition[1] } },
+        });
+        let answer = database.query(serde_json::from_value(query).unwrap());
+        let answer = serde_json::to_value(answer.unwrap()).unwrap();
+        answer["Items"].as_array().cloned().unwrap_or_default()
+    }
+
+    #[test]
+    fn tables_that_are_there_get_the_indexes_of_their_environment() {
+        let folder = Folder::new();
+        let database = Database::new(&folder.path().join("db").to_string_lossy()).unwrap();
+        let names = Names::new("dev").unwrap();
+        let log = "waybill-dev-shipment-log";
+        // As it was before there were indexes.
+        let mut bare = lambda::names::tables().unwrap()["shipmentLog"].clone();
+        bare.indexes.clear();
+        let request = description(log, &bare, Shards::ONE);
+        database
+            .create_table(serde_json::from_value(request).unwrap())
+            .unwrap();
+        let texts = [
+            ("shipmentId", "S"),
+            ("entry", "E"),
+            ("status", "LOST"),
+            ("statusShard", "LOST#0"),
+            ("timestamp", "T"),
+            ("rawEvent", "{}"),
+        ];
+        let item: Value = texts
+            .into_iter()
+            .map(|(name, text)| (name.to_owned(), json!({ "S": text })))
+            .collect();
+        let put = json!({ "TableName": log, "Item": item });
+        database
+            .put_item(serde_json::from_value(put).unwrap())
+            .unwrap();
+
+        create(&database, &names, Shards::ONE).unwrap();
+        let now = ["CurrentStatusIndex", "OrderIndex"].map(str::to_owned);
+        let mut expected = BTreeSet::from(now.clone());
+        expected.insert("StatusIndex".to_owned());
+        assert_eq!(indexes(&database, log), expected);
+        // With what was there before, and all of it.
+        let entries = found(&database, "StatusIndex", ["status", "LOST"]);
+        assert_eq!(entries, [item]);
+    }
+
+    #[test]
+    fn an_environment_that_grows_has_its_updates_in_the_other_index() {
+        let folder = Folder::new();
+        let database = Database::new(&folder.path().join("db").to_string_lossy()).unwrap();
+        let names = Names::new("dev").unwrap();
+        let log = "waybill-dev-shipment-log";
+        for shards in [Shards::ONE, "4".parse().unwrap()] {
+            // Twice: what is as it should be stays.
+            create(&database, &names, shards).unwrap();
+            create(&database, &names, shards).unwrap();
+            let there = indexes(&database, log);
+            assert_eq!(there.contains("StatusIndex"), shards == Shards::ONE);
+            assert_eq!(there.contains("StatusShardIndex"), shards != Shards::ONE);
+            assert_eq!(there.len(), 3);
+        }
+        assert_eq!(indexes(&database, "waybill-dev-processed-orders").len(), 3);
+        assert!(indexes(&database, "waybill-dev-events").is_empty());
+    }
+}

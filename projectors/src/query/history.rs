@@ -1,0 +1,105 @@
+//! An order's history, page by page.
+
+use domain::{AggregateId, Json, json::Object};
+use event_store::Commit;
+use lambda::http::{Problem, Request, Response};
+
+use super::{parameters, parse, store_problem};
+use crate::{
+    Projectors, cursor,
+    limits::{HISTORY_BYTES_MAX, HISTORY_EVENTS_MAX},
+};
+
+/// Every event with when, who and why; a page of up to 1,000 events or 4 MB.
+pub(super) async fn history(
+    projectors: &Projectors,
+    request: &Request,
+    id: AggregateId,
+) -> Result<Response, Problem> {
+    let why = "a history is never behind: there is nothing to wait for";
+    parameters::without(request, "minVersion", why)?;
+    let at = parameters::at(request)?;
+    let query = match at {
+        Some(at) => format!("history/{id}?at={at}"),
+        None => format!("history/{id}"),
+    };
+    let after = parameters::place(request, &query)?;
+    let mut from = match after {
+        Some(place) => parse("cursor", &place)?,
+        None => 1,
+    };
+    let mut events = Vec::new();
+    let mut bytes = 0;
+    let next = loop {
+        let limit = u32::try_from(HISTORY_EVENTS_MAX - events.len()).unwrap_or(1);
+        let page = projectors
+            .store
+            .history(&id, from, limit)
+            .await
+            .map_err(store_problem)?;
+        let mut cut = None;
+        let mut later = false;
+        for commit in &page.commits {
+            if at.is_some_and(|at| commit.at > at) {
+                later = true;
+                break;
+            }
+            bytes += commit
+                .events
+                .iter()
+                .map(|event| event.data.get().len())
+                .sum::<usize>();
+            if bytes > HISTORY_BYTES_MAX && !events.is_empty() {
+                cut = Some(commit.sequence);
+                break;
+            }
+            events.extend(told(commit)?);
+        }
+        match cut.or(page.next).filter(|_| !later) {
+            Some(sequence) if cut.is_some() || events.len() >= HISTORY_EVENTS_MAX => {
+                break Some(sequence);
+            }
+            Some(sequence) => from = sequence,
+            None => break None,
+        }
+    };
+    if events.is_empty() && from == 1 {
+        return Err(Problem::not_found("there is no such order"));
+    }
+    let next = next.map(|sequence| cursor::encode(&query, &sequence.to_string()));
+    Ok(Response::ok(Json::Object(Object::from([
+        ("events".to_owned(), Json::Array(events)),
+        ("cursor".to_owned(), next.map_or(Json::Null, Json::from)),
+    ]))))
+}
+
+/// A commit's events as a history tells them.
+fn told(commit: &Commit) -> Result<Vec<Json>, Problem> {
+    let cause = &commit.cause;
+    let tell = |(event, sequence): (&domain::event::EncodedEvent, u64)| {
+        let data = Json::parse(event.data.get()).map_err(|error| {
+            tracing::error!(aggregate = %commit.aggregate, sequence, %error, "unreadable event");
+            Problem::internal()
+        })?;
+        Ok(Json::Object(Object::from([
+            ("sequence".to_owned(), sequence.into()),
+            ("type".to_owned(), event.kind.clone().into()),
+            ("at".to_owned(), commit.at.to_string().into()),
+            ("data".to_owned(), data),
+            ("actor".to_owned(), cause.actor.clone().into()),
+            ("source".to_owned(), cause.source.clone().into()),
+            ("commandId".to_owned(), cause.command_id.clone().into()),
+            (
+                "correlationId".to_owned(),
+                cause.correlation_id.clone().into(),
+            ),
+            ("causationId".to_owned(), cause.causation_id.clone().into()),
+        ])))
+    };
+    commit
+        .events
+        .iter()
+        .zip(commit.sequence..)
+        .map(tell)
+        .collect()
+}

@@ -1,0 +1,233 @@
+//! One list out of the partitions that an index is spread over.
+//!
+//! The whole list is in the order of the sort key; of entries with the same one, those of the
+//! first shard come first, and within a shard they are in the index's own order. So one entry's
+//! place, with its shard, says for every shard where to go on: nothing is lost and nothing comes
+//! twice, however many entries have the same time.
+
+use std::{collections::VecDeque, fmt};
+
+use domain::{Json, time::SentTime};
+
+use super::bytes;
+use crate::{
+    indexes::Index,
+    limits::LIST_BYTES_MAX,
+    ports::{Direction, Row, RowPage, Start},
+};
+
+/// The place of an entry in the whole list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Place {
+    /// Its shard.
+    shard: usize,
+    /// Its sort key.
+    sort: String,
+    /// The id of its order or shipment.
+    id: String,
+}
+
+impl Place {
+    /// Where `shard` goes on behind this place.
+    pub(super) fn start_in(&self, shard: usize) -> Start {
+        let sort = self.sort.clone();
+        match shard.cmp(&self.shard) {
+            std::cmp::Ordering::Less => Start::Behind(sort),
+            std::cmp::Ordering::Equal => Start::After {
+                sort,
+                id: self.id.clone(),
+            },
+            std::cmp::Ordering::Greater => Start::At(sort),
+        }
+    }
+
+    /// The place that a cursor says, if there can be one like it in `index`, of so many shards.
+    pub(super) fn parse(text: &str, index: Index, shards: usize) -> Option<Self> {
+        let mut parts = text.splitn(3, ' ');
+        let shard = parts.next()?.parse().ok().filter(|shard| *shard < shards)?;
+        let (sort, id) = (parts.next()?, parts.next()?);
+        id.parse::<domain::OrderId>().ok()?;
+        let sorts = match index {
+            Index::ShipmentsByOrder => sort == id,
+            _ => SentTime::parse(sort).is_some_and(|sent| sent.at.to_string() == sort),
+        };
+        sorts.then(|| Self {
+            shard,
+            sort: sort.to_owned(),
+            id: id.to_owned(),
+        })
+    }
+}
+
+/// Neither a time nor an id has a space in it.
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {} {}", self.shard, self.sort, self.id)
+    }
+}
+
+/// A page of the whole list.
+#[derive(Debug)]
+pub(super) struct Merged {
+    /// Its entries, in order.
+    pub rows: Vec<Row>,
+    /// The last entry's place, where more follow.
+    pub next: Option<Place>,
+}
+
+/// The next entries of the whole list, at most `limit` and at most 4 MB of them, but always one if
+/// there is one. `pages` has a page of every shard, each with `limit` entries or all there are.
+pub(super) fn merge(
+    pages: Vec<RowPage>,
+    index: Index,
+    direction: Direction,
+    limit: usize,
+) -> Merged {
+    let mut shards: Vec<(VecDeque<Row>, bool)> = pages
+        .into_iter()
+        .map(|page| (page.rows.into(), page.more))
+        .collect();
+    let (mut rows, mut last, mut held) = (Vec::new(), None, 0);
+    while rows.len() < limit {
+        // A page may have been cut short. What is behind it nobody knows, so all have to wait.
+        if shards.iter().any(|(rows, more)| rows.is_empty() && *more) {
+            break;
+        }
+        let Some(shard) = first(&shards, index, direction) else {
+            break;
+        };
+        let Some(row) = shards[shard].0.front() else {
+            break;
+        };
+        held += bytes(row);
+        if held > LIST_BYTES_MAX && !rows.is_empty() {
+            break;
+        }
+        let (sort, id) = (text(row, index.sort_key()), text(row, index.id()));
+        last = Some(Place { shard, sort, id });
+        rows.extend(shards[shard].0.pop_front());
+    }
+    let more = shards.iter().any(|(rows, more)| !rows.is_empty() || *more);
+    Merged {
+        rows,
+        next: last.filter(|_| more),
+    }
+}
+
+/// The shard that has the next entry.
+fn first(shards: &[(VecDeque<Row>, bool)], index: Index, direction: Direction) -> Option<usize> {
+    let heads = shards.iter().enumerate().filter_map(|(shard, (rows, _))| {
+        let sort = text(rows.front()?, index.sort_key());
+        Some((sort, shard))
+    });
+    // Of equal ones, both take the first shard.
+    let head = match direction {
+        Direction::Up => heads.min(),
+        Direction::Down => heads.min_by(|one, other| other.0.cmp(&one.0)),
+    };
+    head.map(|(_, shard)| shard)
+}
+
+fn text(row: &Row, name: &str) -> String {
+    match row.get(name) {
+        Some(Json::String(text)) => text.clone(),
+        _ => String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const INDEX: Index = Index::OrdersByStatus;
+
+    fn page(ids: &[(&str, &str)], more: bool) -> RowPage {
+        let row = |(at, id): &(&str, &str)| {
+            Row::from([
+                ("createdAt".to_owned(), (*at).into()),
+                ("orderId".to_owned(), (*id).into()),
+            ])
+        };
+        RowPage {
+            rows: ids.iter().map(row).collect(),
+            more,
+        }
+    }
+
+    fn ids(merged: &Merged) -> String {
+        let ids = merged.rows.iter().map(|row| text(row, "orderId"));
+        ids.collect::<Vec<_>>().join(" ")
+    }
+
+    #[test]
+    fn shards_are_merged_in_both_directions_and_the_first_one_wins_ties() {
+        let up = || {
+            vec![
+                page(&[("1", "a"), ("3", "b")], false),
+                page(&[("1", "c")], false),
+            ]
+        };
+        assert_eq!(ids(&merge(up(), INDEX, Direction::Up, 9)), "a c b");
+        let down = || {
+            vec![
+                page(&[("3", "b"), ("1", "a")], false),
+                page(&[("3", "c")], false),
+            ]
+        };
+        assert_eq!(ids(&merge(down(), INDEX, Direction::Down, 9)), "b c a");
+        let cut = merge(down(), INDEX, Direction::Down, 2);
+        let next = cut.next.map(|place| place.to_string());
+        assert_eq!(next.as_deref(), Some("1 3 c"));
+    }
+
+    /// DynamoDB ends a page at 1 MB: what comes next in that shard may come before the others.
+    #[test]
+    fn nothing_overtakes_a_shard_whose_page_was_cut_short() {
+        let pages = vec![
+            page(&[("1", "a")], true),
+            page(&[("2", "b"), ("9", "c")], false),
+        ];
+        let merged = merge(pages, INDEX, Direction::Up, 9);
+        assert_eq!(ids(&merged), "a");
+        let next = merged.next.map(|place| place.to_string());
+        assert_eq!(next.as_deref(), Some("0 1 a"));
+    }
+
+    #[test]
+    fn a_page_holds_no_more_bytes_than_an_answer() {
+        let large = "x".repeat(LIST_BYTES_MAX / 2);
+        let mut pages = vec![page(&[("1", "a"), ("2", "b"), ("3", "c")], false)];
+        for row in &mut pages[0].rows {
+            row.insert("location".to_owned(), large.clone().into());
+        }
+        let merged = merge(pages, INDEX, Direction::Up, 9);
+        assert_eq!(ids(&merged), "a");
+        assert!(merged.next.is_some());
+    }
+
+    #[test]
+    fn a_place_is_read_only_where_there_can_be_one() {
+        let time = "2024-01-15T10:30:00.000Z";
+        let read = |text: &str, index| Place::parse(text, index, 2).map(|place| place.to_string());
+        let good = format!("1 {time} A-1");
+        assert_eq!(read(&good, INDEX), Some(good.clone()));
+        let of_order = "0 S-1 S-1".to_owned();
+        assert_eq!(
+            read(&of_order, Index::ShipmentsByOrder),
+            Some(of_order.clone())
+        );
+        for bad in [
+            String::new(),
+            format!("2 {time} A-1"),
+            format!("-1 {time} A-1"),
+            format!("1 {time}"),
+            format!("1 {time} "),
+            format!("1 {time} A 1"),
+            "1 2024 A-1".to_owned(),
+            of_order,
+        ] {
+            assert_eq!(read(&bad, INDEX), None, "{bad}");
+        }
+        assert_eq!(read("0 S-1 S-2", Index::ShipmentsByOrder), None);
+    }
+}

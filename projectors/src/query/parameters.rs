@@ -1,0 +1,100 @@
+//! What stands behind the question mark.
+
+use domain::{Timestamp, time::SentTime};
+use lambda::http::{Problem, Request};
+
+use crate::{
+    cursor,
+    limits::{LIST_MAX, VERSION_MAX},
+    ports::Direction,
+};
+
+/// A parameter at fault.
+pub(super) fn wrong(name: &str, message: impl Into<String>) -> Problem {
+    Problem::invalid("invalid_field", name, message)
+}
+
+/// `limit=`, 1 to 100, or 100.
+pub(super) fn limit(request: &Request) -> Result<u32, Problem> {
+    let Some(text) = request.parameter("limit") else {
+        return Ok(LIST_MAX);
+    };
+    let limit = text.parse().ok();
+    limit
+        .filter(|limit| (1..=LIST_MAX).contains(limit))
+        .ok_or_else(|| {
+            wrong(
+                "limit",
+                format!("a number from 1 to {LIST_MAX} was expected"),
+            )
+        })
+}
+
+/// `cursor=`, the place that it says in `query`.
+pub(super) fn place(request: &Request, query: &str) -> Result<Option<String>, Problem> {
+    let cursor = request.parameter("cursor");
+    cursor.map(|text| cursor::decode(query, &text)).transpose()
+}
+
+/// `at=`, ISO 8601 or milliseconds since 1970.
+pub(super) fn at(request: &Request) -> Result<Option<Timestamp>, Problem> {
+    let Some(text) = request.parameter("at") else {
+        return Ok(None);
+    };
+    let millis = || SentTime::from_number(&text.parse().ok()?);
+    match SentTime::parse(&text).or_else(millis) {
+        Some(sent) => Ok(Some(sent.at)),
+        None => Err(wrong(
+            "at",
+            "ISO 8601 or milliseconds since 1970 was expected, between 1970 and 9999; \
+             in a query, + is written %2B",
+        )),
+    }
+}
+
+/// `minVersion=`, 1 or more.
+pub(super) fn min_version(request: &Request) -> Result<Option<u64>, Problem> {
+    let Some(text) = request.parameter("minVersion") else {
+        return Ok(None);
+    };
+    let version = text.parse().ok();
+    let version = version.filter(|version| (1..=VERSION_MAX).contains(version));
+    let expected = || format!("a number from 1 to {VERSION_MAX} was expected");
+    version
+        .map(Some)
+        .ok_or_else(|| wrong("minVersion", expected()))
+}
+
+/// `sort=`: `oldest` first, or `newest`.
+pub(super) fn direction(request: &Request) -> Result<Direction, Problem> {
+    match request.parameter("sort").as_deref() {
+        None | Some("oldest") => Ok(Direction::Up),
+        Some("newest") => Ok(Direction::Down),
+        Some(_) => Err(wrong("sort", "oldest or newest was expected")),
+    }
+}
+
+/// The one of these parameters that is there; a problem where it is not one.
+pub(super) fn one_of(
+    request: &Request,
+    names: &[&'static str],
+) -> Result<(&'static str, String), Problem> {
+    let mut given = names
+        .iter()
+        .filter_map(|name| Some((*name, request.parameter(name)?)));
+    match (given.next(), given.next()) {
+        (Some(one), None) => Ok(one),
+        _ => {
+            let message = format!("exactly one of {} was expected", names.join(", "));
+            Err(Problem::new(400, "invalid_query", message))
+        }
+    }
+}
+
+/// A parameter that this answer has no use for must not be there.
+pub(super) fn without(request: &Request, name: &str, why: &str) -> Result<(), Problem> {
+    match request.parameter(name) {
+        None => Ok(()),
+        Some(_) => Err(wrong(name, why)),
+    }
+}

@@ -1,0 +1,117 @@
+//! Who did it: what the authoriser says, and nothing that was sent.
+
+use std::sync::Arc;
+
+use commands::{Commands, Role};
+use domain::AggregateId;
+use event_store::{EventStore, SystemClock, memory::MemoryTable};
+use lambda::{Invocation, Payload};
+use serde_json::{Value, json, value::to_raw_value};
+use support::{files::MemoryFiles, operator::MemoryOperator, unheard};
+
+fn commands() -> Commands {
+    Commands {
+        store: EventStore::new(Arc::new(MemoryTable::default())),
+        clock: Arc::new(SystemClock),
+        operator: Arc::new(MemoryOperator::default()),
+        files: Arc::new(MemoryFiles::default()),
+        metrics: unheard(),
+        environment: "test".to_owned(),
+    }
+}
+
+/// A request as the gateway hands it on once its authoriser has had its say.
+fn request(authorizer: Value, path: &str, body: Value) -> Payload {
+    let request = json!({
+        "version": "2.0",
+        "routeKey": "$default",
+        "rawPath": path,
+        "rawQueryString": "",
+        "headers": { "idempotency-key": "k", "x-actor": "somebody-else" },
+        "requestContext": {
+            "authorizer": authorizer,
+            "http": { "method": "POST", "path": path, "protocol": "HTTP/1.1",
+                      "sourceIp": "127.0.0.1", "userAgent": "test" },
+            "requestId": "request", "stage": "$default", "timeEpoch": 0,
+        },
+        "body": body.to_string(),
+        "isBase64Encoded": false,
+    });
+    to_raw_value(&request).unwrap()
+}
+
+fn order(id: &str) -> Value {
+    json!({
+        "orderId": id,
+        "items": [{ "name": "Lamp", "quantity": 1, "price": 1 }],
+        "actor": "somebody-else",
+        "sub": "somebody-else",
+    })
+}
+
+async fn send(commands: &Commands, payload: Payload) -> Value {
+    let invocation = Invocation::of("request");
+    let answer = commands.handle(Role::Api, payload, &invocation).await;
+    answer.unwrap()
+}
+
+fn jwt(subject: &str) -> Value {
+    json!({ "jwt": { "claims": { "sub": subject, "iss": "https://issuer" }, "scopes": [] } })
+}
+
+fn iam(arn: &str) -> Value {
+    json!({ "iam": { "userArn": arn, "accessKey": "AKIA", "accountId": "1" } })
+}
+
+#[tokio::test]
+async fn every_commit_names_whom_the_authoriser_named() {
+    let role = "arn:aws:sts::1:assumed-role/Shop";
+    let cases = [
+        (jwt("user-7"), "user-7"),
+        (iam(&format!("{role}/session-1")), role),
+        (iam("arn:aws:iam::1:user/ann"), "arn:aws:iam::1:user/ann"),
+        (Value::Null, "anonymous"),
+    ];
+    for (authorizer, actor) in cases {
+        let commands = commands();
+        let placed = send(
+            &commands,
+            request(authorizer.clone(), "/orders", order("1")),
+        )
+        .await;
+        assert_eq!(placed["statusCode"], 200, "{placed}");
+        let cancelled = request(authorizer, "/orders/1/cancel", json!({ "actor": "me" }));
+        // The key is scoped to its order and caller, not to what is done: another one is due.
+        let cancelled = cancelled.get().replace("\"k\"", "\"k-2\"");
+        let cancelled = send(&commands, serde_json::from_str(&cancelled).unwrap()).await;
+        assert_eq!(cancelled["statusCode"], 200, "{cancelled}");
+        let id = AggregateId::Order("1".parse().unwrap());
+        let history = commands.store.whole_history(&id).await.unwrap();
+        let actors: Vec<&str> = history.iter().map(|c| c.cause.actor.as_str()).collect();
+        assert_eq!(actors, [actor, actor]);
+    }
+}
+
+/// A key belongs to its caller, whichever session they come back in.
+#[tokio::test]
+async fn a_key_of_one_caller_is_none_of_anothers() {
+    let commands = commands();
+    let mut nameless = order("");
+    nameless.as_object_mut().unwrap().remove("orderId");
+    let mut ids = Vec::new();
+    for authorizer in [
+        jwt("ann"),
+        jwt("bob"),
+        jwt("ann"),
+        iam("arn:aws:sts::1:assumed-role/Shop/one"),
+        iam("arn:aws:sts::1:assumed-role/Shop/two"),
+    ] {
+        let placed = send(&commands, request(authorizer, "/orders", nameless.clone())).await;
+        let body: Value = serde_json::from_str(placed["body"].as_str().unwrap()).unwrap();
+        ids.push(body["orderId"].as_str().unwrap().to_owned());
+    }
+    assert_ne!(ids[0], ids[1]);
+    assert_eq!(ids[0], ids[2]);
+    assert_ne!(ids[0], ids[3]);
+    assert_eq!(ids[3], ids[4]);
+}

@@ -1,0 +1,168 @@
+"""Rules of the interface that span fields, or look at the clock: a document can say them in words only.
+
+`steer` makes most of the generated requests keep them; `explains` judges a refusal of the others a
+second time.
+"""
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal, Inexact, InvalidOperation
+from typing import Any
+
+from exact import read_json
+from oracle import total_of
+
+DEPTH_MAX = 16
+DIGITS_MAX = 38
+# What a list may be asked by.
+QUESTIONS = ("status", "customerId", "day", "orderId")
+
+
+def steer(case, orders: tuple[str, ...], shipments: tuple[str, ...], step: int) -> None:
+    """Makes a request meet what is there, and keep to what no schema can say."""
+    for name, ids in (("orderId", orders), ("shipmentId", shipments)):
+        if name in case.path_parameters:
+            # Completing begins at one end, cancelling at the other: each meets open orders.
+            at = -step if case.path.endswith("cancel") else step
+            case.path_parameters[name] = ids[at % len(ids)]
+    if case.headers is not None and case.method == "POST":
+        case.headers.pop("If-Match", None)
+        if "Idempotency-Key" in case.headers and step % 4:
+            case.headers["Idempotency-Key"] = f"{case.path} {step}"
+    if isinstance(case.body, dict):
+        steer_body(case)
+    if case.query:
+        steer_query(case, step)
+
+
+def steer_body(case) -> None:
+    body = case.body
+    if body.get("shipmentId"):
+        body["shipmentId"] = case.path_parameters["shipmentId"]
+    items = body.get("items") or body.get("snackItems")
+    if body.get("totalAmount") is not None and isinstance(items, list):
+        total = kept_total(exactly(items))
+        body["totalAmount"] = None if total is None else str(total)
+
+
+def steer_query(case, step: int) -> None:
+    """A list has one question, a page begins at its beginning, and the time is now."""
+    query = case.query
+    asked = [name for name in QUESTIONS if name in query]
+    for name in asked:
+        if name != asked[step % len(asked)]:
+            query.pop(name)
+    query.pop("cursor", None)
+    if "orderId" in query or step % 2:
+        query.pop("sort", None)
+    if "at" in query:
+        query.pop("minVersion", None)
+        if step % 2:
+            query["at"] = datetime.now(UTC).isoformat()
+
+
+def keep_from_waiting(case) -> None:
+    """Nobody waits 5 seconds thousands of times; that has a test of its own."""
+    query = case.query or {}
+    if isinstance(query.get("minVersion"), int) and query["minVersion"] > 0:
+        query["minVersion"] = 1
+
+
+def explains(case, problem: dict) -> bool:
+    """Is a refusal due to a rule that the document says in words only?"""
+    code, place = problem["code"], problem.get("field", "")
+    query = case.query or {}
+    if code == "invalid_query":
+        return len(set(QUESTIONS) & set(query)) != 1
+    if code == "invalid_cursor":
+        return "cursor" in query
+    if place in ("at", "timestamp"):
+        sent = query.get("at") if place == "at" else case.body.get("timestamp")
+        return not is_past(sent)
+    if place in ("minVersion", "sort", "day"):
+        return (
+            (place == "minVersion" and "at" in query)
+            or (place == "sort" and "orderId" in query)
+            or (place == "day" and not is_day(query["day"]))
+        )
+    if not isinstance(case.body, dict):
+        return False
+    body = exactly(case.body)
+    if code == "not_json":
+        return depth(body) > DEPTH_MAX
+    if not all(map(is_kept, numbers(body))):
+        return True
+    if place == "shipmentId":
+        return body["shipmentId"] != case.path_parameters["shipmentId"]
+    if place == "totalAmount":
+        total = kept_total(body.get("items") or body.get("snackItems"))
+        return total is None or total != Decimal(body["totalAmount"])
+    return False
+
+
+def kept_total(items: list[dict]) -> Decimal | None:
+    """The sum of the items, where it can be kept."""
+    try:
+        total = total_of(items)
+    except Inexact:
+        return None
+    return total if is_kept(total) else None
+
+
+def exactly(body: Any) -> Any:
+    """A body as it is sent, its numbers exact."""
+    return read_json(json.dumps(body))
+
+
+def numbers(value: Any) -> Iterator[Decimal]:
+    """Every number of a body, also those that are written as strings."""
+    if isinstance(value, dict):
+        for each in value.values():
+            yield from numbers(each)
+    elif isinstance(value, list):
+        for each in value:
+            yield from numbers(each)
+    elif isinstance(value, (int, Decimal, str)) and not isinstance(value, bool):
+        try:
+            yield Decimal(value)
+        except InvalidOperation:
+            pass
+
+
+def is_kept(number: Decimal) -> bool:
+    """Can it be kept exactly: 38 digits, between 1E-130 and 9.9E+125?"""
+    if not number.is_finite() or number == 0:
+        return True
+    digits = "".join(map(str, number.as_tuple().digits)).strip("0")
+    return len(digits) <= DIGITS_MAX and -130 <= number.adjusted() <= 125
+
+
+def depth(value: Any) -> int:
+    if isinstance(value, dict):
+        return 1 + max(map(depth, value.values()), default=0)
+    if isinstance(value, list):
+        return 1 + max(map(depth, value), default=0)
+    return 0
+
+
+def is_day(text: str) -> bool:
+    try:
+        datetime.strptime(text, "%Y-%m-%d")
+    except ValueError:
+        return False
+    return True
+
+
+def is_past(sent: Any) -> bool:
+    """A real time, from 1970 to a day from now?"""
+    latest = datetime.now(UTC) + timedelta(hours=23, minutes=59)
+    try:
+        if isinstance(sent, (int, float)) or sent.isdigit():
+            return int(sent) <= latest.timestamp() * 1000
+        time = datetime.fromisoformat(sent)
+    except (ValueError, OverflowError):
+        return False
+    if time.tzinfo is None:
+        time = time.replace(tzinfo=UTC)
+    return datetime(1970, 1, 1, tzinfo=UTC) <= time <= latest

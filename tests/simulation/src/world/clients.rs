@@ -1,0 +1,143 @@
+//! Clients: what they send, and what they are told.
+
+use super::*;
+
+impl World {
+    pub(super) fn send(&mut self, number: usize) {
+        let client = &mut self.clients[number];
+        let wanted = client.wanted[0].clone();
+        client.attempts += 1;
+        self.core
+            .note(|| format!("client {number} sends {} {}", wanted.path, wanted.body));
+        if matches!(wanted.way, Way::Bus | Way::File) {
+            client.wanted.pop_front();
+            client.attempts = 0;
+            let (role, event) = match wanted.way {
+                Way::Bus => (commands::Role::Bus, update_event(&wanted)),
+                _ => (commands::Role::Import, self.upload(wanted)),
+            };
+            let twice = self.core.strikes(Fault::Duplicate);
+            for _ in 0..1 + usize::from(twice) {
+                let delivery = Delivery {
+                    event: event.clone(),
+                    role,
+                    attempts: 0,
+                };
+                self.platform.kept().deliveries.push(delivery);
+            }
+            return;
+        }
+        client.waiting = true;
+        let request = match wanted.way {
+            Way::Http => http_request(&wanted),
+            _ => {
+                let mut order = wanted.body.clone();
+                order["commandId"] = wanted.key.clone().into();
+                order
+            }
+        };
+        let commands = self.commands.clone();
+        let payload = payload(&request.to_string());
+        if self.core.defect == Some(Defect::LeakyLog) {
+            tracing::warn!(request = payload.get(), "a request came in");
+        }
+        let handle = async move {
+            commands
+                .handle(commands::Role::Api, payload, &Invocation::of("request"))
+                .await
+        };
+        self.running
+            .push((Job::Client { client: number }, Box::pin(handle)));
+    }
+
+    /// Uploads a file with the order and a line that is none; the event that says so.
+    fn upload(&mut self, wanted: Wanted) -> String {
+        let key = format!("orders/{}.jsonl", wanted.key);
+        let content = format!("{}\n{MARKER} is no order\n", wanted.body);
+        let object = self.files.upload(&key, content);
+        let detail = json!({
+            "bucket": { "name": BUCKET },
+            "object": {
+                "key": object.key, "etag": object.etag, "version-id": object.version_id,
+                "sequencer": object.version(),
+            },
+        });
+        let id = format!("upload/{key}/{}", object.version());
+        self.observed.files.push(Uploaded {
+            wanted,
+            object,
+            report: None,
+        });
+        event(&id, "aws.s3", "Object Created", &detail.to_string())
+    }
+
+    pub(super) fn answered(&mut self, number: usize, answer: Answer) {
+        let client = &mut self.clients[number];
+        client.waiting = false;
+        let settled = answer
+            .ok()
+            .map(|answer| status_and_body(&client.wanted[0], &answer));
+        let settled = settled.filter(|(status, _)| *status != 503);
+        if settled.is_none() && client.attempts < CLIENT_ATTEMPTS {
+            return;
+        }
+        client.attempts = 0;
+        let Some(wanted) = client.wanted.pop_front() else {
+            return;
+        };
+        if let Some((status, body)) = settled {
+            self.core
+                .note(|| format!("client {number} is answered {status} {body}"));
+            self.observed.answers.push(Answered {
+                wanted,
+                status,
+                body,
+            });
+        }
+    }
+}
+
+fn update_event(wanted: &Wanted) -> String {
+    let detail = wanted.body.to_string();
+    event(
+        &wanted.key,
+        "logistics.shipments",
+        "Shipment Update",
+        &detail,
+    )
+}
+
+fn http_request(wanted: &Wanted) -> Value {
+    json!({
+        "version": "2.0",
+        "routeKey": "$default",
+        "rawPath": wanted.path,
+        "rawQueryString": "",
+        "headers": { "idempotency-key": wanted.key, "content-type": "application/json" },
+        "requestContext": {
+            "http": { "method": "POST", "path": wanted.path, "protocol": "HTTP/1.1",
+                      "sourceIp": "127.0.0.1", "userAgent": "sim" },
+            "requestId": "request", "stage": "$default", "timeEpoch": 0,
+        },
+        "body": wanted.body.to_string(),
+        "isBase64Encoded": false,
+    })
+}
+
+/// What an answer says, by either way.
+fn status_and_body(wanted: &Wanted, answer: &Value) -> (u16, String) {
+    if wanted.way == Way::Http {
+        let status = answer["statusCode"].as_u64().unwrap_or(500) as u16;
+        return (
+            status,
+            answer["body"].as_str().unwrap_or_default().to_owned(),
+        );
+    }
+    match answer.get("error") {
+        Some(error) => (
+            error["status"].as_u64().unwrap_or(500) as u16,
+            error.to_string(),
+        ),
+        None => (200, answer.to_string()),
+    }
+}
