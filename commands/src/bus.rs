@@ -56,8 +56,14 @@ async fn command(
         .ok_or_else(|| invalid("detail", "an object was expected"))?;
     let id = event.id.clone().filter(|id| !id.is_empty());
     let id = id.ok_or_else(|| invalid("id", "it is required"))?;
-    let trace = TraceParent::take(&mut members).or_else(|| invocation.traceparent());
-    let cause = Caused { event, id, trace };
+    let sent = TraceParent::take(&mut members);
+    let correlation = sent.as_ref().map(|sent| sent.trace_id().to_owned());
+    let cause = Caused {
+        event,
+        correlation_id: correlation.unwrap_or_else(|| id.clone()),
+        id,
+        trace: sent.or_else(|| invocation.traceparent()),
+    };
     let kind = UpdateKind::ALL
         .into_iter()
         .find(|kind| kind.as_str() == event.detail_type);
@@ -88,6 +94,8 @@ fn refused(refusal: Refusal) -> Failure {
 struct Caused<'a> {
     event: &'a Event,
     id: String,
+    /// What finds its whole way: the trace that it names, or else itself.
+    correlation_id: String,
     trace: Option<TraceParent>,
 }
 
@@ -102,7 +110,7 @@ impl Caused<'_> {
             digest,
             actor: self.actor(),
             source: "bus".to_owned(),
-            correlation_id: self.id.clone(),
+            correlation_id: self.correlation_id,
             causation_id: self.id,
             traceparent: self.trace.map(String::from),
         }
@@ -196,7 +204,7 @@ async fn fulfil(
             digest: intent.digest(),
             actor: "waybill".to_owned(),
             source: "bus".to_owned(),
-            correlation_id: correlation_id.unwrap_or_else(|| id.clone()),
+            correlation_id: correlation_id.unwrap_or(caused.correlation_id),
             causation_id: message_id.unwrap_or(id),
             traceparent: caused.trace.map(String::from),
         },

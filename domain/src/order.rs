@@ -156,10 +156,14 @@ fn optional(text: &Option<String>) -> Json {
 }
 
 impl Place {
-    /// What makes two orders the same one: everything but id, source and caller. The total follows
-    /// from the items.
+    /// What makes two orders the same one: everything but id, source and caller. A right total
+    /// follows from the items; a wrong one makes it another order, which is none.
     fn content(&self) -> Json {
-        Json::Object(Object::from([
+        let wrong_total = self
+            .total_amount
+            .clone()
+            .filter(|_| self.exact_total().is_err());
+        let mut content = Object::from([
             ("customerId".to_owned(), optional(&self.customer_id)),
             ("customerName".to_owned(), optional(&self.customer_name)),
             (
@@ -176,7 +180,9 @@ impl Place {
                 "attributes".to_owned(),
                 Json::Object(self.attributes.clone()),
             ),
-        ]))
+        ]);
+        content.extend(wrong_total.map(|sent| ("totalAmount".to_owned(), sent.into())));
+        Json::Object(content)
     }
 }
 

@@ -173,6 +173,10 @@ async fn two_hundred_thousand_orders_take_no_more_than_twenty_thousand() {
         let many = import(200_000, rejected_every).await;
         println!("{few} bytes for 20,000 orders, {many} for 200,000");
         assert!(many < MEMORY_MAX, "{many} bytes");
-        assert!(many - few < GROWTH_MAX, "{few} bytes, then {many}");
+        // The kernel keeps the mark to a few pages only: it may even seem to go back.
+        assert!(
+            many.saturating_sub(few) < GROWTH_MAX,
+            "{few} bytes, then {many}"
+        );
     }
 }

@@ -350,7 +350,7 @@ async fn a_file_takes_no_more_than_so_many_invocations() {
     world.upload("orders/a.json", content);
     let event = world.waiting.pop_front().unwrap();
     // Time for one order in each.
-    world.deliver(&event, Some(29_000)).await;
+    world.deliver(&event, Some(30_000)).await;
     let mut event = world.waiting.pop_front().unwrap();
     let key = event["detail"]["object"]["key"].as_str().unwrap();
     let mut checkpoint = world.json(key);
@@ -359,7 +359,7 @@ async fn a_file_takes_no_more_than_so_many_invocations() {
     world.files.upload(&key, checkpoint.to_string());
     event["detail"]["object"]["key"] = key.into();
     let cannot = Failed("the import cannot go on".to_owned());
-    let ended = world.deliver(&event, Some(29_000)).await;
+    let ended = world.deliver(&event, Some(30_000)).await;
     assert_eq!(ended, Ended::Answered(Err(cannot)));
     assert_eq!(world.commits().len(), 2);
     assert!(world.waiting.is_empty());

@@ -53,6 +53,16 @@ def test_an_order_without_id_and_key_is_a_new_one_each_time(client):
     assert len(ids) == 3
 
 
+def test_a_wrong_total_makes_another_order_of_it(client):
+    body, key = order(orderId=new_id("ORD")), new_id("key")
+    first = client.place(body, key).ok()
+    wrong = body | {"totalAmount": TOTAL + 1}
+    problem(client.place(wrong, key), 422)
+    problem(client.place(wrong, new_id("key")), 400, "totalAmount")
+    # A right one says nothing that the items do not say.
+    assert client.place(body | {"totalAmount": None}, key).ok() == first
+
+
 def test_equal_content_under_another_key_is_already_known(client):
     body = order(orderId=new_id("ORD"))
     first = client.place(body, new_id("key")).ok()

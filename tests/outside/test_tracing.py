@@ -92,6 +92,8 @@ def test_an_event_may_bring_its_trace(client, kind, detail):
     client.put_event(event, DetailType=kind)
     row = until("its log", lambda: client.log(shipment))[0]
     assert traces_of(client, f"shipment#{shipment}") == [TRACEPARENT]
+    said = message(client, f"shipment#{shipment}/1/Shipment Alert")["detail"]
+    assert said["correlationId"] == TRACE and said["traceparent"] == TRACEPARENT
     # It says how the update came, not what it is.
     assert "traceparent" not in json.dumps(row["attributes"])
 

@@ -70,7 +70,9 @@ pub fn start(
     shards: Shards,
     unread: Unread,
 ) -> Result<DynamoDb, DynamoDbError> {
-    if !path.exists() {
+    // A database in memory (`file:…`) ends with its process, and so does whatever is half made.
+    let in_memory = path.to_string_lossy().starts_with("file:");
+    if !in_memory && !path.exists() {
         make(path, names, shards)?;
     }
     let database = Database::new(&path.to_string_lossy())?;
