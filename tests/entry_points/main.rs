@@ -13,13 +13,23 @@ use proptest::{
     sample::select,
     test_runner::{Config, RngSeed},
 };
-use serde_json::Value;
+use serde_json::{Value, json};
 use support::stream::batch;
 use tree::{Change, Tree, changes, tree};
 use world::{Entry, World, check_http};
 
 /// Payloads of each property.
 const CASES: u32 = 600;
+
+/// Every entry point.
+const ENTRIES: [Entry; 6] = [
+    Entry::Api,
+    Entry::Bus,
+    Entry::Import,
+    Entry::Project,
+    Entry::Notify,
+    Entry::Query,
+];
 
 /// Real payloads, which the fuzzer starts from as well.
 fn seeds(folder: &str) -> Vec<Value> {
@@ -121,6 +131,27 @@ fn path() -> impl Strategy<Value = String> {
     ]
 }
 
+/// Orders as they are sent, changed, a line each or as an array; anything else besides.
+fn file() -> impl Strategy<Value = Vec<u8>> {
+    let order = (select(seeds("api")), changes()).prop_map(|(seed, changes)| {
+        let mut order: Value = match seed["body"].as_str() {
+            Some(body) => serde_json::from_str(body).unwrap(),
+            None => seed,
+        };
+        order["orderId"] = "F-1".into();
+        Tree::from(order).changed(&changes).print()
+    });
+    let part =
+        prop_oneof![4 => order, 1 => any::<String>(), 1 => tree().prop_map(|tree| tree.print())];
+    let parts = proptest::collection::vec(part, 0..6);
+    let (open, between) = (select(vec!["", "["]), select(vec!["\n", ",", "\r\n\n"]));
+    let orders = (open, between, parts).prop_map(|(open, between, parts)| {
+        let close = if open.is_empty() { "" } else { "]" };
+        format!("{open}{}{close}", parts.join(between)).into_bytes()
+    });
+    prop_oneof![5 => orders, 1 => any::<Vec<u8>>()]
+}
+
 /// Headers that Waybill reads, and one that it does not.
 const HEADERS: [&str; 5] = [
     "idempotency-key",
@@ -149,7 +180,7 @@ proptest! {
         run(async {
             let payload = tree.print();
             let world = World::new();
-            for entry in [Entry::Api, Entry::Bus, Entry::Project, Entry::Notify, Entry::Query] {
+            for entry in ENTRIES {
                 // What fails is a function error, whose text has been looked at.
                 let _ = world.check(entry, &payload).await;
             }
@@ -221,6 +252,20 @@ proptest! {
     }
 
     #[test]
+    fn a_file_of_anything_is_reported(
+        name in select(vec!["a.json", "b.jsonl", "c.ndjson", "d"]),
+        content in file(),
+    ) {
+        run(async {
+            let world = World::new();
+            let accepted = world.check_file(name, &content).await;
+            world.check_downstream().await;
+            // Once more, as another version: nothing happens twice.
+            assert_eq!(world.check_file(name, &content).await, 0, "{accepted} before");
+        });
+    }
+
+    #[test]
     fn a_changed_query_is_answered_or_fails(seed in select(seeds("query")), changes in changes()) {
         run(async {
             let world = lived_in().await;
@@ -262,6 +307,11 @@ fn every_seed_is_understood() {
         }
         assert!(world.commits().len() > 5);
         world.check_downstream().await;
+        // An order that names its id is one of a file, too.
+        let named =
+            json!({ "orderId": "F-1", "items": [{ "name": "Lamp", "quantity": 1, "price": 1 }] });
+        let content = named.to_string();
+        assert_eq!(world.check_file("a.jsonl", content.as_bytes()).await, 1);
         for seed in seeds("query") {
             let answer = world.check(Entry::Query, &seed.to_string()).await.unwrap();
             let (status, _) = check_http(&answer);
@@ -275,7 +325,7 @@ fn every_seed_is_understood() {
 fn a_query_parameter_without_a_value_is_no_panic() {
     run(async {
         let mut seed = seeds("query").remove(0);
-        seed["queryStringParameters"] = serde_json::json!({ "limit": [] });
+        seed["queryStringParameters"] = json!({ "limit": [] });
         for entry in [Entry::Api, Entry::Query] {
             let _ = World::new().check(entry, &seed.to_string()).await;
         }

@@ -13,9 +13,13 @@ use projectors::{
     ports::{Alert, Announcement, Table},
     row::to_item,
 };
-use serde_json::{Value, value::RawValue};
+use serde_json::{Value, json, value::RawValue};
 use support::{
-    files::MemoryFiles, operator::MemoryOperator, outbox::Outbox, rows::MemoryRows, stream::batch,
+    files::{BUCKET, MemoryFiles},
+    operator::MemoryOperator,
+    outbox::Outbox,
+    rows::MemoryRows,
+    stream::batch,
 };
 
 /// Bytes of a DynamoDB item, of an EventBridge entry, of an SNS message.
@@ -40,6 +44,7 @@ const INTERNAL: [&str; 6] = [
 pub enum Entry {
     Api,
     Bus,
+    Import,
     Project,
     Notify,
     Query,
@@ -52,6 +57,7 @@ pub struct World {
     bus: Arc<Outbox<Announcement>>,
     topic: Arc<Outbox<Alert>>,
     operator: Arc<MemoryOperator>,
+    files: MemoryFiles,
     commands: Commands,
     projectors: Projectors,
 }
@@ -66,12 +72,13 @@ impl World {
         let topic = Arc::new(Outbox::default());
         let operator = Arc::new(MemoryOperator::default());
         let environment = "test".to_owned();
+        let files = MemoryFiles::default();
         Self {
             commands: Commands {
                 store: store.clone(),
                 clock: Arc::new(Stopped),
                 operator: operator.clone(),
-                files: Arc::new(MemoryFiles::default()),
+                files: Arc::new(files.clone()),
                 metrics: support::unheard(),
                 environment: environment.clone(),
             },
@@ -89,7 +96,40 @@ impl World {
             bus,
             topic,
             operator,
+            files,
         }
+    }
+
+    /// Uploads a file as `name` under `orders/`, has it imported, and holds its report against it;
+    /// how many orders it has placed.
+    pub async fn check_file(&self, name: &str, content: &[u8]) -> u64 {
+        let object = self.files.upload(&format!("orders/{name}"), content);
+        let event = json!({
+            "id": "upload", "source": "aws.s3", "detail-type": "Object Created",
+            "detail": {
+                "bucket": { "name": BUCKET },
+                "object": {
+                    "key": object.key, "etag": object.etag, "version-id": object.version_id,
+                    "size": content.len(), "sequencer": object.version(),
+                },
+            },
+        });
+        let before = self.commits().len();
+        let answer = self.check(Entry::Import, &event.to_string()).await;
+        assert_eq!(answer, Ok(Value::Null));
+        let report = format!("reports/{}/{}/report.json", object.key, object.version());
+        let report = self.files.content(&report).unwrap();
+        let text = String::from_utf8(report).unwrap();
+        for word in INTERNAL.iter().filter(|word| **word != "waybill-test-") {
+            assert!(!text.contains(word), "{word} in {text}");
+        }
+        let report: Value = serde_json::from_str(&text).unwrap();
+        let count = |name: &str| report[name].as_u64().unwrap();
+        let accepted = count("accepted");
+        assert_eq!(accepted as usize, self.commits().len() - before);
+        let all = accepted + count("alreadyKnown") + count("rejected");
+        assert_eq!(all, count("total"), "{text}");
+        accepted
     }
 
     /// Hands `payload` in and looks at everything that comes of it.
@@ -100,14 +140,14 @@ impl World {
                 matches!(
                     text.as_str(),
                     "not a request of an HTTP API" | "not a batch of a DynamoDB stream"
-                ) && entry != Entry::Bus,
+                ) && !matches!(entry, Entry::Bus | Entry::Import),
                 "{entry:?} failed: {text}"
             ),
             (Entry::Api, Ok(answer)) => check_api(answer),
             (Entry::Query, Ok(answer)) => {
                 check_http(answer);
             }
-            (Entry::Bus, Ok(answer)) => assert_eq!(answer, &Value::Null),
+            (Entry::Bus | Entry::Import, Ok(answer)) => assert_eq!(answer, &Value::Null),
             // Nothing in memory is ever unavailable, so no batch has to come again.
             (Entry::Project | Entry::Notify, Ok(answer)) => {
                 assert_eq!(answer.to_string(), r#"{"batchItemFailures":[]}"#);
@@ -147,6 +187,11 @@ impl World {
                     );
                 }
                 answer
+            }
+            Entry::Import => {
+                self.commands
+                    .handle(commands::Role::Import, raw, &Invocation::of("r-1"))
+                    .await
             }
             Entry::Project => self.project(projectors::Role::Project, raw).await,
             Entry::Notify => self.project(projectors::Role::Notify, raw).await,

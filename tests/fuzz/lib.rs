@@ -4,6 +4,11 @@
 // DynamoDB along.
 extern crate self as support;
 
+#[allow(dead_code)]
+#[path = "../support/files.rs"]
+pub mod files;
+#[path = "../support/metrics.rs"]
+pub mod metrics;
 #[path = "../support/operator.rs"]
 pub mod operator;
 #[path = "../support/outbox.rs"]
@@ -23,6 +28,7 @@ use futures::executor::block_on;
 use libfuzzer_sys::Corpus;
 use serde_json::{Value, value::RawValue};
 
+pub use metrics::unheard;
 pub use world::Entry;
 use world::World;
 

@@ -4,7 +4,8 @@
 //! - [`envelopes`]: commands on their way
 //! - [`faulty`]: a table that misbehaves on purpose
 //! - [`rows`], [`outbox`]: read models, bus and topic in memory; [`stream`]: batches as they arrive
-//! - [`operator`]: dead letters and alerts in memory; [`files`]: a bucket in memory
+//! - [`operator`]: dead letters and alerts in memory; [`files`]: a bucket in memory;
+//!   [`metrics`]: metrics that nobody looks at
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
@@ -12,13 +13,10 @@ pub mod embedded;
 pub mod envelopes;
 pub mod faulty;
 pub mod files;
+pub mod metrics;
 pub mod operator;
 pub mod outbox;
 pub mod rows;
 pub mod stream;
 
-/// Metrics that nobody looks at.
-pub fn unheard() -> lambda::metrics::Metrics {
-    let latest = lambda::metrics::LatestLines::new(1);
-    lambda::metrics::Metrics::new("test", std::sync::Arc::new(latest))
-}
+pub use metrics::unheard;
