@@ -6,7 +6,7 @@ import pytest
 
 from client import new_id
 from expect import at_rest, messages_about, problem
-from orders import order, placed, update
+from orders import TOTAL, order, placed, update
 
 
 def test_a_repeat_gets_the_first_answer_after_the_order_has_moved_on(client):
