@@ -24,6 +24,7 @@ pub async fn handle(commands: &Commands, payload: &RawValue, invocation: &Invoca
     let started = commands.clock.now();
     let Ok(event) = serde_json::from_str::<Event>(payload.get()) else {
         let rejection = Rejection::new("not_an_event", "this is no event of EventBridge");
+        commands.count_failed(About::Shipments, 400, started);
         reject(commands, payload, rejection).await?;
         return Ok(Value::Null);
     };

@@ -23,8 +23,9 @@ pub const SEND_WAIT_MOST: Duration = Duration::from_secs(1);
 /// Characters of an alert's subject, set by SNS.
 pub const SUBJECT_MAX: usize = 100;
 
-/// Pages of a shipment's log: an aggregate has 2,000 commits at most, twice that to be safe.
-pub const LOG_PAGES_MAX: u32 = 40;
+/// Pages of a shipment's log: 2,000 rows at most, of which a page of 1 MB holds at least two (a row
+/// has 350 KB at most); and as many again that somebody made up.
+pub const LOG_PAGES_MAX: u32 = 2_000;
 
 /// Rows of one page of a list.
 pub const LIST_MAX: u32 = 100;

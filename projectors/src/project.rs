@@ -5,7 +5,7 @@
 
 use std::panic::AssertUnwindSafe;
 
-use domain::{AggregateId, EventSourced, Order, Shipment, shipment};
+use domain::{AggregateId, EventSourced, Order, Shipment};
 use event_store::{Commit, Loaded, StoreError};
 use futures::{FutureExt, StreamExt, stream};
 use lambda::Answer;
@@ -101,14 +101,13 @@ async fn project(projectors: &Projectors, commits: Vec<Commit>) -> Result<(), St
         }
         AggregateId::Shipment(_) => {
             for commit in &commits {
-                let events = commit.decoded::<Shipment>().map_err(|error| Stop::Park {
+                let entries = shipment_log::entries(commit, &projectors.environment);
+                let entries = entries.map_err(|error| Stop::Park {
                     sequence: commit.sequence,
                     code: "unreadable_event",
                     reason: error.to_string(),
                 })?;
-                for (event, sequence) in events.iter().zip(commit.sequence..) {
-                    let shipment::Event::ShipmentUpdated(update) = event;
-                    let row = shipment_log::entry(update, sequence, &projectors.environment);
+                for (row, sequence) in entries.into_iter().zip(commit.sequence..) {
                     let put = rows.put(Table::ShipmentLog, row).await;
                     put.map_err(|error| stop(error, sequence))?;
                 }

@@ -7,14 +7,14 @@
 
 use std::collections::BTreeMap;
 
-use domain::{AggregateId, EventSourced, Json, Order, Shipment, shipment};
+use domain::{AggregateId, EventSourced, Order, Shipment, ShipmentId};
 use event_store::{Commit, Loaded, StoreError};
 
 use crate::{
     Environment, Projectors,
     limits::{LIST_MAX, LOG_PAGES_MAX},
     ports::{Row, RowError, Table},
-    processed_orders, shipment_log,
+    processed_orders, row, shipment_log,
 };
 
 /// How many rows a rebuild has written and removed.
@@ -47,12 +47,12 @@ pub async fn aggregate(projectors: &Projectors, id: &AggregateId) -> Result<Rebu
     let mut there = there(projectors, table, id).await?;
     let history = projectors.store.whole_history(id).await?;
     for row in expected(id, history, &projectors.environment)? {
-        let found = there.remove(&place(&row));
+        let found = there.remove(&shipment_log::key(&row));
         if found.as_ref() == Some(&row) {
             continue;
         }
-        let version = version(&row);
-        let seen = found.as_ref().map_or(version, self::version);
+        let version = row::version(&row);
+        let seen = found.as_ref().map_or(version, row::version);
         projectors
             .rows
             .put_rebuilt(table, row, version, seen)
@@ -99,17 +99,13 @@ fn fold<A: EventSourced>(
 fn log(history: &[Commit], environment: &Environment) -> Result<Vec<Row>, RebuildError> {
     let mut rows = Vec::new();
     for commit in history {
-        let events = commit.decoded::<Shipment>();
-        let events = events.map_err(|error| RebuildError::Corrupt(error.to_string()))?;
-        for (event, sequence) in events.iter().zip(commit.sequence..) {
-            let shipment::Event::ShipmentUpdated(update) = event;
-            rows.push(shipment_log::entry(update, sequence, environment));
-        }
+        let entries = shipment_log::entries(commit, environment);
+        rows.extend(entries.map_err(|error| RebuildError::Corrupt(error.to_string()))?);
     }
     Ok(rows)
 }
 
-/// The rows that an aggregate has, by their place in its table.
+/// The rows that an aggregate has, by their sort key; an order's one row has none.
 async fn there(
     projectors: &Projectors,
     table: Table,
@@ -121,35 +117,26 @@ async fn there(
     };
     let mut rows = Vec::from_iter(projectors.rows.get(table, one).await?);
     if let AggregateId::Shipment(id) = id {
-        let mut after: Option<String> = None;
-        for _ in 0..LOG_PAGES_MAX {
-            let log = projectors.rows.log(id.as_str(), after.as_deref(), LIST_MAX);
-            let page = log.await?;
-            after = page.rows.last().map(place);
-            rows.extend(page.rows);
-            if !page.more {
-                break;
-            }
-        }
+        rows.extend(log_there(projectors, id).await?);
     }
-    let placed = rows.into_iter().map(|row| (place(&row), row));
+    let placed = rows.into_iter().map(|row| (shipment_log::key(&row), row));
     Ok(placed.collect())
 }
 
-/// Where a row stands within its aggregate's rows: the sort key, where its table has one.
-fn place(row: &Row) -> String {
-    match row.get("entry") {
-        Some(Json::String(entry)) => entry.clone(),
-        _ => String::new(),
+/// A shipment's whole log as it is there. One that does not end is an error: what was not read
+/// must not pass for missing.
+async fn log_there(projectors: &Projectors, id: &ShipmentId) -> Result<Vec<Row>, RebuildError> {
+    let mut rows: Vec<Row> = Vec::new();
+    for _ in 0..LOG_PAGES_MAX {
+        let after = rows.last().map(shipment_log::key);
+        let log = projectors.rows.log(id.as_str(), after.as_deref(), LIST_MAX);
+        let page = log.await?;
+        rows.extend(page.rows);
+        if !page.more {
+            return Ok(rows);
+        }
     }
-}
-
-/// The version of a row; 0 of one that `project` has not written.
-fn version(row: &Row) -> u64 {
-    match row.get("version") {
-        Some(Json::Number(number)) => number.whole().unwrap_or_default(),
-        _ => 0,
-    }
+    Err(RebuildError::Corrupt(format!("the log of {id} has no end")))
 }
 
 impl From<StoreError> for RebuildError {

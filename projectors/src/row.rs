@@ -10,6 +10,14 @@ use crate::ports::Row;
 /// An item.
 pub type Item = HashMap<String, AttributeValue>;
 
+/// The version of a row; 0 of one that no projection has written.
+pub fn version(row: &Row) -> u64 {
+    match row.get("version") {
+        Some(Json::Number(number)) => number.whole().unwrap_or_default(),
+        _ => 0,
+    }
+}
+
 /// A row as an item.
 pub fn to_item(row: Row) -> Item {
     row.into_iter()

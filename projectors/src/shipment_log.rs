@@ -1,7 +1,12 @@
 //! The read model `shipment-log`: a row per update, a function of its event alone, and a row
 //! `CURRENT` per shipment, a function of its history.
 
-use domain::{Json, Shipment, ShipmentId, json::Object, shipment::ShipmentUpdated};
+use domain::{
+    Json, Shipment, ShipmentId,
+    json::Object,
+    shipment::{self, ShipmentUpdated},
+};
+use event_store::{Commit, commit::Unreadable};
 
 use crate::{Environment, ports::Row};
 
@@ -10,6 +15,17 @@ pub const CURRENT: &str = "CURRENT";
 
 /// What stands where a carrier did not say.
 pub const UNKNOWN: &str = "Unknown";
+
+/// The rows of a commit's updates.
+pub fn entries(commit: &Commit, environment: &Environment) -> Result<Vec<Row>, Unreadable> {
+    let events = commit.decoded::<Shipment>()?;
+    let numbered = events.iter().zip(commit.sequence..);
+    Ok(numbered
+        .map(|(shipment::Event::ShipmentUpdated(update), sequence)| {
+            entry(update, sequence, environment)
+        })
+        .collect())
+}
 
 /// The row of one update, the shipment's event number `sequence`.
 pub fn entry(update: &ShipmentUpdated, sequence: u64, environment: &Environment) -> Row {
@@ -70,9 +86,17 @@ pub fn entry(update: &ShipmentUpdated, sequence: u64, environment: &Environment)
     row
 }
 
+/// The sort key of a row of the log.
+pub(crate) fn key(row: &Row) -> String {
+    match row.get("entry") {
+        Some(Json::String(entry)) => entry.clone(),
+        _ => String::new(),
+    }
+}
+
 /// `<timestamp>#<sequence>`, the sequence with leading zeros so that it sorts as a number: a
 /// shipment has at most 2,000.
-pub(crate) fn entry_key(update: &ShipmentUpdated, sequence: u64) -> String {
+fn entry_key(update: &ShipmentUpdated, sequence: u64) -> String {
     format!("{}#{sequence:06}", update.timestamp)
 }
 

@@ -127,6 +127,13 @@ def test_a_rejected_order_command_is_an_error(client):
     grows(client, 1, ORDERS, "OrderProcessingErrors", reject)
 
 
+def test_what_is_no_event_at_all_is_an_error_too(client):
+    bus = lambda: client.invoke("bus", {"no": "event"})
+    grows(client, 1, SHIPMENTS, "ProcessingErrors", bus)
+    file = lambda: client.invoke("import", {"no": "event"})
+    grows(client, 1, ORDERS, "OrderProcessingErrors", file)
+
+
 def test_metrics_tell_nothing_of_customers(client):
     marker = new_id("MARKER")
     client.place(order(customerName=marker, orderId=new_id("ORD"))).ok()

@@ -8,6 +8,7 @@ mod lists;
 mod notify;
 mod project;
 mod queries;
+mod rebuild;
 mod rows_contract;
 
 use std::sync::Arc;

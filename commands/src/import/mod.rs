@@ -47,6 +47,7 @@ mod report;
 mod sniff;
 pub mod splitter;
 
+use domain::Timestamp;
 use lambda::{Answer, Failed, Invocation, metrics::Orders};
 use serde_json::{Value, value::RawValue};
 
@@ -55,7 +56,7 @@ use crate::{
     bus::{Rejection, reject},
     limits::{LEGS_MAX, NOTE_BYTES_MAX, ORDERS_PER_NOTE},
     operator::Unreachable,
-    told::millis,
+    told::{About, millis},
 };
 use batch::{Batch, Import, execute_all};
 use deadline::Deadline;
@@ -97,13 +98,20 @@ impl From<Unreachable> for Stop {
 
 /// Handles an event of S3: imports a file, or goes on with it.
 pub async fn handle(commands: &Commands, payload: &RawValue, invocation: &Invocation) -> Answer {
+    let started = commands.clock.now();
     let rejection = match begin(commands, payload).await {
-        Err(Refused::Never(rejection)) => rejection,
-        Err(Refused::NotNow(reason)) => return Err(unavailable(&reason)),
+        Err(Refused::Never(rejection)) => {
+            commands.count_failed(About::Orders, 400, started);
+            rejection
+        }
+        Err(Refused::NotNow(reason)) => {
+            commands.count_failed(About::Orders, 503, started);
+            return Err(unavailable(&reason));
+        }
         Ok(None) => return Ok(Value::Null),
         Ok(Some(progress)) => {
             let event_id = progress.file.event_id.clone();
-            match Box::pin(counted(commands, progress, invocation)).await {
+            match Box::pin(counted(commands, progress, invocation, started)).await {
                 Ok(()) => return Ok(Value::Null),
                 Err(Stop::Unavailable(reason)) => return Err(unavailable(&reason)),
                 Err(Stop::Stuck(reason)) => {
@@ -179,8 +187,8 @@ async fn counted(
     commands: &Commands,
     mut progress: Progress,
     invocation: &Invocation,
+    started: Timestamp,
 ) -> Result<(), Stop> {
-    let started = commands.clock.now();
     let before = (progress.accepted, progress.rejected);
     let imported = import(commands, &mut progress, invocation).await;
     let now = commands.clock.now();

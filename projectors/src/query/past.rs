@@ -3,9 +3,10 @@
 
 use std::collections::BTreeMap;
 
-use domain::{AggregateId, EventSourced, Shipment, ShipmentId, Timestamp, shipment};
+use domain::{AggregateId, EventSourced, ShipmentId, Timestamp};
 use event_store::{
     Commit, Loaded, StoreError,
+    commit::Unreadable,
     limits::{HISTORY_PAGE, PAGES_MAX},
 };
 use lambda::http::Problem;
@@ -54,10 +55,11 @@ pub(super) async fn log(
     let mut entries: BTreeMap<String, Row> = BTreeMap::new();
     let take = |commits: Vec<Commit>| {
         for commit in commits {
-            for (update, sequence) in updates(&commit)? {
-                let key = shipment_log::entry_key(&update, sequence);
+            for row in shipment_log::entries(&commit, &projectors.environment)
+                .map_err(|error| unreadable(&commit, &error))?
+            {
+                let key = shipment_log::key(&row);
                 if after.is_none_or(|after| key.as_str() > after) {
-                    let row = shipment_log::entry(&update, sequence, &projectors.environment);
                     entries.insert(key, row);
                 }
             }
@@ -75,19 +77,12 @@ pub(super) async fn log(
     Ok(RowPage { rows, more })
 }
 
-type Update = (Box<shipment::ShipmentUpdated>, u64);
-
-fn updates(commit: &Commit) -> Result<Vec<Update>, StoreError> {
-    let events = commit.decoded::<Shipment>();
-    let events = events.map_err(|error| StoreError::Corrupt {
+fn unreadable(commit: &Commit, error: &Unreadable) -> StoreError {
+    StoreError::Corrupt {
         aggregate: commit.aggregate.clone(),
         sequence: commit.sequence,
         reason: error.to_string(),
-    })?;
-    let numbered = events.into_iter().zip(commit.sequence..);
-    Ok(numbered
-        .map(|(shipment::Event::ShipmentUpdated(update), sequence)| (update, sequence))
-        .collect())
+    }
 }
 
 /// Hands the commits up to `at` to `take`, oldest first, some at a time. Times of commits never go

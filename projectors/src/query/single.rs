@@ -11,7 +11,9 @@ use crate::{
     Projectors,
     limits::{VERSION_WAIT, VERSION_WAIT_FIRST, VERSION_WAIT_MOST},
     ports::{Row, Table},
-    processed_orders, shipment_log,
+    processed_orders,
+    row::version,
+    shipment_log,
 };
 
 const OPEN: [order::Status; 2] = [order::Status::New, order::Status::Processing];
@@ -121,13 +123,6 @@ async fn caught_up(
     }
     let message = format!("version {wanted} is not there yet, please ask again");
     Err(Problem::new(503, "not_caught_up", message))
-}
-
-fn version(row: &Row) -> u64 {
-    match row.get("version") {
-        Some(Json::Number(number)) => number.whole().unwrap_or_default(),
-        _ => 0,
-    }
 }
 
 async fn exists(projectors: &Projectors, id: &AggregateId) -> Result<bool, Problem> {
