@@ -7,16 +7,28 @@ use std::collections::{BTreeMap, BTreeSet};
 use cargo_metadata::{DependencyKind, MetadataCommand};
 
 /// Which crates of the workspace each may know, directly. Whatever is not here is not allowed.
-const MAY_KNOW: [(&str, &[&str]); 8] = [
+const MAY_KNOW: [(&str, &[&str]); 10] = [
     ("domain", &[]),
     ("event-store", &["domain"]),
     ("lambda", &["domain"]),
     ("commands", &["domain", "event-store", "lambda"]),
     ("projectors", &["domain", "event-store", "lambda"]),
     (
-        "local",
-        &["commands", "domain", "event-store", "lambda", "projectors"],
+        "operator",
+        &["domain", "event-store", "lambda", "projectors"],
     ),
+    (
+        "local",
+        &[
+            "commands",
+            "domain",
+            "event-store",
+            "lambda",
+            "operator",
+            "projectors",
+        ],
+    ),
+    ("bare", &[]),
     (
         "system-tests",
         &[

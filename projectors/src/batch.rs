@@ -12,6 +12,8 @@ use lambda::Failed;
 use serde_dynamo::AttributeValue;
 use serde_json::{Value, json, value::RawValue};
 
+use crate::Projectors;
+
 /// A commit that has arrived, or one that cannot be read.
 #[derive(Debug)]
 pub struct Arrival {
@@ -29,13 +31,28 @@ pub struct Arrival {
 ///
 /// A change or removal of a stored commit is no commit: it breaks the promise that events are
 /// immutable, and is shouted about.
-pub fn arrivals(payload: &RawValue) -> Result<Vec<Arrival>, Failed> {
+pub fn arrivals(projectors: &Projectors, payload: &RawValue) -> Result<Vec<Arrival>, Failed> {
     let event: Event = serde_json::from_str(payload.get())
         .map_err(|_| Failed("not a batch of a DynamoDB stream".to_owned()))?;
-    Ok(event.records.into_iter().filter_map(arrival).collect())
+    let records = event.records.into_iter();
+    Ok(records
+        .filter_map(|record| arrival(projectors, record))
+        .collect())
 }
 
-fn arrival(record: EventRecord) -> Option<Arrival> {
+impl From<Commit> for Arrival {
+    /// A commit that was read, and not brought by the stream.
+    fn from(commit: Commit) -> Self {
+        Self {
+            number: String::new(),
+            aggregate: commit.aggregate.to_string(),
+            sequence: commit.sequence,
+            commit: Ok(commit),
+        }
+    }
+}
+
+fn arrival(projectors: &Projectors, record: EventRecord) -> Option<Arrival> {
     let change = record.change;
     let number = change.sequence_number.unwrap_or_default();
     let keys = change.keys.into_inner();
@@ -55,6 +72,7 @@ fn arrival(record: EventRecord) -> Option<Arrival> {
             change,
             "a stored commit was tampered with"
         );
+        projectors.metrics.tampered(projectors.clock.now());
         return None;
     }
     let item = change.new_image.into_inner();

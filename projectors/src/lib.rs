@@ -10,7 +10,8 @@
 //! [`shipment_log`], the messages of [`mod@notifications`]. The rest carries it out:
 //!
 //! - [`batch`]: a stream's records, grouped by aggregate, and what is answered to the stream
-//! - [`project`], [`notify`], [`query`]: a role each; [`rebuild`]: rows made again
+//! - [`project`], [`notify`], [`query`], [`mod@rebuild`]: a role each
+//! - [`parked`], [`mod@announce`]: what an operator sets going again
 //! - [`indexes`]: what lists are read from; [`cursor`]: where they go on
 //! - [`ports`]: what is asked of the world; [`aws`]: the world on AWS; [`row`]: rows as items
 //!
@@ -21,10 +22,12 @@ use std::{str::FromStr, sync::Arc};
 use aws_config::SdkConfig;
 use event_store::{Clock, EventStore, SystemClock, dynamodb::DynamoDbTable};
 use lambda::{
-    Answer, Invocation, Payload, Settings,
+    Answer, Invocation, Payload, ReadModel, Settings,
     metrics::{Metrics, StandardOutput},
+    read_models::Kind,
 };
 
+pub mod announce;
 pub mod aws;
 pub mod batch;
 pub mod cursor;
@@ -33,6 +36,7 @@ pub mod indexes;
 pub mod limits;
 pub mod notifications;
 pub mod notify;
+pub mod parked;
 pub mod ports;
 pub mod processed_orders;
 pub mod project;
@@ -43,6 +47,7 @@ pub mod shipment_log;
 
 pub use environment::Environment;
 use ports::{Bus, Rows, Topic};
+use rebuild::Rebuilds;
 
 /// What a function of this executable does: the end of its name, and its handler's name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,6 +58,8 @@ pub enum Role {
     Notify,
     /// HTTP queries.
     Query,
+    /// Read models made again from the events.
+    Rebuild,
 }
 
 /// The functions of this executable, and what they work with.
@@ -72,33 +79,89 @@ pub struct Projectors {
     pub clock: Arc<dyn Clock>,
     /// What rows hold of their environment.
     pub environment: Environment,
+    /// What rebuilds work with.
+    pub rebuilds: Rebuilds,
+    /// Read models beside the ones that are read.
+    pub beside: Vec<Beside>,
+}
+
+/// A read model that is projected and not read: one that readers are about to move to, or have
+/// moved from.
+#[derive(Clone)]
+pub struct Beside {
+    /// Which.
+    pub model: ReadModel,
+    /// What writes its rows; of its own kind alone.
+    pub projectors: Projectors,
 }
 
 impl Projectors {
     /// The functions of one environment, on AWS clients made from `config`.
     pub fn new(config: &SdkConfig, settings: &Settings) -> Self {
+        let (names, models) = (&settings.names, &settings.read_models);
         let dynamodb = aws_sdk_dynamodb::Client::new(config);
-        let events = DynamoDbTable::new(dynamodb.clone(), settings.names.events());
-        Self {
+        let events = DynamoDbTable::new(dynamodb.clone(), names.events());
+        let read = [Kind::ProcessedOrders, Kind::ShipmentLog].map(|kind| models.read(kind));
+        let rows = |beside: Option<ReadModel>| -> Arc<dyn Rows> {
+            let rows = aws::DynamoDbRows::new(dynamodb.clone(), names);
+            let models = read.into_iter().chain(beside);
+            Arc::new(models.fold(rows, |rows, model| rows.with(names, model)))
+        };
+        let environment = Environment {
+            name: names.environment().to_owned(),
+            shards: settings.shards,
+            processed_orders: 1,
+            shipment_log: 1,
+        };
+        let mut projectors = Self {
             store: EventStore::new(Arc::new(events)),
-            rows: Arc::new(aws::DynamoDbRows::new(dynamodb, &settings.names)),
-            bus: Arc::new(aws::EventBridge::new(config, settings.names.bus())),
+            rows: rows(None),
+            bus: Arc::new(aws::EventBridge::new(config, names.bus())),
             topic: Arc::new(aws::Sns::new(config, settings.alerts_arn.clone())),
-            metrics: Metrics::new(settings.names.environment(), Arc::new(StandardOutput)),
+            metrics: Metrics::new(names.environment(), Arc::new(StandardOutput)),
             clock: Arc::new(SystemClock),
-            environment: Environment {
-                name: settings.names.environment().to_owned(),
-                shards: settings.shards,
+            environment: read.into_iter().fold(environment, Environment::with),
+            rebuilds: Rebuilds::new(config, settings),
+            beside: Vec::new(),
+        };
+        let beside = models.beside().map(|model| Beside {
+            model,
+            projectors: Self {
+                rows: rows(Some(model)),
+                environment: projectors.environment.clone().with(model),
+                ..projectors.clone()
             },
+        });
+        projectors.beside = beside.collect();
+        projectors
+    }
+
+    /// The projectors whose rows are those of `model`; `None` where the environment has none such.
+    pub fn of(&self, model: ReadModel) -> Option<&Self> {
+        let read = self.environment.model(model.kind) == model;
+        let mut beside = self.beside.iter().filter(|beside| beside.model == model);
+        match read {
+            true => Some(self),
+            false => beside.next().map(|beside| &beside.projectors),
         }
     }
 
+    /// The projectors of every read model of this kind, of the one that is read first.
+    pub(crate) fn of_kind(&self, kind: Kind) -> impl Iterator<Item = &Self> {
+        let beside = self
+            .beside
+            .iter()
+            .filter(move |beside| beside.model.kind == kind);
+        std::iter::once(self).chain(beside.map(|beside| &beside.projectors))
+    }
+
     /// Handles one invocation.
-    pub async fn handle(&self, role: Role, payload: Payload, _invocation: &Invocation) -> Answer {
+    pub async fn handle(&self, role: Role, payload: Payload, invocation: &Invocation) -> Answer {
         match role {
             Role::Project => project::handle(self, &payload).await,
             Role::Notify => notify::handle(self, &payload).await,
             Role::Query => query::handle(self, &payload).await,
+            Role::Rebuild => rebuild::task::handle(self, &payload, invocation).await,
         }
     }
 }
@@ -116,6 +179,7 @@ impl FromStr for Role {
             "project" => Ok(Self::Project),
             "notify" => Ok(Self::Notify),
             "query" => Ok(Self::Query),
+            "rebuild" => Ok(Self::Rebuild),
             other => Err(UnknownRole(other.to_owned())),
         }
     }

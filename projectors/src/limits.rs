@@ -53,3 +53,58 @@ pub const HISTORY_EVENTS_MAX: usize = 1_000;
 
 /// Bytes of one page of a history: a function answers with 6 MB at most.
 pub const HISTORY_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+/// Bytes of fingerprints that one segment of a rebuild keeps in memory before they are put away.
+pub const LEDGER_BUFFER_BYTES: usize = 8 * 1024 * 1024;
+
+/// Parts of a ledger that one piece of a rebuild puts or gets at the same time.
+pub const LEDGER_CALLS_AT_ONCE: usize = 16;
+
+/// Parts of one bucket of a rebuild's ledger.
+pub const LEDGER_PARTS_MAX: usize = 100_000;
+
+/// Segments of a rebuild, as many as DynamoDB's Scan takes.
+pub const SEGMENTS_MAX: u32 = 1_000_000;
+
+/// Segments of a rebuild that a state machine is given at once: each is a line of its input.
+pub const PLANNED_SEGMENTS_MAX: u32 = 256;
+
+/// Buckets of a rebuild's ledger.
+pub const BUCKETS_MAX: u32 = 4_096;
+
+/// Attempts to read a page of a scan, each with the SDK's own repeats in it.
+pub const GATHER_ATTEMPTS: u32 = 5;
+
+/// The wait after a failed one.
+pub const GATHER_WAIT: Duration = Duration::from_secs(1);
+
+/// Looks at rows that may be on their way, before they are said to be missing or stale
+pub const LOOKS: u32 = 4;
+
+/// with this wait between two of them.
+pub const LOOK_WAIT: Duration = Duration::from_secs(2);
+
+/// Looks at an aggregate that is mended, each because there was a row that kept live projection off.
+pub const MEND_LOOKS: u32 = 3;
+
+/// Time that an invocation of `rebuild` keeps for coming to an end: a page of a scan that has to be
+/// waited for, an aggregate of 2,000 commits, and putting away what was gathered.
+pub const REBUILD_RESERVE: Duration = Duration::from_secs(60);
+
+/// Findings that one invocation writes into its log.
+pub const FINDINGS_LOGGED: usize = 1_000;
+
+/// Pages of what is parked that are read: far more than anybody would let stand.
+pub const PARKED_PAGES_MAX: u32 = 1_000;
+
+/// Attempts to note that an aggregate is parked once more, each behind somebody who was first.
+pub const PARK_ATTEMPTS: u32 = 6;
+
+/// How often an aggregate is taken up that is parked again each time.
+pub const TAKE_UPS_MAX: u32 = 10;
+
+/// Commits that are announced again at once.
+pub const ANNOUNCED_AT_ONCE: u32 = 50;
+
+/// Pages of so many commits of one history: all that it may have, if each page held one.
+pub const HISTORY_PAGES_MAX: u32 = 2_000;

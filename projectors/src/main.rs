@@ -1,4 +1,4 @@
-//! The Lambda functions `project`, `notify` and `query`.
+//! The Lambda functions `project`, `notify`, `query` and `rebuild`.
 
 use lambda::{Invocation, Payload, Settings};
 use lambda_runtime::{Error, LambdaEvent, service_fn};

@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, panic::AssertUnwindSafe};
 
+use domain::AggregateId;
 use event_store::{Commit, clock::backoff};
 use lambda::{Answer, Failed};
 use serde_json::value::RawValue;
@@ -9,9 +10,13 @@ use serde_json::value::RawValue;
 use crate::{
     Projectors,
     batch::{Arrival, arrivals, response},
-    limits::{CALL_BYTES_MAX, MESSAGES_PER_CALL, SEND_ATTEMPTS, SEND_WAIT_FIRST, SEND_WAIT_MOST},
+    limits::{
+        ANNOUNCED_AT_ONCE, CALL_BYTES_MAX, HISTORY_PAGES_MAX, MESSAGES_PER_CALL, SEND_ATTEMPTS,
+        SEND_WAIT_FIRST, SEND_WAIT_MOST,
+    },
     notifications::{Messages, messages},
     ports::{Alert, Announcement, Sent},
+    rebuild::RebuildError,
 };
 
 /// A message on its way: which arrival of the batch it came of.
@@ -23,16 +28,112 @@ struct Pending<M> {
 /// What could not be sent: to be tried again, and never to be accepted.
 #[derive(Default)]
 struct Unsent {
+    accepted: u64,
     failed: Vec<usize>,
     refused: BTreeMap<usize, String>,
 }
 
+/// What became of the messages of some arrivals.
+struct Told {
+    /// The first arrival that has a message which is to be tried again.
+    first_failed: Option<usize>,
+    /// Arrivals that have no messages, or one that will never be accepted: a code, and why.
+    parked: BTreeMap<usize, (&'static str, String)>,
+    /// How many messages were accepted.
+    messages: u64,
+}
+
+/// What came of announcing commits once more.
+pub(crate) struct Again {
+    /// How many messages were accepted.
+    pub messages: u64,
+    /// Of which aggregates one never will be, and why.
+    pub refused: BTreeMap<String, String>,
+}
+
 /// Handles a batch of the stream.
 pub async fn handle(projectors: &Projectors, payload: &RawValue) -> Answer {
-    let arrivals = arrivals(payload)?;
+    let arrivals = arrivals(projectors, payload)?;
+    let told = tell(projectors, &arrivals).await;
+    for (index, (code, reason)) in told.parked {
+        let Arrival {
+            aggregate,
+            sequence,
+            ..
+        } = &arrivals[index];
+        let park = projectors
+            .park("notify", aggregate, *sequence, code, &reason)
+            .await;
+        park.map_err(|error| Failed(format!("cannot park: {error}")))?;
+    }
+    let failed_at = told.first_failed;
+    Ok(response(
+        failed_at.map(|index| arrivals[index].number.clone()),
+    ))
+}
+
+/// Announces an aggregate's commits from sequence `from` on, once more; the sequence behind the
+/// last of them. What will never be accepted is `Corrupt`, and what came before it is announced.
+pub async fn history(
+    projectors: &Projectors,
+    id: &AggregateId,
+    from: u64,
+) -> Result<u64, RebuildError> {
+    let mut from = from;
+    for _ in 0..HISTORY_PAGES_MAX {
+        let page = projectors
+            .store
+            .history(id, from, ANNOUNCED_AT_ONCE)
+            .await?;
+        from = page.commits.last().map_or(from, Commit::next_sequence);
+        commits(projectors, page.commits).await?;
+        if page.next.is_none() {
+            return Ok(from);
+        }
+    }
+    Err(RebuildError::Corrupt(format!(
+        "the history of {id} has no end"
+    )))
+}
+
+/// Announces commits once more; how many messages they had. What will never be accepted is
+/// `Corrupt`; the others are announced.
+pub async fn commits(projectors: &Projectors, commits: Vec<Commit>) -> Result<u64, RebuildError> {
+    let again = again(projectors, commits).await?;
+    match again.refused.into_values().next() {
+        Some(reason) => Err(RebuildError::Corrupt(reason)),
+        None => Ok(again.messages),
+    }
+}
+
+/// Announces commits once more; what will never be accepted is told beside the others.
+pub(crate) async fn again(
+    projectors: &Projectors,
+    commits: Vec<Commit>,
+) -> Result<Again, RebuildError> {
+    let arrivals: Vec<Arrival> = commits.into_iter().map(Arrival::from).collect();
+    let told = tell(projectors, &arrivals).await;
+    if let Some(index) = told.first_failed {
+        let aggregate = &arrivals[index].aggregate;
+        return Err(RebuildError::Unavailable(format!(
+            "a message of {aggregate} was not accepted"
+        )));
+    }
+    let refused = told.parked.into_iter().map(|(index, (code, reason))| {
+        let aggregate = arrivals[index].aggregate.clone();
+        (aggregate, format!("{code}: {reason}"))
+    });
+    Ok(Again {
+        messages: told.messages,
+        refused: refused.collect(),
+    })
+}
+
+/// Sends the messages of some arrivals.
+async fn tell(projectors: &Projectors, arrivals: &[Arrival]) -> Told {
     let mut announcements = Vec::new();
     let mut alerts = Vec::new();
-    let mut parked: BTreeMap<usize, (&str, String)> = BTreeMap::new();
+    let mut parked: BTreeMap<usize, (&'static str, String)> = BTreeMap::new();
     for (index, arrival) in arrivals.iter().enumerate() {
         match said_of(arrival, &projectors.environment.name) {
             Ok(said) => {
@@ -55,8 +156,9 @@ pub async fn handle(projectors: &Projectors, payload: &RawValue) -> Answer {
         send(projectors, announcements, announcement_bytes, put).await,
         send(projectors, alerts, alert_bytes, publish).await,
     ];
-    let mut first_failed: Option<usize> = None;
+    let (mut first_failed, mut messages): (Option<usize>, u64) = (None, 0);
     for unsent in unsent {
+        messages += unsent.accepted;
         first_failed = first_failed.into_iter().chain(unsent.failed).min();
         for (index, reason) in unsent.refused {
             parked.insert(index, ("message_refused", reason));
@@ -68,20 +170,11 @@ pub async fn handle(projectors: &Projectors, payload: &RawValue) -> Answer {
             log(commit);
         }
     }
-    for (index, (code, reason)) in parked {
-        let Arrival {
-            aggregate,
-            sequence,
-            ..
-        } = &arrivals[index];
-        let park = projectors
-            .park("notify", aggregate, *sequence, code, &reason)
-            .await;
-        park.map_err(|error| Failed(format!("cannot park: {error}")))?;
+    Told {
+        first_failed,
+        parked,
+        messages,
     }
-    Ok(response(
-        first_failed.map(|index| arrivals[index].number.clone()),
-    ))
 }
 
 /// The messages of an arrival; where there can be none, a code and a reason to park it.
@@ -141,7 +234,7 @@ async fn send<M: Clone>(
             let mut answers = call(projectors, &messages).await.into_iter();
             for one in pending {
                 match answers.next() {
-                    Some(Sent::Accepted) => {}
+                    Some(Sent::Accepted) => unsent.accepted += 1,
                     Some(Sent::Refused(reason)) => {
                         unsent.refused.insert(one.arrival, reason);
                     }

@@ -1,8 +1,8 @@
 //! What projectors ask of the world.
 
 use async_trait::async_trait;
-use domain::{Json, Timestamp, json::Object};
-use lambda::trace::TraceParent;
+use domain::{Json, Number, Timestamp, json::Object};
+use lambda::{read_models::Kind, trace::TraceParent};
 
 use crate::indexes::Index;
 
@@ -18,6 +18,63 @@ pub enum Table {
     ShipmentLog,
     /// Aggregates that a consumer of the stream has stopped at.
     Parked,
+}
+
+impl From<Kind> for Table {
+    fn from(kind: Kind) -> Self {
+        match kind {
+            Kind::ProcessedOrders => Self::ProcessedOrders,
+            Kind::ShipmentLog => Self::ShipmentLog,
+        }
+    }
+}
+
+impl Table {
+    /// The end of its name, as in `infra/tables.json`.
+    pub fn suffix(self) -> &'static str {
+        match self {
+            Self::ProcessedOrders => "processed-orders",
+            Self::ShipmentLog => "shipment-log",
+            Self::Parked => "parked",
+        }
+    }
+
+    /// The attributes that are its key: the partition key, and where there is one the sort key.
+    pub fn key_names(self) -> &'static [&'static str] {
+        match self {
+            Self::ProcessedOrders => &["orderId"],
+            Self::ShipmentLog => &["shipmentId", "entry"],
+            Self::Parked => &["id"],
+        }
+    }
+
+    /// A row's key, partition and sort; the sort key is empty where the table has none.
+    pub fn key_of(self, row: &Row) -> [String; 2] {
+        let text = |place: usize| match self.key_names().get(place).and_then(|name| row.get(*name))
+        {
+            Some(Json::String(text)) => text.clone(),
+            _ => String::new(),
+        };
+        [text(0), text(1)]
+    }
+
+    /// A key as [`Table::key_of`] says it.
+    pub fn key(self, partition: &str, sort: &str) -> Row {
+        let parts = self.key_names().iter().zip([partition, sort]);
+        parts
+            .map(|(name, value)| ((*name).to_owned(), value.into()))
+            .collect()
+    }
+
+    /// The name of the aggregate that a row is of.
+    pub fn aggregate(self, row: &Row) -> String {
+        let [id, _] = self.key_of(row);
+        match self {
+            Self::ProcessedOrders => format!("order#{id}"),
+            Self::ShipmentLog => format!("shipment#{id}"),
+            Self::Parked => id,
+        }
+    }
 }
 
 /// What a table cannot do. The texts are for logs.
@@ -38,6 +95,17 @@ pub struct RowPage {
     pub rows: Vec<Row>,
     /// May more follow?
     pub more: bool,
+}
+
+/// A page of a scan.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct SegmentPage {
+    /// Rows; those with one partition key lie together.
+    pub rows: Vec<Row>,
+    /// The key that the scan goes on behind; `None` at its end.
+    pub last: Option<Row>,
+    /// What it has cost, in halves of a read unit.
+    pub half_units: u64,
 }
 
 /// Which way a list goes.
@@ -77,20 +145,21 @@ pub trait Rows: Send + Sync {
     async fn put_newer(&self, table: Table, row: Row, version: u64) -> Result<(), RowError>;
 
     /// Puts a row where none is, or one of the same or a lower `version`, or the very version that
-    /// was `seen`: the fold of a history in place of whatever is no fold of it.
+    /// was `seen`, or one whose version is no number: the fold of a history in place of whatever is
+    /// no fold of it.
     async fn put_rebuilt(
         &self,
         table: Table,
         row: Row,
         version: u64,
-        seen: u64,
+        seen: Option<Number>,
     ) -> Result<(), RowError>;
 
     /// Removes a row, unless its `version` has changed since it was read as `row`.
     async fn remove(&self, table: Table, row: Row) -> Result<(), RowError>;
 
-    /// Puts a row where none is.
-    async fn put_first(&self, table: Table, row: Row) -> Result<(), RowError>;
+    /// Puts a row where none is; hands out the one that is, as of now.
+    async fn put_first(&self, table: Table, row: Row) -> Result<Option<Row>, RowError>;
 
     /// The row with this key, as of lately.
     async fn get(&self, table: Table, key: Row) -> Result<Option<Row>, RowError>;
@@ -102,6 +171,25 @@ pub trait Rows: Send + Sync {
         after: Option<&str>,
         limit: u32,
     ) -> Result<RowPage, RowError>;
+
+    /// All rows with this partition key, as of lately: in the order of their sort key, behind the
+    /// sort key `after`, at most `limit`.
+    async fn whole(
+        &self,
+        table: Table,
+        partition: &str,
+        after: Option<&str>,
+        limit: u32,
+    ) -> Result<RowPage, RowError>;
+
+    /// Rows of one of `segments` parts of the table, as of lately, behind the key `after`.
+    async fn segment(
+        &self,
+        table: Table,
+        segment: u32,
+        segments: u32,
+        after: Option<Row>,
+    ) -> Result<SegmentPage, RowError>;
 
     /// Entries of one partition of an index as of lately, with the attributes that the index
     /// shows: in the order of the sort key, at most `limit`. Entries with the same sort key are in

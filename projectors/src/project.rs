@@ -8,15 +8,15 @@ use std::panic::AssertUnwindSafe;
 use domain::{AggregateId, EventSourced, Order, Shipment};
 use event_store::{Commit, Loaded, StoreError};
 use futures::{FutureExt, StreamExt, stream};
-use lambda::Answer;
+use lambda::{Answer, read_models::Kind};
 use serde_json::value::RawValue;
 
 use crate::{
     Projectors,
     batch::{Group, arrivals, groups, response},
-    limits::AGGREGATES_AT_ONCE,
+    limits::{AGGREGATES_AT_ONCE, PARK_ATTEMPTS},
     ports::{Row, RowError, Table},
-    processed_orders, shipment_log,
+    processed_orders, row, shipment_log,
 };
 
 /// Why an aggregate's rows cannot be written. The texts are for logs.
@@ -34,7 +34,7 @@ enum Stop {
 
 /// Handles a batch of the stream.
 pub async fn handle(projectors: &Projectors, payload: &RawValue) -> Answer {
-    let groups = groups(arrivals(payload)?);
+    let groups = groups(arrivals(projectors, payload)?);
     let work = groups.into_iter().map(|group| async move {
         let number = group.number.clone();
         settle(projectors, group)
@@ -92,32 +92,44 @@ async fn project(projectors: &Projectors, commits: Vec<Commit>) -> Result<(), St
     let Some(first) = commits.first() else {
         return Ok(());
     };
-    let rows = &projectors.rows;
     match first.aggregate.clone() {
         AggregateId::Order(_) => {
             let order = fold::<Order>(projectors, commits).await?;
-            let row = processed_orders::row(&order.state, order.version, &projectors.environment);
-            put_newer(projectors, Table::ProcessedOrders, row, order.version).await
+            for one in projectors.of_kind(Kind::ProcessedOrders) {
+                let row = processed_orders::row(&order.state, order.version, &one.environment);
+                put_newer(one, Table::ProcessedOrders, row, order.version).await?;
+            }
         }
         AggregateId::Shipment(_) => {
-            for commit in &commits {
-                let entries = shipment_log::entries(commit, &projectors.environment);
-                let entries = entries.map_err(|error| Stop::Park {
-                    sequence: commit.sequence,
-                    code: "unreadable_event",
-                    reason: error.to_string(),
-                })?;
-                for (row, sequence) in entries.into_iter().zip(commit.sequence..) {
-                    let put = rows.put(Table::ShipmentLog, row).await;
-                    put.map_err(|error| stop(error, sequence))?;
-                }
+            for one in projectors.of_kind(Kind::ShipmentLog) {
+                log(one, &commits).await?;
             }
             let shipment = fold::<Shipment>(projectors, commits).await?;
-            let row =
-                shipment_log::current(&shipment.state, shipment.version, &projectors.environment);
-            put_newer(projectors, Table::ShipmentLog, row, shipment.version).await
+            for one in projectors.of_kind(Kind::ShipmentLog) {
+                let version = shipment.version;
+                let row = shipment_log::current(&shipment.state, version, &one.environment);
+                put_newer(one, Table::ShipmentLog, row, version).await?;
+            }
         }
     }
+    Ok(())
+}
+
+/// Puts a row for each update.
+async fn log(projectors: &Projectors, commits: &[Commit]) -> Result<(), Stop> {
+    for commit in commits {
+        let entries = shipment_log::entries(commit, &projectors.environment);
+        let entries = entries.map_err(|error| Stop::Park {
+            sequence: commit.sequence,
+            code: "unreadable_event",
+            reason: error.to_string(),
+        })?;
+        for (row, sequence) in entries.into_iter().zip(commit.sequence..) {
+            let put = projectors.rows.put(Table::ShipmentLog, row).await;
+            put.map_err(|error| stop(error, sequence))?;
+        }
+    }
+    Ok(())
 }
 
 /// The aggregate that these commits lead to: of themselves where they are its beginning, else as
@@ -170,8 +182,10 @@ fn stop(error: RowError, sequence: u64) -> Stop {
 }
 
 impl Projectors {
-    /// Stops an aggregate for one consumer, loudly: the others go on. Parking one again changes
-    /// nothing, so its row says since when it has been standing.
+    /// Stops an aggregate for one consumer, loudly: the others go on. One that is parked again
+    /// stands since the first time, and at the lowest sequence: the stream may bring a commit after
+    /// those behind it. Its row's version is raised in any case, so that nobody forgets it who has
+    /// not seen that.
     pub(crate) async fn park(
         &self,
         consumer: &str,
@@ -197,7 +211,28 @@ impl Projectors {
             ("since".to_owned(), now.to_string().into()),
             ("sequence".to_owned(), sequence.into()),
             ("code".to_owned(), code.into()),
+            // Of a row that was forgotten meanwhile, and one that stands since, it is not the same.
+            ("version".to_owned(), now.millis().unsigned_abs().into()),
         ]);
-        self.rows.put_first(Table::Parked, row).await
+        let mut earliest = None;
+        for _ in 0..PARK_ATTEMPTS {
+            let Some(mut there) = self.rows.put_first(Table::Parked, row.clone()).await? else {
+                return Ok(());
+            };
+            let (version, lowest) = (row::version(&there), row::whole(&there, "sequence"));
+            let raised = *earliest.get_or_insert(version) < version;
+            if raised && lowest <= sequence {
+                return Ok(());
+            }
+            if sequence < lowest {
+                there.insert("sequence".to_owned(), sequence.into());
+                there.insert("code".to_owned(), code.into());
+            }
+            there.insert("version".to_owned(), (version + 1).into());
+            let put = self.rows.put_newer(Table::Parked, there, version + 1);
+            put.await?;
+        }
+        let rivals = "it is parked by others all the time".to_owned();
+        Err(RowError::Unavailable(rivals))
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use domain::Json;
+use domain::{Json, Number};
 
 use crate::ports::Row;
 
@@ -12,9 +12,25 @@ pub type Item = HashMap<String, AttributeValue>;
 
 /// The version of a row; 0 of one that no projection has written.
 pub fn version(row: &Row) -> u64 {
-    match row.get("version") {
+    let written = written_version(row);
+    written
+        .and_then(|number| number.whole())
+        .unwrap_or_default()
+}
+
+/// A whole number in a row; 0 where there is none.
+pub fn whole(row: &Row, name: &str) -> u64 {
+    match row.get(name) {
         Some(Json::Number(number)) => number.whole().unwrap_or_default(),
         _ => 0,
+    }
+}
+
+/// What stands as the version of a row, if it is a number, be it one that no history can have.
+pub fn written_version(row: &Row) -> Option<Number> {
+    match row.get("version") {
+        Some(Json::Number(number)) => Some(number.clone()),
+        _ => None,
     }
 }
 
@@ -25,10 +41,14 @@ pub fn to_item(row: Row) -> Item {
         .collect()
 }
 
-/// An item as a row; `None` where it holds what no row does.
-pub fn from_item(item: Item) -> Option<Row> {
+/// What stands in a row for an attribute of a type that no row has (bytes, a set): somebody else
+/// wrote it, and it equals nothing that a history leads to.
+const FOREIGN: &str = "\u{0}an attribute of a type that no row has";
+
+/// An item as a row.
+pub fn from_item(item: Item) -> Row {
     item.into_iter()
-        .map(|(name, value)| Some((name, from_attribute(value)?)))
+        .map(|(name, value)| (name, from_attribute(value)))
         .collect()
 }
 
@@ -43,19 +63,18 @@ fn to_attribute(value: Json) -> AttributeValue {
     }
 }
 
-fn from_attribute(value: AttributeValue) -> Option<Json> {
+fn from_attribute(value: AttributeValue) -> Json {
     match value {
-        AttributeValue::Null(_) => Some(Json::Null),
-        AttributeValue::Bool(value) => Some(Json::Bool(value)),
-        AttributeValue::N(number) => number.parse().ok().map(Json::Number),
-        AttributeValue::S(text) => Some(Json::String(text)),
-        AttributeValue::L(values) => values
-            .into_iter()
-            .map(from_attribute)
-            .collect::<Option<_>>()
-            .map(Json::Array),
-        AttributeValue::M(members) => from_item(members).map(Json::Object),
-        _ => None,
+        AttributeValue::Null(_) => Json::Null,
+        AttributeValue::Bool(value) => Json::Bool(value),
+        AttributeValue::N(number) => match number.parse() {
+            Ok(number) => Json::Number(number),
+            Err(_) => FOREIGN.into(),
+        },
+        AttributeValue::S(text) => Json::String(text),
+        AttributeValue::L(values) => Json::Array(values.into_iter().map(from_attribute).collect()),
+        AttributeValue::M(members) => Json::Object(from_item(members)),
+        _ => FOREIGN.into(),
     }
 }
 
@@ -70,7 +89,14 @@ mod tests {
         let text =
             r#"{"a":null,"b":true,"c":12345678901234567890.1234567890123456,"d":[{"e":""}]}"#;
         let row = Json::parse(text)?.into_object().unwrap_or_default();
-        assert_eq!(from_item(to_item(row.clone())), Some(row));
+        assert_eq!(from_item(to_item(row.clone())), row);
         Ok(())
+    }
+
+    #[test]
+    fn what_no_row_holds_is_read_and_differs() {
+        let foreign = AttributeValue::Ss(vec!["a".to_owned()]);
+        let row = from_item(Item::from([("a".to_owned(), foreign)]));
+        assert_eq!(row.get("a"), Some(&FOREIGN.into()));
     }
 }

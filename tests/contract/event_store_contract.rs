@@ -20,20 +20,6 @@ use support::{
 
 use crate::World;
 
-/// Every promise, held against every table.
-macro_rules! contract {
-    ($($promise:ident),* $(,)?) => {
-        mod in_memory {
-            $(#[tokio::test(flavor = "multi_thread")]
-            async fn $promise() { super::$promise(crate::World::in_memory()).await })*
-        }
-        mod on_dynamodb {
-            $(#[tokio::test(flavor = "multi_thread")]
-            async fn $promise() { super::$promise(crate::World::on_dynamodb().await).await })*
-        }
-    };
-}
-
 contract!(
     a_commit_is_stored_once,
     a_history_beyond_a_page_is_read_whole,
@@ -51,19 +37,18 @@ contract!(
     an_order_of_1114_items_comes_back_as_it_was,
     a_commit_beyond_the_limit_is_refused_before_it_is_sent,
     an_aggregate_takes_two_thousand_commits,
-    a_scan_yields_every_aggregate_whole,
     time_never_goes_back_within_an_aggregate,
     a_version_that_moved_on_is_told,
 );
 
-async fn send(
+pub async fn send(
     world: &World,
     command: commands::execute::Envelope<domain::shipment::Intent>,
 ) -> Result<Outcome, Failure> {
     execute::<Shipment>(&world.store, &SystemClock, command).await
 }
 
-async fn order(
+pub async fn order(
     world: &World,
     command: commands::execute::Envelope<Intent>,
 ) -> Result<Outcome, Failure> {
@@ -98,7 +83,7 @@ async fn assert_whole(world: &World, id: &AggregateId, events: u64) {
 }
 
 /// A commit of one update, as it would follow `loaded`.
-async fn next(world: &World, id: &str, command_id: &str) -> Commit {
+pub async fn next(world: &World, id: &str, command_id: &str) -> Commit {
     let command = update(id, command_id, command_id, None);
     let loaded: Loaded<Shipment> = world.store.load(&command.aggregate).await.unwrap();
     let decided = domain::EventSourced::decide(
@@ -496,44 +481,6 @@ async fn an_aggregate_takes_two_thousand_commits(world: World) {
     assert_eq!(first.version, 1);
     let full = send(&world, update("S", "c-2001", "x", None)).await;
     assert_eq!(full, Err(Failure::HistoryFull));
-}
-
-async fn a_scan_yields_every_aggregate_whole(world: World) {
-    let text = "x".repeat(30_000);
-    for number in 0..25 {
-        order(&world, placing(&number.to_string(), "c-1"))
-            .await
-            .unwrap();
-        // Histories that lie across pages.
-        for update_number in 0..number % 7 {
-            let id = format!("S{number}");
-            let command_id = format!("c-{update_number}");
-            send(&world, update(&id, &command_id, &text, None))
-                .await
-                .unwrap();
-        }
-    }
-    for segments in [1, 4] {
-        let mut seen = Vec::new();
-        for segment in 0..segments {
-            let mut scan = world.store.scan(segment, segments);
-            while let Some(whole) = scan.next().await {
-                let whole = whole.unwrap();
-                let stored = world.store.whole_history(&whole.id).await.unwrap();
-                let sequences = |history: &[Commit]| -> Vec<u64> {
-                    history.iter().map(|commit| commit.sequence).collect()
-                };
-                assert_eq!(sequences(&whole.history), sequences(&stored));
-                seen.push(whole.id);
-            }
-        }
-        let different: BTreeSet<_> = seen.iter().cloned().collect();
-        assert_eq!(
-            (seen.len(), different.len()),
-            (46, 46),
-            "{segments} segments"
-        );
-    }
 }
 
 async fn time_never_goes_back_within_an_aggregate(world: World) {

@@ -3,9 +3,24 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+/// Every promise, held against every table.
+macro_rules! contract {
+    ($($promise:ident),* $(,)?) => {
+        mod in_memory {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $promise() { super::$promise(crate::World::in_memory()).await })*
+        }
+        mod on_dynamodb {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $promise() { super::$promise(crate::World::on_dynamodb().await).await })*
+        }
+    };
+}
+
 mod actors;
 mod capacity;
 mod event_store_contract;
+mod scan;
 
 use std::sync::Arc;
 

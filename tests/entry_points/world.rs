@@ -90,6 +90,8 @@ impl World {
                 metrics: support::unheard(),
                 clock: Arc::new(Stopped),
                 environment: Environment::of_one_shard(environment),
+                rebuilds: support::ledger::rebuilds(),
+                beside: Vec::new(),
             },
             table,
             rows,

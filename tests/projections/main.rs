@@ -47,6 +47,8 @@ impl World {
             metrics: support::unheard(),
             clock: Arc::new(SystemClock),
             environment: Environment::of_one_shard("test"),
+            rebuilds: support::ledger::rebuilds(),
+            beside: Vec::new(),
         };
         Self {
             table,

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use domain::{Json, json::Object};
+use domain::{Json, Number, json::Object};
 use projectors::{
     aws::DynamoDbRows,
     indexes::Index,
@@ -27,6 +27,8 @@ macro_rules! contract {
     };
 }
 
+mod rebuilding;
+
 contract!(
     a_row_comes_back_with_every_digit,
     a_newer_row_takes_the_place_and_an_older_one_does_not,
@@ -39,7 +41,7 @@ contract!(
     an_order_s_shipments_are_read_from_their_current_rows,
 );
 
-fn row(text: &str) -> Row {
+pub fn row(text: &str) -> Row {
     Json::parse(text).unwrap().into_object().unwrap()
 }
 
@@ -98,6 +100,7 @@ async fn a_rebuilt_row_takes_the_place_of_what_was_seen(rows: Arc<dyn Rows>) {
         (2, 8, "older than what was not seen", false),
         (2, 9, "in place of what was seen", true),
     ] {
+        let seen = Some(Number::from(seen));
         rows.put_rebuilt(Table::ProcessedOrders, at(version, text), version, seen)
             .await
             .unwrap();
@@ -135,8 +138,9 @@ async fn a_row_is_removed_unless_it_has_changed(rows: Arc<dyn Rows>) {
 
 async fn the_first_row_stays(rows: Arc<dyn Rows>) {
     let at = |since: &str| row(&format!(r#"{{"id":"notify#order#1","since":"{since}"}}"#));
-    for since in ["first", "second"] {
-        rows.put_first(Table::Parked, at(since)).await.unwrap();
+    for (since, there) in [("first", None), ("second", Some(at("first")))] {
+        let found = rows.put_first(Table::Parked, at(since)).await;
+        assert_eq!(found, Ok(there));
     }
     let key = row(r#"{"id":"notify#order#1"}"#);
     assert_eq!(rows.get(Table::Parked, key).await, Ok(Some(at("first"))));

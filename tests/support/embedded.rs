@@ -37,7 +37,14 @@ impl Embedded {
         let names = Names::new("test").unwrap();
         let path = format!("file:test-{number}?mode=memory&cache=shared");
         let path = Path::new(&path);
-        let server = local::dynamodb::start(path, &names, shards, Unread::All).unwrap();
+        let server = local::dynamodb::start(
+            path,
+            &names,
+            shards,
+            &lambda::ReadModels::default(),
+            Unread::All,
+        )
+        .unwrap();
         let config = lambda::sdk::loader()
             .endpoint_url(format!("http://{}", server.address))
             .region(Region::new("us-east-1"))

@@ -64,3 +64,63 @@ impl CommitTable for LosesAnswers {
         self.table.segment(segment, segments, after).await
     }
 }
+
+/// Fails at one of its scans' calls, and hands out small pages.
+pub struct FailsOnce {
+    table: Arc<dyn CommitTable>,
+    at: u32,
+    page: usize,
+    calls: AtomicU32,
+}
+
+impl FailsOnce {
+    /// Fails at call `at`, from 1; pages have at most `page` items.
+    pub fn new(table: Arc<dyn CommitTable>, at: u32, page: usize) -> Self {
+        Self {
+            table,
+            at,
+            page,
+            calls: AtomicU32::new(0),
+        }
+    }
+
+    /// How many calls there were.
+    pub fn calls(&self) -> u32 {
+        self.calls.load(Ordering::SeqCst)
+    }
+}
+
+#[async_trait]
+impl CommitTable for FailsOnce {
+    async fn put_new(&self, item: Item) -> Result<Put, Unavailable> {
+        self.table.put_new(item).await
+    }
+
+    async fn newest(
+        &self,
+        aggregate: &str,
+        before: Option<u64>,
+        limit: u32,
+    ) -> Result<Page, Unavailable> {
+        self.table.newest(aggregate, before, limit).await
+    }
+
+    async fn oldest(&self, aggregate: &str, from: u64, limit: u32) -> Result<Page, Unavailable> {
+        self.table.oldest(aggregate, from, limit).await
+    }
+
+    async fn segment(
+        &self,
+        segment: u32,
+        segments: u32,
+        after: Option<&Item>,
+    ) -> Result<Page, Unavailable> {
+        if self.calls.fetch_add(1, Ordering::SeqCst) + 1 == self.at {
+            return Err(Unavailable("scripted".to_owned()));
+        }
+        let mut page = self.table.segment(segment, segments, after).await?;
+        page.more |= page.items.len() > self.page;
+        page.items.truncate(self.page);
+        Ok(page)
+    }
+}

@@ -13,6 +13,7 @@ pub mod embedded;
 pub mod envelopes;
 pub mod faulty;
 pub mod files;
+pub mod ledger;
 pub mod metrics;
 pub mod operator;
 pub mod outbox;

@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeMap,
+    hash::{DefaultHasher, Hash, Hasher},
     sync::{
         LazyLock, Mutex, MutexGuard,
         atomic::{AtomicU64, Ordering},
@@ -9,12 +10,16 @@ use std::{
 };
 
 use async_trait::async_trait;
-use domain::Json;
+use domain::{Json, Number, json::object_dynamodb_bytes};
 use projectors::{
     indexes::Index,
-    ports::{Direction, Row, RowError, RowPage, Rows, Start, Table},
+    ports::{Direction, Row, RowError, RowPage, Rows, SegmentPage, Start, Table},
+    row::written_version,
     shipment_log::CURRENT,
 };
+
+/// Rows of a page of a scan: few, so that tests meet more than one.
+const SEGMENT_PAGE: usize = 5;
 
 /// Table, partition key and sort key.
 pub type Place = (Table, String, String);
@@ -99,10 +104,7 @@ fn key(table: Table, row: &Row) -> Place {
 }
 
 fn version(row: &Row) -> Option<u64> {
-    match row.get("version") {
-        Some(Json::Number(number)) => number.whole(),
-        _ => None,
-    }
+    written_version(row).and_then(|number| number.whole())
 }
 
 #[async_trait]
@@ -117,11 +119,8 @@ impl Rows for MemoryRows {
         self.check(table)?;
         let mut rows = self.rows();
         let key = key(table, &row);
-        if rows
-            .get(&key)
-            .and_then(version)
-            .is_none_or(|there| there < new)
-        {
+        let there = rows.get(&key).and_then(|row| row.get("version"));
+        if there.is_none_or(|there| matches!(there, Json::Number(there) if *there < new.into())) {
             rows.insert(key, row);
         }
         Ok(())
@@ -132,16 +131,13 @@ impl Rows for MemoryRows {
         table: Table,
         row: Row,
         new: u64,
-        seen: u64,
+        seen: Option<Number>,
     ) -> Result<(), RowError> {
         self.check(table)?;
         let mut rows = self.rows();
         let key = key(table, &row);
-        if rows
-            .get(&key)
-            .and_then(version)
-            .is_none_or(|there| there <= new || there == seen)
-        {
+        let there = rows.get(&key).and_then(written_version);
+        if there.is_none_or(|there| there <= new.into() || seen == Some(there)) {
             rows.insert(key, row);
         }
         Ok(())
@@ -151,16 +147,21 @@ impl Rows for MemoryRows {
         self.check(table)?;
         let mut rows = self.rows();
         let key = key(table, &row);
-        if rows.get(&key).and_then(version) == version(&row) {
+        if rows.get(&key).and_then(written_version) == written_version(&row) {
             rows.remove(&key);
         }
         Ok(())
     }
 
-    async fn put_first(&self, table: Table, row: Row) -> Result<(), RowError> {
+    async fn put_first(&self, table: Table, row: Row) -> Result<Option<Row>, RowError> {
         self.check(table)?;
-        self.rows().entry(key(table, &row)).or_insert(row);
-        Ok(())
+        let mut rows = self.rows();
+        let key = key(table, &row);
+        let there = rows.get(&key).cloned();
+        if there.is_none() {
+            rows.insert(key, row);
+        }
+        Ok(there)
     }
 
     async fn get(&self, table: Table, wanted: Row) -> Result<Option<Row>, RowError> {
@@ -187,6 +188,58 @@ impl Rows for MemoryRows {
         Ok(RowPage {
             more: found.next().is_some(),
             rows: page,
+        })
+    }
+
+    async fn whole(
+        &self,
+        table: Table,
+        partition: &str,
+        after: Option<&str>,
+        limit: u32,
+    ) -> Result<RowPage, RowError> {
+        let rows = self.rows();
+        let mut found = rows
+            .iter()
+            .filter(|((of, id, sort), _)| {
+                *of == table && id == partition && after.is_none_or(|after| sort.as_str() > after)
+            })
+            .map(|(_, row)| row.clone());
+        let page: Vec<Row> = found.by_ref().take(limit as usize).collect();
+        Ok(RowPage {
+            more: found.next().is_some(),
+            rows: page,
+        })
+    }
+
+    async fn segment(
+        &self,
+        table: Table,
+        segment: u32,
+        segments: u32,
+        after: Option<Row>,
+    ) -> Result<SegmentPage, RowError> {
+        let after = after.map(|row| key(table, &row));
+        let in_segment = |id: &str| {
+            let mut hasher = DefaultHasher::new();
+            id.hash(&mut hasher);
+            hasher.finish() % u64::from(segments.max(1)) == u64::from(segment)
+        };
+        let rows = self.rows();
+        let mut rest = rows.iter().filter(|(place, _)| {
+            place.0 == table
+                && in_segment(&place.1)
+                && after.as_ref().is_none_or(|after| *place > after)
+        });
+        let page: Vec<(&Place, &Row)> = rest.by_ref().take(SEGMENT_PAGE).collect();
+        let more = rest.next().is_some();
+        let bytes: usize = page.iter().map(|(_, row)| object_dynamodb_bytes(row)).sum();
+        Ok(SegmentPage {
+            last: more
+                .then(|| page.last().map(|(place, _)| table.key(&place.1, &place.2)))
+                .flatten(),
+            rows: page.into_iter().map(|(_, row)| row.clone()).collect(),
+            half_units: bytes.div_ceil(4 * 1024) as u64,
         })
     }
 

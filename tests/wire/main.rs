@@ -58,6 +58,8 @@ impl World {
         let proxy = Proxy::start(Services::new(dynamodb)).await;
         let config = config(&embedded.config, &proxy, attempt);
         let settings = Settings {
+            rebuild: lambda::settings::RebuildSettings::default(),
+            read_models: lambda::ReadModels::default(),
             names: embedded.names.clone(),
             alerts_arn: "arn:aws:sns:us-east-1:000000000000:waybill-test-alerts".to_owned(),
             dead_letters_url: format!("http://{}/queue", proxy.address),

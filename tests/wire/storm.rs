@@ -240,6 +240,8 @@ async fn rows_of(world: &World, commits: &[Commit]) -> Arc<MemoryRows> {
         metrics: support::unheard(),
         clock: Arc::new(Unhurried),
         environment: Environment::of_one_shard("test"),
+        rebuilds: support::ledger::rebuilds(),
+        beside: Vec::new(),
     };
     let answer = projectors
         .handle(Role::Project, batch(commits), &Invocation::of("request"))

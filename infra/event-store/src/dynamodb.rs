@@ -107,6 +107,7 @@ impl DynamoDbTable {
         Ok(Page {
             items: answer.items.unwrap_or_default(),
             more: answer.last_evaluated_key.is_some(),
+            half_units: 0,
         })
     }
 }
@@ -181,12 +182,26 @@ impl CommitTable for DynamoDbTable {
             .send()
             .await
             .map_err(unavailable)?;
+        let half_units = half_units(answer.consumed_capacity.as_ref());
         self.read(answer.consumed_capacity);
         Ok(Page {
             items: answer.items.unwrap_or_default(),
             more: answer.last_evaluated_key.is_some(),
+            half_units,
         })
     }
+}
+
+/// What DynamoDB says that a call has cost, in halves of a capacity unit.
+// A unit is a whole or a half: exact in a float.
+#[allow(
+    clippy::float_arithmetic,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss
+)]
+pub fn half_units(capacity: Option<&ConsumedCapacity>) -> u64 {
+    let units = capacity.and_then(|capacity| capacity.capacity_units);
+    (units.unwrap_or(0.0) * 2.0).round() as u64
 }
 
 /// An item's key alone.

@@ -127,6 +127,10 @@ impl CommitTable for MemoryTable {
         let rest = items
             .iter()
             .filter(|(key, _)| in_segment(key) && after.as_ref().is_none_or(|after| *key > after));
-        Ok(page(rest.map(|(_, item)| item), usize::MAX))
+        let mut page = page(rest.map(|(_, item)| item), usize::MAX);
+        // Half a read unit for each 4 KB, begun or whole.
+        let bytes: usize = page.items.iter().map(item_bytes).sum();
+        page.half_units = bytes.div_ceil(4 * 1024) as u64;
+        Ok(page)
     }
 }

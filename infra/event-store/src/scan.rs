@@ -1,9 +1,10 @@
 //! Every aggregate there is.
 
+use aws_sdk_dynamodb::types::AttributeValue;
 use domain::AggregateId;
 
 use crate::{
-    commit::{AGGREGATE, Commit, Item},
+    commit::{AGGREGATE, Commit, Item, SEQUENCE},
     store::{EventStore, StoreError, read},
 };
 
@@ -14,8 +15,21 @@ pub struct Scan {
     segments: u32,
     /// Items that were read and not yet handed out, newest first.
     waiting: Vec<Item>,
+    /// Where the table is read on.
     last: Option<Item>,
     more: bool,
+    behind: Option<Behind>,
+    half_units: u64,
+}
+
+/// A place in a segment: behind one commit of an aggregate. A scan that begins there goes on
+/// where another was when it said so.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Behind {
+    /// The aggregate as its key has it.
+    pub aggregate: String,
+    /// The sequence that its last commit begins with.
+    pub sequence: u64,
 }
 
 /// An aggregate with its whole history.
@@ -27,19 +41,33 @@ pub struct Whole {
     pub history: Vec<Commit>,
 }
 
+/// Why an aggregate is not handed out. The texts are for logs.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ScanError {
+    /// The table answers no, not yet, or not at all; the scan goes on where it was.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Items of what is no order and no shipment; the scan goes on behind them.
+    #[error("items of {0:?}, which is no aggregate")]
+    NoAggregate(String),
+}
+
 impl EventStore {
-    /// Scans segment `segment` of `segments`. Run together, the segments pass over the table once.
+    /// Scans segment `segment` of `segments` from its beginning, or from where another scan was.
+    /// Run together, the segments pass over the table once.
     ///
     /// It reads with eventual consistency, at half the price: what is written meanwhile may be
     /// missing at the end of a history.
-    pub fn scan(&self, segment: u32, segments: u32) -> Scan {
+    pub fn scan(&self, segment: u32, segments: u32, behind: Option<Behind>) -> Scan {
         Scan {
             store: self.clone(),
             segment,
             segments,
             waiting: Vec::new(),
-            last: None,
+            last: behind.as_ref().map(Behind::key),
             more: true,
+            behind,
+            half_units: 0,
         }
     }
 }
@@ -47,14 +75,14 @@ impl EventStore {
 impl Scan {
     /// The next aggregate, whole; `None` at the end. After an error about one aggregate the next
     /// call goes on with the one behind it; after an unavailable table it goes on where it was.
-    pub async fn next(&mut self) -> Option<Result<Whole, StoreError>> {
+    pub async fn next(&mut self) -> Option<Result<Whole, ScanError>> {
         let mut group: Vec<Item> = Vec::new();
         loop {
             if self.waiting.is_empty() && self.more {
                 if let Err(error) = self.read_on().await {
                     // Nothing is lost: the group begins anew when it is read again.
                     self.waiting.extend(group.into_iter().rev());
-                    return Some(Err(error));
+                    return Some(Err(error.into()));
                 }
                 continue;
             }
@@ -74,7 +102,27 @@ impl Scan {
                 None => break,
             }
         }
-        Some(self.whole(group).await)
+        let behind = group.last().map(Behind::of);
+        let whole = self.whole(group).await;
+        if let Err(ScanError::Store(StoreError::Unavailable(_))) = whole {
+            // Read again from behind the last aggregate: seldom, and simpler than keeping items.
+            self.waiting.clear();
+            self.last = self.behind.as_ref().map(Behind::key);
+            self.more = true;
+        } else {
+            self.behind = behind;
+        }
+        Some(whole)
+    }
+
+    /// Behind the last aggregate that was handed out, or passed over with an error.
+    pub fn behind(&self) -> Option<&Behind> {
+        self.behind.as_ref()
+    }
+
+    /// What its pages have cost so far, in halves of a read unit.
+    pub fn half_units(&self) -> u64 {
+        self.half_units
     }
 
     async fn read_on(&mut self) -> Result<(), StoreError> {
@@ -83,6 +131,7 @@ impl Scan {
             .segment(self.segment, self.segments, self.last.as_ref())
             .await?;
         self.more = page.more;
+        self.half_units += page.half_units;
         if let Some(last) = page.items.last() {
             self.last = Some(last.clone());
         }
@@ -93,14 +142,9 @@ impl Scan {
 
     /// The history that `items` are, or, where they are not all of it, the history as it is stored:
     /// DynamoDB hands an aggregate out in one piece and in order, but does not promise it.
-    async fn whole(&self, items: Vec<Item>) -> Result<Whole, StoreError> {
-        let name = items
-            .first()
-            .and_then(|item| item.get(AGGREGATE)?.as_s().ok().cloned());
-        let name = name.unwrap_or_default();
-        let id: AggregateId = name.parse().map_err(|_| {
-            crate::table::Unavailable(format!("an item whose aggregate is {name:?}"))
-        })?;
+    async fn whole(&self, items: Vec<Item>) -> Result<Whole, ScanError> {
+        let name = items.first().map(aggregate).unwrap_or_default();
+        let id: AggregateId = name.parse().map_err(|_| ScanError::NoAggregate(name))?;
         let mut history: Vec<Commit> = Vec::with_capacity(items.len());
         let mut expected = 1;
         for item in items {
@@ -114,6 +158,34 @@ impl Scan {
         }
         Ok(Whole { id, history })
     }
+}
+
+impl Behind {
+    fn of(item: &Item) -> Self {
+        let sequence = item.get(SEQUENCE).and_then(|value| value.as_n().ok());
+        Self {
+            aggregate: aggregate(item),
+            sequence: sequence
+                .and_then(|number| number.parse().ok())
+                .unwrap_or_default(),
+        }
+    }
+
+    fn key(&self) -> Item {
+        let sequence = AttributeValue::N(self.sequence.to_string());
+        Item::from([
+            (
+                AGGREGATE.to_owned(),
+                AttributeValue::S(self.aggregate.clone()),
+            ),
+            (SEQUENCE.to_owned(), sequence),
+        ])
+    }
+}
+
+fn aggregate(item: &Item) -> String {
+    let name = item.get(AGGREGATE).and_then(|value| value.as_s().ok());
+    name.cloned().unwrap_or_default()
 }
 
 fn same_aggregate(one: &Item, other: &Item) -> bool {

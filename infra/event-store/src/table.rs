@@ -25,6 +25,9 @@ pub struct Page {
     pub items: Vec<Item>,
     /// May more follow?
     pub more: bool,
+    /// What a page of a scan has cost, in halves of a read unit; a scan with eventual consistency
+    /// is charged by those. Other pages are not counted here.
+    pub half_units: u64,
 }
 
 /// A table of commits.

@@ -3,6 +3,7 @@
 //! - [`http`]: requests of an HTTP API, answers and problems
 //! - [`invocation`]: what Lambda says of one run of a function
 //! - [`names`]: what tables, functions, bus, topic and bucket of an environment are called
+//! - [`read_models`]: which read models an environment has
 //! - [`sdk`]: the AWS SDK's configuration, time-outs and retries
 //! - [`settings`]: what a function is told of its environment
 //! - [`shards`]: over how many partitions an index is spread
@@ -16,6 +17,7 @@ pub mod invocation;
 pub mod logs;
 pub mod metrics;
 pub mod names;
+pub mod read_models;
 pub mod sdk;
 pub mod settings;
 pub mod shards;
@@ -23,6 +25,7 @@ pub mod trace;
 
 pub use invocation::Invocation;
 pub use names::Names;
+pub use read_models::{ReadModel, ReadModels};
 pub use settings::Settings;
 pub use shards::Shards;
 

@@ -48,6 +48,21 @@ pub struct Shipments {
     pub errors: u64,
 }
 
+/// What a sweep did for the projections.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Swept {
+    /// Aggregates that were looked at.
+    pub aggregates: u64,
+    /// Rows that were written or removed.
+    pub mended: u64,
+    /// Aggregates whose history cannot be folded.
+    pub unreadable: u64,
+    /// Did it run out of time before its end?
+    pub unfinished: bool,
+    /// Aggregates that are parked now; `None` where nobody can say.
+    pub parked: Option<u64>,
+}
+
 /// Where the lines go: a Lambda's standard output, or somewhere to look at.
 pub trait Lines: Send + Sync {
     /// Takes one line, without its end.
@@ -147,6 +162,27 @@ impl Metrics {
     pub fn parked(&self, now: Timestamp, consumer: &str) {
         let metrics = [("AggregatesParked", "Count", 1)];
         self.say(now, PROJECTIONS, &[("Consumer", consumer)], &metrics);
+    }
+
+    /// Says that the stream brought a change or the removal of a stored commit.
+    pub fn tampered(&self, now: Timestamp) {
+        self.say(now, PROJECTIONS, &[], &[("CommitsTampered", "Count", 1)]);
+    }
+
+    /// Says what a sweep did that ended at `now`, and how much is parked.
+    pub fn swept(&self, now: Timestamp, swept: &Swept) {
+        let mut metrics = vec![
+            ("SweptAggregates", "Count", swept.aggregates),
+            ("SweepMended", "Count", swept.mended),
+            ("SweepUnreadable", "Count", swept.unreadable),
+            ("SweepUnfinished", "Count", swept.unfinished.into()),
+        ];
+        metrics.extend(
+            swept
+                .parked
+                .map(|parked| ("ParkedAggregates", "Count", parked)),
+        );
+        self.say(now, PROJECTIONS, &[], &metrics);
     }
 
     /// Writes a line: each metric by environment, and by environment and `more` where there is any.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use crate::Shards;
+use crate::{ReadModel, ReadModels, Shards};
 
 /// The tables' keys and indexes, read by Rust and by the provisioning alike.
 const TABLES: &str = include_str!("../../tables.json");
@@ -148,11 +148,34 @@ impl Names {
     pub fn orders_bucket(&self, account: &str) -> String {
         self.of(&format!("orders-{account}"))
     }
+
+    /// The bucket for what the stream's consumers have given up, in the account of this number.
+    pub fn dead_letters_bucket(&self, account: &str) -> String {
+        self.of(&format!("dead-letters-{account}"))
+    }
 }
 
 /// Every table, by its key in `infra/tables.json`.
 pub fn tables() -> Result<BTreeMap<String, Table>, serde_json::Error> {
     serde_json::from_str(TABLES)
+}
+
+/// The tables of an environment with these read models: a later generation of one has the keys and
+/// indexes that stand under its own suffix, or where none do those of the first.
+pub fn tables_of(models: &ReadModels) -> Result<Vec<Table>, serde_json::Error> {
+    let described: Vec<Table> = tables()?.into_values().collect();
+    let with = |suffix: &str| described.iter().find(|table| table.suffix == suffix);
+    let is_model = |table: &&Table| table.suffix.parse::<ReadModel>().is_ok();
+    let others = described.iter().filter(|table| !is_model(table)).cloned();
+    let models = models.all().iter().filter_map(|model| {
+        let suffix = model.to_string();
+        let table = with(&suffix).or_else(|| with(model.kind.name()))?;
+        Some(Table {
+            suffix,
+            ..table.clone()
+        })
+    });
+    Ok(others.chain(models).collect())
 }
 
 #[cfg(test)]
@@ -169,6 +192,10 @@ mod tests {
             names.orders_bucket("000000000000"),
             "waybill-dev-orders-000000000000"
         );
+        assert_eq!(
+            names.dead_letters_bucket("000000000000"),
+            "waybill-dev-dead-letters-000000000000"
+        );
         Ok(())
     }
 
@@ -177,6 +204,20 @@ mod tests {
         for bad in ["", "Dev", "a_b", "x/y", "123456789012345678901"] {
             assert_eq!(Names::new(bad), Err(InvalidEnvironment(bad.to_owned())));
         }
+    }
+
+    #[test]
+    fn a_later_generation_has_a_table_of_its_own() -> Result<(), Box<dyn std::error::Error>> {
+        let models = "processed-orders,processed-orders-v2,shipment-log".parse()?;
+        let tables = tables_of(&models)?;
+        let keys = |suffix: &str| {
+            let table = tables.iter().find(|table| table.suffix == suffix);
+            table.map(|table| (table.partition_key.clone(), table.indexes.clone()))
+        };
+        assert_eq!(tables.len(), 5);
+        assert!(keys("processed-orders-v2").is_some());
+        assert_eq!(keys("processed-orders-v2"), keys("processed-orders"));
+        Ok(())
     }
 
     #[test]

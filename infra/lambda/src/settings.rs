@@ -2,6 +2,7 @@
 
 use crate::{
     names::{InvalidEnvironment, Names},
+    read_models::{InvalidReadModel, ReadModels},
     shards::{InvalidShards, Shards},
 };
 
@@ -18,6 +19,36 @@ pub struct Settings {
     pub bucket: String,
     /// `WAYBILL_SHARDS`: over how many partitions indexes are spread; 1 where it is not set.
     pub shards: Shards,
+    /// `WAYBILL_READ_MODELS`: which read models are projected, the first of each kind read; the
+    /// first generations where it is not set.
+    pub read_models: ReadModels,
+    /// What rebuilds may use, and how sweeps are spread.
+    pub rebuild: RebuildSettings,
+}
+
+/// What rebuilds may use, and how sweeps are spread.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RebuildSettings {
+    /// `WAYBILL_REBUILD_READ_UNITS`: read units a second; without limit where it is not set.
+    pub read_units: Option<u32>,
+    /// `WAYBILL_REBUILD_WRITE_UNITS`: write units a second; without limit where it is not set.
+    pub write_units: Option<u32>,
+    /// `WAYBILL_SWEEP_SEGMENTS`: in how many segments the whole store is swept, one a sweep.
+    pub sweep_segments: u32,
+    /// `WAYBILL_SWEEP_MINUTES`: minutes from one sweep to the next.
+    pub sweep_minutes: u32,
+}
+
+impl Default for RebuildSettings {
+    /// No limit; a sweep an hour, and so the whole store in a week.
+    fn default() -> Self {
+        Self {
+            read_units: None,
+            write_units: None,
+            sweep_segments: 168,
+            sweep_minutes: 60,
+        }
+    }
 }
 
 /// A setting that is missing or wrong: the function cannot start.
@@ -32,6 +63,12 @@ pub enum InvalidSettings {
     /// The number of shards is wrong.
     #[error("WAYBILL_SHARDS: {0}")]
     Shards(#[from] InvalidShards),
+    /// The list of read models is wrong.
+    #[error("WAYBILL_READ_MODELS: {0}")]
+    ReadModels(#[from] InvalidReadModel),
+    /// Something that is a number of its own is none, or nothing.
+    #[error("{0}: a whole number from 1 on was expected")]
+    Number(&'static str),
 }
 
 impl Settings {
@@ -49,12 +86,34 @@ impl Settings {
                 Some(count) => count.parse()?,
                 None => Shards::ONE,
             },
+            read_models: match variable("WAYBILL_READ_MODELS") {
+                Some(models) => models.parse()?,
+                None => ReadModels::default(),
+            },
+            rebuild: RebuildSettings::read(&variable)?,
         })
     }
 
     /// Reads them from the process's environment.
     pub fn from_environment() -> Result<Self, InvalidSettings> {
         Self::read(|name| std::env::var(name).ok())
+    }
+}
+
+impl RebuildSettings {
+    fn read(variable: impl Fn(&'static str) -> Option<String>) -> Result<Self, InvalidSettings> {
+        let number = |name| match variable(name).map(|text| text.parse()) {
+            None => Ok(None),
+            Some(Ok(0) | Err(_)) => Err(InvalidSettings::Number(name)),
+            Some(Ok(number)) => Ok(Some(number)),
+        };
+        let default = Self::default();
+        Ok(Self {
+            read_units: number("WAYBILL_REBUILD_READ_UNITS")?,
+            write_units: number("WAYBILL_REBUILD_WRITE_UNITS")?,
+            sweep_segments: number("WAYBILL_SWEEP_SEGMENTS")?.unwrap_or(default.sweep_segments),
+            sweep_minutes: number("WAYBILL_SWEEP_MINUTES")?.unwrap_or(default.sweep_minutes),
+        })
     }
 }
 

@@ -16,6 +16,11 @@ pub fn topic(names: &Names) -> String {
     format!("arn:aws:sns:{REGION}:{ACCOUNT}:{}", names.alerts())
 }
 
+/// The queue of dead letters.
+pub fn queue(names: &Names) -> String {
+    format!("arn:aws:sqs:{REGION}:{ACCOUNT}:{}", names.of(DEAD_LETTERS))
+}
+
 /// A function.
 pub fn function(name: &str) -> String {
     format!("arn:aws:lambda:{REGION}:{ACCOUNT}:function:{name}")

@@ -3,6 +3,7 @@
 //! Imports run long and have a lane of their own.
 
 use lambda::Failed;
+use serde_json::json;
 use serde_json::value::RawValue;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -11,8 +12,9 @@ use crate::clock;
 use crate::functions::{Invoker, Role};
 use crate::limits::{
     CONCURRENT_DELIVERIES, CONCURRENT_IMPORTS, DELIVERY_ATTEMPTS, DELIVERY_POLL, DELIVERY_WAITS,
+    ERROR_MESSAGE_BYTES,
 };
-use crate::state::{Delivery, Finished, Lane, State, Verdict};
+use crate::state::{Delivery, Finished, GivenUp, Kept, Lane, State, Verdict};
 use crate::stop::Stop;
 
 /// Delivers what the state holds.
@@ -93,13 +95,14 @@ async fn deliver(invoker: Invoker, delivery: Delivery) -> Finished {
         payload,
         attempts,
     } = delivery;
+    let record = payload.clone();
     let answer = match (Role::from_name(&role), RawValue::from_string(payload)) {
         (Some(role), Ok(payload)) => invoker.invoke(role, payload, &request_id).await,
         _ => Err(Failed("no such function, or not JSON".to_owned())),
     };
     let verdict = match answer {
         Ok(_) => Verdict::Delivered,
-        Err(failed) => after_failure(attempts + 1, failed),
+        Err(failed) => after_failure(attempts + 1, failed, &request_id, record),
     };
     match &verdict {
         Verdict::Delivered => {}
@@ -110,16 +113,19 @@ async fn deliver(invoker: Invoker, delivery: Delivery) -> Finished {
                 "delivery failed, will be tried again"
             );
         }
-        Verdict::GivenUp { reason, .. } => {
-            let text = "delivery given up: see /_local/dead-letters";
+        Verdict::GivenUp { given_up, .. } => {
+            let (text, reason) = (
+                "delivery given up: see /_local/dead-letters",
+                &given_up.reason,
+            );
             tracing::error!(function = role, request_id, reason, "{text}");
         }
     }
     Finished { id, verdict }
 }
 
-/// What becomes of a delivery whose `attempts`th attempt has failed.
-fn after_failure(attempts: u32, failed: Failed) -> Verdict {
+/// What becomes of a delivery of `record` whose `attempts`th attempt has failed.
+fn after_failure(attempts: u32, failed: Failed, request_id: &str, record: String) -> Verdict {
     let now = clock::now();
     let wait = usize::try_from(attempts)
         .ok()
@@ -132,10 +138,32 @@ fn after_failure(attempts: u32, failed: Failed) -> Verdict {
             }
         }
         _ => Verdict::GivenUp {
-            at: clock::text(now),
-            reason: failed.0,
+            kept: Kept::Message {
+                id: uuid::Uuid::new_v4().to_string(),
+                attributes: attributes(request_id, &failed.0),
+                sent_ms: now.timestamp_millis(),
+            },
+            given_up: GivenUp {
+                at: clock::text(now),
+                reason: failed.0,
+                attempts,
+                record,
+            },
         },
     }
+}
+
+/// What Lambda says of the failure beside the payload. The code is the HTTP status of the
+/// invocation, which succeeds even where the function fails.
+fn attributes(request_id: &str, error: &str) -> String {
+    let end = error.floor_char_boundary(ERROR_MESSAGE_BYTES);
+    let attribute = |kind: &str, value: &str| json!({ "DataType": kind, "StringValue": value });
+    json!({
+        "RequestID": attribute("String", request_id),
+        "ErrorCode": attribute("Number", "200"),
+        "ErrorMessage": attribute("String", &error[..end]),
+    })
+    .to_string()
 }
 
 #[cfg(test)]
@@ -145,9 +173,24 @@ mod tests {
 
     #[test]
     fn the_third_failure_is_the_last() {
-        let after = |attempts| after_failure(attempts, Failed("no".to_owned()));
+        let after =
+            |attempts| after_failure(attempts, Failed("no".to_owned()), "r", "{}".to_owned());
         assert!(matches!(after(1), Verdict::Again { .. }));
         assert!(matches!(after(2), Verdict::Again { .. }));
-        assert!(matches!(after(3), Verdict::GivenUp { reason, .. } if reason == "no"));
+        let Verdict::GivenUp { given_up, .. } = after(3) else {
+            panic!("tried for ever");
+        };
+        assert_eq!((given_up.reason.as_str(), given_up.attempts), ("no", 3));
+        assert_eq!(given_up.record, "{}");
+    }
+
+    #[test]
+    fn a_long_error_is_cut_between_two_characters() {
+        let error = format!("x{}", "ä".repeat(ERROR_MESSAGE_BYTES));
+        let attributes: serde_json::Value = serde_json::from_str(&attributes("r", &error)).unwrap();
+        let told = &attributes["ErrorMessage"]["StringValue"];
+        assert_eq!(told.as_str().unwrap().len(), ERROR_MESSAGE_BYTES - 1);
+        assert_eq!(attributes["ErrorCode"]["DataType"], "Number");
+        assert_eq!(attributes["RequestID"]["StringValue"], "r");
     }
 }

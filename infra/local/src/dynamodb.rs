@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
 use dynoxide::Database;
-use lambda::{Names, Shards};
+use lambda::{Names, ReadModels, Shards};
 use rusqlite::{Connection, OpenFlags};
 use tokio::sync::oneshot;
 
@@ -68,15 +68,16 @@ pub fn start(
     path: &Path,
     names: &Names,
     shards: Shards,
+    models: &ReadModels,
     unread: Unread,
 ) -> Result<DynamoDb, DynamoDbError> {
     // A database in memory (`file:…`) ends with its process, and so does whatever is half made.
     let in_memory = path.to_string_lossy().starts_with("file:");
     if !in_memory && !path.exists() {
-        make(path, names, shards)?;
+        make(path, names, shards, models)?;
     }
     let database = Database::new(&path.to_string_lossy())?;
-    tables::create(&database, names, shards)?;
+    tables::create(&database, names, shards, models)?;
     guard(path, &names.events(), unread)?;
 
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
@@ -102,7 +103,12 @@ pub fn start(
 /// Makes the database with all its tables beside its place, and then puts it there: a table and its
 /// indexes are made in several steps, and whoever is killed between two of them leaves a table
 /// behind that no later start can tell from a whole one.
-fn make(path: &Path, names: &Names, shards: Shards) -> Result<(), DynamoDbError> {
+fn make(
+    path: &Path,
+    names: &Names,
+    shards: Shards,
+    models: &ReadModels,
+) -> Result<(), DynamoDbError> {
     let unfinished = path.with_extension("unfinished");
     for suffix in ["", "-wal", "-shm"] {
         let mut left = unfinished.clone().into_os_string();
@@ -113,7 +119,7 @@ fn make(path: &Path, names: &Names, shards: Shards) -> Result<(), DynamoDbError>
         }
     }
     let database = Database::new(&unfinished.to_string_lossy())?;
-    tables::create(&database, names, shards)?;
+    tables::create(&database, names, shards, models)?;
     drop(database);
     // Whatever still stands in the log beside it would stay behind.
     let connection = Connection::open(&unfinished)?;
@@ -259,7 +265,7 @@ mod tests {
         let path = folder.path().join("dynamodb.sqlite");
         let names = Names::new("dev").unwrap();
         let database = Database::new(&path.to_string_lossy()).unwrap();
-        tables::create(&database, &names, Shards::ONE).unwrap();
+        tables::create(&database, &names, Shards::ONE, &ReadModels::default()).unwrap();
         for number in 0..records {
             let item =
                 json!({ "aggregate": { "S": "order#1" }, "sequence": { "N": number.to_string() } });

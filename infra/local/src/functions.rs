@@ -14,8 +14,8 @@ use tokio::sync::Semaphore;
 use crate::{
     clock,
     limits::{
-        CONCURRENT_IMPORTS, CONCURRENT_INVOCATIONS, IMPORT_TIMEOUT, INVOCATION_TIMEOUT,
-        METRIC_LINES_MAX,
+        CONCURRENT_IMPORTS, CONCURRENT_INVOCATIONS, CONCURRENT_REBUILDS, INVOCATION_TIMEOUT,
+        LONG_TIMEOUT, METRIC_LINES_MAX,
     },
 };
 
@@ -34,17 +34,20 @@ pub enum Role {
     Notify,
     /// Queries over HTTP.
     Query,
+    /// Read models made again; nothing but a caller triggers it.
+    Rebuild,
 }
 
 impl Role {
     /// Every role that runs locally.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Api,
         Self::Bus,
         Self::Import,
         Self::Project,
         Self::Notify,
         Self::Query,
+        Self::Rebuild,
     ];
 
     /// As it stands in the function's name.
@@ -56,13 +59,14 @@ impl Role {
             Self::Project => "project",
             Self::Notify => "notify",
             Self::Query => "query",
+            Self::Rebuild => "rebuild",
         }
     }
 
     /// How long one invocation may take.
     pub const fn timeout(self) -> Duration {
         match self {
-            Self::Import => IMPORT_TIMEOUT,
+            Self::Import | Self::Rebuild => LONG_TIMEOUT,
             _ => INVOCATION_TIMEOUT,
         }
     }
@@ -109,6 +113,15 @@ impl Waybill {
             lines,
         }
     }
+
+    async fn command(
+        &self,
+        role: commands::Role,
+        payload: Payload,
+        invocation: &Invocation,
+    ) -> Answer {
+        self.commands.handle(role, payload, invocation).await
+    }
 }
 
 #[async_trait]
@@ -121,38 +134,16 @@ impl Functions for Waybill {
         use commands::Role as Command;
         use projectors::Role as Projector;
 
-        match role {
-            Role::Api => {
-                self.commands
-                    .handle(Command::Api, payload, invocation)
-                    .await
-            }
-            Role::Bus => {
-                self.commands
-                    .handle(Command::Bus, payload, invocation)
-                    .await
-            }
-            Role::Import => {
-                self.commands
-                    .handle(Command::Import, payload, invocation)
-                    .await
-            }
-            Role::Project => {
-                self.projectors
-                    .handle(Projector::Project, payload, invocation)
-                    .await
-            }
-            Role::Notify => {
-                self.projectors
-                    .handle(Projector::Notify, payload, invocation)
-                    .await
-            }
-            Role::Query => {
-                self.projectors
-                    .handle(Projector::Query, payload, invocation)
-                    .await
-            }
-        }
+        let projector = match role {
+            Role::Api => return self.command(Command::Api, payload, invocation).await,
+            Role::Bus => return self.command(Command::Bus, payload, invocation).await,
+            Role::Import => return self.command(Command::Import, payload, invocation).await,
+            Role::Project => Projector::Project,
+            Role::Notify => Projector::Notify,
+            Role::Query => Projector::Query,
+            Role::Rebuild => Projector::Rebuild,
+        };
+        self.projectors.handle(projector, payload, invocation).await
     }
 }
 
@@ -163,6 +154,7 @@ pub struct Invoker {
     functions: Arc<dyn Functions>,
     permits: Arc<Semaphore>,
     imports: Arc<Semaphore>,
+    rebuilds: Arc<Semaphore>,
 }
 
 impl Invoker {
@@ -172,6 +164,7 @@ impl Invoker {
             functions,
             permits: Arc::new(Semaphore::new(CONCURRENT_INVOCATIONS)),
             imports: Arc::new(Semaphore::new(CONCURRENT_IMPORTS)),
+            rebuilds: Arc::new(Semaphore::new(CONCURRENT_REBUILDS)),
         }
     }
 
@@ -185,6 +178,7 @@ impl Invoker {
         let stopping = |_| Failed("the system is stopping".to_owned());
         let permits = match role {
             Role::Import => &self.imports,
+            Role::Rebuild => &self.rebuilds,
             _ => &self.permits,
         };
         let _permit = permits.acquire().await.map_err(stopping)?;
@@ -270,8 +264,9 @@ mod tests {
     }
 
     #[test]
-    fn an_import_may_take_as_long_as_on_lambda() {
+    fn an_import_or_a_rebuild_may_take_as_long_as_on_lambda() {
         assert_eq!(Role::Import.timeout().as_secs(), 900);
+        assert_eq!(Role::Rebuild.timeout().as_secs(), 900);
         assert_eq!(Role::Bus.timeout(), INVOCATION_TIMEOUT);
     }
 
@@ -293,6 +288,6 @@ mod tests {
         for role in Role::ALL {
             assert_eq!(Role::from_name(role.name()), Some(role));
         }
-        assert_eq!(Role::from_name("rebuild"), None);
+        assert_eq!(Role::from_name("nobody"), None);
     }
 }

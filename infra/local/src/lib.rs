@@ -6,9 +6,11 @@
 //! ```text
 //! :8080  gateway ─────────────▶ functions (api, query)
 //! :4566  aws ── dynamodb ─────▶ embedded DynamoDB ─▶ stream ─▶ functions (project, notify)
+//!            │                                           └─────▶ s3 (dead letters)
 //!            ├─ events, rules ▶ deliveries ─▶ functions (bus)
 //!            ├─ s3            ▶ files, state ─▶ deliveries ─▶ functions (import)
 //!            ├─ sns           ▶ state (messages)
+//!            ├─ sqs           ▶ state (dead letters) ◀─ deliveries
 //!            ├─ invocations   ▶ functions, deliveries
 //!            └─ looking_in    ◀ state
 //! ```
@@ -21,7 +23,7 @@
 //! - [`state`] is what must survive: messages, deliveries, checkpoints, dead letters, objects
 //! - [`limits`] has every bound; [`demo`] sends work and counts what came of it
 //!
-//! What it is not: there is no redrive, no authorisation and no throttling.
+//! What it is not: there is no authorisation and no throttling.
 
 pub mod arn;
 pub mod aws;

@@ -52,8 +52,23 @@ pub const RECORD_ATTEMPTS: u32 = 10;
 /// Attempts at an asynchronous invocation: the first and Lambda's two retries.
 pub const DELIVERY_ATTEMPTS: u32 = 3;
 
-/// One invocation of the function for order files: the longest that Lambda allows.
-pub const IMPORT_TIMEOUT: Duration = Duration::from_secs(15 * 60);
+/// What of a function's error stands beside the payload in the dead-letter queue.
+pub const ERROR_MESSAGE_BYTES: usize = KIB;
+
+/// Messages that one `ReceiveMessage` takes.
+pub const RECEIVED_MESSAGES: u32 = 10;
+
+/// Seconds for which a taken message is hidden, unless asked for another number.
+pub const VISIBILITY_SECONDS: u32 = 30;
+
+/// Most seconds for which a taken message can be hidden.
+pub const VISIBILITY_SECONDS_MAX: u32 = 12 * 60 * 60;
+
+/// Most seconds for which `ReceiveMessage` waits for a message.
+pub const RECEIVE_WAIT_SECONDS_MAX: u32 = 20;
+
+/// One invocation of the functions for order files and for rebuilding: the longest that Lambda allows.
+pub const LONG_TIMEOUT: Duration = Duration::from_secs(15 * 60);
 
 /// An object that is put at once, and a part of one.
 pub const PUT_OBJECT_BYTES: u64 = 5 * 1024 * MIB as u64;
@@ -87,6 +102,12 @@ pub const CONCURRENT_DELIVERIES: usize = 16;
 /// Imports at the same moment: they run long, so they have places of their own and take none from
 /// the others.
 pub const CONCURRENT_IMPORTS: usize = 4;
+
+/// Rebuilds at the same moment, in places of their own for the same reason.
+pub const CONCURRENT_REBUILDS: usize = 4;
+
+/// How often a `ReceiveMessage` that waits looks for a message.
+pub const QUEUE_POLL: Duration = Duration::from_millis(100);
 
 /// An object put in parts; S3 itself takes a thousand times as much.
 pub const OBJECT_BYTES: u64 = 50 * 1024 * MIB as u64;
@@ -150,6 +171,11 @@ pub const DYNAMODB_TIMEOUT: Duration = Duration::from_secs(10);
 /// Threads of the embedded DynamoDB: one mutex guards its database, the other thread reads and
 /// writes JSON meanwhile.
 pub const DYNAMODB_THREADS: usize = 2;
+
+/// Scans that the embedded DynamoDB is given at the same time. It does one thing after the other, and
+/// a page of a scan takes as long as many commands: with eight segments at once, as a rebuild reads,
+/// commands waited eight times as long, and nothing was read sooner.
+pub const SCANS_AT_ONCE: usize = 1;
 
 /// Until a busy database file is given up on.
 pub const SQLITE_BUSY: Duration = Duration::from_secs(5);

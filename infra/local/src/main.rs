@@ -1,13 +1,13 @@
-//! `waybill`: the local system and a demonstration of it.
+//! `waybill`: the local system, a demonstration of it, and what an operator does, there or on AWS.
 
 use std::io::Write;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
 use local::{Settings, System, banner, demo, logs};
 use tracing_subscriber::filter::LevelFilter;
 
-/// An event-sourced backend for orders and shipments, on this machine
+/// An event-sourced backend for orders and shipments: on this machine, and what an operator does
 #[derive(Debug, Parser)]
 #[command(name = "waybill", version)]
 struct Cli {
@@ -21,6 +21,13 @@ enum Command {
     Local(Settings),
     /// Sends orders and shipment updates and counts what came of them
     Demo(demo::DemoSettings),
+    #[command(flatten)]
+    Operator(operator::Command),
+    /// Prints what a shell needs to complete this command: `waybill completion bash`
+    Completion {
+        /// Which shell
+        shell: clap_complete::Shell,
+    },
 }
 
 #[tokio::main]
@@ -28,6 +35,12 @@ async fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Local(settings) => run(&settings).await,
         Command::Demo(settings) => demo::run(&settings).await.map_err(Into::into),
+        Command::Operator(command) => return operator::run(command).await,
+        Command::Completion { shell } => {
+            let mut command = Cli::command();
+            clap_complete::generate(shell, &mut command, "waybill", &mut std::io::stdout());
+            Ok(())
+        }
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

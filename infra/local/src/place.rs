@@ -36,6 +36,7 @@ impl Place {
             env,
             bind,
             shards: _,
+            read_models: _,
         } = settings;
         let lock = lock(data)?;
         // Two environments in one folder do not meet.

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::path::PathBuf;
 
-use lambda::Shards;
+use lambda::{ReadModels, Shards};
 
 /// Where the local system listens and keeps its data.
 #[derive(Debug, Clone, clap::Args)]
@@ -27,6 +27,15 @@ pub struct Settings {
     /// Over how many partitions indexes are spread, 1 to 64; it may only grow
     #[arg(long, env = "WAYBILL_SHARDS", default_value = "1")]
     pub shards: Shards,
+
+    /// Read models that are projected; the first of each kind is read, and `-v2`, `-v3` … are later
+    /// generations of one
+    #[arg(
+        long,
+        env = "WAYBILL_READ_MODELS",
+        default_value = "processed-orders,shipment-log"
+    )]
+    pub read_models: ReadModels,
 
     /// Address to listen on. Nothing here asks who is calling: any other address than the default
     /// opens the system, unauthenticated, to the network

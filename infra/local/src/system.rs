@@ -9,14 +9,15 @@ use aws_config::{Region, SdkConfig};
 use aws_sdk_dynamodb::config::{Credentials, SharedCredentialsProvider};
 use axum::Router;
 use axum::serve::ListenerExt as _;
+use lambda::Names;
 use lambda::names::InvalidEnvironment;
-use lambda::{Names, Shards};
+use lambda::settings::RebuildSettings;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::arn::{self, ACCOUNT, REGION};
-use crate::aws::s3::{Bucket, BucketError};
+use crate::aws::s3::{BucketError, Buckets};
 use crate::aws::{self, Services};
 use crate::deliveries::Deliverer;
 use crate::dynamodb::{self, DynamoDb, DynamoDbError, StreamView, Unread};
@@ -79,7 +80,7 @@ pub enum StartError {
     /// The patterns of the rules.
     #[error("the event rules: {0}")]
     Rules(#[from] InvalidRule),
-    /// The bucket for order files.
+    /// The buckets.
     #[error(transparent)]
     Bucket(#[from] BucketError),
     /// The HTTP client that reaches the embedded DynamoDB.
@@ -129,13 +130,12 @@ impl System {
             &place.database,
             &names,
             settings.shards,
+            &settings.read_models,
             unread(&state).await?,
         )?;
         let stream = StreamView::open(&place.database, names.events())?;
-        let functions = make(
-            &sdk_config(aws).await,
-            &function_settings(&names, settings.shards, aws),
-        );
+        let function_settings = function_settings(&names, settings, aws);
+        let functions = make(&sdk_config(aws).await, &function_settings);
         let invoker = Invoker::new(functions);
         let url = format!("http://{}/", dynamodb.address);
         let client = reqwest::Client::builder()
@@ -146,16 +146,18 @@ impl System {
         let (events_written, written) = watch::channel(0);
         let (mut services, mut work) = (Group::new(), Group::new());
 
-        let bucket = Bucket::open(
+        let buckets = Buckets::open(
             &names,
             &place.objects,
             state.clone(),
             Arc::clone(&rules),
             delivery_accepted.clone(),
         );
-        let bucket = bucket.await?;
+        let buckets = buckets.await?;
+        let dead_letters = buckets.dead_letters.clone();
         let offered = Services {
             names: names.clone(),
+            function_settings,
             dynamodb_url: url.clone(),
             client: client.clone(),
             stream,
@@ -165,23 +167,19 @@ impl System {
             delivery_accepted,
             events_written,
         };
-        let router = aws::router(offered, bucket);
+        let router = aws::router(offered, buckets);
         services.spawn(|stop| serve(place.aws, router, stop));
         for role in CONSUMERS {
-            let (client, url, table) = (client.clone(), url.clone(), names.events());
-            let (state, invoker, written) = (state.clone(), invoker.clone(), written.clone());
-            work.spawn(|stop| {
-                let with = Surroundings {
-                    client,
-                    url,
-                    table,
-                    state,
-                    invoker,
-                    written,
-                    stop,
-                };
-                Consumer::new(role, with).run()
-            });
+            let surroundings = Surroundings {
+                client: client.clone(),
+                url: url.clone(),
+                names: names.clone(),
+                state: state.clone(),
+                dead_letters: dead_letters.clone(),
+                invoker: invoker.clone(),
+                written: written.clone(),
+            };
+            work.spawn(|stop| Consumer::new(role, surroundings, stop).run());
         }
         let router = gateway::router(&invoker, &names);
         for lane in [Lane::Imports, Lane::Others] {
@@ -268,14 +266,16 @@ pub(crate) async fn sdk_config(aws: SocketAddr) -> SdkConfig {
 }
 
 /// What the functions are told of their environment.
-fn function_settings(names: &Names, shards: Shards, aws: SocketAddr) -> lambda::Settings {
+fn function_settings(names: &Names, settings: &Settings, aws: SocketAddr) -> lambda::Settings {
     let queue = names.of(arn::DEAD_LETTERS);
     lambda::Settings {
         names: names.clone(),
         alerts_arn: arn::topic(names),
         dead_letters_url: format!("http://{aws}/{ACCOUNT}/{queue}"),
         bucket: names.orders_bucket(ACCOUNT),
-        shards,
+        shards: settings.shards,
+        read_models: settings.read_models.clone(),
+        rebuild: RebuildSettings::default(),
     }
 }
 

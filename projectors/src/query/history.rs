@@ -1,6 +1,10 @@
 //! An order's history, page by page.
 
-use domain::{AggregateId, Json, json::Object};
+use domain::{
+    AggregateId, Json,
+    event::EncodedEvent,
+    json::{InvalidJson, Object},
+};
 use event_store::Commit;
 use lambda::http::{Problem, Request, Response};
 
@@ -53,7 +57,11 @@ pub(super) async fn history(
                 cut = Some(commit.sequence);
                 break;
             }
-            events.extend(told(commit)?);
+            events.extend(told(commit).map_err(|error| {
+                let (aggregate, sequence) = (&commit.aggregate, commit.sequence);
+                tracing::error!(%aggregate, sequence, %error, "unreadable event");
+                Problem::internal()
+            })?);
         }
         match cut.or(page.next).filter(|_| !later) {
             Some(sequence) if cut.is_some() || events.len() >= HISTORY_EVENTS_MAX => {
@@ -73,19 +81,15 @@ pub(super) async fn history(
     ]))))
 }
 
-/// A commit's events as a history tells them.
-fn told(commit: &Commit) -> Result<Vec<Json>, Problem> {
+/// A commit's events as a history tells them: numbers stay as they were written.
+pub fn told(commit: &Commit) -> Result<Vec<Json>, InvalidJson> {
     let cause = &commit.cause;
-    let tell = |(event, sequence): (&domain::event::EncodedEvent, u64)| {
-        let data = Json::parse(event.data.get()).map_err(|error| {
-            tracing::error!(aggregate = %commit.aggregate, sequence, %error, "unreadable event");
-            Problem::internal()
-        })?;
+    let tell = |(event, sequence): (&EncodedEvent, u64)| {
         Ok(Json::Object(Object::from([
             ("sequence".to_owned(), sequence.into()),
             ("type".to_owned(), event.kind.clone().into()),
             ("at".to_owned(), commit.at.to_string().into()),
-            ("data".to_owned(), data),
+            ("data".to_owned(), Json::parse(event.data.get())?),
             ("actor".to_owned(), cause.actor.clone().into()),
             ("source".to_owned(), cause.source.clone().into()),
             ("commandId".to_owned(), cause.command_id.clone().into()),
@@ -96,10 +100,6 @@ fn told(commit: &Commit) -> Result<Vec<Json>, Problem> {
             ("causationId".to_owned(), cause.causation_id.clone().into()),
         ])))
     };
-    commit
-        .events
-        .iter()
-        .zip(commit.sequence..)
-        .map(tell)
-        .collect()
+    let events = commit.events.iter().zip(commit.sequence..);
+    events.map(tell).collect()
 }

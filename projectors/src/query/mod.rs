@@ -31,6 +31,8 @@ mod parameters;
 mod past;
 mod single;
 
+pub use history::told;
+
 /// Handles a request of the HTTP API.
 pub async fn handle(projectors: &Projectors, payload: &RawValue) -> Answer {
     let event: ApiGatewayV2httpRequest = serde_json::from_str(payload.get())

@@ -34,11 +34,19 @@ pub enum Fault {
     Rebuild,
     /// A commit that nobody can read.
     Poison,
+    /// A row or a message is refused as if for ever, by a mistake that is mended later.
+    Refusal,
+    /// Somebody changes, removes or invents rows.
+    Spoiling,
+    /// An operator comes by and sets going again what has stopped: no fault either.
+    Operator,
+    /// A sweep goes through the store, by the clock.
+    Sweep,
 }
 
 impl Fault {
     /// Every one.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 14] = [
         Self::Throttle,
         Self::LostAnswer,
         Self::Entry,
@@ -49,6 +57,10 @@ impl Fault {
         Self::Outage,
         Self::Rebuild,
         Self::Poison,
+        Self::Refusal,
+        Self::Spoiling,
+        Self::Operator,
+        Self::Sweep,
     ];
 
     /// The highest rate, in thousandths of the occasions, that a seed may draw.
@@ -62,8 +74,56 @@ impl Fault {
             Self::Outage => 6,
             Self::Rebuild => 10,
             Self::Poison => 300,
+            Self::Refusal => 12,
+            Self::Spoiling => 2,
+            Self::Operator => 10,
+            Self::Sweep => 2,
         }
     }
+}
+
+/// What an operator, or what works for one, has brought to its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Act {
+    /// One aggregate's rows were made again.
+    RebuiltOne,
+    /// All rows were compared with all histories.
+    RebuiltAll,
+    /// Messages of a time were sent once more.
+    Announced,
+    /// A sweep has ended.
+    Swept,
+    /// A piece of one of those was gone on with where it had been cut off.
+    GoneOn,
+    /// What was parked was gone through.
+    WentThroughParked,
+    /// A parked aggregate was taken up.
+    TakenUp,
+    /// A parked aggregate stayed so.
+    Stayed,
+    /// A record of the stream was redriven.
+    RecordRedriven,
+    /// An event was redriven.
+    EventRedriven,
+    /// A dead letter was tried and stayed one.
+    LetterStayed,
+}
+
+impl Act {
+    /// Every one.
+    pub const ALL: [Self; 11] = [
+        Self::RebuiltOne,
+        Self::RebuiltAll,
+        Self::Announced,
+        Self::Swept,
+        Self::GoneOn,
+        Self::WentThroughParked,
+        Self::TakenUp,
+        Self::Stayed,
+        Self::RecordRedriven,
+        Self::EventRedriven,
+        Self::LetterStayed,
+    ];
 }
 
 /// Where choices come from.
@@ -90,6 +150,8 @@ pub struct Tally {
     pub calls: u64,
     /// Faults that struck, by kind.
     pub faults: BTreeMap<Fault, u64>,
+    /// What was done to set things right.
+    pub acts: BTreeMap<Act, u64>,
 }
 
 impl Tally {
@@ -104,6 +166,9 @@ impl Tally {
         self.calls += other.calls;
         for (fault, count) in &other.faults {
             *self.faults.entry(*fault).or_default() += count;
+        }
+        for (act, count) in &other.acts {
+            *self.acts.entry(*act).or_default() += count;
         }
     }
 }
@@ -224,6 +289,17 @@ impl Core {
     /// Counts a call.
     pub fn count_call(&self) {
         self.state().tally.calls += 1;
+    }
+
+    /// Counts what was done to set things right.
+    pub fn did(&self, act: Act) {
+        *self.state().tally.acts.entry(act).or_default() += 1;
+        self.note(|| format!("+ {act:?}"));
+    }
+
+    /// Does anything go wrong yet?
+    pub fn faults_on(&self) -> bool {
+        self.state().faults_on
     }
 
     /// How much has happened.

@@ -64,11 +64,27 @@ pub enum Defect {
     LostReport,
     /// What comes in is logged.
     LeakyLog,
+    /// A rebuild leaves rows of nothing where they are.
+    IgnoredSuperfluous,
+    /// A scan leaves out the aggregate that a page begins with.
+    LostAtPageEnd,
+    /// What is left of a bucket when a step ends is never settled.
+    SkippedRest,
+    /// What is parked is forgotten before it goes on.
+    ForgottenFirst,
+    /// A range to announce begins behind its first commit.
+    LateBeginning,
+    /// A part of the ledger is put over the one before.
+    LostPart,
+    /// A dead letter is thrown away whether its redrive succeeds or not.
+    ThrownAwayLetter,
+    /// A record's redrive makes the rows again and tells nobody, for either consumer.
+    SilentRedrive,
 }
 
 impl Defect {
     /// Every one.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 29] = [
         Self::LostCondition,
         Self::SwallowedConflict,
         Self::UnstoredAnswer,
@@ -90,6 +106,14 @@ impl Defect {
         Self::SwallowedPark,
         Self::LostReport,
         Self::LeakyLog,
+        Self::IgnoredSuperfluous,
+        Self::LostAtPageEnd,
+        Self::SkippedRest,
+        Self::ForgottenFirst,
+        Self::LateBeginning,
+        Self::LostPart,
+        Self::ThrownAwayLetter,
+        Self::SilentRedrive,
     ];
 
     /// Does it show only where something goes wrong? Then a world without faults must not find it.
@@ -104,6 +128,14 @@ impl Defect {
                 | Self::LateFailure
                 | Self::EarlyCursor
                 | Self::SwallowedPark
+                | Self::IgnoredSuperfluous
+                | Self::LostAtPageEnd
+                | Self::SkippedRest
+                | Self::ForgottenFirst
+                | Self::LateBeginning
+                | Self::LostPart
+                | Self::ThrownAwayLetter
+                | Self::SilentRedrive
         )
     }
 }
@@ -147,6 +179,21 @@ pub fn read(core: &Core, mut page: Page) -> Page {
         _ => {}
     }
     page
+}
+
+/// A page without the aggregate that it begins with.
+pub fn without_first<T>(page: &mut Vec<T>, aggregate: impl Fn(&T) -> String) {
+    let [first, last] = [page.first(), page.last()].map(|one| one.map(&aggregate));
+    // The last one says where a scan goes on.
+    if first != last {
+        page.retain(|one| Some(aggregate(one)) != first);
+    }
+}
+
+/// The path of a part of the ledger, `…/<source>-<segment>-<part>`, with the number of the first.
+pub fn first_part(path: &str) -> String {
+    let source = path.rsplit_once('-').map_or(path, |(source, _)| source);
+    format!("{source}-0")
 }
 
 /// A row on its way to its table.

@@ -72,10 +72,10 @@ fn main() -> ExitCode {
         println!("  {fault:?}: {count}");
     }
     println!("a median seed makes {calls} calls and meets {faults} faults");
-    println!(
-        "{} times an aggregate was left to an operator",
-        summary.exempt
-    );
+    println!("what operators, state machines and sweeps did:");
+    for (act, count) in &summary.tally.acts {
+        println!("  {act:?}: {count}");
+    }
     match summary.found {
         None => ExitCode::SUCCESS,
         Some(found) => {

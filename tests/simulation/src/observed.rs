@@ -5,7 +5,10 @@ use projectors::ports::{Alert, Announcement, Row};
 
 use serde_json::Value;
 
-use crate::plan::Wanted;
+use crate::{
+    plan::Wanted,
+    platform::{CONSUMERS, Letter, Lost},
+};
 
 /// An answer that settles a command.
 #[derive(Debug, Clone)]
@@ -60,10 +63,16 @@ pub struct Observed {
     pub metrics: Vec<String>,
     /// What was logged.
     pub logs: String,
-    /// Aggregates that only an operator can help: the consumer's number, and which.
-    pub given_up: Vec<(usize, String)>,
-    /// Orders whose completion nobody delivered any more.
-    pub undelivered: Vec<String>,
+    /// Events that a function itself has set aside.
+    pub set_aside: Vec<String>,
+    /// What the platform gave up and nobody could redrive.
+    pub letters: Vec<Letter>,
+    /// What the stream forgot before it was read.
+    pub lost: Vec<Lost>,
+    /// By consumer: has what went through the whole store for it named what it could not read?
+    pub named: [bool; CONSUMERS],
+    /// Was nothing asked for but the answers to commands? Then nothing is projected.
+    pub commands_only: bool,
     /// Did it come to rest?
     pub at_rest: bool,
 }

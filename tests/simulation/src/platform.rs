@@ -4,7 +4,11 @@
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use commands::Role;
-use event_store::commit::{AGGREGATE, Item};
+use domain::Timestamp;
+use event_store::{
+    Commit,
+    commit::{AGGREGATE, Item},
+};
 use projectors::ports::{Alert, Announcement};
 
 use support::stream::Record;
@@ -53,6 +57,31 @@ pub struct Delivery {
     pub attempts: u32,
 }
 
+/// What the platform has given up after its last attempt, whole.
+#[derive(Debug, Clone)]
+pub enum Letter {
+    /// A record of the stream, for a consumer.
+    Record {
+        /// The consumer's number.
+        consumer: usize,
+        /// The record.
+        streamed: Streamed,
+    },
+    /// An event on its way to a function.
+    Event(Delivery),
+}
+
+/// A record that the stream forgot before a consumer had read it.
+#[derive(Debug, Clone)]
+pub struct Lost {
+    /// The consumer's number.
+    pub consumer: usize,
+    /// Whose commit it was.
+    pub aggregate: String,
+    /// When that was made.
+    pub at: Timestamp,
+}
+
 /// Everything that is kept outside the functions.
 #[derive(Debug, Default)]
 pub struct Kept {
@@ -68,12 +97,16 @@ pub struct Kept {
     pub alerted: Vec<Alert>,
     /// What was said to operators.
     pub told: Vec<String>,
-    /// Events that were set aside.
-    pub dead_letters: Vec<String>,
+    /// Events that a function itself has set aside: they can never succeed.
+    pub set_aside: Vec<String>,
+    /// What the platform has given up.
+    pub letters: Vec<Letter>,
+    /// Those of them that an operator has tried and left where they lie.
+    pub left: Vec<Letter>,
     /// What was written, in the order of writing.
     pub written: Vec<Arc<Item>>,
-    /// Aggregates that only an operator can help, by consumer.
-    pub given_up: Vec<(usize, String)>,
+    /// What the stream has forgotten unread.
+    pub lost: Vec<Lost>,
 }
 
 impl Kept {
@@ -83,7 +116,11 @@ impl Kept {
         while let Some(oldest) = self.shards[shard].get(cursor.next)
             && now - oldest.written > RETENTION_HOURS * 3_600_000
         {
-            self.given_up.push((consumer, aggregate_of(&oldest.item)));
+            self.lost.push(Lost {
+                consumer,
+                aggregate: aggregate_of(&oldest.item),
+                at: time_of(&oldest.item),
+            });
             cursor.next += 1;
             cursor.attempts = 0;
         }
@@ -164,9 +201,9 @@ impl Platform {
         self.kept().told.push(text);
     }
 
-    /// An event was set aside.
-    pub fn dead_letter(&self, event: &str) {
-        self.kept().dead_letters.push(event.to_owned());
+    /// A function has set an event aside.
+    pub fn set_aside(&self, event: &str) {
+        self.kept().set_aside.push(event.to_owned());
     }
 }
 
@@ -183,4 +220,9 @@ pub fn aggregate_of(item: &Item) -> String {
         .and_then(|value| value.as_s().ok())
         .cloned()
         .unwrap_or_default()
+}
+
+/// When it was made.
+fn time_of(item: &Item) -> Timestamp {
+    Commit::from_item(item.clone()).unwrap().at
 }

@@ -40,8 +40,6 @@ pub struct Summary {
     pub each: Vec<(u64, u64)>,
     /// The lowest seed that fails, made small.
     pub found: Option<Found>,
-    /// Aggregates that were left to an operator.
-    pub exempt: u64,
 }
 
 impl Summary {
@@ -89,7 +87,6 @@ pub fn run_seeds(setup: &Setup, from: u64, seeds: u64, threads: usize) -> Summar
             summary
                 .each
                 .push((run.tally.calls, run.tally.faults_in_all()));
-            summary.exempt += run.observed.given_up.len() as u64;
             if !violations(&run.observed).is_empty() {
                 failed.store(true, Ordering::Relaxed);
                 summary.found = Some(smallest(&setup));
@@ -110,7 +107,6 @@ pub fn run_seeds(setup: &Setup, from: u64, seeds: u64, threads: usize) -> Summar
             whole.seeds += part.seeds;
             whole.tally.add(&part.tally);
             whole.each.extend(part.each);
-            whole.exempt += part.exempt;
             let lower = |found: &Found| {
                 whole
                     .found

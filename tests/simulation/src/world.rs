@@ -1,10 +1,14 @@
 //! One run of a seed.
 
 mod clients;
+mod operator;
+mod schedule;
+mod spoiling;
 mod stream;
+mod works;
 
 use std::{
-    collections::VecDeque,
+    collections::{BTreeMap, VecDeque},
     future::Future,
     pin::Pin,
     sync::{Arc, Mutex},
@@ -19,15 +23,20 @@ use lambda::{
 };
 use projectors::{
     Environment, Projectors, Role,
-    ports::{Rows, Table},
-    rebuild,
+    ports::{Row, Rows, Table},
+    rebuild::Rebuilds,
+    shipment_log,
 };
 use serde_json::{Value, json, value::RawValue};
 use support::{
     files::{BUCKET, MemoryFiles},
-    rows::MemoryRows,
+    ledger::MemoryLedger,
+    rows::{MemoryRows, Place},
     stream::{batch_of_items, batch_of_records},
 };
+
+use operator::{NOTIFY, Operator, PROJECT};
+use works::Work;
 
 use crate::{
     core::{Chooser, Core, Fault, Seeded, Tally},
@@ -35,16 +44,17 @@ use crate::{
     observed::{Answered, Observed, Uploaded},
     plan::{self, MARKER, Wanted, Way},
     platform::{
-        CONSUMERS, Delivery, Platform, RETENTION_HOURS, SHARDS, Streamed, aggregate_of, event,
+        CONSUMERS, Delivery, Letter, Platform, RETENTION_HOURS, SHARDS, Streamed, aggregate_of,
+        event,
     },
-    ports::{SimClock, SimFiles, SimOutbox, SimRows, SimTable},
+    ports::{SimClock, SimFiles, SimLedger, SimOutbox, SimRows, SimTable},
 };
 
 /// What rows hold of this world's environment: its indexes are spread.
 pub fn environment() -> Environment {
     Environment {
-        name: "sim".to_owned(),
         shards: "4".parse().unwrap(),
+        ..Environment::of_one_shard("sim")
     }
 }
 
@@ -58,7 +68,7 @@ const CLIENT_ATTEMPTS: u32 = 12;
 const DELIVERY_ATTEMPTS: u32 = 3;
 
 /// Attempts at a record of the stream.
-const RECORD_ATTEMPTS: u32 = 8;
+const RECORD_ATTEMPTS: u32 = 4;
 
 /// Records of a batch.
 const BATCH_MAX: usize = 6;
@@ -77,6 +87,12 @@ const LINES_MAX: usize = 100_000;
 
 /// Hours of an outage: one more than the stream keeps its records.
 const OUTAGE_HOURS: i64 = RETENTION_HOURS + 1;
+
+/// In how many segments the store is swept.
+const SWEEP_SEGMENTS: u32 = 2;
+
+/// The order that a commit from newer code is of.
+pub const POISONED: &str = "order#poison";
 
 /// What to run.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -105,10 +121,21 @@ pub struct Run {
 
 /// What an invocation is about, and so what follows from its end.
 enum Job {
-    Client { client: usize },
+    Client {
+        client: usize,
+    },
     Delivery(Delivery),
-    Batch { consumer: usize, shard: usize },
-    Rebuild,
+    Batch {
+        consumer: usize,
+        shard: usize,
+    },
+    /// What nobody waits for: whoever asked for it sees what is left to do.
+    Errand,
+    Letter(Letter),
+    Piece {
+        number: u64,
+        piece: Value,
+    },
 }
 
 type Running = Pin<Box<dyn Future<Output = Answer>>>;
@@ -119,6 +146,7 @@ pub struct World {
     table: Arc<MemoryTable>,
     rows: Arc<MemoryRows>,
     went_back: Arc<Mutex<Vec<String>>>,
+    spoilt: Arc<Mutex<BTreeMap<Place, Row>>>,
     lines: Arc<LatestLines>,
     platform: Arc<Platform>,
     files: MemoryFiles,
@@ -127,6 +155,7 @@ pub struct World {
     remembered: Arc<Remembered>,
     running: Vec<(Job, Running)>,
     clients: Vec<Client>,
+    operator: Operator,
     observed: Observed,
 }
 
@@ -179,6 +208,7 @@ pub fn run_with(
         .collect();
     world.core.end_faults();
     world.commands_only(crashes);
+    world.observed.commands_only = true;
     world.observed.at_rest = true;
     world.finished()
 }
@@ -188,6 +218,7 @@ impl World {
         let table = Arc::new(MemoryTable::default());
         let rows = Arc::new(MemoryRows::default());
         let went_back = Arc::new(Mutex::new(Vec::new()));
+        let spoilt = Arc::new(Mutex::new(BTreeMap::new()));
         let platform = Arc::new(Platform::default());
         let clock = Arc::new(SimClock(core.clone()));
         let store = EventStore::new(Arc::new(SimTable {
@@ -203,6 +234,7 @@ impl World {
             core: core.clone(),
             rows: rows.clone(),
             went_back: went_back.clone(),
+            spoilt: spoilt.clone(),
         };
         let lines = Arc::new(LatestLines::new(LINES_MAX));
         let files = MemoryFiles::in_chunks_of(FILE_CHUNK);
@@ -218,6 +250,10 @@ impl World {
             metrics: metrics.clone(),
             environment: "sim".to_owned(),
         };
+        let ledger = SimLedger {
+            core: core.clone(),
+            ledger: MemoryLedger::default(),
+        };
         let projectors = Projectors {
             store,
             rows: Arc::new(sim_rows),
@@ -226,6 +262,12 @@ impl World {
             metrics,
             clock,
             environment: environment(),
+            rebuilds: Rebuilds {
+                ledger: Arc::new(ledger),
+                sweep_segments: SWEEP_SEGMENTS,
+                ..support::ledger::rebuilds()
+            },
+            beside: Vec::new(),
         };
         let mut clients: Vec<Client> = (0..CLIENTS).map(|_| Client::default()).collect();
         for (number, wanted) in plan.iter().enumerate() {
@@ -240,6 +282,7 @@ impl World {
             table,
             rows,
             went_back,
+            spoilt,
             lines,
             platform,
             files,
@@ -248,183 +291,8 @@ impl World {
             remembered: Arc::default(),
             running: Vec::new(),
             clients,
+            operator: Operator::default(),
             observed,
-        }
-    }
-
-    /// A commit from newer code, of an order of its own: it parks, and nothing else does.
-    fn poison(&mut self) {
-        if !self.core.strikes(Fault::Poison) {
-            return;
-        }
-        let envelope = support::envelopes::placing("poison", "poison");
-        let loaded = event_store::Loaded::<domain::Order>::new(envelope.aggregate.clone());
-        let command = domain::aggregate::Command {
-            at: self.core.now(),
-            intent: envelope.intent.clone(),
-        };
-        let events = domain::EventSourced::decide(&loaded.state, &command).unwrap();
-        let mut commit = loaded
-            .next_commit(events, self.core.now(), envelope.cause)
-            .unwrap();
-        commit.events[0].version = 99;
-        let item = commit.to_item().unwrap();
-        self.table.overwrite(item.clone()).unwrap();
-        self.platform.written(&self.core, item);
-    }
-
-    /// Takes steps until nothing is left to do, at most `steps`; is nothing left?
-    fn go_on(&mut self, steps: u64) -> bool {
-        for _ in 0..steps {
-            self.core.step();
-            if self.core.strikes(Fault::Rebuild) {
-                self.rebuild();
-            }
-            let startable = self.startable();
-            let options = startable.len() + self.running.len();
-            if options == 0 {
-                return true;
-            }
-            let choice = self.core.choose(options);
-            match startable.get(choice) {
-                Some(start) => self.start(*start),
-                None => self.advance(choice - startable.len()),
-            }
-        }
-        false
-    }
-
-    /// Moves the commands of clients alone, each at every call, until all are settled; of the
-    /// first so many holds, one may be a crash.
-    fn commands_only(&mut self, mut crashes: usize) {
-        for _ in 0..STEPS_MAX {
-            let startable: Vec<Start> = (0..self.clients.len())
-                .filter(|client| self.may_send(*client))
-                .map(Start::Client)
-                .collect();
-            let options = startable.len() + self.running.len();
-            if options == 0 {
-                return;
-            }
-            let choice = if options == 1 {
-                0
-            } else {
-                self.core.choose(options)
-            };
-            let Some(start) = startable.get(choice) else {
-                let place = choice - startable.len();
-                if crashes > 0 && self.core.choose(2) == 1 {
-                    crashes -= 1;
-                    let (job, _) = self.running.remove(place);
-                    self.ended(job, Err(Failed("crash".to_owned())));
-                } else {
-                    self.advance(place);
-                }
-                continue;
-            };
-            self.start(*start);
-        }
-    }
-
-    // ---- What can begin
-
-    fn startable(&self) -> Vec<Start> {
-        let clients = (0..CLIENTS)
-            .filter(|client| self.may_send(*client))
-            .map(Start::Client);
-        let kept = self.platform.kept();
-        let deliveries = (0..kept.deliveries.len().min(2)).map(Start::Delivery);
-        let waiting = |consumer: usize, shard: usize| {
-            let cursor = &kept.cursors[consumer][shard];
-            let idle = !self.running.iter().any(|(job, _)| {
-                matches!(job, Job::Batch { consumer: c, shard: s } if (*c, *s) == (consumer, shard))
-            });
-            idle && cursor.next < kept.shards[shard].len()
-        };
-        let batches = (0..CONSUMERS)
-            .flat_map(|consumer| (0..SHARDS).map(move |shard| (consumer, shard)))
-            .filter(|(consumer, shard)| waiting(*consumer, *shard))
-            .map(|(consumer, shard)| Start::Batch { consumer, shard });
-        clients.chain(deliveries).chain(batches).collect()
-    }
-
-    fn may_send(&self, client: usize) -> bool {
-        let client = &self.clients[client];
-        !client.waiting && !client.wanted.is_empty()
-    }
-
-    fn start(&mut self, start: Start) {
-        match start {
-            Start::Client(client) => self.send(client),
-            Start::Delivery(place) => {
-                let delivery = self.platform.kept().deliveries.remove(place);
-                self.core.note(|| format!("deliver {}", delivery.event));
-                let commands = self.commands.clone();
-                let payload = payload(&delivery.event);
-                let (role, invocation) = (delivery.role, Invocation::of("request"));
-                let handle = async move { commands.handle(role, payload, &invocation).await };
-                self.running
-                    .push((Job::Delivery(delivery), Box::pin(handle)));
-            }
-            Start::Batch { consumer, shard } => self.read(consumer, shard),
-        }
-    }
-
-    /// An operator has the rows of some aggregate made again.
-    fn rebuild(&mut self) {
-        let written: Vec<String> = self
-            .platform
-            .kept()
-            .written
-            .iter()
-            .map(|item| aggregate_of(item))
-            .collect();
-        if written.is_empty() {
-            return;
-        }
-        let name = &written[self.core.choose(written.len())];
-        self.core.note(|| format!("rebuild {name}"));
-        let (projectors, id) = (self.projectors.clone(), name.parse().unwrap());
-        let handle = async move {
-            let rebuilt = rebuild::aggregate(&projectors, &id).await;
-            rebuilt
-                .map(|_| Value::Null)
-                .map_err(|error| Failed(error.to_string()))
-        };
-        self.running.push((Job::Rebuild, Box::pin(handle)));
-    }
-
-    // ---- Any invocation
-
-    fn advance(&mut self, place: usize) {
-        if self.core.strikes(Fault::Crash) {
-            let (job, _) = self.running.remove(place);
-            self.ended(job, Err(Failed("crash".to_owned())));
-            return;
-        }
-        let mut context = Context::from_waker(Waker::noop());
-        if let Poll::Ready(answer) = self.running[place].1.as_mut().poll(&mut context) {
-            let (job, _) = self.running.remove(place);
-            self.ended(job, answer);
-        }
-    }
-
-    fn ended(&mut self, job: Job, answer: Answer) {
-        match job {
-            Job::Client { client } => self.answered(client, answer),
-            Job::Batch { consumer, shard } => self.consumed(consumer, shard, answer),
-            // Whoever asked for it asks again, or does not: live projection goes on either way.
-            Job::Rebuild => {}
-            Job::Delivery(mut delivery) => {
-                delivery.attempts += 1;
-                let again = answer.is_ok() && self.core.strikes(Fault::Duplicate);
-                if answer.is_err() && delivery.attempts == DELIVERY_ATTEMPTS {
-                    self.observed.undelivered.push(delivery.event.clone());
-                    self.platform.dead_letter(&delivery.event);
-                } else if answer.is_err() || (again && delivery.attempts < DELIVERY_ATTEMPTS) {
-                    self.platform.kept().deliveries.push(delivery);
-                }
-            }
         }
     }
 
@@ -453,7 +321,10 @@ impl World {
         observed.announced = std::mem::take(&mut kept.announced);
         observed.alerted = std::mem::take(&mut kept.alerted);
         observed.told = std::mem::take(&mut kept.told);
-        observed.given_up = std::mem::take(&mut kept.given_up);
+        observed.set_aside = std::mem::take(&mut kept.set_aside);
+        observed.lost = std::mem::take(&mut kept.lost);
+        observed.letters = std::mem::take(&mut kept.letters);
+        observed.letters.append(&mut kept.left);
         drop(kept);
         Run {
             observed,
@@ -461,14 +332,6 @@ impl World {
             trace: self.core.trace(),
         }
     }
-}
-
-/// What can begin.
-#[derive(Debug, Clone, Copy)]
-enum Start {
-    Client(usize),
-    Delivery(usize),
-    Batch { consumer: usize, shard: usize },
 }
 
 fn payload(text: &str) -> Box<RawValue> {

@@ -4,11 +4,16 @@ use axum::body::{Body, Bytes};
 use axum::http::header::{CONNECTION, CONTENT_LENGTH, HOST, TRANSFER_ENCODING};
 use axum::http::{HeaderMap, HeaderName, StatusCode};
 use axum::response::{IntoResponse, Response};
+use tokio::sync::Semaphore;
 
 use super::{Services, json_error};
+use crate::limits::SCANS_AT_ONCE;
 
 /// Headers that belong to one connection and not to the message.
 const OF_THE_CONNECTION: [HeaderName; 4] = [CONNECTION, CONTENT_LENGTH, HOST, TRANSFER_ENCODING];
+
+/// Who may scan. One for the process: several systems in it are a matter of tests.
+static SCANS: Semaphore = Semaphore::const_new(SCANS_AT_ONCE);
 
 /// Forwards one operation, and wakes the stream's consumers where it may have written an event.
 pub(super) async fn forward(
@@ -23,6 +28,11 @@ pub(super) async fn forward(
         let message = "the local system's tables are fixed; remove its data folder to start anew";
         return json_error(StatusCode::BAD_REQUEST, "AccessDeniedException", message);
     }
+    // Never closed, so that it is always there in its turn.
+    let _scan = match operation {
+        "Scan" => SCANS.acquire().await.ok(),
+        _ => None,
+    };
     let writes_events = writes(operation) && mentions(&body, &services.names.events());
     let sent = services
         .client

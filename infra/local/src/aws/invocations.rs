@@ -27,9 +27,7 @@ pub(super) async fn invoke(
     body: Bytes,
 ) -> Response {
     let Some(role) = role(&services.names, &name) else {
-        let arn = arn::function(arn::last_part(&name));
-        let message = format!("Function not found: {arn}");
-        return error(StatusCode::NOT_FOUND, "ResourceNotFoundException", &message);
+        return not_found(&name);
     };
     let kind = headers
         .get(INVOCATION_TYPE)
@@ -67,12 +65,19 @@ pub(super) async fn invoke(
 }
 
 /// The function by name or ARN, with or without the qualifier `$LATEST`.
-fn role(names: &Names, name: &str) -> Option<Role> {
+pub(super) fn role(names: &Names, name: &str) -> Option<Role> {
     let name = name.strip_suffix(":$LATEST").unwrap_or(name);
     let name = arn::last_part(name);
     Role::ALL
         .into_iter()
         .find(|role| names.of(role.name()) == name)
+}
+
+/// There is no function of this name or ARN.
+pub(super) fn not_found(name: &str) -> Response {
+    let arn = arn::function(arn::last_part(name));
+    let message = format!("Function not found: {arn}");
+    error(StatusCode::NOT_FOUND, "ResourceNotFoundException", &message)
 }
 
 /// An empty payload reaches a function as `{}`.

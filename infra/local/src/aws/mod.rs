@@ -3,6 +3,7 @@
 //! (JSON protocols), by a form body (SNS), by the path (Lambda). What is none of these is S3's,
 //! whose paths begin with the bucket's name, unless its signature names another service.
 
+mod configurations;
 mod dynamodb;
 mod events;
 mod invocations;
@@ -20,7 +21,7 @@ use axum::http::{HeaderMap, HeaderName, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get, post};
 use axum::{Extension, Router};
-use lambda::Names;
+use lambda::{Names, Settings};
 use s3s::service::S3Service;
 use serde_json::{Value, json};
 use tokio::sync::watch;
@@ -36,6 +37,8 @@ use crate::state::State;
 pub struct Services {
     /// Names of this environment.
     pub names: Names,
+    /// What the functions are told of it.
+    pub function_settings: Settings,
     /// The embedded DynamoDB, `http://<address>/`.
     pub dynamodb_url: String,
     /// The client that forwards to it.
@@ -58,12 +61,12 @@ type SharedServices = Arc<Services>;
 
 /// What is served here, said to whoever asks for something else.
 const OFFERED: &str = "the local system offers DynamoDB, DynamoDB Streams, EventBridge PutEvents, \
-                       SNS Publish and PublishBatch, SQS SendMessage, Lambda Invoke, and objects \
-                       in one bucket of S3";
+                       SNS Publish and PublishBatch, one queue of SQS, Lambda Invoke and \
+                       GetFunctionConfiguration, and objects in two buckets of S3";
 
 /// All services of one environment.
-pub fn router(services: Services, bucket: s3::Bucket) -> Router {
-    let s3 = s3::service(bucket);
+pub fn router(services: Services, buckets: s3::Buckets) -> Router {
+    let s3 = s3::service(buckets);
     Router::new()
         .route("/", post(dispatch).get(objects))
         // Some clients of SQS post to the queue's own address.
@@ -72,6 +75,10 @@ pub fn router(services: Services, bucket: s3::Bucket) -> Router {
         .route(
             "/2015-03-31/functions/{name}/invocations",
             post(invocations::invoke),
+        )
+        .route(
+            "/2015-03-31/functions/{name}/configuration",
+            get(configurations::get),
         )
         .route("/_local/messages", get(looking_in::messages))
         .route("/_local/dead-letters", get(looking_in::dead_letters))
@@ -117,7 +124,7 @@ async fn dispatch(
             dynamodb::forward(&services, operation, &headers, body).await
         }
         Some(("AWSEvents", "PutEvents")) => events::put_events(&services, &body).await,
-        Some(("AmazonSQS", "SendMessage")) => sqs::send_message(&services, &body).await,
+        Some(("AmazonSQS", operation)) => sqs::handle(&services, operation, &body).await,
         None if target.is_empty() && form => sns::handle(&services, &body).await,
         _ => {
             let message = format!("{target:?} is not known here; {OFFERED}");

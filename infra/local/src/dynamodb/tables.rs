@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use dynoxide::Database;
 use lambda::names::{Index, Key, Table};
-use lambda::{Names, Shards};
+use lambda::{Names, ReadModels, Shards};
 use serde_json::{Value, json};
 
 use super::DynamoDbError;
@@ -15,8 +15,9 @@ pub(super) fn create(
     database: &Database,
     names: &Names,
     shards: Shards,
+    models: &ReadModels,
 ) -> Result<(), DynamoDbError> {
-    for table in lambda::names::tables()?.values() {
+    for table in &lambda::names::tables_of(models)? {
         let name = names.of(&table.suffix);
         match database.get_table_metadata(&name)? {
             None => {
@@ -181,7 +182,7 @@ mod tests {
             .put_item(serde_json::from_value(put).unwrap())
             .unwrap();
 
-        create(&database, &names, Shards::ONE).unwrap();
+        create(&database, &names, Shards::ONE, &ReadModels::default()).unwrap();
         let now = ["CurrentStatusIndex", "OrderIndex"].map(str::to_owned);
         let mut expected = BTreeSet::from(now.clone());
         expected.insert("StatusIndex".to_owned());
@@ -199,8 +200,8 @@ mod tests {
         let log = "waybill-dev-shipment-log";
         for shards in [Shards::ONE, "4".parse().unwrap()] {
             // Twice: what is as it should be stays.
-            create(&database, &names, shards).unwrap();
-            create(&database, &names, shards).unwrap();
+            create(&database, &names, shards, &ReadModels::default()).unwrap();
+            create(&database, &names, shards, &ReadModels::default()).unwrap();
             let there = indexes(&database, log);
             assert_eq!(there.contains("StatusIndex"), shards == Shards::ONE);
             assert_eq!(there.contains("StatusShardIndex"), shards != Shards::ONE);

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use rusqlite::{Transaction, params};
+use rusqlite::{OptionalExtension as _, Transaction, params};
 
-use super::{Message, State, StateError, dead_letters, messages};
+use super::{GivenUp, Kept, Message, State, StateError, dead_letters, messages};
 use crate::functions::Role;
 use crate::limits::PENDING_DELIVERIES;
 
@@ -72,12 +72,12 @@ pub enum Verdict {
         /// Milliseconds since 1970.
         due_ms: i64,
     },
-    /// Never again: a dead letter.
+    /// Never again: a dead letter, the whole payload.
     GivenUp {
-        /// Now, for the dead letter.
-        at: String,
-        /// The function's last error.
-        reason: String,
+        /// What became of it; the payload is its record.
+        given_up: GivenUp,
+        /// The message that it becomes.
+        kept: Kept,
     },
 }
 
@@ -177,13 +177,14 @@ fn settle(transaction: &Transaction<'_>, attempt: &Finished) -> rusqlite::Result
                 .execute(params![attempt.id, due_ms])?;
             return Ok(0);
         }
-        Verdict::GivenUp { at, reason } => {
-            let sql = "INSERT INTO dead_letters (at, consumer, reason, attempts, payload)
-                       SELECT ?2, role, ?3, attempts + 1, payload FROM deliveries WHERE id = ?1";
-            transaction
-                .prepare_cached(sql)?
-                .execute(params![attempt.id, at, reason])?;
-            dead_letters::bound(transaction)?;
+        Verdict::GivenUp { given_up, kept } => {
+            let sql = "SELECT role FROM deliveries WHERE id = ?1";
+            let role = transaction.query_row(sql, [attempt.id], |row| row.get(0));
+            // Settled before, and its answer was lost: there is nothing to keep twice.
+            let role: Option<String> = role.optional()?;
+            if let Some(role) = role {
+                dead_letters::insert(transaction, &role, given_up, kept)?;
+            }
         }
         Verdict::Delivered => {}
     }
@@ -252,6 +253,11 @@ mod tests {
             .unwrap();
     }
 
+    async fn take(state: &State, wanted: usize, now_ms: i64) -> Vec<Delivery> {
+        let taken = state.exchange(Vec::new(), Lane::Others, wanted, now_ms);
+        taken.await.unwrap()
+    }
+
     fn payloads(due: &[Delivery]) -> Vec<&str> {
         due.iter()
             .map(|delivery| delivery.payload.as_str())
@@ -262,10 +268,7 @@ mod tests {
     async fn a_delivery_is_taken_once_and_gone_when_delivered() {
         let state = Folder::new().state();
         accept(&state, &["1", "2", "3"]).await;
-        let due = state
-            .exchange(Vec::new(), Lane::Others, 2, 1_000)
-            .await
-            .unwrap();
+        let due = take(&state, 2, 1_000).await;
         assert_eq!(payloads(&due), ["1", "2"]);
         let done = due
             .iter()
@@ -286,27 +289,12 @@ mod tests {
         let folder = Folder::new();
         let state = folder.state();
         accept(&state, &["1", "2"]).await;
-        assert_eq!(
-            state
-                .exchange(Vec::new(), Lane::Others, 1, 1_000)
-                .await
-                .unwrap()
-                .len(),
-            1
-        );
+        assert_eq!(take(&state, 1, 1_000).await.len(), 1);
         drop(state);
 
         let state = folder.state();
         assert_eq!(state.pending(), 2);
-        assert_eq!(
-            payloads(
-                &state
-                    .exchange(Vec::new(), Lane::Others, 9, 1_000)
-                    .await
-                    .unwrap()
-            ),
-            ["1", "2"]
-        );
+        assert_eq!(payloads(&take(&state, 9, 1_000).await), ["1", "2"]);
     }
 
     #[tokio::test]
@@ -331,10 +319,7 @@ mod tests {
     async fn a_retry_waits_for_its_time() {
         let state = Folder::new().state();
         accept(&state, &["1"]).await;
-        let due = state
-            .exchange(Vec::new(), Lane::Others, 1, 1_000)
-            .await
-            .unwrap();
+        let due = take(&state, 1, 1_000).await;
         let again = Finished {
             id: due[0].id,
             verdict: Verdict::Again { due_ms: 2_000 },
@@ -346,10 +331,7 @@ mod tests {
                 .unwrap(),
             []
         );
-        let due = state
-            .exchange(Vec::new(), Lane::Others, 1, 2_000)
-            .await
-            .unwrap();
+        let due = take(&state, 1, 2_000).await;
         assert_eq!(due[0].attempts, 1);
     }
 
@@ -357,13 +339,19 @@ mod tests {
     async fn what_is_given_up_becomes_a_dead_letter_with_its_payload() {
         let state = Folder::new().state();
         accept(&state, &["{\"a\":1.50}"]).await;
-        let due = state
-            .exchange(Vec::new(), Lane::Others, 1, 1_000)
-            .await
-            .unwrap();
+        let due = take(&state, 1, 1_000).await;
         let verdict = Verdict::GivenUp {
-            at: "t2".to_owned(),
-            reason: "broken".to_owned(),
+            given_up: GivenUp {
+                at: "t2".to_owned(),
+                reason: "broken".to_owned(),
+                attempts: 3,
+                record: due[0].payload.clone(),
+            },
+            kept: Kept::Message {
+                id: "m".to_owned(),
+                attributes: "{}".to_owned(),
+                sent_ms: 1_000,
+            },
         };
         state
             .exchange(
@@ -382,7 +370,7 @@ mod tests {
         let letters = state.dead_letters(Page::default()).await.unwrap();
         assert_eq!(
             serde_json::to_string(&letters).unwrap(),
-            r#"[{"number":1,"at":"t2","consumer":"bus","reason":"broken","attempts":1,"payload":{"a":1.50}}]"#
+            r#"[{"number":1,"at":"t2","consumer":"bus","reason":"broken","attempts":3,"messageId":"m","payload":{"a":1.50}}]"#
         );
     }
 

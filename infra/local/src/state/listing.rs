@@ -3,7 +3,7 @@
 
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::objects::{COLUMNS, Version, read};
+use super::objects::{BucketKind, COLUMNS, Version, read};
 use super::{State, StateError};
 
 /// Comes after every character that a key is likely to go on with.
@@ -12,6 +12,8 @@ const LAST_CHARACTER: char = '\u{10FFFF}';
 /// Which keys to list.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Wanted {
+    /// They lie in this bucket.
+    pub bucket: BucketKind,
     /// They begin with this.
     pub prefix: String,
     /// Where a key goes on behind the prefix up to this text, it stands for all that begin so.
@@ -43,22 +45,25 @@ impl State {
     /// key, each with whether it is its key's newest.
     pub async fn list_versions(
         &self,
+        bucket: BucketKind,
         prefix: String,
         behind: (String, i64),
         most: usize,
     ) -> Result<Vec<(Version, bool)>, StateError> {
         self.read(move |connection| {
             let sql = format!(
-                "SELECT {COLUMNS}, number = (SELECT MAX(number) FROM objects WHERE key = o.key)
+                "SELECT {COLUMNS}, number =
+                     (SELECT MAX(number) FROM objects WHERE bucket = ?5 AND key = o.key)
                  FROM objects o
-                 WHERE key >= ?1 AND key >= ?2 AND (key > ?2 OR number < ?3)
+                 WHERE bucket = ?5 AND key >= ?1 AND key >= ?2 AND (key > ?2 OR number < ?3)
                  ORDER BY key, number DESC LIMIT ?4"
             );
             let mut statement = connection.prepare_cached(&sql)?;
             let (key, number) = behind;
-            let rows = statement.query_map(params![prefix, key, number, most], |row| {
-                Ok((read(row)?, row.get(8)?))
-            })?;
+            let rows = statement
+                .query_map(params![prefix, key, number, most, bucket.name()], |row| {
+                    Ok((read(row)?, row.get(9)?))
+                })?;
             let mut found: Vec<(Version, bool)> = rows.collect::<Result<_, _>>()?;
             found.retain(|(version, _)| version.key.starts_with(&prefix));
             Ok(found)
@@ -70,7 +75,7 @@ impl State {
 fn list(connection: &Connection, wanted: &Wanted) -> rusqlite::Result<Listing> {
     let mut listing = Listing::default();
     let mut after = wanted.after.clone();
-    while let Some(version) = next(connection, &wanted.prefix, &after)? {
+    while let Some(version) = next(connection, wanted, &after)? {
         if listing.objects.len() + listing.prefixes.len() >= wanted.most {
             // A page of no entries has none behind it, as in S3.
             listing.next = (wanted.most > 0).then_some(after);
@@ -101,15 +106,22 @@ fn common(key: &str, wanted: &Wanted) -> Option<String> {
 }
 
 /// The first key behind `after` that has a current version.
-fn next(connection: &Connection, prefix: &str, after: &str) -> rusqlite::Result<Option<Version>> {
+fn next(
+    connection: &Connection,
+    wanted: &Wanted,
+    after: &str,
+) -> rusqlite::Result<Option<Version>> {
+    let (bucket, prefix) = (wanted.bucket.name(), wanted.prefix.as_str());
     let sql = format!(
         "SELECT {COLUMNS} FROM objects o
-         WHERE key >= ?1 AND key > ?2 AND marker = 0
-           AND number = (SELECT MAX(number) FROM objects WHERE key = o.key)
+         WHERE bucket = ?3 AND key >= ?1 AND key > ?2 AND marker = 0
+           AND number = (SELECT MAX(number) FROM objects WHERE bucket = ?3 AND key = o.key)
          ORDER BY key LIMIT 1"
     );
     let mut statement = connection.prepare_cached(&sql)?;
-    let found = statement.query_row([prefix, after], read).optional()?;
+    let found = statement
+        .query_row([prefix, after, bucket], read)
+        .optional()?;
     Ok(found.filter(|version| version.key.starts_with(prefix)))
 }
 
@@ -131,6 +143,7 @@ mod tests {
     /// All pages: keys, then common beginnings in brackets.
     async fn pages(state: &State, prefix: &str, delimiter: &str, most: usize) -> Vec<String> {
         let mut wanted = Wanted {
+            bucket: BucketKind::Orders,
             prefix: prefix.to_owned(),
             delimiter: Some(delimiter.to_owned()),
             after: String::new(),
@@ -185,7 +198,7 @@ mod tests {
 
         let listed = async |behind: (&str, i64), most| {
             let behind = (behind.0.to_owned(), behind.1);
-            let found = state.list_versions(String::new(), behind, most);
+            let found = state.list_versions(BucketKind::Orders, String::new(), behind, most);
             let found = found.await.unwrap();
             let short = found
                 .into_iter()

@@ -11,6 +11,8 @@ mod deliveries;
 mod listing;
 mod messages;
 mod objects;
+mod queue;
+mod schema;
 mod stream;
 mod uploads;
 
@@ -20,69 +22,16 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
-pub use dead_letters::{DeadLetter, GivenUp};
+pub use dead_letters::{DeadLetter, GivenUp, Kept};
 pub use deliveries::{Acceptance, Delivery, Finished, Lane, NewDelivery, Verdict};
 pub use listing::{Listing, Wanted};
 pub use messages::{Message, Page};
-pub use objects::{Announce, Condition, Unmet, Version};
-pub use stream::Progressed;
+pub use objects::{Announce, BucketKind, Condition, Unmet, Version};
+pub use queue::{Depth, QueueMessage, Taking};
+pub use stream::{Progressed, StoredLetter};
 pub use uploads::{Part, Upload};
 
 use crate::limits::SQLITE_BUSY;
-
-const SCHEMA: &str = "
-    CREATE TABLE IF NOT EXISTS messages (
-        number INTEGER PRIMARY KEY AUTOINCREMENT,
-        at TEXT NOT NULL,
-        body TEXT NOT NULL
-    );
-    CREATE TABLE IF NOT EXISTS deliveries (
-        id INTEGER PRIMARY KEY AUTOINCREMENT,
-        role TEXT NOT NULL,
-        request_id TEXT NOT NULL,
-        payload TEXT NOT NULL,
-        attempts INTEGER NOT NULL DEFAULT 0,
-        due_ms INTEGER NOT NULL,
-        leased INTEGER NOT NULL DEFAULT 0
-    );
-    CREATE INDEX IF NOT EXISTS deliveries_due ON deliveries (leased, due_ms, id);
-    CREATE TABLE IF NOT EXISTS checkpoints (
-        consumer TEXT PRIMARY KEY,
-        sequence TEXT NOT NULL
-    );
-    CREATE TABLE IF NOT EXISTS dead_letters (
-        number INTEGER PRIMARY KEY AUTOINCREMENT,
-        at TEXT NOT NULL,
-        consumer TEXT NOT NULL,
-        reason TEXT NOT NULL,
-        attempts INTEGER NOT NULL,
-        payload TEXT NOT NULL
-    );
-    CREATE TABLE IF NOT EXISTS objects (
-        number INTEGER PRIMARY KEY AUTOINCREMENT,
-        key TEXT NOT NULL,
-        version TEXT NOT NULL UNIQUE,
-        marker INTEGER NOT NULL,
-        size INTEGER NOT NULL,
-        etag TEXT NOT NULL,
-        modified_ms INTEGER NOT NULL,
-        about TEXT NOT NULL
-    );
-    CREATE INDEX IF NOT EXISTS objects_by_key ON objects (key, number);
-    CREATE TABLE IF NOT EXISTS uploads (
-        id TEXT PRIMARY KEY,
-        key TEXT NOT NULL,
-        about TEXT NOT NULL
-    );
-    CREATE TABLE IF NOT EXISTS parts (
-        upload TEXT NOT NULL,
-        number INTEGER NOT NULL,
-        file TEXT NOT NULL,
-        size INTEGER NOT NULL,
-        etag TEXT NOT NULL,
-        PRIMARY KEY (upload, number)
-    );
-";
 
 /// The state could not be read or written.
 #[derive(Debug, thiserror::Error)]
@@ -117,7 +66,7 @@ impl State {
         connection.busy_timeout(SQLITE_BUSY)?;
         connection.pragma_update(None, "journal_mode", "WAL")?;
         connection.pragma_update(None, "synchronous", "NORMAL")?;
-        connection.execute_batch(SCHEMA)?;
+        schema::prepare(&connection)?;
         connection.execute("UPDATE deliveries SET leased = 0 WHERE leased = 1", [])?;
         let pending: u64 =
             connection.query_row("SELECT COUNT(*) FROM deliveries", [], |row| row.get(0))?;

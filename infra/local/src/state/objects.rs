@@ -8,16 +8,29 @@ use std::collections::HashSet;
 
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 
-use super::{NewDelivery, State, StateError, uploads};
+use super::{NewDelivery, State, StateError, dead_letters, uploads};
 use crate::clock;
 use crate::limits::PENDING_DELIVERIES;
 
 /// What a version says of itself, in the order that [`read`] wants.
-pub(super) const COLUMNS: &str = "number, key, version, marker, size, etag, modified_ms, about";
+pub(super) const COLUMNS: &str =
+    "number, key, version, marker, size, etag, modified_ms, about, bucket";
+
+/// The buckets of an environment.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum BucketKind {
+    /// For order files and their reports.
+    #[default]
+    Orders,
+    /// For what the stream's consumers have given up.
+    DeadLetters,
+}
 
 /// A version of an object, or the mark of its deletion.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Version {
+    /// Where it lies.
+    pub bucket: BucketKind,
     /// Later versions, of whichever key, have higher numbers.
     pub number: i64,
     /// The object's key.
@@ -77,7 +90,7 @@ impl State {
         }
         let now = clock::now().timestamp_millis();
         self.write_and_deliver(now, move |transaction| {
-            let before = current(transaction, &version.key)?;
+            let before = current(transaction, version.bucket, &version.key)?;
             if !condition.holds(before.as_ref()) {
                 return Ok((Err(Unmet::Condition), Vec::new()));
             }
@@ -87,6 +100,9 @@ impl State {
                 return Ok((Err(Unmet::Upload), Vec::new()));
             }
             version.number = insert(transaction, &version)?;
+            if version.marker {
+                gone(transaction, &version)?;
+            }
             let new = announce(&version);
             Ok((Ok(version), new))
         })
@@ -96,17 +112,19 @@ impl State {
     /// Removes one version for good; `None` where there is none.
     pub async fn remove_version(
         &self,
+        bucket: BucketKind,
         key: String,
         id: String,
         announce: Announce,
     ) -> Result<Option<Version>, StateError> {
         let now = clock::now().timestamp_millis();
         self.write_and_deliver(now, move |transaction| {
-            let Some(version) = by_id(transaction, &key, &id)? else {
+            let Some(version) = by_id(transaction, bucket, &key, &id)? else {
                 return Ok((None, Vec::new()));
             };
             let sql = "DELETE FROM objects WHERE number = ?1";
             transaction.execute(sql, [version.number])?;
+            gone(transaction, &version)?;
             let new = announce(&version);
             Ok((Some(version), new))
         })
@@ -116,12 +134,13 @@ impl State {
     /// A key's version with this id, or its newest one; a mark of deletion is a version too.
     pub async fn version(
         &self,
+        bucket: BucketKind,
         key: String,
         id: Option<String>,
     ) -> Result<Option<Version>, StateError> {
         self.read(move |connection| match id {
-            Some(id) => by_id(connection, &key, &id),
-            None => newest(connection, &key),
+            Some(id) => by_id(connection, bucket, &key, &id),
+            None => newest(connection, bucket, &key),
         })
         .await
     }
@@ -134,6 +153,16 @@ impl State {
             statement.query_map([], |row| row.get(0))?.collect()
         })
         .await
+    }
+}
+
+impl BucketKind {
+    /// As it is stored, and as it stands in the bucket's name.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Orders => "orders",
+            Self::DeadLetters => "dead-letters",
+        }
     }
 }
 
@@ -150,7 +179,14 @@ impl Condition {
 
 /// Reads a row of [`COLUMNS`].
 pub(super) fn read(row: &Row<'_>) -> rusqlite::Result<Version> {
+    let bucket: String = row.get(8)?;
+    let letters = bucket == BucketKind::DeadLetters.name();
     Ok(Version {
+        bucket: if letters {
+            BucketKind::DeadLetters
+        } else {
+            BucketKind::Orders
+        },
         number: row.get(0)?,
         key: row.get(1)?,
         id: row.get(2)?,
@@ -162,9 +198,9 @@ pub(super) fn read(row: &Row<'_>) -> rusqlite::Result<Version> {
     })
 }
 
-fn insert(transaction: &Transaction<'_>, version: &Version) -> rusqlite::Result<i64> {
-    let sql = "INSERT INTO objects (key, version, marker, size, etag, modified_ms, about)
-               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+pub(super) fn insert(transaction: &Transaction<'_>, version: &Version) -> rusqlite::Result<i64> {
+    let sql = "INSERT INTO objects (key, version, marker, size, etag, modified_ms, about, bucket)
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
     transaction.prepare_cached(sql)?.execute(params![
         version.key,
         version.id,
@@ -172,26 +208,55 @@ fn insert(transaction: &Transaction<'_>, version: &Version) -> rusqlite::Result<
         version.size,
         version.etag,
         version.modified_ms,
-        version.about
+        version.about,
+        version.bucket.name()
     ])?;
     Ok(transaction.last_insert_rowid())
 }
 
-fn newest(connection: &Connection, key: &str) -> rusqlite::Result<Option<Version>> {
-    let sql = format!("SELECT {COLUMNS} FROM objects WHERE key = ?1 ORDER BY number DESC LIMIT 1");
+/// What has been deleted is no dead letter any more.
+fn gone(transaction: &Transaction<'_>, version: &Version) -> rusqlite::Result<()> {
+    let Version { bucket, key, .. } = version;
+    if *bucket == BucketKind::DeadLetters && current(transaction, *bucket, key)?.is_none() {
+        dead_letters::forget_object(transaction, key)?;
+    }
+    Ok(())
+}
+
+fn newest(
+    connection: &Connection,
+    bucket: BucketKind,
+    key: &str,
+) -> rusqlite::Result<Option<Version>> {
+    let sql = format!(
+        "SELECT {COLUMNS} FROM objects WHERE bucket = ?1 AND key = ?2
+         ORDER BY number DESC LIMIT 1"
+    );
     let mut statement = connection.prepare_cached(&sql)?;
-    statement.query_row([key], read).optional()
+    statement.query_row([bucket.name(), key], read).optional()
 }
 
 /// The newest version, unless it marks a deletion.
-fn current(connection: &Connection, key: &str) -> rusqlite::Result<Option<Version>> {
-    Ok(newest(connection, key)?.filter(|version| !version.marker))
+fn current(
+    connection: &Connection,
+    bucket: BucketKind,
+    key: &str,
+) -> rusqlite::Result<Option<Version>> {
+    Ok(newest(connection, bucket, key)?.filter(|version| !version.marker))
 }
 
-fn by_id(connection: &Connection, key: &str, id: &str) -> rusqlite::Result<Option<Version>> {
-    let sql = format!("SELECT {COLUMNS} FROM objects WHERE version = ?1 AND key = ?2");
+fn by_id(
+    connection: &Connection,
+    bucket: BucketKind,
+    key: &str,
+    id: &str,
+) -> rusqlite::Result<Option<Version>> {
+    let sql =
+        format!("SELECT {COLUMNS} FROM objects WHERE version = ?1 AND key = ?2 AND bucket = ?3");
     let mut statement = connection.prepare_cached(&sql)?;
-    statement.query_row([id, key], read).optional()
+    statement
+        .query_row([id, key, bucket.name()], read)
+        .optional()
 }
 
 #[cfg(test)]
@@ -241,7 +306,10 @@ pub(crate) mod tests {
         drop(state);
 
         let state = folder.state();
-        let found = state.version("k".to_owned(), None).await.unwrap();
+        let found = state
+            .version(BucketKind::Orders, "k".to_owned(), None)
+            .await
+            .unwrap();
         assert_eq!(found, Some(stored.clone()));
         let due = state
             .exchange(Vec::new(), Lane::Others, 9, i64::MAX)
@@ -255,12 +323,23 @@ pub(crate) mod tests {
         let state = Folder::new().state();
         put(&state, version("k", "1")).await;
         let second = put(&state, version("k", "2")).await;
-        let found = state.version("k".to_owned(), None).await.unwrap();
+        let found = state
+            .version(BucketKind::Orders, "k".to_owned(), None)
+            .await
+            .unwrap();
         assert_eq!(found, Some(second.clone()));
-        let gone = state.remove_version("k".to_owned(), "2".to_owned(), announced());
+        let gone = state.remove_version(
+            BucketKind::Orders,
+            "k".to_owned(),
+            "2".to_owned(),
+            announced(),
+        );
         assert_eq!(gone.await.unwrap(), Some(second.clone()));
         assert_eq!(state.pending(), 1);
-        let found = state.version("k".to_owned(), None).await.unwrap();
+        let found = state
+            .version(BucketKind::Orders, "k".to_owned(), None)
+            .await
+            .unwrap();
         assert_eq!(found.unwrap().id, "1");
         assert!(put(&state, version("k", "3")).await.number > second.number);
     }
@@ -291,7 +370,7 @@ pub(crate) mod tests {
     async fn a_version_belongs_to_its_key() {
         let state = Folder::new().state();
         put(&state, version("k", "1")).await;
-        let found = state.version("other".to_owned(), Some("1".to_owned()));
+        let found = state.version(BucketKind::Orders, "other".to_owned(), Some("1".to_owned()));
         assert_eq!(found.await.unwrap(), None);
     }
 
@@ -301,7 +380,10 @@ pub(crate) mod tests {
         state.pending.store(PENDING_DELIVERIES, Ordering::Relaxed);
         let put = state.put_version(version("k", "1"), Condition::None, None, announced());
         assert!(matches!(put.await, Err(StateError::Full)));
-        let found = state.version("k".to_owned(), None).await.unwrap();
+        let found = state
+            .version(BucketKind::Orders, "k".to_owned(), None)
+            .await
+            .unwrap();
         assert_eq!(found, None);
     }
 }

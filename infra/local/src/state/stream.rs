@@ -2,7 +2,7 @@
 
 use rusqlite::OptionalExtension;
 
-use super::{GivenUp, State, StateError, dead_letters};
+use super::{GivenUp, Kept, State, StateError, Version, dead_letters, objects};
 
 /// What a consumer has behind it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -12,7 +12,16 @@ pub struct Progressed {
     /// Sequence number of the last record that needs no further attempt.
     pub sequence: String,
     /// That record, where it was given up.
-    pub given_up: Option<GivenUp>,
+    pub given_up: Option<StoredLetter>,
+}
+
+/// A record that was given up, and the object of the bucket that holds it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredLetter {
+    /// What became of it.
+    pub given_up: GivenUp,
+    /// The object, whose content is on disk; its number is given here.
+    pub object: Version,
 }
 
 impl State {
@@ -35,8 +44,10 @@ impl State {
                 sequence,
                 given_up,
             } = progressed;
-            if let Some(given_up) = given_up {
-                dead_letters::insert(transaction, consumer, &given_up)?;
+            if let Some(StoredLetter { given_up, object }) = given_up {
+                objects::insert(transaction, &object)?;
+                let kept = Kept::Object(object.key);
+                dead_letters::insert(transaction, consumer, &given_up, &kept)?;
             }
             let sql = "INSERT INTO checkpoints (consumer, sequence) VALUES (?1, ?2)
                        ON CONFLICT (consumer) DO UPDATE SET sequence = excluded.sequence";
@@ -54,7 +65,7 @@ impl State {
 mod tests {
     use super::super::tests::Folder;
     use super::*;
-    use crate::state::Page;
+    use crate::state::{BucketKind, Condition, Page};
 
     #[tokio::test]
     async fn each_consumer_has_its_own_checkpoint_and_finds_it_again() {
@@ -86,16 +97,39 @@ mod tests {
             attempts: 10,
             record: r#"{"eventID":"1"}"#.to_owned(),
         };
+        let object = Version {
+            bucket: BucketKind::DeadLetters,
+            key: "k".to_owned(),
+            id: "v".to_owned(),
+            ..Version::default()
+        };
         let progressed = Progressed {
             consumer: "notify",
             sequence: "5".to_owned(),
-            given_up: Some(given_up),
+            given_up: Some(StoredLetter { given_up, object }),
         };
         state.progressed(progressed).await.unwrap();
+        assert_eq!(state.files().await.unwrap(), ["v".to_owned()].into());
         let letters = state.dead_letters(Page::default()).await.unwrap();
         assert_eq!(letters.len(), 1);
         assert_eq!(letters[0].consumer, "notify");
         assert_eq!(letters[0].payload.get(), r#"{"eventID":"1"}"#);
+        assert_eq!(letters[0].object.as_deref(), Some("k"));
         assert_eq!(state.dead_letter_count().await.unwrap(), 1);
+
+        // In the other bucket the same key is another object.
+        let silent = || Box::new(|_: &Version| Vec::new());
+        for (bucket, left) in [(BucketKind::Orders, 1), (BucketKind::DeadLetters, 0)] {
+            let mark = Version {
+                bucket,
+                key: "k".to_owned(),
+                id: bucket.name().to_owned(),
+                marker: true,
+                ..Version::default()
+            };
+            let put = state.put_version(mark, Condition::None, None, silent());
+            put.await.unwrap().unwrap();
+            assert_eq!(state.dead_letter_count().await.unwrap(), left);
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use rusqlite::{OptionalExtension, Transaction, params};
 
-use super::{State, StateError};
+use super::{BucketKind, State, StateError};
 use crate::limits::OPEN_UPLOADS;
 
 /// An upload in parts.
@@ -10,9 +10,11 @@ use crate::limits::OPEN_UPLOADS;
 pub struct Upload {
     /// Its id.
     pub id: String,
-    /// The key of the object that it will make.
+    /// The bucket of the object that it will make.
+    pub bucket: BucketKind,
+    /// The key of that object.
     pub key: String,
-    /// That object's headers, as JSON that only their writer reads.
+    /// Its headers, as JSON that only their writer reads.
     pub about: String,
 }
 
@@ -33,10 +35,16 @@ impl State {
     /// Begins an upload; says `false` where too many have begun and are not over.
     pub async fn begin_upload(&self, upload: Upload) -> Result<bool, StateError> {
         self.write(move |transaction| {
-            let sql = "INSERT INTO uploads (id, key, about)
-                       SELECT ?1, ?2, ?3 WHERE (SELECT COUNT(*) FROM uploads) < ?4";
-            let Upload { id, key, about } = upload;
-            let added = transaction.execute(sql, params![id, key, about, OPEN_UPLOADS])?;
+            let sql = "INSERT INTO uploads (id, key, about, bucket)
+                       SELECT ?1, ?2, ?3, ?5 WHERE (SELECT COUNT(*) FROM uploads) < ?4";
+            let Upload {
+                id,
+                bucket,
+                key,
+                about,
+            } = upload;
+            let values = params![id, key, about, OPEN_UPLOADS, bucket.name()];
+            let added = transaction.execute(sql, values)?;
             Ok(added == 1)
         })
         .await
@@ -45,12 +53,14 @@ impl State {
     /// An upload that is not over, and its parts in order.
     pub async fn upload(
         &self,
+        bucket: BucketKind,
         id: String,
         key: String,
     ) -> Result<Option<(Upload, Vec<Part>)>, StateError> {
         self.read(move |connection| {
-            let sql = "SELECT about FROM uploads WHERE id = ?1 AND key = ?2";
-            let about = connection.query_row(sql, [&id, &key], |row| row.get(0));
+            let sql = "SELECT about FROM uploads WHERE id = ?1 AND key = ?2 AND bucket = ?3";
+            let values = [id.as_str(), &key, bucket.name()];
+            let about = connection.query_row(sql, values, |row| row.get(0));
             let Some(about) = about.optional()? else {
                 return Ok(None);
             };
@@ -66,7 +76,13 @@ impl State {
                 })
             })?;
             let parts = parts.collect::<Result<_, _>>()?;
-            Ok(Some((Upload { id, key, about }, parts)))
+            let upload = Upload {
+                id,
+                bucket,
+                key,
+                about,
+            };
+            Ok(Some((upload, parts)))
         })
         .await
     }
@@ -122,6 +138,7 @@ mod tests {
     fn upload(id: &str) -> Upload {
         Upload {
             id: id.to_owned(),
+            bucket: BucketKind::Orders,
             key: "k".to_owned(),
             about: "{}".to_owned(),
         }
@@ -138,7 +155,7 @@ mod tests {
 
     async fn files(state: &State) -> Vec<String> {
         let (_, parts) = state
-            .upload("u".to_owned(), "k".to_owned())
+            .upload(BucketKind::Orders, "u".to_owned(), "k".to_owned())
             .await
             .unwrap()
             .unwrap();
@@ -187,7 +204,10 @@ mod tests {
         state.begin_upload(upload("u")).await.unwrap();
         state.add_part("u".to_owned(), part(1, "a")).await.unwrap();
         state.abort_upload("u".to_owned()).await.unwrap();
-        let found = state.upload("u".to_owned(), "k".to_owned()).await.unwrap();
+        let found = state
+            .upload(BucketKind::Orders, "u".to_owned(), "k".to_owned())
+            .await
+            .unwrap();
         assert_eq!(found, None);
         assert!(state.files().await.unwrap().is_empty());
     }

@@ -4,17 +4,20 @@
 //! failure is decided in `progress`. Its checkpoint is stored after every attempt that brought
 //! it further, so a restart repeats at most what was in flight.
 
+mod dead_letter;
 mod progress;
 mod reader;
 
 use std::time::Duration;
 
-use lambda::Answer;
+use lambda::{Answer, Names};
 use serde_json::value::RawValue;
 use tokio::sync::watch;
 
-use self::progress::{Outcome, Progress, Step, outcome};
+use self::dead_letter::{LastAttempt, Mapping};
+use self::progress::{Outcome, Progress, outcome};
 use self::reader::{ReadError, Reader, Record};
+use crate::aws::s3::{Bucket, KeepError, Letter};
 use crate::clock;
 use crate::functions::{Invoker, Role};
 use crate::limits::{
@@ -29,6 +32,8 @@ pub const CONSUMERS: [Role; 2] = [Role::Project, Role::Notify];
 /// One consumer.
 pub struct Consumer {
     role: Role,
+    mapping: Mapping,
+    dead_letters: Bucket,
     reader: Reader,
     state: State,
     invoker: Invoker,
@@ -45,6 +50,8 @@ enum ConsumerError {
     Read(#[from] ReadError),
     #[error(transparent)]
     State(#[from] StateError),
+    #[error(transparent)]
+    Keep(#[from] KeepError),
     #[error("a batch: {0}")]
     Payload(#[from] serde_json::Error),
 }
@@ -56,33 +63,35 @@ pub struct Surroundings {
     pub client: reqwest::Client,
     /// Where it is.
     pub url: String,
-    /// The event store's table.
-    pub table: String,
-    /// Checkpoints and dead letters.
+    /// What the event store and the functions are called.
+    pub names: Names,
+    /// Checkpoints.
     pub state: State,
+    /// Where records go that are given up.
+    pub dead_letters: Bucket,
     /// Runs functions.
     pub invoker: Invoker,
     /// Changes with each write to the event store.
     pub written: watch::Receiver<u64>,
-    /// When to end.
-    pub stop: Stop,
 }
 
 impl Consumer {
-    /// The consumer of this role.
-    pub fn new(role: Role, surroundings: Surroundings) -> Self {
+    /// The consumer of this role, which runs until `stop` is asked for.
+    pub fn new(role: Role, surroundings: Surroundings, stop: Stop) -> Self {
         let Surroundings {
             client,
             url,
-            table,
+            names,
             state,
+            dead_letters,
             invoker,
             written,
-            stop,
         } = surroundings;
-        let reader = Reader::new(client, url, table);
+        let reader = Reader::new(client, url, names.events());
         Self {
             role,
+            mapping: Mapping::new(&names, role),
+            dead_letters,
             reader,
             state,
             invoker,
@@ -144,7 +153,12 @@ impl Consumer {
             let step = progress.advance(outcome);
             if let Some(position) = step.behind {
                 self.failures = 0;
-                self.store(&step, &batch[position], &answer).await?;
+                let record = &batch[position];
+                if step.given_up {
+                    self.give_up(record, &answer, &request_id).await?;
+                } else {
+                    self.passed(record).await?;
+                }
             }
             if step.wait {
                 self.wait_after_failure().await;
@@ -169,31 +183,48 @@ impl Consumer {
         );
     }
 
-    async fn store(&self, step: &Step, record: &Record, answer: &Answer) -> Result<(), StateError> {
-        let (consumer, sequence) = (self.role.name(), record.sequence.clone());
-        let given_up = step.given_up.then(|| GivenUp {
-            at: clock::text(clock::now()),
-            reason: match answer {
-                Err(failed) => failed.0.clone(),
-                Ok(_) => "the function named it as failed each time".to_owned(),
-            },
-            attempts: RECORD_ATTEMPTS,
-            record: record.json.clone(),
-        });
-        if given_up.is_some() {
-            tracing::error!(
-                consumer,
-                sequence,
-                "record given up: see /_local/dead-letters"
-            );
-        }
+    async fn passed(&self, record: &Record) -> Result<(), StateError> {
         self.state
             .progressed(Progressed {
-                consumer,
-                sequence,
-                given_up,
+                consumer: self.role.name(),
+                sequence: record.sequence.clone(),
+                given_up: None,
             })
             .await
+    }
+
+    async fn give_up(
+        &self,
+        record: &Record,
+        answer: &Answer,
+        request_id: &str,
+    ) -> Result<(), ConsumerError> {
+        let (consumer, sequence) = (self.role.name(), record.sequence.clone());
+        let last = LastAttempt {
+            request_id,
+            function_failed: answer.is_err(),
+            shard: self.reader.shard(),
+            at: clock::now(),
+        };
+        let letter = Letter {
+            key: self.mapping.key(&last),
+            body: self.mapping.body(record, &last)?,
+            given_up: GivenUp {
+                at: clock::text(last.at),
+                reason: match answer {
+                    Err(failed) => failed.0.clone(),
+                    Ok(_) => "the function named it as failed each time".to_owned(),
+                },
+                attempts: RECORD_ATTEMPTS,
+                record: record.json.clone(),
+            },
+        };
+        tracing::error!(
+            consumer,
+            sequence,
+            "record given up: see /_local/dead-letters"
+        );
+        Ok(self.dead_letters.keep(letter, consumer, sequence).await?)
     }
 
     async fn idle(&mut self) {
@@ -226,12 +257,13 @@ fn wait_after(failures: u32) -> Duration {
 /// Cuts records into batches that fit an invocation. A record alone always fits: an item has at
 /// most 400 KB.
 fn batches(records: &[Record]) -> Vec<&[Record]> {
-    let (mut batches, mut start, mut bytes) = (Vec::new(), 0, ENVELOPE.len());
+    let envelope = ENVELOPE.0.len() + ENVELOPE.1.len();
+    let (mut batches, mut start, mut bytes) = (Vec::new(), 0, envelope);
     for (position, record) in records.iter().enumerate() {
         let size = record.json.len() + 1;
         if bytes + size > INVOCATION_BYTES && position > start {
             batches.push(&records[start..position]);
-            (start, bytes) = (position, ENVELOPE.len());
+            (start, bytes) = (position, envelope);
         }
         bytes += size;
     }
@@ -241,11 +273,13 @@ fn batches(records: &[Record]) -> Vec<&[Record]> {
     batches
 }
 
-const ENVELOPE: &str = r#"{"Records":[]}"#;
+/// What stands before and behind the records of a payload.
+const ENVELOPE: (&str, &str) = (r#"{"Records":["#, "]}");
 
 fn payload(records: &[Record]) -> Result<Box<RawValue>, serde_json::Error> {
     let records: Vec<&str> = records.iter().map(|record| record.json.as_str()).collect();
-    RawValue::from_string(format!(r#"{{"Records":[{}]}}"#, records.join(",")))
+    let (head, tail) = ENVELOPE;
+    RawValue::from_string(format!("{head}{}{tail}", records.join(",")))
 }
 
 #[cfg(test)]
@@ -256,6 +290,7 @@ mod tests {
     fn record(bytes: usize) -> Record {
         Record {
             sequence: "1".to_owned(),
+            arrived: None,
             json: format!("\"{}\"", "x".repeat(bytes - 2)),
         }
     }

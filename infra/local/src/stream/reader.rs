@@ -1,6 +1,7 @@
 //! Reads the event store's stream, record by record as DynamoDB writes them: no SDK type stands
 //! between the stream and the functions.
 
+use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
@@ -27,6 +28,8 @@ pub enum ReadError {
 pub struct Record {
     /// Its place in the stream.
     pub sequence: String,
+    /// About when it was written, to the second.
+    pub arrived: Option<DateTime<Utc>>,
     /// The record as JSON.
     pub json: String,
 }
@@ -39,6 +42,8 @@ pub struct Reader {
     source_arn: String,
     /// Where the next read goes on; none before the first, and after a failure.
     iterator: Option<String>,
+    /// The one shard, once it was read.
+    shard: String,
 }
 
 #[derive(Deserialize)]
@@ -65,8 +70,10 @@ struct StreamRecord<'a> {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct Position {
+struct Position<'a> {
     sequence_number: String,
+    #[serde(borrow)]
+    approximate_creation_date_time: Option<&'a RawValue>,
 }
 
 impl Reader {
@@ -79,6 +86,7 @@ impl Reader {
             table,
             source_arn,
             iterator: None,
+            shard: String::new(),
         }
     }
 
@@ -101,12 +109,17 @@ impl Reader {
         Ok(records)
     }
 
+    /// The shard that was read from; nothing before the first read.
+    pub fn shard(&self) -> &str {
+        &self.shard
+    }
+
     /// Forgets where the last read ended: the next one starts at its caller's checkpoint.
     pub fn rewind(&mut self) {
         self.iterator = None;
     }
 
-    async fn iterator_after(&self, after: Option<&str>) -> Result<String, ReadError> {
+    async fn iterator_after(&mut self, after: Option<&str>) -> Result<String, ReadError> {
         let streams = self
             .answer("ListStreams", &json!({ "TableName": self.table }))
             .await?;
@@ -114,10 +127,11 @@ impl Reader {
         let described = self
             .answer("DescribeStream", &json!({ "StreamArn": stream }))
             .await?;
+        // The embedded DynamoDB has exactly one shard for each table, for ever.
+        self.shard = text(&described, "/StreamDescription/Shards/0/ShardId")?.to_owned();
         let mut request = json!({
             "StreamArn": stream,
-            // The embedded DynamoDB has exactly one shard for each table, for ever.
-            "ShardId": text(&described, "/StreamDescription/Shards/0/ShardId")?,
+            "ShardId": self.shard,
             "ShardIteratorType": "TRIM_HORIZON",
         });
         if let Some(sequence) = after {
@@ -182,7 +196,7 @@ fn lambda_record(record: &StreamRecord<'_>, source_arn: &str) -> Result<Record, 
         #[serde(rename = "eventSourceARN")]
         event_source_arn: &'a str,
     }
-    let position: Position = serde_json::from_str(record.dynamodb.get())?;
+    let position: Position<'_> = serde_json::from_str(record.dynamodb.get())?;
     let json = serde_json::to_string(&LambdaRecord {
         event_id: &record.event_id,
         event_name: &record.event_name,
@@ -195,8 +209,15 @@ fn lambda_record(record: &StreamRecord<'_>, source_arn: &str) -> Result<Record, 
     })?;
     Ok(Record {
         sequence: position.sequence_number,
+        arrived: position.approximate_creation_date_time.and_then(second),
         json,
     })
+}
+
+/// A time that is written as seconds since 1970, without its fraction.
+fn second(seconds: &RawValue) -> Option<DateTime<Utc>> {
+    let whole = seconds.get().split('.').next()?;
+    DateTime::from_timestamp(whole.parse().ok()?, 0)
 }
 
 #[cfg(test)]
@@ -213,6 +234,7 @@ mod tests {
         let records: Records<'_> = serde_json::from_str(&answer).unwrap();
         let record = lambda_record(&records.records[0], &arn::stream("t")).unwrap();
         assert_eq!(record.sequence, "100000000000000000007");
+        assert_eq!(record.arrived.unwrap().timestamp(), 1_761_000_000);
         assert_eq!(
             record.json,
             format!(

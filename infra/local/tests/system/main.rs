@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod a_projection_was_wrong;
 mod durability;
 mod objects;
 mod protocols;

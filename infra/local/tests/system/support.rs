@@ -38,6 +38,7 @@ impl Folder {
             data: self.0.clone(),
             env: "test".to_owned(),
             shards: lambda::Shards::ONE,
+            read_models: lambda::ReadModels::default(),
             bind: IpAddr::V4(Ipv4Addr::LOCALHOST),
         }
     }

@@ -10,6 +10,7 @@ impl World {
         }
         let mut kept = self.platform.kept();
         kept.trim(consumer, shard, self.core.elapsed());
+        self.operator.learns(&kept.lost);
         let (next, records) = (kept.cursors[consumer][shard].next, kept.shards[shard].len());
         let end = (next + length).min(records);
         let batch = kept.shards[shard][next..end].to_vec();
@@ -83,8 +84,8 @@ impl World {
             let lost = cursor.next;
             cursor.next += 1;
             cursor.attempts = 0;
-            let aggregate = aggregate_of(&kept.shards[shard][lost].item);
-            kept.given_up.push((consumer, aggregate));
+            let streamed = kept.shards[shard][lost].clone();
+            kept.letters.push(Letter::Record { consumer, streamed });
         }
     }
 }

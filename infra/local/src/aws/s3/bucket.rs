@@ -1,4 +1,4 @@
-//! The one bucket of an environment: its contents in files, all else in the state.
+//! A bucket of an environment: its contents in files, all else in the state.
 
 use std::collections::{BTreeMap, HashMap};
 use std::io;
@@ -23,7 +23,7 @@ use crate::arn::ACCOUNT;
 use crate::clock;
 use crate::limits::{METADATA_BYTES, PUT_OBJECT_BYTES};
 use crate::rules::Rules;
-use crate::state::{Condition, State, StateError, Unmet, Version};
+use crate::state::{Announce, BucketKind, Condition, State, StateError, Unmet, Version};
 
 /// The bucket cannot be opened.
 #[derive(Debug, thiserror::Error)]
@@ -36,14 +36,24 @@ pub enum BucketError {
     State(#[from] StateError),
 }
 
-/// The bucket, versioned.
+/// A bucket, versioned.
 #[derive(Clone)]
 pub struct Bucket {
     pub(super) name: String,
+    pub(super) kind: BucketKind,
     pub(super) state: State,
     pub(super) files: Files,
     rules: Arc<Rules>,
     delivery_accepted: watch::Sender<()>,
+}
+
+/// The buckets of an environment.
+#[derive(Clone)]
+pub struct Buckets {
+    /// For order files and their reports; what happens in it is announced.
+    pub orders: Bucket,
+    /// For what the stream's consumers have given up.
+    pub dead_letters: Bucket,
 }
 
 /// What is kept of an object's own headers; the others are not.
@@ -73,8 +83,8 @@ pub(super) struct New {
     pub(super) upload: Option<String>,
 }
 
-impl Bucket {
-    /// Opens the bucket of an environment, whose contents lie in `folder`. What was being written
+impl Buckets {
+    /// Opens the buckets of an environment, whose contents lie in `folder`. What was being written
     /// when an earlier process ended is gone.
     pub async fn open(
         names: &Names,
@@ -84,26 +94,38 @@ impl Bucket {
         delivery_accepted: watch::Sender<()>,
     ) -> Result<Self, BucketError> {
         let files = Files::open(folder, &state.files().await?)?;
-        Ok(Self {
+        let orders = Bucket {
             name: names.orders_bucket(ACCOUNT),
+            kind: BucketKind::Orders,
             state,
             files,
             rules,
             delivery_accepted,
+        };
+        let dead_letters = Bucket {
+            name: names.dead_letters_bucket(ACCOUNT),
+            kind: BucketKind::DeadLetters,
+            ..orders.clone()
+        };
+        Ok(Self {
+            orders,
+            dead_letters,
         })
     }
 
-    /// Refuses another bucket's name.
-    pub(super) fn own(&self, name: &str) -> S3Result<()> {
-        if name == self.name {
-            return Ok(());
-        }
-        Err(s3_error!(
-            NoSuchBucket,
-            "The specified bucket does not exist"
-        ))
+    pub(super) fn all(&self) -> [&Bucket; 2] {
+        // As S3 lists them: by name.
+        [&self.dead_letters, &self.orders]
     }
 
+    /// The bucket of this name.
+    pub(super) fn named(&self, name: &str) -> S3Result<&Bucket> {
+        let found = self.all().into_iter().find(|bucket| bucket.name == name);
+        found.ok_or_else(|| s3_error!(NoSuchBucket, "The specified bucket does not exist"))
+    }
+}
+
+impl Bucket {
     /// Writes a request's body to disk, unless it is too large or not what the client speaks of.
     pub(super) async fn receive<T>(
         &self,
@@ -154,6 +176,7 @@ impl Bucket {
         happened: Happened,
     ) -> S3Result<Version> {
         let version = Version {
+            bucket: self.kind,
             key: new.key,
             id: file,
             size: new.size,
@@ -194,7 +217,10 @@ impl Bucket {
     ) -> S3Result<Option<Version>> {
         if let Some(id) = version {
             let announce = self.announce(caller, Happened::Removed);
-            let removed = self.state.remove_version(key, id, announce).await;
+            let removed = self
+                .state
+                .remove_version(self.kind, key, id, announce)
+                .await;
             let removed = removed.map_err(failed)?;
             self.delivery_accepted.send_replace(());
             if let Some(version) = removed.as_ref().filter(|version| !version.marker) {
@@ -203,6 +229,7 @@ impl Bucket {
             return Ok(removed);
         }
         let mark = Version {
+            bucket: self.kind,
             key,
             id: new_id(),
             marker: true,
@@ -221,7 +248,7 @@ impl Bucket {
     /// The version that a client asks for, unless it is the mark of a deletion.
     pub(super) async fn find(&self, key: &str, id: Option<String>) -> S3Result<Version> {
         let by_id = id.is_some();
-        let found = self.state.version(key.to_owned(), id).await;
+        let found = self.state.version(self.kind, key.to_owned(), id).await;
         match found.map_err(failed)? {
             Some(version) if !version.marker => Ok(version),
             Some(_) if by_id => Err(s3_error!(MethodNotAllowed, "This is a delete marker")),
@@ -245,8 +272,13 @@ impl Bucket {
         Ok(StreamingBlob::wrap(content))
     }
 
-    fn announce(&self, caller: Caller, happened: Happened) -> crate::state::Announce {
-        announce(Arc::clone(&self.rules), self.name.clone(), caller, happened)
+    fn announce(&self, caller: Caller, happened: Happened) -> Announce {
+        match self.kind {
+            BucketKind::Orders => {
+                announce(Arc::clone(&self.rules), self.name.clone(), caller, happened)
+            }
+            BucketKind::DeadLetters => Box::new(|_| Vec::new()),
+        }
     }
 }
 

@@ -16,13 +16,13 @@ pub(super) async fn objects(
     bucket: &Bucket,
     input: ListObjectsV2Input,
 ) -> Answer<ListObjectsV2Output> {
-    bucket.own(&input.bucket)?;
     let most = most(input.max_keys)?;
     let after = match &input.continuation_token {
         Some(token) => key_of(token)?,
         None => input.start_after.clone().unwrap_or_default(),
     };
     let wanted = Wanted {
+        bucket: bucket.kind,
         prefix: input.prefix.clone().unwrap_or_default(),
         delimiter: input.delimiter.clone(),
         after,
@@ -55,7 +55,6 @@ pub(super) async fn versions(
     bucket: &Bucket,
     input: ListObjectVersionsInput,
 ) -> Answer<ListObjectVersionsOutput> {
-    bucket.own(&input.bucket)?;
     if input
         .delimiter
         .as_ref()
@@ -69,7 +68,10 @@ pub(super) async fn versions(
     let most = most(input.max_keys)?;
     let behind = behind(bucket, &input).await?;
     let prefix = input.prefix.clone().unwrap_or_default();
-    let found = bucket.state.list_versions(prefix, behind, most + 1).await;
+    let found = bucket
+        .state
+        .list_versions(bucket.kind, prefix, behind, most + 1)
+        .await;
     let mut found = found.map_err(failed)?;
     let is_truncated = most > 0 && found.len() > most;
     found.truncate(most);
@@ -119,7 +121,10 @@ async fn behind(bucket: &Bucket, input: &ListObjectVersionsInput) -> S3Result<(S
     let Some(id) = &input.version_id_marker else {
         return Ok((key, 0));
     };
-    let found = bucket.state.version(key.clone(), Some(id.clone())).await;
+    let found = bucket
+        .state
+        .version(bucket.kind, key.clone(), Some(id.clone()))
+        .await;
     match found.map_err(failed)? {
         Some(version) => Ok((key, version.number)),
         None => Err(s3_error!(InvalidArgument, "Invalid version id marker")),

@@ -1,6 +1,7 @@
-//! S3: one versioned bucket, `waybill-<env>-orders-000000000000`.
+//! S3: two versioned buckets, `waybill-<env>-orders-000000000000` and
+//! `waybill-<env>-dead-letters-000000000000`, which the stream's consumers fill.
 //!
-//! The protocol is the library's ([`s3s`]), the bucket is ours. Addresses have the bucket in their
+//! The protocol is the library's ([`s3s`]), the buckets are ours. Addresses have the bucket in their
 //! path, as SDKs write them for an endpoint of one's own; a bucket in the host's name is not
 //! understood. Any credentials will do, or none: what has been signed is let through unsigned.
 //!
@@ -8,12 +9,14 @@
 //! serve ── unsigned, chunks ─▶ s3s ─▶ service ─┬─ bucket ─┬─▶ files (contents)
 //!                                              ├─ parts   ├─▶ state (versions)
 //!                                              └─ lists   └─▶ events ─▶ state (deliveries)
+//! stream ─▶ failures ─▶ files, state
 //! ```
 
 mod bucket;
 mod chunks;
 mod digests;
 mod events;
+mod failures;
 mod files;
 mod lists;
 mod parts;
@@ -29,7 +32,8 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use s3s::service::{S3Service, S3ServiceBuilder};
 
-pub use bucket::{Bucket, BucketError};
+pub use bucket::{Bucket, BucketError, Buckets};
+pub use failures::{KeepError, Letter};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-amz-request-id");
 
@@ -40,9 +44,9 @@ struct Caller {
     address: String,
 }
 
-/// The protocol in front of the bucket.
-pub(super) fn service(bucket: Bucket) -> S3Service {
-    S3ServiceBuilder::new(bucket).build()
+/// The protocol in front of the buckets.
+pub(super) fn service(buckets: Buckets) -> S3Service {
+    S3ServiceBuilder::new(buckets).build()
 }
 
 /// Whether a request may be meant for S3: one that is signed names its service.

@@ -19,10 +19,10 @@ pub(super) async fn create(
     bucket: &Bucket,
     input: CreateMultipartUploadInput,
 ) -> Answer<CreateMultipartUploadOutput> {
-    bucket.own(&input.bucket)?;
     let about = About::text(input.content_type, input.content_encoding, input.metadata)?;
     let upload = Upload {
         id: new_id(),
+        bucket: bucket.kind,
         key: input.key.clone(),
         about,
     };
@@ -46,7 +46,6 @@ pub(super) async fn upload(
     bucket: &Bucket,
     mut request: S3Request<UploadPartInput>,
 ) -> Answer<UploadPartOutput> {
-    bucket.own(&request.input.bucket)?;
     let number = request.input.part_number;
     if !(1..=PARTS).contains(&number) {
         let text = "Part number must be an integer between 1 and 10000, inclusive";
@@ -87,7 +86,6 @@ pub(super) async fn complete(
     input: CompleteMultipartUploadInput,
     caller: Caller,
 ) -> Answer<CompleteMultipartUploadOutput> {
-    bucket.own(&input.bucket)?;
     let condition = condition(input.if_match, input.if_none_match)?;
     let (upload, parts) = open(bucket, &input.upload_id, &input.key).await?;
     let listed = input.multipart_upload.and_then(|list| list.parts);
@@ -128,7 +126,6 @@ pub(super) async fn abort(
     bucket: &Bucket,
     input: AbortMultipartUploadInput,
 ) -> Answer<AbortMultipartUploadOutput> {
-    bucket.own(&input.bucket)?;
     let (upload, parts) = open(bucket, &input.upload_id, &input.key).await?;
     bucket.state.abort_upload(upload.id).await.map_err(failed)?;
     let files = parts.into_iter().map(|part| part.file);
@@ -137,7 +134,10 @@ pub(super) async fn abort(
 }
 
 async fn open(bucket: &Bucket, id: &str, key: &str) -> S3Result<(Upload, Vec<Part>)> {
-    let upload = bucket.state.upload(id.to_owned(), key.to_owned()).await;
+    let upload = bucket
+        .state
+        .upload(bucket.kind, id.to_owned(), key.to_owned())
+        .await;
     upload.map_err(failed)?.ok_or_else(no_such_upload)
 }
 

@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use s3s::dto::*;
 use s3s::{S3, S3Request, S3Response, S3Result, s3_error};
 
-use super::bucket::{About, Bucket, New, broken, condition, etag, means, modified};
+use super::bucket::{About, Buckets, New, broken, condition, etag, means, modified};
 use super::events::Happened;
 use super::{Caller, lists, parts};
 use crate::arn::REGION;
@@ -20,23 +20,23 @@ pub(super) fn caller<T>(request: &S3Request<T>) -> Caller {
 }
 
 #[async_trait]
-impl S3 for Bucket {
+impl S3 for Buckets {
     async fn list_buckets(&self, _: S3Request<ListBucketsInput>) -> Answer<ListBucketsOutput> {
-        let made = self.files.made().map_err(broken)?;
-        let bucket = s3s::dto::Bucket {
+        let made = self.orders.files.made().map_err(broken)?;
+        let buckets = self.all().map(|bucket| Bucket {
             bucket_region: Some(REGION.to_owned()),
             creation_date: Some(made.into()),
-            name: Some(self.name.clone()),
-        };
+            name: Some(bucket.name.clone()),
+        });
         Ok(S3Response::new(ListBucketsOutput {
-            buckets: Some(vec![bucket]),
+            buckets: Some(buckets.into()),
             owner: Some(Owner::default()),
             ..Default::default()
         }))
     }
 
     async fn head_bucket(&self, request: S3Request<HeadBucketInput>) -> Answer<HeadBucketOutput> {
-        self.own(&request.input.bucket)?;
+        self.named(&request.input.bucket)?;
         Ok(S3Response::new(HeadBucketOutput {
             bucket_region: Some(REGION.to_owned()),
             ..Default::default()
@@ -47,7 +47,7 @@ impl S3 for Bucket {
         &self,
         request: S3Request<GetBucketLocationInput>,
     ) -> Answer<GetBucketLocationOutput> {
-        self.own(&request.input.bucket)?;
+        self.named(&request.input.bucket)?;
         // The region here is the one that S3 says nothing for.
         Ok(S3Response::new(GetBucketLocationOutput::default()))
     }
@@ -56,7 +56,7 @@ impl S3 for Bucket {
         &self,
         request: S3Request<GetBucketVersioningInput>,
     ) -> Answer<GetBucketVersioningOutput> {
-        self.own(&request.input.bucket)?;
+        self.named(&request.input.bucket)?;
         let enabled = BucketVersioningStatus::from_static(BucketVersioningStatus::ENABLED);
         Ok(S3Response::new(GetBucketVersioningOutput {
             status: Some(enabled),
@@ -65,7 +65,7 @@ impl S3 for Bucket {
     }
 
     async fn put_object(&self, mut request: S3Request<PutObjectInput>) -> Answer<PutObjectOutput> {
-        self.own(&request.input.bucket)?;
+        let bucket = self.named(&request.input.bucket)?;
         let body = request.input.body.take();
         let caller = caller(&request);
         let input = &mut request.input;
@@ -75,7 +75,7 @@ impl S3 for Bucket {
             input.content_encoding.take(),
             input.metadata.take(),
         )?;
-        let received = self.receive(&request, body).await?;
+        let received = bucket.receive(&request, body).await?;
         let new = New {
             key: request.input.key,
             about,
@@ -85,7 +85,7 @@ impl S3 for Bucket {
             upload: None,
         };
         let file = (received.file, received.draft);
-        let version = self.store(new, file, caller, Happened::Put).await?;
+        let version = bucket.store(new, file, caller, Happened::Put).await?;
         Ok(S3Response::new(PutObjectOutput {
             e_tag: Some(etag(&version.etag)),
             version_id: Some(version.id),
@@ -96,17 +96,17 @@ impl S3 for Bucket {
     async fn copy_object(&self, request: S3Request<CopyObjectInput>) -> Answer<CopyObjectOutput> {
         let caller = caller(&request);
         let input = request.input;
-        self.own(&input.bucket)?;
+        let bucket = self.named(&input.bucket)?;
         let CopySource::Bucket {
-            bucket,
+            bucket: from,
             key,
             version_id,
         } = input.copy_source
         else {
-            return Err(s3_error!(NotImplemented, "Copies come from the bucket"));
+            return Err(s3_error!(NotImplemented, "Copies come from a bucket"));
         };
-        self.own(&bucket)?;
-        let source = self.find(&key, version_id.map(Into::into)).await?;
+        let from = self.named(&from)?;
+        let source = from.find(&key, version_id.map(Into::into)).await?;
         let replaces = input
             .metadata_directive
             .is_some_and(|directive| directive.as_str() == MetadataDirective::REPLACE);
@@ -116,7 +116,7 @@ impl S3 for Bucket {
             source.about.clone()
         };
         let file = super::bucket::new_id();
-        let copied = self.files.join(&file, vec![source.id.clone()]).await;
+        let copied = bucket.files.join(&file, vec![source.id.clone()]).await;
         let draft = copied.map_err(broken)?;
         let new = New {
             key: input.key,
@@ -126,7 +126,7 @@ impl S3 for Bucket {
             condition: Condition::None,
             upload: None,
         };
-        let version = self
+        let version = bucket
             .store(new, (file, draft), caller, Happened::Copied)
             .await?;
         Ok(S3Response::new(CopyObjectOutput {
@@ -143,8 +143,8 @@ impl S3 for Bucket {
 
     async fn get_object(&self, request: S3Request<GetObjectInput>) -> Answer<GetObjectOutput> {
         let input = request.input;
-        self.own(&input.bucket)?;
-        let version = self.find(&input.key, input.version_id).await?;
+        let bucket = self.named(&input.bucket)?;
+        let version = bucket.find(&input.key, input.version_id).await?;
         wanted(input.if_match, input.if_none_match, &version)?;
         let range = match input.range {
             Some(range) => range.check(version.size)?,
@@ -157,7 +157,7 @@ impl S3 for Bucket {
         let length = i64::try_from(range.end - range.start).map_err(broken)?;
         Ok(S3Response::new(GetObjectOutput {
             accept_ranges: Some("bytes".to_owned()),
-            body: Some(self.content(&version, range).await?),
+            body: Some(bucket.content(&version, range).await?),
             content_length: Some(length),
             content_range,
             content_type: about.content_type,
@@ -172,8 +172,8 @@ impl S3 for Bucket {
 
     async fn head_object(&self, request: S3Request<HeadObjectInput>) -> Answer<HeadObjectOutput> {
         let input = request.input;
-        self.own(&input.bucket)?;
-        let version = self.find(&input.key, input.version_id).await?;
+        let bucket = self.named(&input.bucket)?;
+        let version = bucket.find(&input.key, input.version_id).await?;
         wanted(input.if_match, input.if_none_match, &version)?;
         let about = About::of(&version);
         Ok(S3Response::new(HeadObjectOutput {
@@ -200,8 +200,10 @@ impl S3 for Bucket {
             version_id,
             ..
         } = request.input;
-        self.own(&bucket)?;
-        let deleted = self.delete(key, version_id.clone(), caller).await?;
+        let deleted = self
+            .named(&bucket)?
+            .delete(key, version_id.clone(), caller)
+            .await?;
         Ok(S3Response::new(DeleteObjectOutput {
             delete_marker: deleted
                 .as_ref()
@@ -217,7 +219,7 @@ impl S3 for Bucket {
         request: S3Request<DeleteObjectsInput>,
     ) -> Answer<DeleteObjectsOutput> {
         let caller = caller(&request);
-        self.own(&request.input.bucket)?;
+        let bucket = self.named(&request.input.bucket)?;
         let wanted = request.input.delete;
         if wanted.objects.len() > LISTED_KEYS {
             return Err(s3_error!(MalformedXML));
@@ -227,7 +229,7 @@ impl S3 for Bucket {
             let ObjectIdentifier {
                 key, version_id, ..
             } = object;
-            let gone = self.delete(key.clone(), version_id.clone(), caller.clone());
+            let gone = bucket.delete(key.clone(), version_id.clone(), caller.clone());
             let mark = gone.await?.filter(|version| version.marker);
             deleted.push(DeletedObject {
                 key: Some(key),
@@ -246,25 +248,25 @@ impl S3 for Bucket {
         &self,
         request: S3Request<ListObjectsV2Input>,
     ) -> Answer<ListObjectsV2Output> {
-        lists::objects(self, request.input).await
+        lists::objects(self.named(&request.input.bucket)?, request.input).await
     }
 
     async fn list_object_versions(
         &self,
         request: S3Request<ListObjectVersionsInput>,
     ) -> Answer<ListObjectVersionsOutput> {
-        lists::versions(self, request.input).await
+        lists::versions(self.named(&request.input.bucket)?, request.input).await
     }
 
     async fn create_multipart_upload(
         &self,
         request: S3Request<CreateMultipartUploadInput>,
     ) -> Answer<CreateMultipartUploadOutput> {
-        parts::create(self, request.input).await
+        parts::create(self.named(&request.input.bucket)?, request.input).await
     }
 
     async fn upload_part(&self, request: S3Request<UploadPartInput>) -> Answer<UploadPartOutput> {
-        parts::upload(self, request).await
+        parts::upload(self.named(&request.input.bucket)?, request).await
     }
 
     async fn complete_multipart_upload(
@@ -272,14 +274,14 @@ impl S3 for Bucket {
         request: S3Request<CompleteMultipartUploadInput>,
     ) -> Answer<CompleteMultipartUploadOutput> {
         let caller = caller(&request);
-        parts::complete(self, request.input, caller).await
+        parts::complete(self.named(&request.input.bucket)?, request.input, caller).await
     }
 
     async fn abort_multipart_upload(
         &self,
         request: S3Request<AbortMultipartUploadInput>,
     ) -> Answer<AbortMultipartUploadOutput> {
-        parts::abort(self, request.input).await
+        parts::abort(self.named(&request.input.bucket)?, request.input).await
     }
 }
 

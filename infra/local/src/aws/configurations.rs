@@ -1,0 +1,126 @@
+//! Lambda: `GetFunctionConfiguration`. It says of a function what its deployment would have set.
+
+use axum::extract::{Path, State as Shared};
+use axum::http::header::CONTENT_TYPE;
+use axum::response::{IntoResponse, Response};
+use lambda::Settings;
+use lambda::settings::RebuildSettings;
+use serde_json::{Map, Value, json};
+
+use super::{SharedServices, invocations};
+use crate::arn;
+use crate::functions::Role;
+
+/// Answers `GET /2015-03-31/functions/{name}/configuration`.
+pub(super) async fn get(
+    Shared(services): Shared<SharedServices>,
+    Path(name): Path<String>,
+) -> Response {
+    match invocations::role(&services.names, &name) {
+        Some(role) => {
+            let body = configuration(role, &services.function_settings).to_string();
+            ([(CONTENT_TYPE, "application/json")], body).into_response()
+        }
+        None => invocations::not_found(&name),
+    }
+}
+
+fn configuration(role: Role, settings: &Settings) -> Value {
+    let name = settings.names.of(role.name());
+    json!({
+        "FunctionName": name,
+        "FunctionArn": arn::function(&name),
+        "Runtime": "provided.al2023",
+        "Handler": role.name(),
+        "Timeout": role.timeout().as_secs(),
+        "Version": "$LATEST",
+        "PackageType": "Zip",
+        "State": "Active",
+        "LastUpdateStatus": "Successful",
+        "DeadLetterConfig": { "TargetArn": arn::queue(&settings.names) },
+        "Environment": { "Variables": variables(settings) },
+    })
+}
+
+/// The environment variables that a deployed function would read these settings from.
+fn variables(settings: &Settings) -> Map<String, Value> {
+    let Settings {
+        names,
+        alerts_arn,
+        dead_letters_url,
+        bucket,
+        shards,
+        read_models,
+        rebuild,
+    } = settings;
+    let RebuildSettings {
+        read_units,
+        write_units,
+        sweep_segments,
+        sweep_minutes,
+    } = rebuild;
+    let mut variables = vec![
+        ("WAYBILL_ENV", names.environment().to_owned()),
+        ("WAYBILL_ALERTS_ARN", alerts_arn.clone()),
+        ("WAYBILL_DEAD_LETTERS_URL", dead_letters_url.clone()),
+        ("WAYBILL_BUCKET", bucket.clone()),
+        ("WAYBILL_SHARDS", shards.count().to_string()),
+        ("WAYBILL_READ_MODELS", read_models.to_string()),
+        ("WAYBILL_SWEEP_SEGMENTS", sweep_segments.to_string()),
+        ("WAYBILL_SWEEP_MINUTES", sweep_minutes.to_string()),
+    ];
+    let limits = [
+        ("WAYBILL_REBUILD_READ_UNITS", read_units),
+        ("WAYBILL_REBUILD_WRITE_UNITS", write_units),
+    ];
+    // A limit that is not set is none.
+    variables.extend(
+        limits
+            .into_iter()
+            .filter_map(|(name, limit)| Some((name, limit.as_ref()?.to_string()))),
+    );
+    let variables = variables
+        .into_iter()
+        .map(|(name, value)| (name.to_owned(), value.into()));
+    variables.collect()
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use lambda::Names;
+
+    use super::*;
+
+    fn settings() -> Settings {
+        Settings {
+            names: Names::new("dev").unwrap(),
+            alerts_arn: "arn".to_owned(),
+            dead_letters_url: "url".to_owned(),
+            bucket: "bucket".to_owned(),
+            shards: "16".parse().unwrap(),
+            read_models: "processed-orders,processed-orders-v2,shipment-log"
+                .parse()
+                .unwrap(),
+            rebuild: RebuildSettings {
+                read_units: Some(50),
+                ..RebuildSettings::default()
+            },
+        }
+    }
+
+    #[test]
+    fn a_function_reads_its_settings_from_the_variables_as_they_are_told() {
+        let told = configuration(Role::Bus, &settings());
+        let read = Settings::read(|name| {
+            let value = &told["Environment"]["Variables"][name];
+            value.as_str().map(str::to_owned)
+        });
+        assert_eq!(read, Ok(settings()));
+        assert_eq!(told["FunctionName"], "waybill-dev-bus");
+        assert_eq!(
+            (&told["Handler"], &told["Timeout"]),
+            (&json!("bus"), &json!(30))
+        );
+    }
+}

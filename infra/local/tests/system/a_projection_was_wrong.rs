@@ -1,0 +1,348 @@
+//! A defect in a projection: deployed, noticed, and mended by the very steps that the README's "A
+//! projection was wrong" names, while commands arrive that nobody refuses.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use lambda::{Answer, Invocation, Payload};
+use local::functions::{Functions, Role, Waybill};
+use local::{Settings, System};
+use projectors::Projectors;
+use projectors::indexes::Index;
+use projectors::ports::{Direction, Row, RowError, RowPage, Rows, SegmentPage, Start, Table};
+use serde_json::{Value, json};
+use tokio::task::JoinHandle;
+
+use crate::support::{Folder, eventually};
+
+/// Clients that send at the same time.
+const CLIENTS: u64 = 3;
+
+/// Orders of one client; the test ends long before.
+const STEPS_MAX: u64 = 100_000;
+
+/// Commands that are answered before the next step is taken.
+const SOME: u64 = 60;
+
+/// The functions as somebody deployed them by mistake: healthy, but for `project`.
+struct Deployed {
+    healthy: Waybill,
+    projectors: Projectors,
+}
+
+#[async_trait]
+impl Functions for Deployed {
+    async fn call(&self, role: Role, payload: Payload, invocation: &Invocation) -> Answer {
+        let role = match role {
+            Role::Project => projectors::Role::Project,
+            healthy => return self.healthy.call(healthy, payload, invocation).await,
+        };
+        self.projectors.handle(role, payload, invocation).await
+    }
+}
+
+/// Rows as a projection with a defect makes them.
+struct Wrong(Arc<dyn Rows>);
+
+/// A cancelled order passes for a processed one, and the sort key of a shipment's log is not
+/// padded: so rows are there that should be otherwise, and others that should not be there.
+fn defect(table: Table, mut row: Row) -> Row {
+    let text = |row: &Row, name: &str| match row.get(name) {
+        Some(domain::Json::String(text)) => text.clone(),
+        _ => String::new(),
+    };
+    match table {
+        Table::ProcessedOrders if text(&row, "status") == "CANCELLED" => {
+            row.insert("status".to_owned(), "PROCESSED".into());
+        }
+        Table::ShipmentLog => {
+            let entry = text(&row, "entry").replace("#00000", "#");
+            row.insert("entry".to_owned(), entry.into());
+        }
+        _ => {}
+    }
+    row
+}
+
+#[async_trait]
+impl Rows for Wrong {
+    async fn put(&self, table: Table, row: Row) -> Result<(), RowError> {
+        self.0.put(table, defect(table, row)).await
+    }
+
+    async fn put_newer(&self, table: Table, row: Row, version: u64) -> Result<(), RowError> {
+        self.0.put_newer(table, defect(table, row), version).await
+    }
+
+    async fn put_rebuilt(
+        &self,
+        table: Table,
+        row: Row,
+        version: u64,
+        seen: Option<domain::Number>,
+    ) -> Result<(), RowError> {
+        self.0.put_rebuilt(table, row, version, seen).await
+    }
+
+    async fn remove(&self, table: Table, row: Row) -> Result<(), RowError> {
+        self.0.remove(table, row).await
+    }
+
+    async fn put_first(&self, table: Table, row: Row) -> Result<Option<Row>, RowError> {
+        self.0.put_first(table, row).await
+    }
+
+    async fn get(&self, table: Table, key: Row) -> Result<Option<Row>, RowError> {
+        self.0.get(table, key).await
+    }
+
+    async fn log(
+        &self,
+        shipment_id: &str,
+        after: Option<&str>,
+        limit: u32,
+    ) -> Result<RowPage, RowError> {
+        self.0.log(shipment_id, after, limit).await
+    }
+
+    async fn whole(
+        &self,
+        table: Table,
+        partition: &str,
+        after: Option<&str>,
+        limit: u32,
+    ) -> Result<RowPage, RowError> {
+        self.0.whole(table, partition, after, limit).await
+    }
+
+    async fn segment(
+        &self,
+        table: Table,
+        segment: u32,
+        segments: u32,
+        after: Option<Row>,
+    ) -> Result<SegmentPage, RowError> {
+        self.0.segment(table, segment, segments, after).await
+    }
+
+    async fn list(
+        &self,
+        index: Index,
+        partition: &str,
+        start: &Start,
+        direction: Direction,
+        limit: u32,
+    ) -> Result<RowPage, RowError> {
+        let rows = &self.0;
+        rows.list(index, partition, start, direction, limit).await
+    }
+}
+
+/// Deploys the functions with the defect.
+async fn deploy_the_defect(settings: &Settings) -> System {
+    let functions = |config: &aws_config::SdkConfig, settings: &lambda::Settings| {
+        let projectors = Projectors::new(config, settings);
+        let rows = Arc::new(Wrong(Arc::clone(&projectors.rows)));
+        Arc::new(Deployed {
+            healthy: Waybill::new(config, settings),
+            projectors: Projectors { rows, ..projectors },
+        }) as Arc<dyn Functions>
+    };
+    System::start_with(settings, functions).await.unwrap()
+}
+
+/// The program as it is built: without the defect.
+fn waybill() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_waybill"));
+    command.stdin(Stdio::null()).env_remove("AWS_PROFILE");
+    command
+}
+
+/// The running program; it ends with the test.
+struct Healthy(Child);
+
+impl Healthy {
+    /// Deploys it on the same data and the same ports.
+    fn deploy(settings: &Settings) -> Self {
+        let mut command = waybill();
+        command.arg("local").arg("--data").arg(&settings.data);
+        let (port, aws) = (settings.port.to_string(), settings.aws_port.to_string());
+        let rest = [
+            ["--env", &settings.env],
+            ["--port", &port],
+            ["--aws-port", &aws],
+        ];
+        let command = command.args(rest.concat()).stdout(Stdio::null());
+        Self(command.spawn().unwrap())
+    }
+}
+
+impl Drop for Healthy {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Somebody at a terminal.
+struct Operator {
+    endpoint: String,
+    folder: PathBuf,
+}
+
+impl Operator {
+    /// Runs a command: its exit code, and what it says.
+    async fn run(&self, command: &'static str) -> (Option<i32>, Value) {
+        let mut process = waybill();
+        process
+            .args([command, "--json", "--env", "test", "--endpoint-url"])
+            .arg(&self.endpoint)
+            .current_dir(&self.folder);
+        let done = tokio::task::spawn_blocking(move || process.output().unwrap());
+        let done = done.await.unwrap();
+        let said = serde_json::from_slice(&done.stdout).unwrap_or_default();
+        (done.status.code(), said)
+    }
+}
+
+/// Clients that send one command after the other, each until it is answered.
+struct Clients {
+    http: reqwest::Client,
+    api: String,
+    stop: AtomicBool,
+    answered: AtomicU64,
+    refused: AtomicU64,
+}
+
+impl Clients {
+    fn start(api: String) -> (Arc<Self>, Vec<JoinHandle<()>>) {
+        let clients = Arc::new(Self {
+            http: reqwest::Client::new(),
+            api,
+            stop: AtomicBool::new(false),
+            answered: AtomicU64::new(0),
+            refused: AtomicU64::new(0),
+        });
+        let work = (0..CLIENTS).map(|client| tokio::spawn(Arc::clone(&clients).work(client)));
+        let work = work.collect();
+        (clients, work)
+    }
+
+    async fn work(self: Arc<Self>, client: u64) {
+        for number in 0..STEPS_MAX {
+            if self.stop.load(Ordering::Relaxed) {
+                return;
+            }
+            let id = format!("{client}-{number}");
+            let order = json!({
+                "orderId": id, "items": [{ "name": "Lamp", "quantity": 1, "price": 5 }]
+            });
+            self.send("/orders", &format!("place-{id}"), &order).await;
+            if number % 2 == 0 {
+                let path = format!("/orders/{id}/cancel");
+                self.send(&path, &format!("cancel-{id}"), &json!({})).await;
+            }
+            let path = format!("/shipments/{client}-{}/updates", number % 20);
+            let update = json!({ "status": "IN_TRANSIT", "location": id });
+            self.send(&path, &format!("update-{id}"), &update).await;
+        }
+    }
+
+    /// Only while nothing listens, between two deployments, it is sent again.
+    async fn send(&self, path: &str, key: &str, body: &Value) {
+        let answer = loop {
+            let request = self.http.post(format!("{}{path}", self.api));
+            match request
+                .header("Idempotency-Key", key)
+                .json(body)
+                .send()
+                .await
+            {
+                Ok(answer) => break answer,
+                Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
+            }
+        };
+        self.answered.fetch_add(1, Ordering::Relaxed);
+        if answer.status() != 200 {
+            self.refused.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Waits until some more have been answered.
+    async fn some_more(&self) {
+        let enough = self.answered.load(Ordering::Relaxed) + SOME;
+        let come = async || self.answered.load(Ordering::Relaxed) >= enough;
+        eventually("commands go on", come).await;
+    }
+
+    async fn status_of(&self, order: &str) -> String {
+        let asked = self.http.get(format!("{}/orders/{order}", self.api)).send();
+        let row: Value = asked.await.unwrap().json().await.unwrap();
+        row["status"].as_str().unwrap_or_default().to_owned()
+    }
+}
+
+/// The ids in a table of whose rows something is wrong.
+fn named<'a>(said: &'a Value, wrong: &str, table: &str) -> BTreeSet<&'a str> {
+    let findings = said["findings"].as_array().unwrap().iter();
+    findings
+        .filter(|it| it["wrong"] == wrong && it["table"] == table)
+        .map(|it| it["id"].as_str().unwrap())
+        .collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_projection_was_wrong_and_is_right_again_without_a_pause() {
+    let folder = Folder::new();
+    let mut settings = folder.settings();
+    settings.data = folder.path().join("data");
+    let defective = deploy_the_defect(&settings).await;
+    (settings.port, settings.aws_port) = (defective.api().port(), defective.aws().port());
+    let operator = Operator {
+        endpoint: format!("http://{}", defective.aws()),
+        folder: folder.path().to_owned(),
+    };
+    let (clients, work) = Clients::start(format!("http://{}", defective.api()));
+
+    // Somebody sees a row that is wrong. The fixed build names the rows that the defect has spoilt.
+    clients.some_more().await;
+    let shown = async || clients.status_of("0-0").await == "PROCESSED";
+    eventually("a cancelled order passes for a processed one", shown).await;
+    let (code, noticed) = operator.run("verify").await;
+    assert_eq!(code, Some(3));
+    let orders = named(&noticed, "different", "processed-orders");
+    assert!(orders.contains("0-0") && !orders.contains("0-1"));
+    assert!(named(&noticed, "missing", "shipment-log").contains("0-0"));
+    assert!(named(&noticed, "superfluous", "shipment-log").contains("0-0"));
+
+    // The fix is deployed. Here the old code ends with its process, so nobody waits for its time-out.
+    defective.stop().await;
+    let _healthy = Healthy::deploy(&settings);
+    clients.some_more().await;
+    assert_eq!(clients.status_of("0-0").await, "PROCESSED");
+
+    // Rows are rebuilt, and verified, while commands go on.
+    let (code, rebuilt) = operator.run("rebuild").await;
+    assert_eq!(code, Some(0));
+    assert!(rebuilt["counted"]["written"].as_u64() > Some(20));
+    assert!(rebuilt["counted"]["removed"].as_u64() > Some(20));
+    assert_eq!(clients.status_of("0-0").await, "CANCELLED");
+    let right = (Some(0), json!([]));
+    let (code, verified) = operator.run("verify").await;
+    assert_eq!((code, verified["findings"].clone()), right);
+    clients.some_more().await;
+
+    clients.stop.store(true, Ordering::Relaxed);
+    for client in work {
+        client.await.unwrap();
+    }
+    assert_eq!(clients.refused.load(Ordering::Relaxed), 0);
+    let (code, at_last) = operator.run("verify").await;
+    assert_eq!((code, at_last["findings"].clone()), right);
+    assert!(at_last["counted"]["aggregates"].as_u64() > noticed["counted"]["aggregates"].as_u64());
+}

@@ -1,0 +1,222 @@
+//! Where dead letters lie: the bucket of what the stream's consumers have given up, and the queue of
+//! events and files.
+
+use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_lambda::{config::StalledStreamProtectionConfig, primitives::Blob};
+use aws_sdk_sqs::types::{Message, MessageSystemAttributeName, QueueAttributeName};
+use aws_smithy_types::timeout::TimeoutConfig;
+use event_store::failure::told;
+
+use crate::{
+    limits::{
+        COUNTED_PAGES, INVOCATION_TIMEOUT, MESSAGE_HIDDEN, MESSAGE_WAIT_SECONDS, MESSAGES_AT_ONCE,
+        OBJECT_BYTES_MAX, OBJECTS_PAGE,
+    },
+    outcome::OperatorError,
+    target::Environment,
+};
+
+/// Under this the stream's failure destination puts its objects.
+const PREFIX: &str = "aws/lambda/";
+
+/// The dead letters of an environment.
+pub(crate) struct DeadLetters {
+    s3: aws_sdk_s3::Client,
+    sqs: aws_sdk_sqs::Client,
+    functions: aws_sdk_lambda::Client,
+    bucket: String,
+    queue_url: String,
+}
+
+/// How many messages lie in the queue, about.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Depth {
+    pub(crate) visible: u64,
+    /// Those that somebody has taken and not yet done.
+    pub(crate) hidden: u64,
+}
+
+/// How many objects lie in the bucket.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Objects {
+    pub(crate) number: u64,
+    /// May there be more?
+    pub(crate) more: bool,
+}
+
+/// A page of the bucket.
+pub(crate) struct ObjectPage {
+    pub(crate) keys: Vec<String>,
+    pub(crate) more: bool,
+}
+
+/// How an invocation ended.
+pub(crate) enum Invoked {
+    Answered,
+    /// It ended in an error, with this payload.
+    Failed(String),
+}
+
+impl DeadLetters {
+    /// The bucket is called as the one of the order files is, in the same account.
+    pub(crate) fn of(environment: &Environment) -> Result<Self, OperatorError> {
+        let (names, config) = (&environment.names, &environment.config);
+        let bucket = &environment.settings.bucket;
+        let account = bucket.strip_prefix(&names.orders_bucket(""));
+        let account = account.ok_or_else(|| {
+            let like = names.orders_bucket("<account>");
+            OperatorError::Said(format!("the bucket {bucket} is not called like {like}"))
+        })?;
+        // A name in front of the host's is for AWS alone.
+        let by_path = config.endpoint_url().is_some();
+        let s3 = aws_sdk_s3::config::Builder::from(config).force_path_style(by_path);
+        Ok(Self {
+            s3: aws_sdk_s3::Client::from_conf(s3.build()),
+            sqs: aws_sdk_sqs::Client::new(config),
+            functions: environment.functions.clone(),
+            bucket: names.dead_letters_bucket(account),
+            queue_url: environment.settings.dead_letters_url.clone(),
+        })
+    }
+
+    // The bucket.
+
+    /// How many objects there are, up to a limit.
+    pub(crate) async fn count_objects(&self) -> Result<Objects, OperatorError> {
+        let (mut number, mut after) = (0, None);
+        for _ in 0..COUNTED_PAGES {
+            let page = self.objects(after.as_deref()).await?;
+            number += page.keys.len() as u64;
+            if !page.more {
+                return Ok(Objects {
+                    number,
+                    more: false,
+                });
+            }
+            after = page.keys.last().cloned();
+        }
+        Ok(Objects { number, more: true })
+    }
+
+    /// Objects behind the key `after`.
+    pub(crate) async fn objects(&self, after: Option<&str>) -> Result<ObjectPage, OperatorError> {
+        let list = self.s3.list_objects_v2().bucket(&self.bucket);
+        let list = list.prefix(PREFIX).max_keys(OBJECTS_PAGE);
+        let page = list.set_start_after(after.map(str::to_owned)).send().await;
+        let page = page.map_err(|error| said(&format!("the bucket {}", self.bucket), &error))?;
+        let keys = page.contents.unwrap_or_default().into_iter();
+        Ok(ObjectPage {
+            keys: keys.filter_map(|object| object.key).collect(),
+            more: page.is_truncated.unwrap_or_default(),
+        })
+    }
+
+    /// An object's content; `None` where somebody else has removed it.
+    pub(crate) async fn object(&self, key: &str) -> Result<Option<Vec<u8>>, OperatorError> {
+        let got = self.s3.get_object().bucket(&self.bucket).key(key);
+        let got = match got.send().await {
+            Ok(got) => got,
+            Err(error) if error.code() == Some("NoSuchKey") => return Ok(None),
+            Err(error) => return Err(said("an object", &error)),
+        };
+        if got.content_length.unwrap_or_default() > OBJECT_BYTES_MAX {
+            let text = format!("an object of more than {OBJECT_BYTES_MAX} bytes");
+            return Err(OperatorError::Said(text));
+        }
+        let content = got.body.collect().await;
+        let cut = |_| OperatorError::Said("an object could not be read to its end".to_owned());
+        Ok(Some(content.map_err(cut)?.to_vec()))
+    }
+
+    /// Removes an object.
+    pub(crate) async fn delete_object(&self, key: &str) -> Result<(), OperatorError> {
+        let delete = self.s3.delete_object().bucket(&self.bucket).key(key);
+        let deleted = delete.send().await;
+        deleted.map(drop).map_err(|error| said("an object", &error))
+    }
+
+    // The queue.
+
+    /// How many messages there are.
+    pub(crate) async fn depth(&self) -> Result<Depth, OperatorError> {
+        let visible = QueueAttributeName::ApproximateNumberOfMessages;
+        let hidden = QueueAttributeName::ApproximateNumberOfMessagesNotVisible;
+        let asked = self.sqs.get_queue_attributes().queue_url(&self.queue_url);
+        let asked = asked
+            .attribute_names(visible.clone())
+            .attribute_names(hidden.clone());
+        let answer = asked.send().await.map_err(|error| said(QUEUE, &error))?;
+        let attributes = answer.attributes.unwrap_or_default();
+        let number = |name| attributes.get(&name).and_then(|text| text.parse().ok());
+        Ok(Depth {
+            visible: number(visible).unwrap_or_default(),
+            hidden: number(hidden).unwrap_or_default(),
+        })
+    }
+
+    /// Takes some messages, which nobody else gets for a while.
+    pub(crate) async fn take(&self) -> Result<Vec<Message>, OperatorError> {
+        let hidden = i32::try_from(MESSAGE_HIDDEN.as_secs()).unwrap_or(i32::MAX);
+        let receive = self.sqs.receive_message().queue_url(&self.queue_url);
+        let receive = receive
+            .max_number_of_messages(MESSAGES_AT_ONCE)
+            .wait_time_seconds(MESSAGE_WAIT_SECONDS)
+            .visibility_timeout(hidden)
+            .message_system_attribute_names(MessageSystemAttributeName::SentTimestamp)
+            .message_attribute_names("All");
+        let received = receive.send().await.map_err(|error| said(QUEUE, &error))?;
+        Ok(received.messages.unwrap_or_default())
+    }
+
+    /// Removes a message that was taken.
+    pub(crate) async fn delete_message(&self, receipt: &str) -> Result<(), OperatorError> {
+        let delete = self.sqs.delete_message().queue_url(&self.queue_url);
+        let deleted = delete.receipt_handle(receipt).send().await;
+        deleted.map(drop).map_err(|error| said(QUEUE, &error))
+    }
+
+    /// Gives a message back that was taken. Where that fails, it is back a little later anyway.
+    pub(crate) async fn give_back(&self, receipt: &str) {
+        let change = self.sqs.change_message_visibility();
+        let change = change.queue_url(&self.queue_url).receipt_handle(receipt);
+        if let Err(error) = change.visibility_timeout(0).send().await {
+            tracing::debug!(error = told(&error), "a message comes back later");
+        }
+    }
+
+    /// Runs a function with this payload, and waits for its end.
+    pub(crate) async fn invoke(
+        &self,
+        function: &str,
+        payload: &str,
+    ) -> Result<Invoked, OperatorError> {
+        let timeouts = TimeoutConfig::builder()
+            .operation_attempt_timeout(INVOCATION_TIMEOUT)
+            .operation_timeout(INVOCATION_TIMEOUT)
+            .build();
+        // An answer that takes its time is no stalled one.
+        let patient = aws_sdk_lambda::Config::builder()
+            .timeout_config(timeouts)
+            .stalled_stream_protection(StalledStreamProtectionConfig::disabled());
+        let invoke = self.functions.invoke().function_name(function);
+        let answer = invoke
+            .payload(Blob::new(payload))
+            .customize()
+            .config_override(patient)
+            .send()
+            .await
+            .map_err(|error| said(function, &error))?;
+        let text = answer.payload.unwrap_or_else(|| Blob::new(""));
+        Ok(match answer.function_error {
+            None => Invoked::Answered,
+            Some(_) => Invoked::Failed(String::from_utf8_lossy(text.as_ref()).into_owned()),
+        })
+    }
+}
+
+/// What the queue is called in an error.
+const QUEUE: &str = "the queue of dead letters";
+
+fn said<E: ProvideErrorMetadata, R>(what: &str, error: &SdkError<E, R>) -> OperatorError {
+    OperatorError::Said(format!("{what}: {}", told(error)))
+}

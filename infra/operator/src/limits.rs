@@ -1,0 +1,86 @@
+//! Every limit of what an operator does.
+
+use std::time::Duration;
+
+/// One attempt of one call: a page of a scan is 1 MB, over whatever line an operator has.
+pub(crate) const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// A call with all its attempts.
+pub(crate) const CALL_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Attempts of one call.
+pub(crate) const ATTEMPTS: u32 = 5;
+
+/// Segments that are scanned at the same time, unless somebody says otherwise
+pub(crate) const SEGMENTS: u32 = 8;
+
+/// and at most.
+pub(crate) const SEGMENTS_MAX: u32 = 256;
+
+/// Items of the store for which the ledger has a bucket of its own.
+pub(crate) const ITEMS_PER_BUCKET: u64 = 100_000;
+
+/// Buckets of a ledger at the least, so that there is always something to be stopped between.
+pub(crate) const BUCKETS_LEAST: u32 = 16;
+
+/// Buckets that are settled at the same time.
+pub(crate) const BUCKETS_AT_ONCE: usize = 4;
+
+/// How long a segment is read before where it stands is written down.
+pub(crate) const STEP: Duration = Duration::from_secs(1);
+
+/// Findings that are kept to be printed; the others are counted.
+pub(crate) const FINDINGS_KEPT: usize = 10_000;
+
+/// Commits of one page of a history.
+pub(crate) const HISTORY_PAGE: u32 = 200;
+
+/// Pages of one history: 2,000 commits of at most 350 KB, of which a page of 1 MB holds at least two.
+pub(crate) const HISTORY_PAGES_MAX: u32 = 2_000;
+
+/// Parked aggregates that are taken up at the same time.
+pub(crate) const PARKED_AT_ONCE: usize = 8;
+
+/// In a row that could not be reached, before a retry gives up: then it is no matter of the one.
+pub(crate) const UNREACHABLE_IN_A_ROW: u32 = 10;
+
+/// Objects of one page of the dead letters' bucket, the most that S3 lists.
+pub(crate) const OBJECTS_PAGE: i32 = 1_000;
+
+/// Pages that are counted; there may be more objects, which does not matter then.
+pub(crate) const COUNTED_PAGES: u32 = 10;
+
+/// Pages that one retry goes through.
+pub(crate) const RETRIED_PAGES_MAX: u32 = 1_000;
+
+/// Objects that are retried at the same time: each is a batch of up to 6 MB.
+pub(crate) const OBJECTS_AT_ONCE: usize = 4;
+
+/// Bytes of an object: a batch as a function is given it, as text within text, and what is told of
+/// it.
+pub(crate) const OBJECT_BYTES_MAX: i64 = 16 * 1024 * 1024;
+
+/// Messages that are taken, and retried, at the same time: the most that SQS hands out at once.
+pub(crate) const MESSAGES_AT_ONCE: i32 = 10;
+
+/// Messages that are given back at the same time.
+pub(crate) const GIVEN_BACK_AT_ONCE: usize = 4;
+
+/// Messages that one retry takes.
+pub(crate) const MESSAGES_MAX: usize = 100_000;
+
+/// Seconds to wait for a message: with a wait SQS asks every one of its machines.
+pub(crate) const MESSAGE_WAIT_SECONDS: i32 = 2;
+
+/// Times in a row that only messages came which are no matter of this retry, before it ends.
+pub(crate) const FOREIGN_ROUNDS_MAX: u32 = 10;
+
+/// The longest that a function may take for a message: what Lambda allows, and some seconds for the
+/// way.
+pub(crate) const INVOCATION_TIMEOUT: Duration = Duration::from_secs(15 * 60 + 10);
+
+/// For so long nobody else takes a message that is retried.
+pub(crate) const MESSAGE_HIDDEN: Duration = Duration::from_secs(16 * 60);
+
+/// Characters of a reason that are told.
+pub(crate) const REASON_CHARACTERS: usize = 300;

@@ -1,0 +1,195 @@
+//! Which environment is meant, and how it is reached.
+
+use std::{collections::HashMap, sync::Arc, time::Duration};
+
+use aws_config::{Region, SdkConfig};
+use aws_sdk_dynamodb::config::{Credentials, SharedCredentialsProvider};
+use aws_smithy_types::{retry::RetryConfig, timeout::TimeoutConfig};
+use event_store::failure::told;
+use lambda::{
+    Names, ReadModel, Settings,
+    metrics::{LatestLines, Metrics},
+};
+use projectors::{
+    Projectors,
+    rebuild::pace::{CapacityLimit, Pace},
+};
+
+use crate::{
+    folder::Folder,
+    limits::{ATTEMPT_TIMEOUT, ATTEMPTS, CALL_TIMEOUT},
+    outcome::OperatorError,
+};
+
+/// Where the local system has its AWS protocols.
+const LOCAL: &str = "http://127.0.0.1:4566";
+
+/// Which environment is meant
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct Target {
+    /// Environment: part of the name of every table, function, bus and topic
+    #[arg(long, env = "WAYBILL_ENV", default_value = "dev")]
+    pub(crate) env: String,
+
+    /// The local system on its usual port; without it AWS, with the credentials and the region that
+    /// the `aws` command would use
+    #[arg(long, conflicts_with = "endpoint_url")]
+    local: bool,
+
+    /// Where AWS's protocols are spoken, such as a local system on another port
+    #[arg(long, env = "AWS_ENDPOINT_URL")]
+    endpoint_url: Option<String>,
+
+    /// Print JSON, for machines
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// How much capacity may be used
+#[derive(Debug, Clone, Copy, Default, clap::Args)]
+pub(crate) struct Limits {
+    /// Read units a second at most, all together
+    #[arg(long, value_name = "UNITS", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) read_units: Option<u32>,
+
+    /// Write units a second at most, all together, counting indexes
+    #[arg(long, value_name = "UNITS", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) write_units: Option<u32>,
+}
+
+/// An environment that is reached.
+pub(crate) struct Environment {
+    pub(crate) names: Names,
+    pub(crate) settings: Settings,
+    pub(crate) config: SdkConfig,
+    pub(crate) dynamodb: aws_sdk_dynamodb::Client,
+    pub(crate) functions: aws_sdk_lambda::Client,
+    pub(crate) projectors: Projectors,
+}
+
+impl Target {
+    /// Reaches the environment, and reads the settings that its functions have: rows are made of
+    /// them, too, so nobody should have to say them twice.
+    pub(crate) async fn reach(&self) -> Result<Environment, OperatorError> {
+        let said = |error: &dyn std::fmt::Display| OperatorError::Said(error.to_string());
+        let names = Names::new(&self.env).map_err(|error| said(&error))?;
+        let config = self.config().await;
+        let functions = aws_sdk_lambda::Client::new(&config);
+        let function = names.of("rebuild");
+        let known = functions
+            .get_function_configuration()
+            .function_name(&function)
+            .send()
+            .await
+            .map_err(|error| {
+                let reason = told(&error);
+                OperatorError::Said(format!(
+                    "{function} cannot be asked for its settings: {reason}"
+                ))
+            })?;
+        let variables: HashMap<String, String> = known
+            .environment
+            .and_then(|environment| environment.variables)
+            .unwrap_or_default();
+        let settings = Settings::read(|name| variables.get(name).cloned())
+            .map_err(|error| OperatorError::Said(format!("the settings of {function}: {error}")))?;
+        // Metrics are lines of a function's log, and nobody reads a log here.
+        let metrics = Metrics::new(names.environment(), Arc::new(LatestLines::new(1)));
+        Ok(Environment {
+            projectors: Projectors {
+                metrics,
+                ..Projectors::new(&config, &settings)
+            },
+            dynamodb: aws_sdk_dynamodb::Client::new(&config),
+            names,
+            settings,
+            config,
+            functions,
+        })
+    }
+
+    async fn config(&self) -> SdkConfig {
+        let timeouts = TimeoutConfig::builder()
+            .connect_timeout(Duration::from_secs(5))
+            .operation_attempt_timeout(ATTEMPT_TIMEOUT)
+            .operation_timeout(CALL_TIMEOUT)
+            .build();
+        let retries = RetryConfig::adaptive().with_max_attempts(ATTEMPTS);
+        let loader = lambda::sdk::loader()
+            .timeout_config(timeouts)
+            .retry_config(retries);
+        let endpoint = match self.local {
+            true => Some(LOCAL),
+            false => self.endpoint_url.as_deref(),
+        };
+        let Some(endpoint) = endpoint else {
+            return loader.load().await;
+        };
+        let loader = loader.endpoint_url(endpoint);
+        // The local system asks nobody who he is, and most who try it have no credentials.
+        let anybody = std::env::var_os("AWS_ACCESS_KEY_ID").is_none()
+            && std::env::var_os("AWS_PROFILE").is_none()
+            && is_this_machine(endpoint);
+        match anybody {
+            true => {
+                let credentials = Credentials::new("local", "local", None, None, "local");
+                let credentials = SharedCredentialsProvider::new(credentials);
+                let loader = loader.credentials_provider(credentials);
+                loader.region(Region::new("us-east-1")).load().await
+            }
+            false => loader.load().await,
+        }
+    }
+}
+
+impl Environment {
+    /// What tells it from every other: a run that was begun on another one does not go on here.
+    pub(crate) fn identity(&self) -> String {
+        let (name, endpoint) = (self.names.environment(), self.config.endpoint_url());
+        format!("{name} of {endpoint:?}")
+    }
+
+    /// The projectors of one read model, or of those that are read.
+    pub(crate) fn projectors_of(
+        &self,
+        only: Option<ReadModel>,
+    ) -> Result<Projectors, OperatorError> {
+        let Some(model) = only else {
+            return Ok(self.projectors.clone());
+        };
+        let none = || {
+            let has = &self.settings.read_models;
+            OperatorError::Said(format!("this environment has no {model}, it has {has}"))
+        };
+        let projectors = self.projectors.of(model).ok_or_else(none)?;
+        // Ledger and limit are this run's.
+        Ok(Projectors {
+            rebuilds: self.projectors.rebuilds.clone(),
+            ..projectors.clone()
+        })
+    }
+
+    /// Lets the projectors keep their ledger in a folder, and a limit.
+    pub(crate) fn working_in(&mut self, folder: Folder, limits: Limits) {
+        self.projectors.rebuilds.ledger = Arc::new(folder);
+        self.limited(limits);
+    }
+
+    /// Lets the projectors keep a limit: the one that was given, else the environment's own.
+    pub(crate) fn limited(&mut self, limits: Limits) {
+        let of_the_environment = self.settings.rebuild;
+        self.projectors.rebuilds.pace = Arc::new(Pace::new(CapacityLimit {
+            read: limits.read_units.or(of_the_environment.read_units),
+            write: limits.write_units.or(of_the_environment.write_units),
+        }));
+    }
+}
+
+fn is_this_machine(endpoint: &str) -> bool {
+    let host = endpoint
+        .split_once("://")
+        .map_or(endpoint, |(_, rest)| rest);
+    ["127.0.0.1", "localhost", "[::1]"]
+        .iter()
+        .any(|name| host.starts_with(name))
+}

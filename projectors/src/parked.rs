@@ -1,0 +1,158 @@
+//! Aggregates that a consumer of the stream has stopped at: what is parked, and how it is taken up
+//! again.
+
+use domain::{AggregateId, Json};
+use serde::Serialize;
+
+use crate::{
+    Projectors,
+    limits::{PARKED_PAGES_MAX, TAKE_UPS_MAX},
+    notify,
+    ports::{Row, RowError, Table},
+    rebuild::{self, RebuildError},
+    row,
+};
+
+/// A parked aggregate.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Parked {
+    /// `project` or `notify`.
+    pub consumer: String,
+    /// `order#<orderId>` or `shipment#<shipmentId>`, or what stood in its place in the key.
+    pub aggregate: String,
+    /// When it was parked.
+    pub since: String,
+    /// The sequence of the commit that it stopped at.
+    pub sequence: u64,
+    /// Why: a word.
+    pub code: String,
+    #[serde(skip)]
+    row: Row,
+}
+
+/// What became of taking an aggregate up again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TakenUp {
+    /// It goes on.
+    Done,
+    /// It stays parked. The text is for an operator.
+    Stays(String),
+}
+
+impl Parked {
+    fn of(row: Row) -> Self {
+        let text = |name: &str| match row.get(name) {
+            Some(Json::String(text)) => text.clone(),
+            _ => String::new(),
+        };
+        let sequence = row::whole(&row, "sequence");
+        Self {
+            consumer: text("consumer"),
+            aggregate: text("aggregate"),
+            since: text("since"),
+            sequence,
+            code: text("code"),
+            row,
+        }
+    }
+}
+
+/// Everything that is parked, oldest first.
+pub async fn all(projectors: &Projectors) -> Result<Vec<Parked>, RowError> {
+    let (mut parked, mut after) = (Vec::new(), None);
+    for _ in 0..PARKED_PAGES_MAX {
+        let page = projectors.rows.segment(Table::Parked, 0, 1, after).await?;
+        parked.extend(page.rows.into_iter().map(Parked::of));
+        match page.last {
+            Some(last) => after = Some(last),
+            None => break,
+        }
+    }
+    parked
+        .sort_by(|one, other| (&one.since, &one.aggregate).cmp(&(&other.since, &other.aggregate)));
+    Ok(parked)
+}
+
+/// How many are parked; `None` where nobody can say.
+pub(crate) async fn count(projectors: &Projectors) -> Option<u64> {
+    match all(projectors).await {
+        Ok(parked) => Some(parked.len() as u64),
+        Err(error) => {
+            tracing::error!(%error, "what is parked cannot be read");
+            None
+        }
+    }
+}
+
+/// Takes an aggregate up again where it was stopped, and forgets that it was.
+///
+/// Where it is parked once more while this goes on, its row's version is another, and the row
+/// stays: then it is gone on with from where it has come to.
+pub async fn take_up(projectors: &Projectors, parked: &Parked) -> Result<TakenUp, RebuildError> {
+    let rows = &projectors.rows;
+    let (mut parked, mut behind) = (parked.clone(), parked.sequence);
+    for _ in 0..TAKE_UPS_MAX {
+        behind = match go_on(projectors, &parked, behind).await {
+            Ok(behind) => behind,
+            Err(error) => {
+                stopped_at(projectors, parked, behind).await?;
+                return stays(error);
+            }
+        };
+        rows.remove(Table::Parked, parked.row.clone()).await?;
+        let [id, _] = Table::Parked.key_of(&parked.row);
+        let seen = row::version(&parked.row);
+        let there = rows.get(Table::Parked, Table::Parked.key(&id, "")).await?;
+        match there.filter(|there| row::version(there) != seen) {
+            None => return Ok(TakenUp::Done),
+            Some(again) => {
+                let again = Parked::of(again);
+                // An earlier commit may have been refused later: nobody has announced that.
+                if again.sequence < parked.sequence {
+                    behind = again.sequence;
+                }
+                parked = again;
+            }
+        }
+    }
+    Ok(TakenUp::Stays("it is parked again each time".to_owned()))
+}
+
+/// Says in its row how far a parked aggregate has come, unless it is parked once more meanwhile.
+async fn stopped_at(
+    projectors: &Projectors,
+    parked: Parked,
+    sequence: u64,
+) -> Result<(), RowError> {
+    if sequence == parked.sequence {
+        return Ok(());
+    }
+    let mut row = parked.row;
+    let version = row::version(&row) + 1;
+    row.insert("sequence".to_owned(), sequence.into());
+    row.insert("version".to_owned(), version.into());
+    projectors.rows.put_newer(Table::Parked, row, version).await
+}
+
+fn stays(error: RebuildError) -> Result<TakenUp, RebuildError> {
+    match error {
+        RebuildError::Corrupt(reason) => Ok(TakenUp::Stays(reason)),
+        unavailable => Err(unavailable),
+    }
+}
+
+/// Does what the consumer has not done, from `sequence` on; the sequence behind that.
+async fn go_on(
+    projectors: &Projectors,
+    parked: &Parked,
+    sequence: u64,
+) -> Result<u64, RebuildError> {
+    let Ok(id) = parked.aggregate.parse::<AggregateId>() else {
+        let reason = "it is no order and no shipment".to_owned();
+        return Err(RebuildError::Corrupt(reason));
+    };
+    match parked.consumer.as_str() {
+        "notify" => notify::history(projectors, &id, sequence).await,
+        _ => rebuild::aggregate(projectors, &id).await.map(|_| sequence),
+    }
+}

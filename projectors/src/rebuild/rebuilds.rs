@@ -1,0 +1,60 @@
+//! What rebuilds work with, beside what every projector has.
+
+use std::sync::Arc;
+
+use aws_config::SdkConfig;
+use domain::Timestamp;
+use lambda::Settings;
+
+use super::{
+    ledger::Ledger,
+    pace::{CapacityLimit, Pace},
+    sweep::Sweep,
+};
+use crate::{Projectors, aws::S3Ledger};
+
+/// What rebuilds work with.
+#[derive(Clone)]
+pub struct Rebuilds {
+    /// Where fingerprints lie meanwhile.
+    pub ledger: Arc<dyn Ledger>,
+    /// How much capacity they may use, all together.
+    pub pace: Arc<Pace>,
+    /// In how many segments the whole store is swept.
+    pub sweep_segments: u32,
+    /// Minutes from one sweep to the next.
+    pub sweep_minutes: u32,
+}
+
+impl Rebuilds {
+    /// As the settings of an environment say, with the ledger in its bucket.
+    pub fn new(config: &SdkConfig, settings: &Settings) -> Self {
+        let limit = CapacityLimit {
+            read: settings.rebuild.read_units,
+            write: settings.rebuild.write_units,
+        };
+        Self {
+            ledger: Arc::new(S3Ledger::new(config, settings.bucket.clone())),
+            pace: Arc::new(Pace::new(limit)),
+            sweep_segments: settings.rebuild.sweep_segments,
+            sweep_minutes: settings.rebuild.sweep_minutes,
+        }
+    }
+
+    /// So many halves of a read unit were used: waits until the limit is kept.
+    pub(crate) async fn read(&self, projectors: &Projectors, half_units: u64) {
+        self.pace.read(projectors.clock.as_ref(), half_units).await;
+    }
+
+    /// The segment whose turn it is. By the clock, so nobody has to remember where the last sweep
+    /// was; one that is missed has its turn in the next round.
+    pub(crate) fn turn(&self, now: Timestamp) -> Sweep {
+        let round = i64::from(self.sweep_minutes.max(1)) * 60_000;
+        let segments = self.sweep_segments.max(1);
+        let turn = now
+            .millis()
+            .div_euclid(round)
+            .rem_euclid(i64::from(segments));
+        Sweep::new(u32::try_from(turn).unwrap_or_default(), segments, true)
+    }
+}

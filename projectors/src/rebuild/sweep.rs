@@ -1,0 +1,304 @@
+//! A part of the store, compared row by row, in passing: what is behind or wrong is mended without
+//! being asked for. There is no ledger, so each aggregate's rows are looked up: dearer than a scan
+//! of all rows, and right for a part.
+
+use std::collections::BTreeMap;
+
+use domain::AggregateId;
+use event_store::{
+    Commit, StoreError,
+    scan::{Behind, ScanError, Whole},
+};
+use futures::{StreamExt, stream};
+use serde::{Deserialize, Serialize};
+
+use super::{
+    RebuildError,
+    aggregate::there,
+    expected,
+    finding::Finding,
+    gather::Key,
+    settle::{Counted, one},
+};
+use crate::{
+    Projectors,
+    limits::{AGGREGATES_AT_ONCE, GATHER_ATTEMPTS, GATHER_WAIT},
+    ports::{Row, Table},
+};
+
+/// One segment of the events and of the rows, and how far it has come.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Sweep {
+    /// Which segment, from 0.
+    pub segment: u32,
+    /// Of how many.
+    pub segments: u32,
+    /// Make the rows what they should be? Else they are only named.
+    pub mend: bool,
+    /// What is gone through now.
+    #[serde(default)]
+    pub stage: Stage,
+    /// The key that it goes on behind.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub behind: Option<Key>,
+    /// What came of it so far.
+    #[serde(default)]
+    pub counted: Counted,
+    /// Has it come to its end?
+    #[serde(default)]
+    pub done: bool,
+}
+
+/// What is gone through: every aggregate, for its rows; then rows, for those of no aggregate.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Stage {
+    /// The events.
+    #[default]
+    Events,
+    /// The rows of orders.
+    ProcessedOrders,
+    /// The rows of shipments.
+    ShipmentLog,
+}
+
+impl Sweep {
+    /// A segment's beginning.
+    pub fn new(segment: u32, segments: u32, mend: bool) -> Self {
+        Self {
+            segment,
+            segments,
+            mend,
+            stage: Stage::default(),
+            behind: None,
+            counted: Counted::default(),
+            done: false,
+        }
+    }
+
+    /// Goes through the segment, until its end, until `enough` says so, or until something cannot
+    /// be reached now; hands out what was found. It is an error only where it has not come any
+    /// further, so what was found is never lost with one.
+    pub async fn step(
+        &mut self,
+        projectors: &Projectors,
+        enough: impl Fn() -> bool,
+    ) -> Result<Vec<Finding>, RebuildError> {
+        let mut findings = Vec::new();
+        let place = |sweep: &Self| (sweep.stage, sweep.behind.clone());
+        let began = place(self);
+        while !self.done {
+            let ended = match self.stage {
+                Stage::Events => self.events(projectors, &enough, &mut findings).await,
+                Stage::ProcessedOrders => {
+                    let table = Table::ProcessedOrders;
+                    self.rows(projectors, table, &enough, &mut findings).await
+                }
+                Stage::ShipmentLog => {
+                    let table = Table::ShipmentLog;
+                    self.rows(projectors, table, &enough, &mut findings).await
+                }
+            };
+            match ended {
+                Ok(true) => {}
+                Ok(false) => break,
+                Err(error) if place(self) == began && findings.is_empty() => return Err(error),
+                Err(error) => {
+                    tracing::warn!(%error, "a segment is swept in part");
+                    break;
+                }
+            }
+            self.behind = None;
+            match self.stage {
+                Stage::Events => self.stage = Stage::ProcessedOrders,
+                Stage::ProcessedOrders => self.stage = Stage::ShipmentLog,
+                Stage::ShipmentLog => self.done = true,
+            }
+        }
+        Ok(findings)
+    }
+
+    /// Goes through the events; says whether it came to their end.
+    async fn events(
+        &mut self,
+        projectors: &Projectors,
+        enough: impl Fn() -> bool,
+        findings: &mut Vec<Finding>,
+    ) -> Result<bool, RebuildError> {
+        let behind = self.behind.clone().map(Behind::from);
+        let mut scan = projectors.store.scan(self.segment, self.segments, behind);
+        let (mut failures, mut paid) = (0, 0);
+        loop {
+            let (mut histories, mut names, mut ended) = (Vec::new(), Vec::new(), false);
+            while histories.len() + names.len() < AGGREGATES_AT_ONCE && !ended {
+                match scan.next().await {
+                    None => ended = true,
+                    Some(Ok(whole)) => histories.push(whole),
+                    Some(Err(ScanError::NoAggregate(name))) => {
+                        tracing::error!(name, "items of no aggregate lie among the events");
+                    }
+                    Some(Err(ScanError::Store(StoreError::Unavailable(error)))) => {
+                        failures += 1;
+                        if failures >= GATHER_ATTEMPTS {
+                            return Err(RebuildError::Unavailable(error.to_string()));
+                        }
+                        projectors.clock.sleep(GATHER_WAIT).await;
+                    }
+                    Some(Err(ScanError::Store(error))) => {
+                        tracing::error!(%error, "a history cannot be read");
+                        names.extend(scan.behind().map(|behind| behind.aggregate.clone()));
+                    }
+                }
+            }
+            let used = scan.half_units() - paid;
+            paid = scan.half_units();
+            self.read(projectors, used).await;
+            let aggregates = (histories.len() + names.len()) as u64;
+            names.extend(self.suspicious(projectors, histories).await?);
+            self.settle(projectors, names, findings).await?;
+            self.counted.aggregates += aggregates;
+            failures = 0;
+            self.behind = scan.behind().map(Key::from);
+            if ended || enough() {
+                return Ok(ended);
+            }
+        }
+    }
+
+    /// Goes through rows, for those of no aggregate; says whether it came to their end.
+    async fn rows(
+        &mut self,
+        projectors: &Projectors,
+        table: Table,
+        enough: impl Fn() -> bool,
+        findings: &mut Vec<Finding>,
+    ) -> Result<bool, RebuildError> {
+        loop {
+            let after = self
+                .behind
+                .as_ref()
+                .map(|Key(id, sort)| table.key(id, sort));
+            let page = projectors
+                .rows
+                .segment(table, self.segment, self.segments, after);
+            let page = page.await?;
+            self.read(projectors, page.half_units).await;
+            let mut names: Vec<String> = page.rows.iter().map(|row| table.aggregate(row)).collect();
+            names.dedup();
+            // One whose rows began on the page before has been looked at.
+            let known = self
+                .behind
+                .as_ref()
+                .map(|Key(id, sort)| table.key(id, sort));
+            let known = known.map(|row| table.aggregate(&row));
+            names.retain(|name| Some(name) != known.as_ref());
+            // One read unit for the first commit of each.
+            self.read(projectors, 2 * names.len() as u64).await;
+            let looks = names.into_iter().map(|name| orphan(projectors, name));
+            let looked: Vec<_> = stream::iter(looks)
+                .buffered(AGGREGATES_AT_ONCE)
+                .collect()
+                .await;
+            let orphans: Result<Vec<Option<String>>, RebuildError> = looked.into_iter().collect();
+            let orphans: Vec<String> = orphans?.into_iter().flatten().collect();
+            self.settle(projectors, orphans, findings).await?;
+            let Some(last) = page.last else {
+                return Ok(true);
+            };
+            let [id, sort] = table.key_of(&last);
+            self.behind = Some(Key(id, sort));
+            if enough() {
+                return Ok(false);
+            }
+        }
+    }
+
+    /// The aggregates whose rows, as of lately, are not what follows from their history.
+    async fn suspicious(
+        &mut self,
+        projectors: &Projectors,
+        histories: Vec<Whole>,
+    ) -> Result<Vec<String>, RebuildError> {
+        // At most a unit for each: a row of up to 8 KB, with eventual consistency.
+        self.read(projectors, 2 * histories.len() as u64).await;
+        let compared = histories
+            .into_iter()
+            .map(|Whole { id, history }| async move {
+                let name = id.to_string();
+                let same = is_as_it_should_be(projectors, &name, history).await?;
+                Ok((!same).then_some(name))
+            });
+        let compared: Vec<_> = stream::iter(compared)
+            .buffered(AGGREGATES_AT_ONCE)
+            .collect()
+            .await;
+        let names: Result<Vec<Option<String>>, RebuildError> = compared.into_iter().collect();
+        Ok(names?.into_iter().flatten().collect())
+    }
+
+    async fn settle(
+        &mut self,
+        projectors: &Projectors,
+        names: Vec<String>,
+        findings: &mut Vec<Finding>,
+    ) -> Result<(), RebuildError> {
+        let (mut all, mut failed) = (Vec::new(), None);
+        for name in names {
+            match one(projectors, name, self.mend).await {
+                Ok(settled) => all.push(settled),
+                Err(error) => {
+                    failed = Some(error);
+                    break;
+                }
+            }
+        }
+        // Where it failed it comes again: what was mended is then not found again, what was only
+        // named is.
+        if failed.is_none() || self.mend {
+            for settled in all {
+                findings.extend(self.counted.count(settled));
+            }
+        }
+        failed.map_or(Ok(()), Err)
+    }
+
+    async fn read(&mut self, projectors: &Projectors, half_units: u64) {
+        self.counted.half_units += half_units;
+        projectors.rebuilds.read(projectors, half_units).await;
+    }
+}
+
+/// Are the rows of this aggregate what follows from its history? Not where that cannot be folded.
+async fn is_as_it_should_be(
+    projectors: &Projectors,
+    name: &str,
+    history: Vec<Commit>,
+) -> Result<bool, RebuildError> {
+    let (Ok(id), Some(table)) = (name.parse::<AggregateId>(), expected::table(name)) else {
+        return Ok(false);
+    };
+    let Ok(rows) = expected::rows(&id, history, &projectors.environment) else {
+        return Ok(false);
+    };
+    let key = |row: Row| {
+        let [_, sort] = table.key_of(&row);
+        (sort, row)
+    };
+    let expected_rows: BTreeMap<String, Row> = rows.into_iter().map(key).collect();
+    let bare = expected::id(name);
+    Ok(expected_rows == there(projectors, table, bare).await?)
+}
+
+/// The name, where there is no history of it.
+async fn orphan(projectors: &Projectors, name: String) -> Result<Option<String>, RebuildError> {
+    let Ok(id) = name.parse() else {
+        return Ok(Some(name));
+    };
+    match projectors.store.history(&id, 1, 1).await {
+        Ok(page) => Ok(page.commits.is_empty().then_some(name)),
+        Err(StoreError::Unavailable(error)) => Err(RebuildError::Unavailable(error.to_string())),
+        // It is named when the events are gone through.
+        Err(_) => Ok(None),
+    }
+}

@@ -1,0 +1,350 @@
+//! Ports with a trap at one of their calls: it fails, or never comes back, before its effect or
+//! after it.
+
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+};
+
+use async_trait::async_trait;
+use domain::Number;
+use event_store::{
+    EventStore,
+    commit::Item,
+    table::{CommitTable, Page, Put, Unavailable},
+};
+use futures::future::BoxFuture;
+use projectors::{
+    Projectors,
+    indexes::Index,
+    ports::{
+        Announcement, Bus, Direction, Row, RowError, RowPage, Rows, SegmentPage, Sent, Start, Table,
+    },
+    rebuild::ledger::{Ledger, LedgerError},
+};
+use tokio::sync::Notify;
+
+/// What happens at the trap.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// This one call fails, without effect.
+    Fails,
+    /// This call has its effect, and nobody hears of it.
+    LosesItsAnswer,
+    /// This call and every one behind it fail, until the trap is taken away.
+    Outage,
+    /// This call does not begin before whoever waits for it is gone.
+    CutOffBefore,
+    /// This call has its effect, and whoever waits for it is gone.
+    CutOffAfter,
+}
+
+impl Mode {
+    /// Every one.
+    pub const ALL: [Self; 5] = [
+        Self::Fails,
+        Self::LosesItsAnswer,
+        Self::Outage,
+        Self::CutOffBefore,
+        Self::CutOffAfter,
+    ];
+}
+
+/// What happens before a call; it is told its name, such as `rows remove`.
+pub type Before = Box<dyn Fn(&'static str) -> BoxFuture<'static, ()> + Send + Sync>;
+
+/// Counts the calls of all ports, and springs at one of them.
+pub struct Trap {
+    at: u64,
+    mode: Mode,
+    calls: AtomicU64,
+    by_name: Mutex<BTreeMap<&'static str, u64>>,
+    gone: AtomicBool,
+    sprung: Notify,
+    before: Option<Before>,
+}
+
+impl Trap {
+    /// A trap at call `at`, from 1.
+    pub fn at(at: u64, mode: Mode) -> Arc<Self> {
+        Arc::new(Self::new(at, mode, None))
+    }
+
+    /// None, but for the counting.
+    pub fn none() -> Arc<Self> {
+        Self::at(0, Mode::Fails)
+    }
+
+    /// Something that happens before every call.
+    pub fn before(before: Before) -> Arc<Self> {
+        Arc::new(Self::new(0, Mode::Fails, Some(before)))
+    }
+
+    fn new(at: u64, mode: Mode, before: Option<Before>) -> Self {
+        Self {
+            at,
+            mode,
+            calls: AtomicU64::new(0),
+            by_name: Mutex::default(),
+            gone: AtomicBool::new(false),
+            sprung: Notify::new(),
+            before,
+        }
+    }
+
+    /// How many calls there were.
+    pub fn calls(&self) -> u64 {
+        self.calls.load(Ordering::SeqCst)
+    }
+
+    /// How many calls of this name there were.
+    pub fn called(&self, name: &str) -> u64 {
+        let by_name = self.by_name.lock().unwrap();
+        by_name.get(name).copied().unwrap_or_default()
+    }
+
+    /// Takes it away.
+    pub fn take_away(&self) {
+        self.gone.store(true, Ordering::SeqCst);
+    }
+
+    /// Does a piece of work; `None` where it was cut off.
+    pub async fn around<T>(&self, work: impl Future<Output = T>) -> Option<T> {
+        tokio::select! {
+            biased;
+            () = self.sprung.notified() => None,
+            done = work => Some(done),
+        }
+    }
+
+    async fn call<T, E>(
+        &self,
+        name: &'static str,
+        failure: impl FnOnce(String) -> E,
+        call: impl Future<Output = Result<T, E>>,
+    ) -> Result<T, E> {
+        let number = self.calls.fetch_add(1, Ordering::SeqCst) + 1;
+        *self.by_name.lock().unwrap().entry(name).or_default() += 1;
+        if let Some(before) = &self.before {
+            before(name).await;
+        }
+        let here = number == self.at && !self.gone.load(Ordering::SeqCst);
+        let behind = self.at > 0 && number >= self.at && !self.gone.load(Ordering::SeqCst);
+        match self.mode {
+            Mode::Fails if here => return Err(failure("scripted".to_owned())),
+            Mode::Outage if behind => return Err(failure("scripted".to_owned())),
+            Mode::CutOffBefore if here => self.never().await,
+            _ => {}
+        }
+        let done = call.await;
+        match self.mode {
+            Mode::LosesItsAnswer if here => Err(failure("scripted".to_owned())),
+            Mode::CutOffAfter if here => self.never().await,
+            _ => done,
+        }
+    }
+
+    async fn never<T>(&self) -> T {
+        self.sprung.notify_one();
+        std::future::pending().await
+    }
+}
+
+/// Something with the trap before it.
+struct Trapped<P: ?Sized> {
+    trap: Arc<Trap>,
+    port: Arc<P>,
+}
+
+/// Events, rows, ledger and bus of `projectors`, each with the trap before it.
+pub fn trapped(
+    projectors: &Projectors,
+    events: Arc<dyn CommitTable>,
+    trap: &Arc<Trap>,
+) -> Projectors {
+    let mut trapped = projectors.clone();
+    let (table, rows) = (port(events, trap), port(projectors.rows.clone(), trap));
+    trapped.store = EventStore::new(Arc::new(table));
+    trapped.rows = Arc::new(rows);
+    trapped.bus = Arc::new(port(projectors.bus.clone(), trap));
+    let ledger = projectors.rebuilds.ledger.clone();
+    trapped.rebuilds.ledger = Arc::new(port(ledger, trap));
+    trapped
+}
+
+fn port<P: ?Sized>(port: Arc<P>, trap: &Arc<Trap>) -> Trapped<P> {
+    let trap = trap.clone();
+    Trapped { trap, port }
+}
+
+#[async_trait]
+impl CommitTable for Trapped<dyn CommitTable> {
+    async fn put_new(&self, item: Item) -> Result<Put, Unavailable> {
+        self.trap
+            .call("events put_new", Unavailable, self.port.put_new(item))
+            .await
+    }
+
+    async fn newest(
+        &self,
+        aggregate: &str,
+        before: Option<u64>,
+        limit: u32,
+    ) -> Result<Page, Unavailable> {
+        let call = self.port.newest(aggregate, before, limit);
+        self.trap.call("events newest", Unavailable, call).await
+    }
+
+    async fn oldest(&self, aggregate: &str, from: u64, limit: u32) -> Result<Page, Unavailable> {
+        let call = self.port.oldest(aggregate, from, limit);
+        self.trap.call("events oldest", Unavailable, call).await
+    }
+
+    async fn segment(
+        &self,
+        segment: u32,
+        segments: u32,
+        after: Option<&Item>,
+    ) -> Result<Page, Unavailable> {
+        let call = self.port.segment(segment, segments, after);
+        self.trap.call("events segment", Unavailable, call).await
+    }
+}
+
+#[async_trait]
+impl Ledger for Trapped<dyn Ledger> {
+    async fn put(&self, path: &str, bytes: Vec<u8>) -> Result<(), LedgerError> {
+        let call = self.port.put(path, bytes);
+        self.trap.call("ledger put", LedgerError, call).await
+    }
+
+    async fn list(&self, prefix: &str) -> Result<Vec<String>, LedgerError> {
+        self.trap
+            .call("ledger list", LedgerError, self.port.list(prefix))
+            .await
+    }
+
+    async fn get(&self, path: &str) -> Result<Vec<u8>, LedgerError> {
+        self.trap
+            .call("ledger get", LedgerError, self.port.get(path))
+            .await
+    }
+}
+
+#[async_trait]
+impl Bus for Trapped<dyn Bus> {
+    async fn put(&self, announcements: &[Announcement]) -> Vec<Sent> {
+        let call = async { Ok(self.port.put(announcements).await) };
+        let failed = |reason| vec![Sent::Failed(reason); announcements.len()];
+        self.trap
+            .call("bus put", failed, call)
+            .await
+            .unwrap_or_else(|failed| failed)
+    }
+}
+
+#[async_trait]
+impl Rows for Trapped<dyn Rows> {
+    async fn put(&self, table: Table, row: Row) -> Result<(), RowError> {
+        let call = self.port.put(table, row);
+        self.trap
+            .call("rows put", RowError::Unavailable, call)
+            .await
+    }
+
+    async fn put_newer(&self, table: Table, row: Row, version: u64) -> Result<(), RowError> {
+        let call = self.port.put_newer(table, row, version);
+        self.trap
+            .call("rows put_newer", RowError::Unavailable, call)
+            .await
+    }
+
+    async fn put_rebuilt(
+        &self,
+        table: Table,
+        row: Row,
+        version: u64,
+        seen: Option<Number>,
+    ) -> Result<(), RowError> {
+        let call = self.port.put_rebuilt(table, row, version, seen);
+        self.trap
+            .call("rows put_rebuilt", RowError::Unavailable, call)
+            .await
+    }
+
+    async fn remove(&self, table: Table, row: Row) -> Result<(), RowError> {
+        let call = self.port.remove(table, row);
+        self.trap
+            .call("rows remove", RowError::Unavailable, call)
+            .await
+    }
+
+    async fn put_first(&self, table: Table, row: Row) -> Result<Option<Row>, RowError> {
+        let call = self.port.put_first(table, row);
+        self.trap
+            .call("rows put_first", RowError::Unavailable, call)
+            .await
+    }
+
+    async fn get(&self, table: Table, key: Row) -> Result<Option<Row>, RowError> {
+        let call = self.port.get(table, key);
+        self.trap
+            .call("rows get", RowError::Unavailable, call)
+            .await
+    }
+
+    async fn log(
+        &self,
+        shipment_id: &str,
+        after: Option<&str>,
+        limit: u32,
+    ) -> Result<RowPage, RowError> {
+        let call = self.port.log(shipment_id, after, limit);
+        self.trap
+            .call("rows log", RowError::Unavailable, call)
+            .await
+    }
+
+    async fn whole(
+        &self,
+        table: Table,
+        partition: &str,
+        after: Option<&str>,
+        limit: u32,
+    ) -> Result<RowPage, RowError> {
+        let call = self.port.whole(table, partition, after, limit);
+        self.trap
+            .call("rows whole", RowError::Unavailable, call)
+            .await
+    }
+
+    async fn segment(
+        &self,
+        table: Table,
+        segment: u32,
+        segments: u32,
+        after: Option<Row>,
+    ) -> Result<SegmentPage, RowError> {
+        let call = self.port.segment(table, segment, segments, after);
+        self.trap
+            .call("rows segment", RowError::Unavailable, call)
+            .await
+    }
+
+    async fn list(
+        &self,
+        index: Index,
+        partition: &str,
+        start: &Start,
+        direction: Direction,
+        limit: u32,
+    ) -> Result<RowPage, RowError> {
+        let call = self.port.list(index, partition, start, direction, limit);
+        self.trap
+            .call("rows list", RowError::Unavailable, call)
+            .await
+    }
+}

@@ -1,0 +1,172 @@
+//! What was answered and reported is what is stored.
+
+use std::collections::BTreeMap;
+
+use event_store::Commit;
+use serde_json::Value;
+use support::files::BUCKET;
+
+use super::Histories;
+use crate::{
+    observed::{Answered, Observed},
+    plan::{Wanted, Way},
+};
+
+/// I1, I3, I4: what was answered is what is stored.
+pub(super) fn answers(seen: &Observed, histories: &Histories, found: &mut Vec<String>) {
+    let nothing = Vec::new();
+    let mut first: BTreeMap<_, &Answered> = BTreeMap::new();
+    for answered in &seen.answers {
+        let wanted = &answered.wanted;
+        let history = histories.get(&wanted.aggregate).unwrap_or(&nothing);
+        match answered.status {
+            200 => acknowledged(answered, history, found),
+            400 | 404 | 409 | 412 | 422 => refused(seen, answered, history, found),
+            other => found.push(format!("answered {other}: {}", answered.body)),
+        }
+        // The same command, the same answer; a refused one may be answered anew.
+        if answered.status == 200 {
+            let earlier = first.entry(wanted.identity()).or_insert(answered);
+            if earlier.body != answered.body {
+                found.push(format!("I3: {} and {}", earlier.body, answered.body));
+            }
+        }
+    }
+}
+
+fn acknowledged(answered: &Answered, history: &[Commit], found: &mut Vec<String>) {
+    let wanted = &answered.wanted;
+    let version = serde_json::from_str::<Value>(&answered.body).unwrap()["version"].as_u64();
+    // Its own commit; or that of another command which had said the same before, and then its id
+    // is free, and may have been used for something else since.
+    let own =
+        |commit: &&Commit| commit.cause.command_id == wanted.command_id() && says(commit, wanted);
+    let at_version = |commit: &&Commit| Some(commit.version()) == version;
+    let stands_for = history
+        .iter()
+        .find(own)
+        .or_else(|| history.iter().find(at_version));
+    let Some(commit) = stands_for else {
+        found.push(format!(
+            "I1: acknowledged and not stored: {} {}",
+            wanted.path, answered.body
+        ));
+        return;
+    };
+    if Some(commit.version()) != version || !says(commit, wanted) {
+        let stored = &commit.events[0].kind;
+        found.push(format!(
+            "I1: {stored} was stored for {} {}",
+            wanted.path, answered.body
+        ));
+    }
+}
+
+/// Is this commit what the command asked for?
+fn says(commit: &Commit, wanted: &Wanted) -> bool {
+    let data: Value = serde_json::from_str(commit.events[0].data.get()).unwrap();
+    match commit.events[0].kind.as_str() {
+        "OrderPlaced" => {
+            let quantity = &data["items"][0]["quantity"];
+            let total = 255 * wanted.body["items"][0]["quantity"].as_u64().unwrap_or(0);
+            let exact = format!("{}.{:02}", total / 100, total % 100);
+            let exact = exact.trim_end_matches('0');
+            wanted.path == "/orders"
+                && *quantity == wanted.body["items"][0]["quantity"]
+                && commit.events[0]
+                    .data
+                    .get()
+                    .contains(&format!("\"totalAmount\":{exact}"))
+        }
+        "OrderProcessed" => wanted.path.ends_with("/complete"),
+        "OrderCancelled" => wanted.path.ends_with("/cancel"),
+        _ => {
+            wanted.path.ends_with("/updates")
+                && data["status"] == wanted.body["status"]
+                && same_time(&data["timestamp"], &wanted.body["timestamp"])
+        }
+    }
+}
+
+/// Is the time of an update the one that was sent, where one was?
+fn same_time(stored: &Value, sent: &Value) -> bool {
+    let seconds = |time: &Value| time.as_str().map(|text| text[..19].to_owned());
+    sent.is_null() || seconds(stored) == seconds(sent)
+}
+
+/// I3, I4: a refused command has left no trace; its id can only stand for another one.
+fn refused(seen: &Observed, answered: &Answered, history: &[Commit], found: &mut Vec<String>) {
+    let wanted = &answered.wanted;
+    let stored = history
+        .iter()
+        .find(|commit| commit.cause.command_id == wanted.command_id());
+    let Some(commit) = stored else {
+        if answered.status == 422 {
+            found.push(format!(
+                "I3: 422 for {}, whose id is free",
+                wanted.command_id()
+            ));
+        }
+        return;
+    };
+    // The id is taken: by another command that somebody sent under it, and this one was told so;
+    // or this very command was refused before another copy of it came through.
+    let of_id = || {
+        seen.wanted.iter().filter(|other| {
+            (&other.aggregate, other.command_id()) == (&wanted.aggregate, wanted.command_id())
+        })
+    };
+    let others = of_id().any(|other| other.identity() != wanted.identity());
+    let copies = of_id().count();
+    if says(commit, wanted) && !others && copies == 1 {
+        found.push(format!(
+            "I4: {} answered {} for its own effect",
+            wanted.command_id(),
+            answered.status
+        ));
+    }
+}
+
+/// I1, I3: what was reported of a file is what is stored, and every file has its report.
+pub(super) fn files(seen: &Observed, histories: &Histories, found: &mut Vec<String>) {
+    for file in &seen.files {
+        let (key, version) = (&file.object.key, file.object.version());
+        let Some(report) = &file.report else {
+            found.push(format!("I1: {key} {version} has no report"));
+            continue;
+        };
+        let id = format!("file/{BUCKET}/{key}/{version}/0");
+        let history = histories.get(&file.wanted.aggregate);
+        let own = history.and_then(|commits| {
+            let mut commits = commits.iter();
+            commits.find(|commit| commit.cause.command_id == id)
+        });
+        let said = own.is_some_and(|commit| says(commit, &file.wanted));
+        let equal = history.is_some_and(|commits| says(&commits[0], &file.wanted));
+        let count = |name: &str| report[name].as_u64().unwrap_or_default();
+        let right = match (count("accepted"), count("alreadyKnown"), count("rejected")) {
+            (1, 0, 1) => said,
+            (0, 1, 1) => own.is_none() && equal,
+            (0, 0, 2) => own.is_none() && history.is_some() && !equal,
+            _ => false,
+        };
+        if !right {
+            found.push(format!("I1: {key} {version} was reported {report}"));
+        }
+    }
+}
+
+/// I1: a command by the bus is done, or had been done, or was set aside aloud.
+pub(super) fn events(seen: &Observed, histories: &Histories, found: &mut Vec<String>) {
+    let nothing = Vec::new();
+    let by_bus = seen.wanted.iter().filter(|wanted| wanted.way == Way::Bus);
+    for wanted in by_bus {
+        let history = histories.get(&wanted.aggregate).unwrap_or(&nothing);
+        let done = history.iter().any(|commit| says(commit, wanted));
+        let event = format!("\"id\":\"{}\"", wanted.key);
+        let aside = seen.set_aside.iter().any(|other| other.contains(&event));
+        if !done && !aside {
+            found.push(format!("I1: the event {} is lost", wanted.key));
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! Every event that has a message is announced, and what its message sets going has happened.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use domain::Json;
+use serde_json::Value;
+
+use super::Histories;
+use crate::observed::Observed;
+
+/// I9: every event that has a message is announced at least once, with a stable id, and nothing
+/// else is announced.
+pub(super) fn messages(seen: &Observed, histories: &Histories, found: &mut Vec<String>) {
+    let mut expected: BTreeSet<String> = BTreeSet::new();
+    let mut alerts: BTreeSet<String> = BTreeSet::new();
+    for (aggregate, history) in histories {
+        for commit in history {
+            for (event, sequence) in commit.events.iter().zip(commit.sequence..) {
+                let data: Value = serde_json::from_str(event.data.get()).unwrap();
+                for detail_type in said_of(&event.kind, event.version, &data) {
+                    let id = format!("{aggregate}/{sequence}/{detail_type}");
+                    if detail_type == "Shipment Alert" {
+                        alerts.insert(id.clone());
+                    }
+                    expected.insert(id);
+                }
+            }
+        }
+    }
+    let announced: BTreeSet<&str> = seen.announced.iter().map(|said| said.id.as_str()).collect();
+    let alerted: BTreeSet<&str> = seen.alerted.iter().map(|said| said.id.as_str()).collect();
+    for (sent, due) in [(&announced, &expected), (&alerted, &alerts)] {
+        for id in due {
+            if !sent.contains(id.as_str()) {
+                found.push(format!("I9: never announced: {id}"));
+            }
+        }
+        let strangers = sent.iter().filter(|id| !due.contains(**id));
+        found.extend(strangers.map(|id| format!("I9: announced of nothing: {id}")));
+    }
+    let mut details: BTreeMap<&str, &Json> = BTreeMap::new();
+    for said in &seen.announced {
+        if *details.entry(&said.id).or_insert(&said.detail) != &said.detail {
+            found.push(format!("I9: {} says two things", said.id));
+        }
+    }
+}
+
+/// What is to be said of an event, by the contract and not by the code that says it.
+fn said_of(kind: &str, version: u32, data: &Value) -> Vec<&'static str> {
+    const CRITICAL: [&str; 4] = ["DELAYED", "LOST", "DAMAGED", "EXCEPTION"];
+    match (kind, version) {
+        ("OrderPlaced", 1) => vec!["Order Created"],
+        ("OrderProcessed", 1) => vec!["Order Processed"],
+        ("OrderCancelled", 1) => vec!["Order Cancelled"],
+        ("ShipmentUpdated", 1) => {
+            let changed = data["current"] == true && data["previousStatus"] != data["status"];
+            let critical = CRITICAL.iter().any(|status| data["status"] == *status);
+            let said = [
+                (changed, "Shipment Status Changed"),
+                (critical, "Shipment Alert"),
+            ];
+            said.into_iter()
+                .filter(|(due, _)| *due)
+                .map(|(_, name)| name)
+                .collect()
+        }
+        _ => vec![],
+    }
+}
+
+/// An order that nobody else completes is completed or cancelled in the end.
+pub(super) fn automatic(histories: &Histories, found: &mut Vec<String>) {
+    for (aggregate, history) in histories {
+        let placed = &history[0].events[0];
+        let automatic = placed.data.get().contains(r#""fulfilment":"automatic""#);
+        let id = aggregate.trim_start_matches("order#");
+        // Of what cannot be read nobody is told.
+        let readable = placed.version == 1;
+        if automatic && history.len() == 1 && readable {
+            found.push(format!("{aggregate} waits for its completion for ever"));
+        }
+        let own = format!("fulfil/{id}");
+        if !automatic && history.iter().any(|commit| commit.cause.command_id == own) {
+            found.push(format!("{aggregate} was completed for its merchant"));
+        }
+    }
+}

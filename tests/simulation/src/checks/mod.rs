@@ -1,0 +1,180 @@
+//! What must hold of every run, whatever went wrong: the invariants I1 to I12 as far as an
+//! observer can see them.
+
+mod answers;
+mod messages;
+mod rows;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use event_store::{Commit, commit::Item};
+
+use crate::{
+    observed::Observed,
+    plan::{MARKER, Wanted, Way},
+    platform::{CONSUMERS, Letter, Lost},
+    world::POISONED,
+};
+
+type Histories = BTreeMap<String, Vec<Commit>>;
+
+/// Everything that does not hold, in words.
+pub fn violations(seen: &Observed) -> Vec<String> {
+    let mut found = Vec::new();
+    if !seen.at_rest {
+        found.push("it never comes to rest".to_owned());
+    }
+    let histories = histories(seen, &mut found);
+    immutable(seen, &mut found);
+    for (aggregate, history) in &histories {
+        whole(aggregate, history, &mut found);
+        once(aggregate, history, &mut found);
+    }
+    answers::answers(seen, &histories, &mut found);
+    answers::files(seen, &histories, &mut found);
+    if !seen.commands_only {
+        answers::events(seen, &histories, &mut found);
+        rows::rows(seen, &histories, &mut found);
+        rows::log(seen, &histories, &mut found);
+        messages::messages(seen, &histories, &mut found);
+        messages::automatic(&histories, &mut found);
+        stopped(seen, &mut found);
+    }
+    secrets(seen, &mut found);
+    found
+}
+
+/// I2, in part: every stored item is a commit. The poisoned order's is one, too.
+fn histories(seen: &Observed, found: &mut Vec<String>) -> Histories {
+    let mut histories = Histories::new();
+    for item in &seen.stored {
+        match Commit::from_item(item.clone()) {
+            Ok(commit) => {
+                histories
+                    .entry(commit.aggregate.to_string())
+                    .or_default()
+                    .push(commit);
+            }
+            Err(error) => found.push(format!("I2: {error}")),
+        }
+    }
+    histories
+}
+
+/// I5: what was written stays as it was.
+fn immutable(seen: &Observed, found: &mut Vec<String>) {
+    if seen.written.len() != seen.stored.len() {
+        found.push("I5: a commit was written over another".to_owned());
+    }
+    let key = |item: &Item| {
+        (
+            item["aggregate"].as_s().cloned().ok(),
+            item["sequence"].as_n().cloned().ok(),
+        )
+    };
+    let stored: BTreeMap<_, &Item> = seen.stored.iter().map(|item| (key(item), item)).collect();
+    for item in &seen.written {
+        if stored.get(&key(item)) != Some(&item.as_ref()) {
+            found.push(format!(
+                "I5: {:?} is not as it was written",
+                item["aggregate"]
+            ));
+        }
+    }
+}
+
+/// I2: sequences and ordinals without gap or fork, times in order.
+fn whole(aggregate: &str, history: &[Commit], found: &mut Vec<String>) {
+    let (mut sequence, mut ordinal, mut at) = (1, 1, None);
+    for commit in history {
+        if (commit.sequence, commit.ordinal) != (sequence, ordinal) {
+            found.push(format!("I2: {aggregate} has a gap at {sequence}"));
+        }
+        if at.is_some_and(|before| commit.at < before) {
+            found.push(format!("I2: {aggregate} goes back in time at {sequence}"));
+        }
+        (sequence, ordinal, at) = (commit.next_sequence(), ordinal + 1, Some(commit.at));
+    }
+}
+
+/// I1, I3: a command has one effect, and so has a content that is known.
+fn once(aggregate: &str, history: &[Commit], found: &mut Vec<String>) {
+    let mut ids = BTreeSet::new();
+    for commit in history {
+        if !ids.insert(&commit.cause.command_id) {
+            found.push(format!(
+                "I3: {aggregate} did {} twice",
+                commit.cause.command_id
+            ));
+        }
+    }
+    if aggregate.starts_with("order#") {
+        let placed = count(history, "OrderPlaced");
+        let closed = count(history, "OrderProcessed") + count(history, "OrderCancelled");
+        if placed > 1 || closed > 1 {
+            found.push(format!(
+                "I1: {aggregate} was placed {placed} times, closed {closed} times"
+            ));
+        }
+    }
+}
+
+fn count(history: &[Commit], kind: &str) -> usize {
+    history
+        .iter()
+        .flat_map(|commit| &commit.events)
+        .filter(|event| event.kind == kind)
+        .count()
+}
+
+/// I10: what cannot be read is parked for both consumers, or whoever has looked at it has said so;
+/// and nothing else is parked or left where dead letters lie.
+fn stopped(seen: &Observed, found: &mut Vec<String>) {
+    let aggregate = |item: &Item| item["aggregate"].as_s().cloned().unwrap();
+    let poisoned = seen.stored.iter().any(|item| aggregate(item) == POISONED);
+    let mut letters = [false; CONSUMERS];
+    for letter in &seen.letters {
+        match letter {
+            Letter::Record { consumer, streamed } if aggregate(&streamed.item) == POISONED => {
+                letters[*consumer] = true;
+            }
+            other => found.push(format!("I10: it stays a dead letter: {other:?}")),
+        }
+    }
+    for (consumer, name) in ["project", "notify"].into_iter().enumerate() {
+        let id = format!("{name}#{POISONED}");
+        let lost = |lost: &Lost| lost.consumer == consumer && lost.aggregate == POISONED;
+        let named = seen.named[consumer] && seen.lost.iter().any(lost);
+        let known = seen.parked.contains(&id) || letters[consumer] || named;
+        if poisoned && !known {
+            found.push(format!("I10: {id} is not parked"));
+        }
+    }
+    let ending = format!("#{POISONED}");
+    let strangers = seen.parked.iter().filter(|id| !id.ends_with(&ending));
+    found.extend(strangers.map(|id| format!("I10: {id} is parked")));
+}
+
+/// I12: no customer data in logs and operators' messages.
+fn secrets(seen: &Observed, found: &mut Vec<String>) {
+    if seen.logs.contains(MARKER) {
+        found.push("I12: customer data in the logs".to_owned());
+    }
+    if seen.metrics.iter().any(|line| line.contains(MARKER)) {
+        found.push("I12: customer data in a metric".to_owned());
+    }
+    let alerts = seen.alerted.iter().map(|alert| &alert.body);
+    if seen
+        .told
+        .iter()
+        .chain(alerts)
+        .any(|text| text.contains(MARKER))
+    {
+        found.push("I12: customer data in an operator's message".to_owned());
+    }
+    // Operators hear of commands by the bus that are refused, and of files.
+    let heard = |wanted: &Wanted| matches!(wanted.way, Way::Bus | Way::File);
+    if !seen.wanted.iter().any(heard) && !seen.told.is_empty() {
+        found.push(format!("an operator was told {:?}", seen.told));
+    }
+}

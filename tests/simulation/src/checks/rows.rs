@@ -1,0 +1,114 @@
+//! Rows are what follows from the histories.
+
+use std::collections::BTreeSet;
+
+use domain::{AggregateId, Json, Order, Shipment};
+use event_store::{Commit, Loaded};
+use projectors::{ports::Row, processed_orders, shipment_log};
+
+use super::Histories;
+use crate::{observed::Observed, world::environment};
+
+/// The row that an aggregate has after all its commits, as text.
+fn fold<A: domain::EventSourced>(
+    history: &[Commit],
+    row: impl Fn(&Loaded<A>) -> Option<Row>,
+) -> Option<String> {
+    let id: AggregateId = history[0].aggregate.clone();
+    let loaded = Loaded::<A>::from_history(id, history.to_vec()).ok()?;
+    Some(Json::Object(row(&loaded)?).to_string())
+}
+
+/// I6, I7: a row at rest is the fold of all of its history; it never went back.
+pub(super) fn rows(seen: &Observed, histories: &Histories, found: &mut Vec<String>) {
+    let environment = environment();
+    for row in &seen.went_back {
+        found.push(format!("I7: {row} went back"));
+    }
+    for (aggregate, history) in histories {
+        let (rows, expected) = match &history[0].aggregate {
+            AggregateId::Order(id) => (
+                find(&seen.orders, "orderId", id.as_str(), None),
+                fold::<Order>(history, |loaded| {
+                    processed_orders::row(&loaded.state, loaded.version, &environment)
+                }),
+            ),
+            AggregateId::Shipment(id) => (
+                find(
+                    &seen.shipments,
+                    "shipmentId",
+                    id.as_str(),
+                    Some(shipment_log::CURRENT),
+                ),
+                fold::<Shipment>(history, |loaded| {
+                    shipment_log::current(&loaded.state, loaded.version, &environment)
+                }),
+            ),
+        };
+        // What cannot be folded is parked, and has no row.
+        let Some(expected) = expected else { continue };
+        if rows.as_slice() != [expected.as_str()] {
+            found.push(format!("I6: {aggregate}: {rows:?} is not {expected}"));
+        }
+    }
+    let tables = [
+        ("order", "orderId", &seen.orders),
+        ("shipment", "shipmentId", &seen.shipments),
+    ];
+    for (kind, name, rows) in tables {
+        let strangers = rows.iter().filter(|row| {
+            let id = row[name].to_string().replace('"', "");
+            !histories.contains_key(&format!("{kind}#{id}"))
+        });
+        found.extend(strangers.map(|row| format!("I6: a row of nothing: {row:?}")));
+    }
+}
+
+fn find(rows: &[Row], name: &str, id: &str, entry: Option<&str>) -> Vec<String> {
+    let is = |row: &&Row| {
+        row.get(name) == Some(&id.into())
+            && entry.is_none_or(|entry| row.get("entry") == Some(&entry.into()))
+    };
+    rows.iter()
+        .filter(is)
+        .map(|row| Json::Object(row.clone()).to_string())
+        .collect()
+}
+
+/// I6: a log entry for every update, and none for anything else.
+pub(super) fn log(seen: &Observed, histories: &Histories, found: &mut Vec<String>) {
+    let environment = environment();
+    let entries = |row: &&Row| row.get("entry") != Some(&shipment_log::CURRENT.into());
+    let logged: BTreeSet<String> = seen
+        .shipments
+        .iter()
+        .filter(entries)
+        .map(|row| Json::Object(row.clone()).to_string())
+        .collect();
+    let mut expected = BTreeSet::new();
+    for (aggregate, history) in histories
+        .iter()
+        .filter(|(name, _)| name.starts_with("shipment#"))
+    {
+        for commit in history {
+            for (event, sequence) in commit
+                .decoded::<Shipment>()
+                .unwrap()
+                .iter()
+                .zip(commit.sequence..)
+            {
+                let domain::shipment::Event::ShipmentUpdated(update) = event;
+                let row = shipment_log::entry(update, sequence, &environment);
+                let row = Json::Object(row).to_string();
+                if !logged.contains(&row) {
+                    found.push(format!(
+                        "I6: {aggregate} event {sequence} is not in the log"
+                    ));
+                }
+                expected.insert(row);
+            }
+        }
+    }
+    let strangers = logged.difference(&expected);
+    found.extend(strangers.map(|row| format!("I6: in the log and nowhere else: {row}")));
+}

@@ -1,0 +1,232 @@
+//! The read models, and what is parked.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex},
+};
+
+use async_trait::async_trait;
+use projectors::{
+    indexes::Index,
+    ports::{Direction, Row, RowError, RowPage, Rows, SegmentPage, Start, Table},
+};
+use support::rows::{MemoryRows, Place};
+
+use super::{after, before};
+use crate::{
+    core::{Core, Fault},
+    defects::{self, Defect},
+};
+
+/// The read models. It notes every version that a row has had.
+pub struct SimRows {
+    /// The world's choices.
+    pub core: Core,
+    /// What is stored.
+    pub rows: Arc<MemoryRows>,
+    /// Rows whose version went back.
+    pub went_back: Arc<Mutex<Vec<String>>>,
+    /// Rows that somebody has spoilt, as they were left: they may go back to what is right.
+    pub spoilt: Arc<Mutex<BTreeMap<Place, Row>>>,
+}
+
+fn out_of_reach() -> RowError {
+    RowError::Unavailable("fault".to_owned())
+}
+
+impl SimRows {
+    /// Brings a put to its effect, or turns it away before: for now, or as if for ever.
+    async fn before_put(
+        &self,
+        table: Table,
+        what: impl FnOnce() -> String,
+    ) -> Result<(), RowError> {
+        if !before(&self.core, what).await {
+            return Err(out_of_reach());
+        }
+        match table != Table::Parked && self.core.strikes(Fault::Refusal) {
+            true => Err(RowError::Refused("fault".to_owned())),
+            false => Ok(()),
+        }
+    }
+
+    /// Puts a row, and notes where its version went back.
+    async fn watched(
+        &self,
+        table: Table,
+        row: Row,
+        put: impl AsyncFnOnce(Row) -> Result<(), RowError>,
+    ) -> Result<(), RowError> {
+        let place = self.rows.place(table, &row);
+        let earlier = self.rows.version_at(&place);
+        let spoilt = self.is_spoilt(&place);
+        put(row).await?;
+        if self.rows.version_at(&place) < earlier && !spoilt {
+            self.went_back.lock().unwrap().push(format!("{place:?}"));
+        }
+        Ok(())
+    }
+
+    /// Does a row stand here as somebody has spoilt it?
+    fn is_spoilt(&self, place: &Place) -> bool {
+        let spoilt = self.spoilt.lock().unwrap();
+        let Some(left) = spoilt.get(place) else {
+            return false;
+        };
+        let (table, partition, _) = place;
+        let there = self.rows.all(*table).into_iter();
+        let mut there = there.filter(|row| table.key_of(row)[0] == *partition);
+        there.any(|row| row == *left)
+    }
+}
+
+#[async_trait]
+impl Rows for SimRows {
+    async fn put(&self, table: Table, row: Row) -> Result<(), RowError> {
+        self.before_put(table, || format!("row {table:?} {:?}", row.get("entry")))
+            .await?;
+        self.rows.put(table, row).await?;
+        if after(&self.core).await {
+            Ok(())
+        } else {
+            Err(out_of_reach())
+        }
+    }
+
+    async fn put_newer(&self, table: Table, row: Row, version: u64) -> Result<(), RowError> {
+        self.before_put(table, || format!("row {table:?} version {version}"))
+            .await?;
+        let row = defects::row(&self.core, row);
+        let place = self.rows.place(table, &row);
+        let there = self.rows.version_at(&place).is_some();
+        let put = async |row| match self.core.defect {
+            Some(Defect::BlindRow) => self.rows.put(table, row).await,
+            Some(Defect::FirstRowWins) if there => Ok(()),
+            _ => self.rows.put_newer(table, row, version).await,
+        };
+        self.watched(table, row, put).await?;
+        if after(&self.core).await {
+            Ok(())
+        } else {
+            Err(out_of_reach())
+        }
+    }
+
+    async fn put_rebuilt(
+        &self,
+        table: Table,
+        row: Row,
+        version: u64,
+        seen: Option<domain::Number>,
+    ) -> Result<(), RowError> {
+        self.before_put(table, || format!("rebuilt {table:?} {version}"))
+            .await?;
+        let put = async |row| match self.core.defect {
+            Some(Defect::BlindRebuild) => self.rows.put(table, row).await,
+            _ => self.rows.put_rebuilt(table, row, version, seen).await,
+        };
+        self.watched(table, row, put).await?;
+        if after(&self.core).await {
+            Ok(())
+        } else {
+            Err(out_of_reach())
+        }
+    }
+
+    async fn remove(&self, table: Table, row: Row) -> Result<(), RowError> {
+        if !before(&self.core, || format!("remove {table:?}")).await {
+            return Err(out_of_reach());
+        }
+        let ignored =
+            self.core.defect == Some(Defect::IgnoredSuperfluous) && table != Table::Parked;
+        if !ignored {
+            self.rows.remove(table, row).await?;
+        }
+        if after(&self.core).await {
+            Ok(())
+        } else {
+            Err(out_of_reach())
+        }
+    }
+
+    async fn put_first(&self, table: Table, row: Row) -> Result<Option<Row>, RowError> {
+        if !before(&self.core, || format!("park {:?}", row.get("id"))).await {
+            return Err(out_of_reach());
+        }
+        let there = match self.core.defect {
+            Some(Defect::SwallowedPark) => None,
+            _ => self.rows.put_first(table, row).await?,
+        };
+        if after(&self.core).await {
+            Ok(there)
+        } else {
+            Err(out_of_reach())
+        }
+    }
+
+    async fn get(&self, table: Table, key: Row) -> Result<Option<Row>, RowError> {
+        if !before(&self.core, || format!("get {table:?}")).await {
+            return Err(out_of_reach());
+        }
+        self.rows.get(table, key).await
+    }
+
+    async fn log(
+        &self,
+        shipment_id: &str,
+        behind: Option<&str>,
+        limit: u32,
+    ) -> Result<RowPage, RowError> {
+        if !before(&self.core, || format!("log {shipment_id}")).await {
+            return Err(out_of_reach());
+        }
+        self.rows.log(shipment_id, behind, limit).await
+    }
+
+    async fn whole(
+        &self,
+        table: Table,
+        partition: &str,
+        behind: Option<&str>,
+        limit: u32,
+    ) -> Result<RowPage, RowError> {
+        if !before(&self.core, || format!("whole {table:?} {partition}")).await {
+            return Err(out_of_reach());
+        }
+        self.rows.whole(table, partition, behind, limit).await
+    }
+
+    async fn segment(
+        &self,
+        table: Table,
+        segment: u32,
+        segments: u32,
+        behind: Option<Row>,
+    ) -> Result<SegmentPage, RowError> {
+        if !before(&self.core, || format!("segment {table:?} {segment}")).await {
+            return Err(out_of_reach());
+        }
+        let on = behind.is_some();
+        let mut page = self.rows.segment(table, segment, segments, behind).await?;
+        if self.core.defect == Some(Defect::LostAtPageEnd) && on && table != Table::Parked {
+            defects::without_first(&mut page.rows, |row| table.aggregate(row));
+        }
+        Ok(page)
+    }
+
+    async fn list(
+        &self,
+        index: Index,
+        partition: &str,
+        start: &Start,
+        direction: Direction,
+        limit: u32,
+    ) -> Result<RowPage, RowError> {
+        if !before(&self.core, || format!("list {index:?} {partition}")).await {
+            return Err(out_of_reach());
+        }
+        self.rows
+            .list(index, partition, start, direction, limit)
+            .await
+    }
+}

@@ -1,0 +1,173 @@
+//! What goes on at each step, and what follows from the end of an invocation.
+
+use super::*;
+
+/// What can begin.
+#[derive(Debug, Clone, Copy)]
+enum Start {
+    Client(usize),
+    Delivery(usize),
+    Batch {
+        consumer: usize,
+        shard: usize,
+    },
+    /// The next piece of the work with this number.
+    Piece(u64),
+}
+
+impl World {
+    /// Takes steps until nothing is left to do, at most `steps`; is nothing left?
+    pub(super) fn go_on(&mut self, steps: u64) -> bool {
+        for _ in 0..steps {
+            self.core.step();
+            self.others();
+            let startable = self.startable();
+            let options = startable.len() + self.running.len();
+            if options == 0 {
+                if self.attend() {
+                    continue;
+                }
+                return true;
+            }
+            let choice = self.core.choose(options);
+            match startable.get(choice) {
+                Some(start) => self.start(*start),
+                None => self.advance(choice - startable.len()),
+            }
+        }
+        false
+    }
+
+    /// What others do, whose turn is by chance.
+    fn others(&mut self) {
+        if self.core.strikes(Fault::Rebuild) {
+            self.rebuild_one();
+        }
+        if self.core.strikes(Fault::Spoiling) {
+            self.spoil();
+        }
+        if self.core.strikes(Fault::Operator) {
+            self.operate();
+        }
+        if self.core.strikes(Fault::Sweep) {
+            self.begin_sweep();
+        }
+    }
+
+    /// Moves the commands of clients alone, each at every call, until all are settled; of the
+    /// first so many holds, one may be a crash.
+    pub(super) fn commands_only(&mut self, mut crashes: usize) {
+        for _ in 0..STEPS_MAX {
+            let startable: Vec<Start> = (0..self.clients.len())
+                .filter(|client| self.may_send(*client))
+                .map(Start::Client)
+                .collect();
+            let options = startable.len() + self.running.len();
+            if options == 0 {
+                return;
+            }
+            let choice = if options == 1 {
+                0
+            } else {
+                self.core.choose(options)
+            };
+            let Some(start) = startable.get(choice) else {
+                let place = choice - startable.len();
+                if crashes > 0 && self.core.choose(2) == 1 {
+                    crashes -= 1;
+                    let (job, _) = self.running.remove(place);
+                    self.ended(job, Err(Failed("crash".to_owned())));
+                } else {
+                    self.advance(place);
+                }
+                continue;
+            };
+            self.start(*start);
+        }
+    }
+
+    // ---- What can begin
+
+    fn startable(&self) -> Vec<Start> {
+        let clients = (0..CLIENTS)
+            .filter(|client| self.may_send(*client))
+            .map(Start::Client);
+        let kept = self.platform.kept();
+        let deliveries = (0..kept.deliveries.len().min(2)).map(Start::Delivery);
+        let waiting = |consumer: usize, shard: usize| {
+            let cursor = &kept.cursors[consumer][shard];
+            let idle = !self.running.iter().any(|(job, _)| {
+                matches!(job, Job::Batch { consumer: c, shard: s } if (*c, *s) == (consumer, shard))
+            });
+            idle && cursor.next < kept.shards[shard].len()
+        };
+        let batches = (0..CONSUMERS)
+            .flat_map(|consumer| (0..SHARDS).map(move |shard| (consumer, shard)))
+            .filter(|(consumer, shard)| waiting(*consumer, *shard))
+            .map(|(consumer, shard)| Start::Batch { consumer, shard });
+        let works = self.operator.works.iter().filter_map(Work::startable);
+        let pieces = works.map(Start::Piece);
+        clients
+            .chain(deliveries)
+            .chain(batches)
+            .chain(pieces)
+            .collect()
+    }
+
+    fn may_send(&self, client: usize) -> bool {
+        let client = &self.clients[client];
+        !client.waiting && !client.wanted.is_empty()
+    }
+
+    fn start(&mut self, start: Start) {
+        match start {
+            Start::Client(client) => self.send(client),
+            Start::Delivery(place) => {
+                let delivery = self.platform.kept().deliveries.remove(place);
+                self.core.note(|| format!("deliver {}", delivery.event));
+                let commands = self.commands.clone();
+                let payload = payload(&delivery.event);
+                let (role, invocation) = (delivery.role, Invocation::of("request"));
+                let handle = async move { commands.handle(role, payload, &invocation).await };
+                self.running
+                    .push((Job::Delivery(delivery), Box::pin(handle)));
+            }
+            Start::Batch { consumer, shard } => self.read(consumer, shard),
+            Start::Piece(number) => self.go_on_with(number),
+        }
+    }
+
+    // ---- Any invocation
+
+    fn advance(&mut self, place: usize) {
+        if self.core.strikes(Fault::Crash) {
+            let (job, _) = self.running.remove(place);
+            self.ended(job, Err(Failed("crash".to_owned())));
+            return;
+        }
+        let mut context = Context::from_waker(Waker::noop());
+        if let Poll::Ready(answer) = self.running[place].1.as_mut().poll(&mut context) {
+            let (job, _) = self.running.remove(place);
+            self.ended(job, answer);
+        }
+    }
+
+    fn ended(&mut self, job: Job, answer: Answer) {
+        match job {
+            Job::Client { client } => self.answered(client, answer),
+            Job::Batch { consumer, shard } => self.consumed(consumer, shard, answer),
+            Job::Errand => {}
+            Job::Letter(letter) => self.redriven(letter, answer),
+            Job::Piece { number, piece } => self.piece_ended(number, piece, answer),
+            Job::Delivery(mut delivery) => {
+                delivery.attempts += 1;
+                let again = answer.is_ok() && self.core.strikes(Fault::Duplicate);
+                if answer.is_err() && delivery.attempts == DELIVERY_ATTEMPTS {
+                    self.platform.kept().letters.push(Letter::Event(delivery));
+                } else if answer.is_err() || (again && delivery.attempts < DELIVERY_ATTEMPTS) {
+                    self.platform.kept().deliveries.push(delivery);
+                }
+            }
+        }
+    }
+}

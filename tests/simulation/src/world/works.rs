@@ -1,0 +1,203 @@
+//! Work of several pieces, carried out as a state machine does: a piece is an invocation that has
+//! an end, its answer is what the next one is given, and one that fails is done again from there.
+
+use domain::Timestamp;
+use projectors::{
+    announce::Announce,
+    rebuild::task::{Plan, Task},
+};
+
+use super::{operator::millis_behind, *};
+use crate::core::Act;
+
+/// Pieces of a work at the same time.
+const PIECES_AT_ONCE: usize = 2;
+
+/// Segments and buckets of a work, at most.
+const SEGMENTS_MAX: usize = 3;
+
+/// Milliseconds that a piece has, at most, beside what it keeps for its end.
+const PIECE_MILLIS_MAX: usize = 1_500;
+
+/// Of what kind a work is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Rebuild,
+    Sweep,
+    Announcing { from: Timestamp, to: Timestamp },
+}
+
+/// Work of several pieces.
+#[derive(Debug)]
+pub(super) struct Work {
+    number: u64,
+    kind: Kind,
+    /// Did it begin when nothing went wrong any more? Then what is refused is refused for ever.
+    undisturbed: bool,
+    /// Pieces that can begin, or go on.
+    waiting: Vec<Value>,
+    /// Pieces for when those are done.
+    then: Vec<Value>,
+    running: usize,
+    /// Histories that were not folded, and messages that were not accepted.
+    refused: u64,
+}
+
+impl Work {
+    /// Its number, where one of its pieces can begin.
+    pub(super) fn startable(&self) -> Option<u64> {
+        (!self.waiting.is_empty() && self.running < PIECES_AT_ONCE).then_some(self.number)
+    }
+}
+
+impl World {
+    pub(super) fn begin_rebuild(&mut self) {
+        self.operator.rebuild_due = false;
+        let plan = Task::Plan(Plan {
+            run: format!("run-{}", self.operator.begun),
+            segments: 1 + self.core.choose(SEGMENTS_MAX) as u32,
+            buckets: 1 + self.core.choose(SEGMENTS_MAX) as u32,
+            mend: true,
+            only: None,
+        });
+        self.begin(Kind::Rebuild, vec![json!(plan)]);
+    }
+
+    pub(super) fn begin_sweep(&mut self) {
+        self.begin(Kind::Sweep, vec![json!({ "operation": "sweep" })]);
+    }
+
+    pub(super) fn begin_announcing(&mut self) {
+        let Some((from, to)) = self.operator.announce_due.take() else {
+            return;
+        };
+        let late = i64::from(self.core.defect == Some(Defect::LateBeginning));
+        let first = millis_behind(from, late);
+        let segments = 1 + self.core.choose(SEGMENTS_MAX) as u32;
+        let pieces = (0..segments).map(|segment| Announce::new((segment, segments), first, to));
+        let pieces = pieces.map(|piece| json!(piece)).collect();
+        self.begin(Kind::Announcing { from, to }, pieces);
+    }
+
+    fn begin(&mut self, kind: Kind, waiting: Vec<Value>) {
+        self.core.note(|| format!("begin {kind:?}"));
+        self.operator.works.push(Work {
+            number: self.operator.begun,
+            kind,
+            undisturbed: !self.core.faults_on(),
+            waiting,
+            then: Vec::new(),
+            running: 0,
+            refused: 0,
+        });
+        self.operator.begun += 1;
+    }
+
+    /// Begins, or goes on with, a piece of a work.
+    pub(super) fn go_on_with(&mut self, number: u64) {
+        let Some(work) = self.work(number) else {
+            return;
+        };
+        let place = self.core.choose(self.operator.works[work].waiting.len());
+        let work = &mut self.operator.works[work];
+        let piece = work.waiting.swap_remove(place);
+        work.running += 1;
+        let millis = self.core.choose(PIECE_MILLIS_MAX) as i64;
+        self.core.note(|| format!("piece {piece}, {millis} ms"));
+        let end = millis_behind(self.core.now(), millis);
+        let (projectors, state) = (self.projectors.clone(), piece.clone());
+        let handle: Running = match work.kind {
+            Kind::Announcing { .. } => Box::pin(announce(projectors, state, end)),
+            Kind::Rebuild | Kind::Sweep => Box::pin(async move {
+                let reserve = projectors::limits::REBUILD_RESERVE.as_millis() as i64;
+                let invocation = Invocation {
+                    deadline: Some(millis_behind(end, reserve)),
+                    ..Invocation::of("piece")
+                };
+                let payload = payload(&state.to_string());
+                projectors.handle(Role::Rebuild, payload, &invocation).await
+            }),
+        };
+        self.running.push((Job::Piece { number, piece }, handle));
+    }
+
+    pub(super) fn piece_ended(&mut self, number: u64, piece: Value, answer: Answer) {
+        let Some(place) = self.work(number) else {
+            return;
+        };
+        let skips = self.core.defect == Some(Defect::SkippedRest);
+        let work = &mut self.operator.works[place];
+        work.running -= 1;
+        match answer {
+            // Nobody runs a sweep's piece again: the next sweep comes by itself.
+            Err(_) if work.kind == Kind::Sweep => {
+                self.operator.works.swap_remove(place);
+                return;
+            }
+            Err(_) => work.waiting.push(piece),
+            Ok(mut answer) if answer.get("gather").is_some() => {
+                work.waiting = pieces(&mut answer, "gather");
+                work.then = pieces(&mut answer, "settle");
+            }
+            Ok(answer) if answer["done"] == true || (skips && answer["operation"] == "settle") => {
+                let refused = |name| answer["counted"][name].as_u64().unwrap_or_default();
+                work.refused += refused("unreadable") + refused("refused");
+            }
+            Ok(answer) => {
+                if answer != piece {
+                    self.core.did(Act::GoneOn);
+                }
+                work.waiting.push(answer);
+            }
+        }
+        if work.running == 0 && work.waiting.is_empty() {
+            work.waiting = std::mem::take(&mut work.then);
+            if work.waiting.is_empty() {
+                let work = self.operator.works.swap_remove(place);
+                self.work_ended(&work);
+            }
+        }
+    }
+
+    /// What was refused while things went wrong is done again: it may have been refused for that.
+    fn work_ended(&mut self, work: &Work) {
+        let again = work.refused > 0 && !work.undisturbed;
+        match work.kind {
+            Kind::Sweep => self.core.did(Act::Swept),
+            Kind::Rebuild => {
+                self.core.did(Act::RebuiltAll);
+                self.operator.rebuild_due |= again;
+                self.observed.named[PROJECT] |= work.refused > 0;
+            }
+            Kind::Announcing { from, to } => {
+                self.core.did(Act::Announced);
+                if again {
+                    self.operator.must_announce(from, to);
+                }
+                self.observed.named[NOTIFY] |= work.refused > 0;
+            }
+        }
+    }
+
+    fn work(&self, number: u64) -> Option<usize> {
+        let mut works = self.operator.works.iter();
+        works.position(|work| work.number == number)
+    }
+}
+
+/// Announces what is left of a segment until `end`; what has failed goes on from where it came to.
+async fn announce(projectors: Projectors, state: Value, end: Timestamp) -> Answer {
+    let mut announce: Announce = serde_json::from_value(state).unwrap();
+    let enough = || projectors.clock.now() >= end;
+    if let Err(error) = announce.step(&projectors, enough).await {
+        tracing::warn!(%error, "announcing is cut off");
+    }
+    Ok(json!(announce))
+}
+
+fn pieces(answer: &mut Value, name: &str) -> Vec<Value> {
+    match answer[name].take() {
+        Value::Array(pieces) => pieces,
+        _ => Vec::new(),
+    }
+}
