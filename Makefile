@@ -4,7 +4,20 @@
 #   make test        every check and every test
 #   make demo        some thousand orders and shipments, sent to the running system
 #   make clean-data  forget what the local system keeps
+#   make e2e         deploy to an emulator of AWS, and test what is promised there; logs: target/e2e
 #   make fuzz        arbitrary input for an entry point, for SECONDS; wants nightly Rust and cargo-fuzz
+#   make bench-rebuild  a rebuild of AGGREGATES beside a bare scan, and what commands feel of it
+#
+# On AWS, with credentials; ENV is dev, staging, prod or such as dev-alice (infra/cdk/environments.toml):
+#
+#   make bootstrap   once for an account and region: what the CDK itself needs there
+#   make deploy      build the functions and deploy the stacks of ENV; ALERT_EMAIL gives that setting
+#   make diff        what a deployment of ENV would change
+#   make destroy     remove ENV and all its data; refused where data are kept
+#   make package     the functions alone, for the architecture that ENV sets: target/lambda
+#   make synth       the templates of ENV alone: infra/cdk/cdk.out
+#   make bench-cold-start  cold starts and sizes of the functions, beside a bare one
+#   make test-cdk    the checks of the stacks; make snapshots writes their templates down anew
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
@@ -14,11 +27,20 @@ VENV := .venv
 OUTSIDE := tests/outside
 WAYBILL := target/debug/waybill
 
-.PHONY: help run demo test lint test-rust test-outside build clean-data fuzz
+CDK := infra/cdk
+CDK_TOOLS := $(CURDIR)/$(CDK)/.venv/bin
+CDK_READY := $(CDK)/.venv/ready
+
+.PHONY: help run demo test lint test-rust test-outside build clean-data fuzz e2e e2e-binaries
+.PHONY: bench-cold-start bench-rebuild test-cdk snapshots package bootstrap synth diff deploy destroy
 
 # Which entry point `make fuzz` tries: api, bus, body, query or stream.
 ENTRY ?= api
 SECONDS ?= 60
+
+# Which environment on AWS, and whom it mails if its settings do not say.
+ENV ?= dev
+ALERT_EMAIL ?=
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -39,7 +61,7 @@ fuzz:
 	cd tests/fuzz && mkdir -p corpus/$(ENTRY) && cargo +nightly fuzz run --fuzz-dir . -s none \
 	  $(ENTRY) corpus/$(ENTRY) seeds/$(ENTRY) -- -max_total_time=$(SECONDS) -max_len=16384
 
-test: lint test-rust test-outside
+test: lint test-rust test-outside test-cdk e2e
 
 lint:
 	cargo fmt --all --check
@@ -56,3 +78,96 @@ $(VENV)/ready: $(OUTSIDE)/requirements.txt
 	python3 -m venv $(VENV)
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check -r $(OUTSIDE)/requirements.txt
 	@touch $@
+
+# ---- Deployed to an emulator of AWS
+
+E2E := tests/e2e
+E2E_WORK := target/e2e
+E2E_READY := $(E2E_WORK)/ministack/ready
+
+# The real stacks by the real CDK, and the executables as they run in Lambda: once as they are, and
+# once with every call checked against the policies of whoever makes it.
+e2e: e2e-binaries $(VENV)/ready $(CDK_READY) $(E2E_READY)
+	$(VENV)/bin/python -m pytest $(E2E)
+	E2E_IAM=enforced $(VENV)/bin/python -m pytest $(E2E)
+
+# For this machine, whatever the environment's architecture.
+e2e-binaries:
+	cargo build --locked --profile e2e --bin commands --bin projectors
+	for executable in commands projectors; do \
+	  install -D -m 755 $(E2E_WORK)/$$executable $(E2E_WORK)/binaries/$$executable/bootstrap || exit 1; \
+	done
+
+$(E2E_READY): $(E2E)/requirements.txt
+	python3 -m venv $(E2E_WORK)/ministack
+	$(E2E_WORK)/ministack/bin/pip install --quiet --disable-pip-version-check -r $(E2E)/requirements.txt
+	@touch $@
+
+# ---- On AWS
+
+# The settings that the command line gives, and the CDK's own command line with the node of the
+# tools: a machine needs none.
+SETTINGS := $(if $(ALERT_EMAIL),alert_email=$(ALERT_EMAIL))
+CDK_CLI := cd $(CDK) && PATH="$(CDK_TOOLS):$$PATH" node_modules/.bin/cdk
+CDK_CONTEXT := -c env=$(ENV) $(addprefix -c ,$(SETTINGS))
+
+test-cdk: $(CDK_READY)
+	PATH="$(CDK_TOOLS):$$PATH" $(CDK_TOOLS)/python -m pytest $(CDK)/tests
+
+snapshots: $(CDK_READY)
+	PATH="$(CDK_TOOLS):$$PATH" $(CDK_TOOLS)/python -m pytest $(CDK)/tests/test_snapshots.py --write-snapshots
+
+# Fat LTO takes minutes. Built twice, the bytes are the same, so that nothing is deployed that has not
+# changed. Without the variable, the first TLS handshake of a function costs 30 ms more.
+package: $(CDK_READY)
+	@architecture=$$(cd $(CDK) && $(CDK_TOOLS)/python -m stacks.config $(ENV) architecture $(SETTINGS)) && \
+	case $$architecture in \
+	  arm64) target=aarch64-unknown-linux-gnu flag=--arm64 ;; \
+	  *) target=x86_64-unknown-linux-gnu flag=--x86-64 ;; \
+	esac && \
+	rustup target add $$target && \
+	PATH="$(CDK_TOOLS):$$PATH" CARGO_TARGET_DIR="$(CURDIR)/target" AWS_LC_SYS_NO_JITTER_ENTROPY=1 \
+	  cargo lambda build --locked --profile lambda $$flag --bin commands --bin projectors
+
+# Not where the stacks are described: it would ask for them, and for the functions.
+bootstrap: $(CDK_READY)
+	region=$$(cd $(CDK) && $(CDK_TOOLS)/python -m stacks.config $(ENV) region $(SETTINGS)) && \
+	cd "$$(mktemp -d)" && PATH="$(CDK_TOOLS):$$PATH" AWS_REGION=$$region \
+	  $(CURDIR)/$(CDK)/node_modules/.bin/cdk bootstrap
+
+synth: $(CDK_READY)
+	$(CDK_CLI) synth --quiet $(CDK_CONTEXT)
+
+diff: package
+	$(CDK_CLI) diff $(CDK_CONTEXT)
+
+deploy: package
+	$(CDK_CLI) deploy --all --outputs-file cdk.out/outputs.json $(CDK_CONTEXT)
+
+destroy: $(CDK_READY)
+	@read -r -p "This removes $(ENV) and all its data. Its name, to go on: " name && [[ "$$name" == "$(ENV)" ]]
+	cd $(CDK) && .venv/bin/python empty.py $(ENV)
+	$(CDK_CLI) destroy --all --force $(CDK_CONTEXT)
+
+$(CDK_READY): $(CDK)/requirements.txt $(CDK)/package-lock.json
+	python3 -m venv $(CDK)/.venv
+	$(CDK_TOOLS)/pip install --quiet --disable-pip-version-check -r $(CDK)/requirements.txt
+	cd $(CDK) && PATH="$(CDK_TOOLS):$$PATH" npm ci --no-audit --no-fund --silent
+	@touch $@
+
+# ---- Benchmarks
+
+# As `make run` is built, system and rebuild on one machine.
+AGGREGATES ?= 100000
+
+bench-rebuild: $(VENV)/ready
+	cargo build --locked --workspace --bin waybill --bin bare-scan
+	$(VENV)/bin/python tests/bench/rebuild.py --aggregates $(AGGREGATES)
+
+# Of a function that does one GetItem and nothing else, and of the functions as they are deployed. The
+# target is named so that the executables do not lie where `make package` puts its folders.
+bench-cold-start:
+	host=$$(rustc -vV | sed -n 's/^host: //p') && \
+	AWS_LC_SYS_NO_JITTER_ENTROPY=1 cargo build --locked --profile lambda --target $$host \
+	  --bin bare --bin commands --bin projectors && \
+	python3 tests/bench/cold_start.py target/$$host/lambda

@@ -1,0 +1,1 @@
+"""Waybill on AWS: the stacks of one environment."""
