@@ -13,6 +13,7 @@ is then posted beside the generated one.
 import pytest
 
 from client import Client
+from months import MONTHS, Months
 from system import System
 
 
@@ -31,3 +32,20 @@ def system(tmp_path_factory):
 @pytest.fixture
 def client(system) -> Client:
     return system.client
+
+
+@pytest.fixture(scope="session", params=MONTHS)
+def loaded_months(request, tmp_path_factory):
+    """To take the real months takes minutes: once for all."""
+    months = Months(request.param, tmp_path_factory.mktemp("loaded"))
+    try:
+        yield months.load()
+    finally:
+        months.remove()
+
+
+@pytest.fixture(scope="module")
+def months(loaded_months, tmp_path_factory):
+    months = loaded_months.copied_to(tmp_path_factory.mktemp("months"))
+    yield months
+    months.remove()

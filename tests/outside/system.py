@@ -45,6 +45,7 @@ class System:
         self.environment = "dev"
         self.told_by_variables = False  # else by flags
         self.shards = 1
+        self.read_models = "processed-orders,shipment-log"
         self.data = folder / "data"
         self.log = folder / "waybill.log"
         self.client = Client(
@@ -67,6 +68,7 @@ class System:
             "data": str(self.data),
             "env": self.environment,
             "shards": str(self.shards),
+            "read-models": self.read_models,
         }
         command = [str(binary()), "local"]
         # Settings of the shell that runs the tests must not change what is tested.

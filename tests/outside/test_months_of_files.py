@@ -1,85 +1,12 @@
 """Months of a shop, uploaded as order files, against Python's `decimal`."""
 
-import gzip
-import os
 from collections import defaultdict
 from decimal import Decimal
-from functools import cached_property
-from pathlib import Path
 
-import pytest
-
-from dirty_day import dirty_day
-from exact import json_text, plain, read_json
 from expect import at_rest
+from months import GENERATED
 from oracle import differences, faults_of, fold_order, total_of
-from reports import IMPORT_SECONDS, report_of, upload
-from system import System
-
-# The real months are not ours to keep; who has them names their folder.
-REAL = os.environ.get("ONLINE_RETAIL")
-MONTHS = ["generated", *(["real"] if REAL else [])]
-GENERATED = 320
-
-
-def files_of(months: str) -> dict[str, bytes]:
-    if months == "real":
-        return {
-            path.name.removesuffix(".gz"): gzip.decompress(path.read_bytes())
-            for path in sorted(Path(REAL).glob("orders-*.jsonl.gz"))
-        }
-    lines = [json_text(order) for order in dirty_day(1, GENERATED)]
-    half = GENERATED // 2
-    return {
-        "orders-1.jsonl": "\n".join(lines[:half]).encode(),
-        "orders-2.json": f"[{','.join(lines[half:])}]".encode(),
-    }
-
-
-def orders_of(body: bytes) -> list[dict]:
-    if body.startswith(b"["):
-        return read_json(body)
-    return [read_json(line) for line in body.splitlines()]
-
-
-class Months:
-    """The files, what is expected of them, and the system that took them."""
-
-    def __init__(self, files: dict[str, bytes], system: System):
-        self.system = system
-        self.files = files
-        self.orders = {name: orders_of(body) for name, body in files.items()}
-
-    def upload(self) -> dict[str, dict]:
-        sent = {
-            name: upload(self.system.client, name, body)
-            for name, body in self.files.items()
-        }
-        # They are read side by side; each report comes in its own time.
-        return {name: report_of(self.system.client, *at) for name, at in sent.items()}
-
-    @cached_property
-    def all(self) -> list[dict]:
-        return [order for orders in self.orders.values() for order in orders]
-
-    @cached_property
-    def accepted(self) -> dict[str, dict]:
-        return {each["orderId"]: each for each in self.all if not faults_of(each)}
-
-
-@pytest.fixture(scope="module", params=MONTHS)
-def months(request, tmp_path_factory):
-    system = System(tmp_path_factory.mktemp("months")).start()
-    months = Months(files_of(request.param), system)
-    months.name = request.param
-    months.reports = months.upload()
-    at_rest(system.client, IMPORT_SECONDS)
-    months.rows = {
-        row["orderId"]: row
-        for row in map(plain, system.client.scan("processed-orders"))
-    }
-    yield months
-    system.kill()
+from reports import IMPORT_SECONDS
 
 
 def test_the_data_are_whole(months):
