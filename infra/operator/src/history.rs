@@ -189,7 +189,7 @@ mod tests {
     #[test]
     fn an_event_is_shown_with_its_cause_and_exact_numbers() {
         let event = r#"{"sequence":2,"type":"OrderPlaced","at":"2026-03-01T08:00:00.000Z",
-                        "data":{"total":1.10},"actor":"http/a","commandId":"k"}"#;
+                        "data":{"total":12345678901234567890.12},"actor":"http/a","commandId":"k"}"#;
         let event = Json::parse(event).unwrap().into_object().unwrap();
         let told = lines(&event);
         let mut told = told.lines();
@@ -199,7 +199,7 @@ mod tests {
         );
         assert_eq!(
             told.next().unwrap(),
-            "      data           {\"total\":1.10}"
+            "      data           {\"total\":12345678901234567890.12}"
         );
         assert_eq!(told.count(), 2);
     }

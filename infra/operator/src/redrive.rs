@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use domain::AggregateId;
 use event_store::Commit;
 use futures::{StreamExt, stream};
-use lambda::{Names, Payload, read_models::Kind};
+use lambda::{Names, Payload};
 use projectors::{
     Projectors,
     batch::{Arrival, arrivals},
@@ -133,7 +133,7 @@ async fn project(projectors: &Projectors, arrivals: Vec<Arrival>) -> Result<(), 
     let mut corrupt = Ok(());
     for name in names {
         let rebuilt = match name.parse::<AggregateId>() {
-            Ok(id) => rows(projectors, &id).await,
+            Ok(id) => rebuild::aggregate(projectors, &id).await.map(drop),
             Err(_) => {
                 let reason = format!("no order and no shipment: {name:?}");
                 Err(RebuildError::Corrupt(reason))
@@ -147,21 +147,6 @@ async fn project(projectors: &Projectors, arrivals: Vec<Arrival>) -> Result<(), 
         }
     }
     corrupt
-}
-
-/// Makes the rows of one aggregate again, in every read model of its kind.
-async fn rows(projectors: &Projectors, id: &AggregateId) -> Result<(), RebuildError> {
-    let kind = match id {
-        AggregateId::Order(_) => Kind::ProcessedOrders,
-        AggregateId::Shipment(_) => Kind::ShipmentLog,
-    };
-    let beside = projectors.beside.iter();
-    let beside = beside.filter(|beside| beside.model.kind == kind);
-    let beside = beside.map(|beside| &beside.projectors);
-    for one in std::iter::once(projectors).chain(beside) {
-        rebuild::aggregate(one, id).await?;
-    }
-    Ok(())
 }
 
 /// Announces exactly the commits that the batch brings. Those that can be are; the first that

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 
 use domain::{AggregateId, Number, json::object_dynamodb_bytes};
 use event_store::{Commit, StoreError};
+use lambda::read_models::Kind;
 
 use super::{expected, finding::Finding};
 use crate::{
@@ -53,9 +54,19 @@ pub struct Examined {
     remove: Vec<Row>,
 }
 
-/// Rebuilds the rows of one aggregate.
+/// Rebuilds the rows of one aggregate, in every generation of its read model.
 pub async fn aggregate(projectors: &Projectors, id: &AggregateId) -> Result<Rebuilt, RebuildError> {
-    Ok(mended(projectors, &id.to_string()).await?.rebuilt)
+    let kind = match id {
+        AggregateId::Order(_) => Kind::ProcessedOrders,
+        AggregateId::Shipment(_) => Kind::ShipmentLog,
+    };
+    let mut all = Rebuilt::default();
+    for one in projectors.of_kind(kind) {
+        let rebuilt = mended(one, &id.to_string()).await?.rebuilt;
+        all.written += rebuilt.written;
+        all.removed += rebuilt.removed;
+    }
+    Ok(all)
 }
 
 /// What came of examining an aggregate, and of mending it where that is asked for.

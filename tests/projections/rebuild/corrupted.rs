@@ -242,7 +242,7 @@ async fn a_history_that_cannot_be_folded_is_named_and_its_rows_stay() {
             true => rebuild(&world.projectors).await,
             false => verify(&world.projectors).await,
         };
-        assert_eq!(done.findings, [unreadable.clone()]);
+        assert_eq!(done.findings, std::slice::from_ref(&unreadable));
         assert_eq!((done.counted.unreadable, done.counted.wrong()), (1, 1));
         assert_eq!(rows(&world.projectors).await, before);
     }
