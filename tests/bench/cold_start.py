@@ -13,11 +13,9 @@ DynamoDB is reached without TLS here: a handshake costs all functions the same.
 import argparse
 import io
 import json
-import os
 import socket
 import statistics
 import subprocess
-import tempfile
 import threading
 import time
 import zipfile
@@ -171,7 +169,6 @@ def main() -> None:
     arguments.add_argument("--starts", type=int, default=40, help="starts of each function")
     given = arguments.parse_args()
     times = {name: [] for name, *_ in FUNCTIONS}
-    os.chdir(tempfile.mkdtemp())
     for _ in range(given.starts):
         for name, executable, handler, event in FUNCTIONS:
             times[name].append(start(given.binaries.resolve() / executable, handler, event))
