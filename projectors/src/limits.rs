@@ -66,8 +66,12 @@ pub const LEDGER_PARTS_MAX: usize = 100_000;
 /// Segments of a rebuild, as many as DynamoDB's Scan takes.
 pub const SEGMENTS_MAX: u32 = 1_000_000;
 
-/// Segments of a rebuild that a state machine is given at once: each is a line of its input.
-pub const PLANNED_SEGMENTS_MAX: u32 = 256;
+/// Segments of a rebuild that a state machine is given at once: three tables' and the buckets are
+/// some 100 KB of the 256 KiB that its state may have (Step Functions, service quotas).
+pub const PLANNED_SEGMENTS_MAX: u32 = 64;
+
+/// Buckets of such a rebuild: for some 50 million orders and shipments.
+pub const PLANNED_BUCKETS_MAX: u32 = 512;
 
 /// Buckets of a rebuild's ledger.
 pub const BUCKETS_MAX: u32 = 4_096;
@@ -83,6 +87,9 @@ pub const LOOKS: u32 = 4;
 
 /// with this wait between two of them.
 pub const LOOK_WAIT: Duration = Duration::from_secs(2);
+
+/// and only where the last commit is no older than this: what has not come by then is behind.
+pub const LOOK_AGE: Duration = Duration::from_secs(60);
 
 /// Looks at an aggregate that is mended, each because there was a row that kept live projection off.
 pub const MEND_LOOKS: u32 = 3;

@@ -170,7 +170,9 @@ impl Rows for DynamoDbRows {
             .client
             .get_item()
             .table_name(self.name(table))
-            .set_key(Some(to_item(key)));
+            .set_key(Some(to_item(key)))
+            // What is parked once more must not be taken for gone.
+            .consistent_read(table == Table::Parked);
         let answer = get.send().await.map_err(unavailable)?;
         Ok(answer.item.map(from_item))
     }

@@ -7,7 +7,7 @@
 
 use std::collections::BTreeMap;
 
-use domain::{AggregateId, Number, json::object_dynamodb_bytes};
+use domain::{AggregateId, Number, Timestamp, json::object_dynamodb_bytes};
 use event_store::{Commit, StoreError};
 use lambda::read_models::Kind;
 
@@ -46,6 +46,8 @@ pub struct Examined {
     pub findings: Vec<Finding>,
     /// What reading all of it has cost, in halves of a read unit: estimated, not reported.
     pub half_units: u64,
+    /// When the last commit of the history was made.
+    pub newest: Option<Timestamp>,
     /// Is there a row that `project` puts nothing over?
     blocked: bool,
     table: Table,
@@ -116,6 +118,7 @@ pub async fn examine(projectors: &Projectors, name: &str) -> Result<Examined, Re
     let mut examined = Examined {
         findings: Vec::new(),
         half_units: cost(&there, &history),
+        newest: history.last().map(|commit| commit.at),
         blocked: false,
         table,
         put: Vec::new(),

@@ -15,7 +15,8 @@ use super::{
 use crate::{
     Projectors,
     limits::{
-        AGGREGATES_AT_ONCE, GATHER_ATTEMPTS, GATHER_WAIT, LEDGER_CALLS_AT_ONCE, LOOK_WAIT, LOOKS,
+        AGGREGATES_AT_ONCE, GATHER_ATTEMPTS, GATHER_WAIT, LEDGER_CALLS_AT_ONCE, LOOK_AGE,
+        LOOK_WAIT, LOOKS,
     },
 };
 
@@ -261,7 +262,10 @@ async fn look(projectors: &Projectors, name: &str) -> Result<Settled, RebuildErr
             .await;
         settled.findings = examined.findings;
         let on_its_way = settled.findings.iter().any(Finding::may_be_on_its_way);
-        if !on_its_way || look == LOOKS {
+        let age = i64::try_from(LOOK_AGE.as_millis()).unwrap_or(i64::MAX);
+        let now = projectors.clock.now().millis();
+        let young = examined.newest.is_some_and(|at| now - at.millis() <= age);
+        if !(on_its_way && young) || look == LOOKS {
             break;
         }
         projectors.clock.sleep(LOOK_WAIT).await;

@@ -15,7 +15,10 @@ use super::{
 };
 use crate::{
     Projectors,
-    limits::{BUCKETS_MAX, FINDINGS_LOGGED, PLANNED_SEGMENTS_MAX, REBUILD_RESERVE, SEGMENTS_MAX},
+    limits::{
+        BUCKETS_MAX, FINDINGS_LOGGED, PLANNED_BUCKETS_MAX, PLANNED_SEGMENTS_MAX, REBUILD_RESERVE,
+        SEGMENTS_MAX,
+    },
     parked,
     ports::Table,
 };
@@ -45,9 +48,9 @@ pub struct Plan {
     /// A name of its own: letters, digits and `-`, at most 80, such as a state machine's execution
     /// has.
     pub run: String,
-    /// Segments that each table is scanned in, at most 256.
+    /// Segments that each table is scanned in; at most 64 where the role plans.
     pub segments: u32,
-    /// Buckets of its ledger, at most 4,096: one for some 100,000 aggregates.
+    /// Buckets of its ledger, one for some 100,000 aggregates; at most 512 where the role plans.
     pub buckets: u32,
     /// Make the rows what they should be? Else they are only named, in the log.
     #[serde(default = "yes")]
@@ -111,7 +114,7 @@ impl Plan {
             return Err(Failed("run: 1 to 80 letters, digits and '-'".to_owned()));
         }
         check("segments", self.segments, PLANNED_SEGMENTS_MAX)?;
-        check("buckets", self.buckets, BUCKETS_MAX)
+        check("buckets", self.buckets, PLANNED_BUCKETS_MAX)
     }
 }
 
