@@ -190,10 +190,13 @@ pub fn without_first<T>(page: &mut Vec<T>, aggregate: impl Fn(&T) -> String) {
     }
 }
 
-/// The path of a part of the ledger, `…/<source>-<segment>-<part>`, with the number of the first.
+/// The path of a part of the ledger, `…/<source>-<segment>-<part>-<items>`, with the number of the
+/// first.
 pub fn first_part(path: &str) -> String {
-    let source = path.rsplit_once('-').map_or(path, |(source, _)| source);
-    format!("{source}-0")
+    match path.rsplitn(3, '-').collect::<Vec<_>>()[..] {
+        [items, _, source] => format!("{source}-0-{items}"),
+        _ => path.to_owned(),
+    }
 }
 
 /// A row on its way to its table.
