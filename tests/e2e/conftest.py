@@ -36,9 +36,17 @@ ORDER = [
 ]
 
 
-def pytest_collection_modifyitems(items):
+def counts(item) -> bool:
+    """What says nothing about permissions runs once, what is about them where they are enforced."""
+    elsewhere = "unenforced" if ENFORCED else "enforced"
+    return item.get_closest_marker(elsewhere) is None
+
+
+def pytest_collection_modifyitems(config, items):
     place = lambda item: ORDER.index(Path(item.fspath).stem)
-    items.sort(key=place)
+    elsewhere = [item for item in items if not counts(item)]
+    config.hook.pytest_deselected(items=elsewhere)
+    items[:] = sorted(filter(counts, items), key=place)
 
 
 @pytest.fixture(scope="session")
@@ -68,11 +76,3 @@ def waybill(deployment) -> Deployed:
 def inbox(waybill) -> Inbox:
     """Hears everything from the first test on."""
     return Inbox(waybill)
-
-
-@pytest.fixture(autouse=True)
-def only_where_it_counts(request):
-    """What says nothing about permissions runs once, what is about them where they are enforced."""
-    for marker, wanted in (("enforced", True), ("unenforced", False)):
-        if request.node.get_closest_marker(marker) and wanted != ENFORCED:
-            pytest.skip(f"only where IAM is {marker}")
