@@ -63,17 +63,29 @@ impl Folder {
         Ok(())
     }
 
-    /// Forgets everything.
+    /// Forgets every run. What is not a run's stays: somebody may have named a folder of theirs.
     pub(crate) fn clear(&self) -> Result<(), OperatorError> {
-        std::fs::remove_dir_all(&self.0)?;
-        std::fs::create_dir_all(&self.0)?;
+        for entry in std::fs::read_dir(&self.0)? {
+            let entry = entry?;
+            let (name, path) = (entry.file_name(), entry.path());
+            let name = name.to_string_lossy();
+            // A ledger lies in a folder that is called like its run.
+            if entry.file_type()?.is_dir() && uuid::Uuid::try_parse(&name).is_ok() {
+                std::fs::remove_dir_all(path)?;
+            } else if name == STATE || name == "run.new" {
+                std::fs::remove_file(path)?;
+            }
+        }
         Ok(())
     }
 
-    /// Forgets everything, and itself.
+    /// Forgets every run, and the folder, where nothing else is in it.
     pub(crate) fn remove(self) -> Result<(), OperatorError> {
-        std::fs::remove_dir_all(&self.0)?;
-        Ok(())
+        self.clear()?;
+        match std::fs::remove_dir(&self.0) {
+            Err(error) if error.kind() != io::ErrorKind::DirectoryNotEmpty => Err(error.into()),
+            _ => Ok(()),
+        }
     }
 }
 
@@ -118,5 +130,28 @@ impl Ledger for Folder {
 
     async fn get(&self, path: &str) -> Result<Vec<u8>, LedgerError> {
         std::fs::read(self.0.join(path)).map_err(unavailable)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_a_runs_stays() -> Result<(), OperatorError> {
+        let name = format!("waybill-folder-{}", uuid::Uuid::new_v4());
+        let path = std::env::temp_dir().join(name);
+        let folder = Folder::open(&path)?;
+        let run = path.join(uuid::Uuid::new_v4().to_string());
+        for directory in [&run, &path.join("photos")] {
+            std::fs::create_dir_all(directory)?;
+            std::fs::write(directory.join("1"), "1")?;
+        }
+        folder.save(STATE, &1)?;
+        folder.clone().remove()?;
+        assert!(!run.exists() && !path.join(STATE).exists());
+        assert!(path.join("photos").join("1").exists());
+        std::fs::remove_dir_all(&path)?;
+        Ok(())
     }
 }

@@ -144,9 +144,17 @@ impl Target {
 
 impl Environment {
     /// What tells it from every other: a run that was begun on another one does not go on here.
+    /// Nor does one that was begun with other settings, or by another build of this command: what
+    /// rows should be follows from those, too, and a mended projection must not trust fingerprints
+    /// that the defective one has made.
     pub(crate) fn identity(&self) -> String {
         let (name, endpoint) = (self.names.environment(), self.config.endpoint_url());
-        format!("{name} of {endpoint:?}")
+        let build = std::env::current_exe().and_then(std::fs::metadata);
+        let build = build.map(|file| (file.len(), file.modified().ok())).ok();
+        format!(
+            "{name} of {endpoint:?} with {:?} by {build:?}",
+            self.settings
+        )
     }
 
     /// The projectors of one read model, or of those that are read.
