@@ -85,14 +85,13 @@ async fn command(
             sender.send::<Order>(commands, aggregate, intent).await
         }
         ("POST", ["orders", id, "complete"]) => {
-            request.json()?;
-            let aggregate = AggregateId::Order(order_id(id)?);
+            let intent = translate::order::complete(of_path(request, id)?)?;
             sender
-                .send::<Order>(commands, aggregate, order::Intent::Complete)
+                .send::<Order>(commands, AggregateId::Order(order_id(id)?), intent)
                 .await
         }
         ("POST", ["orders", id, "cancel"]) => {
-            let intent = translate::order::cancel(Fields::new(request.json()?))?;
+            let intent = translate::order::cancel(of_path(request, id)?)?;
             sender
                 .send::<Order>(commands, AggregateId::Order(order_id(id)?), intent)
                 .await
@@ -113,6 +112,17 @@ async fn command(
             sender.send::<Shipment>(commands, aggregate, intent).await
         }
         _ => Err(Problem::not_found("there is nothing here")),
+    }
+}
+
+/// The members of a request about the order that its path names; they must not name another.
+fn of_path(request: &Request, id: &str) -> Result<Fields, Problem> {
+    let mut fields = Fields::new(request.json()?);
+    match fields.text("orderId")? {
+        Some(named) if named != id => {
+            Err(fields.wrong("orderId", "it is not the order of the path"))?
+        }
+        _ => Ok(fields),
     }
 }
 

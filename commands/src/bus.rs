@@ -144,7 +144,10 @@ async fn order_command(
         }
         "Complete Order" => {
             let order_id = translate::order::named(&mut fields).map_err(refused)?;
-            (order_id, order::Intent::Complete)
+            (
+                order_id,
+                translate::order::complete(fields).map_err(refused)?,
+            )
         }
         _ => {
             let order_id = translate::order::named(&mut fields).map_err(refused)?;

@@ -136,7 +136,11 @@ async fn create<A: EventSourced>(
 ) -> Result<Attempt, Failure> {
     let nothing = Loaded::<A>::new(envelope.aggregate.clone());
     match decide(&nothing, clock, envelope) {
-        Ok(Some(commit)) => append::<A>(store, envelope, commit).await,
+        Ok(Some(commit)) => match append::<A>(store, envelope, commit).await? {
+            Attempt::Settled(outcome) => Ok(Attempt::Settled(outcome)),
+            // It is there already: how it stands says what to answer.
+            Attempt::RivalWasFirst => change::<A>(store, clock, envelope).await,
+        },
         // A refusal counts only once the command is known to be new: what was accepted under
         // older rules stays accepted.
         Ok(None) | Err(Failure::Refused { .. }) => change::<A>(store, clock, envelope).await,
@@ -156,6 +160,9 @@ async fn change<A: EventSourced>(
         .recognise(&loaded, &envelope.cause.command_id, content)
         .await?;
     if let Some(commit) = known {
+        if envelope.known_as_it_stands(&commit) {
+            return Ok(Attempt::Settled(as_it_stands(envelope, &loaded)));
+        }
         return repeated::<A>(envelope, &commit).map(Attempt::Settled);
     }
     if envelope
@@ -166,13 +173,19 @@ async fn change<A: EventSourced>(
     }
     match decide(&loaded, clock, envelope)? {
         Some(commit) => append::<A>(store, envelope, commit).await,
-        None => Ok(Attempt::Settled(Outcome {
-            event: None,
-            status: loaded.state.status().unwrap_or_default().to_owned(),
-            version: loaded.version,
-            own: false,
-            repeated: false,
-        })),
+        None => Ok(Attempt::Settled(as_it_stands(envelope, &loaded))),
+    }
+}
+
+/// The answer where nothing had to happen: how things stand now. To whoever creates what is there
+/// already, it had been made before.
+fn as_it_stands<A: EventSourced>(envelope: &Envelope<A::Intent>, loaded: &Loaded<A>) -> Outcome {
+    Outcome {
+        event: None,
+        status: loaded.state.status().unwrap_or_default().to_owned(),
+        version: loaded.version,
+        own: false,
+        repeated: envelope.intent.creates(),
     }
 }
 
@@ -214,7 +227,9 @@ async fn append<A: EventSourced>(
     match store.append(&commit).await? {
         Append::Done => outcome::<A>(envelope, &commit, false).map(Attempt::Settled),
         // Our own earlier attempt, whose answer was lost, or the same command sent twice at once.
-        Append::Occupied(other) if envelope.made(&other) => {
+        Append::Occupied(other)
+            if envelope.made(&other) && !envelope.known_as_it_stands(&other) =>
+        {
             repeated::<A>(envelope, &other).map(Attempt::Settled)
         }
         Append::Occupied(_) => Ok(Attempt::RivalWasFirst),
@@ -267,6 +282,12 @@ impl<I: Intent> Envelope<I> {
     /// The content that it is known by, where it is.
     fn content(&self) -> Option<&domain::Digest> {
         self.intent.known_by_content().then_some(&self.cause.digest)
+    }
+
+    /// Is what this command creates there by `commit` of another command? Then how it stands now
+    /// is the answer: it may have been closed since.
+    fn known_as_it_stands(&self, commit: &Commit) -> bool {
+        self.intent.creates() && commit.cause.command_id != self.cause.command_id
     }
 
     /// Has this command, or one that is known as the same, made `commit`?

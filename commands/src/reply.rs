@@ -7,7 +7,11 @@ use crate::execute::{Failure, Outcome};
 
 /// The answer to a command: `{message, orderId | shipmentId, status, version}`.
 pub fn reply(aggregate: &AggregateId, outcome: &Outcome) -> Json {
+    // Only an order is known by its content from another command: whoever sent it must not take
+    // an order that has been cancelled since for a live one.
+    let known = !outcome.own && outcome.repeated && matches!(aggregate, AggregateId::Order(_));
     let message = match outcome.event.as_deref() {
+        _ if known => "Order already known",
         Some("OrderPlaced") => "Order placed",
         Some("OrderProcessed") => "Order completed",
         Some("OrderCancelled") => "Order cancelled",

@@ -67,10 +67,9 @@ impl EncodedEvent {
         if self.version > current {
             return Err(self.undecodable("its version is newer than this code"));
         }
-        let data = Json::parse(self.data.get()).map_err(|_| self.undecodable("not JSON"))?;
-        let mut data = data
-            .into_object()
-            .ok_or_else(|| self.undecodable("not an object"))?;
+        // Member by member: the data may be a level deeper than what was sent may be.
+        let mut data: Object =
+            serde_json::from_str(self.data.get()).map_err(|e| self.undecodable(place_of(&e)))?;
         for version in self.version..current {
             let step = upcasters
                 .iter()

@@ -3,6 +3,9 @@
 /// Items of an order. The largest real one known has 1,114.
 pub const ITEMS_MAX: usize = 2_000;
 
+/// Adjustments of an order, and of each of its items.
+pub const ADJUSTMENTS_MAX: usize = 100;
+
 /// Significant digits of a number: what DynamoDB holds.
 pub const DIGITS_MAX: u64 = 38;
 
@@ -35,7 +38,7 @@ pub const ITEM_BYTES_MAX: usize = 350 * 1024;
 /// some twenty names, dates and bounded texts (customer name, reason, source file).
 pub const ROW_OVERHEAD_BYTES: usize = 12 * 1024;
 
-/// Hours that an update's own time may be ahead of its arrival.
+/// Hours that an update's own time, or the one that an order was placed at, may be ahead of its arrival.
 pub const CLOCK_AHEAD_HOURS: i64 = 24;
 
 /// Commits of an aggregate.

@@ -6,10 +6,17 @@ use serde::{Deserialize, Serialize};
 
 use crate::Number;
 
-/// A currency of ISO 4217.
+/// A currency of ISO 4217, of today's list or withdrawn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct Currency(iso_currency::Currency);
+pub struct Currency(Code);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Code {
+    Listed(iso_currency::Currency),
+    /// One that the library does not know any more: its code, and the decimals of its minor unit.
+    Withdrawn(&'static str, i64),
+}
 
 /// A text that is no currency code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -18,28 +25,66 @@ pub struct InvalidCurrency;
 
 impl Currency {
     /// US dollars, where an order names no currency.
-    pub const DEFAULT: Self = Self(iso_currency::Currency::USD);
+    pub const DEFAULT: Self = Self(Code::Listed(iso_currency::Currency::USD));
 
-    /// Reads a code of three capitals.
+    /// Reads a code of three letters, in any case: also one that is no money (see
+    /// [`Self::is_money`]), since old orders were placed in such.
     pub fn parse(code: &str) -> Result<Self, InvalidCurrency> {
-        iso_currency::Currency::from_code(code)
+        let code = code.to_ascii_uppercase();
+        let listed = iso_currency::Currency::from_code(&code).map(Code::Listed);
+        let withdrawn = |decimals, codes: &'static str| {
+            let found = codes.split_ascii_whitespace().find(|known| *known == code);
+            found.map(|known| Code::Withdrawn(known, decimals))
+        };
+        listed
+            .or_else(|| withdrawn(2, WITHDRAWN))
+            .or_else(|| withdrawn(0, WITHDRAWN_WITHOUT_MINOR_UNIT))
             .map(Self)
             .ok_or(InvalidCurrency)
     }
 
-    /// Are two amounts the same once rounded to the currency's minor unit? A client that sums in
-    /// floats sends `0.30000000000000004`. Gold and other units without a minor one must be equal.
+    /// Does anybody pay in it? Not in funds, metals, codes for tests, or `XXX`.
+    pub fn is_money(self) -> bool {
+        match self.0 {
+            Code::Listed(listed) => !listed.is_fund() && !listed.is_special(),
+            Code::Withdrawn(..) => true,
+        }
+    }
+
+    /// Are two amounts the same once rounded to the currency's minor unit, halves away from zero?
+    /// A client that sums in floats sends `0.30000000000000004`. Gold and other units without a
+    /// minor one must be equal.
     pub fn same(self, one: &Number, other: &Number) -> bool {
-        match self.0.exponent() {
-            Some(decimals) => one.rounded(decimals.into()) == other.rounded(decimals.into()),
+        let decimals = match self.0 {
+            Code::Listed(listed) => listed.exponent().map(i64::from),
+            Code::Withdrawn(_, decimals) => Some(decimals),
+        };
+        match decimals {
+            Some(decimals) => one.rounded(decimals) == other.rounded(decimals),
             None => one == other,
         }
     }
 }
 
+/// Codes of list three of ISO 4217 (withdrawn currencies) that `iso_currency` does not have, funds
+/// and settlement units (`CHC`, `ECV`, `USS`, `XFO`, `XFU`, `XRE`) left out.
+const WITHDRAWN: &str = "AFA ALK ANG AOK AON AOR ARA ARP ARY ATS AYM AZM BAD BGJ BGK BGL BOP BRB \
+    BRC BRE BRN BRR BUK CSD CSJ CSK CYP DDM DEM ECS EEK FIM FRF GEK GHC GHP GNE GNS GQE GWE GWP \
+    HRD IEP ILP ILR ISJ LAJ LSM LTL LTT LVL LVR MLF MRO MTL MTP MVQ MXP MZE MZM NIC NLG PEH PEI \
+    PES PLZ RHD ROK ROL RUR SDD SDP SIT SKK SRG STD SUR TJR TMM UAK UGS UGW UYN UYP VEB VEF VNC \
+    XEU YDD YUD YUM YUN ZAL ZMK ZRN ZRZ ZWC ZWD ZWN ZWR";
+
+/// Those of them that had no minor unit (`minor0` in OpenJDK's `currency.properties`), and the
+/// convertible and financial francs and pesetas beside them.
+const WITHDRAWN_WITHOUT_MINOR_UNIT: &str =
+    "ADP BEC BEF BEL BYB BYR ESA ESB ESP GRD ITL LUC LUF LUL MGF PTE TPE TRL";
+
 impl fmt::Display for Currency {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.0.code())
+        f.write_str(match self.0 {
+            Code::Listed(listed) => listed.code(),
+            Code::Withdrawn(code, _) => code,
+        })
     }
 }
 
@@ -77,13 +122,56 @@ mod tests {
         assert!(!same("JPY", "100.5", "100"));
         assert!(same("KWD", "1.2344", "1.234"));
         assert!(!same("KWD", "1.234", "1.23"));
+        assert!(same("ITL", "1936.27", "1936"));
+        assert!(same("DEM", "1.955", "1.96"));
+        assert!(same("USD", "-0.125", "-0.13"));
+        assert!(!same("USD", "-0.125", "-0.12"));
     }
 
     #[test]
     fn codes_are_those_of_iso_4217() {
-        for bad in ["usd", "US", "USDD", "ABC", ""] {
+        for bad in ["US", "USDD", "ABC", "US ", "ＵＳＤ", ""] {
             assert_eq!(Currency::parse(bad), Err(InvalidCurrency), "{bad}");
         }
         assert_eq!(Currency::DEFAULT.to_string(), "USD");
+        for (sent, code) in [
+            ("usd", "USD"),
+            ("Eur", "EUR"),
+            ("dem", "DEM"),
+            ("ITL", "ITL"),
+        ] {
+            assert_eq!(Currency::parse(sent).unwrap().to_string(), code);
+        }
+    }
+
+    #[test]
+    fn money_is_what_somebody_pays_or_paid_in() {
+        for code in [
+            "USD", "XAF", "XCD", "XOF", "XPF", "ANG", "BGN", "HRK", "DEM", "FRF", "ITL", "VES",
+            "ZWL", "XEU",
+        ] {
+            assert!(Currency::parse(code).unwrap().is_money(), "{code}");
+        }
+        for code in [
+            "XAU", "XAG", "XPT", "XPD", "XTS", "XXX", "XDR", "XSU", "XUA", "XBA", "CHE", "CHW",
+            "BOV", "CLF", "COU", "MXV", "USN", "UYI", "UYW",
+        ] {
+            assert!(!Currency::parse(code).unwrap().is_money(), "{code}");
+        }
+    }
+
+    #[test]
+    fn withdrawn_codes_are_not_those_of_today() {
+        let withdrawn = [WITHDRAWN, WITHDRAWN_WITHOUT_MINOR_UNIT].join(" ");
+        let codes: Vec<&str> = withdrawn.split_ascii_whitespace().collect();
+        for code in &codes {
+            assert_eq!(iso_currency::Currency::from_code(code), None, "{code}");
+            assert_eq!(
+                codes.iter().filter(|other| *other == code).count(),
+                1,
+                "{code}"
+            );
+            assert_eq!(code.len(), 3);
+        }
     }
 }

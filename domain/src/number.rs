@@ -32,8 +32,13 @@ pub enum InvalidNumber {
 
 impl Number {
     /// The exact product.
-    pub fn times(&self, factor: u64) -> BigDecimal {
-        &self.0 * BigDecimal::from(factor)
+    pub fn times(&self, factor: &Self) -> BigDecimal {
+        &self.0 * &factor.0
+    }
+
+    /// The number, to compute with.
+    pub fn as_decimal(&self) -> &BigDecimal {
+        &self.0
     }
 
     /// A computed value, refused where it cannot be stored exactly.
@@ -60,6 +65,11 @@ impl Number {
     /// Rounded to `decimals` places, halves away from zero, as invoices are.
     pub fn rounded(&self, decimals: i64) -> BigDecimal {
         self.0.with_scale_round(decimals, RoundingMode::HalfUp)
+    }
+
+    /// Above zero?
+    pub fn is_positive(&self) -> bool {
+        self.0.is_positive()
     }
 
     /// Below zero?

@@ -3,10 +3,10 @@
 #![allow(clippy::unwrap_used)]
 
 use cqrs_es::test::TestFramework;
-use domain::{Order, Refusal, Shipment, Timestamp, aggregate::Command, order, shipment};
+use domain::{Json, Order, Refusal, Shipment, Timestamp, aggregate::Command, order, shipment};
 
 mod samples;
-use samples::{at, item, place, update};
+use samples::{adjustment, at, item, place, update};
 
 type Orders = TestFramework<Order>;
 type Shipments = TestFramework<Shipment>;
@@ -129,21 +129,20 @@ fn an_order_has_1_to_2000_items() {
 }
 
 #[test]
-fn an_item_has_a_name_or_an_id_and_a_price_of_zero_or_more() {
+fn an_item_has_a_name_or_an_id_and_any_price() {
     let mut nameless = place();
     nameless.items[1].product_id = None;
     assert_eq!(refused_field(nameless), "items[1]");
-    let mut negative = place();
-    negative.items[1].price = "-0.01".parse().unwrap();
-    assert_eq!(refused_field(negative), "items[1].price");
-    let mut free = place();
-    free.total_amount = None;
-    free.items[1].price = "0".parse().unwrap();
-    let _ = only(
-        Orders::with(())
-            .given_no_previous_events()
-            .when(when(NOON, free.into_intent())),
-    );
+    for price in ["0", "-0.01"] {
+        let mut sent = place();
+        sent.total_amount = None;
+        sent.items[1].price = price.parse().unwrap();
+        let _ = only(
+            Orders::with(())
+                .given_no_previous_events()
+                .when(when(NOON, sent.into_intent())),
+        );
+    }
 }
 
 #[test]
@@ -160,9 +159,9 @@ fn texts_have_a_length_and_nothing_that_a_terminal_obeys() {
 fn an_order_whose_row_would_not_fit_is_refused() {
     let mut sent = place();
     // Short numbers: 2 bytes each as JSON, more as a list of DynamoDB.
-    let numbers = vec![domain::Json::from(1_u64); 100_000];
+    let numbers = vec![Json::from(1_u64); 100_000];
     sent.attributes
-        .insert("numbers".to_owned(), domain::Json::Array(numbers));
+        .insert("numbers".to_owned(), Json::Array(numbers));
     let result = Orders::with(())
         .given_no_previous_events()
         .when(when(NOON, sent.into_intent()));
@@ -179,17 +178,150 @@ fn an_order_whose_row_would_not_fit_is_refused() {
     );
 }
 
-#[test]
-fn an_order_cannot_be_placed_over_another() {
-    for event in [
-        placed(order::Fulfilment::Merchant),
-        placed(order::Fulfilment::Automatic),
-    ] {
-        let result = Orders::with(())
-            .given(vec![event])
-            .when(when(LATER, place().into_intent()));
-        assert_eq!(conflict_code(result.inspect_result()), "order_exists");
+/// What differs between an order that was placed and `sent`; none where it is the same order.
+fn differing(order: order::Event, sent: order::Place) -> String {
+    let result = Orders::with(())
+        .given(vec![order])
+        .when(when(LATER, sent.into_intent()));
+    match result.inspect_result() {
+        Ok(events) if events.is_empty() => String::new(),
+        Err(Refusal::Conflict {
+            code: "order_exists",
+            message,
+        }) => message.split_once(": ").unwrap().1.to_owned(),
+        other => format!("{other:?}"),
     }
+}
+
+#[test]
+fn an_order_placed_over_another_is_refused_by_what_differs() {
+    let merchant = || placed(order::Fulfilment::Merchant);
+    let mut other = place();
+    other.customer_id = None;
+    other.total_amount = None;
+    other.items[1].quantity = "3".parse().unwrap();
+    other.attributes = Json::parse(r#"{"zoe@example.org":1}"#)
+        .unwrap()
+        .into_object()
+        .unwrap();
+    assert_eq!(
+        differing(merchant(), other),
+        "customerId, items, attributes"
+    );
+    let mut other = place();
+    other.total_amount = Some("1".parse().unwrap());
+    other.currency = domain::money::Currency::parse("EUR").unwrap();
+    other.placed_at = order::PlacedAt::read(&"2024-01-15T08:00:00Z".into());
+    other.fulfilment = Some(order::Fulfilment::Automatic);
+    other.adjustments = vec![adjustment(order::AdjustmentType::Tip, "1")];
+    assert_eq!(
+        differing(merchant(), other),
+        "adjustments, totalAmount, currency, placedAt, fulfilment"
+    );
+}
+
+#[test]
+fn an_order_that_says_the_same_is_the_same() {
+    // As it was placed, who completes it was named; here its source decides on the same.
+    let same = place();
+    assert_eq!(differing(placed(order::Fulfilment::Merchant), same), "");
+    // A member that is null says as much as a missing one.
+    let mut nulls = place();
+    nulls.attributes.insert("note".to_owned(), Json::Null);
+    nulls.items[0].attributes = nulls.attributes.clone();
+    assert_eq!(differing(placed(order::Fulfilment::Merchant), nulls), "");
+}
+
+#[test]
+fn a_name_that_is_nearly_one_of_ours_is_refused() {
+    let refused = |change: &dyn Fn(&mut order::Place)| {
+        let mut sent = place();
+        change(&mut sent);
+        refused_field(sent)
+    };
+    let with = |name: &'static str, value: Json| {
+        move |sent: &mut order::Place| {
+            sent.attributes.insert(name.to_owned(), value.clone());
+        }
+    };
+    for name in [
+        "curency",
+        "total_amount",
+        "Items",
+        "TOTAL-AMOUNT",
+        "fulfillment",
+        "placed_at",
+        "orderID",
+        "customer name",
+        "adjustment",
+        "snackItem",
+        "currecny",
+        "itemss",
+        "traceParent",
+    ] {
+        assert_eq!(refused(&with(name, "x".into())), name);
+        assert!(
+            refused(&with(name, Json::Null)).starts_with("Ok("),
+            "{name}"
+        );
+    }
+    for name in [
+        "country",
+        "status",
+        "note",
+        "items2",
+        "placed",
+        "total",
+        "name",
+        "price",
+        "itemsAmount",
+        "tags",
+        "commandId",
+        "currencyCode",
+        "customer",
+    ] {
+        assert!(
+            refused(&with(name, "x".into())).starts_with("Ok("),
+            "{name}"
+        );
+    }
+    let of_item = |name: &'static str| {
+        move |sent: &mut order::Place| {
+            let attributes = [(name.to_owned(), Json::from(1))];
+            sent.items[1].attributes = attributes.into();
+        }
+    };
+    for name in ["prices", "Name", "quantitiy", "product_id", "game"] {
+        assert_eq!(refused(&of_item(name)), format!("items[1].{name}"));
+    }
+    for name in ["price2", "colour", "items", "sku", "names_of_all"] {
+        assert!(refused(&of_item(name)).starts_with("Ok("), "{name}");
+    }
+    let of_adjustment = |name: &'static str| {
+        move |sent: &mut order::Place| {
+            let attributes = [(name.to_owned(), Json::from(1))];
+            sent.adjustments = vec![order::Adjustment {
+                attributes: attributes.into(),
+                ..adjustment(order::AdjustmentType::Other, "0")
+            }];
+        }
+    };
+    for name in ["ammount", "include", "Type", "tape"] {
+        assert_eq!(
+            refused(&of_adjustment(name)),
+            format!("adjustments[0].{name}")
+        );
+    }
+    assert!(refused(&of_adjustment("rate")).starts_with("Ok("));
+}
+
+#[test]
+fn an_order_is_placed_by_its_customer_before_it_arrives() {
+    let mut sent = place();
+    sent.placed_at = order::PlacedAt::read(&"2024-01-16T12:00:00Z".into());
+    assert!(refused_field(sent.clone()).starts_with("Ok("));
+    sent.placed_at = order::PlacedAt::read(&"2024-01-16T12:00:01Z".into());
+    assert_eq!(refused_field(sent), "placedAt");
 }
 
 // ---- It is completed or cancelled, and stays it

@@ -13,7 +13,8 @@ use domain::{
 };
 
 mod samples;
-use samples::{at, item, place, update};
+use domain::order::AdjustmentType;
+use samples::{adjustment, at, item, place, update};
 
 fn golden(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -50,6 +51,23 @@ fn full_order() -> order::Place {
         .unwrap()
         .into_object()
         .unwrap();
+    // What version 2 brought.
+    sent.items[0].quantity = "2.5".parse().unwrap();
+    sent.items[0].adjustments = vec![adjustment(AdjustmentType::Discount, "-0.70")];
+    sent.adjustments = vec![
+        order::Adjustment {
+            name: Some("express".to_owned()),
+            attributes: Object::from([("taxable".to_owned(), Json::Bool(true))]),
+            ..adjustment(AdjustmentType::Shipping, "6.99")
+        },
+        order::Adjustment {
+            included: true,
+            ..adjustment(AdjustmentType::Tax, "19.05")
+        },
+    ];
+    sent.total_amount = None;
+    let placed_at = "2024-01-15T12:58:00+01:00".into();
+    sent.placed_at = order::PlacedAt::read(&placed_at);
     sent
 }
 
@@ -156,4 +174,44 @@ fn a_state_of_another_shape_has_another_fingerprint() {
     let shipment = Shipment::default().folded(shipment_events());
     let name = format!("state.{}.txt", shape(Shipment::SHAPE));
     frozen(&name, &serde_json::to_string(&shipment).unwrap());
+}
+
+#[test]
+fn an_order_of_an_older_build_is_the_same_order_today() {
+    use domain::aggregate::Intent as _;
+    // The content as older builds wrote it, with `placedAt` as an attribute, and its digest.
+    let mut sent = place();
+    sent.placed_at = order::PlacedAt::read(&"2010-12-01 08:26:00".into());
+    sent.attributes = Object::from([("country".to_owned(), "United Kingdom".into())]);
+    let content = concat!(
+        r#"{"attributes":{"country":"United Kingdom","placedAt":"2010-12-01 08:26:00"},"#,
+        r#""currency":"USD","customerId":"customer123","customerName":null,"fulfilment":null,"#,
+        r#""items":[{"price":29.99,"productId":"prod1","quantity":2},"#,
+        r#"{"price":49.99,"productId":"prod2","quantity":1}]}"#
+    );
+    let digest = order::Intent::Place(Box::new(sent)).digest();
+    assert_eq!(digest, domain::Digest::of(&Json::parse(content).unwrap()));
+    assert_eq!(digest.as_str(), "efac601f78d8b80d601e0cab985f9a74");
+}
+
+#[test]
+fn an_order_of_version_1_has_the_sum_of_its_items_and_knows_when_it_was_placed() {
+    let data = concat!(
+        r#"{"orderId":"1","at":"2024-01-15T12:00:00.000Z","items":[{"name":"gift","#,
+        r#""quantity":2,"price":1.5,"attributes":DEEP}],"totalAmount":3,"currency":"EUR","#,
+        r#""fulfilment":"merchant","attributes":{"placedAt":"2010-12-01 08:26:00","x":DEEP}}"#
+    );
+    // As deep as an order could be: 16 levels of what was sent, an item's attribute at the fourth.
+    let deep = format!(r#"{{"a":{}1{}}}"#, "[".repeat(13), "]".repeat(13));
+    let event = EncodedEvent {
+        kind: "OrderPlaced".to_owned(),
+        version: 1,
+        data: serde_json::from_str(&data.replace("DEEP", &deep)).unwrap(),
+    };
+    let order::Event::OrderPlaced(placed) = Order::decode(&event).unwrap() else {
+        unreachable!()
+    };
+    assert_eq!(placed.items_amount.to_string(), "3");
+    assert_eq!(placed.placed_at(), at("2010-12-01T08:26:00Z"));
+    assert!(placed.attributes.contains_key("placedAt"));
 }

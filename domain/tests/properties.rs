@@ -100,7 +100,7 @@ proptest! {
             format!("{whole}{part:0<6}").parse().unwrap()
         };
         let expected: u128 = place.items.iter()
-            .map(|item| millionths(&item.price) * u128::from(item.quantity.get())).sum();
+            .map(|item| millionths(&item.price) * u128::from(item.quantity.whole().unwrap())).sum();
         let command = Command { at: at("2024-01-15T12:00:00Z"), intent: order::Intent::Place(Box::new(place)) };
         let events = Order::default().decide(&command).unwrap();
         let order::Event::OrderPlaced(placed) = &events[0] else { unreachable!() };

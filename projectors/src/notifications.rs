@@ -1,7 +1,7 @@
 //! What is announced of an event: a function of its commit alone.
 
 use domain::{
-    AggregateId, EventSourced, Json, Number, Order, Shipment,
+    AggregateId, EventSourced, Json, Number, Order, Shipment, Timestamp,
     json::Object,
     money::Currency,
     order,
@@ -51,11 +51,15 @@ pub fn messages(commit: &Commit, environment: &str) -> Result<Messages, Unreadab
 fn of_order(event: &order::Event, sequence: u64, commit: &Commit) -> Announcement {
     let (detail_type, at, previous, about) = match event {
         order::Event::OrderPlaced(placed) => {
-            let about = about_order(&placed.customer_id, &placed.total_amount, placed.currency);
+            let mut about = about_order(&placed.customer_id, &placed.total_amount, placed.currency);
+            let items_amount = placed.items_amount.clone();
+            about.insert("itemsAmount".to_owned(), items_amount.into());
+            about.extend(placed_at(Some(placed.placed_at())));
             ("Order Created", placed.at, None, about)
         }
         order::Event::OrderProcessed(done) => {
-            let about = about_order(&done.customer_id, &done.total_amount, done.currency);
+            let mut about = about_order(&done.customer_id, &done.total_amount, done.currency);
+            about.extend(placed_at(done.placed_at));
             (
                 "Order Processed",
                 done.at,
@@ -64,7 +68,8 @@ fn of_order(event: &order::Event, sequence: u64, commit: &Commit) -> Announcemen
             )
         }
         order::Event::OrderCancelled(done) => {
-            let about = about_order(&done.customer_id, &done.total_amount, done.currency);
+            let mut about = about_order(&done.customer_id, &done.total_amount, done.currency);
+            about.extend(placed_at(done.placed_at));
             (
                 "Order Cancelled",
                 done.at,
@@ -100,6 +105,10 @@ fn about_order(customer_id: &Option<String>, total: &Number, currency: Currency)
         about.insert("customerId".to_owned(), id.clone().into());
     }
     about
+}
+
+fn placed_at(at: Option<Timestamp>) -> Option<(String, Json)> {
+    Some(("placedAt".to_owned(), at?.to_string().into()))
 }
 
 // ---- Shipments

@@ -3,7 +3,7 @@
 use domain::{
     EventSourced, Json, Order, OrderId, Timestamp,
     json::Object,
-    order::{Item, OrderPlaced},
+    order::{Item, OrderPlaced, command::adjustments},
 };
 
 use crate::{Environment, ports::Row};
@@ -26,6 +26,7 @@ pub fn row(order: &Order, version: u64, environment: &Environment) -> Option<Row
         ("status".to_owned(), status.into()),
         ("version".to_owned(), version.into()),
         ("createdAt".to_owned(), time(placed.at)),
+        ("placedAt".to_owned(), time(placed.placed_at())),
         ("updatedAt".to_owned(), time(updated_at)),
         ("environment".to_owned(), environment.name.clone().into()),
     ]);
@@ -64,6 +65,7 @@ fn content(order: &OrderPlaced) -> Row {
             "items".to_owned(),
             Json::Array(order.items.iter().map(Item::to_json).collect()),
         ),
+        ("itemsAmount".to_owned(), order.items_amount.clone().into()),
         ("totalAmount".to_owned(), order.total_amount.clone().into()),
         ("currency".to_owned(), order.currency.to_string().into()),
         ("fulfilment".to_owned(), order.fulfilment.as_str().into()),
@@ -72,6 +74,7 @@ fn content(order: &OrderPlaced) -> Row {
             Json::Object(order.attributes.clone()),
         ),
     ]);
+    row.extend(adjustments(&order.adjustments));
     let mut optional = |name: &str, value: &Option<String>| {
         if let Some(value) = value {
             row.insert(name.to_owned(), value.clone().into());

@@ -1,7 +1,5 @@
 //! Commands on their way.
 
-use std::num::NonZeroU64;
-
 use commands::execute::Envelope;
 use domain::{
     AggregateId, Digest, Json, OrderId, Timestamp,
@@ -37,8 +35,9 @@ pub fn item(product_id: &str, quantity: u64, price: &str) -> Item {
     Item {
         product_id: Some(product_id.to_owned()),
         name: None,
-        quantity: NonZeroU64::new(quantity).unwrap(),
+        quantity: quantity.into(),
         price: price.parse().unwrap(),
+        adjustments: vec![],
         attributes: Object::new(),
     }
 }
@@ -50,8 +49,10 @@ pub fn place(id: &str, items: Vec<Item>) -> Place {
         customer_id: Some("customer123".to_owned()),
         customer_name: None,
         items,
+        adjustments: vec![],
         total_amount: None,
         currency: Currency::DEFAULT,
+        placed_at: None,
         fulfilment: None,
         default_fulfilment: Fulfilment::Merchant,
         source_file: None,

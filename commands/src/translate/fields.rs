@@ -2,7 +2,7 @@
 
 use std::fmt::Display;
 
-use domain::{Json, Number, Refusal, json::Object};
+use domain::{Json, Number, Refusal, json::Object, order::names};
 
 /// An object's members that are not yet taken.
 #[derive(Debug)]
@@ -65,6 +65,15 @@ impl Fields {
         }
     }
 
+    /// Yes or no; missing and `null` are no.
+    pub fn flag(&mut self, name: &str) -> Result<bool, Refusal> {
+        match self.take(name) {
+            None => Ok(false),
+            Some(Json::Bool(flag)) => Ok(flag),
+            Some(other) => Err(self.unexpected(name, "true or false", &other)),
+        }
+    }
+
     /// Whatever it is; missing and `null` are none.
     pub fn take(&mut self, name: &str) -> Option<Json> {
         self.members
@@ -74,12 +83,38 @@ impl Fields {
 
     /// A refusal of a field here.
     pub fn wrong(&self, name: &str, message: impl Display) -> Refusal {
-        Refusal::field(format!("{}{name}", self.place), message.to_string())
+        Refusal::field(self.place_of(name), message.to_string())
     }
 
     /// A refusal of a field that must be there.
     pub fn missing(&self, name: &str) -> Refusal {
-        self.wrong(name, "it is required")
+        match self.members.keys().find(|sent| names::nearly(sent, name)) {
+            Some(sent) => names::misspelt(&self.place, sent, name),
+            None => self.wrong(name, "it is required"),
+        }
+    }
+
+    /// Where a member here is, such as `items[3].price`.
+    pub fn place_of(&self, name: &str) -> String {
+        format!("{}{name}", self.place)
+    }
+
+    /// Refuses the first member that nobody has taken; `taken` says who takes what, such as
+    /// "cancelling takes a reason and".
+    pub fn nothing_else(&self, taken: &str) -> Result<(), Refusal> {
+        // A member that is `null` says as much as a missing one.
+        let mut left = self
+            .members
+            .iter()
+            .filter(|(_, value)| **value != Json::Null);
+        match left.next() {
+            None => Ok(()),
+            Some((name, _)) => Err(Refusal::Invalid {
+                code: "unknown_member",
+                field: self.place_of(name),
+                message: format!("{taken} nothing else: this would go unheard"),
+            }),
+        }
     }
 
     fn unexpected(&self, name: &str, expected: &str, found: &Json) -> Refusal {

@@ -1,11 +1,9 @@
 //! Orders as they are sent: by the web shop (S4), from the snack counter (S5), in files (S1).
 
-use std::num::NonZeroU64;
-
 use domain::{
-    Json, Number, OrderId, Refusal,
+    Json, OrderId, Refusal,
     money::Currency,
-    order::{Fulfilment, Intent, Item, Place},
+    order::{Adjustment, AdjustmentType, Fulfilment, Intent, Item, Place, PlacedAt},
 };
 
 use uuid::Uuid;
@@ -55,6 +53,7 @@ pub fn place(mut fields: Fields, context: Context) -> Result<Place, Refusal> {
     let items = items(&mut fields)?;
     let customer_id = fields.text("customerId")?;
     let customer_name = fields.text("customerName")?;
+    let adjustments = adjustments(&mut fields)?;
     let total_amount = fields.number("totalAmount")?;
     let currency = match fields.text("currency")? {
         Some(code) => Currency::parse(&code).map_err(|error| fields.wrong("currency", error))?,
@@ -66,13 +65,16 @@ pub fn place(mut fields: Fields, context: Context) -> Result<Place, Refusal> {
         Some("automatic") => Some(Fulfilment::Automatic),
         Some(_) => return Err(fields.wrong("fulfilment", "either \"merchant\" or \"automatic\"")),
     };
+    let placed_at = placed_at(&mut fields)?;
     Ok(Place {
         order_id,
         customer_id,
         customer_name,
         items,
+        adjustments,
         total_amount,
         currency,
+        placed_at,
         fulfilment,
         default_fulfilment: context.default_fulfilment,
         source_file: None,
@@ -101,8 +103,6 @@ fn item(mut fields: Fields) -> Result<Item, Refusal> {
     let quantity = fields
         .number("quantity")?
         .ok_or_else(|| fields.missing("quantity"))?;
-    let quantity = whole(&quantity)
-        .ok_or_else(|| fields.wrong("quantity", "a whole number of at least 1 was expected"))?;
     let price = fields
         .number("price")?
         .ok_or_else(|| fields.missing("price"))?;
@@ -111,17 +111,63 @@ fn item(mut fields: Fields) -> Result<Item, Refusal> {
         name,
         quantity,
         price,
+        adjustments: adjustments(&mut fields)?,
         attributes: fields.rest(),
     })
 }
 
-fn whole(quantity: &Number) -> Option<NonZeroU64> {
-    quantity.whole().and_then(NonZeroU64::new)
+/// What an order or an item costs beside quantity × price.
+fn adjustments(fields: &mut Fields) -> Result<Vec<Adjustment>, Refusal> {
+    let place = fields.place_of("adjustments");
+    let values = fields.array("adjustments")?.unwrap_or_default();
+    let place = |index: usize| format!("{place}[{index}]");
+    let values = values.into_iter().enumerate();
+    values
+        .map(|(index, value)| adjustment(Fields::within(&place(index), value)?))
+        .collect()
 }
 
-/// Reads why an order is cancelled.
-pub fn cancel(mut fields: Fields) -> Result<Intent, Refusal> {
-    Ok(Intent::Cancel {
-        reason: fields.text("reason")?,
+fn adjustment(mut fields: Fields) -> Result<Adjustment, Refusal> {
+    let kind = fields.text("type")?.ok_or_else(|| fields.missing("type"))?;
+    let mut types = AdjustmentType::ALL.into_iter();
+    let kind = types.find(|known| known.as_str() == kind).ok_or_else(|| {
+        let names = AdjustmentType::ALL.map(AdjustmentType::as_str).join(", ");
+        fields.wrong("type", format!("one of {names} was expected"))
+    })?;
+    let amount = fields
+        .number("amount")?
+        .ok_or_else(|| fields.missing("amount"))?;
+    Ok(Adjustment {
+        kind,
+        amount,
+        name: fields.text("name")?,
+        included: fields.flag("included")?,
+        attributes: fields.rest(),
     })
+}
+
+/// When the customer placed it.
+fn placed_at(fields: &mut Fields) -> Result<Option<PlacedAt>, Refusal> {
+    let sent = match fields.take("placedAt") {
+        None => return Ok(None),
+        Some(Json::String(text)) if text.is_empty() => return Ok(None),
+        Some(sent) => sent,
+    };
+    let expected = "ISO 8601 or milliseconds since 1970 was expected, between 1970 and 9999";
+    let read = PlacedAt::read(&sent).ok_or_else(|| fields.wrong("placedAt", expected))?;
+    Ok(Some(read))
+}
+
+/// Reads why an order is cancelled, and refuses whatever else is sent with it: who cancels some
+/// items wants something else than that the whole order is cancelled for ever.
+pub fn cancel(mut fields: Fields) -> Result<Intent, Refusal> {
+    let reason = fields.text("reason")?;
+    fields.nothing_else("cancelling takes a reason and")?;
+    Ok(Intent::Cancel { reason })
+}
+
+/// Completes an order, and refuses whatever is sent with it: nobody completes a part of one.
+pub fn complete(fields: Fields) -> Result<Intent, Refusal> {
+    fields.nothing_else("completing takes")?;
+    Ok(Intent::Complete)
 }

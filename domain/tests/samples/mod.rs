@@ -5,7 +5,7 @@
 use domain::{
     Digest, Json, Timestamp,
     json::Object,
-    order::{Fulfilment, Item, Place},
+    order::{Adjustment, AdjustmentType, Fulfilment, Item, Place},
     shipment::{Intent, Origin, UpdateKind},
     time::SentTime,
 };
@@ -21,8 +21,19 @@ pub fn item(product_id: &str, quantity: u64, price: &str) -> Item {
     Item {
         product_id: Some(product_id.to_owned()),
         name: None,
-        quantity: quantity.try_into().unwrap(),
+        quantity: quantity.into(),
         price: price.parse().unwrap(),
+        adjustments: vec![],
+        attributes: Object::new(),
+    }
+}
+
+pub fn adjustment(kind: AdjustmentType, amount: &str) -> Adjustment {
+    Adjustment {
+        kind,
+        amount: amount.parse().unwrap(),
+        name: None,
+        included: false,
         attributes: Object::new(),
     }
 }
@@ -33,8 +44,10 @@ pub fn place() -> Place {
         customer_id: Some("customer123".to_owned()),
         customer_name: None,
         items: vec![item("prod1", 2, "29.99"), item("prod2", 1, "49.99")],
+        adjustments: vec![],
         total_amount: Some("109.97".parse().unwrap()),
         currency: domain::money::Currency::DEFAULT,
+        placed_at: None,
         fulfilment: None,
         default_fulfilment: Fulfilment::Merchant,
         source_file: None,

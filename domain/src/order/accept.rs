@@ -1,0 +1,190 @@
+//! Whether an order can be placed, and whether it is one that has been placed already.
+
+use super::{
+    Adjustment, AdjustmentType, Event, Item, OrderPlaced, Place,
+    amounts::{self, Amounts},
+    command::adjustments,
+    names,
+};
+use crate::{
+    Json, Refusal, Timestamp,
+    json::{Object, object_dynamodb_bytes},
+    limits::{
+        ADJUSTMENTS_MAX, CLOCK_AHEAD_HOURS, FOREIGN_ID_MAX, ITEM_BYTES_MAX, ITEMS_MAX,
+        ROW_OVERHEAD_BYTES, TEXT_MAX,
+    },
+};
+
+impl Place {
+    /// The event of this order, if it is one that can be kept.
+    pub(super) fn accepted(&self, at: Timestamp) -> Result<Event, Refusal> {
+        check_text("customerId", &self.customer_id, FOREIGN_ID_MAX)?;
+        check_text("customerName", &self.customer_name, TEXT_MAX)?;
+        if !self.currency.is_money() {
+            let message = "a currency of ISO 4217, no fund, metal or test";
+            return Err(Refusal::field("currency", message));
+        }
+        names::check("", &self.attributes, names::ORDER)?;
+        self.check_placed_at(at)?;
+        self.check_items()?;
+        check_adjustments("", &self.adjustments)?;
+        let Amounts { items, total } = amounts::of(self)?;
+        self.check_size()?;
+        Ok(Event::OrderPlaced(Box::new(OrderPlaced {
+            order_id: self.order_id.clone(),
+            at,
+            placed_at: self.placed_at.as_ref().map(|placed_at| placed_at.at),
+            customer_id: self.customer_id.clone(),
+            customer_name: self.customer_name.clone(),
+            items: self.items.clone(),
+            adjustments: self.adjustments.clone(),
+            items_amount: items,
+            total_amount: total,
+            currency: self.currency,
+            fulfilment: self.fulfilment.unwrap_or(self.default_fulfilment),
+            source_file: self.source_file.clone(),
+            attributes: self.attributes.clone(),
+        })))
+    }
+
+    fn check_placed_at(&self, arrived: Timestamp) -> Result<(), Refusal> {
+        let ahead = self.placed_at.as_ref();
+        if ahead.is_some_and(|placed_at| placed_at.at.is_ahead_of(arrived, CLOCK_AHEAD_HOURS)) {
+            let message = format!("it is more than {CLOCK_AHEAD_HOURS} hours in the future");
+            return Err(Refusal::field("placedAt", message));
+        }
+        Ok(())
+    }
+
+    fn check_items(&self) -> Result<(), Refusal> {
+        let count = self.items.len();
+        if !(1..=ITEMS_MAX).contains(&count) {
+            let message = format!("an order has 1 to {ITEMS_MAX} items, this one {count}");
+            return Err(Refusal::field("items", message));
+        }
+        let mut items = self.items.iter().enumerate();
+        items.try_for_each(|(index, item)| check_item(item, &format!("items[{index}]")))
+    }
+
+    /// Its row must fit, too: DynamoDB counts a short number in a map for more than JSON needs.
+    fn check_size(&self) -> Result<(), Refusal> {
+        let items: usize = self
+            .items
+            .iter()
+            .map(|item| 1 + item.to_json().dynamodb_bytes())
+            .sum();
+        let adjustments = adjustments(&self.adjustments);
+        let adjustments = adjustments.map_or(0, |(_, list)| list.dynamodb_bytes());
+        let attributes = object_dynamodb_bytes(&self.attributes);
+        let size = ROW_OVERHEAD_BYTES + items + adjustments + attributes;
+        if size > ITEM_BYTES_MAX {
+            let message = format!("the order takes {size} bytes of {ITEM_BYTES_MAX}");
+            return Err(Refusal::too_large("", message));
+        }
+        Ok(())
+    }
+
+    /// Is it the order that was placed? Refused with the names of the members that differ.
+    pub(super) fn known_as(&self, placed: &OrderPlaced) -> Result<(), Refusal> {
+        let differences = self.differences(placed);
+        if differences.is_empty() {
+            return Ok(());
+        }
+        Err(Refusal::Conflict {
+            code: "order_exists",
+            message: format!(
+                "an order with this id and other content exists; what differs: {}",
+                differences.join(", ")
+            ),
+        })
+    }
+
+    /// The members that say something else than the order as it was placed, by the contract's
+    /// names. None: it is that order.
+    fn differences(&self, placed: &OrderPlaced) -> Vec<&'static str> {
+        let placed_at = self.placed_at.as_ref().map(|placed_at| placed_at.at);
+        let fulfilment = self.fulfilment.unwrap_or(self.default_fulfilment);
+        let items = |items: &[Item]| -> Vec<Item> { items.iter().map(meaningful_item).collect() };
+        // A total that is wrong makes it another order; a right one follows from the rest.
+        let same_total = (self.total_amount.as_ref())
+            .is_none_or(|sent| self.currency.same(sent, &placed.total_amount));
+        let members = [
+            ("customerId", self.customer_id == placed.customer_id),
+            ("customerName", self.customer_name == placed.customer_name),
+            ("items", items(&self.items) == items(&placed.items)),
+            ("adjustments", self.adjustments == placed.adjustments),
+            ("totalAmount", same_total),
+            ("currency", self.currency == placed.currency),
+            ("placedAt", placed_at == placed.placed_at),
+            ("fulfilment", fulfilment == placed.fulfilment),
+            (
+                "attributes",
+                meaningful(&self.attributes) == meaningful(&placed.attributes),
+            ),
+        ];
+        let differing = members.into_iter().filter(|(_, same)| !same);
+        differing.map(|(name, _)| name).collect()
+    }
+}
+
+/// Without members that are `null`: they say as much as missing ones.
+fn meaningful(attributes: &Object) -> Object {
+    let members = attributes.iter().filter(|(_, value)| **value != Json::Null);
+    members
+        .map(|(name, value)| (name.clone(), value.clone()))
+        .collect()
+}
+
+fn meaningful_item(item: &Item) -> Item {
+    Item {
+        attributes: meaningful(&item.attributes),
+        ..item.clone()
+    }
+}
+
+fn check_item(item: &Item, place: &str) -> Result<(), Refusal> {
+    let field = |name: &str| format!("{place}.{name}");
+    names::check(&field(""), &item.attributes, names::ITEM)?;
+    if item.product_id.is_none() && item.name.is_none() {
+        let message = "an item names a productId or a name";
+        return Err(Refusal::field(place, message));
+    }
+    check_text(&field("productId"), &item.product_id, FOREIGN_ID_MAX)?;
+    check_text(&field("name"), &item.name, TEXT_MAX)?;
+    if !item.quantity.is_positive() {
+        let message = format!("a quantity is above zero, this one is {}", item.quantity);
+        return Err(Refusal::field(field("quantity"), message));
+    }
+    check_adjustments(&field(""), &item.adjustments)
+}
+
+/// Checks the adjustments of an order, or of the item at `place` (such as `items[3].`).
+fn check_adjustments(place: &str, adjustments: &[Adjustment]) -> Result<(), Refusal> {
+    let count = adjustments.len();
+    if count > ADJUSTMENTS_MAX {
+        let message = format!("at most {ADJUSTMENTS_MAX} adjustments, these are {count}");
+        return Err(Refusal::field(format!("{place}adjustments"), message));
+    }
+    for (index, adjustment) in adjustments.iter().enumerate() {
+        let field = |name: &str| format!("{place}adjustments[{index}].{name}");
+        names::check(&field(""), &adjustment.attributes, names::ADJUSTMENT)?;
+        check_text(&field("name"), &adjustment.name, TEXT_MAX)?;
+        let amount = &adjustment.amount;
+        if adjustment.kind == AdjustmentType::Discount && amount.is_positive() {
+            let message = format!("a discount is zero or less: -{amount}, not {amount}");
+            return Err(Refusal::field(field("amount"), message));
+        }
+    }
+    Ok(())
+}
+
+/// A text where one is given: not empty, not too long, nothing that a terminal would obey.
+pub(super) fn check_text(field: &str, text: &Option<String>, max: usize) -> Result<(), Refusal> {
+    let Some(text) = text else { return Ok(()) };
+    let length = text.chars().count();
+    if !(1..=max).contains(&length) || text.chars().any(char::is_control) {
+        let message = format!("1 to {max} characters, none of them a control character");
+        return Err(Refusal::field(field, message));
+    }
+    Ok(())
+}
