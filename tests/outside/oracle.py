@@ -4,11 +4,14 @@ Nothing here asks the system how it does it: orders are judged and added up with
 `decimal`, rows are folded from histories.
 """
 
+import re
 from datetime import UTC, datetime
-from decimal import MAX_EMAX, MIN_EMIN, Context, Decimal, Inexact
+from decimal import MAX_EMAX, MIN_EMIN, ROUND_HALF_UP, Context, Decimal, Inexact
 
 # Wide enough that no sum of the tests rounds, and loud where one would.
 EXACT = Context(prec=600, Emax=MAX_EMAX, Emin=MIN_EMIN, traps=[Inexact])
+
+EXACT_BUT_ROUNDED = Context(prec=600, Emax=MAX_EMAX, Emin=MIN_EMIN)
 
 CRITICAL = {"DELAYED", "LOST", "DAMAGED", "EXCEPTION"}
 
@@ -19,29 +22,55 @@ ANNOUNCED = {
 }
 
 
-def total_of(items: list[dict]) -> Decimal:
-    """The exact sum of quantity × price."""
-    total = Decimal(0)
+def total_of(items: list[dict], adjustments: list[dict] | None = None) -> Decimal:
+    """The exact sum of quantity × price and of every adjustment that the prices do not include."""
+    total = added(adjustments)
     for item in items:
         line = EXACT.multiply(Decimal(item["quantity"]), Decimal(item["price"]))
+        line = EXACT.add(line, added(item.get("adjustments")))
         total = EXACT.add(total, line)
     return total
 
 
+def added(adjustments: list[dict] | None) -> Decimal:
+    total = Decimal(0)
+    for adjustment in adjustments or []:
+        if not adjustment.get("included"):
+            total = EXACT.add(total, Decimal(adjustment["amount"]))
+    return total
+
+
+def in_cents(amount: Decimal) -> Decimal:
+    """Rounded as invoices are: halves away from zero."""
+    return amount.quantize(Decimal("0.01"), ROUND_HALF_UP, EXACT_BUT_ROUNDED)
+
+
+def nearly(sent: str, meant: str) -> bool:
+    """Is a name another one but for case, `_`, `-`, white space, or one letter?"""
+    strip = lambda name: re.sub(r"[_\-\s]", "", name).lower()
+    one, other = strip(sent), strip(meant)
+    if sent == meant or one == other:
+        return sent != meant
+    letters = set(one + other + "?")
+    edits = set()
+    for at in range(len(other) + 1):
+        front, back = other[:at], other[at:]
+        edits |= {front + letter + back for letter in letters if letter.isalpha()}
+        edits |= {front + letter + back[1:] for letter in letters if letter.isalpha()}
+        edits |= {front + back[1:], front + back[1:2] + back[:1] + back[2:]}
+    return one in edits
+
+
 def faults_of(order: dict) -> set[str]:
     """The names of fields that an order of a dirty day may be refused for."""
-    faults = set()
-    for item in order["items"]:
-        if item["quantity"] < 1:
-            faults.add("quantity")
-        if item["price"] < 0:
-            faults.add("price")
-    if "totalAmount" in order and not faults:
-        cent = Decimal("0.01")
-        sent = Decimal(order["totalAmount"]).quantize(cent)
-        if sent != total_of(order["items"]).quantize(cent):
-            faults.add("totalAmount")
-    return faults
+    faults = {"quantity" for item in order["items"] if item["quantity"] <= 0}
+    if faults:
+        return faults
+    total = total_of(order["items"], order.get("adjustments"))
+    wrong = "totalAmount" in order and (
+        in_cents(Decimal(order["totalAmount"])) != in_cents(total)
+    )
+    return {"totalAmount"} if wrong or total < 0 else set()
 
 
 def check_sequences(events: list[dict]) -> None:
@@ -63,10 +92,13 @@ def fold_order(events: list[dict]) -> dict:
         "customerId": data.get("customerId"),
         "customerName": data.get("customerName"),
         "items": data["items"],
-        "totalAmount": total_of(data["items"]),
+        "adjustments": data.get("adjustments"),
+        "itemsAmount": total_of(data["items"]),
+        "totalAmount": total_of(data["items"], data.get("adjustments")),
         "currency": data["currency"],
         "fulfilment": data["fulfilment"],
         "createdAt": placed["at"],
+        "placedAt": data.get("placedAt", placed["at"]),
         "attributes": data.get("attributes") or None,
         "environment": "dev",
     }

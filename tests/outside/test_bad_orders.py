@@ -91,17 +91,17 @@ def test_2000_items_are_accepted(client):
 
 @pytest.mark.parametrize(
     "quantity",
-    [0, -1, Decimal("1.5"), "x", None, True, [], {}, "", int("1" * 39)],
+    [0, -1, Decimal("-0.5"), "0.0", "x", None, True, [], {}, "", int("1" * 39)],
     ids=str,
 )
-def test_a_quantity_is_a_whole_number_of_at_least_1(client, quantity):
+def test_a_quantity_is_a_number_above_zero(client, quantity):
     refused(client, with_item(quantity=quantity), "quantity")
 
 
 @pytest.mark.parametrize(
     "price",
     [
-        *(-1, Decimal("-0.01"), "-1", "x", "1,50", "1.5 ", "", None, True, [], {}),
+        *("x", "1,50", "1.5 ", "", None, True, [], {}),
         # More than 38 digits, written as number and as text.
         *(Decimal("1." + "1" * 38), "9" * 39),
         # Beyond what DynamoDB holds; the last would fill the memory if written out.
@@ -109,7 +109,7 @@ def test_a_quantity_is_a_whole_number_of_at_least_1(client, quantity):
     ],
     ids=lambda value: str(value)[:12],
 )
-def test_a_price_is_a_number_of_at_least_0_that_can_be_kept(client, price):
+def test_a_price_is_a_number_that_can_be_kept(client, price):
     refused(client, with_item(price=price), "price")
 
 
@@ -125,13 +125,13 @@ def test_an_item_names_a_product_id_or_a_name(client):
 
 
 @pytest.mark.parametrize(
-    ("price", "quantity"),
+    ("price", "quantity", "field"),
     # One digit too many by multiplying, forty by adding 0.01 to a large number.
-    [(Decimal("9" * 38), 2), (Decimal("1e37"), 1)],
+    [(Decimal("9" * 38), 2, "items[0]"), (Decimal("1e37"), 1, "totalAmount")],
 )
-def test_a_total_of_more_than_38_digits_is_refused(client, price, quantity):
+def test_a_total_of_more_than_38_digits_is_refused(client, price, quantity, field):
     lines = [item(price=price, quantity=quantity), item(price=Decimal("0.01"))]
-    refused(client, order(items=lines, totalAmount=None), "total")
+    refused(client, order(items=lines, totalAmount=None), field)
 
 
 @pytest.mark.parametrize(
@@ -144,7 +144,9 @@ def test_a_total_that_is_not_the_sum_is_refused(client, total):
 
 
 @pytest.mark.parametrize(
-    "currency", ["usd", "US", "USDD", "ABC", "€", 840, [], {"code": "USD"}], ids=str
+    "currency",
+    # Also funds, metals, tests and no currency at all.
+    ["XAU", "XTS", "XXX", "XDR", "CHE", "USN", "US", "USDD", "ABC", "€", 840, [], {"code": "USD"}], ids=str
 )
 def test_a_currency_is_one_of_iso_4217(client, currency):
     refused(client, order(currency=currency), "currency")

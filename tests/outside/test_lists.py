@@ -34,6 +34,7 @@ ORDER_SHOWS = {
     "totalAmount",
     "currency",
     "fulfilment",
+    "placedAt",
     "createdAt",
     "updatedAt",
     "processedAt",

@@ -5,16 +5,23 @@ second time.
 """
 
 import json
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal, Inexact, InvalidOperation
 from typing import Any
 
 from exact import read_json
-from oracle import total_of
+from oracle import EXACT, added, in_cents, nearly, total_of
 
 DEPTH_MAX = 16
 DIGITS_MAX = 38
+# What can be sent with an order, its items and adjustments.
+NAMES = (
+    *("orderId", "customerId", "customerName", "items", "snackItems", "adjustments"),
+    *("totalAmount", "currency", "placedAt", "fulfilment", "commandId", "traceparent"),
+    *("productId", "name", "quantity", "price", "type", "amount", "included"),
+)
 # What a list may be asked by.
 QUESTIONS = ("status", "customerId", "day", "orderId")
 
@@ -40,10 +47,24 @@ def steer_body(case) -> None:
     body = case.body
     if body.get("shipmentId"):
         body["shipmentId"] = case.path_parameters["shipmentId"]
-    items = body.get("items") or body.get("snackItems")
-    if body.get("totalAmount") is not None and isinstance(items, list):
-        total = kept_total(exactly(items))
+    if body.get("orderId") and "orderId" in (case.path_parameters or {}):
+        body["orderId"] = case.path_parameters["orderId"]
+    for list_of in adjustments_of(body):
+        for each in list_of:
+            if each["type"] == "discount":
+                each["amount"] = str(-abs(Decimal(str(each["amount"]))))
+    if body.get("totalAmount") is not None and items_of(body):
+        total = kept_total(exactly(body))
         body["totalAmount"] = None if total is None else str(total)
+
+
+def items_of(body: dict) -> list[dict]:
+    return body.get("items") or body.get("snackItems") or []
+
+
+def adjustments_of(body: dict) -> list[list[dict]]:
+    """Those of the order and of each of its items."""
+    return [each.get("adjustments") or [] for each in (body, *items_of(body))]
 
 
 def steer_query(case, step: int) -> None:
@@ -95,19 +116,40 @@ def explains(case, problem: dict) -> bool:
         return True
     if place == "shipmentId":
         return body["shipmentId"] != case.path_parameters["shipmentId"]
+    if place == "orderId" and "orderId" in (case.path_parameters or {}):
+        return body["orderId"] != case.path_parameters["orderId"]
+    if code == "misspelt_member":
+        name = re.split(r"(?<=\])\.", place)[-1]
+        return any(nearly(name, meant) for meant in NAMES)
+    if place == "placedAt":
+        return not is_past(body["placedAt"])
+    if place.endswith("amount"):
+        return any(
+            each["type"] == "discount" and Decimal(each["amount"]) > 0
+            for list_of in adjustments_of(body)
+            for each in list_of
+        )
     if place == "totalAmount":
-        total = kept_total(body.get("items") or body.get("snackItems"))
-        return total is None or total != Decimal(body["totalAmount"])
+        total = kept_total(body)
+        sent = body.get("totalAmount")
+        return total is None or total < 0 or in_cents(Decimal(sent)) != in_cents(total)
+    if re.fullmatch(r"items\[\d+\]", place):
+        return kept_total(body) is None
     return False
 
 
-def kept_total(items: list[dict]) -> Decimal | None:
-    """The sum of the items, where it can be kept."""
+def kept_total(body: dict) -> Decimal | None:
+    """The order's total, where it and each of its parts can be kept."""
+    parts = []
     try:
-        total = total_of(items)
+        for item in items_of(body):
+            product = EXACT.multiply(Decimal(item["quantity"]), Decimal(item["price"]))
+            parts += [product, EXACT.add(product, added(item.get("adjustments")))]
+        parts.append(total_of(items_of(body)))
+        parts.append(total_of(items_of(body), body.get("adjustments")))
     except Inexact:
         return None
-    return total if is_kept(total) else None
+    return parts[-1] if all(map(is_kept, parts)) else None
 
 
 def exactly(body: Any) -> Any:

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use domain::{EventSourced as _, Order};
 use event_store::Commit;
 use serde_json::Value;
 use support::files::BUCKET;
@@ -27,14 +28,45 @@ pub(super) fn answers(seen: &Observed, histories: &Histories, found: &mut Vec<St
         // The same command, the same answer; a refused one may be answered anew.
         if answered.status == 200 {
             let earlier = first.entry(wanted.identity()).or_insert(answered);
-            if earlier.body != answered.body {
+            let known = is_known(earlier) && is_known(answered);
+            if earlier.body != answered.body && !known {
                 found.push(format!("I3: {} and {}", earlier.body, answered.body));
             }
         }
     }
 }
 
+/// Another command had placed the same order before: the answer says how it stood then.
+fn is_known(answered: &Answered) -> bool {
+    answered.body.contains("\"Order already known\"")
+}
+
+/// Of an order that was known already: it is the one that was wanted, and the answer says how it
+/// stood at its version.
+fn known(answered: &Answered, history: &[Commit], found: &mut Vec<String>) {
+    let answer: Value = serde_json::from_str(&answered.body).unwrap();
+    let placed = history.first();
+    let last = history
+        .iter()
+        .find(|commit| Some(commit.version()) == answer["version"].as_u64());
+    let status = last.and_then(|commit| {
+        let events = commit.decoded::<Order>().ok()?;
+        events.last().map(Order::status_of).map(str::to_owned)
+    });
+    if !placed.is_some_and(|commit| says(commit, &answered.wanted))
+        || status.as_deref() != answer["status"].as_str()
+    {
+        found.push(format!(
+            "I1: known as another order, or not as it stood: {} {}",
+            answered.wanted.path, answered.body
+        ));
+    }
+}
+
 fn acknowledged(answered: &Answered, history: &[Commit], found: &mut Vec<String>) {
+    if is_known(answered) {
+        return known(answered, history, found);
+    }
     let wanted = &answered.wanted;
     let version = serde_json::from_str::<Value>(&answered.body).unwrap()["version"].as_u64();
     // Its own commit; or that of another command which had said the same before, and then its id
