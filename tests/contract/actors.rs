@@ -80,7 +80,7 @@ async fn every_commit_names_whom_the_authoriser_named() {
         )
         .await;
         assert_eq!(placed["statusCode"], 200, "{placed}");
-        let cancelled = request(authorizer, "/orders/1/cancel", json!({ "actor": "me" }));
+        let cancelled = request(authorizer, "/orders/1/cancel", json!({ "reason": "me" }));
         // The key is scoped to its order and caller, not to what is done: another one is due.
         let cancelled = cancelled.get().replace("\"k\"", "\"k-2\"");
         let cancelled = send(&commands, serde_json::from_str(&cancelled).unwrap()).await;

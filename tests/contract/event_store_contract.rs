@@ -224,10 +224,17 @@ async fn a_content_is_known_again_under_another_id(world: World) {
     order(&world, to_order("1", "c-2", Intent::Complete))
         .await
         .unwrap();
-    // The first answer, not today's state.
+    // How it stands today: whoever places it once more must not take it for an open one.
     let again = order(&world, placing("1", "c-3")).await.unwrap();
     assert_eq!(
-        (again.event, again.status, again.version),
+        (again.event, again.status.as_str(), again.version),
+        (None, "PROCESSED", 2)
+    );
+    assert!(again.repeated);
+    // The very command has its own answer, for ever.
+    let same = order(&world, placing("1", "c-1")).await.unwrap();
+    assert_eq!(
+        (same.event, same.status, same.version),
         (first.event, first.status, first.version)
     );
     assert!(first.own && !again.own);

@@ -301,7 +301,7 @@ fn every_seed_is_understood() {
             assert!(matches!(status, None | Some(200 | 404 | 412)), "{answer}");
             assert!(answer["error"].is_null(), "{answer}");
         }
-        assert_eq!(world.commits().len(), 3);
+        assert_eq!(world.commits().len(), 4);
         for seed in seeds("bus") {
             world.check(Entry::Bus, &seed.to_string()).await.unwrap();
         }

@@ -155,10 +155,18 @@ impl Change {
 }
 
 /// Names that mean something somewhere.
-const NAMES: [&str; 40] = [
+const NAMES: [&str; 48] = [
     "Records",
     "NewImage",
     "Keys",
+    "adjustments",
+    "amount",
+    "included",
+    "name",
+    "placedAt",
+    "type",
+    "curency",
+    "reason",
     "aggregate",
     "attributes",
     "body",

@@ -162,7 +162,7 @@ async fn a_rejection_names_its_position_id_code_field_and_reason() {
             "orderId": "X-9",
             "code": "invalid_field",
             "field": "items[0].quantity",
-            "reason": "a whole number of at least 1 was expected",
+            "reason": "a quantity is above zero, this one is 0",
         })
     );
     let of = |index: usize, member: &str| report["rejections"][index][member].clone();

@@ -5,6 +5,7 @@ import pytest
 from client import new_id
 from expect import at_rest, problem
 from orders import order, placed
+from test_orders_on_the_bus import COMMANDS
 from patience import until
 
 
@@ -70,7 +71,7 @@ def test_closing_names_no_other_order(client):
 def test_the_bus_drops_nothing_that_changes_the_meaning(client, kind):
     order_id = placed(client)
     detail = {"orderId": order_id, "items": [{"productId": "p"}]}
-    event = client.put_event(detail, Source="orders.commands", DetailType=kind)
+    event = client.put_event(detail, DetailType=kind, **COMMANDS)
     mailed = lambda: [m for m in client.messages() if event in str(m.get("message"))]
     [mail] = until("a mail of the refusal", mailed)
     assert "unknown_member" in mail["message"] and "items" in mail["message"]

@@ -11,6 +11,7 @@ from exact import json_text
 from expect import message, problem
 from oracle import in_cents, total_of
 from orders import completed_by_itself, order, placed
+from test_orders_on_the_bus import COMMANDS
 
 SENT = [
     # Items, adjustments, the sender's total, the exact one.
@@ -58,7 +59,7 @@ def test_a_shops_total_is_accepted_by_every_way_in(
         answer = client.invoke("api", body)
         assert answer["message"] == "Order placed", answer
     elif way == "bus":
-        client.put_event(body, Source="orders.commands", DetailType="Place Order")
+        client.put_event(body, DetailType="Place Order", **COMMANDS)
     else:
         client.put(f"orders/{order_id}.json", json_text([body]).encode())
     row = client.order(order_id)

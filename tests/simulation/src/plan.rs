@@ -106,6 +106,8 @@ fn place(core: &Core, key: String) -> Wanted {
         "customerId": "c-1",
         "customerName": MARKER,
         "items": [{ "productId": "p", "quantity": quantity, "price": 2.55 }],
+        "adjustments": [{ "type": "shipping", "amount": 4.99 }],
+        "placedAt": "2024-01-15T10:30:00+02:00",
         "fulfilment": fulfilment,
     });
     let way = [Way::Http, Way::Invoke, Way::File][core.choose(3)];

@@ -120,6 +120,9 @@ impl Plan {
     }
 }
 
+/// What shipping costs, where the order pays for it.
+const SHIPPING_CENTS: u64 = 499;
+
 fn order(rng: &mut Rng, run: &str, number: usize) -> Order {
     let id = format!("{run}-o{number}");
     let (mut items, mut total) = (Vec::new(), 0);
@@ -131,6 +134,12 @@ fn order(rng: &mut Rng, run: &str, number: usize) -> Order {
         items.push(format!(
             r#"{{"productId":"prod{product}","quantity":{quantity},"price":{price}}}"#
         ));
+    }
+    let mut adjustments = String::new();
+    if chance(rng, 30) {
+        total += SHIPPING_CENTS;
+        let amount = money(SHIPPING_CENTS);
+        adjustments = format!(r#""adjustments":[{{"type":"shipping","amount":{amount}}}],"#);
     }
     let mut currency = "USD";
     let wrong = chance(rng, 4);
@@ -145,7 +154,7 @@ fn order(rng: &mut Rng, run: &str, number: usize) -> Order {
     let automatic = chance(rng, 30);
     let fulfilment = if automatic { "automatic" } else { "merchant" };
     let body = format!(
-        r#"{{"orderId":"{id}","customerId":"customer{}","items":[{}],"totalAmount":{},"currency":"{currency}","fulfilment":"{fulfilment}"}}"#,
+        r#"{{"orderId":"{id}","customerId":"customer{}","items":[{}],{adjustments}"totalAmount":{},"currency":"{currency}","fulfilment":"{fulfilment}"}}"#,
         rng.u32(1..=200),
         items.join(","),
         money(total),

@@ -1,6 +1,6 @@
 //! The tables and their indexes, as `infra/tables.json` describes them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use dynoxide::Database;
 use lambda::names::{Index, Key, Table};
@@ -10,7 +10,8 @@ use serde_json::{Value, json};
 use super::DynamoDbError;
 
 /// Makes the tables that are missing. Of those that are there, adds the indexes that are missing,
-/// filled from the rows as they are, and drops those that an environment of so many shards has not.
+/// filled from the rows as they are, makes those anew that show other attributes than they should,
+/// and drops those that an environment of so many shards has not.
 pub(super) fn create(
     database: &Database,
     names: &Names,
@@ -25,7 +26,7 @@ pub(super) fn create(
                 database.create_table(serde_json::from_value(request)?)?;
             }
             Some(there) => {
-                let there = index_names(there.gsi_definitions.as_deref())?;
+                let there = shown_by_index(there.gsi_definitions.as_deref())?;
                 for update in updates(table, &there, shards) {
                     let request = json!({
                         "TableName": name,
@@ -69,18 +70,21 @@ struct Update {
     change: Value,
 }
 
-fn updates(table: &Table, there: &BTreeSet<String>, shards: Shards) -> Vec<Update> {
+fn updates(table: &Table, there: &BTreeMap<String, Shown>, shards: Shards) -> Vec<Update> {
     let wanted: Vec<&Index> = table.indexes(shards).collect();
     let superfluous = there
         .iter()
-        .filter(|name| wanted.iter().all(|index| index.name != **name))
-        .map(|name| Update {
+        .filter(|(name, shown)| {
+            let is_wanted = |index: &&Index| index.name == **name && Shown::by(index) == **shown;
+            !wanted.iter().any(is_wanted)
+        })
+        .map(|(name, _)| Update {
             attributes: attributes(&[&table.partition_key]),
             change: json!({ "Delete": { "IndexName": name } }),
         });
     let missing = wanted
         .iter()
-        .filter(|index| !there.contains(&index.name))
+        .filter(|index| there.get(&index.name) != Some(&Shown::by(index)))
         .map(|missing| Update {
             attributes: attributes(&[&missing.partition_key, &missing.sort_key]),
             change: json!({ "Create": index(missing) }),
@@ -120,11 +124,32 @@ fn attributes(keys: &[&Key]) -> Vec<Value> {
     distinct.into_iter().map(define).collect()
 }
 
-/// The names of the indexes that a table has, out of what is stored of them.
-fn index_names(stored: Option<&str>) -> Result<BTreeSet<String>, serde_json::Error> {
+/// The attributes that an index shows beside its keys; `None`: all.
+#[derive(PartialEq, Eq)]
+struct Shown(Option<BTreeSet<String>>);
+
+impl Shown {
+    fn by(index: &Index) -> Self {
+        let names = index.include.as_ref();
+        Self(names.map(|names| names.iter().cloned().collect()))
+    }
+}
+
+/// The indexes that a table has and what they show, out of what is stored of them.
+fn shown_by_index(stored: Option<&str>) -> Result<BTreeMap<String, Shown>, serde_json::Error> {
     let stored: Vec<Value> = serde_json::from_str(stored.unwrap_or("[]"))?;
-    let name = |index: &Value| Some(index.get("IndexName")?.as_str()?.to_owned());
-    Ok(stored.iter().filter_map(name).collect())
+    let read = |index: &Value| {
+        let name = index.get("IndexName")?.as_str()?.to_owned();
+        let names = index
+            .get("Projection")
+            .and_then(|of| of.get("NonKeyAttributes"));
+        let names = names.and_then(Value::as_array).map(|names| {
+            let texts = names.iter().filter_map(Value::as_str);
+            texts.map(str::to_owned).collect()
+        });
+        Some((name, Shown(names)))
+    };
+    Ok(stored.iter().filter_map(read).collect())
 }
 
 #[cfg(test)]
@@ -135,7 +160,8 @@ mod tests {
 
     fn indexes(database: &Database, table: &str) -> BTreeSet<String> {
         let there = database.get_table_metadata(table).unwrap().unwrap();
-        index_names(there.gsi_definitions.as_deref()).unwrap()
+        let shown = shown_by_index(there.gsi_definitions.as_deref()).unwrap();
+        shown.into_keys().collect()
     }
 
     /// What an index of the log shows in a partition.
@@ -190,6 +216,32 @@ mod tests {
         // With what was there before, and all of it.
         let entries = found(&database, "StatusIndex", ["status", "LOST"]);
         assert_eq!(entries, [item]);
+    }
+
+    #[test]
+    fn an_index_that_shows_too_little_is_made_anew() {
+        let folder = Folder::new();
+        let database = Database::new(&folder.path().join("db").to_string_lossy()).unwrap();
+        let names = Names::new("dev").unwrap();
+        let orders = "waybill-dev-processed-orders";
+        // As it was before orders said when they were placed.
+        let mut before = lambda::names::tables().unwrap()["processedOrders"].clone();
+        for index in &mut before.indexes {
+            let include = index.include.as_mut().unwrap();
+            include.retain(|name| name != "placedAt");
+        }
+        let request = description(orders, &before, Shards::ONE);
+        database
+            .create_table(serde_json::from_value(request).unwrap())
+            .unwrap();
+        create(&database, &names, Shards::ONE, &ReadModels::default()).unwrap();
+        let there = database.get_table_metadata(orders).unwrap().unwrap();
+        let there = shown_by_index(there.gsi_definitions.as_deref()).unwrap();
+        let wanted = lambda::names::tables().unwrap()["processedOrders"].clone();
+        assert_eq!(there.len(), wanted.indexes.len());
+        for index in &wanted.indexes {
+            assert!(there[&index.name] == Shown::by(index), "{}", index.name);
+        }
     }
 
     #[test]

@@ -100,7 +100,9 @@ fn says(commit: &Commit, wanted: &Wanted) -> bool {
     match commit.events[0].kind.as_str() {
         "OrderPlaced" => {
             let quantity = &data["items"][0]["quantity"];
-            let total = 255 * wanted.body["items"][0]["quantity"].as_u64().unwrap_or(0);
+            let shipping = wanted.body["adjustments"].is_array().then_some(499);
+            let total = 255 * wanted.body["items"][0]["quantity"].as_u64().unwrap_or(0)
+                + shipping.unwrap_or(0);
             let exact = format!("{}.{:02}", total / 100, total % 100);
             let exact = exact.trim_end_matches('0');
             wanted.path == "/orders"

@@ -50,9 +50,9 @@ pub(super) fn messages(seen: &Observed, histories: &Histories, found: &mut Vec<S
 fn said_of(kind: &str, version: u32, data: &Value) -> Vec<&'static str> {
     const CRITICAL: [&str; 4] = ["DELAYED", "LOST", "DAMAGED", "EXCEPTION"];
     match (kind, version) {
-        ("OrderPlaced", 1) => vec!["Order Created"],
-        ("OrderProcessed", 1) => vec!["Order Processed"],
-        ("OrderCancelled", 1) => vec!["Order Cancelled"],
+        ("OrderPlaced", 1 | 2) => vec!["Order Created"],
+        ("OrderProcessed", 1 | 2) => vec!["Order Processed"],
+        ("OrderCancelled", 1 | 2) => vec!["Order Cancelled"],
         ("ShipmentUpdated", 1) => {
             let changed = data["current"] == true && data["previousStatus"] != data["status"];
             let critical = CRITICAL.iter().any(|status| data["status"] == *status);
@@ -76,7 +76,7 @@ pub(super) fn automatic(histories: &Histories, found: &mut Vec<String>) {
         let automatic = placed.data.get().contains(r#""fulfilment":"automatic""#);
         let id = aggregate.trim_start_matches("order#");
         // Of what cannot be read nobody is told.
-        let readable = placed.version == 1;
+        let readable = placed.version <= 2;
         if automatic && history.len() == 1 && readable {
             found.push(format!("{aggregate} waits for its completion for ever"));
         }
