@@ -155,9 +155,11 @@ async fn change<A: EventSourced>(
     envelope: &Envelope<A::Intent>,
 ) -> Result<Attempt, Failure> {
     let loaded: Loaded<A> = store.load(&envelope.aggregate).await?;
-    let content = envelope.content();
+    let command_id = &envelope.cause.command_id;
     let known = store
-        .recognise(&loaded, &envelope.cause.command_id, content)
+        .recognise(&loaded, command_id, &envelope.contents(), &|commit| {
+            envelope.led_to::<A>(commit)
+        })
         .await?;
     if let Some(commit) = known {
         if envelope.known_as_it_stands(&commit) {
@@ -228,7 +230,7 @@ async fn append<A: EventSourced>(
         Append::Done => outcome::<A>(envelope, &commit, false).map(Attempt::Settled),
         // Our own earlier attempt, whose answer was lost, or the same command sent twice at once.
         Append::Occupied(other)
-            if envelope.made(&other) && !envelope.known_as_it_stands(&other) =>
+            if envelope.made::<A>(&other) && !envelope.known_as_it_stands(&other) =>
         {
             repeated::<A>(envelope, &other).map(Attempt::Settled)
         }
@@ -241,7 +243,7 @@ fn repeated<A: EventSourced>(
     envelope: &Envelope<A::Intent>,
     commit: &Commit,
 ) -> Result<Outcome, Failure> {
-    if commit.cause.digest != envelope.cause.digest {
+    if !envelope.has_digest(&commit.cause.digest) || !envelope.led_to::<A>(commit) {
         return Err(Failure::IdReused);
     }
     outcome::<A>(envelope, commit, true)
@@ -279,9 +281,32 @@ fn standing<A: EventSourced>(loaded: &Loaded<A>) -> Standing {
 }
 
 impl<I: Intent> Envelope<I> {
-    /// The content that it is known by, where it is.
-    fn content(&self) -> Option<&domain::Digest> {
-        self.intent.known_by_content().then_some(&self.cause.digest)
+    /// The digests that it is known by whatever its id is: none where its content may be news.
+    fn contents(&self) -> Vec<domain::Digest> {
+        if !self.intent.known_by_content() {
+            return Vec::new();
+        }
+        let digest = Some(self.cause.digest.clone());
+        digest
+            .into_iter()
+            .chain(self.intent.earlier_digest())
+            .collect()
+    }
+
+    /// Is this its content's digest, as this build or an earlier one takes it?
+    fn has_digest(&self, digest: &domain::Digest) -> bool {
+        self.cause.digest == *digest || self.intent.earlier_digest().as_ref() == Some(digest)
+    }
+
+    /// Does `commit` say what this command would lead to? One that cannot be read counts: whoever
+    /// answers from it meets the error.
+    fn led_to<A: EventSourced<Intent = I>>(&self, commit: &Commit) -> bool {
+        let Ok(events) = commit.decoded::<A>() else {
+            return true;
+        };
+        events
+            .iter()
+            .all(|event| A::follows_from(event, &self.intent))
     }
 
     /// Is what this command creates there by `commit` of another command? Then how it stands now
@@ -291,11 +316,15 @@ impl<I: Intent> Envelope<I> {
     }
 
     /// Has this command, or one that is known as the same, made `commit`?
-    fn made(&self, commit: &Commit) -> bool {
-        Mark::Command(&self.cause.command_id).is_on(commit)
-            || self
-                .content()
-                .is_some_and(|digest| Mark::Content(digest).is_on(commit))
+    fn made<A: EventSourced<Intent = I>>(&self, commit: &Commit) -> bool {
+        let by_content = || {
+            let digests = self.contents();
+            let mut bears = digests
+                .iter()
+                .map(|digest| Mark::Content(digest).is_on(commit));
+            bears.any(|bears| bears) && self.led_to::<A>(commit)
+        };
+        Mark::Command(&self.cause.command_id).is_on(commit) || by_content()
     }
 }
 

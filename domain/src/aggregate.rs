@@ -20,7 +20,17 @@ pub struct Command<I> {
 pub trait Intent: Clone + Send + Sync {
     /// Tells this content from another: a command id that comes again with another digest is
     /// refused. Time, source and caller have no part in it, since a retry may change them.
+    ///
+    /// Contents that lead to different events have different digests. The one exception is the
+    /// default of `fulfilment`, which an order's source decides: the same order by another way is
+    /// the same order.
     fn digest(&self) -> Digest;
+
+    /// The digest of the same content as earlier builds took it, where it was another one: it
+    /// stands in their commits.
+    fn earlier_digest(&self) -> Option<Digest> {
+        None
+    }
 
     /// Is the same content under another command id the same command, and not to be done again?
     fn known_by_content(&self) -> bool;
@@ -51,6 +61,12 @@ pub trait EventSourced:
 
     /// Reads an event, of any version ever written.
     fn decode(event: &EncodedEvent) -> Result<Self::Event, Undecodable>;
+
+    /// Is `event` one that `intent` leads to? Asked of an event whose commit bears a digest of
+    /// `intent`, since digests of earlier builds left out something that decides the event.
+    fn follows_from(_event: &Self::Event, _intent: &Self::Intent) -> bool {
+        true
+    }
 
     /// The status that `event` gave: what the sender of its command is answered, today as on the
     /// first day.

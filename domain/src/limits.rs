@@ -28,6 +28,9 @@ pub const FOREIGN_ID_MAX: usize = 128;
 /// Characters of a name, and of a reason to cancel.
 pub const TEXT_MAX: usize = 1_024;
 
+/// Characters of a status in a carrier's own spelling: 40 letters, and room for what parts them.
+pub const CARRIER_STATUS_MAX: usize = 100;
+
 /// A shipment update's detail as JSON, in bytes.
 pub const DETAIL_BYTES_MAX: usize = 64 * 1024;
 

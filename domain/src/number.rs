@@ -77,6 +77,11 @@ impl Number {
         self.0.is_negative()
     }
 
+    /// Without a fraction?
+    pub fn is_whole(&self) -> bool {
+        self.0.is_integer()
+    }
+
     /// The number itself where it is whole and fits, else `None`.
     pub fn whole(&self) -> Option<u64> {
         if !self.0.is_integer() {

@@ -1,7 +1,8 @@
 //! A shipment: a log of what carriers say of it, in whatever order they say it.
 //!
 //! Every update is logged, a late one too. Current is the update with the latest `timestamp`; of
-//! two with the same one, the one that came later.
+//! several with the same one (carriers tell minutes) the one whose status is furthest along; of
+//! equal ones the one that came later.
 
 use cqrs_es::{Aggregate, DomainEvent, event_sink::EventSink};
 use serde::{Deserialize, Serialize};
@@ -12,7 +13,7 @@ use crate::{
     event::{EncodedEvent, Undecodable, Upcaster},
     json::Object,
     limits::CLOCK_AHEAD_HOURS,
-    time::SentTime,
+    time::{Precision, SentTime},
 };
 
 // ---- What can be wanted
@@ -29,6 +30,8 @@ pub struct Intent {
     pub kind: UpdateKind,
     /// What the carrier says it is.
     pub status: Status,
+    /// How the carrier spells that status, where it is not the status itself.
+    pub carrier_status: Option<String>,
     /// Where it is.
     pub location: Option<String>,
     /// Who carries it.
@@ -43,8 +46,9 @@ pub struct Intent {
     pub origin: Origin,
     /// Whatever else was sent.
     pub attributes: Object,
-    /// The whole detail as sent, without what counts as missing: what makes two updates one.
-    pub detail: Digest,
+    /// The whole detail as sent, without what counts as missing. With the kind, which decides the
+    /// status of a detail that names none, it makes two updates one.
+    pub detail: Object,
 }
 
 /// The event that brought an update.
@@ -104,7 +108,9 @@ pub struct Status(String);
 
 /// A text that is no status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a status is 1 to 40 of A-Z, 0-9 and '_', beginning with a letter")]
+#[error(
+    "a status is a word of 1 to 40 letters, digits and '_', '-' or spaces, beginning with a letter"
+)]
 pub struct InvalidStatus;
 
 impl Status {
@@ -143,6 +149,64 @@ impl Status {
     pub fn is_critical(&self) -> bool {
         Self::CRITICAL.contains(&self.as_str())
     }
+
+    /// Reads a carrier's spelling: words in any case, parted by `_`, `-`, spaces or a capital, are
+    /// the known status of the same letters, and `CANCELED` is `CANCELLED`. Another one becomes
+    /// its words in capitals, parted by `_`.
+    pub fn read(text: &str) -> Result<Self, InvalidStatus> {
+        if let Some(known) = Self::known_by_letters(text) {
+            return Ok(Self(known.to_owned()));
+        }
+        match Self::try_from(text.to_owned()) {
+            Ok(as_sent) => Ok(as_sent),
+            Err(_) => Self::try_from(in_capitals(text)),
+        }
+    }
+
+    fn known_by_letters(text: &str) -> Option<&'static str> {
+        let letters = |text: &str| -> String {
+            let letters = text.chars().filter(|c| !is_separator(*c));
+            letters.map(|c| c.to_ascii_uppercase()).collect()
+        };
+        match letters(text).as_str() {
+            "CANCELED" => Some("CANCELLED"),
+            sent => Self::KNOWN.into_iter().find(|known| letters(known) == sent),
+        }
+    }
+
+    /// How far along the way a status is: of updates with the same time the highest is current
+    /// (the order is the contract's).
+    pub fn progress(&self) -> u8 {
+        match self.as_str() {
+            "CREATED" => 0,
+            "PICKED_UP" => 1,
+            "OUT_FOR_DELIVERY" | "READY_FOR_PICKUP" | "DELIVERY_ATTEMPTED" | "RETURNING" => 3,
+            "DELIVERED" | "RETURNED" | "LOST" | "DAMAGED" | "CANCELLED" => 4,
+            // IN_TRANSIT, DELAYED, EXCEPTION, and what only the carrier knows.
+            _ => 2,
+        }
+    }
+}
+
+fn is_separator(c: char) -> bool {
+    matches!(c, '_' | '-' | ' ')
+}
+
+/// `Customs hold`, `customs-hold` and `customsHold` as `CUSTOMS_HOLD`.
+fn in_capitals(text: &str) -> String {
+    let mut written = String::new();
+    let mut after_small = false;
+    for c in text.trim_matches(is_separator).chars() {
+        let parts = is_separator(c) || (c.is_ascii_uppercase() && after_small);
+        if parts && !written.ends_with('_') {
+            written.push('_');
+        }
+        if !is_separator(c) {
+            written.push(c.to_ascii_uppercase());
+        }
+        after_small = c.is_ascii_lowercase() || c.is_ascii_digit();
+    }
+    written
 }
 
 impl TryFrom<String> for Status {
@@ -167,7 +231,18 @@ impl From<Status> for String {
 
 impl aggregate::Intent for Intent {
     fn digest(&self) -> Digest {
-        self.detail.clone()
+        let mut content = self.detail.clone();
+        // A detail cannot have a member without a name, so no other one looks like this.
+        if self.kind != UpdateKind::Update {
+            content.insert(String::new(), self.kind.as_str().into());
+        }
+        Digest::of(&Json::Object(content))
+    }
+
+    /// Builds before took the detail alone, whatever the kind was.
+    fn earlier_digest(&self) -> Option<Digest> {
+        let named = self.kind != UpdateKind::Update;
+        named.then(|| Digest::of(&Json::Object(self.detail.clone())))
     }
 
     /// Without a time of its own, the same detail may well be news.
@@ -201,11 +276,17 @@ pub struct ShipmentUpdated {
     pub kind: UpdateKind,
     /// What the carrier says it is.
     pub status: Status,
+    /// How the carrier spells that status, where it is not the status itself. Since version 2.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub carrier_status: Option<String>,
     /// When the carrier says it was.
     pub timestamp: Timestamp,
     /// The offset that the carrier wrote its time in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timestamp_offset: Option<String>,
+    /// How much less than a point in time the carrier told. Since version 2.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timestamp_precision: Option<Precision>,
     /// Where it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub location: Option<String>,
@@ -218,7 +299,8 @@ pub struct ShipmentUpdated {
     /// The order that it belongs to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub order_id: Option<OrderId>,
-    /// Is it the current one, as of now?
+    /// Was it the current one when it was decided? Messages say so. The fold compares for itself,
+    /// since version 1 took the later sequence of two updates with the same time.
     pub current: bool,
     /// The current status before it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -237,8 +319,16 @@ impl ShipmentUpdated {
     }
 }
 
-/// Every step from an older version of an event to the next; all are of version 1 so far.
-const UPCASTERS: &[Upcaster] = &[];
+/// The version that `ShipmentUpdated` is written in.
+const UPDATED_VERSION: u32 = 2;
+
+/// Every step from an older version of an event to the next.
+const UPCASTERS: &[Upcaster] = &[Upcaster {
+    kind: "ShipmentUpdated",
+    from: 1,
+    // Version 2 has two members more, both optional.
+    up: |data| data,
+}];
 
 impl DomainEvent for Event {
     fn event_type(&self) -> String {
@@ -246,7 +336,7 @@ impl DomainEvent for Event {
     }
 
     fn event_version(&self) -> String {
-        "1".to_owned()
+        UPDATED_VERSION.to_string()
     }
 }
 
@@ -291,6 +381,13 @@ pub struct Current {
     pub location: Option<String>,
 }
 
+impl Current {
+    /// Is an update of this time and status current in its stead, when it comes now?
+    fn yields_to(&self, timestamp: Timestamp, status: &Status) -> bool {
+        (self.timestamp, self.status.progress()) <= (timestamp, status.progress())
+    }
+}
+
 /// A fact of the shipment itself, which an update may leave out without denying it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Known<T> {
@@ -316,14 +413,12 @@ fn learn<T>(known: &mut Option<Known<T>>, told: Option<T>, timestamp: Timestamp)
 impl EventSourced for Shipment {
     type Intent = Intent;
 
-    const SHAPE: &'static str = "shipment/1";
+    const SHAPE: &'static str = "shipment/2";
 
     fn decide(&self, command: &Command) -> Result<Vec<Event>, Refusal> {
         let update = &command.intent;
-        let timestamp = update
-            .timestamp
-            .as_ref()
-            .map_or(update.origin.time, |sent| sent.at);
+        let sent = update.timestamp.as_ref();
+        let timestamp = sent.map_or(update.origin.time, |sent| sent.at);
         if timestamp.is_ahead_of(command.at, CLOCK_AHEAD_HOURS) {
             let message = format!(
                 "{timestamp} is more than {CLOCK_AHEAD_HOURS} hours after its arrival, {}",
@@ -337,16 +432,15 @@ impl EventSourced for Shipment {
             at: command.at,
             kind: update.kind,
             status: update.status.clone(),
+            carrier_status: update.carrier_status.clone(),
             timestamp,
-            timestamp_offset: update
-                .timestamp
-                .as_ref()
-                .and_then(|sent| sent.offset.clone()),
+            timestamp_offset: sent.and_then(|sent| sent.offset.clone()),
+            timestamp_precision: sent.and_then(|sent| sent.precision),
             location: update.location.clone(),
             carrier: update.carrier.clone(),
             tracking_number: update.tracking_number.clone(),
             order_id: update.order_id.clone(),
-            current: current.is_none_or(|current| current.timestamp <= timestamp),
+            current: current.is_none_or(|current| current.yields_to(timestamp, &update.status)),
             previous_status: current.map(|current| current.status.clone()),
             origin: update.origin.clone(),
             attributes: update.attributes.clone(),
@@ -355,13 +449,15 @@ impl EventSourced for Shipment {
 
     fn encode(event: &Event) -> Result<EncodedEvent, serde_json::Error> {
         match event {
-            Event::ShipmentUpdated(data) => EncodedEvent::new(event.kind(), 1, data),
+            Event::ShipmentUpdated(data) => EncodedEvent::new(event.kind(), UPDATED_VERSION, data),
         }
     }
 
     fn decode(event: &EncodedEvent) -> Result<Event, Undecodable> {
         match event.kind.as_str() {
-            "ShipmentUpdated" => event.read(1, UPCASTERS).map(Event::ShipmentUpdated),
+            "ShipmentUpdated" => event
+                .read(UPDATED_VERSION, UPCASTERS)
+                .map(Event::ShipmentUpdated),
             _ => Err(event.undecodable("no such event of a shipment")),
         }
     }
@@ -370,6 +466,11 @@ impl EventSourced for Shipment {
         match event {
             Event::ShipmentUpdated(update) => update.status.as_str(),
         }
+    }
+
+    fn follows_from(event: &Event, intent: &Intent) -> bool {
+        let Event::ShipmentUpdated(update) = event;
+        update.kind == intent.kind && update.status == intent.status
     }
 
     fn status(&self) -> Option<&str> {
@@ -402,7 +503,8 @@ impl Aggregate for Shipment {
     fn apply(&mut self, event: Event) {
         let Event::ShipmentUpdated(update) = event;
         self.updates += 1;
-        if update.current {
+        let current = self.current.as_ref();
+        if current.is_none_or(|current| current.yields_to(update.timestamp, &update.status)) {
             self.current = Some(Current {
                 shipment_id: update.shipment_id,
                 status: update.status,

@@ -1,8 +1,14 @@
 //! Points in time, in milliseconds.
 
-use std::fmt;
+use std::{fmt, str::FromStr};
 
-use chrono::{DateTime, FixedOffset, NaiveDateTime, SecondsFormat, TimeDelta, Utc};
+use chrono::{
+    DateTime, FixedOffset, NaiveDate, NaiveDateTime, Offset as _, SecondsFormat, TimeDelta, Utc,
+};
+use jiff::{
+    civil::{Date, Time},
+    fmt::temporal::{DateTimeParser, Pieces},
+};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use crate::Number;
@@ -68,62 +74,155 @@ impl Serialize for Timestamp {
 impl<'de> Deserialize<'de> for Timestamp {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        let sent = SentTime::parse(&text).ok_or_else(|| de::Error::custom("not a time"))?;
-        Ok(sent.at)
+        text.parse().map_err(de::Error::custom)
     }
 }
 
-/// A time as somebody sent it, with the offset that it was written in.
+/// A text that is not what a [`Timestamp`] is written as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not a time as it is stored")]
+pub struct NotATimestamp;
+
+/// Reads what was stored, from 1970 on. What somebody sends is read as a [`SentTime`].
+impl FromStr for Timestamp {
+    type Err = NotATimestamp;
+
+    fn from_str(text: &str) -> Result<Self, NotATimestamp> {
+        let time = DateTime::parse_from_rfc3339(text).map_err(|_| NotATimestamp)?;
+        Self::from_datetime(time.to_utc()).ok_or(NotATimestamp)
+    }
+}
+
+/// A time as somebody sent it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SentTime {
-    /// The point in time.
+    /// The point in time, in 2000 or later.
     pub at: Timestamp,
-    /// The offset as written, such as `+02:00`; `None` for epoch milliseconds and for local times,
-    /// which are taken as UTC.
+    /// The offset as written, such as `+02:00`; `None` where none was, and the time is taken as UTC.
     pub offset: Option<String>,
+    /// `None` where the text named a time of day.
+    pub precision: Option<Precision>,
 }
 
+/// How much less than a point in time was sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Precision {
+    /// A date alone: the point in time is the first of that day in UTC.
+    Day,
+}
+
+impl Precision {
+    /// As it is written in rows.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Day => "day",
+        }
+    }
+}
+
+/// A text or number that is no time of 2000 or later.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "a time of 2000 or later was expected: ISO 8601 such as 2024-01-15T10:30:00+02:00 or \
+     20240115T0830Z (UTC where it names no offset), a date such as 2024-01-15 or \"20240115\", or \
+     seconds (9 or 10 digits) or milliseconds (12 or 13 digits) since 1970"
+)]
+pub struct InvalidTime;
+
+/// Milliseconds of 2000-01-01T00:00:00Z. No order and no parcel is older: what would be is a number
+/// of another unit, or a date of another form, and is not guessed at.
+const FIRST_SENT_MILLIS: i64 = 946_684_800_000;
+
+/// Bytes of a time as text. The longest that is read, with nanoseconds and an offset, has 36.
+const TEXT_MAX: usize = 48;
+
 impl SentTime {
-    /// Reads ISO 8601: a date and a time, with `T` or a space between, fractions, and an offset
-    /// (`Z`, `+02:00` or `+0200`); a time without offset is UTC.
-    pub fn parse(text: &str) -> Option<Self> {
-        if let Ok(time) = DateTime::parse_from_rfc3339(text) {
-            return Self::with_offset(time);
+    /// Reads a text: ISO 8601 and RFC 3339 in the extended and the basic form, with seconds and
+    /// fraction or without, `T` or a space before the time of day, with an offset or without (UTC);
+    /// a date alone; or the digits that [`Self::from_number`] reads.
+    pub fn parse(text: &str) -> Result<Self, InvalidTime> {
+        if text.len() > TEXT_MAX || !text.is_ascii() {
+            return Err(InvalidTime);
         }
-        for format in ["%Y-%m-%dT%H:%M:%S%.f%z", "%Y-%m-%d %H:%M:%S%.f%z"] {
-            if let Ok(time) = DateTime::parse_from_str(text, format) {
-                return Self::with_offset(time);
-            }
+        if text.len() > 8 && text.bytes().all(|byte| byte.is_ascii_digit()) {
+            return Self::from_digits(text);
         }
-        for format in [
-            "%Y-%m-%dT%H:%M:%S%.f",
-            "%Y-%m-%d %H:%M:%S%.f",
-            "%Y-%m-%dT%H:%M",
-        ] {
-            if let Ok(time) = NaiveDateTime::parse_from_str(text, format) {
-                let at = Timestamp::from_datetime(time.and_utc())?;
-                return Some(Self { at, offset: None });
-            }
-        }
-        None
+        // Ruby and PostgreSQL write a space before the offset.
+        let joined = match text.rsplit_once(' ') {
+            Some((time, offset)) if offset.starts_with(['+', '-']) => format!("{time}{offset}"),
+            _ => text.to_owned(),
+        };
+        let pieces = DateTimeParser::new()
+            .parse_pieces(&joined)
+            .map_err(|_| InvalidTime)?;
+        Self::from_pieces(&pieces).ok_or(InvalidTime)
     }
 
-    /// Reads whole milliseconds since 1970.
-    pub fn from_number(number: &Number) -> Option<Self> {
-        let millis = i64::try_from(number.whole()?).ok()?;
-        Some(Self {
-            at: Timestamp::from_millis(millis)?,
-            offset: None,
-        })
+    /// Reads a whole number since 1970: of 9 or 10 digits seconds, of 12 or 13 milliseconds.
+    pub fn from_number(number: &Number) -> Result<Self, InvalidTime> {
+        let whole = number.whole().ok_or(InvalidTime)?;
+        Self::from_digits(&whole.to_string())
     }
 
-    fn with_offset(time: DateTime<FixedOffset>) -> Option<Self> {
-        let at = Timestamp::from_datetime(time.to_utc())?;
+    fn from_digits(digits: &str) -> Result<Self, InvalidTime> {
+        let millis_each = match digits.len() {
+            9 | 10 => 1_000,
+            12 | 13 => 1,
+            _ => return Err(InvalidTime),
+        };
+        // At most 13 digits, or 10 and three more: far from the end of 64 bits.
+        let number: i64 = digits.parse().map_err(|_| InvalidTime)?;
+        Self::new(number * millis_each, None, None).ok_or(InvalidTime)
+    }
+
+    fn from_pieces(pieces: &Pieces<'_>) -> Option<Self> {
+        // A zone's name beside the time would have to be known by its rules.
+        if pieces.time_zone_annotation().is_some() {
+            return None;
+        }
+        let (time, precision) = match pieces.time() {
+            Some(time) => (time, None),
+            None => (Time::midnight(), Some(Precision::Day)),
+        };
+        let offset = match pieces.to_numeric_offset() {
+            Some(offset) => Some(FixedOffset::east_opt(offset.seconds())?),
+            None => None,
+        };
+        // Chrono's own range holds the last day of 9999 as well.
+        let utc = offset.unwrap_or(Utc.fix());
+        let local = local(pieces.date(), time)?
+            .and_local_timezone(utc)
+            .single()?;
+        let offset = offset.map(|offset| offset.to_string());
+        Self::new(local.timestamp_millis(), offset, precision)
+    }
+
+    fn new(millis: i64, offset: Option<String>, precision: Option<Precision>) -> Option<Self> {
+        if millis < FIRST_SENT_MILLIS {
+            return None;
+        }
+        let at = Timestamp::from_millis(millis)?;
         Some(Self {
             at,
-            offset: Some(time.offset().to_string()),
+            offset,
+            precision,
         })
     }
+}
+
+/// The same date and time of day as chrono's type, cut to milliseconds.
+fn local(date: Date, time: Time) -> Option<NaiveDateTime> {
+    fn part(value: impl Into<i32>) -> Option<u32> {
+        value.into().try_into().ok()
+    }
+    let date = NaiveDate::from_ymd_opt(date.year().into(), part(date.month())?, part(date.day())?)?;
+    date.and_hms_milli_opt(
+        part(time.hour())?,
+        part(time.minute())?,
+        part(time.second())?,
+        part(time.millisecond())?,
+    )
 }
 
 #[cfg(test)]
@@ -132,10 +231,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn times_are_written_with_milliseconds_and_z() {
+    fn every_form_of_a_time_is_read() {
         for (text, written, offset) in [
             (
                 "2024-01-15T10:30:00Z",
+                "2024-01-15T10:30:00.000Z",
+                Some("+00:00"),
+            ),
+            (
+                "2024-01-15t10:30:00z",
                 "2024-01-15T10:30:00.000Z",
                 Some("+00:00"),
             ),
@@ -145,45 +249,158 @@ mod tests {
                 Some("+02:00"),
             ),
             (
+                "2024-01-15T10:30:00+02",
+                "2024-01-15T08:30:00.000Z",
+                Some("+02:00"),
+            ),
+            (
                 "2024-01-15T10:30:00.123456-0500",
                 "2024-01-15T15:30:00.123Z",
                 Some("-05:00"),
             ),
+            (
+                "2024-01-15 10:30:00 -0330",
+                "2024-01-15T14:00:00.000Z",
+                Some("-03:30"),
+            ),
             ("2024-01-15 10:30:00", "2024-01-15T10:30:00.000Z", None),
+            ("2024-01-15 10:30", "2024-01-15T10:30:00.000Z", None),
+            (
+                "2024-01-15T10:30+02:00",
+                "2024-01-15T08:30:00.000Z",
+                Some("+02:00"),
+            ),
             ("2024-01-15T10:30:00.5", "2024-01-15T10:30:00.500Z", None),
+            (
+                "2024-01-15T10:30:00,5Z",
+                "2024-01-15T10:30:00.500Z",
+                Some("+00:00"),
+            ),
+            (
+                "2024-01-15T10:30:00.123456789Z",
+                "2024-01-15T10:30:00.123Z",
+                Some("+00:00"),
+            ),
+            (
+                "20240115T103000Z",
+                "2024-01-15T10:30:00.000Z",
+                Some("+00:00"),
+            ),
+            (
+                "20240115T1030+0200",
+                "2024-01-15T08:30:00.000Z",
+                Some("+02:00"),
+            ),
+            ("20240115 103000.25", "2024-01-15T10:30:00.250Z", None),
+            (
+                "2000-01-01T00:00:00Z",
+                "2000-01-01T00:00:00.000Z",
+                Some("+00:00"),
+            ),
+            (
+                "9999-12-31T23:59:59.999Z",
+                "9999-12-31T23:59:59.999Z",
+                Some("+00:00"),
+            ),
+            ("1763632800", "2025-11-20T10:00:00.000Z", None),
+            ("1763632800123", "2025-11-20T10:00:00.123Z", None),
+            ("946684800", "2000-01-01T00:00:00.000Z", None),
+            ("946684800000", "2000-01-01T00:00:00.000Z", None),
         ] {
-            let sent = SentTime::parse(text).unwrap();
-            assert_eq!(sent.at.to_string(), written);
-            assert_eq!(sent.offset.as_deref(), offset);
+            let sent = SentTime::parse(text).unwrap_or_else(|_| panic!("{text}"));
+            assert_eq!(sent.at.to_string(), written, "{text}");
+            assert_eq!(sent.offset.as_deref(), offset, "{text}");
+            assert_eq!(sent.precision, None, "{text}");
         }
     }
 
     #[test]
-    fn what_is_no_time_or_does_not_sort_is_refused() {
+    fn a_date_alone_is_the_first_instant_of_its_day() {
+        for text in ["2025-08-26", "20250826"] {
+            let sent = SentTime::parse(text).unwrap();
+            assert_eq!(sent.at.to_string(), "2025-08-26T00:00:00.000Z");
+            assert_eq!(sent.precision, Some(Precision::Day));
+            assert_eq!(sent.offset, None);
+        }
+    }
+
+    #[test]
+    fn nothing_is_guessed_into_another_century() {
         for text in [
             "",
+            " ",
             "yesterday",
-            "2024-01-15",
             "2024-13-01T00:00:00Z",
+            "2024-02-30",
             "10000-01-01T00:00:00Z",
+            "1999-12-31T23:59:59.999Z",
+            "1999-12-31",
+            "19991231",
+            "2000-01-01T00:00:00+00:01",
             "1969-12-31T23:59:59Z",
             "+12024-01-15T10:30:00Z",
+            "10:30",
+            "26.08.2025",
+            "08/26/2025",
+            "25-08-26",
+            "250826",
+            "2025-08",
+            "2025",
+            "0",
+            "-1",
+            "12345678901",
+            "17636328001234",
+            "946684799",
+            "946684799999",
+            "20250826101500",
+            "1e9",
+            "1763632800.5",
+            "2024-01-15T",
+            "2024-01-15T10:30:00Z trailing",
+            " 2024-01-15",
+            "2024-01-15 ",
+            "2024-01-15T25:00:00Z",
+            "2024-01-15T10:30:00[Europe/Berlin]",
+            "2024-01-15T10:30:00+99:00",
+            "٢٠٢٤-٠١-١٥",
         ] {
-            assert_eq!(SentTime::parse(text), None, "{text}");
+            assert_eq!(SentTime::parse(text), Err(InvalidTime), "{text}");
         }
-        assert_eq!(SentTime::from_number(&"-1".parse().unwrap()), None);
-        assert_eq!(SentTime::from_number(&"1.5".parse().unwrap()), None);
-        assert_eq!(
-            SentTime::from_number(&"253402300800000".parse().unwrap()),
-            None
-        );
+        for number in [
+            "0",
+            "-1",
+            "1.5",
+            "20250826",
+            "946684799",
+            "1763632800.5",
+            "12345678901",
+            "253402300800000",
+            "1e20",
+            "99999999999",
+        ] {
+            let number = number.parse().unwrap();
+            assert_eq!(SentTime::from_number(&number), Err(InvalidTime), "{number}");
+        }
     }
 
     #[test]
-    fn epoch_milliseconds_are_read() {
-        let sent = SentTime::from_number(&"1705314600123".parse().unwrap()).unwrap();
-        assert_eq!(sent.at.to_string(), "2024-01-15T10:30:00.123Z");
-        assert_eq!(sent.at.millis(), 1_705_314_600_123);
-        assert_eq!(sent.at.day(), "2024-01-15");
+    fn seconds_and_milliseconds_are_told_apart_by_their_digits() {
+        for (number, written) in [
+            ("1763632800", "2025-11-20T10:00:00.000Z"),
+            ("1.7636328e9", "2025-11-20T10:00:00.000Z"),
+            ("1705314600123", "2024-01-15T10:30:00.123Z"),
+            ("999999999", "2001-09-09T01:46:39.000Z"),
+            ("999999999999", "2001-09-09T01:46:39.999Z"),
+        ] {
+            let sent = SentTime::from_number(&number.parse().unwrap()).unwrap();
+            assert_eq!(sent.at.to_string(), written, "{number}");
+        }
+    }
+
+    #[test]
+    fn what_was_stored_before_2000_is_still_read() {
+        let stored: Timestamp = "1970-01-21T09:53:52.800Z".parse().unwrap();
+        assert_eq!(stored.to_string(), "1970-01-21T09:53:52.800Z");
+        assert_eq!("2024-01-15".parse::<Timestamp>(), Err(NotATimestamp));
     }
 }

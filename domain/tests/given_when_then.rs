@@ -3,7 +3,11 @@
 #![allow(clippy::unwrap_used)]
 
 use cqrs_es::test::TestFramework;
-use domain::{Json, Order, Refusal, Shipment, Timestamp, aggregate::Command, order, shipment};
+use domain::{
+    EventSourced as _, Json, Order, Refusal, Shipment, Timestamp,
+    aggregate::{Command, Intent as _},
+    order, shipment,
+};
 
 mod samples;
 use samples::{adjustment, at, item, place, update};
@@ -460,6 +464,61 @@ fn of_two_updates_of_one_time_the_later_one_is_current() {
 }
 
 #[test]
+fn of_two_updates_of_one_time_the_one_further_along_is_current_whichever_comes_first() {
+    let time = Some("2024-01-15T10:00:00Z");
+    for (behind, ahead) in [
+        ("CREATED", "PICKED_UP"),
+        ("PICKED_UP", "DELAYED"),
+        ("IN_TRANSIT", "OUT_FOR_DELIVERY"),
+        ("CUSTOMS_HOLD", "RETURNING"),
+        ("OUT_FOR_DELIVERY", "DELIVERED"),
+        ("DELIVERY_ATTEMPTED", "LOST"),
+    ] {
+        let first = updated(vec![], update(ahead, time));
+        let second = updated(vec![event(first.clone())], update(behind, time));
+        assert!(!second.current && !second.changed_status(), "{behind}");
+        let shipment = folded(&[event(first), event(second)]);
+        assert_eq!(shipment.current.unwrap().status.as_str(), ahead);
+        let first = updated(vec![], update(behind, time));
+        let second = updated(vec![event(first)], update(ahead, time));
+        assert!(second.current && second.changed_status(), "{ahead}");
+    }
+}
+
+#[test]
+fn what_was_decided_when_the_later_sequence_won_a_tie_folds_as_it_is_now() {
+    let time = Some("2024-01-15T10:00:00Z");
+    let first = updated(vec![], update("DELIVERED", time));
+    let mut second = updated(vec![event(first.clone())], update("OUT_FOR_DELIVERY", time));
+    second.current = true;
+    let shipment = folded(&[event(first), event(second)]);
+    assert_eq!(shipment.current.unwrap().status.as_str(), "DELIVERED");
+}
+
+#[test]
+fn the_kind_of_an_update_is_part_of_what_makes_two_of_them_one() {
+    let time = Some("2024-01-15T10:00:00Z");
+    let of = |kind| shipment::Intent {
+        kind,
+        ..update("DELAYED", time)
+    };
+    let digests: Vec<_> = shipment::UpdateKind::ALL
+        .map(|kind| of(kind).digest())
+        .to_vec();
+    for (index, digest) in digests.iter().enumerate() {
+        assert!(!digests[..index].contains(digest));
+    }
+    // Earlier builds took the detail alone.
+    let plain = of(shipment::UpdateKind::Update).digest();
+    let delayed = of(shipment::UpdateKind::Delayed);
+    assert_eq!(delayed.earlier_digest(), Some(plain));
+    let stored = event(updated(vec![], delayed.clone()));
+    assert!(Shipment::follows_from(&stored, &delayed));
+    let created = of(shipment::UpdateKind::Created);
+    assert!(!Shipment::follows_from(&stored, &created));
+}
+
+#[test]
 fn the_same_status_again_is_no_change() {
     let first = updated(vec![], update("IN_TRANSIT", Some("2024-01-15T10:00:00Z")));
     let second = updated(
@@ -535,9 +594,46 @@ fn a_status_is_a_word_in_capitals() {
 }
 
 #[test]
+fn a_status_is_read_in_any_spelling() {
+    for (spelled, status) in [
+        ("in transit", "IN_TRANSIT"),
+        ("in-transit", "IN_TRANSIT"),
+        ("InTransit", "IN_TRANSIT"),
+        ("in_transit", "IN_TRANSIT"),
+        ("INTRANSIT", "IN_TRANSIT"),
+        ("Out For Delivery", "OUT_FOR_DELIVERY"),
+        ("outForDelivery", "OUT_FOR_DELIVERY"),
+        (" Delivered ", "DELIVERED"),
+        ("canceled", "CANCELLED"),
+        ("customs hold", "CUSTOMS_HOLD"),
+        ("customsHold2Days", "CUSTOMS_HOLD2_DAYS"),
+        ("CUSTOMS__HOLD", "CUSTOMS__HOLD"),
+        ("CUSTOMS-HOLD", "CUSTOMS_HOLD"),
+    ] {
+        let read = shipment::Status::read(spelled).unwrap();
+        assert_eq!(read.as_str(), status, "{spelled}");
+    }
+    for bad in [
+        "",
+        " ",
+        "_",
+        "7",
+        "in transit!",
+        "3rd try",
+        "unterwegs nach Köln",
+        &"x".repeat(41),
+    ] {
+        assert!(shipment::Status::read(bad).is_err(), "{bad}");
+    }
+    for known in shipment::Status::KNOWN {
+        assert_eq!(shipment::Status::read(known).unwrap().as_str(), known);
+    }
+}
+
+#[test]
 fn timestamps_order_as_their_texts_do() {
     let times: Vec<Timestamp> = [
-        "1999-12-31T23:59:59.999Z",
+        "2009-12-31T23:59:59.999Z",
         NOON,
         "2024-01-15T12:00:00.001Z",
         LATER,

@@ -100,6 +100,7 @@ fn shipment_events() -> Vec<shipment::Event> {
         carrier: Some("FedEx".to_owned()),
         tracking_number: Some("1Z999".to_owned()),
         order_id: Some("536365".parse().unwrap()),
+        carrier_status: Some("delayed".to_owned()),
         attributes: Object::from([("weightKg".to_owned(), Json::Number("2.50".parse().unwrap()))]),
         ..update("DELAYED", Some("2024-01-15T13:30:00+02:00"))
     };
@@ -134,6 +135,16 @@ fn events_are_written_as_they_always_were() {
         data,
     } = Shipment::encode(&shipment_events()[0]).unwrap();
     frozen(&format!("{kind}.{version}.json"), data.get());
+    // A date alone is told from a point in time.
+    let dated = Shipment::default().decide(&Command {
+        at: at("2024-01-15T12:00:00.123Z"),
+        intent: update("PICKED_UP", Some("20240114")),
+    });
+    let data = Shipment::encode(&dated.unwrap()[0]).unwrap().data;
+    assert!(
+        data.get().contains(r#""timestampPrecision":"day""#),
+        "{data}"
+    );
 }
 
 #[test]

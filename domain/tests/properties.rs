@@ -3,10 +3,11 @@
 #![allow(clippy::unwrap_used)]
 
 use domain::{
-    EventSourced, Json, Number, Order, Shipment,
+    EventSourced, Json, Number, Order, Shipment, Timestamp,
     aggregate::{Command, Intent as _},
     event::EncodedEvent,
     order, shipment,
+    time::SentTime,
 };
 use proptest::prelude::*;
 
@@ -49,18 +50,38 @@ fn any_order_intent() -> impl Strategy<Value = order::Intent> {
     ]
 }
 
+/// Updates as a carrier's details say them: few times, so that many are told at once; and with the
+/// status that a kind stands for, where the detail names none.
 fn any_update() -> impl Strategy<Value = shipment::Intent> {
-    let status = prop::sample::select(shipment::Status::KNOWN.to_vec());
-    let time = prop::option::of(0_i64..86_400);
-    (status, time, prop::option::of("[A-Z][a-z]{2,8}")).prop_map(|(status, second, carrier)| {
-        let time = second.map(|s| {
-            domain::Timestamp::from_millis(1_705_276_800_000 + s * 1_000)
+    let status = prop::option::of(prop::sample::select(shipment::Status::KNOWN.to_vec()));
+    let kind = prop::sample::select(shipment::UpdateKind::ALL.to_vec());
+    let minute = prop::option::of(0_i64..10);
+    let carrier = prop::option::of("[A-C]");
+    (status, kind, minute, carrier).prop_map(|(status, kind, minute, carrier)| {
+        let time = minute.map(|minute| {
+            Timestamp::from_millis(1_705_276_800_000 + minute * 60_000)
                 .unwrap()
                 .to_string()
         });
+        let named = match kind {
+            shipment::UpdateKind::Update => Some(status.unwrap_or("IN_TRANSIT")),
+            _ => status,
+        };
+        let said = [
+            ("status", named.map(str::to_owned)),
+            ("timestamp", time.clone()),
+            ("carrier", carrier.clone()),
+        ];
+        let default = || kind.default_status().unwrap().as_str().to_owned();
+        let status = named.map_or_else(default, str::to_owned);
         shipment::Intent {
+            kind,
             carrier,
-            ..update(status, time.as_deref())
+            detail: said
+                .into_iter()
+                .filter_map(|(name, value)| Some((name.to_owned(), value?.into())))
+                .collect(),
+            ..update(&status, time.as_deref())
         }
     })
 }
@@ -81,7 +102,7 @@ fn history<A: EventSourced>(intents: Vec<A::Intent>) -> (A, Vec<A::Event>) {
     let mut state = A::default();
     let mut events = Vec::new();
     for (second, intent) in intents.into_iter().enumerate() {
-        let at = domain::Timestamp::from_millis(1_705_363_200_000 + second as i64 * 1_000).unwrap();
+        let at = Timestamp::from_millis(1_705_363_200_000 + second as i64 * 1_000).unwrap();
         if let Ok(new) = state.decide(&Command { at, intent }) {
             state = state.folded(new.clone());
             events.extend(new);
@@ -128,13 +149,72 @@ proptest! {
         let snapshot = serde_json::to_string(&state).unwrap();
         prop_assert_eq!(&serde_json::from_str::<Shipment>(&snapshot).unwrap(), &state);
         let latest = events.iter().map(|shipment::Event::ShipmentUpdated(update)| update)
-            .max_by_key(|update| update.timestamp).unwrap();
+            .max_by_key(|update| (update.timestamp, update.status.progress())).unwrap();
         let current = state.current.unwrap();
         prop_assert_eq!(&current.status, &latest.status);
         prop_assert_eq!(current.timestamp, latest.timestamp);
         let told = events.iter().map(|shipment::Event::ShipmentUpdated(update)| update)
             .filter(|update| update.carrier.is_some()).max_by_key(|update| update.timestamp);
         prop_assert_eq!(state.carrier.map(|known| known.value), told.and_then(|u| u.carrier.clone()));
+    }
+
+    #[test]
+    fn the_current_status_does_not_depend_on_the_order_of_arrival(
+        updates in prop::collection::vec(any_update(), 1..12), turn in 0_usize..12
+    ) {
+        // Statuses as far along as each other stay in the order in which they came.
+        let furthest = |updates: &[shipment::Intent]| {
+            let (state, _) = history::<Shipment>(updates.to_vec());
+            let current = state.current.unwrap();
+            (current.timestamp, current.status.progress())
+        };
+        let mut turned = updates.clone();
+        turned.rotate_left(turn % updates.len());
+        let mut reversed = updates.clone();
+        reversed.reverse();
+        prop_assert_eq!(furthest(&updates), furthest(&turned));
+        prop_assert_eq!(furthest(&updates), furthest(&reversed));
+    }
+
+    #[test]
+    fn whatever_time_is_read_is_written_as_the_same_instant(
+        millis in 946_684_800_000_i64..253_402_300_799_999, minutes in -839_i32..840,
+        form in 0_usize..6, cut in any::<bool>()
+    ) {
+        let millis = if cut { millis / 60_000 * 60_000 } else { millis };
+        let local = chrono::DateTime::from_timestamp_millis(millis).unwrap()
+            .with_timezone(&chrono::FixedOffset::east_opt(minutes * 60).unwrap());
+        let text = local.format([
+            "%Y-%m-%dT%H:%M:%S%.3f%:z", "%Y-%m-%d %H:%M:%S%.3f %z", "%Y%m%dT%H%M%S%.3f%z",
+            "%Y-%m-%dt%H:%M:%S%.3f%z", "%Y%m%d %H%M%S,%3f%z", "%Y-%m-%dT%H:%M:%S%.6f%:z",
+        ][form]).to_string();
+        // A year of five digits has no such form.
+        prop_assume!(local.format("%Y").to_string().len() == 4);
+        let sent = SentTime::parse(&text).unwrap();
+        prop_assert_eq!(sent.at.millis(), millis, "{}", text);
+        prop_assert_eq!(sent.at.to_string().parse::<Timestamp>().unwrap(), sent.at);
+    }
+
+    #[test]
+    fn no_text_and_no_number_comes_out_before_2000(text in "[0-9TtZz:. ,+-]{0,24}", number in any::<i64>()) {
+        let first: Timestamp = "2000-01-01T00:00:00.000Z".parse().unwrap();
+        let number: Number = number.to_string().parse().unwrap();
+        for sent in [SentTime::parse(&text), SentTime::from_number(&number)].into_iter().flatten() {
+            prop_assert!(sent.at >= first, "{} {}", text, number);
+        }
+    }
+
+    #[test]
+    fn updates_that_lead_to_different_events_have_different_digests(
+        one in any_update(), other in any_update()
+    ) {
+        let events = |intent: &shipment::Intent| {
+            let at = at("2030-01-15T12:00:00Z");
+            Shipment::default().decide(&Command { at, intent: intent.clone() })
+        };
+        if one.digest() == other.digest() {
+            prop_assert_eq!(events(&one), events(&other));
+        }
     }
 
     #[test]

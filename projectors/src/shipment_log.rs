@@ -5,6 +5,7 @@ use domain::{
     Json, Shipment, ShipmentId,
     json::Object,
     shipment::{self, ShipmentUpdated},
+    time::Precision,
 };
 use event_store::{Commit, commit::Unreadable};
 
@@ -73,6 +74,9 @@ pub fn entry(update: &ShipmentUpdated, sequence: u64, environment: &Environment)
         "timestampOffset",
         update.timestamp_offset.as_deref(),
     );
+    let precision = update.timestamp_precision.map(Precision::as_str);
+    insert(&mut row, "timestampPrecision", precision);
+    insert(&mut row, "carrierStatus", update.carrier_status.as_deref());
     insert(
         &mut row,
         "trackingNumber",
@@ -104,13 +108,21 @@ fn entry_key(update: &ShipmentUpdated, sequence: u64) -> String {
 fn raw_event(update: &ShipmentUpdated) -> Json {
     let mut detail = update.attributes.clone();
     insert(&mut detail, "shipmentId", Some(update.shipment_id.as_str()));
-    insert(&mut detail, "status", Some(update.status.as_str()));
+    let status = update.carrier_status.as_deref();
+    insert(
+        &mut detail,
+        "status",
+        Some(status.unwrap_or(update.status.as_str())),
+    );
     insert(
         &mut detail,
         "timestamp",
         Some(&update.timestamp.to_string()),
     );
-    insert(&mut detail, "location", update.location.as_deref());
+    // Where an object was sent, it is among the attributes.
+    if !detail.contains_key("location") {
+        insert(&mut detail, "location", update.location.as_deref());
+    }
     insert(&mut detail, "carrier", update.carrier.as_deref());
     insert(
         &mut detail,

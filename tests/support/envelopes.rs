@@ -87,11 +87,15 @@ pub fn update(
     text: &str,
     timestamp: Option<&str>,
 ) -> Envelope<shipment::Intent> {
-    let detail = Json::Array(vec![text.into(), timestamp.unwrap_or_default().into()]);
+    let detail = Object::from([
+        ("location".to_owned(), text.into()),
+        ("timestamp".to_owned(), timestamp.unwrap_or_default().into()),
+    ]);
     let intent = shipment::Intent {
         shipment_id: id.parse().unwrap(),
         kind: UpdateKind::Update,
         status: "IN_TRANSIT".to_owned().try_into().unwrap(),
+        carrier_status: None,
         location: Some(text.to_owned()),
         carrier: None,
         tracking_number: None,
@@ -103,7 +107,7 @@ pub fn update(
             time: at("2024-01-15T12:00:00Z"),
         },
         attributes: Object::new(),
-        detail: Digest::of(&detail),
+        detail,
     };
     Envelope {
         aggregate: AggregateId::Shipment(id.parse().unwrap()),

@@ -46,6 +46,21 @@ impl Fields {
         }
     }
 
+    /// An id: a text, or a whole number, which is read as its digits; missing, `null` and empty
+    /// are all none.
+    pub fn id(&mut self, name: &str) -> Result<Option<String>, Refusal> {
+        match self.take(name) {
+            Some(Json::Number(number)) if number.is_whole() => Ok(Some(number.to_string())),
+            Some(Json::Number(_)) => {
+                Err(self.wrong(name, "a string or a whole number was expected"))
+            }
+            None => Ok(None),
+            Some(Json::String(text)) if text.is_empty() => Ok(None),
+            Some(Json::String(text)) => Ok(Some(text)),
+            Some(other) => Err(self.unexpected(name, "a string", &other)),
+        }
+    }
+
     /// A number, also one written as a string.
     pub fn number(&mut self, name: &str) -> Result<Option<Number>, Refusal> {
         match self.take(name) {

@@ -1,11 +1,11 @@
 //! Shipment updates as carriers send them (S2, S3).
 
 use domain::{
-    Digest, Json, Refusal, ShipmentId, Timestamp,
+    Json, Refusal, ShipmentId, Timestamp,
     json::Object,
-    limits::DETAIL_BYTES_MAX,
+    limits::{CARRIER_STATUS_MAX, DETAIL_BYTES_MAX},
     shipment::{Intent, Origin, Status, UpdateKind, meaningful},
-    time::SentTime,
+    time::{InvalidTime, SentTime},
 };
 
 use super::fields::Fields;
@@ -28,7 +28,7 @@ pub struct Context {
 /// Reads an update's detail.
 pub fn update(detail: Object, context: Context) -> Result<Intent, Refusal> {
     let detail = meaningful(detail);
-    let digest = digest(&detail, context.shipment_id.as_ref());
+    let whole = whole(&detail, context.shipment_id.as_ref());
     let size = Json::Object(detail.clone()).to_string().len();
     if size > DETAIL_BYTES_MAX {
         let message = format!("the detail has {size} bytes, {DETAIL_BYTES_MAX} at most");
@@ -36,27 +36,23 @@ pub fn update(detail: Object, context: Context) -> Result<Intent, Refusal> {
     }
     let mut fields = Fields::new(detail);
     let shipment_id = shipment_id(&mut fields, context.shipment_id)?;
-    let status = match fields.text("status")? {
-        Some(text) => Status::try_from(text).map_err(|error| fields.wrong("status", error))?,
-        None => context
-            .kind
-            .default_status()
-            .ok_or_else(|| fields.missing("status"))?,
-    };
-    let order_id = match fields.text("orderId")? {
+    let (status, carrier_status) = status(&mut fields, context.kind)?;
+    let order_id = match fields.id("orderId")? {
         Some(text) => Some(
             text.parse()
                 .map_err(|error| fields.wrong("orderId", error))?,
         ),
         None => None,
     };
+    let (location, location_as_sent) = location(&mut fields)?;
     Ok(Intent {
         shipment_id,
         kind: context.kind,
         status,
-        location: fields.text("location")?,
+        carrier_status,
+        location,
         carrier: fields.text("carrier")?,
-        tracking_number: fields.text("trackingNumber")?,
+        tracking_number: fields.id("trackingNumber")?,
         order_id,
         timestamp: timestamp(&mut fields)?,
         origin: Origin {
@@ -64,22 +60,80 @@ pub fn update(detail: Object, context: Context) -> Result<Intent, Refusal> {
             source: context.event_source,
             time: context.event_time,
         },
-        attributes: fields.rest(),
-        detail: digest,
+        attributes: {
+            let mut rest = fields.rest();
+            rest.extend(location_as_sent.map(|object| ("location".to_owned(), object)));
+            rest
+        },
+        detail: whole,
     })
 }
 
-/// Of the whole detail; the shipment stands in it whether path or detail names it.
-fn digest(detail: &Object, in_path: Option<&ShipmentId>) -> Digest {
+/// The whole detail; the shipment stands in it whether path or detail names it.
+fn whole(detail: &Object, in_path: Option<&ShipmentId>) -> Object {
     let mut whole = detail.clone();
     if let Some(id) = in_path {
         whole.insert("shipmentId".to_owned(), id.as_str().into());
     }
-    Digest::of(&Json::Object(whole))
+    whole
+}
+
+/// The status, and how the carrier spells it where that is something else.
+fn status(fields: &mut Fields, kind: UpdateKind) -> Result<(Status, Option<String>), Refusal> {
+    let Some(text) = fields.text("status")? else {
+        let default = kind.default_status();
+        return default
+            .map(|status| (status, None))
+            .ok_or_else(|| fields.missing("status"));
+    };
+    if text.chars().count() > CARRIER_STATUS_MAX {
+        let message = format!("a status has at most {CARRIER_STATUS_MAX} characters");
+        return Err(fields.wrong("status", message));
+    }
+    let status = Status::read(&text).map_err(|error| fields.wrong("status", error))?;
+    let spelling = (status.as_str() != text).then_some(text);
+    Ok((status, spelling))
+}
+
+/// Where it is: a text as it is, or an object's members put together, and then the object, too.
+fn location(fields: &mut Fields) -> Result<(Option<String>, Option<Json>), Refusal> {
+    match fields.take("location") {
+        Some(Json::Object(members)) => Ok((in_one_line(&members), Some(Json::Object(members)))),
+        None => Ok((None, None)),
+        Some(Json::String(text)) => Ok((Some(text), None)),
+        Some(other) => {
+            let message = format!("a string or an object was expected, not {}", other.kind());
+            Err(fields.wrong("location", message))
+        }
+    }
+}
+
+/// From the narrowest to the widest; of two names for one thing the first that says something.
+const LOCATION_MEMBERS: [&[&str]; 6] = [
+    &["name"],
+    &["address"],
+    &["city"],
+    &["state", "region"],
+    &["postalCode", "zip"],
+    &["country"],
+];
+
+/// `Berlin, 10115, DE`; `None` where no member says anything.
+fn in_one_line(location: &Object) -> Option<String> {
+    let said = |name: &&str| match location.get(*name) {
+        Some(Json::String(text)) => Some(text.trim().to_owned()).filter(|text| !text.is_empty()),
+        Some(Json::Number(number)) => Some(number.to_string()),
+        _ => None,
+    };
+    let parts: Vec<String> = LOCATION_MEMBERS
+        .iter()
+        .filter_map(|names| names.iter().find_map(said))
+        .collect();
+    (!parts.is_empty()).then(|| parts.join(", "))
 }
 
 fn shipment_id(fields: &mut Fields, in_path: Option<ShipmentId>) -> Result<ShipmentId, Refusal> {
-    let named: Option<ShipmentId> = match fields.text("shipmentId")? {
+    let named: Option<ShipmentId> = match fields.id("shipmentId")? {
         Some(text) => Some(
             text.parse()
                 .map_err(|error| fields.wrong("shipmentId", error))?,
@@ -95,17 +149,14 @@ fn shipment_id(fields: &mut Fields, in_path: Option<ShipmentId>) -> Result<Shipm
     }
 }
 
-/// ISO 8601, or milliseconds since 1970 as a number or a numeric string.
+/// A text or a number, as [`SentTime`] reads them.
 fn timestamp(fields: &mut Fields) -> Result<Option<SentTime>, Refusal> {
     let sent = match fields.take("timestamp") {
         None => return Ok(None),
-        Some(Json::Number(millis)) => SentTime::from_number(&millis),
-        Some(Json::String(text)) => {
-            SentTime::parse(&text).or_else(|| SentTime::from_number(&text.parse().ok()?))
-        }
-        Some(_) => None,
+        Some(Json::Number(number)) => SentTime::from_number(&number),
+        Some(Json::String(text)) => SentTime::parse(&text),
+        Some(_) => Err(InvalidTime),
     };
-    let expected = "ISO 8601 or milliseconds since 1970 was expected, between 1970 and 9999";
     sent.map(Some)
-        .ok_or_else(|| fields.wrong("timestamp", expected))
+        .map_err(|error| fields.wrong("timestamp", error))
 }

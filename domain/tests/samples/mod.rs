@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, dead_code)]
 
 use domain::{
-    Digest, Json, Timestamp,
+    Timestamp,
     json::Object,
     order::{Adjustment, AdjustmentType, Fulfilment, Item, Place},
     shipment::{Intent, Origin, UpdateKind},
@@ -60,6 +60,7 @@ pub fn update(status: &str, timestamp: Option<&str>) -> Intent {
         shipment_id: "SHIP-12345".parse().unwrap(),
         kind: UpdateKind::Update,
         status: status.to_owned().try_into().unwrap(),
+        carrier_status: None,
         location: None,
         carrier: None,
         tracking_number: None,
@@ -71,6 +72,6 @@ pub fn update(status: &str, timestamp: Option<&str>) -> Intent {
             time: at(EVENT_TIME),
         },
         attributes: Object::new(),
-        detail: Digest::of(&Json::Null),
+        detail: Object::from([("status".to_owned(), status.into())]),
     }
 }

@@ -178,35 +178,43 @@ impl EventStore {
 
     /// The commit that a command has made before: looked up before anything is decided.
     ///
-    /// By its id first, then, where `content` is given, by what it says.
+    /// By its id first, then by the digests that its content has or had in earlier builds; of
+    /// commits that bear one of those, only one that `says_the_same` counts.
     pub async fn recognise<A: EventSourced>(
         &self,
         loaded: &Loaded<A>,
         command_id: &str,
-        content: Option<&Digest>,
+        contents: &[Digest],
+        says_the_same: &(dyn Fn(&Commit) -> bool + Sync),
     ) -> Result<Option<Commit>, StoreError> {
-        if let Some(commit) = self.made_by(loaded, Mark::Command(command_id)).await? {
+        let id = Mark::Command(command_id);
+        if let Some(commit) = self.made_by(loaded, id, &|_| true).await? {
             return Ok(Some(commit));
         }
-        match content {
-            Some(digest) => self.made_by(loaded, Mark::Content(digest)).await,
-            None => Ok(None),
+        for digest in contents {
+            let content = Mark::Content(digest);
+            if let Some(commit) = self.made_by(loaded, content, says_the_same).await? {
+                return Ok(Some(commit));
+            }
         }
+        Ok(None)
     }
 
     async fn made_by<A: EventSourced>(
         &self,
         loaded: &Loaded<A>,
         mark: Mark<'_>,
+        counts: &(dyn Fn(&Commit) -> bool + Sync),
     ) -> Result<Option<Commit>, StoreError> {
-        if let Some(commit) = loaded.recent.iter().find(|commit| mark.is_on(commit)) {
+        let is_it = |commit: &Commit| mark.is_on(commit) && counts(commit);
+        if let Some(commit) = loaded.recent.iter().find(|commit| is_it(commit)) {
             return Ok(Some(commit.clone()));
         }
         let older = (loaded.commits as usize).saturating_sub(loaded.recent.len());
         let mut traces = loaded.traces.chunks(Trace::BYTES).take(older);
         match traces.position(|trace| mark.may_be_on(trace)) {
             // Commit number n begins with sequence n or above.
-            Some(place) => self.find(&loaded.id, place as u64 + 1, mark).await,
+            Some(place) => self.find(&loaded.id, place as u64 + 1, &is_it).await,
             None => Ok(None),
         }
     }

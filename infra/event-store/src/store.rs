@@ -5,7 +5,7 @@ use std::sync::Arc;
 use domain::AggregateId;
 
 use crate::{
-    commit::{Commit, Item, Mark, Unreadable},
+    commit::{Commit, Item, Unreadable},
     limits::{HISTORY_PAGE, ITEM_BYTES_MAX, PAGES_MAX},
     size::item_bytes,
     table::{CommitTable, Put, Unavailable},
@@ -134,18 +134,18 @@ impl EventStore {
         Err(StoreError::HistoryFull(aggregate.clone()))
     }
 
-    /// The first commit that bears `mark`, looked for from sequence `from` on.
+    /// The first commit that `is_it`, looked for from sequence `from` on.
     pub async fn find(
         &self,
         aggregate: &AggregateId,
         from: u64,
-        mark: Mark<'_>,
+        is_it: &(dyn Fn(&Commit) -> bool + Sync),
     ) -> Result<Option<Commit>, StoreError> {
         // A commit of one event stands where its trace says: the first look is for just that one.
         let (mut from, mut limit) = (from, 1);
         for _ in 0..PAGES_MAX {
             let page = self.history(aggregate, from, limit).await?;
-            let found = page.commits.into_iter().find(|commit| mark.is_on(commit));
+            let found = page.commits.into_iter().find(|commit| is_it(commit));
             match (found, page.next) {
                 (Some(commit), _) => return Ok(Some(commit)),
                 (None, None) => return Ok(None),

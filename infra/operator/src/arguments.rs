@@ -10,9 +10,9 @@ pub(crate) fn aggregate(text: &str) -> Result<AggregateId, String> {
 
 /// Reads a time in ISO 8601, or a day: its beginning. Without an offset it is UTC.
 pub(crate) fn time(text: &str) -> Result<Timestamp, String> {
-    let sent = SentTime::parse(text).or_else(|| SentTime::parse(&format!("{text}T00:00:00")));
+    let sent = SentTime::parse(text);
     let expected = "a time such as 2026-03-01T08:00:00Z, or a day, was expected";
-    sent.map(|sent| sent.at).ok_or_else(|| expected.to_owned())
+    sent.map(|sent| sent.at).map_err(|_| expected.to_owned())
 }
 
 #[cfg(test)]

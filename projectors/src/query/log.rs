@@ -1,6 +1,6 @@
 //! A shipment's log, page by page.
 
-use domain::{Json, ShipmentId, Timestamp, time::SentTime};
+use domain::{Json, ShipmentId, Timestamp};
 use lambda::http::{Problem, Request, Response};
 
 use super::{bytes, page, parameters, past, row_problem, shown};
@@ -53,9 +53,9 @@ fn query(id: &ShipmentId, at: Option<Timestamp>) -> String {
 /// `<timestamp>#<sequence>`, as rows have it: DynamoDB takes no other place of this log.
 fn is_entry(text: &str) -> bool {
     text.split_once('#').is_some_and(|(time, sequence)| {
-        let written = SentTime::parse(time).map(|sent| sent.at.to_string());
+        let written = time.parse().map(|at: Timestamp| at.to_string());
         let digits = sequence.bytes().all(|b| b.is_ascii_digit());
-        written.as_deref() == Some(time) && sequence.len() == 6 && digits
+        written.as_deref() == Ok(time) && sequence.len() == 6 && digits
     })
 }
 

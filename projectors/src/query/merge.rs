@@ -7,7 +7,7 @@
 
 use std::{collections::VecDeque, fmt};
 
-use domain::{Json, time::SentTime};
+use domain::{Json, Timestamp};
 
 use super::bytes;
 use crate::{
@@ -49,7 +49,9 @@ impl Place {
         id.parse::<domain::OrderId>().ok()?;
         let sorts = match index {
             Index::ShipmentsByOrder => sort == id,
-            _ => SentTime::parse(sort).is_some_and(|sent| sent.at.to_string() == sort),
+            _ => sort
+                .parse()
+                .is_ok_and(|at: Timestamp| at.to_string() == sort),
         };
         sorts.then(|| Self {
             shard,

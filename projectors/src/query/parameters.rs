@@ -36,18 +36,16 @@ pub(super) fn place(request: &Request, query: &str) -> Result<Option<String>, Pr
     cursor.map(|text| cursor::decode(query, &text)).transpose()
 }
 
-/// `at=`, ISO 8601 or milliseconds since 1970.
+/// `at=`, in the forms of a [`SentTime`].
 pub(super) fn at(request: &Request) -> Result<Option<Timestamp>, Problem> {
     let Some(text) = request.parameter("at") else {
         return Ok(None);
     };
-    let millis = || SentTime::from_number(&text.parse().ok()?);
-    match SentTime::parse(&text).or_else(millis) {
-        Some(sent) => Ok(Some(sent.at)),
-        None => Err(wrong(
+    match SentTime::parse(&text) {
+        Ok(sent) => Ok(Some(sent.at)),
+        Err(error) => Err(wrong(
             "at",
-            "ISO 8601 or milliseconds since 1970 was expected, between 1970 and 9999; \
-             in a query, + is written %2B",
+            format!("{error}; in a query, + is written %2B"),
         )),
     }
 }
