@@ -111,6 +111,7 @@ fn the_domain_knows_no_io_no_clock_and_no_aws() {
         "serde_json",
         "sha2",
         "thiserror",
+        "unicode-normalization",
     ];
     assert_eq!(known, may.into_iter().collect());
     let chrono = domain

@@ -1,6 +1,6 @@
 //! JSON whose numbers are exact.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt};
 
 use serde::{Deserialize, Deserializer, Serialize, de};
 use serde_json::value::RawValue;
@@ -49,6 +49,12 @@ pub enum InvalidJson {
         /// Why it cannot be held.
         reason: InvalidNumber,
     },
+    /// A member twice in one object: two readers would see two objects.
+    #[error("a member stands twice in one object")]
+    Duplicate {
+        /// Where it is, with its name.
+        place: String,
+    },
     /// A member without a name, which DynamoDB refuses.
     #[error("a member has an empty name")]
     EmptyName {
@@ -60,7 +66,9 @@ pub enum InvalidJson {
 impl InvalidJson {
     /// The same, seen from one level further out.
     fn within(mut self, outer: &str) -> Self {
-        if let Self::Number { place, .. } | Self::EmptyName { place } = &mut self {
+        if let Self::Number { place, .. } | Self::EmptyName { place } | Self::Duplicate { place } =
+            &mut self
+        {
             let separator = if place.is_empty() || place.starts_with('[') {
                 ""
             } else {
@@ -79,6 +87,11 @@ impl From<InvalidJson> for Refusal {
             InvalidJson::Number { place, .. } | InvalidJson::EmptyName { place } => {
                 Self::field(place, message)
             }
+            InvalidJson::Duplicate { place } => Self::Invalid {
+                code: "duplicate_member",
+                field: place,
+                message,
+            },
             InvalidJson::Syntax(_) | InvalidJson::Depth => Self::Invalid {
                 code: "not_json",
                 field: String::new(),
@@ -166,9 +179,9 @@ impl From<u64> for Json {
 }
 
 /// One line of JSON, the same for equal values.
-impl std::fmt::Display for Json {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&serde_json::to_string(self).map_err(|_| std::fmt::Error)?)
+impl fmt::Display for Json {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&serde_json::to_string(self).map_err(|_| fmt::Error)?)
     }
 }
 
@@ -186,22 +199,8 @@ fn read(raw: &RawValue, depth: usize) -> Result<Json, InvalidJson> {
     match text.as_bytes().first() {
         Some(b'{') => {
             check_depth(depth)?;
-            let members: BTreeMap<String, &RawValue> =
-                serde_json::from_str(text).map_err(syntax)?;
-            let read_member = |(name, value): (String, &RawValue)| {
-                if name.is_empty() {
-                    return Err(InvalidJson::EmptyName {
-                        place: String::new(),
-                    });
-                }
-                let value = read(value, depth + 1).map_err(|error| error.within(&name))?;
-                Ok((name, value))
-            };
-            members
-                .into_iter()
-                .map(read_member)
-                .collect::<Result<_, _>>()
-                .map(Json::Object)
+            let Members(members) = serde_json::from_str(text).map_err(syntax)?;
+            read_members(members, depth).map(Json::Object)
         }
         Some(b'[') => {
             check_depth(depth)?;
@@ -223,6 +222,53 @@ fn read(raw: &RawValue, depth: usize) -> Result<Json, InvalidJson> {
                 reason,
             }),
     }
+}
+
+/// An object's members in the order in which they were sent, also those that stand there twice.
+struct Members<'a>(Vec<(String, &'a RawValue)>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visitor;
+
+        impl<'de> de::Visitor<'de> for Visitor {
+            type Value = Members<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<M: de::MapAccess<'de>>(
+                self,
+                mut map: M,
+            ) -> Result<Members<'de>, M::Error> {
+                let mut members = Vec::new();
+                while let Some(member) = map.next_entry()? {
+                    members.push(member);
+                }
+                Ok(Members(members))
+            }
+        }
+
+        deserializer.deserialize_map(Visitor)
+    }
+}
+
+fn read_members(members: Vec<(String, &RawValue)>, depth: usize) -> Result<Object, InvalidJson> {
+    let mut read_so_far = Object::new();
+    for (name, value) in members {
+        if name.is_empty() {
+            return Err(InvalidJson::EmptyName {
+                place: String::new(),
+            });
+        }
+        if read_so_far.contains_key(&name) {
+            return Err(InvalidJson::Duplicate { place: name });
+        }
+        let value = read(value, depth + 1).map_err(|error| error.within(&name))?;
+        read_so_far.insert(name, value);
+    }
+    Ok(read_so_far)
 }
 
 fn check_depth(depth: usize) -> Result<(), InvalidJson> {
@@ -294,6 +340,27 @@ mod tests {
             Json::parse("[1e999]"),
             Err(InvalidJson::Number { .. })
         ));
+    }
+
+    #[test]
+    fn a_member_that_stands_twice_is_named_by_its_place() {
+        for (text, twice) in [
+            (r#"{"orderId":"A","orderId":"B"}"#, "orderId"),
+            (r#"{"a":1,"\u0061":1}"#, "a"),
+            (
+                r#"{"items":[{"price":1},{"price":1,"x":2,"price":1}]}"#,
+                "items[1].price",
+            ),
+            (r#"[{"a":{"b":null,"b":null}}]"#, "[0].a.b"),
+        ] {
+            let place = twice.to_owned();
+            assert_eq!(
+                Json::parse(text),
+                Err(InvalidJson::Duplicate { place }),
+                "{text}"
+            );
+        }
+        assert!(Json::parse(r#"{"a":{"a":1},"A":[{"a":1},{"a":1}]}"#).is_ok());
     }
 
     #[test]

@@ -19,8 +19,8 @@ pub const NUMBER_TEXT_MAX: usize = 400;
 /// some levels deeper than it came.
 pub const JSON_DEPTH_MAX: usize = 16;
 
-/// Characters of an order's or shipment's id.
-pub const ID_MAX: usize = 64;
+/// Characters of an order's or shipment's id: 512 bytes at most, and so within every key.
+pub const ID_MAX: usize = 128;
 
 /// Characters of somebody else's id: of a customer, a product. An index key takes 1,024 bytes.
 pub const FOREIGN_ID_MAX: usize = 128;

@@ -157,10 +157,13 @@ impl Status {
         if let Some(known) = Self::known_by_letters(text) {
             return Ok(Self(known.to_owned()));
         }
-        match Self::try_from(text.to_owned()) {
-            Ok(as_sent) => Ok(as_sent),
-            Err(_) => Self::try_from(in_capitals(text)),
-        }
+        let forms = [
+            text.to_owned(),
+            in_capitals(text, true),
+            in_capitals(text, false),
+        ];
+        let mut read = forms.into_iter().map(Self::try_from);
+        read.find_map(Result::ok).ok_or(InvalidStatus)
     }
 
     fn known_by_letters(text: &str) -> Option<&'static str> {
@@ -192,12 +195,14 @@ fn is_separator(c: char) -> bool {
     matches!(c, '_' | '-' | ' ')
 }
 
-/// `Customs hold`, `customs-hold` and `customsHold` as `CUSTOMS_HOLD`.
-fn in_capitals(text: &str) -> String {
+/// `Customs hold`, `customs-hold` and `customsHold` as `CUSTOMS_HOLD`; the last one only where a
+/// capital parts words, which makes them longer.
+fn in_capitals(text: &str, capitals_part: bool) -> String {
     let mut written = String::new();
     let mut after_small = false;
     for c in text.trim_matches(is_separator).chars() {
-        let parts = is_separator(c) || (c.is_ascii_uppercase() && after_small);
+        let capital = capitals_part && c.is_ascii_uppercase() && after_small;
+        let parts = is_separator(c) || capital;
         if parts && !written.ends_with('_') {
             written.push('_');
         }

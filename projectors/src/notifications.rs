@@ -198,9 +198,8 @@ fn alert(update: &ShipmentUpdated, id: String, environment: &str) -> Alert {
          Carrier:     {carrier}\n\
          Environment: {environment}\n"
     );
-    let subject = format!("Logistics Alert: {status} - {shipment_id}");
     Alert {
-        subject: subject.chars().take(SUBJECT_MAX).collect(),
+        subject: subject(&format!("Logistics Alert: {status} - {shipment_id}")),
         body,
         attributes: vec![
             ("id", id.clone()),
@@ -210,6 +209,15 @@ fn alert(update: &ShipmentUpdated, id: String, environment: &str) -> Alert {
         ],
         id,
     }
+}
+
+/// As SNS takes a subject: printable ASCII, so many characters at most. The body has the whole id.
+fn subject(text: &str) -> String {
+    let ascii = text.chars().map(|c| match c {
+        ' '..='~' => c,
+        _ => '?',
+    });
+    ascii.take(SUBJECT_MAX).collect()
 }
 
 /// Without control characters, which SNS refuses.

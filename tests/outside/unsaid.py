@@ -197,14 +197,17 @@ def is_day(text: str) -> bool:
 
 
 def is_past(sent: Any) -> bool:
-    """A real time, from 1970 to a day from now?"""
+    """A real time, from 2000 to a day from now?"""
     latest = datetime.now(UTC) + timedelta(hours=23, minutes=59)
     try:
         if isinstance(sent, (int, float)) or sent.isdigit():
-            return int(sent) <= latest.timestamp() * 1000
+            each = {9: 1, 10: 1, 12: 1000, 13: 1000}.get(len(str(int(sent))))
+            if each is None or len(str(sent)) == 8:
+                return False
+            return 946_684_800 <= int(sent) / each <= latest.timestamp()
         time = datetime.fromisoformat(sent)
     except (ValueError, OverflowError):
         return False
     if time.tzinfo is None:
         time = time.replace(tzinfo=UTC)
-    return datetime(1970, 1, 1, tzinfo=UTC) <= time <= latest
+    return datetime(2000, 1, 1, tzinfo=UTC) <= time <= latest

@@ -2,7 +2,7 @@
 
 use commands::execute::Envelope;
 use domain::{
-    AggregateId, Digest, Json, OrderId, Timestamp,
+    AggregateId, Digest, OrderId, Timestamp,
     aggregate::Intent as _,
     json::Object,
     money::Currency,

@@ -35,14 +35,14 @@ pub fn id_of(environment: &str, actor: &str, key: &str) -> OrderId {
 /// The order that a command names.
 pub fn named(fields: &mut Fields) -> Result<OrderId, Refusal> {
     let text = fields
-        .text("orderId")?
+        .id("orderId")?
         .ok_or_else(|| fields.missing("orderId"))?;
     text.parse().map_err(|error| fields.wrong("orderId", error))
 }
 
 /// Reads an order.
 pub fn place(mut fields: Fields, context: Context) -> Result<Place, Refusal> {
-    let order_id = match fields.text("orderId")? {
+    let order_id = match fields.id("orderId")? {
         Some(text) => text
             .parse()
             .map_err(|error| fields.wrong("orderId", error))?,
@@ -51,7 +51,7 @@ pub fn place(mut fields: Fields, context: Context) -> Result<Place, Refusal> {
             .ok_or_else(|| fields.missing("orderId"))?,
     };
     let items = items(&mut fields)?;
-    let customer_id = fields.text("customerId")?;
+    let customer_id = fields.id("customerId")?;
     let customer_name = fields.text("customerName")?;
     let adjustments = adjustments(&mut fields)?;
     let total_amount = fields.number("totalAmount")?;
@@ -98,7 +98,7 @@ fn items(fields: &mut Fields) -> Result<Vec<Item>, Refusal> {
 }
 
 fn item(mut fields: Fields) -> Result<Item, Refusal> {
-    let product_id = fields.text("productId")?;
+    let product_id = fields.id("productId")?;
     let name = fields.text("name")?;
     let quantity = fields
         .number("quantity")?

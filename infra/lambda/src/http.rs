@@ -88,6 +88,8 @@ impl Request {
         let Ok(text) = std::str::from_utf8(&self.body) else {
             return Err(Problem::invalid("not_json", "", "the body is not UTF-8"));
         };
+        // Some clients begin a text with a byte order mark, which is none of its content.
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         if text.trim().is_empty() {
             return Ok(Object::new());
         }

@@ -43,7 +43,7 @@ impl Place {
 
     /// The place that a cursor says, if there can be one like it in `index`, of so many shards.
     pub(super) fn parse(text: &str, index: Index, shards: usize) -> Option<Self> {
-        let mut parts = text.splitn(3, ' ');
+        let mut parts = text.splitn(3, BETWEEN);
         let shard = parts.next()?.parse().ok().filter(|shard| *shard < shards)?;
         let (sort, id) = (parts.next()?, parts.next()?);
         id.parse::<domain::OrderId>().ok()?;
@@ -61,10 +61,16 @@ impl Place {
     }
 }
 
-/// Neither a time nor an id has a space in it.
+/// Neither a time nor an id has a control character in it.
+const BETWEEN: char = '\n';
+
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {} {}", self.shard, self.sort, self.id)
+        write!(
+            f,
+            "{}{BETWEEN}{}{BETWEEN}{}",
+            self.shard, self.sort, self.id
+        )
     }
 }
 
