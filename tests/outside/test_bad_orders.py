@@ -154,7 +154,8 @@ def test_a_currency_is_one_of_iso_4217(client, currency):
 
 @pytest.mark.parametrize(
     "order_id",
-    ["", "-1", ".", "a b", "a#b", "a/b", "é", "a\n", "x" * 65, 5, None, [], {}],
+    ["", ".", "..", " a", "a ", "a/b", "a\\b", "e\u0301", "a\n", "x" * 129]
+    + [Decimal("5.5"), True, None, [], {}],
     ids=lambda value: str(value)[:12],
 )
 def test_an_id_that_could_be_another_key_is_refused(client, order_id):
@@ -166,7 +167,7 @@ def test_an_id_that_could_be_another_key_is_refused(client, order_id):
         problem(answer, 400, "orderId")
 
 
-@pytest.mark.parametrize("order_id", ["1", "a.b_c-d", "X" * 64])
+@pytest.mark.parametrize("order_id", ["1", "a.b_c-d", "X" * 128])
 def test_the_whole_alphabet_of_ids_is_accepted(client, order_id):
     answer = client.place(order(orderId=order_id), new_id("key"))
     assert answer.ok()["orderId"] == order_id

@@ -51,7 +51,7 @@ FAULTS = {
     ),
     "a place that is no text": ({"location": ["x"]}, "location"),
     "a carrier that is no text": ({"carrier": {"a": 1}}, "carrier"),
-    "a bad order": ({"orderId": "a#b"}, "orderId"),
+    "a bad order": ({"orderId": "a/b"}, "orderId"),
     "17 levels": ({"deep": nested(16)}, ""),
     "39 digits": ({"weight": Decimal("1" * 39)}, ""),
     "out of range": ({"weight": Decimal("1e126")}, ""),
@@ -75,7 +75,7 @@ def test_an_update_that_is_no_json_object_is_refused(client, body):
     problem(client.update(new_id("SHIP"), body, new_id("key")), 400)
 
 
-@pytest.mark.parametrize("bad", ["%23", "a%23b", "a%20b", "-a", "x" * 65, "%C3%A9"])
+@pytest.mark.parametrize("bad", ["%20", "a%20", "a%5Cb", "%0A", "x" * 129, "e%CC%81"])
 def test_a_bad_shipment_id_is_refused(client, bad):
     answer = client.update(bad, {"status": "LOST"}, new_id("key"))
     assert answer.status in (400, 404), answer.text
@@ -149,7 +149,7 @@ def test_a_bad_event_is_given_up_aloud_and_never_retried(client, name):
     assert len(client.log(shipment_id)) == 1
 
 
-@pytest.mark.parametrize("shipment_id", [None, "", "a#b", "x" * 65, 5, ["SHIP-1"]])
+@pytest.mark.parametrize("shipment_id", [None, "", "a/b", "x" * 129, 5.5, ["SHIP-1"]])
 def test_an_event_without_a_good_shipment_id_is_given_up_aloud(client, shipment_id):
     before = len(refusals(client))
     event_id = client.put_event(update("SHIP-1") | {"shipmentId": shipment_id})

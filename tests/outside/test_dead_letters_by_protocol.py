@@ -125,11 +125,11 @@ def test_a_delivery_that_is_given_up_is_a_message_with_its_whole_payload(own):
 
 
 def test_an_event_that_a_handler_gives_up_is_a_message(own):
-    event_id = own.client.put_event(update("SHIP-1") | {"shipmentId": "a#b"})
+    event_id = own.client.put_event(update("SHIP-1") | {"shipmentId": "a/b"})
     until("the message", lambda: counts(own.client) == (1, 0))
     (message,) = receive(own.client, WaitTimeSeconds=1)
     event = json.loads(message["Body"])
-    assert (event["id"], event["detail"]["shipmentId"]) == (event_id, "a#b")
+    assert (event["id"], event["detail"]["shipmentId"]) == (event_id, "a/b")
     assert message["MessageAttributes"]["reason"]["StringValue"]
 
 

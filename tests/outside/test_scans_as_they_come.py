@@ -113,8 +113,8 @@ def test_of_two_scans_of_one_minute_the_one_further_along_is_current(
     at_rest(client)
     changes = [
         each["detail"]["status"]
-        for each in messages_about(client, shipment_id)
-        if each.get("detailType") == "Shipment Status Changed"
+        for each in messages_about(client, f"shipment#{shipment_id}", "EventBridge")
+        if each["detailType"] == "Shipment Status Changed"
     ]
     assert set(changes) == {one, current}
 

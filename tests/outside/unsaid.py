@@ -6,6 +6,7 @@ second time.
 
 import json
 import re
+import unicodedata
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal, Inexact, InvalidOperation
@@ -96,6 +97,8 @@ def explains(case, problem: dict) -> bool:
     query = case.query or {}
     if code == "invalid_query":
         return len(set(QUESTIONS) & set(query)) != 1
+    if place.endswith(("orderId", "shipmentId")) and code == "invalid_field":
+        return not all(map(is_normal, ids_of(case)))
     if code == "invalid_cursor":
         return "cursor" in query
     if place in ("at", "timestamp"):
@@ -136,6 +139,19 @@ def explains(case, problem: dict) -> bool:
     if re.fullmatch(r"items\[\d+\]", place):
         return kept_total(body) is None
     return False
+
+
+def ids_of(case) -> list[str]:
+    """The ids that a request names, in its path, its query and its body."""
+    named = dict(case.path_parameters or {}) | dict(case.query or {})
+    if isinstance(case.body, dict):
+        named |= {f"body {name}": value for name, value in case.body.items()}
+    return [str(value) for name, value in named.items() if name.endswith("Id")]
+
+
+def is_normal(text: str) -> bool:
+    """In the normal form C, and no walk through a path?"""
+    return unicodedata.is_normalized("NFC", text) and text not in (".", "..")
 
 
 def kept_total(body: dict) -> Decimal | None:

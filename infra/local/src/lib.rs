@@ -34,6 +34,7 @@ pub mod demo;
 pub mod dynamodb;
 pub mod functions;
 pub mod gateway;
+pub mod hosts;
 pub mod limits;
 pub mod logs;
 pub mod place;

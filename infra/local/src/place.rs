@@ -37,6 +37,8 @@ impl Place {
             bind,
             shards: _,
             read_models: _,
+            allow_host: _,
+            cors_origin: _,
         } = settings;
         let lock = lock(data)?;
         // Two environments in one folder do not meet.

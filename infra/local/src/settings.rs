@@ -41,4 +41,14 @@ pub struct Settings {
     /// opens the system, unauthenticated, to the network
     #[arg(long, env = "WAYBILL_BIND", default_value = "127.0.0.1")]
     pub bind: IpAddr,
+
+    /// A name that this machine is called by, beside localhost and the address it listens on: a
+    /// request with another `Host` is refused. Several with commas, or the flag several times
+    #[arg(long, env = "WAYBILL_ALLOW_HOST", value_delimiter = ',')]
+    pub allow_host: Vec<String>,
+
+    /// An origin whose pages may call the HTTP API, such as http://localhost:3000. Several with
+    /// commas, or the flag several times
+    #[arg(long, env = "WAYBILL_CORS_ORIGIN", value_delimiter = ',')]
+    pub cors_origin: Vec<String>,
 }

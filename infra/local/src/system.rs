@@ -23,6 +23,7 @@ use crate::deliveries::Deliverer;
 use crate::dynamodb::{self, DynamoDb, DynamoDbError, StreamView, Unread};
 use crate::functions::{Functions, Invoker, Waybill};
 use crate::gateway;
+use crate::hosts::Allowed;
 use crate::limits::{DYNAMODB_TIMEOUT, STOP_TIMEOUT};
 use crate::place::{Place, reached_at};
 use crate::rules::{InvalidRule, Rules};
@@ -167,7 +168,7 @@ impl System {
             delivery_accepted,
             events_written,
         };
-        let router = aws::router(offered, buckets);
+        let router = Allowed::of(settings).guard(aws::router(offered, buckets));
         services.spawn(|stop| serve(place.aws, router, stop));
         for role in CONSUMERS {
             let surroundings = Surroundings {
@@ -181,7 +182,8 @@ impl System {
             };
             work.spawn(|stop| Consumer::new(role, surroundings, stop).run());
         }
-        let router = gateway::router(&invoker, &names);
+        let router = gateway::router(&invoker, &names, &settings.cors_origin);
+        let router = Allowed::with_origins_of(settings).guard(router);
         for lane in [Lane::Imports, Lane::Others] {
             let (state, invoker, accepted) = (state.clone(), invoker.clone(), accepted.clone());
             work.spawn(|stop| {

@@ -24,18 +24,29 @@ use crate::{
 /// A list: the partitions of an index, and which way they are read.
 struct Asked {
     index: Index,
-    partitions: Vec<String>,
+    /// Partitions that are read at once; then the next ones.
+    phases: Vec<Vec<String>>,
     direction: Direction,
     /// All of this as text, for cursors: they are good for nothing else.
     query: String,
 }
 
-/// `GET /orders?status=`, `?customerId=` or `?day=`.
+impl Asked {
+    fn partitions(&self) -> usize {
+        self.phases.iter().map(Vec::len).sum()
+    }
+}
+
+/// `GET /orders?status=`, `?customerId=` or `?day=`, and without any of them all orders.
 pub(super) async fn orders(
     projectors: &Projectors,
     request: &Request,
 ) -> Result<Response, Problem> {
-    let (name, value) = parameters::one_of(request, &["status", "customerId", "day"])?;
+    let filters = ["status", "customerId", "day"];
+    let Some((name, value)) = parameters::at_most_one_of(request, &filters)? else {
+        let asked = all_orders(projectors, parameters::direction(request)?);
+        return list(projectors, request, asked, shown).await;
+    };
     let value = value.as_str();
     let index = match name {
         "status" => order_status(value).map(|()| Index::OrdersByStatus),
@@ -68,9 +79,36 @@ pub(super) async fn shipments(
     list(projectors, request, asked, shipment_shown).await
 }
 
+/// The statuses that an order leaves, and those that it then keeps.
+const STATUSES: [[order::Status; 2]; 2] = [
+    [order::Status::New, order::Status::Processing],
+    [order::Status::Processed, order::Status::Cancelled],
+];
+
+/// All orders in order of `createdAt`: every status's partitions, merged.
+///
+/// An order that is closed meanwhile leaves one partition and comes into another. Those that orders
+/// leave are read first, so that it is met at least once; where it is met twice, the later status
+/// is shown.
+fn all_orders(projectors: &Projectors, direction: Direction) -> Asked {
+    let shards = projectors.environment.shards.count();
+    let of_phase = |statuses: [order::Status; 2]| {
+        let of_status = |status: order::Status| {
+            (0..shards).map(move |shard| Shards::partition(status.as_str(), shard))
+        };
+        statuses.into_iter().flat_map(of_status).collect()
+    };
+    Asked {
+        index: Index::OrdersByStatus,
+        phases: STATUSES.into_iter().map(of_phase).collect(),
+        direction,
+        query: format!("all orders {direction:?} {shards}"),
+    }
+}
+
 fn order_status(text: &str) -> Result<(), Problem> {
-    use order::Status::{Cancelled, New, Processed, Processing};
-    let names = [New, Processing, Processed, Cancelled].map(order::Status::as_str);
+    let names = STATUSES.as_flattened().iter().map(|status| status.as_str());
+    let names: Vec<&str> = names.collect();
     match names.contains(&text) {
         true => Ok(()),
         false => Err(wrong(
@@ -112,7 +150,7 @@ fn asked(projectors: &Projectors, index: Index, value: &str, direction: Directio
     let query = format!("{index:?} {direction:?} {shards} {value}");
     Asked {
         index,
-        partitions,
+        phases: vec![partitions],
         direction,
         query,
     }
@@ -131,7 +169,7 @@ async fn list(
     let limit = parameters::limit(request)?;
     let behind = parameters::place(request, &asked.query)?
         .map(|text| {
-            Place::parse(&text, asked.index, asked.partitions.len()).ok_or_else(cursor::foreign)
+            Place::parse(&text, asked.index, asked.partitions()).ok_or_else(cursor::foreign)
         })
         .transpose()?;
     // One more than is shown says whether there are more.
@@ -148,18 +186,21 @@ async fn read(
     behind: Option<&Place>,
     limit: u32,
 ) -> Result<Vec<RowPage>, Problem> {
-    // Boxed, since the compiler cannot see that the bare futures may change their thread.
-    let mut reads: Vec<BoxFuture<'_, _>> = Vec::with_capacity(asked.partitions.len());
-    for (shard, partition) in asked.partitions.iter().enumerate() {
-        let start = behind.map_or(Start::Beginning, |place| place.start_in(shard));
-        let rows = projectors.rows.as_ref();
-        let (index, direction) = (asked.index, asked.direction);
-        let read = async move { rows.list(index, partition, &start, direction, limit).await };
-        reads.push(read.boxed());
+    let mut pages: Vec<RowPage> = Vec::with_capacity(asked.partitions());
+    for phase in &asked.phases {
+        // Boxed, since the compiler cannot see that the bare futures may change their thread.
+        let mut reads: Vec<BoxFuture<'_, _>> = Vec::with_capacity(phase.len());
+        for (shard, partition) in phase.iter().enumerate() {
+            let shard = pages.len() + shard;
+            let start = behind.map_or(Start::Beginning, |place| place.start_in(shard));
+            let rows = projectors.rows.as_ref();
+            let (index, direction) = (asked.index, asked.direction);
+            let read = async move { rows.list(index, partition, &start, direction, limit).await };
+            reads.push(read.boxed());
+        }
+        let read = stream::iter(reads).buffered(PARTITIONS_AT_ONCE);
+        let read: Vec<RowPage> = read.try_collect().await.map_err(row_problem)?;
+        pages.extend(read);
     }
-    stream::iter(reads)
-        .buffered(PARTITIONS_AT_ONCE)
-        .try_collect()
-        .await
-        .map_err(row_problem)
+    Ok(pages)
 }

@@ -95,7 +95,7 @@ pub(super) fn merge(
         .into_iter()
         .map(|page| (page.rows.into(), page.more))
         .collect();
-    let (mut rows, mut last, mut held) = (Vec::new(), None, 0);
+    let (mut rows, mut last, mut held) = (Vec::<Row>::new(), None, 0);
     while rows.len() < limit {
         // A page may have been cut short. What is behind it nobody knows, so all have to wait.
         if shards.iter().any(|(rows, more)| rows.is_empty() && *more) {
@@ -112,8 +112,16 @@ pub(super) fn merge(
             break;
         }
         let (sort, id) = (text(row, index.sort_key()), text(row, index.id()));
+        // Met twice, it has moved from one partition to a later one meanwhile.
+        let met = rows.iter().position(|met| text(met, index.id()) == id);
         last = Some(Place { shard, sort, id });
-        rows.extend(shards[shard].0.pop_front());
+        let Some(row) = shards[shard].0.pop_front() else {
+            break;
+        };
+        match met {
+            Some(position) => rows[position] = row,
+            None => rows.push(row),
+        }
     }
     let more = shards.iter().any(|(rows, more)| !rows.is_empty() || *more);
     Merged {
@@ -185,7 +193,19 @@ mod tests {
         assert_eq!(ids(&merge(down(), INDEX, Direction::Down, 9)), "b c a");
         let cut = merge(down(), INDEX, Direction::Down, 2);
         let next = cut.next.map(|place| place.to_string());
-        assert_eq!(next.as_deref(), Some("1 3 c"));
+        assert_eq!(next.as_deref(), Some("1\n3\nc"));
+    }
+
+    #[test]
+    fn an_entry_that_is_met_twice_is_shown_once_where_it_is_now() {
+        let mut pages = vec![
+            page(&[("1", "a"), ("1", "b")], false),
+            page(&[("1", "c"), ("1", "a")], false),
+        ];
+        pages[1].rows[1].insert("status".to_owned(), "PROCESSED".into());
+        let merged = merge(pages, INDEX, Direction::Up, 9);
+        assert_eq!(ids(&merged), "a b c");
+        assert_eq!(text(&merged.rows[0], "status"), "PROCESSED");
     }
 
     /// DynamoDB ends a page at 1 MB: what comes next in that shard may come before the others.
@@ -198,7 +218,7 @@ mod tests {
         let merged = merge(pages, INDEX, Direction::Up, 9);
         assert_eq!(ids(&merged), "a");
         let next = merged.next.map(|place| place.to_string());
-        assert_eq!(next.as_deref(), Some("0 1 a"));
+        assert_eq!(next.as_deref(), Some("0\n1\na"));
     }
 
     #[test]
@@ -217,20 +237,20 @@ mod tests {
     fn a_place_is_read_only_where_there_can_be_one() {
         let time = "2024-01-15T10:30:00.000Z";
         let read = |text: &str, index| Place::parse(text, index, 2).map(|place| place.to_string());
-        let good = format!("1 {time} A-1");
+        let good = format!("1\n{time}\nA 1#");
         assert_eq!(read(&good, INDEX), Some(good.clone()));
-        let of_order = "0 S-1 S-1".to_owned();
+        let of_order = "0\nS 1\nS 1".to_owned();
         assert_eq!(
             read(&of_order, Index::ShipmentsByOrder),
             Some(of_order.clone())
         );
         for bad in [
             String::new(),
-            format!("2 {time} A-1"),
-            format!("-1 {time} A-1"),
-            format!("1 {time}"),
-            format!("1 {time} "),
-            format!("1 {time} A 1"),
+            format!("2\n{time}\nA-1"),
+            format!("-1\n{time}\nA-1"),
+            format!("1\n{time}"),
+            format!("1\n{time}\n"),
+            format!("1\n{time}\nA\n1"),
             "1 2024 A-1".to_owned(),
             of_order,
         ] {

@@ -77,16 +77,26 @@ pub(super) fn one_of(
     request: &Request,
     names: &[&'static str],
 ) -> Result<(&'static str, String), Problem> {
+    at_most_one_of(request, names)?.ok_or_else(|| not_one("exactly", names))
+}
+
+/// The one of these parameters that is there, if any is; a problem where there are several.
+pub(super) fn at_most_one_of(
+    request: &Request,
+    names: &[&'static str],
+) -> Result<Option<(&'static str, String)>, Problem> {
     let mut given = names
         .iter()
         .filter_map(|name| Some((*name, request.parameter(name)?)));
     match (given.next(), given.next()) {
-        (Some(one), None) => Ok(one),
-        _ => {
-            let message = format!("exactly one of {} was expected", names.join(", "));
-            Err(Problem::new(400, "invalid_query", message))
-        }
+        (one, None) => Ok(one),
+        (_, Some(_)) => Err(not_one("at most", names)),
     }
+}
+
+fn not_one(how_many: &str, names: &[&str]) -> Problem {
+    let message = format!("{how_many} one of {} was expected", names.join(", "));
+    Problem::new(400, "invalid_query", message)
 }
 
 /// A parameter that this answer has no use for must not be there.

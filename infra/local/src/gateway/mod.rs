@@ -11,11 +11,11 @@ use axum::body::{Body, to_bytes};
 use axum::extract::rejection::RawPathParamsRejection;
 use axum::extract::{ConnectInfo, RawPathParams, Request};
 use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, ETAG, IF_MATCH};
-use axum::http::{HeaderName, Method, StatusCode};
+use axum::http::{HeaderName, HeaderValue, Method, StatusCode};
 use axum::response::Response;
 use axum::routing::{MethodFilter, MethodRouter, any, get, on};
 use lambda::Names;
-use tower_http::cors::{Any, CorsLayer};
+use tower_http::cors::CorsLayer;
 
 use self::request::Routed;
 use crate::functions::{Invoker, Role};
@@ -58,7 +58,7 @@ pub const ROUTES: [Route; 10] = [
 const DEFAULT_STAGE: &str = "$default";
 
 /// The HTTP API, under `/` and, as a deployed stage is, under `/<env>`.
-pub fn router(invoker: &Invoker, names: &Names) -> Router {
+pub fn router(invoker: &Invoker, names: &Names, origins: &[String]) -> Router {
     let stage = names.environment();
     let mut router = Router::new().route("/health", get(answer::health));
     for route in ROUTES {
@@ -73,7 +73,7 @@ pub fn router(invoker: &Invoker, names: &Names) -> Router {
     router
         .fallback(default.clone())
         .method_not_allowed_fallback(default)
-        .layer(cors())
+        .layer(cors(origins))
 }
 
 /// The route `$default`: whatever no other route takes, so that its answer, too, is one that a
@@ -141,7 +141,9 @@ async fn serve(invoker: Invoker, target: Role, routed: Routed, request: Request<
     }
 }
 
-fn cors() -> CorsLayer {
+fn cors(origins: &[String]) -> CorsLayer {
+    // What is no header's value is no origin that a browser could send.
+    let origins: Vec<HeaderValue> = origins.iter().filter_map(|one| one.parse().ok()).collect();
     let headers = [
         AUTHORIZATION,
         CONTENT_TYPE,
@@ -151,7 +153,7 @@ fn cors() -> CorsLayer {
         HeaderName::from_static("x-correlation-id"),
     ];
     CorsLayer::new()
-        .allow_origin(Any)
+        .allow_origin(origins)
         .allow_methods([Method::GET, Method::POST])
         .allow_headers(headers)
         .expose_headers([ETAG])

@@ -40,6 +40,8 @@ impl Folder {
             shards: lambda::Shards::ONE,
             read_models: lambda::ReadModels::default(),
             bind: IpAddr::V4(Ipv4Addr::LOCALHOST),
+            allow_host: Vec::new(),
+            cors_origin: Vec::new(),
         }
     }
 }
