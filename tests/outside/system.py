@@ -37,6 +37,10 @@ def free_ports(count: int) -> list[int]:
     return ports
 
 
+# A page that may call the HTTP API.
+SHOP = "https://shop.example"
+
+
 class System:
     """`waybill local` on its own ports and data folder; both survive a kill."""
 
@@ -69,6 +73,7 @@ class System:
             "env": self.environment,
             "shards": str(self.shards),
             "read-models": self.read_models,
+            "cors-origin": SHOP,
         }
         command = [str(binary()), "local"]
         # Settings of the shell that runs the tests must not change what is tested.

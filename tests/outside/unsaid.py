@@ -96,7 +96,8 @@ def explains(case, problem: dict) -> bool:
     code, place = problem["code"], problem.get("field", "")
     query = case.query or {}
     if code == "invalid_query":
-        return len(set(QUESTIONS) & set(query)) != 1
+        asked = len(set(QUESTIONS) & set(query))
+        return asked > 1 or (asked == 0 and case.path != "/orders")
     if place.endswith(("orderId", "shipmentId")) and code == "invalid_field":
         return not all(map(is_normal, ids_of(case)))
     if code == "invalid_cursor":

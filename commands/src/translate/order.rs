@@ -4,6 +4,7 @@ use domain::{
     Json, OrderId, Refusal,
     money::Currency,
     order::{Adjustment, AdjustmentType, Fulfilment, Intent, Item, Place, PlacedAt},
+    time::InvalidTime,
 };
 
 use uuid::Uuid;
@@ -153,8 +154,7 @@ fn placed_at(fields: &mut Fields) -> Result<Option<PlacedAt>, Refusal> {
         Some(Json::String(text)) if text.is_empty() => return Ok(None),
         Some(sent) => sent,
     };
-    let expected = "ISO 8601 or milliseconds since 1970 was expected, between 1970 and 9999";
-    let read = PlacedAt::read(&sent).ok_or_else(|| fields.wrong("placedAt", expected))?;
+    let read = PlacedAt::read(&sent).ok_or_else(|| fields.wrong("placedAt", InvalidTime))?;
     Ok(Some(read))
 }
 

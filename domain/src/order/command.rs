@@ -71,12 +71,10 @@ impl PlacedAt {
     pub fn read(sent: &Json) -> Option<Self> {
         let time = match sent {
             Json::Number(number) => SentTime::from_number(number),
-            Json::String(text) => {
-                SentTime::parse(text).or_else(|| SentTime::from_number(&text.parse().ok()?))
-            }
-            _ => None,
+            Json::String(text) => SentTime::parse(text),
+            _ => return None,
         };
-        let at = time?.at;
+        let at = time.ok()?.at;
         let sent = sent.clone();
         Some(Self { at, sent })
     }
