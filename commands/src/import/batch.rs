@@ -11,7 +11,7 @@ use std::{
 use domain::{
     AggregateId, Json, Order, OrderId, Refusal,
     aggregate::Intent as _,
-    json::Object,
+    json::{InvalidJson, Object},
     limits::ID_MAX,
     order::{Fulfilment, Intent, Place},
 };
@@ -24,6 +24,7 @@ use super::{
     event::File,
     progress::{Fate, Rejection},
     splitter::{Piece, What},
+    unpacker::Unpackable,
 };
 use crate::{
     Commands,
@@ -65,6 +66,8 @@ pub(super) struct Executed {
 struct Task {
     index: usize,
     position: u64,
+    /// The byte of the file at which it begins.
+    begins: u64,
     place: Place,
 }
 
@@ -77,7 +80,7 @@ pub(super) async fn execute_all(import: Import<'_>, position: u64, pieces: &[Pie
     let mut groups: Vec<Vec<Task>> = Vec::new();
     for (index, piece) in pieces.iter().enumerate() {
         let position = position + index as u64;
-        match read(&piece.what, file, position) {
+        match read(piece, file, position) {
             Ok(place) => {
                 let group = *by_id.entry(place.order_id.clone()).or_insert(groups.len());
                 if group == groups.len() {
@@ -86,6 +89,7 @@ pub(super) async fn execute_all(import: Import<'_>, position: u64, pieces: &[Pie
                 groups[group].push(Task {
                     index,
                     position,
+                    begins: piece.begins,
                     place,
                 });
             }
@@ -148,7 +152,7 @@ impl World<'_> {
 
     /// The order's fate; an error where that is not known, for logs.
     async fn execute(&self, order: Task) -> Result<Fate, String> {
-        let (file, position) = (self.import.file, order.position);
+        let (file, position, begins) = (self.import.file, order.position, order.begins);
         let order_id = order.place.order_id.clone();
         let intent = Intent::Place(Box::new(order.place));
         let envelope = Envelope {
@@ -171,7 +175,7 @@ impl World<'_> {
             Ok(_) => Ok(Fate::AlreadyKnown),
             Err(Failure::Unavailable(reason)) => Err(reason),
             Err(failure) => {
-                let rejection = rejected(position, Some(order_id.into()), problem(failure));
+                let rejection = rejected((position, begins), Some(order_id.into()), problem(failure));
                 Ok(Fate::Rejected(rejection))
             }
         }
@@ -187,8 +191,10 @@ impl World<'_> {
 // ---- Reading
 
 /// The order that a piece is, to be placed.
-fn read(what: &What, file: &File, position: u64) -> Result<Place, Rejection> {
-    let members = members(what).map_err(|problem| rejected(position, None, problem))?;
+fn read(piece: &Piece, file: &File, position: u64) -> Result<Place, Rejection> {
+    let begins = piece.begins;
+    let members = members(&piece.what, begins)
+        .map_err(|problem| rejected((position, begins), None, problem))?;
     let order_id = match members.get("orderId") {
         Some(Json::String(id)) => Some(id.chars().take(ID_MAX).collect()),
         _ => None,
@@ -202,11 +208,11 @@ fn read(what: &What, file: &File, position: u64) -> Result<Place, Rejection> {
             source_file: Some(file.source_file()),
             ..place
         }),
-        Err(refusal) => Err(rejected(position, order_id, refusal.into())),
+        Err(refusal) => Err(rejected((position, begins), order_id, refusal.into())),
     }
 }
 
-fn members(what: &What) -> Result<Object, Problem> {
+fn members(what: &What, begins: u64) -> Result<Object, Problem> {
     let not_json = |message: &str| Problem::invalid("not_json", "", message);
     let text = match what {
         What::Text(text) => text,
@@ -221,9 +227,25 @@ fn members(what: &What) -> Result<Object, Problem> {
             return Err(not_json(message));
         }
         What::Nothing => return Err(not_json("the file is empty")),
+        What::Foreign(what) => {
+            let message = format!("the file is {what}; JSON in UTF-8 was expected");
+            return Err(Problem::invalid("not_utf8_json", "", message));
+        }
+        What::Packed(reason @ Unpackable::Damaged) => {
+            return Err(Problem::invalid("not_unpacked", "", reason.to_string()));
+        }
+        What::Packed(reason @ Unpackable::TooLarge) => {
+            return Err(Refusal::too_large("", reason.to_string()).into());
+        }
     };
-    let text = std::str::from_utf8(text).map_err(|_| not_json("not JSON: it is not UTF-8"))?;
-    let order = Json::parse(text).map_err(Refusal::from)?;
+    let text = std::str::from_utf8(text).map_err(|error| {
+        let at = begins + error.valid_up_to() as u64;
+        not_json(&format!("not JSON: it is not UTF-8, at byte {at} of the file"))
+    })?;
+    let order = Json::parse(text).map_err(|error| match error {
+        InvalidJson::Syntax(_) => not_json(&syntax_error(text, begins)),
+        other => Refusal::from(other).into(),
+    })?;
     let kind = order.kind();
     let not_an_object = || {
         let message = format!("an order was expected, not {kind}");
@@ -232,10 +254,29 @@ fn members(what: &What) -> Result<Object, Problem> {
     order.into_object().ok_or_else(not_an_object)
 }
 
-fn rejected(position: u64, order_id: Option<String>, problem: Problem) -> Rejection {
+/// What is wrong with a text, and at which byte of the file that it begins at byte `begins` of.
+fn syntax_error(text: &str, begins: u64) -> String {
+    let Err(error) = serde_json::from_str::<serde::de::IgnoredAny>(text) else {
+        return "not JSON".to_owned();
+    };
+    let lines = text.split_inclusive('\n').take(error.line().saturating_sub(1));
+    let before: usize = lines.map(str::len).sum();
+    let at = begins + (before + error.column().saturating_sub(1)) as u64;
+    let told = error.to_string();
+    let what = told.split(" at line ").next().unwrap_or_default();
+    format!("not JSON: {what}, at byte {at} of the file")
+}
+
+/// The rejection of what stands at a position, and at a byte, of the file.
+fn rejected(
+    (position, byte): (u64, u64),
+    order_id: Option<String>,
+    problem: Problem,
+) -> Rejection {
     let short = |text: String| text.chars().take(REASON_MAX).collect();
     Rejection {
         position,
+        byte: Some(byte),
         order_id,
         code: problem.code.to_owned(),
         field: problem.field.map(short),

@@ -8,7 +8,8 @@
 //! ```
 //!
 //! - [`event`]: what S3 says; [`files`]: what is asked of the bucket, and [`aws`], the bucket
-//! - [`splitter`]: bytes to orders; `reader`: a stream of them that goes on where it broke off
+//! - [`splitter`]: bytes to orders, and [`unpacker`], where they are packed; `reader`: a stream of
+//!   them that goes on where it broke off
 //! - `batch`: orders executed side by side
 //! - [`progress`]: how far it has come, and why everything may happen twice; `report`: the end
 //!
@@ -46,6 +47,7 @@ mod reader;
 mod report;
 mod sniff;
 pub mod splitter;
+pub mod unpacker;
 
 use domain::Timestamp;
 use lambda::{Answer, Failed, Invocation, metrics::Orders};

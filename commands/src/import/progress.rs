@@ -56,6 +56,10 @@ pub struct Progress {
 pub struct Rejection {
     /// Its position in the file, from 0.
     pub position: u64,
+    /// The byte of the file, unpacked, at which it begins, from 0. Progress that an earlier build
+    /// kept lacks it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub byte: Option<u64>,
     /// Its id, where that could be read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub order_id: Option<String>,

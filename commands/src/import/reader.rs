@@ -5,6 +5,7 @@ use event_store::{Clock, clock::backoff};
 use super::{
     files::{Chunks, FileError, Files, Object},
     splitter::{Mark, Piece, Splitter},
+    unpacker::{Step, Unpacker},
 };
 use crate::limits::{ORDER_BYTES_MAX, READ_ATTEMPTS, READ_WAIT};
 
@@ -14,10 +15,22 @@ pub(super) struct Reader<'a> {
     clock: &'a dyn Clock,
     object: &'a Object,
     splitter: Splitter,
+    packing: Packing,
     stream: Option<Box<dyn Chunks>>,
-    /// The next byte to read.
+    /// The next byte to read of the file as it lies in the bucket.
     offset: u64,
+    /// What lies before the mark in the unpacked file, and has not been passed over yet.
+    to_skip: u64,
+    /// The file's first byte, where that is all that has come.
+    beginning: Vec<u8>,
     ended: bool,
+}
+
+/// Is the file packed? Its beginning shows it, also to a reader that goes on in the middle.
+enum Packing {
+    Unknown,
+    Plain,
+    Gzip(Box<Unpacker>),
 }
 
 /// What a look for the next piece has brought.
@@ -42,8 +55,11 @@ impl<'a> Reader<'a> {
             clock,
             object,
             splitter: Splitter::new(mark, ORDER_BYTES_MAX),
+            packing: Packing::Unknown,
             stream: None,
-            offset: mark.offset,
+            offset: 0,
+            to_skip: mark.offset,
+            beginning: Vec::new(),
             ended: false,
         }
     }
@@ -56,17 +72,69 @@ impl<'a> Reader<'a> {
         if self.ended || self.splitter.is_done() {
             return Ok(Read::End);
         }
-        match self.chunk().await? {
-            Some(chunk) => {
-                self.offset += chunk.len() as u64;
-                self.splitter.feed(&chunk);
-            }
-            None => {
-                self.ended = true;
-                self.splitter.end();
+        if let Packing::Gzip(unpacker) = &mut self.packing {
+            match unpacker.step() {
+                Ok(Step::Bytes(bytes)) => {
+                    self.take(&bytes);
+                    return Ok(Read::Bytes);
+                }
+                Ok(Step::Hungry) => {}
+                Ok(Step::End) => {
+                    self.end();
+                    return Ok(Read::Bytes);
+                }
+                Err(reason) => {
+                    self.ended = true;
+                    return Ok(Read::Piece(self.splitter.broken_off(reason)));
+                }
             }
         }
+        let chunk = self.chunk().await?;
+        self.offset += chunk.as_ref().map_or(0, |chunk| chunk.len() as u64);
+        match (&mut self.packing, chunk) {
+            (Packing::Unknown, Some(chunk)) => self.begin(&chunk),
+            (Packing::Gzip(unpacker), Some(chunk)) => unpacker.feed(&chunk),
+            (Packing::Gzip(unpacker), None) => unpacker.end(),
+            (Packing::Plain, Some(chunk)) => self.take(&chunk),
+            (Packing::Unknown | Packing::Plain, None) => self.end(),
+        }
         Ok(Read::Bytes)
+    }
+
+    /// Takes the file's first bytes, which show how it is packed. A plain file is read on from the
+    /// mark.
+    fn begin(&mut self, chunk: &[u8]) {
+        self.beginning.extend_from_slice(chunk);
+        if self.beginning.len() < 2 {
+            return;
+        }
+        let beginning = std::mem::take(&mut self.beginning);
+        if Unpacker::is_meant(&beginning) {
+            let mut unpacker = Unpacker::new();
+            unpacker.feed(&beginning);
+            self.packing = Packing::Gzip(Box::new(unpacker));
+            return;
+        }
+        self.packing = Packing::Plain;
+        if self.to_skip <= self.offset {
+            self.take(&beginning);
+        } else {
+            (self.offset, self.to_skip, self.stream) = (self.to_skip, 0, None);
+        }
+    }
+
+    /// Hands on what lies behind the mark.
+    fn take(&mut self, bytes: &[u8]) {
+        let skipped = bytes.len().min(usize::try_from(self.to_skip).unwrap_or(usize::MAX));
+        self.to_skip -= skipped as u64;
+        self.splitter.feed(&bytes[skipped..]);
+    }
+
+    fn end(&mut self) {
+        let beginning = std::mem::take(&mut self.beginning);
+        self.take(&beginning);
+        self.ended = true;
+        self.splitter.end();
     }
 
     /// The next bytes, by as many streams as it takes.

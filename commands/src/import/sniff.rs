@@ -15,6 +15,8 @@ pub(super) enum Sniffed {
     More,
     /// An array.
     Array,
+    /// An object with an array of orders, whose first element begins so many bytes behind.
+    Orders(usize),
     /// An order a line, from here on.
     Lines,
     /// One order over several lines, of so many bytes.
@@ -37,6 +39,16 @@ pub(super) fn sniff(beginning: &[u8], ended: bool, longest: usize) -> Sniffed {
         return Sniffed::Array;
     }
     let is_object = first == Some(&b'{');
+    if is_object {
+        match orders_in(text) {
+            Orders::At(begin) => return Sniffed::Orders(begin),
+            Orders::Open if !ended && !full => return Sniffed::More,
+            Orders::Open | Orders::Without => {}
+        }
+        if let Some(ends) = first_of_several(text) {
+            return Sniffed::Order(ends);
+        }
+    }
     let line = text.iter().position(|byte| *byte == b'\n');
     let Some(first_line) = line.or(ended.then_some(text.len())) else {
         return match full && is_object {
@@ -56,6 +68,111 @@ pub(super) fn sniff(beginning: &[u8], ended: bool, longest: usize) -> Sniffed {
         _ if ended || full => Sniffed::NotJson,
         _ => Sniffed::More,
     }
+}
+
+/// Bytes that tell a foreign file.
+pub(super) const SIGNATURE_BYTES: usize = 4;
+
+/// What a file is that begins like this and is no JSON in UTF-8; `None` of one that may be.
+pub(super) fn foreign(beginning: &[u8]) -> Option<&'static str> {
+    match beginning {
+        [0xff, 0xfe, 0, 0, ..] | [0, 0, 0xfe, 0xff, ..] => Some("UTF-32"),
+        [0, 0, 0, b'[' | b'{', ..] | [b'[' | b'{', 0, 0, 0, ..] => Some("UTF-32"),
+        [0xff, 0xfe, ..] | [b'[' | b'{', 0, ..] => Some("UTF-16 (little endian)"),
+        [0xfe, 0xff, ..] | [0, b'[' | b'{', ..] => Some("UTF-16 (big endian)"),
+        [b'P', b'K', 3 | 5, 4 | 6, ..] => Some("a ZIP archive, as spreadsheets are"),
+        [b'B', b'Z', b'h', ..] => Some("packed by bzip2"),
+        [0x28, 0xb5, 0x2f, 0xfd, ..] => Some("packed by Zstandard"),
+        [0xfd, b'7', b'z', b'X', ..] => Some("packed by xz"),
+        [b'%', b'P', b'D', b'F', ..] => Some("a PDF"),
+        [b'<', ..] => Some("XML or HTML"),
+        _ => None,
+    }
+}
+
+/// Where an object has its array of orders.
+enum Orders {
+    /// Its first element begins so many bytes behind the object's beginning.
+    At(usize),
+    /// That is not yet to be seen.
+    Open,
+    /// It is no such object.
+    Without,
+}
+
+/// Members that an order has, and an object around orders has not.
+const OF_AN_ORDER: [&[u8]; 3] = [b"orderId", b"items", b"snackItems"];
+
+/// Looks for the member `orders` of an object's own, as far as the text goes.
+fn orders_in(text: &[u8]) -> Orders {
+    let (mut depth, mut at) = (0_usize, 0);
+    // The name of the member whose value is looked at, in the object itself.
+    let mut name: Option<&[u8]> = None;
+    while let Some(byte) = text.get(at) {
+        match *byte {
+            b'"' => {
+                let Some(length) = string_length(&text[at..]) else {
+                    return Orders::Open;
+                };
+                let inside = &text[at + 1..at + length - 1];
+                at += length;
+                if depth == 1 && name.is_none() {
+                    if OF_AN_ORDER.contains(&inside) {
+                        return Orders::Without;
+                    }
+                    name = Some(inside);
+                }
+                continue;
+            }
+            b'[' if depth == 1 && name == Some(b"orders") => return Orders::At(at + 1),
+            b'{' | b'[' => depth += 1,
+            b'}' | b']' if depth <= 1 => return Orders::Without,
+            b'}' | b']' => depth -= 1,
+            b',' if depth == 1 => name = None,
+            _ => {}
+        }
+        at += 1;
+    }
+    Orders::Open
+}
+
+/// Bytes of the string that a text begins with, its quotes included.
+fn string_length(text: &[u8]) -> Option<usize> {
+    let mut escaped = false;
+    for (at, byte) in text.iter().enumerate().skip(1) {
+        match *byte {
+            _ if escaped => escaped = false,
+            b'\\' => escaped = true,
+            b'"' => return Some(at + 1),
+            _ => {}
+        }
+    }
+    None
+}
+
+/// Bytes of the first object of a text, where another one follows behind it.
+pub(super) fn first_of_several(text: &[u8]) -> Option<usize> {
+    let Value::Ends(ends) = first_value(text) else {
+        return None;
+    };
+    // On another line it may be one that is to be read as a line.
+    let behind = text[ends..].iter();
+    let next = behind.copied().find(|byte| !matches!(byte, b' ' | b'\t' | b'\r'));
+    (next == Some(b'{')).then_some(ends)
+}
+
+/// Does an object seem to follow another one on a line? Quick, and right where it says no.
+pub(super) fn has_adjacent(line: &[u8]) -> bool {
+    let mut closed = false;
+    for byte in line {
+        match byte {
+            b'{' if closed => return true,
+            b'}' => closed = true,
+            b' ' | b'\t' => {}
+            _ => closed = false,
+        }
+    }
+    false
 }
 
 enum Value {

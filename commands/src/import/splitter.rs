@@ -6,7 +6,11 @@
 //!   brace it leaves open. Blank lines, CRLF and a byte order mark are passed over.
 //! - **An array** of orders. What stands between two commas is an order or a rejection of its own.
 //!   Where the array ends too early, what came before counts and the rest is one rejection.
-//! - **One order**, over as many lines as it likes; several of them, one behind the other.
+//!   A comma behind the last one is passed over.
+//! - **An object with the array `orders`**, and whatever stands beside it. An object is one order,
+//!   and not this, where `orderId`, `items` or `snackItems` stand in it before `orders`.
+//! - **One order**, over as many lines as it likes; several of them, one behind the other, with
+//!   any white space between them or none.
 //!
 //! Which of them it is shows in its beginning ([`super::sniff`]). An order longer than the limit is
 //! passed over without being held; the file goes on behind it. What is none of all this is one
@@ -17,7 +21,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::sniff::{Sniffed, is_json, sniff};
+use super::{
+    sniff::{SIGNATURE_BYTES, Sniffed, first_of_several, foreign, has_adjacent, is_json, sniff},
+    unpacker::Unpackable,
+};
 
 /// A place between two orders of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,6 +34,9 @@ pub struct Mark {
     pub offset: u64,
     /// What follows.
     pub format: Format,
+    /// The array lies in an object, of which something may follow behind it.
+    #[serde(default)]
+    pub wrapped: bool,
 }
 
 /// How a file, or the rest of one, is written.
@@ -41,6 +51,8 @@ pub enum Format {
     FirstElement,
     /// An element of an array, behind a comma.
     NextElement,
+    /// The rest of the object that the array `orders` lies in.
+    Wrapper,
     /// Nothing, where an array should go on.
     Unclosed,
     /// Nothing that is read.
@@ -52,12 +64,14 @@ impl Mark {
     pub const BEGINNING: Self = Self {
         offset: 0,
         format: Format::Unknown,
+        wrapped: false,
     };
 
     /// The beginning of a file that is known to have an order a line.
     pub const FIRST_LINE: Self = Self {
         offset: 0,
         format: Format::Lines,
+        wrapped: false,
     };
 }
 
@@ -66,6 +80,8 @@ impl Mark {
 pub struct Piece {
     /// What it is.
     pub what: What,
+    /// The byte of the file, unpacked, at which it begins.
+    pub begins: u64,
     /// Where the next one may begin.
     pub after: Mark,
 }
@@ -83,6 +99,10 @@ pub enum What {
     NotJson,
     /// There is nothing in the file.
     Nothing,
+    /// The file is something else than JSON in UTF-8, this.
+    Foreign(&'static str),
+    /// The rest of the file cannot be unpacked, for this reason.
+    Packed(Unpackable),
 }
 
 /// Cuts a file into pieces.
@@ -107,6 +127,8 @@ pub struct Splitter {
     nothing_yet: bool,
     /// Inside the text of an order that is too long.
     skipping: bool,
+    /// The byte at which it began.
+    skipped_from: u64,
     /// Inside an array's element: open braces and brackets, and what the string is about.
     depth: u64,
     in_string: bool,
@@ -129,6 +151,7 @@ impl Splitter {
             before_mark: mark.offset == 0,
             nothing_yet: mark.offset == 0,
             skipping: false,
+            skipped_from: 0,
             depth: 0,
             in_string: false,
             escaped: false,
@@ -152,6 +175,12 @@ impl Splitter {
         self.mark.format == Format::End
     }
 
+    /// The piece that stands for the rest of a file that cannot be unpacked. What is held of an
+    /// order is a part of that rest.
+    pub fn broken_off(&mut self, reason: Unpackable) -> Piece {
+        self.last(What::Packed(reason))
+    }
+
     /// Bytes that it holds.
     pub fn held(&self) -> usize {
         self.buffer.len()
@@ -163,7 +192,13 @@ impl Splitter {
             if self.rest().len() < BYTE_ORDER_MARK.len() && !self.ended {
                 return None;
             }
+            if self.rest().len() < SIGNATURE_BYTES && !self.ended {
+                return None;
+            }
             self.before_mark = false;
+            if let Some(what) = foreign(self.rest()) {
+                return Some(self.last(What::Foreign(what)));
+            }
             if self.rest().starts_with(&BYTE_ORDER_MARK) {
                 self.pass(BYTE_ORDER_MARK.len());
             }
@@ -173,6 +208,7 @@ impl Splitter {
                 Format::Unknown => self.look(),
                 Format::Lines => self.line(),
                 Format::FirstElement | Format::NextElement => self.element(),
+                Format::Wrapper => self.rest_of_wrapper(),
                 Format::Unclosed => Found::Piece(self.last(What::Unclosed)),
                 Format::End => {
                     self.pass(self.rest().len());
@@ -212,6 +248,10 @@ impl Splitter {
             Sniffed::Array => {
                 self.pass(1);
                 self.mark.format = Format::FirstElement;
+            }
+            Sniffed::Orders(begin) => {
+                self.pass(begin);
+                (self.mark.format, self.mark.wrapped) = (Format::FirstElement, true);
             }
             Sniffed::Lines => self.mark.format = Format::Lines,
             Sniffed::Order(ends) => {
@@ -255,6 +295,14 @@ impl Splitter {
             self.pass(next);
             return Found::Another;
         }
+        // Some write a batch of objects into one line.
+        if has_adjacent(text)
+            && let Some(ends) = first_of_several(text)
+        {
+            let blank = self.rest().len() - self.rest().trim_ascii_start().len();
+            let text = text[..ends].to_vec();
+            return Found::Piece(self.cut(What::Text(text), blank + ends, Format::Lines));
+        }
         let text = text.to_vec();
         Found::Piece(self.cut(What::Text(text), next, Format::Lines))
     }
@@ -276,13 +324,14 @@ impl Splitter {
                     return self.text_of_element(length, Format::NextElement);
                 }
                 b']' if self.depth == 0 => {
-                    let empty = length == 0 && !self.skipping;
-                    if empty && self.mark.format == Format::FirstElement {
+                    // An empty array, or a comma behind the last element.
+                    if length == 0 && !self.skipping {
                         self.pass(1);
-                        self.mark.format = Format::Unknown;
+                        self.mark.format = self.behind_array();
+                        self.nothing_yet = false;
                         return Found::Another;
                     }
-                    return self.text_of_element(length, Format::Unknown);
+                    return self.text_of_element(length, self.behind_array());
                 }
                 b'{' | b'[' => self.depth += 1,
                 b'}' | b']' => self.depth = self.depth.saturating_sub(1),
@@ -302,6 +351,42 @@ impl Splitter {
             return Found::Piece(self.cut(What::Text(text), all, Format::Unclosed));
         }
         Found::Piece(self.last(What::Unclosed))
+    }
+
+    fn behind_array(&self) -> Format {
+        match self.mark.wrapped {
+            true => Format::Wrapper,
+            false => Format::Unknown,
+        }
+    }
+
+    /// Passes over what stands behind the array in its object.
+    fn rest_of_wrapper(&mut self) -> Found {
+        let mut length = 0;
+        for byte in &self.buffer[self.from..] {
+            length += 1;
+            match *byte {
+                b'\\' if self.in_string => self.escaped = !self.escaped,
+                b'"' if self.in_string && !self.escaped => self.in_string = false,
+                _ if self.in_string => self.escaped = false,
+                b'"' => self.in_string = true,
+                b'}' if self.depth == 0 => {
+                    self.pass(length);
+                    (self.mark.format, self.mark.wrapped) = (Format::Unknown, false);
+                    (self.in_string, self.escaped, self.sniff_at) = (false, false, 1);
+                    return Found::Another;
+                }
+                b'{' | b'[' => self.depth += 1,
+                b'}' | b']' => self.depth = self.depth.saturating_sub(1),
+                _ => {}
+            }
+        }
+        // No mark is given out within it, so that another splitter begins where the array ends.
+        self.pass(length);
+        match self.ended {
+            true => Found::Piece(self.last(What::Unclosed)),
+            false => Found::More,
+        }
     }
 
     /// The element's text has `length` bytes, and a comma or the array's end is behind it.
@@ -335,6 +420,9 @@ impl Splitter {
     /// Lets go of a text that is too long already; its end is still looked for.
     fn skip_if_too_long(&mut self) {
         if self.skipping || self.seen > self.longest {
+            if !self.skipping {
+                self.skipped_from = self.begins();
+            }
             self.skipping = true;
             self.pass(self.seen);
         }
@@ -342,6 +430,10 @@ impl Splitter {
 
     /// A piece that ends `bytes` from here.
     fn cut(&mut self, what: What, bytes: usize, next: Format) -> Piece {
+        let begins = match self.skipping {
+            true => self.skipped_from,
+            false => self.begins(),
+        };
         self.pass(bytes);
         self.mark.format = next;
         self.nothing_yet = false;
@@ -349,8 +441,15 @@ impl Splitter {
         (self.in_string, self.escaped) = (false, false);
         Piece {
             what,
+            begins,
             after: self.mark,
         }
+    }
+
+    /// The byte at which what follows begins, without white space.
+    fn begins(&self) -> u64 {
+        let blank = self.rest().len() - self.rest().trim_ascii_start().len();
+        self.mark.offset + blank as u64
     }
 
     /// The piece that takes all the rest with it.

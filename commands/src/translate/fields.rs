@@ -105,7 +105,7 @@ impl Fields {
     pub fn missing(&self, name: &str) -> Refusal {
         match self.members.keys().find(|sent| names::nearly(sent, name)) {
             Some(sent) => names::misspelt(&self.place, sent, name),
-            None => self.wrong(name, "it is required"),
+            None => self.wrong(name, format!("{name} is required")),
         }
     }
 
