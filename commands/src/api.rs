@@ -118,7 +118,7 @@ async fn command(
 /// The members of a request about the order that its path names; they must not name another.
 fn of_path(request: &Request, id: &str) -> Result<Fields, Problem> {
     let mut fields = Fields::new(request.json()?);
-    match fields.text("orderId")? {
+    match fields.id("orderId")? {
         Some(named) if named != id => {
             Err(fields.wrong("orderId", "it is not the order of the path"))?
         }

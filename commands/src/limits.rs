@@ -29,6 +29,9 @@ pub const FILE_KEY_BYTES_MAX: usize = 768;
 /// Characters of an object's version id or ETag. S3's own have 32 and 38.
 pub const FILE_VERSION_MAX: usize = 128;
 
+/// Parts of a place such as `items[3].price` that a mail names.
+pub const PLACE_PARTS_MAX: usize = 4;
+
 /// Bytes that a packed file may unpack to: a megabyte of gzip can hold a gigabyte, and hours of
 /// work. What is larger comes unpacked, or in parts.
 pub const UNPACKED_BYTES_MAX: u64 = 512 * 1024 * 1024;

@@ -73,7 +73,9 @@ impl Operator for AwsOperator {
                 .build()
                 .map_err(unbuilt)
         };
-        let text: String = text.chars().take(ALERT_TEXT_MAX).collect();
+        // Lines are ours; any other control character is not, whoever it came from.
+        let printable = |c: char| if c.is_control() && c != '\n' { ' ' } else { c };
+        let text: String = text.chars().map(printable).take(ALERT_TEXT_MAX).collect();
         let sent = self
             .sns
             .publish()

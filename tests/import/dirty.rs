@@ -24,7 +24,6 @@ async fn a_broken_line_is_a_rejection_wherever_it_stands() {
         r#"{"orderId":"X"}}"#,
         r#"{"orderId":"X"]"#,
         r#"{'orderId':'X'}"#,
-        r#"{"orderId":"X"} {"orderId":"Y"}"#,
         "}",
         "\"",
         "{",
@@ -80,9 +79,11 @@ async fn of_an_array_that_ends_too_early_what_came_before_counts() {
 }
 
 #[tokio::test]
-async fn a_comma_too_many_is_one_rejection() {
+async fn a_comma_behind_the_last_order_is_passed_over_and_one_between_is_a_rejection() {
     let report = import("a.json", format!("[{},]", order("A-1"))).await;
-    assert_eq!(counts(&report), [1, 0, 1, 2]);
+    assert_eq!(counts(&report), [1, 0, 0, 1]);
+    let report = import("a.json", format!("[{},,{}]", order("A-1"), order("B-2"))).await;
+    assert_eq!(counts(&report), [2, 0, 1, 3]);
 }
 
 #[tokio::test]
@@ -159,6 +160,7 @@ async fn a_rejection_names_its_position_id_code_field_and_reason() {
         report["rejections"][0],
         json!({
             "position": 0,
+            "byte": 0,
             "orderId": "X-9",
             "code": "invalid_field",
             "field": "items[0].quantity",

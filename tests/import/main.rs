@@ -8,6 +8,7 @@ mod events;
 mod faults;
 mod files_contract;
 mod formats;
+mod packed;
 mod retries;
 mod splitter;
 mod world;

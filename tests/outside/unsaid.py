@@ -99,7 +99,8 @@ def explains(case, problem: dict) -> bool:
         asked = len(set(QUESTIONS) & set(query))
         return asked > 1 or (asked == 0 and case.path != "/orders")
     if place.endswith(("orderId", "shipmentId")) and code == "invalid_field":
-        return not all(map(is_normal, ids_of(case)))
+        if not all(map(is_normal, ids_of(case))):
+            return True
     if code == "invalid_cursor":
         return "cursor" in query
     if place in ("at", "timestamp"):

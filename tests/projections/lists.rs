@@ -196,7 +196,6 @@ async fn a_list_shows_nothing_that_only_its_index_wants() {
 async fn what_no_list_is_asked_for_is_refused() {
     let world = world(1);
     for (path, query, field) in [
-        ("/orders", vec![], ""),
         ("/orders", vec![("status", "NEW"), ("customerId", "c")], ""),
         ("/orders", vec![("status", "new")], "status"),
         ("/orders", vec![("status", "")], "status"),
@@ -226,7 +225,7 @@ async fn what_no_list_is_asked_for_is_refused() {
             "minVersion",
         ),
         ("/shipments", vec![("status", "lost")], "status"),
-        ("/shipments", vec![("orderId", "a#b")], "orderId"),
+        ("/shipments", vec![("orderId", "a/b")], "orderId"),
         (
             "/shipments",
             vec![("orderId", "a"), ("sort", "newest")],

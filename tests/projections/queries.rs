@@ -205,7 +205,7 @@ async fn what_cannot_be_asked_of_one_is_refused() {
     for (path, query, field) in [
         ("/orders/1", vec![("at", "yesterday")], "at"),
         ("/orders/1", vec![("at", "")], "at"),
-        ("/orders/1", vec![("at", "2024-01-15")], "at"),
+        ("/orders/1", vec![("at", "1999-12-31")], "at"),
         ("/orders/1", vec![("minVersion", "0")], "minVersion"),
         ("/orders/1", vec![("minVersion", "x")], "minVersion"),
         ("/orders/1", vec![("minVersion", "1000001")], "minVersion"),

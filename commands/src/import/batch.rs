@@ -175,7 +175,8 @@ impl World<'_> {
             Ok(_) => Ok(Fate::AlreadyKnown),
             Err(Failure::Unavailable(reason)) => Err(reason),
             Err(failure) => {
-                let rejection = rejected((position, begins), Some(order_id.into()), problem(failure));
+                let rejection =
+                    rejected((position, begins), Some(order_id.into()), problem(failure));
                 Ok(Fate::Rejected(rejection))
             }
         }
@@ -229,7 +230,7 @@ fn members(what: &What, begins: u64) -> Result<Object, Problem> {
         What::Nothing => return Err(not_json("the file is empty")),
         What::Foreign(what) => {
             let message = format!("the file is {what}; JSON in UTF-8 was expected");
-            return Err(Problem::invalid("not_utf8_json", "", message));
+            return Err(Problem::invalid("not_json", "", message));
         }
         What::Packed(reason @ Unpackable::Damaged) => {
             return Err(Problem::invalid("not_unpacked", "", reason.to_string()));
@@ -240,7 +241,9 @@ fn members(what: &What, begins: u64) -> Result<Object, Problem> {
     };
     let text = std::str::from_utf8(text).map_err(|error| {
         let at = begins + error.valid_up_to() as u64;
-        not_json(&format!("not JSON: it is not UTF-8, at byte {at} of the file"))
+        not_json(&format!(
+            "not JSON: it is not UTF-8, at byte {at} of the file"
+        ))
     })?;
     let order = Json::parse(text).map_err(|error| match error {
         InvalidJson::Syntax(_) => not_json(&syntax_error(text, begins)),
@@ -259,7 +262,9 @@ fn syntax_error(text: &str, begins: u64) -> String {
     let Err(error) = serde_json::from_str::<serde::de::IgnoredAny>(text) else {
         return "not JSON".to_owned();
     };
-    let lines = text.split_inclusive('\n').take(error.line().saturating_sub(1));
+    let lines = text
+        .split_inclusive('\n')
+        .take(error.line().saturating_sub(1));
     let before: usize = lines.map(str::len).sum();
     let at = begins + (before + error.column().saturating_sub(1)) as u64;
     let told = error.to_string();
@@ -268,11 +273,7 @@ fn syntax_error(text: &str, begins: u64) -> String {
 }
 
 /// The rejection of what stands at a position, and at a byte, of the file.
-fn rejected(
-    (position, byte): (u64, u64),
-    order_id: Option<String>,
-    problem: Problem,
-) -> Rejection {
+fn rejected((position, byte): (u64, u64), order_id: Option<String>, problem: Problem) -> Rejection {
     let short = |text: String| text.chars().take(REASON_MAX).collect();
     Rejection {
         position,

@@ -26,7 +26,7 @@ pub(super) struct Reader<'a> {
     ended: bool,
 }
 
-/// Is the file packed? Its beginning shows it, also to a reader that goes on in the middle.
+/// Is the file packed? Its beginning shows it, and marks remember it.
 enum Packing {
     Unknown,
     Plain,
@@ -50,15 +50,21 @@ impl<'a> Reader<'a> {
         object: &'a Object,
         mark: Mark,
     ) -> Self {
+        // A plain file is read on from its mark, a packed one unpacked up to there once more.
+        let (packing, offset, to_skip) = match mark {
+            Mark { packed: true, .. } => (Packing::Gzip(Box::default()), 0, mark.offset),
+            Mark { offset: 0, .. } => (Packing::Unknown, 0, 0),
+            _ => (Packing::Plain, mark.offset, 0),
+        };
         Self {
             files,
             clock,
             object,
             splitter: Splitter::new(mark, ORDER_BYTES_MAX),
-            packing: Packing::Unknown,
+            packing,
             stream: None,
-            offset: 0,
-            to_skip: mark.offset,
+            offset,
+            to_skip,
             beginning: Vec::new(),
             ended: false,
         }
@@ -101,8 +107,7 @@ impl<'a> Reader<'a> {
         Ok(Read::Bytes)
     }
 
-    /// Takes the file's first bytes, which show how it is packed. A plain file is read on from the
-    /// mark.
+    /// Takes the file's first bytes, which show how it is packed.
     fn begin(&mut self, chunk: &[u8]) {
         self.beginning.extend_from_slice(chunk);
         if self.beginning.len() < 2 {
@@ -110,22 +115,21 @@ impl<'a> Reader<'a> {
         }
         let beginning = std::mem::take(&mut self.beginning);
         if Unpacker::is_meant(&beginning) {
-            let mut unpacker = Unpacker::new();
+            let mut unpacker = Box::<Unpacker>::default();
             unpacker.feed(&beginning);
-            self.packing = Packing::Gzip(Box::new(unpacker));
-            return;
-        }
-        self.packing = Packing::Plain;
-        if self.to_skip <= self.offset {
-            self.take(&beginning);
+            self.packing = Packing::Gzip(unpacker);
+            self.splitter.set_packed();
         } else {
-            (self.offset, self.to_skip, self.stream) = (self.to_skip, 0, None);
+            self.packing = Packing::Plain;
+            self.take(&beginning);
         }
     }
 
     /// Hands on what lies behind the mark.
     fn take(&mut self, bytes: &[u8]) {
-        let skipped = bytes.len().min(usize::try_from(self.to_skip).unwrap_or(usize::MAX));
+        let skipped = bytes
+            .len()
+            .min(usize::try_from(self.to_skip).unwrap_or(usize::MAX));
         self.to_skip -= skipped as u64;
         self.splitter.feed(&bytes[skipped..]);
     }

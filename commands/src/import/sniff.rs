@@ -157,7 +157,9 @@ pub(super) fn first_of_several(text: &[u8]) -> Option<usize> {
     };
     // On another line it may be one that is to be read as a line.
     let behind = text[ends..].iter();
-    let next = behind.copied().find(|byte| !matches!(byte, b' ' | b'\t' | b'\r'));
+    let next = behind
+        .copied()
+        .find(|byte| !matches!(byte, b' ' | b'\t' | b'\r'));
     (next == Some(b'{')).then_some(ends)
 }
 

@@ -37,6 +37,9 @@ pub struct Mark {
     /// The array lies in an object, of which something may follow behind it.
     #[serde(default)]
     pub wrapped: bool,
+    /// `offset` counts what the file unpacks to.
+    #[serde(default)]
+    pub packed: bool,
 }
 
 /// How a file, or the rest of one, is written.
@@ -65,6 +68,7 @@ impl Mark {
         offset: 0,
         format: Format::Unknown,
         wrapped: false,
+        packed: false,
     };
 
     /// The beginning of a file that is known to have an order a line.
@@ -72,6 +76,7 @@ impl Mark {
         offset: 0,
         format: Format::Lines,
         wrapped: false,
+        packed: false,
     };
 }
 
@@ -173,6 +178,11 @@ impl Splitter {
     /// Is nothing behind this of interest any more?
     pub fn is_done(&self) -> bool {
         self.mark.format == Format::End
+    }
+
+    /// The file is packed, and what comes is what it unpacks to: marks say so.
+    pub fn set_packed(&mut self) {
+        self.mark.packed = true;
     }
 
     /// The piece that stands for the rest of a file that cannot be unpacked. What is held of an

@@ -17,7 +17,9 @@ pub enum Unpackable {
     #[error("from here on the file cannot be unpacked: its gzip data are damaged or cut off")]
     Damaged,
     /// It unpacks to more than is read.
-    #[error("from here on nothing is read: the file unpacks to more than {UNPACKED_BYTES_MAX} bytes")]
+    #[error(
+        "from here on nothing is read: the file unpacks to more than {UNPACKED_BYTES_MAX} bytes"
+    )]
     TooLarge,
 }
 
@@ -40,19 +42,21 @@ pub(super) enum Step {
     End,
 }
 
-impl Unpacker {
-    /// Does a file that begins like this want unpacking?
-    pub(super) fn is_meant(beginning: &[u8]) -> bool {
-        beginning.starts_with(&[0x1f, 0x8b])
-    }
-
-    pub(super) fn new() -> Self {
+impl Default for Unpacker {
+    fn default() -> Self {
         Self {
             decoder: MultiGzDecoder::new(Vec::new()),
             packed: Vec::new(),
             unpacked: 0,
             ended: false,
         }
+    }
+}
+
+impl Unpacker {
+    /// Does a file that begins like this want unpacking?
+    pub(super) fn is_meant(beginning: &[u8]) -> bool {
+        beginning.starts_with(&[0x1f, 0x8b])
     }
 
     /// Takes the next packed bytes.

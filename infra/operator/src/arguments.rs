@@ -4,8 +4,15 @@ use domain::{AggregateId, Timestamp, time::SentTime};
 
 /// Reads `order#<orderId>` or `shipment#<shipmentId>`, or the same with a `/`, as in a path.
 pub(crate) fn aggregate(text: &str) -> Result<AggregateId, String> {
-    let known = text.parse().or_else(|_| text.replacen('/', "#", 1).parse());
-    known.map_err(|_| "order#<orderId> or shipment#<shipmentId> was expected".to_owned())
+    let as_in_a_path = || {
+        let (kind, id) = text.split_once('/')?;
+        format!("{kind}#{id}")
+            .parse()
+            .ok()
+            .filter(|_| !kind.contains('#'))
+    };
+    let known = text.parse().ok().or_else(as_in_a_path);
+    known.ok_or_else(|| "order#<orderId> or shipment#<shipmentId> was expected".to_owned())
 }
 
 /// Reads a time in ISO 8601, or a day: its beginning. Without an offset it is UTC.

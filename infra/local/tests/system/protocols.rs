@@ -290,9 +290,11 @@ async fn the_gateway_routes_like_the_deployed_one() {
 }
 
 #[tokio::test]
-async fn a_browser_elsewhere_may_call() {
+async fn a_browser_elsewhere_may_call_where_its_page_is_asked_for() {
     let folder = Folder::new();
-    let running = Running::start(&folder.settings()).await.unwrap();
+    let mut settings = folder.settings();
+    settings.cors_origin = vec!["http://shop.example".to_owned()];
+    let running = Running::start(&settings).await.unwrap();
     let asked = running
         .http
         .request(reqwest::Method::OPTIONS, running.api("/orders"))

@@ -53,7 +53,7 @@ fn said_of(kind: &str, version: u32, data: &Value) -> Vec<&'static str> {
         ("OrderPlaced", 1 | 2) => vec!["Order Created"],
         ("OrderProcessed", 1 | 2) => vec!["Order Processed"],
         ("OrderCancelled", 1 | 2) => vec!["Order Cancelled"],
-        ("ShipmentUpdated", 1) => {
+        ("ShipmentUpdated", 1 | 2) => {
             let changed = data["current"] == true && data["previousStatus"] != data["status"];
             let critical = CRITICAL.iter().any(|status| data["status"] == *status);
             let said = [
