@@ -95,8 +95,9 @@ enum Attempt {
 pub async fn execute<A: EventSourced>(
     store: &EventStore,
     clock: &dyn Clock,
-    envelope: Envelope<A::Intent>,
+    mut envelope: Envelope<A::Intent>,
 ) -> Result<Outcome, Failure> {
+    envelope.cause = envelope.cause.bounded();
     let mut unavailable = 0;
     for attempt in 1..=RIVAL_ATTEMPTS {
         if attempt > 1 {

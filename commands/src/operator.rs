@@ -1,5 +1,7 @@
 //! What a person must look at: an alert on the topic, and the event itself among the dead letters.
 
+use std::borrow::Cow;
+
 use async_trait::async_trait;
 use aws_config::SdkConfig;
 use aws_sdk_sns::types::MessageAttributeValue;
@@ -58,7 +60,7 @@ impl Operator for AwsOperator {
             .sqs
             .send_message()
             .queue_url(&self.queue_url)
-            .message_body(event)
+            .message_body(storable(event))
             .message_attributes("reason", reason)
             .send()
             .await;
@@ -90,6 +92,35 @@ impl Operator for AwsOperator {
     }
 }
 
+/// The same JSON in characters that SQS takes: it refuses U+FFFE and U+FFFF (`SendMessage`,
+/// *MessageBody*), which JSON can also write as escapes. Raw control characters JSON has none.
+fn storable(json: &str) -> Cow<'_, str> {
+    if !json.contains(['\u{fffe}', '\u{ffff}']) {
+        return Cow::Borrowed(json);
+    }
+    let escaped = json.replace('\u{fffe}', "\\ufffe");
+    Cow::Owned(escaped.replace('\u{ffff}', "\\uffff"))
+}
+
 fn unbuilt(error: impl std::error::Error) -> Unreachable {
     Unreachable(error.to_string())
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_letter_says_the_same_in_characters_that_a_queue_takes() {
+        for event in [
+            r#"{"note":"plain \u0000 \ud83d\ude00 ü 😀"}"#,
+            "{\"note\":\"\u{fffe}\\\\\u{ffff}\",\"\u{ffff}\":[\"\u{fffd}\"]}",
+        ] {
+            let stored = storable(event);
+            assert!(!stored.contains(['\u{fffe}', '\u{ffff}']));
+            let read = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap();
+            assert_eq!(read(&stored), read(event));
+        }
+    }
 }

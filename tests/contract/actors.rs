@@ -68,6 +68,14 @@ async fn every_commit_names_whom_the_authoriser_named() {
     let role = "arn:aws:sts::1:assumed-role/Shop";
     let cases = [
         (jwt("user-7"), "user-7"),
+        (
+            json!({ "jwt": { "claims": { "client_id": "app", "iss": "https://i" }, "scopes": [] } }),
+            "client/app@https://i",
+        ),
+        (
+            json!({ "jwt": { "claims": { "azp": "app", "iss": "https://i", "sub": "" } } }),
+            "client/app@https://i",
+        ),
         (iam(&format!("{role}/session-1")), role),
         (iam("arn:aws:iam::1:user/ann"), "arn:aws:iam::1:user/ann"),
         (Value::Null, "anonymous"),
@@ -89,6 +97,23 @@ async fn every_commit_names_whom_the_authoriser_named() {
         let history = commands.store.whole_history(&id).await.unwrap();
         let actors: Vec<&str> = history.iter().map(|c| c.cause.actor.as_str()).collect();
         assert_eq!(actors, [actor, actor]);
+    }
+}
+
+#[tokio::test]
+async fn a_token_that_names_nobody_is_refused() {
+    for claims in [
+        json!({}),
+        json!({ "iss": "https://issuer" }),
+        json!({ "client_id": "app" }),
+        json!({ "sub": "", "azp": "", "iss": "https://issuer" }),
+    ] {
+        let commands = commands();
+        let authorizer = json!({ "jwt": { "claims": claims, "scopes": [] } });
+        let answer = send(&commands, request(authorizer, "/orders", order("1"))).await;
+        assert_eq!(answer["statusCode"], 401, "{answer}");
+        let id = AggregateId::Order("1".parse().unwrap());
+        assert!(commands.store.whole_history(&id).await.unwrap().is_empty());
     }
 }
 

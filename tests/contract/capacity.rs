@@ -143,3 +143,43 @@ async fn a_full_history_is_loaded_within_eight_read_units() {
     assert_eq!(requests, 2);
     assert!(read <= 8.0, "{read} units");
 }
+
+/// A snapshot is a short cut: an update that fits alone is stored without one.
+#[tokio::test]
+async fn a_snapshot_that_does_not_fit_is_left_out() {
+    let meter = Meter::start().await;
+    // Its state takes the current location with it, so that a commit holds it twice.
+    let text = "x".repeat(180 * 1024);
+    for number in 1..=20 {
+        let command = update("S", &format!("command-{number}"), &text, None);
+        let outcome = execute::<Shipment>(&meter.store, &SystemClock, command).await;
+        assert_eq!(outcome.unwrap().version, number);
+    }
+    let id = update("S", "c", "x", None).aggregate;
+    let history = meter.store.whole_history(&id).await.unwrap();
+    assert!(history.iter().all(|commit| commit.snapshot.is_none()));
+    let loaded = meter.store.load::<Shipment>(&id).await.unwrap();
+    assert_eq!((loaded.version, loaded.state.updates), (20, 20));
+}
+
+/// Whatever a sender writes into an event, what a commit says of its cause has a bound.
+#[tokio::test]
+async fn what_caused_a_commit_is_bounded_whoever_names_it() {
+    let meter = Meter::start().await;
+    let long = "z".repeat(261_850);
+    let mut command = placing("1", &long);
+    command.cause.correlation_id = long.clone();
+    command.cause.traceparent = Some(long.clone());
+    execute::<Order>(&meter.store, &SystemClock, command.clone())
+        .await
+        .unwrap();
+    let again = execute::<Order>(&meter.store, &SystemClock, command.clone())
+        .await
+        .unwrap();
+    assert!(again.repeated);
+    let history = meter.store.whole_history(&command.aggregate).await.unwrap();
+    let cause = &history[0].cause;
+    assert!(cause.command_id.starts_with("sha256/") && cause.command_id.len() < 64);
+    assert_eq!(cause.correlation_id, cause.command_id);
+    assert_eq!(cause.traceparent, None);
+}

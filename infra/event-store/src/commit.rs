@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use crate::limits::CAUSE_TEXT_BYTES_MAX;
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::{
     AggregateId, Digest, EventSourced, Timestamp,
@@ -57,6 +58,32 @@ pub struct Cause {
     /// The W3C trace that the command belongs to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub traceparent: Option<String>,
+}
+
+impl Cause {
+    /// The same, with every text bounded to [`CAUSE_TEXT_BYTES_MAX`], whoever has filled it: each
+    /// stands in the commit and most in its messages, and what is accepted must fit them all.
+    ///
+    /// A longer text is replaced by its digest, so that equal ones stay equal. None of the ways in
+    /// makes one that long by itself; a sender can, in an event or an invocation.
+    pub fn bounded(mut self) -> Self {
+        let texts = [
+            &mut self.command_id,
+            &mut self.actor,
+            &mut self.source,
+            &mut self.correlation_id,
+            &mut self.causation_id,
+        ];
+        for text in texts {
+            if text.len() > CAUSE_TEXT_BYTES_MAX {
+                *text = format!("sha256/{}", Digest::of(&text.as_str().into()).as_str());
+            }
+        }
+        self.traceparent = self
+            .traceparent
+            .filter(|text| text.len() <= CAUSE_TEXT_BYTES_MAX);
+        self
+    }
 }
 
 /// The state after a commit.

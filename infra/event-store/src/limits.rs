@@ -14,3 +14,7 @@ pub const HISTORY_PAGE: u32 = 1_000;
 
 /// Pages of one aggregate's history: its commits if each took a page to itself.
 pub const PAGES_MAX: u32 = COMMITS_MAX;
+
+/// Bytes of each text that says what caused a commit. The longest that is made here is the command id
+/// of an order in a file: bucket, key and version have some 1,300.
+pub const CAUSE_TEXT_BYTES_MAX: usize = 2_048;

@@ -4,7 +4,8 @@ use domain::{AggregateId, Digest, EventSourced, Timestamp};
 
 use crate::{
     commit::{Cause, Commit, Mark, Snapshot, Trace, Unreadable},
-    limits::{COMMITS_MAX, PAGES_MAX, SNAPSHOT_EVERY},
+    limits::{COMMITS_MAX, ITEM_BYTES_MAX, PAGES_MAX, SNAPSHOT_EVERY},
+    size::item_bytes,
     store::{EventStore, StoreError, gap, read},
 };
 
@@ -51,7 +52,7 @@ impl<A: EventSourced> Loaded<A> {
         Ok(loaded)
     }
 
-    /// The commit that `events` would make, with a snapshot where one is due.
+    /// The commit that `events` would make, with a snapshot where one is due and fits.
     pub fn next_commit(
         &self,
         events: Vec<A::Event>,
@@ -82,6 +83,14 @@ impl<A: EventSourced> Loaded<A> {
                 state: serde_json::to_string(&state).map_err(unwritable)?,
                 traces,
             });
+            let item = commit
+                .to_item()
+                .map_err(|Unreadable(reason)| self.corrupt(reason))?;
+            // A snapshot is only a short cut: the command must not fail for it. A load then reads
+            // on to the one before.
+            if item_bytes(&item) > ITEM_BYTES_MAX {
+                commit.snapshot = None;
+            }
         }
         Ok(commit)
     }

@@ -50,7 +50,7 @@ impl Request {
             query: event.query_string_parameters,
             headers: event.headers,
             body,
-            caller: caller(context.authorizer.as_ref()),
+            caller: caller(context.authorizer.as_ref())?,
             request_id: context.request_id.unwrap_or_default(),
         })
     }
@@ -117,10 +117,26 @@ fn segments(path: &str, stage: &str) -> Vec<String> {
 }
 
 /// Who the authoriser says it is; nothing in the request itself says so.
-fn caller(authorizer: Option<&ApiGatewayRequestAuthorizer>) -> String {
-    let subject = authorizer.and_then(|by| by.jwt.as_ref()?.claims.get("sub").cloned());
+///
+/// A token of an application of its own (client credentials) may have no `sub`: then it is the
+/// application, by `client_id` or `azp` (RFC 9068, OpenID Connect) and issuer. Callers that nothing
+/// tells apart would share their keys, so a token without any of them is refused. Without an
+/// authoriser nobody is asked, as on the local system.
+fn caller(authorizer: Option<&ApiGatewayRequestAuthorizer>) -> Result<String, Problem> {
+    let token = authorizer.and_then(|by| by.jwt.as_ref());
+    if let Some(token) = token {
+        let claim = |name: &str| token.claims.get(name).filter(|text| !text.is_empty());
+        let application = || {
+            let id = claim("client_id").or_else(|| claim("azp"))?;
+            Some(format!("client/{id}@{}", claim("iss")?))
+        };
+        return claim("sub").cloned().or_else(application).ok_or_else(|| {
+            let message = "the token names nobody: neither sub, nor client_id or azp with iss";
+            Problem::new(401, "nobody", message)
+        });
+    }
     let arn = authorizer.and_then(|by| by.iam.as_ref()?.user_arn.as_deref().map(role_of));
-    subject.or(arn).unwrap_or_else(|| "anonymous".to_owned())
+    Ok(arn.unwrap_or_else(|| "anonymous".to_owned()))
 }
 
 /// `arn:aws:sts::1:assumed-role/Name/session` without its session: a retry may run in another one.
