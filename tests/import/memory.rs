@@ -3,9 +3,12 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering},
+use std::{
+    io::Write as _,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use async_trait::async_trait;
@@ -18,6 +21,7 @@ use event_store::{
     commit::Item,
     table::{CommitTable, Page, Put, Unavailable},
 };
+use flate2::{Compression, write::GzEncoder};
 use lambda::Invocation;
 use serde_json::{Value, json, value::to_raw_value};
 use support::operator::MemoryOperator;
@@ -30,6 +34,8 @@ const GROWTH_MAX: u64 = 24 * 1024 * 1024;
 struct Generated {
     orders: u64,
     rejected_every: u64,
+    /// By gzip, a member for every chunk.
+    packed: bool,
     reports: std::sync::Mutex<Vec<(String, Vec<u8>)>>,
 }
 
@@ -62,6 +68,7 @@ impl Files for Generated {
             next: offset / LINE as u64,
             orders: self.orders,
             rejected_every: self.rejected_every,
+            packed: self.packed,
         }))
     }
 
@@ -81,6 +88,13 @@ struct Lines {
     next: u64,
     orders: u64,
     rejected_every: u64,
+    packed: bool,
+}
+
+fn packed(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
 }
 
 #[async_trait]
@@ -91,7 +105,11 @@ impl Chunks for Lines {
             .flat_map(|number| line(number, self.rejected_every))
             .collect();
         self.next = end;
-        Ok((!chunk.is_empty()).then_some(chunk))
+        Ok(match (chunk.is_empty(), self.packed) {
+            (true, _) => None,
+            (false, true) => Some(packed(&chunk)),
+            (false, false) => Some(chunk),
+        })
     }
 }
 
@@ -123,11 +141,12 @@ impl CommitTable for Counting {
 }
 
 /// Imports so many orders, and says how much memory the process has ever taken, in bytes.
-async fn import(orders: u64, rejected_every: u64) -> u64 {
+async fn import(orders: u64, rejected_every: u64, packed: bool) -> u64 {
     let table = Arc::new(Counting::default());
     let files = Arc::new(Generated {
         orders,
         rejected_every,
+        packed,
         reports: Default::default(),
     });
     let commands = Commands {
@@ -168,9 +187,9 @@ fn most_memory() -> u64 {
 #[cfg(target_os = "linux")]
 #[tokio::test]
 async fn two_hundred_thousand_orders_take_no_more_than_twenty_thousand() {
-    for rejected_every in [1_000, 1] {
-        let few = import(20_000, rejected_every).await;
-        let many = import(200_000, rejected_every).await;
+    for (rejected_every, packed) in [(1_000, false), (1_000, true), (1, false)] {
+        let few = import(20_000, rejected_every, packed).await;
+        let many = import(200_000, rejected_every, packed).await;
         println!("{few} bytes for 20,000 orders, {many} for 200,000");
         assert!(many < MEMORY_MAX, "{many} bytes");
         // The kernel keeps the mark to a few pages only: it may even seem to go back.

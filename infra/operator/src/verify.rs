@@ -119,6 +119,10 @@ fn line(finding: &Finding) -> String {
     )
 }
 
+/// What helps where an event cannot be read: rows follow from events, so no rebuild does.
+const UNREADABLE: &str =
+    "no rebuild mends an unreadable history: it takes a build that can read it";
+
 /// What came of it, in a sentence.
 fn told(done: &Finished) -> String {
     let Counted {
@@ -132,11 +136,18 @@ fn told(done: &Finished) -> String {
     } = done.counted;
     let compared = counted(aggregates, "order or shipment");
     let compared = compared.replace("order or shipments", "orders and shipments");
-    match done.counted.wrong() {
-        0 => format!("{compared} compared: every row is as it should be"),
-        _ => format!(
-            "{compared} compared: {missing} missing, {stale} stale, {superfluous} superfluous, \
-             {different} different, {unreadable} unreadable; `waybill rebuild` mends them"
-        ),
+    if done.counted.wrong() == 0 {
+        return format!("{compared} compared: every row is as it should be");
     }
+    let advice = match (missing + stale + superfluous + different, unreadable) {
+        (_, 0) => "`waybill rebuild` mends them",
+        (0, _) => UNREADABLE,
+        _ => {
+            "`waybill rebuild` mends the rows; an unreadable history takes a build that can read it"
+        }
+    };
+    format!(
+        "{compared} compared: {missing} missing, {stale} stale, {superfluous} superfluous, \
+         {different} different, {unreadable} unreadable; {advice}"
+    )
 }
