@@ -138,6 +138,8 @@ impl World {
     pub async fn check(&self, entry: Entry, payload: &str) -> Answer {
         let answer = self.hand_in(entry, payload).await;
         match (entry, &answer) {
+            // Delivered again, since the order may come yet.
+            (Entry::Bus, Err(Failed(text))) if text == "there is no such order yet" => {}
             (_, Err(Failed(text))) => assert!(
                 matches!(
                     text.as_str(),

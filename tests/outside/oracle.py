@@ -140,6 +140,8 @@ def fold_shipment(events: list[dict]) -> tuple[list[dict], dict]:
                     "timestamp": data["timestamp"],
                     "timestampMs": millis_of(data["timestamp"]),
                     "timestampOffset": data.get("timestampOffset"),
+                    "timestampPrecision": data.get("timestampPrecision"),
+                    "carrierStatus": data.get("carrierStatus"),
                     "status": data["status"],
                     "location": data.get("location", "Unknown"),
                     "carrier": data.get("carrier", "Unknown"),
@@ -154,7 +156,10 @@ def fold_shipment(events: list[dict]) -> tuple[list[dict], dict]:
         return event["data"]["timestamp"], event["sequence"]
 
     ordered = sorted(events, key=in_time)
-    latest = ordered[-1]["data"]
+    latest = max(events, key=lambda event: standing(event["data"]))["data"]
+    latest = [
+        event["data"] for event in events if standing(event["data"]) == standing(latest)
+    ][-1]
 
     def last_told(name: str):
         """A fact of the shipment itself: an update may leave it out."""
@@ -175,6 +180,19 @@ def fold_shipment(events: list[dict]) -> tuple[list[dict], dict]:
     return sorted(rows, key=lambda row: row["timestamp"]), told(current)
 
 
+# How far along each status is, where two updates tell the same time; any other one is 2.
+PROGRESS = {"CREATED": 0, "PICKED_UP": 1}
+PROGRESS |= dict.fromkeys(
+    ["OUT_FOR_DELIVERY", "READY_FOR_PICKUP", "DELIVERY_ATTEMPTED", "RETURNING"], 3
+)
+PROGRESS |= dict.fromkeys(["DELIVERED", "RETURNED", "LOST", "DAMAGED", "CANCELLED"], 4)
+
+
+def standing(update: dict) -> tuple[str, int]:
+    """Of two updates the one with the higher standing is current; of equal ones the later."""
+    return update["timestamp"], PROGRESS.get(update["status"], 2)
+
+
 def entry_of(timestamp: str, sequence: int) -> str:
     """A log row's sort key: padded, so that text sorts as sequences do."""
     return f"{timestamp}#{sequence:06}"
@@ -189,7 +207,7 @@ def announcements_of(aggregate: str, events: list[dict]) -> set[str]:
             kinds = [ANNOUNCED[event["type"]]]
         else:
             data = event["data"]
-            stands = current is None or current["timestamp"] <= data["timestamp"]
+            stands = current is None or standing(current) <= standing(data)
             changed = current is None or current["status"] != data["status"]
             kinds = ["Shipment Status Changed"] if stands and changed else []
             kinds += ["Shipment Alert"] if data["status"] in CRITICAL else []
