@@ -218,7 +218,7 @@ def is_past(sent: Any) -> bool:
     """A real time, from 2000 to a day from now?"""
     latest = datetime.now(UTC) + timedelta(hours=23, minutes=59)
     try:
-        if isinstance(sent, (int, float)) or sent.isdigit():
+        if isinstance(sent, (int, float, Decimal)) or sent.isdigit():
             each = {9: 1, 10: 1, 12: 1000, 13: 1000}.get(len(str(int(sent))))
             if each is None or len(str(sent)) == 8:
                 return False
