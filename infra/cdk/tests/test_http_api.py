@@ -104,7 +104,7 @@ def test_nobody_is_asked_only_where_it_is_set(synthesise):
 
 def test_a_browser_may_send_what_it_may_send_locally(stacks):
     cors = stacks.service.only("ApiGatewayV2::Api")["CorsConfiguration"]
-    body = GATEWAY[GATEWAY.index("fn cors()") :]
+    body = GATEWAY[GATEWAY.index("fn cors(") :]
     [headers] = re.findall(r"let headers = \[(.*?)\];", body, re.S)
     standard = re.findall(r"^\s*([A-Z_]+),", headers, re.M)
     own = re.findall(r'from_static\("([\w-]+)"\)', headers)
