@@ -2,8 +2,8 @@
 
 use aws_lambda_events::eventbridge::EventBridgeEvent;
 use domain::{
-    AggregateId, Digest, Json, Order, OrderId, Refusal, Shipment, ShipmentId, Timestamp,
-    aggregate::Intent as _, json::Object, order, shipment::UpdateKind,
+    AggregateId, Digest, Json, Order, Refusal, Shipment, Timestamp, aggregate::Intent as _,
+    json::Object, order, shipment::UpdateKind,
 };
 use event_store::Cause;
 use lambda::{Answer, Failed, Invocation, trace::TraceParent};
@@ -12,12 +12,12 @@ use serde_json::{Value, value::RawValue};
 use crate::{
     Commands,
     execute::{Envelope, Failure, Outcome},
-    limits::PLACE_PARTS_MAX,
+    rejection::{Rejection, reject},
     told::About,
     translate::{self, fields::Fields},
 };
 
-type Event = EventBridgeEvent<Box<RawValue>>;
+pub(crate) type Event = EventBridgeEvent<Box<RawValue>>;
 
 /// Handles an event. One that may succeed later fails, and is retried by whoever delivers it; one
 /// that never can is kept and announced, and is done with.
@@ -43,7 +43,11 @@ pub async fn handle(commands: &Commands, payload: &RawValue, invocation: &Invoca
     }
     // EventBridge keeps no order: what a command is for may come yet, and after the last attempt
     // the platform makes a dead letter of the event.
-    if failure.code() == "not_found" {
+    if let Failure::Refused {
+        refusal: Refusal::NotFound { .. },
+        ..
+    } = failure
+    {
         commands.count_failed(about, 404, started);
         tracing::warn!("an event waits for the order that it is about");
         return Err(Failed("there is no such order yet".to_owned()));
@@ -225,149 +229,4 @@ async fn fulfil(
         intent,
     };
     commands.execute::<Order>(envelope).await
-}
-
-// ---- What can never succeed
-
-/// Why an event can never succeed, without anything of its detail: it goes out by mail.
-pub(crate) struct Rejection {
-    pub(crate) event_id: String,
-    pub(crate) code: String,
-    pub(crate) text: String,
-}
-
-impl Rejection {
-    pub(crate) fn new(code: &str, text: &str) -> Self {
-        Self {
-            event_id: "unknown".to_owned(),
-            code: code.to_owned(),
-            text: text.to_owned(),
-        }
-    }
-
-    fn of(event: &Event, failure: Failure) -> Self {
-        let id = event.id.clone().filter(|id| !id.is_empty());
-        let event_id = id.unwrap_or_else(|| "unknown".to_owned());
-        let problem = crate::reply::problem(failure);
-        let field = problem
-            .field
-            .map(|field| format!(" at {}", names_only(&field)))
-            .unwrap_or_default();
-        let numbers = match SAYS_NUMBERS_ONLY.contains(&problem.code) {
-            true => format!(" ({})", problem.message),
-            false => String::new(),
-        };
-        let about = about(event.detail.get()).unwrap_or_default();
-        let text = format!(
-            "{} from {}: {}{field}{numbers}{about}",
-            event.detail_type, event.source, problem.code
-        );
-        Self {
-            event_id,
-            code: problem.code.to_owned(),
-            text,
-        }
-    }
-}
-
-/// Codes whose messages hold numbers, and no text that somebody has sent.
-const SAYS_NUMBERS_ONLY: [&str; 3] = ["total_mismatch", "order_closed", "too_large"];
-
-/// The order or shipment that an event names, as a line of a mail; `None` where it names none
-/// rightly.
-fn about(detail: &str) -> Option<String> {
-    let members = Json::parse(detail).ok()?.into_object()?;
-    let named = |name: &str| match members.get(name)? {
-        Json::String(text) => Some(text.clone()),
-        Json::Number(number) => Some(number.to_string()),
-        _ => None,
-    };
-    let order = named("orderId").and_then(|text| text.parse::<OrderId>().ok());
-    let shipment = named("shipmentId").and_then(|text| text.parse::<ShipmentId>().ok());
-    match (shipment, order) {
-        (Some(id), _) => Some(format!("\nShipment: {id}")),
-        (None, Some(id)) => Some(format!("\nOrder: {id}")),
-        (None, None) => None,
-    }
-}
-
-/// Names that a place in a mail may have: those of the contract. Any other one was chosen by a
-/// sender, and may be a customer's data.
-const NAMES: [&str; 26] = [
-    "adjustments",
-    "amount",
-    "carrier",
-    "currency",
-    "customerId",
-    "customerName",
-    "detail",
-    "detail-type",
-    "fulfilment",
-    "id",
-    "included",
-    "items",
-    "location",
-    "name",
-    "orderId",
-    "placedAt",
-    "price",
-    "productId",
-    "quantity",
-    "reason",
-    "shipmentId",
-    "snackItems",
-    "status",
-    "timestamp",
-    "totalAmount",
-    "trackingNumber",
-];
-
-/// A place such as `items[3].price`, with `…` for every name that is none of the contract.
-fn names_only(place: &str) -> String {
-    let name_only = |part: &str| {
-        let (name, index) = part.split_at(part.find('[').unwrap_or(part.len()));
-        let is_index = index
-            .strip_prefix('[')
-            .and_then(|index| index.strip_suffix(']'))
-            .is_some_and(|digits| digits.bytes().all(|b| b.is_ascii_digit()));
-        match (NAMES.contains(&name), index.is_empty() || is_index) {
-            (true, true) => part.to_owned(),
-            (true, false) => name.to_owned(),
-            (false, _) => "…".to_owned(),
-        }
-    };
-    // Where names of a sender have dots, there are more parts; what is cut off is theirs, too.
-    let parts = place.split('.').take(PLACE_PARTS_MAX);
-    parts.map(name_only).collect::<Vec<_>>().join(".")
-}
-
-/// Keeps the event, then says so: whoever is called finds it.
-pub(crate) async fn reject(
-    commands: &Commands,
-    payload: &RawValue,
-    rejection: Rejection,
-) -> Result<(), Failed> {
-    let Rejection {
-        event_id,
-        code,
-        text,
-    } = rejection;
-    tracing::error!(event_id, code, "an event can never succeed");
-    let subject = format!("Logistics Processing Error - {}", commands.environment);
-    let text = format!(
-        "An event was rejected and lies in the dead letters.\n\nEvent: {event_id}\nReason: {text}\n"
-    );
-    let operator = &commands.operator;
-    let unreachable = |error: crate::operator::Unreachable| {
-        tracing::error!(%error, "a rejected event waits for its next delivery");
-        Failed("temporarily unavailable".to_owned())
-    };
-    operator
-        .keep_dead_letter(payload.get(), &code)
-        .await
-        .map_err(unreachable)?;
-    operator
-        .alert(&subject, &text, &event_id)
-        .await
-        .map_err(unreachable)
 }

@@ -9,6 +9,7 @@
 //! - [`execute`]: recognise, load, decide, append, and the only retry loop
 //! - [`reply`]: what the sender is told, of success and of failure
 //! - `told`: what is logged and counted of a command
+//! - `rejection`: what can never succeed
 //! - [`operator`]: what a person must look at: the topic and the dead letters
 //!
 //! One executable holds every function; the Lambda's handler name picks the [`Role`].
@@ -29,6 +30,7 @@ pub mod execute;
 pub mod import;
 pub mod limits;
 pub mod operator;
+mod rejection;
 pub mod reply;
 mod told;
 pub mod translate;

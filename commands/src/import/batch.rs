@@ -198,6 +198,7 @@ fn read(piece: &Piece, file: &File, position: u64) -> Result<Place, Rejection> {
         .map_err(|problem| rejected((position, begins), None, problem))?;
     let order_id = match members.get("orderId") {
         Some(Json::String(id)) => Some(id.chars().take(ID_MAX).collect()),
+        Some(Json::Number(id)) if id.is_whole() => Some(id.to_string()),
         _ => None,
     };
     let context = translate::order::Context {

@@ -6,8 +6,8 @@ use serde_json::value::RawValue;
 
 use super::files::Object;
 use crate::{
-    bus::Rejection,
     limits::{FILE_KEY_BYTES_MAX, FILE_VERSION_MAX, KEY_MAX},
+    rejection::Rejection,
 };
 
 /// What keys of order files begin with.

@@ -55,9 +55,9 @@ use serde_json::{Value, value::RawValue};
 
 use crate::{
     Commands,
-    bus::{Rejection, reject},
     limits::{LEGS_MAX, NOTE_BYTES_MAX, ORDERS_PER_NOTE},
     operator::Unreachable,
+    rejection::{Rejection, reject},
     told::{About, millis},
 };
 use batch::{Batch, Import, execute_all};

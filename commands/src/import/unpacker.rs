@@ -30,6 +30,8 @@ pub(super) struct Unpacker {
     /// Bytes that have been unpacked.
     unpacked: u64,
     ended: bool,
+    /// Why nothing more is unpacked.
+    broken: Option<Unpackable>,
 }
 
 /// A step of unpacking.
@@ -49,6 +51,7 @@ impl Default for Unpacker {
             packed: Vec::new(),
             unpacked: 0,
             ended: false,
+            broken: None,
         }
     }
 }
@@ -69,31 +72,116 @@ impl Unpacker {
         self.ended = true;
     }
 
-    /// Unpacks a little more.
+    /// Unpacks a little more. What comes out of which step depends on the file alone, and not on
+    /// the chunks that it came in: a retry must meet the same orders at the same positions.
     pub(super) fn step(&mut self) -> Result<Step, Unpackable> {
+        if let Some(reason) = self.broken {
+            return Err(reason);
+        }
+        if self.packed.len() < STEP_BYTES && !self.ended {
+            return Ok(Step::Hungry);
+        }
         if self.packed.is_empty() {
-            if !self.ended {
-                return Ok(Step::Hungry);
-            }
-            self.decoder.try_finish().map_err(|_| Unpackable::Damaged)?;
-            let last = std::mem::take(self.decoder.get_mut());
-            return Ok(match last.is_empty() {
-                true => Step::End,
-                false => Step::Bytes(last),
-            });
+            let finished = self.decoder.try_finish();
+            return match (self.taken(finished.is_err()), self.broken) {
+                (bytes, _) if !bytes.is_empty() => Ok(Step::Bytes(bytes)),
+                (_, Some(reason)) => Err(reason),
+                (_, None) => Ok(Step::End),
+            };
         }
         let length = self.packed.len().min(STEP_BYTES);
         let written = self.decoder.write(&self.packed[..length]);
-        let taken = written.map_err(|_| Unpackable::Damaged)?;
-        if taken == 0 {
-            return Err(Unpackable::Damaged);
+        // So that nothing which is unpacked already stays behind, whatever comes next.
+        let flushed = self.decoder.flush();
+        let read = written.as_ref().copied().unwrap_or(0);
+        self.packed.drain(..read);
+        let damaged = read == 0 || flushed.is_err();
+        Ok(Step::Bytes(self.taken(damaged)))
+    }
+
+    /// What has been unpacked and not been taken, up to the limit; remembers why it is the last.
+    fn taken(&mut self, damaged: bool) -> Vec<u8> {
+        let mut bytes = std::mem::take(self.decoder.get_mut());
+        let left = usize::try_from(UNPACKED_BYTES_MAX - self.unpacked).unwrap_or(usize::MAX);
+        if damaged {
+            self.broken = Some(Unpackable::Damaged);
         }
-        self.packed.drain(..taken);
-        let bytes = std::mem::take(self.decoder.get_mut());
+        if bytes.len() > left {
+            bytes.truncate(left);
+            self.broken = Some(Unpackable::TooLarge);
+        }
         self.unpacked += bytes.len() as u64;
-        match self.unpacked > UNPACKED_BYTES_MAX {
-            true => Err(Unpackable::TooLarge),
-            false => Ok(Step::Bytes(bytes)),
+        bytes
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use flate2::{Compression, write::GzEncoder};
+
+    use super::*;
+
+    fn packed(bytes: &[u8]) -> Vec<u8> {
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+        encoder.write_all(bytes).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    /// What comes out of a file that comes in chunks of this size, and how it ends.
+    fn unpacked(file: &[u8], chunk: usize) -> (Vec<u8>, Option<Unpackable>) {
+        let (mut unpacker, mut all) = (Unpacker::default(), Vec::new());
+        let mut chunks = file.chunks(chunk);
+        loop {
+            match unpacker.step() {
+                Ok(Step::Bytes(bytes)) => all.extend(bytes),
+                Ok(Step::Hungry) => match chunks.next() {
+                    Some(chunk) => unpacker.feed(chunk),
+                    None => unpacker.end(),
+                },
+                Ok(Step::End) => return (all, None),
+                Err(reason) => return (all, Some(reason)),
+            }
         }
+    }
+
+    /// Bytes that pack badly, so that a file has many steps.
+    fn noise(length: usize) -> Vec<u8> {
+        let mut state = 1_u64;
+        let byte = |_| {
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1);
+            b'a' + (state >> 60) as u8
+        };
+        (0..length).map(byte).collect()
+    }
+
+    #[test]
+    fn what_comes_out_does_not_depend_on_how_it_came_in() {
+        let text = noise(100_000);
+        let whole = [packed(&text[..60_000]), packed(&text[60_000..])].concat();
+        let mut damaged = whole.clone();
+        damaged[whole.len() / 2] ^= 0xff;
+        for file in [&whole[..], &whole[..whole.len() / 3], &whole[..1], &damaged] {
+            let expected = unpacked(file, file.len());
+            for chunk in [1, 7, 4_095, 4_096, 4_097, 10_000] {
+                assert_eq!(unpacked(file, chunk), expected, "chunks of {chunk}");
+            }
+        }
+        assert_eq!(unpacked(&whole, 1_000), (text, None));
+    }
+
+    #[test]
+    fn all_that_was_whole_comes_out_of_a_file_that_is_cut_off() {
+        let text = noise(50_000);
+        let whole = packed(&text);
+        // Only the checksum and the length are missing.
+        let (bytes, reason) = unpacked(&whole[..whole.len() - 8], 1_000);
+        assert_eq!(
+            (bytes.len(), reason),
+            (text.len(), Some(Unpackable::Damaged))
+        );
+        assert_eq!(bytes, text);
     }
 }

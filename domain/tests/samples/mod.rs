@@ -2,13 +2,18 @@
 
 #![allow(clippy::unwrap_used, dead_code)]
 
+use cqrs_es::{Aggregate, test::AggregateResultValidator};
 use domain::{
     Timestamp,
+    aggregate::Command,
     json::Object,
     order::{Adjustment, AdjustmentType, Fulfilment, Item, Place},
     shipment::{Intent, Origin, UpdateKind},
     time::SentTime,
 };
+
+pub const NOON: &str = "2024-01-15T12:00:00Z";
+pub const LATER: &str = "2024-01-15T13:00:00Z";
 
 /// The time of the event that brings [`update`].
 pub const EVENT_TIME: &str = "2024-01-15T11:59:58Z";
@@ -74,4 +79,21 @@ pub fn update(status: &str, timestamp: Option<&str>) -> Intent {
         attributes: Object::new(),
         detail: Object::from([("status".to_owned(), status.into())]),
     }
+}
+
+pub fn when<I>(time: &str, intent: I) -> Command<I> {
+    Command {
+        at: at(time),
+        intent,
+    }
+}
+
+/// The one event that a command had.
+pub fn only<A: Aggregate>(result: AggregateResultValidator<A>) -> A::Event
+where
+    A::Error: std::fmt::Debug,
+{
+    let mut events = result.inspect_result().unwrap();
+    assert_eq!(events.len(), 1);
+    events.remove(0)
 }

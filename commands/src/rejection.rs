@@ -1,0 +1,165 @@
+//! What can never succeed: kept among the dead letters, and told to a person without a word of its
+//! sender.
+
+use domain::{Json, OrderId, ShipmentId, order::names};
+use lambda::Failed;
+use serde_json::value::RawValue;
+
+use crate::{Commands, bus::Event, execute::Failure, limits::PLACE_PARTS_MAX};
+
+/// Why an event can never succeed, without anything of its detail: it goes out by mail.
+pub(crate) struct Rejection {
+    pub(crate) event_id: String,
+    pub(crate) code: String,
+    pub(crate) text: String,
+}
+
+impl Rejection {
+    pub(crate) fn new(code: &str, text: &str) -> Self {
+        Self {
+            event_id: "unknown".to_owned(),
+            code: code.to_owned(),
+            text: text.to_owned(),
+        }
+    }
+
+    pub(crate) fn of(event: &Event, failure: Failure) -> Self {
+        let id = event.id.clone().filter(|id| !id.is_empty());
+        let event_id = id.unwrap_or_else(|| "unknown".to_owned());
+        let problem = crate::reply::problem(failure);
+        let field = problem
+            .field
+            .map(|field| format!(" at {}", names_only(&field)))
+            .unwrap_or_default();
+        let numbers = match SAYS_NUMBERS_ONLY.contains(&problem.code) {
+            true => format!(" ({})", problem.message),
+            false => String::new(),
+        };
+        let about = about(event.detail.get()).unwrap_or_default();
+        let text = format!(
+            "{} from {}: {}{field}{numbers}{about}",
+            event.detail_type, event.source, problem.code
+        );
+        Self {
+            event_id,
+            code: problem.code.to_owned(),
+            text,
+        }
+    }
+}
+
+/// Codes whose messages hold numbers, and no text that somebody has sent.
+const SAYS_NUMBERS_ONLY: [&str; 3] = ["total_mismatch", "order_closed", "too_large"];
+
+/// The order or shipment that an event names, as a line of a mail; `None` where it names none
+/// rightly.
+fn about(detail: &str) -> Option<String> {
+    let members = Json::parse(detail).ok()?.into_object()?;
+    let named = |name: &str| match members.get(name)? {
+        Json::String(text) => Some(text.clone()),
+        Json::Number(number) => Some(number.to_string()),
+        _ => None,
+    };
+    let order = named("orderId").and_then(|text| text.parse::<OrderId>().ok());
+    let shipment = named("shipmentId").and_then(|text| text.parse::<ShipmentId>().ok());
+    match (shipment, order) {
+        (Some(id), _) => Some(format!("\nShipment: {id}")),
+        (None, Some(id)) => Some(format!("\nOrder: {id}")),
+        (None, None) => None,
+    }
+}
+
+/// Names of the contract that stand in a place beside those of an order, its items and adjustments.
+const OTHER_NAMES: [&str; 11] = [
+    "attributes",
+    "carrier",
+    "detail",
+    "detail-type",
+    "id",
+    "location",
+    "reason",
+    "shipmentId",
+    "status",
+    "timestamp",
+    "trackingNumber",
+];
+
+/// Is it a name of the contract? Any other one was chosen by a sender, and may be a customer's data.
+fn is_ours(name: &str) -> bool {
+    let of_orders = [names::ORDER, names::ITEM, names::ADJUSTMENT];
+    of_orders.iter().any(|names| names.contains(&name)) || OTHER_NAMES.contains(&name)
+}
+
+/// A place such as `items[3].price`, with `…` for every name that is none of the contract.
+fn names_only(place: &str) -> String {
+    let name_only = |part: &str| {
+        let (name, index) = part.split_at(part.find('[').unwrap_or(part.len()));
+        let is_index = index
+            .strip_prefix('[')
+            .and_then(|index| index.strip_suffix(']'))
+            .is_some_and(|digits| digits.bytes().all(|b| b.is_ascii_digit()));
+        match (is_ours(name), index.is_empty() || is_index) {
+            (true, true) => part.to_owned(),
+            (true, false) => name.to_owned(),
+            (false, _) => "…".to_owned(),
+        }
+    };
+    // Where names of a sender have dots, there are more parts; what is cut off is theirs, too.
+    let parts = place.split('.').take(PLACE_PARTS_MAX);
+    parts.map(name_only).collect::<Vec<_>>().join(".")
+}
+
+/// Keeps the event, then says so: whoever is called finds it.
+pub(crate) async fn reject(
+    commands: &Commands,
+    payload: &RawValue,
+    rejection: Rejection,
+) -> Result<(), Failed> {
+    let Rejection {
+        event_id,
+        code,
+        text,
+    } = rejection;
+    tracing::error!(event_id, code, "an event can never succeed");
+    let subject = format!("Logistics Processing Error - {}", commands.environment);
+    let text = format!(
+        "An event was rejected and lies in the dead letters.\n\nEvent: {event_id}\nReason: {text}\n"
+    );
+    let operator = &commands.operator;
+    let unreachable = |error: crate::operator::Unreachable| {
+        tracing::error!(%error, "a rejected event waits for its next delivery");
+        Failed("temporarily unavailable".to_owned())
+    };
+    operator
+        .keep_dead_letter(payload.get(), &code)
+        .await
+        .map_err(unreachable)?;
+    operator
+        .alert(&subject, &text, &event_id)
+        .await
+        .map_err(unreachable)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_has_names_of_the_contract_alone() {
+        for (place, told) in [
+            ("items[3].price", "items[3].price"),
+            (
+                "items[0].adjustments[12].type",
+                "items[0].adjustments[12].type",
+            ),
+            ("trackingNumber", "trackingNumber"),
+            ("", "…"),
+            ("12 Elm Street\nClick here", "…"),
+            ("attributes.12 Elm Street", "attributes.…"),
+            ("items[Ada].price", "items.price"),
+            ("note.Ada.Lovelace.of.12.Elm", "….….….…"),
+        ] {
+            assert_eq!(names_only(place), told, "{place}");
+        }
+    }
+}

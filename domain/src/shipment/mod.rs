@@ -1,0 +1,203 @@
+//! A shipment: a log of what carriers say of it, in whatever order they say it.
+//!
+//! Every update is logged, a late one too. Current is the update with the latest `timestamp`; of
+//! several with the same one (carriers tell minutes) the one whose status is furthest along; of
+//! equal ones the one that came later.
+//!
+//! - [`command`]: what can be wanted of it: that an update is logged
+//! - [`events`]: what can have happened to it
+//! - [`status`]: what a carrier says it is, in whatever spelling
+
+use cqrs_es::{Aggregate, event_sink::EventSink};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    OrderId, Refusal, ShipmentId, Timestamp,
+    aggregate::{self, EventSourced},
+    event::{EncodedEvent, Undecodable},
+    limits::CLOCK_AHEAD_HOURS,
+};
+
+pub mod command;
+pub mod events;
+pub mod status;
+
+pub use command::{Command, Intent, Origin, UpdateKind, meaningful};
+pub use events::{Event, ShipmentUpdated};
+use events::{UPCASTERS, UPDATED_VERSION};
+pub use status::{InvalidStatus, Status};
+
+// ---- What it is now
+
+/// A shipment.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Shipment {
+    /// How many updates are logged.
+    pub updates: u64,
+    /// Where it stands, `None` before the first update.
+    pub current: Option<Current>,
+    /// Who carries it, by the latest update that says so.
+    pub carrier: Option<Known<String>>,
+    /// The carrier's own number, by the latest update that says so.
+    pub tracking_number: Option<Known<String>>,
+    /// The order that it belongs to, by the latest update that says so.
+    pub order_id: Option<Known<OrderId>>,
+}
+
+/// Where a shipment stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Current {
+    /// Which shipment it is.
+    pub shipment_id: ShipmentId,
+    /// The current update's status,
+    pub status: Status,
+    /// time
+    pub timestamp: Timestamp,
+    /// and place: a place belongs to its update, so it is not taken over from an older one.
+    pub location: Option<String>,
+}
+
+impl Current {
+    /// Is an update of this time and status current in its stead, when it comes now?
+    fn yields_to(&self, timestamp: Timestamp, status: &Status) -> bool {
+        (self.timestamp, self.status.progress()) <= (timestamp, status.progress())
+    }
+}
+
+/// A fact of the shipment itself, which an update may leave out without denying it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Known<T> {
+    /// The fact.
+    pub value: T,
+    /// The time of the update that told it.
+    pub timestamp: Timestamp,
+}
+
+/// Takes over what an update tells, unless a later one has told it already.
+fn learn<T>(known: &mut Option<Known<T>>, told: Option<T>, timestamp: Timestamp) {
+    if let Some(value) = told
+        && known
+            .as_ref()
+            .is_none_or(|known| known.timestamp <= timestamp)
+    {
+        *known = Some(Known { value, timestamp });
+    }
+}
+
+// ---- How it decides
+
+impl EventSourced for Shipment {
+    type Intent = Intent;
+
+    const SHAPE: &'static str = "shipment/2";
+
+    fn decide(&self, command: &Command) -> Result<Vec<Event>, Refusal> {
+        let update = &command.intent;
+        let sent = update.timestamp.as_ref();
+        let timestamp = sent.map_or(update.origin.time, |sent| sent.at);
+        if timestamp.is_ahead_of(command.at, CLOCK_AHEAD_HOURS) {
+            let message = format!(
+                "{timestamp} is more than {CLOCK_AHEAD_HOURS} hours after its arrival, {}",
+                command.at
+            );
+            return Err(Refusal::field("timestamp", message));
+        }
+        let current = self.current.as_ref();
+        Ok(vec![Event::ShipmentUpdated(Box::new(ShipmentUpdated {
+            shipment_id: update.shipment_id.clone(),
+            at: command.at,
+            kind: update.kind,
+            status: update.status.clone(),
+            carrier_status: update.carrier_status.clone(),
+            timestamp,
+            timestamp_offset: sent.and_then(|sent| sent.offset.clone()),
+            timestamp_precision: sent.and_then(|sent| sent.precision),
+            location: update.location.clone(),
+            carrier: update.carrier.clone(),
+            tracking_number: update.tracking_number.clone(),
+            order_id: update.order_id.clone(),
+            current: current.is_none_or(|current| current.yields_to(timestamp, &update.status)),
+            previous_status: current.map(|current| current.status.clone()),
+            origin: update.origin.clone(),
+            attributes: update.attributes.clone(),
+        }))])
+    }
+
+    fn encode(event: &Event) -> Result<EncodedEvent, serde_json::Error> {
+        match event {
+            Event::ShipmentUpdated(data) => EncodedEvent::new(event.kind(), UPDATED_VERSION, data),
+        }
+    }
+
+    fn decode(event: &EncodedEvent) -> Result<Event, Undecodable> {
+        match event.kind.as_str() {
+            "ShipmentUpdated" => event
+                .read(UPDATED_VERSION, UPCASTERS)
+                .map(Event::ShipmentUpdated),
+            _ => Err(event.undecodable("no such event of a shipment")),
+        }
+    }
+
+    fn status_of(event: &Event) -> &str {
+        match event {
+            Event::ShipmentUpdated(update) => update.status.as_str(),
+        }
+    }
+
+    fn follows_from(event: &Event, intent: &Intent) -> bool {
+        let Event::ShipmentUpdated(update) = event;
+        // The status follows from the detail and the kind. It is not compared: builds that read
+        // fewer spellings took another one from the same detail, and a repeat is a repeat.
+        update.kind == intent.kind
+    }
+
+    fn status(&self) -> Option<&str> {
+        self.current.as_ref().map(|current| current.status.as_str())
+    }
+
+    fn allowed_actions(&self) -> &'static [&'static str] {
+        &["update"]
+    }
+}
+
+// ---- How it evolves
+
+impl Aggregate for Shipment {
+    const TYPE: &'static str = "shipment";
+    type Command = Command;
+    type Event = Event;
+    type Error = Refusal;
+    type Services = ();
+
+    async fn handle(
+        &mut self,
+        command: Command,
+        (): &(),
+        sink: &EventSink<Self>,
+    ) -> Result<(), Refusal> {
+        aggregate::handle(self, &command, sink).await
+    }
+
+    fn apply(&mut self, event: Event) {
+        let Event::ShipmentUpdated(update) = event;
+        self.updates += 1;
+        let current = self.current.as_ref();
+        if current.is_none_or(|current| current.yields_to(update.timestamp, &update.status)) {
+            self.current = Some(Current {
+                shipment_id: update.shipment_id,
+                status: update.status,
+                timestamp: update.timestamp,
+                location: update.location,
+            });
+        }
+        learn(&mut self.carrier, update.carrier, update.timestamp);
+        learn(
+            &mut self.tracking_number,
+            update.tracking_number,
+            update.timestamp,
+        );
+        learn(&mut self.order_id, update.order_id, update.timestamp);
+    }
+}
