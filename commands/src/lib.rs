@@ -1,11 +1,13 @@
 //! A trigger's payload becomes a command, is executed, and answered.
 //!
 //! ```text
-//! payload ─▶ api, bus, import ─translate─▶ command ─▶ execute ─▶ reply
+//! payload ─▶ api, invoke, bus, import ─translate─▶ command ─▶ execute ─▶ reply
 //! ```
 //!
-//! - [`api`]: HTTP API and direct invocation; [`bus`]: EventBridge; [`import`]: order files in S3
+//! - [`api`]: HTTP API; [`invoke`]: orders by direct invocation; [`bus`]: EventBridge; [`import`]:
+//!   order files in S3
 //! - [`translate`]: JSON to what is wanted of an order or a shipment
+//! - `sender`: who sends a command by the first two, and how it is known again
 //! - [`execute`]: recognise, load, decide, append, and the only retry loop
 //! - [`reply`]: what the sender is told, of success and of failure
 //! - `told`: what is logged and counted of a command
@@ -28,10 +30,12 @@ pub mod api;
 pub mod bus;
 pub mod execute;
 pub mod import;
+pub mod invoke;
 pub mod limits;
 pub mod operator;
 mod rejection;
 pub mod reply;
+mod sender;
 mod told;
 pub mod translate;
 
@@ -41,8 +45,10 @@ use operator::{AwsOperator, Operator};
 /// What a function of this executable does: the end of its name, and its handler's name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
-    /// HTTP API and direct invocation.
+    /// HTTP API.
     Api,
+    /// Orders by direct invocation.
+    Invoke,
     /// EventBridge.
     Bus,
     /// Order files in S3.
@@ -85,6 +91,7 @@ impl Commands {
     pub async fn handle(&self, role: Role, payload: Payload, invocation: &Invocation) -> Answer {
         match role {
             Role::Api => api::handle(self, &payload, invocation).await,
+            Role::Invoke => invoke::handle(self, &payload, invocation).await,
             Role::Bus => bus::handle(self, &payload, invocation).await,
             // Boxed, since the compiler cannot see that the bare future may change its thread.
             Role::Import => import::handle(self, &payload, invocation).boxed().await,
@@ -103,6 +110,7 @@ impl FromStr for Role {
     fn from_str(name: &str) -> Result<Self, UnknownRole> {
         match name {
             "api" => Ok(Self::Api),
+            "invoke" => Ok(Self::Invoke),
             "bus" => Ok(Self::Bus),
             "import" => Ok(Self::Import),
             other => Err(UnknownRole(other.to_owned())),

@@ -14,7 +14,8 @@ async fn main() -> Result<(), Error> {
     lambda_runtime::run(service_fn(move |event: LambdaEvent<Payload>| async move {
         let context = event.context;
         let invocation =
-            Invocation::from_lambda(context.request_id, context.deadline, context.xray_trace_id);
+            Invocation::from_lambda(context.request_id, context.deadline, context.xray_trace_id)
+                .invoked_as(&context.invoked_function_arn);
         let answer = projectors.handle(role, event.payload, &invocation).await;
         answer.map_err(Error::from)
     }))

@@ -50,7 +50,7 @@ fn order(id: &str) -> Value {
 }
 
 async fn send(commands: &Commands, payload: Payload) -> Value {
-    let invocation = Invocation::of("request");
+    let invocation = Invocation::of("request").by_gateway();
     let answer = commands.handle(Role::Api, payload, &invocation).await;
     answer.unwrap()
 }
@@ -97,6 +97,58 @@ async fn every_commit_names_whom_the_authoriser_named() {
         let history = commands.store.whole_history(&id).await.unwrap();
         let actors: Vec<&str> = history.iter().map(|c| c.cause.actor.as_str()).collect();
         assert_eq!(actors, [actor, actor]);
+    }
+}
+
+/// A request says who its caller is. Whoever may invoke the function could say so, too, were it not
+/// for Lambda, which says by which alias it was invoked.
+#[tokio::test]
+async fn a_request_that_the_gateway_has_not_brought_is_refused() {
+    let arn = "arn:aws:lambda:us-east-1:1:function:waybill-dev-api";
+    let by = |arn: &str| Invocation::of("request").invoked_as(arn);
+    let commands = commands();
+    let id = AggregateId::Order("1".parse().unwrap());
+    for invocation in [
+        Invocation::of("request"),
+        by(arn),
+        by(&format!("{arn}:$LATEST")),
+        by(&format!("{arn}:7")),
+        by(&format!("{arn}:live2")),
+        by(""),
+    ] {
+        let spoofed = request(jwt("ceo@shop"), "/orders", order("1"));
+        let answer = commands.handle(Role::Api, spoofed, &invocation).await;
+        assert_eq!(answer.unwrap()["statusCode"], 403, "{invocation:?}");
+    }
+    assert!(commands.store.whole_history(&id).await.unwrap().is_empty());
+    let invocation = by(&format!("{arn}:live"));
+    let brought = request(jwt("ann"), "/orders", order("1"));
+    let answer = commands.handle(Role::Api, brought, &invocation).await;
+    assert_eq!(answer.unwrap()["statusCode"], 200);
+}
+
+/// Whatever a payload says, direct invocation places orders as `invoke` and does no more.
+#[tokio::test]
+async fn a_direct_invocation_cannot_say_who_it_is() {
+    let commands = commands();
+    let invoke = async |payload: Payload| {
+        let invocation = Invocation::of("request").by_gateway();
+        let answer = commands.handle(Role::Invoke, payload, &invocation).await;
+        answer.unwrap()
+    };
+    let placed = invoke(to_raw_value(&order("1")).unwrap()).await;
+    assert_eq!(placed["orderId"], "1", "{placed}");
+    let cancelled = request(jwt("ceo@shop"), "/orders/1/cancel", json!({}));
+    assert_eq!(invoke(cancelled).await["error"]["status"], 400);
+    let mut both = serde_json::to_value(request(jwt("ceo@shop"), "/orders", json!({}))).unwrap();
+    both["orderId"] = "2".into();
+    both["items"] = order("2")["items"].clone();
+    assert_eq!(invoke(to_raw_value(&both).unwrap()).await["orderId"], "2");
+    for id in ["1", "2"] {
+        let id = AggregateId::Order(id.parse().unwrap());
+        let history = commands.store.whole_history(&id).await.unwrap();
+        let actors: Vec<&str> = history.iter().map(|c| c.cause.actor.as_str()).collect();
+        assert_eq!(actors, ["invoke"]);
     }
 }
 

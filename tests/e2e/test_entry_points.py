@@ -115,14 +115,43 @@ def test_a_file_with_a_rejection_by_s3(waybill, inbox):
 
 def test_a_direct_invocation(waybill, inbox):
     command = {**snack_order(), "commandId": new_id("snack")}
-    answer = waybill.invoke("api", command)
+    answer = waybill.invoke("invoke", command)
     assert answer["status"] == "NEW", answer
-    assert waybill.invoke("api", command) == answer
+    assert waybill.invoke("invoke", command) == answer
     row = until("processed", lambda: row_if(waybill, answer["orderId"], "PROCESSED"))
     assert row["customerName"] == command["customerName"], row
     inbox.announcement(f"order#{answer['orderId']}/1/Order Created")
-    refused = waybill.invoke("api", snack_order(snackItems=[]))
+    refused = waybill.invoke("invoke", snack_order(snackItems=[]))
     assert refused["error"]["status"] == 400, refused
+
+
+def test_a_request_that_the_gateway_has_not_brought_is_refused(waybill):
+    """It says who its caller is; what the gateway brings says so, too, and is taken."""
+    placed = waybill.place(order(orderId=new_id("ORD")), new_id("key")).ok()
+    path = f"/orders/{placed['orderId']}/cancel"
+    spoofed = {
+        "version": "2.0",
+        "routeKey": "POST /orders/{orderId}/cancel",
+        "rawPath": path,
+        "rawQueryString": "",
+        "headers": {"idempotency-key": new_id("key")},
+        "requestContext": {
+            "authorizer": {"jwt": {"claims": {"sub": "ceo@shop"}}},
+            "http": {"method": "POST", "path": path},
+            "requestId": new_id("request"),
+            "stage": "$default",
+        },
+        "body": "{}",
+        "isBase64Encoded": False,
+    }
+    assert waybill.invoke("api", spoofed)["statusCode"] == 403
+    assert waybill.invoke("invoke", spoofed)["error"]["status"] == 400
+    [placing] = waybill.history(placed["orderId"])
+    assert placing["actor"] != "ceo@shop"
+
+
+def test_the_old_name_still_takes_bare_orders(waybill):
+    assert waybill.invoke("api", snack_order())["status"] == "NEW"
 
 
 def test_what_was_done_is_told_in_metrics(waybill):

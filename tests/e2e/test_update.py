@@ -73,7 +73,7 @@ def by_invocation(waybill) -> str:
 
     def invoked():
         try:
-            return waybill.invoke("api", command)
+            return waybill.invoke("invoke", command)
         except AssertionError:
             # The function was replaced under it.
             return None

@@ -22,8 +22,9 @@ use world::{Entry, World, check_http};
 const CASES: u32 = 600;
 
 /// Every entry point.
-const ENTRIES: [Entry; 6] = [
+const ENTRIES: [Entry; 7] = [
     Entry::Api,
+    Entry::Invoke,
     Entry::Bus,
     Entry::Import,
     Entry::Project,
@@ -66,7 +67,11 @@ fn run(future: impl Future<Output = ()>) {
 /// A world in which the seeds have happened.
 async fn lived_in() -> World {
     let world = World::new();
-    for (folder, entry) in [("bus", Entry::Bus), ("api", Entry::Api)] {
+    for (folder, entry) in [
+        ("bus", Entry::Bus),
+        ("api", Entry::Api),
+        ("invoke", Entry::Invoke),
+    ] {
         for seed in seeds(folder) {
             // A bus event for an order that is not there waits for its next delivery.
             drop(world.check(entry, &seed.to_string()).await);
@@ -191,15 +196,17 @@ proptest! {
 
     #[test]
     fn a_changed_request_or_invocation_is_an_error_or_a_command(
-        seed in select(seeds("api")),
+        seed in select([seeds("api"), seeds("invoke")].concat()),
         envelope in changes(),
         body in changes(),
     ) {
         run(async {
             let payload = request(seed, &envelope, &body);
-            for world in [World::new(), lived_in().await] {
-                let _ = world.check(Entry::Api, &payload).await;
-                world.check_downstream().await;
+            for entry in [Entry::Api, Entry::Invoke] {
+                for world in [World::new(), lived_in().await] {
+                    let _ = world.check(entry, &payload).await;
+                    world.check_downstream().await;
+                }
             }
         });
     }
@@ -301,6 +308,10 @@ fn every_seed_is_understood() {
             let status = answer["statusCode"].as_u64();
             // Orders that are not there yet cannot be completed or cancelled.
             assert!(matches!(status, None | Some(200 | 404 | 412)), "{answer}");
+            assert!(answer["error"].is_null(), "{answer}");
+        }
+        for seed in seeds("invoke") {
+            let answer = world.check(Entry::Invoke, &seed.to_string()).await.unwrap();
             assert!(answer["error"].is_null(), "{answer}");
         }
         assert_eq!(world.commits().len(), 4);

@@ -43,6 +43,7 @@ const INTERNAL: [&str; 6] = [
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Entry {
     Api,
+    Invoke,
     Bus,
     Import,
     Project,
@@ -147,7 +148,7 @@ impl World {
                 ) && !matches!(entry, Entry::Bus | Entry::Import),
                 "{entry:?} failed: {text}"
             ),
-            (Entry::Api, Ok(answer)) => check_api(answer),
+            (Entry::Api | Entry::Invoke, Ok(answer)) => check_answer(answer),
             (Entry::Query, Ok(answer)) => {
                 check_http(answer);
             }
@@ -169,8 +170,13 @@ impl World {
         let raw: Payload = RawValue::from_string(payload.to_owned()).unwrap();
         match entry {
             Entry::Api => {
+                let invocation = Invocation::of("r-1").by_gateway();
+                let api = self.commands.handle(commands::Role::Api, raw, &invocation);
+                api.await
+            }
+            Entry::Invoke => {
                 self.commands
-                    .handle(commands::Role::Api, raw, &Invocation::of("r-1"))
+                    .handle(commands::Role::Invoke, raw, &Invocation::of("r-1"))
                     .await
             }
             Entry::Bus => {
@@ -293,7 +299,7 @@ fn check_number(text: &str) {
 }
 
 /// An answer of the role `api`: one to HTTP, or the reply to a direct invocation.
-fn check_api(answer: &Value) {
+fn check_answer(answer: &Value) {
     if answer["statusCode"].is_number() {
         let (status, body) = check_http(answer);
         if status == 200 {

@@ -166,7 +166,7 @@ def captured(system) -> list[dict]:
         late = {"status": "LOST", "timestamp": "2024-01-15T08:00:00Z"}
         bare = changed(update(shipment_id), {"location": None, "carrier": None, **late})
         client.update(shipment_id, bare, new_id("key"), headers).ok()
-    client.invoke("api", snack_order())
+    client.invoke("invoke", snack_order())
     client.put_event({"shipmentId": "S 1"})
     rest = at_rest(client)
     assert rest["deadLetters"] == 1
@@ -258,7 +258,7 @@ def made_by(client, event_id: str) -> bool:
 
 def test_the_examples_by_invocation_are_accepted(client):
     for example in messages()["invocation"]["examples"]:
-        answer = client.invoke("api", example["payload"])
+        answer = client.invoke("invoke", example["payload"])
         assert "error" not in answer
         assert faults(messages()["reply"]["payload"], answer) == []
 
@@ -278,7 +278,7 @@ def test_a_refused_invocation_is_answered_as_documented(client, payload):
     assert (
         faults(messages()["invocation"]["payload"], payload) or "totalAmount" in payload
     )
-    answer = client.invoke("api", payload)
+    answer = client.invoke("invoke", payload)
     assert "error" in answer
     assert faults(messages()["reply"]["payload"], answer) == []
 

@@ -96,7 +96,7 @@ def test_an_unknown_function_or_topic_is_not_found(client):
 def test_an_invocation_may_be_asynchronous(client):
     body = snack_order(orderId=new_id("ASYNC"))
     answer = client.functions.invoke(
-        FunctionName="waybill-dev-api",
+        FunctionName="waybill-dev-invoke",
         InvocationType="Event",
         Payload=json_text(body).encode(),
     )

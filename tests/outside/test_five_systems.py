@@ -366,7 +366,7 @@ class TestSnackOrders:
             "totalAmount": 3.3,
         }
         answer = aws.client("lambda").invoke(
-            FunctionName="waybill-dev-api", Payload=json.dumps(snack).encode()
+            FunctionName="waybill-dev-invoke", Payload=json.dumps(snack).encode()
         )
         assert "FunctionError" not in answer
         placed = json.loads(answer["Payload"].read())
@@ -390,7 +390,7 @@ class TestSnackOrders:
 
     def test_a_bad_order_is_told_and_no_function_error(self, aws):
         answer = aws.client("lambda").invoke(
-            FunctionName="waybill-dev-api", Payload=b'{"customerName":"Bo"}'
+            FunctionName="waybill-dev-invoke", Payload=b'{"customerName":"Bo"}'
         )
         assert "FunctionError" not in answer
         assert "tems" in json.loads(answer["Payload"].read())["error"]["field"]

@@ -63,7 +63,7 @@ def test_a_foreign_name_in_the_request_line_or_beside_another_is_refused(ports, 
 @pytest.mark.parametrize("origin", ["https://evil.example", "null", "http://localhost:1"])
 def test_a_page_of_another_origin_is_refused(client, ports, port, origin):
     payload = json_text(order(orderId=new_id("ORD")))
-    path = {"http": "/orders", "aws": "/2015-03-31/functions/waybill-dev-api/invocations"}
+    path = {"http": "/orders", "aws": "/2015-03-31/functions/waybill-dev-invoke/invocations"}
     url = f"http://127.0.0.1:{ports[port]}{path[port]}"
     sent = {"Origin": origin, "Content-Type": "text/plain"}
     answer = client.request("POST", url, payload, sent)

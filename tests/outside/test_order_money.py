@@ -56,7 +56,7 @@ def test_a_shops_total_is_accepted_by_every_way_in(
     if way == "http":
         client.place(body, new_id("key")).ok()
     elif way == "invoke":
-        answer = client.invoke("api", body)
+        answer = client.invoke("invoke", body)
         assert answer["message"] == "Order placed", answer
     elif way == "bus":
         client.put_event(body, DetailType="Place Order", **COMMANDS)

@@ -99,7 +99,7 @@ def test_an_event_may_bring_its_trace(client, kind, detail):
 
 
 def test_a_direct_invocation_may_bring_its_trace(client):
-    order_id = client.invoke("api", snack_order(traceparent=TRACEPARENT))["orderId"]
+    order_id = client.invoke("invoke", snack_order(traceparent=TRACEPARENT))["orderId"]
     assert traces_of(client, f"order#{order_id}")[0] == TRACEPARENT
 
 

@@ -50,7 +50,7 @@ async fn a_request_is_answered_503_and_succeeds_when_it_is_sent_again() {
         let world = World::new().await;
         let send = async || {
             let request = request("POST", "/orders", ORDER);
-            let invocation = Invocation::of("r-1");
+            let invocation = Invocation::of("r-1").by_gateway();
             let answer = world
                 .commands
                 .handle(CommandRole::Api, request, &invocation);
@@ -67,6 +67,30 @@ async fn a_request_is_answered_503_and_succeeds_when_it_is_sent_again() {
         assert_eq!(answer["statusCode"], 200, "{fault:?}: {answer}");
         assert_eq!(send().await, answer);
         assert_eq!(world.history("1").await.len(), 1);
+    }
+}
+
+/// Nobody reads the answer of an asynchronous invocation: only what fails is tried again.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_direct_invocation_fails_and_is_neither_refused_nor_lost() {
+    for fault in faults() {
+        let world = World::new().await;
+        let invoke = async |request_id: &str| {
+            let order = payload(serde_json::from_str(ORDER).unwrap());
+            let invocation = Invocation::of(request_id);
+            let answer = world
+                .commands
+                .handle(CommandRole::Invoke, order, &invocation);
+            answer.await
+        };
+        world.proxy.plan(Plan::First(u32::MAX, fault));
+        assert!(invoke("r-1").await.is_err(), "{fault:?}");
+        world.proxy.plan(Plan::Fair);
+        // Lambda keeps the request's id when it tries again.
+        let placed = invoke("r-1").await.unwrap();
+        assert_eq!(placed["orderId"], "1", "{fault:?}: {placed}");
+        assert_eq!(invoke("r-1").await, Ok(placed));
+        assert_eq!(world.history("1").await.len(), 1, "{fault:?}");
     }
 }
 

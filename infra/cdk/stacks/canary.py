@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from aws_cdk import Duration, Stack
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_cloudwatch_actions as actions
@@ -11,37 +13,21 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_sns as sns
 
 from . import exceptions
-from .functions import Functions
+from .gateway_alias import ALIAS
 from .http_api import HttpApi
 from .permissions import allow, policy
 from .places import Places
 
-# What the HTTP API calls.
-ALIAS = "live"
-
-HTTP_ROLES = ("api", "query")
-
 
 class Canary:
-    """Aliases of the functions behind the HTTP API, and how CodeDeploy moves them."""
+    """How CodeDeploy moves the aliases of the functions behind the HTTP API."""
 
-    def __init__(self, stack: Stack, at: Places, functions: Functions) -> None:
+    def __init__(self, stack: Stack, at: Places, aliases: Mapping[str, lambda_.Alias]) -> None:
         self._stack = stack
         self._at = at
         self._config = at.config
         self._topic = sns.Topic.from_topic_arn(stack, "CanaryAlerts", at.topic)
-        self._functions = functions
-        self._aliases = {role: self._alias(role) for role in HTTP_ROLES}
-
-    def alias(self, role: str) -> lambda_.Alias:
-        """What the HTTP API calls for this role."""
-        return self._aliases[role]
-
-    def _alias(self, role: str) -> lambda_.Alias:
-        version = self._functions[role].current_version
-        return lambda_.Alias(
-            self._stack, f"{role.capitalize()}Live", alias_name=ALIAS, version=version
-        )
+        self._aliases = aliases
 
     def watch(self, http: HttpApi) -> None:
         """Takes a new version back when an alarm rings while it is tried."""
@@ -92,7 +78,7 @@ class Canary:
 
     def _role(self) -> iam.Role:
         """What CodeDeploy may do, instead of the managed policy, which is for every function."""
-        functions = [self._at.function(role) for role in HTTP_ROLES]
+        functions = [self._at.function(role) for role in self._aliases]
         move = ["lambda:GetAlias", "lambda:GetProvisionedConcurrencyConfig", "lambda:UpdateAlias"]
         statements = [
             allow(move, *functions, *(f"{arn}:*" for arn in functions)),

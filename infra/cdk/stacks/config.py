@@ -75,6 +75,7 @@ class Config:
     throttle_burst: int
     architecture: str
     api_memory_mb: int
+    invoke_memory_mb: int
     bus_memory_mb: int
     query_memory_mb: int
     project_memory_mb: int

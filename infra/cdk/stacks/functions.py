@@ -1,4 +1,4 @@
-"""The functions: two executables, seven roles, each with a role and a log group of its own."""
+"""The functions: two executables, eight roles, each with a role and a log group of its own."""
 
 from __future__ import annotations
 
@@ -51,6 +51,9 @@ ROLES = (
     # A command ends within 8 s at the worst (commands/src/limits.rs). The alarm is for an average
     # of 10 s, which a time-out of 10 s would never let happen; a client waits 30 s at most.
     Role("api", "commands", 20),
+    # As a command. An order that nothing could be stored of is tried again, for the six hours that
+    # are all that Lambda offers, and then kept.
+    Role("invoke", "commands", 20, Retries(age_minutes=360, kept=True)),
     # As a command, and after a refusal 4 s each for the queue and the topic.
     Role("bus", "commands", 20, Retries(age_minutes=120, kept=True)),
     # A file takes its time, and 25 s before the end a checkpoint is left, whose event goes on with

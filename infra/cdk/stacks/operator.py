@@ -30,7 +30,7 @@ def add_policy(stack: Stack, at: Places) -> iam.ManagedPolicy:
         allow([*letters, "sqs:GetQueueAttributes"], at.dead_letters_queue),
         allow(["s3:DeleteObject", "s3:GetObject"], f"{at.dead_letters_bucket}/*"),
         allow(["s3:ListBucket"], at.dead_letters_bucket),
-        allow(["lambda:InvokeFunction"], *(at.function(r) for r in ("bus", "import", "rebuild"))),
+        allow(["lambda:InvokeFunction"], *(at.function(r) for r in ("invoke", "bus", "import", "rebuild"))),
     ]
     made = iam.ManagedPolicy(
         stack,

@@ -50,6 +50,11 @@ def _tell_operator(at: Places) -> Statements:
     ]
 
 
+def _invoke(at: Places) -> Statements:
+    # Lambda keeps what the function gives up, as the function.
+    return [*_append(at), allow(["sqs:SendMessage"], at.dead_letters_queue)]
+
+
 def _bus(at: Places) -> Statements:
     return _append(at) + _tell_operator(at)
 
@@ -137,6 +142,7 @@ def _rebuild(at: Places) -> Statements:
 
 WORK = {
     "api": _append,
+    "invoke": _invoke,
     "bus": _bus,
     "import": _import,
     "project": _project,

@@ -8,15 +8,12 @@ from typing import Any
 from aws_cdk import CfnOutput, Stack
 from constructs import Construct
 
-from . import operator, rebuild, triggers
+from . import gateway_alias, operator, rebuild, triggers
 from .canary import Canary
 from .functions import Functions
 from .http_api import HttpApi
 from .places import Places
 from .state import State
-
-# The functions behind the HTTP API.
-HTTP_ROLES = ("api", "query")
 
 
 class Service(Stack):
@@ -31,13 +28,10 @@ class Service(Stack):
         self.add_stack_dependency(state)
         at = Places(self, config, state.described)
         self.functions = Functions(self, state, at, binaries)
-        canary = Canary(self, at, self.functions) if config.canary else None
-        targets = {
-            role: canary.alias(role) if canary else self.functions[role] for role in HTTP_ROLES
-        }
-        self.http = HttpApi(self, config, targets)
-        if canary:
-            canary.watch(self.http)
+        aliases = gateway_alias.add_aliases(self, self.functions)
+        self.http = HttpApi(self, config, aliases)
+        if config.canary:
+            Canary(self, at, aliases).watch(self.http)
         triggers.add_rules(self, at, self.functions)
         triggers.add_sweep(self, config, self.functions)
         self.mappings = triggers.add_mappings(
@@ -73,7 +67,7 @@ class Service(Stack):
                 f"| aws s3 cp - s3://{at.orders_bucket_name}/orders/try.json"
             ),
             "TryAnInvocation": (
-                f"aws lambda invoke --function-name {config.name('api')} --region {self.region} "
+                f"aws lambda invoke --function-name {config.name('invoke')} --region {self.region} "
                 "--cli-binary-format raw-in-base64-out --payload "
                 """'{"snackItems":[{"name":"Crisps","quantity":3,"price":1.10}]}' /dev/stdout"""
             ),

@@ -7,7 +7,7 @@ import pytest
 
 from conftest import REPOSITORY
 
-ROLES = ("api", "bus", "import", "project", "notify", "query", "rebuild")
+ROLES = ("api", "invoke", "bus", "import", "project", "notify", "query", "rebuild")
 CONSUMERS = ("project", "notify")
 
 FUNCTION = {("FunctionName",), ("FunctionName", "Resource")}

@@ -6,7 +6,7 @@ import pytest
 
 from conftest import REPOSITORY
 
-ROLES = ("api", "bus", "import", "project", "notify", "query", "rebuild")
+ROLES = ("api", "invoke", "bus", "import", "project", "notify", "query", "rebuild")
 
 
 def constant(path, name):
@@ -99,7 +99,7 @@ def test_what_fails_for_good_is_a_dead_letter(stacks):
     queue = f"arn:aws:sqs:us-east-1:<AWS::AccountId>:{stacks.name('dead-letters')}"
     for role in ROLES:
         kept = stacks.function(role).get("DeadLetterConfig")
-        assert kept == ({"TargetArn": queue} if role in ("bus", "import") else None), role
+        assert kept == ({"TargetArn": queue} if role in ("invoke", "bus", "import") else None), role
     configured = {}
     for config in stacks.service.of("Lambda::EventInvokeConfig").values():
         function = config["FunctionName"].strip("<>")
@@ -110,7 +110,7 @@ def test_what_fails_for_good_is_a_dead_letter(stacks):
         name.rpartition("-")[2]: config["MaximumEventAgeInSeconds"]
         for name, config in configured.items()
     }
-    assert ages == {"bus": 7200, "import": 21600, "rebuild": 3600}
+    assert ages == {"invoke": 21600, "bus": 7200, "import": 21600, "rebuild": 3600}
 
 
 def test_only_the_import_may_call_itself(stacks):
@@ -124,7 +124,7 @@ def test_the_http_functions_are_moved_carefully_where_it_matters(stacks):
     groups = stacks.service.of("CodeDeploy::DeploymentGroup")
     assert len(groups) == (2 if careful else 0)
     aliases = stacks.service.of("Lambda::Alias")
-    assert len(aliases) == len(groups)
+    assert len(aliases) == 2
     for group in groups.values():
         assert group["DeploymentConfigName"] == "CodeDeployDefault.LambdaCanary10Percent5Minutes"
         rollback = group["AutoRollbackConfiguration"]
@@ -133,9 +133,25 @@ def test_the_http_functions_are_moved_carefully_where_it_matters(stacks):
         assert group["AlarmConfiguration"]["Enabled"] is True
         assert len(group["AlarmConfiguration"]["Alarms"]) == 2
     for id in aliases:
-        assert "CodeDeployLambdaAliasUpdate" in stacks.service.resources[id]["UpdatePolicy"]
-    # And it is the aliases that the HTTP API calls.
-    for integration in stacks.service.of("ApiGatewayV2::Integration").values():
+        update = stacks.service.resources[id].get("UpdatePolicy", {})
+        assert ("CodeDeployLambdaAliasUpdate" in update) == careful
+
+
+def test_the_gateway_alone_invokes_the_functions_behind_it(stacks):
+    service = stacks.service
+    names = (REPOSITORY / "infra/lambda/src/names.rs").read_text()
+    [known] = re.findall(r'GATEWAY_ALIAS: &str = "(\w+)"', names)
+    aliases = service.of("Lambda::Alias")
+    functions = {alias["FunctionName"].strip("<>") for alias in aliases.values()}
+    behind = {service.of("Lambda::Function")[id]["FunctionName"] for id in functions}
+    assert behind == {stacks.name("api"), stacks.name("query")}
+    assert {alias["Name"] for alias in aliases.values()} == {known}
+    for integration in service.of("ApiGatewayV2::Integration").values():
         target = integration["IntegrationUri"].strip("<>").removesuffix(".Arn")
-        kind = stacks.service.resources[target]["Type"]
-        assert kind == ("AWS::Lambda::Alias" if careful else "AWS::Lambda::Function")
+        assert target in aliases
+    # Who may be let in by a resource's policy: the gateway by the alias, and nobody past it.
+    for permission in service.of("Lambda::Permission").values():
+        let_in = permission["FunctionName"].strip("<>").removesuffix(".Arn")
+        by_gateway = permission["Principal"] == "apigateway.amazonaws.com"
+        assert (let_in in aliases) == by_gateway
+        assert let_in not in functions

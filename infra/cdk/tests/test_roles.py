@@ -48,6 +48,7 @@ def expected(stacks):
     }
     work = {
         "api": append,
+        "invoke": append | {("sqs:SendMessage", queue)},
         "bus": append | tell,
         "import": append
         | tell
@@ -106,7 +107,7 @@ def expected(stacks):
         ("s3:ListBucket", dead_bucket),
         *(
             ("lambda:InvokeFunction", arn("lambda", f"function:{name(role)}"))
-            for role in ("bus", "import", "rebuild")
+            for role in ("invoke", "bus", "import", "rebuild")
         ),
     }
     if stacks.environment != "dev":
@@ -165,7 +166,7 @@ def test_only_commands_write_events_and_they_only_append(stacks):
         writing = [a for a in several(statement["Action"]) if not reads(a)]
         if touched and writing:
             assert writing == ["dynamodb:PutItem"], who
-            assert who.split()[-3] in ("api", "bus", "import"), who
+            assert who.split()[-3] in ("api", "invoke", "bus", "import"), who
 
 
 def reads(action):
@@ -208,4 +209,4 @@ def test_policies_are_small_enough_for_iam(synthesise):
 
 def test_each_function_has_a_role_of_its_own(stacks):
     roles = [function["Role"] for function in stacks.service.of("Lambda::Function").values()]
-    assert len(set(roles)) == len(roles) == 7
+    assert len(set(roles)) == len(roles) == 8

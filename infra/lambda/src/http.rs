@@ -248,6 +248,11 @@ impl Problem {
         }
     }
 
+    /// `403`: it may not be asked by whoever asks.
+    pub fn forbidden(code: &'static str, message: impl Into<String>) -> Self {
+        Self::new(403, code, message)
+    }
+
     /// `404`.
     pub fn not_found(message: impl Into<String>) -> Self {
         Self::new(404, "not_found", message)

@@ -2,7 +2,7 @@
 
 use domain::Timestamp;
 
-use crate::trace::TraceParent;
+use crate::{names::GATEWAY_ALIAS, trace::TraceParent};
 
 /// What Lambda says of one run of a function, beside the payload.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,6 +13,8 @@ pub struct Invocation {
     pub deadline: Option<Timestamp>,
     /// The X-Ray header (`Root=…;Parent=…;Sampled=…`) that it belongs to.
     pub trace: Option<String>,
+    /// The alias or version that the function was invoked by, where it was by one.
+    pub qualifier: Option<String>,
 }
 
 impl Invocation {
@@ -22,6 +24,15 @@ impl Invocation {
             request_id: request_id.into(),
             deadline: None,
             trace: None,
+            qualifier: None,
+        }
+    }
+
+    /// The same, by the alias of the HTTP API's gateway.
+    pub fn by_gateway(self) -> Self {
+        Self {
+            qualifier: Some(GATEWAY_ALIAS.to_owned()),
+            ..self
         }
     }
 
@@ -41,6 +52,22 @@ impl Invocation {
             request_id: request_id.into(),
             deadline: deadline.and_then(Timestamp::from_millis),
             trace,
+            qualifier: None,
         }
+    }
+
+    /// The same, of the function by this ARN: `arn:aws:lambda:<region>:<account>:function:<name>`,
+    /// with `:<qualifier>` behind it where its caller named an alias or a version.
+    pub fn invoked_as(self, arn: &str) -> Self {
+        Self {
+            qualifier: arn.split(':').nth(7).map(str::to_owned),
+            ..self
+        }
+    }
+
+    /// Did the gateway of the HTTP API bring it? Lambda says by which alias a function is invoked,
+    /// and [`GATEWAY_ALIAS`] is one that nobody else may invoke.
+    pub fn is_by_gateway(&self) -> bool {
+        self.qualifier.as_deref() == Some(GATEWAY_ALIAS)
     }
 }

@@ -9,6 +9,10 @@ use crate::{ReadModel, ReadModels, Shards};
 /// The tables' keys and indexes, read by Rust and by the provisioning alike.
 const TABLES: &str = include_str!("../../tables.json");
 
+/// The alias by which the gateway of the HTTP API invokes the functions behind it, and by which it
+/// alone may. (`infra/cdk/stacks/gateway_alias.py` makes it.)
+pub const GATEWAY_ALIAS: &str = "live";
+
 /// What everything of one environment is called.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Names {

@@ -7,12 +7,13 @@ use async_trait::async_trait;
 use aws_config::SdkConfig;
 use commands::Commands;
 use lambda::metrics::{LatestLines, Metrics};
+use lambda::names::GATEWAY_ALIAS;
 use lambda::{Answer, Failed, Invocation, Payload, Settings};
 use projectors::Projectors;
 use tokio::sync::Semaphore;
 
 use crate::{
-    clock,
+    arn, clock,
     limits::{
         CONCURRENT_IMPORTS, CONCURRENT_INVOCATIONS, CONCURRENT_REBUILDS, INVOCATION_TIMEOUT,
         LONG_TIMEOUT, METRIC_LINES_MAX,
@@ -22,8 +23,10 @@ use crate::{
 /// A function's role, the end of its name `waybill-<env>-<role>`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Role {
-    /// Commands over HTTP or by direct invocation.
+    /// Commands over HTTP.
     Api,
+    /// Orders by direct invocation.
+    Invoke,
     /// Commands from EventBridge.
     Bus,
     /// Order files from S3.
@@ -40,8 +43,9 @@ pub enum Role {
 
 impl Role {
     /// Every role that runs locally.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Api,
+        Self::Invoke,
         Self::Bus,
         Self::Import,
         Self::Project,
@@ -54,6 +58,7 @@ impl Role {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Api => "api",
+            Self::Invoke => "invoke",
             Self::Bus => "bus",
             Self::Import => "import",
             Self::Project => "project",
@@ -136,6 +141,7 @@ impl Functions for Waybill {
 
         let projector = match role {
             Role::Api => return self.command(Command::Api, payload, invocation).await,
+            Role::Invoke => return self.command(Command::Invoke, payload, invocation).await,
             Role::Bus => return self.command(Command::Bus, payload, invocation).await,
             Role::Import => return self.command(Command::Import, payload, invocation).await,
             Role::Project => Projector::Project,
@@ -175,6 +181,24 @@ impl Invoker {
 
     /// Runs a function once, when its turn has come.
     pub async fn invoke(&self, role: Role, payload: Payload, request_id: &str) -> Answer {
+        let name = role.name();
+        self.run(role, payload, request_id, &arn::function(name))
+            .await
+    }
+
+    /// The same, by the alias that is the gateway's alone.
+    pub async fn invoke_by_gateway(
+        &self,
+        role: Role,
+        payload: Payload,
+        request_id: &str,
+    ) -> Answer {
+        let alias = format!("{}:{GATEWAY_ALIAS}", arn::function(role.name()));
+        self.run(role, payload, request_id, &alias).await
+    }
+
+    /// Runs the function that was invoked as `arn`.
+    async fn run(&self, role: Role, payload: Payload, request_id: &str, arn: &str) -> Answer {
         let stopping = |_| Failed("the system is stopping".to_owned());
         let permits = match role {
             Role::Import => &self.imports,
@@ -185,7 +209,7 @@ impl Invoker {
         let functions = Arc::clone(&self.functions);
         let ends = (clock::now() + role.timeout()).timestamp_millis();
         let ends = u64::try_from(ends).unwrap_or_default();
-        let invocation = Invocation::from_lambda(request_id, ends, None);
+        let invocation = Invocation::from_lambda(request_id, ends, None).invoked_as(arn);
         // A task of its own, since a panic ends no more than its task.
         let started = Instant::now();
         let mut call =

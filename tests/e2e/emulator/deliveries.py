@@ -1,8 +1,9 @@
 """EventBridge and the HTTP API to a function, as AWS does it.
 
 ministack asks nobody whether they may invoke it: here the function's own policy must allow the rule
-or the route. For a rule, ministack runs the function once and forgets a failure: here the
-invocation is asynchronous, with the function's retries, and what fails in the end goes to its
+or the route, of the alias where one is named. A function that is invoked by an alias is told so,
+which ministack leaves out. For a rule, ministack runs the function once and forgets a failure: here
+the invocation is asynchronous, with the function's retries, and what fails in the end goes to its
 dead-letter queue as it came.
 """
 
@@ -25,6 +26,16 @@ ORIGINAL_TARGET = eventbridge._invoke_target
 ORIGINAL_FAILURE = lambda_svc._route_async_failure
 ORIGINAL_S3_EVENT = s3._fire_s3_event
 ORIGINAL_DISPATCH = eventbridge._dispatch_event
+ORIGINAL_QUALIFIED = lambda_svc._effective_func_record_for_qualifier
+
+
+def qualified(function, qualifier):
+    """A function as it is invoked by a qualifier, which is then the end of its ARN."""
+    record, config = ORIGINAL_QUALIFIED(function, qualifier)
+    if config and qualifier and qualifier != "$LATEST":
+        arn = function["config"]["FunctionArn"]
+        config = {**config, "FunctionArn": f"{arn}:{qualifier}"}
+    return record, config
 
 
 def invoke_target(target, event, rule, view=None):
@@ -57,7 +68,9 @@ def allowed(function_arn: str, service: str, source_arn: str) -> bool:
         conditions = (statement.get("Condition") or {}).values()
         pairs = [pair for each in conditions for pair in each.items()]
         sources = [pattern for key, pattern in pairs if key.lower() == "aws:sourcearn"]
-        if named == f"{service}.amazonaws.com" and all(fnmatchcase(source_arn, s) for s in sources):
+        of_it = statement.get("Resource") == function_arn
+        from_it = all(fnmatchcase(source_arn, pattern) for pattern in sources)
+        if named == f"{service}.amazonaws.com" and of_it and from_it:
             return True
     return False
 
@@ -126,5 +139,6 @@ def install() -> None:
     eventbridge._invoke_target = invoke_target
     eventbridge._dispatch_to_lambda = dispatch_to_lambda
     eventbridge._dispatch_event = dispatch_event
+    lambda_svc._effective_func_record_for_qualifier = qualified
     lambda_svc._route_async_failure = route_failure
     s3._fire_s3_event = fire_s3_event

@@ -1,4 +1,4 @@
-//! The role `api`: requests of an HTTP API and direct invocations.
+//! The role `api`: requests of an HTTP API.
 #![no_main]
 
 use fuzz::{Entry, command};

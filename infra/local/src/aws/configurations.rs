@@ -1,13 +1,14 @@
 //! Lambda: `GetFunctionConfiguration`. It says of a function what its deployment would have set.
 
-use axum::extract::{Path, State as Shared};
+use axum::extract::{Path, Query, State as Shared};
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use lambda::Settings;
 use lambda::settings::RebuildSettings;
 use serde_json::{Map, Value, json};
 
-use super::{SharedServices, invocations};
+use super::SharedServices;
+use super::invocations::{Asked, Function};
 use crate::arn;
 use crate::functions::Role;
 
@@ -15,13 +16,15 @@ use crate::functions::Role;
 pub(super) async fn get(
     Shared(services): Shared<SharedServices>,
     Path(name): Path<String>,
+    Query(asked): Query<Asked>,
 ) -> Response {
-    match invocations::role(&services.names, &name) {
-        Some(role) => {
+    let function = Function::named(&name, asked.qualifier);
+    match function.role(&services.names) {
+        Ok(role) => {
             let body = configuration(role, &services.function_settings).to_string();
             ([(CONTENT_TYPE, "application/json")], body).into_response()
         }
-        None => invocations::not_found(&name),
+        Err(refused) => refused.answer(&function),
     }
 }
 

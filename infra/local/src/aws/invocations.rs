@@ -1,15 +1,18 @@
 //! Lambda: `Invoke`.
 
 use axum::body::Bytes;
-use axum::extract::{Path, State as Shared};
+use axum::extract::{Path, Query, State as Shared};
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, HeaderName, StatusCode};
 use axum::response::{IntoResponse, Response};
+use lambda::names::GATEWAY_ALIAS;
 use lambda::{Names, Payload};
+use serde::Deserialize;
 use serde_json::json;
 
 use super::{Services, SharedServices, request_id};
 use crate::functions::Role;
+use crate::gateway;
 use crate::limits::{ASYNC_INVOCATION_BYTES, INVOCATION_BYTES};
 use crate::state::{Acceptance, NewDelivery, StateError};
 use crate::{arn, clock};
@@ -23,11 +26,14 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
 pub(super) async fn invoke(
     Shared(services): Shared<SharedServices>,
     Path(name): Path<String>,
+    Query(asked): Query<Asked>,
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
-    let Some(role) = role(&services.names, &name) else {
-        return not_found(&name);
+    let function = Function::named(&name, asked.qualifier);
+    let role = match function.role(&services.names) {
+        Ok(role) => role,
+        Err(refused) => return refused.answer(&function),
     };
     let kind = headers
         .get(INVOCATION_TYPE)
@@ -64,20 +70,84 @@ pub(super) async fn invoke(
     }
 }
 
-/// The function by name or ARN, with or without the qualifier `$LATEST`.
-pub(super) fn role(names: &Names, name: &str) -> Option<Role> {
-    let name = name.strip_suffix(":$LATEST").unwrap_or(name);
-    let name = arn::last_part(name);
-    Role::ALL
-        .into_iter()
-        .find(|role| names.of(role.name()) == name)
+/// What a call names beside the function.
+#[derive(Debug, Deserialize)]
+pub(super) struct Asked {
+    #[serde(rename = "Qualifier")]
+    pub(super) qualifier: Option<String>,
 }
 
-/// There is no function of this name or ARN.
-pub(super) fn not_found(name: &str) -> Response {
-    let arn = arn::function(arn::last_part(name));
-    let message = format!("Function not found: {arn}");
-    error(StatusCode::NOT_FOUND, "ResourceNotFoundException", &message)
+/// A function as a call names it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Function {
+    name: String,
+    /// The alias or version.
+    qualifier: Option<String>,
+}
+
+/// Why a call reaches no function.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Refused {
+    /// There is none of this name.
+    NotFound,
+    /// There is, but it is the gateway's alone.
+    Denied,
+}
+
+impl Function {
+    /// The function by name or ARN, in part or in full; a qualifier stands behind it or beside it.
+    pub(super) fn named(name_or_arn: &str, beside: Option<String>) -> Self {
+        let parts: Vec<&str> = name_or_arn.split(':').collect();
+        let begins = parts.iter().position(|part| *part == "function");
+        let mut parts = parts.into_iter().skip(begins.map_or(0, |at| at + 1));
+        let name = parts.next().unwrap_or_default().to_owned();
+        let behind = parts.next().map(str::to_owned);
+        Self {
+            name,
+            qualifier: beside.or(behind),
+        }
+    }
+
+    /// Which one it is.
+    pub(super) fn role(&self, names: &Names) -> Result<Role, Refused> {
+        let role = Role::ALL
+            .into_iter()
+            .find(|role| names.of(role.name()) == self.name);
+        let role = role.ok_or(Refused::NotFound)?;
+        match self.qualifier.as_deref() {
+            None | Some("$LATEST") => Ok(role),
+            Some(GATEWAY_ALIAS) if gateway::is_behind(role) => Err(Refused::Denied),
+            Some(_) => Err(Refused::NotFound),
+        }
+    }
+
+    fn arn(&self) -> String {
+        let arn = arn::function(&self.name);
+        match &self.qualifier {
+            Some(qualifier) => format!("{arn}:{qualifier}"),
+            None => arn,
+        }
+    }
+}
+
+impl Refused {
+    /// As Lambda says it.
+    pub(super) fn answer(self, function: &Function) -> Response {
+        let arn = function.arn();
+        let (status, code, message) = match self {
+            Self::NotFound => (
+                StatusCode::NOT_FOUND,
+                "ResourceNotFoundException",
+                format!("Function not found: {arn}"),
+            ),
+            Self::Denied => (
+                StatusCode::FORBIDDEN,
+                "AccessDeniedException",
+                format!("not authorized to perform: lambda:InvokeFunction on resource: {arn}"),
+            ),
+        };
+        error(status, code, &message)
+    }
 }
 
 /// An empty payload reaches a function as `{}`.
@@ -155,16 +225,36 @@ mod tests {
     #[test]
     fn a_function_is_known_by_name_and_by_arn() {
         let names = Names::new("dev").unwrap();
+        let role = |name: &str| Function::named(name, None).role(&names);
         for name in [
             "waybill-dev-api",
             "000000000000:function:waybill-dev-api",
             "arn:aws:lambda:us-east-1:000000000000:function:waybill-dev-api",
             "arn:aws:lambda:us-east-1:000000000000:function:waybill-dev-api:$LATEST",
         ] {
-            assert_eq!(role(&names, name), Some(Role::Api), "{name}");
+            assert_eq!(role(name), Ok(Role::Api), "{name}");
         }
-        for name in ["waybill-prod-api", "waybill-dev-nobody", "api", ""] {
-            assert_eq!(role(&names, name), None, "{name}");
+        for name in [
+            "waybill-prod-api",
+            "waybill-dev-nobody",
+            "waybill-dev-api:7",
+            "waybill-dev-invoke:live",
+            "api",
+            "",
+        ] {
+            assert_eq!(role(name), Err(Refused::NotFound), "{name}");
+        }
+    }
+
+    #[test]
+    fn the_gateways_alias_is_the_gateways_alone() {
+        let names = Names::new("dev").unwrap();
+        for function in [
+            Function::named("waybill-dev-api", Some("live".to_owned())),
+            Function::named("waybill-dev-api:live", None),
+            Function::named("waybill-dev-query", Some("live".to_owned())),
+        ] {
+            assert_eq!(function.role(&names), Err(Refused::Denied), "{function:?}");
         }
     }
 

@@ -54,6 +54,11 @@ pub const ROUTES: [Route; 10] = [
     route("GET", "/shipments/{id}/log", Role::Query),
 ];
 
+/// Is the function one of those behind the HTTP API?
+pub fn is_behind(role: Role) -> bool {
+    ROUTES.iter().any(|route| route.target == role)
+}
+
 /// The stage of a path without prefix.
 const DEFAULT_STAGE: &str = "$default";
 
@@ -134,7 +139,7 @@ async fn serve(invoker: Invoker, target: Role, routed: Routed, request: Request<
     let Ok(payload) = request::payload(&parts, &body, routed, &request_id) else {
         return answer::internal_error();
     };
-    let invocation = invoker.invoke(target, payload, &request_id);
+    let invocation = invoker.invoke_by_gateway(target, payload, &request_id);
     match tokio::time::timeout(HTTP_API_TIMEOUT, invocation).await {
         Ok(answer) => answer::from_function(answer, &request_id),
         Err(_) => answer::message(StatusCode::SERVICE_UNAVAILABLE, "Service Unavailable"),

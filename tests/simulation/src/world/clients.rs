@@ -28,12 +28,17 @@ impl World {
             return;
         }
         client.waiting = true;
-        let request = match wanted.way {
-            Way::Http => http_request(&wanted),
+        let invocation = Invocation::of("request");
+        let (role, invocation, request) = match wanted.way {
+            Way::Http => (
+                commands::Role::Api,
+                invocation.by_gateway(),
+                http_request(&wanted),
+            ),
             _ => {
                 let mut order = wanted.body.clone();
                 order["commandId"] = wanted.key.clone().into();
-                order
+                (commands::Role::Invoke, invocation, order)
             }
         };
         let commands = self.commands.clone();
@@ -41,11 +46,7 @@ impl World {
         if self.core.defect == Some(Defect::LeakyLog) {
             tracing::warn!(request = payload.get(), "a request came in");
         }
-        let handle = async move {
-            commands
-                .handle(commands::Role::Api, payload, &Invocation::of("request"))
-                .await
-        };
+        let handle = async move { commands.handle(role, payload, &invocation).await };
         self.running
             .push((Job::Client { client: number }, Box::pin(handle)));
     }

@@ -1,0 +1,170 @@
+//! Who sends a command over HTTP or by direct invocation, and how it is known again.
+
+use domain::{AggregateId, EventSourced, Json, OrderId, aggregate::Intent as _};
+use event_store::Cause;
+use lambda::{
+    Invocation,
+    http::{Problem, Request},
+    trace::TraceParent,
+};
+
+use crate::{
+    Commands,
+    execute::Envelope,
+    limits::KEY_MAX,
+    reply::{problem, reply},
+    translate::{self, fields::Fields},
+};
+
+/// Who sends a command, and how it is known again.
+#[derive(Debug)]
+pub(crate) struct Sender {
+    actor: String,
+    source: &'static str,
+    command_id: String,
+    /// What makes the command id, without its sender: the order's id comes from it.
+    key: String,
+    correlation_id: String,
+    cause_id: String,
+    traceparent: Option<String>,
+    expected_version: Option<u64>,
+}
+
+impl Sender {
+    /// The caller that the gateway names, and what the request's headers say.
+    pub(crate) fn of_request(request: &Request, invocation: &Invocation) -> Result<Self, Problem> {
+        let caller = &request.caller;
+        let (command_id, key) = match request.header("idempotency-key")? {
+            Some(key) => {
+                check_key("Idempotency-Key", key)?;
+                // A '/' in the caller must not read like the one before the key.
+                let caller = caller.replace('%', "%25").replace('/', "%2F");
+                (format!("http/{caller}/{key}"), key.to_owned())
+            }
+            None => {
+                let id = &request.request_id;
+                (format!("http-request/{id}"), format!("request/{id}"))
+            }
+        };
+        let sent = request.header("traceparent")?.and_then(TraceParent::parse);
+        let traceparent = sent.or_else(|| invocation.traceparent());
+        let correlation_id = match request.header("x-correlation-id")? {
+            Some(id) => {
+                check_key("X-Correlation-Id", id)?;
+                id
+            }
+            None => correlation(traceparent.as_ref(), &request.request_id),
+        };
+        Ok(Self {
+            actor: caller.clone(),
+            source: "http",
+            command_id,
+            key,
+            correlation_id: correlation_id.to_owned(),
+            cause_id: request.request_id.clone(),
+            traceparent: traceparent.map(String::from),
+            expected_version: expected_version(request.header("if-match")?)?,
+        })
+    }
+
+    /// `commandId` and `traceparent` beside an order, which are taken out of it. Lambda does not tell
+    /// a function who has invoked it, so all of them are one sender.
+    pub(crate) fn of_invocation(
+        fields: &mut Fields,
+        traceparent: Option<TraceParent>,
+        invocation: &Invocation,
+    ) -> Result<Self, Problem> {
+        let request_id = invocation.request_id.as_str();
+        let key = match fields.text("commandId")? {
+            Some(id) => {
+                check_key("commandId", &id)?;
+                id
+            }
+            None => format!("request/{request_id}"),
+        };
+        let traceparent = traceparent.or_else(|| invocation.traceparent());
+        Ok(Self {
+            actor: "invoke".to_owned(),
+            source: "invoke",
+            command_id: format!("invoke/{key}"),
+            key,
+            correlation_id: correlation(traceparent.as_ref(), request_id).to_owned(),
+            cause_id: request_id.to_owned(),
+            traceparent: traceparent.map(String::from),
+            expected_version: None,
+        })
+    }
+
+    /// The id of the request.
+    pub(crate) fn cause_id(&self) -> &str {
+        &self.cause_id
+    }
+
+    /// The id of an order that names none: the same for the same key, so a retry finds its order.
+    pub(crate) fn order_id(&self, environment: &str) -> OrderId {
+        translate::order::id_of(environment, &self.actor, &self.key)
+    }
+
+    /// Has the command executed, and answers as the sender is told.
+    pub(crate) async fn execute<A: EventSourced>(
+        self,
+        commands: &Commands,
+        aggregate: AggregateId,
+        intent: A::Intent,
+    ) -> Result<Json, Problem> {
+        let envelope = Envelope {
+            aggregate: aggregate.clone(),
+            expected_version: self.expected_version,
+            cause: Cause {
+                command_id: self.command_id,
+                digest: intent.digest(),
+                actor: self.actor,
+                source: self.source.to_owned(),
+                correlation_id: self.correlation_id,
+                causation_id: self.cause_id,
+                traceparent: self.traceparent,
+            },
+            intent,
+        };
+        commands
+            .execute::<A>(envelope)
+            .await
+            .map(|outcome| reply(&aggregate, &outcome))
+            .map_err(problem)
+    }
+}
+
+/// `"7"` or `7`: the version that the sender has seen.
+fn expected_version(if_match: Option<&str>) -> Result<Option<u64>, Problem> {
+    let Some(text) = if_match else {
+        return Ok(None);
+    };
+    let digits = text
+        .strip_prefix('"')
+        .and_then(|text| text.strip_suffix('"'))
+        .unwrap_or(text);
+    let version = digits
+        .parse()
+        .ok()
+        .filter(|_| digits.bytes().all(|b| b.is_ascii_digit()));
+    version.map(Some).ok_or_else(|| {
+        Problem::invalid(
+            "invalid_header",
+            "If-Match",
+            "a version was expected, such as \"3\"",
+        )
+    })
+}
+
+fn check_key(name: &str, key: &str) -> Result<(), Problem> {
+    if (1..=KEY_MAX).contains(&key.chars().count()) {
+        return Ok(());
+    }
+    let message = format!("1 to {KEY_MAX} characters were expected");
+    Err(Problem::invalid("invalid_header", name, message))
+}
+
+/// What finds the whole way of a command: the trace that it belongs to, or else the request.
+fn correlation<'a>(trace: Option<&'a TraceParent>, request_id: &'a str) -> &'a str {
+    trace.map_or(request_id, TraceParent::trace_id)
+}
