@@ -7,7 +7,7 @@ use std::{fmt, str::FromStr};
 use serde::{Deserialize, Serialize};
 use unicode_normalization::is_nfc;
 
-use crate::limits::ID_MAX;
+use crate::{Refusal, limits::ID_MAX};
 
 /// A text that is no id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -19,15 +19,33 @@ pub struct InvalidId;
 
 /// The rule of the contract for every id of an order and a shipment.
 fn check(text: &str) -> Result<(), InvalidId> {
-    let fits = (1..=ID_MAX).contains(&text.chars().count());
-    let foreign = |c: char| c.is_control() || matches!(c, '/' | '\\');
     // A path of `.` or `..` is another path before anybody could read an id in it.
     let walks = matches!(text, "." | "..");
-    if fits && !walks && !text.contains(foreign) && text.trim() == text && is_nfc(text) {
-        Ok(())
-    } else {
-        Err(InvalidId)
+    match is_one_of_somebody(text) && !text.contains('/') && !walks {
+        true => Ok(()),
+        false => Err(InvalidId),
     }
+}
+
+/// Could it be what some system calls something?
+fn is_one_of_somebody(text: &str) -> bool {
+    (1..=ID_MAX).contains(&text.chars().count())
+        && !text.contains(|c: char| c.is_control() || c == '\\')
+        && text.trim() == text
+        && is_nfc(text)
+}
+
+/// Refuses what is no id of a customer, a product or a carrier's parcel: the rule of every id, but
+/// it may hold `/`, since it stands in no path. `field` is named in the refusal.
+pub(crate) fn check_foreign(field: &str, id: Option<&str>) -> Result<(), Refusal> {
+    if id.is_none_or(is_one_of_somebody) {
+        return Ok(());
+    }
+    let message = format!(
+        "1 to {ID_MAX} characters, none of them a control character or '\\', no white space at \
+         either end, in the Unicode normal form C"
+    );
+    Err(Refusal::field(field, message))
 }
 
 macro_rules! id {

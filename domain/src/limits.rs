@@ -19,11 +19,9 @@ pub const NUMBER_TEXT_MAX: usize = 400;
 /// some levels deeper than it came.
 pub const JSON_DEPTH_MAX: usize = 16;
 
-/// Characters of an order's or shipment's id: 512 bytes at most, and so within every key.
+/// Characters of an id, of an order, a shipment, or what somebody else calls a customer, a product or
+/// a parcel: 512 bytes at most, and so within every key.
 pub const ID_MAX: usize = 128;
-
-/// Characters of somebody else's id: of a customer, a product. An index key takes 1,024 bytes.
-pub const FOREIGN_ID_MAX: usize = 128;
 
 /// Characters of a name, and of a reason to cancel.
 pub const TEXT_MAX: usize = 1_024;

@@ -66,18 +66,18 @@ impl Currency {
     }
 }
 
-/// Withdrawn currencies (list three of ISO 4217) that `iso_currency` does not have, without funds and
-/// settlement units. Written down from memory, and not yet held against the list itself.
+/// Withdrawn currencies that `iso_currency` does not have: list three of ISO 4217 as published on
+/// 2026-01-01, without funds and settlement units (`CHC ECV USS XFO XFU XRE`).
 const WITHDRAWN: &str = "AFA ALK ANG AOK AON AOR ARA ARP ARY ATS AYM AZM BAD BGJ BGK BGL BOP BRB \
     BRC BRE BRN BRR BUK CSD CSJ CSK CYP DDM DEM ECS EEK FIM FRF GEK GHC GHP GNE GNS GQE GWE GWP \
     HRD IEP ILP ILR ISJ LAJ LSM LTL LTT LVL LVR MLF MRO MTL MTP MVQ MXP MZE MZM NIC NLG PEH PEI \
-    PES PLZ RHD ROK ROL RUR SDD SDP SIT SKK SRG STD SUR TJR TMM UAK UGS UGW UYN UYP VEB VEF VNC \
+    PES PLZ RHD ROK RUR SDD SDP SIT SKK SRG STD SUR TJR TMM UAK UGS UGW UYN UYP VEB VEF VNC \
     XEU YDD YUD YUM YUN ZAL ZMK ZRN ZRZ ZWC ZWD ZWN ZWR";
 
-/// Those of them that had no minor unit, and the convertible and financial francs and pesetas beside
-/// them; from memory, too.
+/// Those of them that had no minor unit, by `minor0` of OpenJDK's `CurrencyData.properties`; and the
+/// convertible and financial francs, escudos and pesetas beside them, which that file does not have.
 const WITHDRAWN_WITHOUT_MINOR_UNIT: &str =
-    "ADP BEC BEF BEL BYB BYR ESA ESB ESP GRD ITL LUC LUF LUL MGF PTE TPE TRL";
+    "ADP BEC BEF BEL BYB BYR ESA ESB ESP GRD ITL LUC LUF LUL MGF PTE ROL TPE TRL";
 
 impl fmt::Display for Currency {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

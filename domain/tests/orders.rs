@@ -136,6 +136,41 @@ fn texts_have_a_length_and_nothing_that_a_terminal_obeys() {
 }
 
 #[test]
+fn customers_and_products_are_called_what_others_call_them() {
+    let named = |id: &str| {
+        let mut customer = place();
+        customer.customer_id = Some(id.to_owned());
+        let mut product = place();
+        product.items[0].product_id = Some(id.to_owned());
+        [refused_field(customer), refused_field(product)]
+    };
+    for id in [
+        "a/b",
+        "gid://shopify/Customer/7",
+        "..",
+        "é#%\"'",
+        &"x".repeat(128),
+    ] {
+        let refused = named(id);
+        assert!(
+            refused.iter().all(|field| field.starts_with("Ok(")),
+            "{refused:?}"
+        );
+    }
+    for id in [
+        "",
+        " a",
+        "a\u{a0}",
+        "a\\b",
+        "e\u{301}",
+        "a\nb",
+        &"x".repeat(129),
+    ] {
+        assert_eq!(named(id), ["customerId", "items[0].productId"], "{id:?}");
+    }
+}
+
+#[test]
 fn an_order_whose_row_would_not_fit_is_refused() {
     let mut sent = place();
     // Short numbers: 2 bytes each as JSON, more as a list of DynamoDB.

@@ -126,6 +126,22 @@ fn the_same_status_again_is_no_change() {
 }
 
 #[test]
+fn a_tracking_number_is_an_id() {
+    let sent = |number: &str| {
+        let mut sent = update("CREATED", None);
+        sent.tracking_number = Some(number.to_owned());
+        let given = Shipments::with(()).given_no_previous_events();
+        given.when(when(LATER, sent)).inspect_result()
+    };
+    assert!(sent("1Z/999 AA").is_ok());
+    for number in ["1Z ", "1\\Z", &"1".repeat(129)] {
+        let refused = sent(number);
+        let is_it = |field: &str| field == "trackingNumber";
+        assert!(matches!(refused, Err(Refusal::Invalid { field, .. }) if is_it(&field)));
+    }
+}
+
+#[test]
 fn an_update_without_a_time_takes_that_of_its_event() {
     let update = updated(vec![], update("CREATED", None));
     assert_eq!(update.timestamp, at(samples::EVENT_TIME));

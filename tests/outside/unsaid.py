@@ -23,6 +23,8 @@ NAMES = (
     *("totalAmount", "currency", "placedAt", "fulfilment", "commandId", "traceparent"),
     *("productId", "name", "quantity", "price", "type", "amount", "included"),
 )
+# Members that are ids, whatever they are ids of.
+IDS = ("orderId", "shipmentId", "customerId", "productId", "trackingNumber")
 # What a list may be asked by.
 QUESTIONS = ("status", "customerId", "day", "orderId")
 
@@ -101,7 +103,7 @@ def explains(case, problem: dict) -> bool:
     if code == "invalid_query":
         asked = len(set(QUESTIONS) & set(query))
         return asked > 1 or (asked == 0 and case.path != "/orders")
-    if place.endswith(("orderId", "shipmentId")) and code == "invalid_field":
+    if place.endswith(IDS) and code == "invalid_field":
         if not all(map(is_normal, ids_of(case))):
             return True
     if code == "invalid_cursor":
@@ -147,11 +149,12 @@ def explains(case, problem: dict) -> bool:
 
 
 def ids_of(case) -> list[str]:
-    """The ids that a request names, in its path, its query and its body."""
+    """The ids that a request names, in its path, its query, its body and its items."""
     named = dict(case.path_parameters or {}) | dict(case.query or {})
     if isinstance(case.body, dict):
-        named |= {f"body {name}": value for name, value in case.body.items()}
-    return [str(value) for name, value in named.items() if name.endswith("Id")]
+        for each in (case.body, *items_of(case.body)):
+            named |= {f"{id(each)} {name}": value for name, value in each.items()}
+    return [str(value) for name, value in named.items() if name.endswith(IDS)]
 
 
 def is_normal(text: str) -> bool:
@@ -194,7 +197,7 @@ def numbers(value: Any) -> Iterator[Decimal]:
 
 
 def is_kept(number: Decimal) -> bool:
-    """Can it be kept exactly: 38 digits, between 1E-130 and 9.9E+125?"""
+    """Can it be kept exactly: 38 digits, of 1E-130 and more, below 1E+126?"""
     if not number.is_finite() or number == 0:
         return True
     digits = "".join(map(str, number.as_tuple().digits)).strip("0")

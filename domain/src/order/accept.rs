@@ -8,17 +8,17 @@ use super::{
 };
 use crate::{
     Json, Refusal, Timestamp,
+    ids::check_foreign,
     json::{Object, object_dynamodb_bytes},
     limits::{
-        ADJUSTMENTS_MAX, CLOCK_AHEAD_HOURS, FOREIGN_ID_MAX, ITEM_BYTES_MAX, ITEMS_MAX,
-        ROW_OVERHEAD_BYTES, TEXT_MAX,
+        ADJUSTMENTS_MAX, CLOCK_AHEAD_HOURS, ITEM_BYTES_MAX, ITEMS_MAX, ROW_OVERHEAD_BYTES, TEXT_MAX,
     },
 };
 
 impl Place {
     /// The event of this order, if it is one that can be kept.
     pub(super) fn accepted(&self, at: Timestamp) -> Result<Event, Refusal> {
-        check_text("customerId", &self.customer_id, FOREIGN_ID_MAX)?;
+        check_foreign("customerId", self.customer_id.as_deref())?;
         check_text("customerName", &self.customer_name, TEXT_MAX)?;
         if !self.currency.is_money() {
             let message = "a currency of ISO 4217, no fund, metal or test";
@@ -149,7 +149,7 @@ fn check_item(item: &Item, place: &str) -> Result<(), Refusal> {
         let message = "an item names a productId or a name";
         return Err(Refusal::field(place, message));
     }
-    check_text(&field("productId"), &item.product_id, FOREIGN_ID_MAX)?;
+    check_foreign(&field("productId"), item.product_id.as_deref())?;
     check_text(&field("name"), &item.name, TEXT_MAX)?;
     if !item.quantity.is_positive() {
         let message = format!("a quantity is above zero, this one is {}", item.quantity);

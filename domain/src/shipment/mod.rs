@@ -15,6 +15,7 @@ use crate::{
     OrderId, Refusal, ShipmentId, Timestamp,
     aggregate::{self, EventSourced},
     event::{EncodedEvent, Undecodable},
+    ids::check_foreign,
     limits::CLOCK_AHEAD_HOURS,
 };
 
@@ -104,6 +105,7 @@ impl EventSourced for Shipment {
             );
             return Err(Refusal::field("timestamp", message));
         }
+        check_foreign("trackingNumber", update.tracking_number.as_deref())?;
         let current = self.current.as_ref();
         Ok(vec![Event::ShipmentUpdated(Box::new(ShipmentUpdated {
             shipment_id: update.shipment_id.clone(),

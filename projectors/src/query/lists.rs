@@ -1,7 +1,7 @@
 //! Lists of orders and shipments: what is asked for, and the index that knows it.
 
 use chrono::NaiveDate;
-use domain::{OrderId, limits::FOREIGN_ID_MAX, order, shipment};
+use domain::{OrderId, limits::ID_MAX, order, shipment};
 use futures::{FutureExt, StreamExt, TryStreamExt, future::BoxFuture, stream};
 use lambda::{
     Shards,
@@ -120,11 +120,11 @@ fn order_status(text: &str) -> Result<(), Problem> {
 
 fn customer(text: &str) -> Result<(), Problem> {
     let length = text.chars().count();
-    match (1..=FOREIGN_ID_MAX).contains(&length) {
+    match (1..=ID_MAX).contains(&length) {
         true => Ok(()),
         false => Err(wrong(
             "customerId",
-            format!("1 to {FOREIGN_ID_MAX} characters were expected"),
+            format!("1 to {ID_MAX} characters were expected"),
         )),
     }
 }

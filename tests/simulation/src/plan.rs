@@ -138,12 +138,28 @@ fn close(core: &Core, key: String) -> Wanted {
     }
 }
 
+/// Statuses as carriers spell them.
+const STATUSES: [&str; 8] = [
+    "CREATED",
+    "IN_TRANSIT",
+    "in transit",
+    "OutForDelivery",
+    "DELAYED",
+    "LOST",
+    "DELIVERED",
+    "delivered",
+];
+
 fn update(core: &Core, key: String) -> Wanted {
     let id = format!("S{}", 1 + core.choose(2));
-    let status = ["CREATED", "IN_TRANSIT", "DELAYED", "LOST", "DELIVERED"][core.choose(5)];
+    let status = STATUSES[core.choose(STATUSES.len())];
     let mut body = json!({ "shipmentId": id, "status": status, "note": MARKER });
+    if core.choose(4) == 0 {
+        body["location"] = json!({ "city": "Lyon", "country": "FR" });
+    }
     if core.choose(3) > 0 {
-        let minute = core.choose(30);
+        // Few minutes, so that many updates have the same one.
+        let minute = core.choose(8);
         body["timestamp"] = format!("2024-01-15T10:{minute:02}:00Z").into();
     }
     let way = [Way::Http, Way::Bus][core.choose(2)];

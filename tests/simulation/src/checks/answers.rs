@@ -116,10 +116,16 @@ fn says(commit: &Commit, wanted: &Wanted) -> bool {
         "OrderCancelled" => wanted.path.ends_with("/cancel"),
         _ => {
             wanted.path.ends_with("/updates")
-                && data["status"] == wanted.body["status"]
+                && letters(&data["status"]) == letters(&wanted.body["status"])
                 && same_time(&data["timestamp"], &wanted.body["timestamp"])
         }
     }
+}
+
+/// A status without what carriers spell in different ways.
+fn letters(status: &Value) -> String {
+    let text = status.as_str().unwrap_or_default().to_uppercase();
+    text.replace(['_', ' '], "")
 }
 
 /// Is the time of an update the one that was sent, where one was?

@@ -36,6 +36,7 @@ pub fn violations(seen: &Observed) -> Vec<String> {
         answers::events(seen, &histories, &mut found);
         rows::rows(seen, &histories, &mut found);
         rows::log(seen, &histories, &mut found);
+        rows::current(seen, &mut found);
         messages::messages(seen, &histories, &mut found);
         messages::automatic(&histories, &mut found);
         stopped(seen, &mut found);

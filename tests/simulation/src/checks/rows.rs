@@ -75,6 +75,49 @@ fn find(rows: &[Row], name: &str, id: &str, entry: Option<&str>) -> Vec<String> 
         .collect()
 }
 
+/// I6: current is the latest update, at equal times the one furthest along, of equal ones the one
+/// that came last; told from the log alone, by the contract's own list.
+pub(super) fn current(seen: &Observed, found: &mut Vec<String>) {
+    let text = |row: &Row, name: &str| match row.get(name) {
+        Some(Json::String(text)) => text.clone(),
+        _ => String::new(),
+    };
+    let rows = seen.shipments.iter();
+    let (currents, log): (Vec<&Row>, Vec<&Row>) =
+        rows.partition(|row| text(row, "entry") == shipment_log::CURRENT);
+    for current in currents {
+        let id = text(current, "shipmentId");
+        let own = log.iter().filter(|row| text(row, "shipmentId") == id);
+        let latest = own.max_by_key(|row| {
+            let entry = text(row, "entry");
+            let sequence: u64 = entry.rsplit('#').next().unwrap().parse().unwrap();
+            let way = along(&text(row, "status"));
+            (text(row, "timestamp"), way, sequence)
+        });
+        let expected = latest.map(|row| text(row, "status"));
+        let stands = text(current, "currentStatus");
+        if expected.as_ref() != Some(&stands) {
+            found.push(format!(
+                "I6: {id} stands at {stands}, and its log at {expected:?}"
+            ));
+        }
+    }
+}
+
+/// How far along the way a status of the plan is; another one is as far as any other that is under
+/// way.
+fn along(status: &str) -> usize {
+    let ways: [&[&str]; 4] = [
+        &["CREATED"],
+        &["IN_TRANSIT", "DELAYED"],
+        &["OUT_FOR_DELIVERY"],
+        &["LOST", "DELIVERED"],
+    ];
+    ways.iter()
+        .position(|way| way.contains(&status))
+        .unwrap_or(1)
+}
+
 /// I6: a log entry for every update, and none for anything else.
 pub(super) fn log(seen: &Observed, histories: &Histories, found: &mut Vec<String>) {
     let environment = environment();

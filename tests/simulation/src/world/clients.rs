@@ -1,5 +1,9 @@
 //! Clients: what they send, and what they are told.
 
+use std::io::Write as _;
+
+use flate2::{Compression, write::GzEncoder};
+
 use super::*;
 
 impl World {
@@ -53,8 +57,16 @@ impl World {
 
     /// Uploads a file with the order and a line that is none; the event that says so.
     fn upload(&mut self, wanted: Wanted) -> String {
-        let key = format!("orders/{}.jsonl", wanted.key);
-        let content = format!("{}\n{MARKER} is no order\n", wanted.body);
+        let lines = format!("{}\n{MARKER} is no order\n", wanted.body);
+        let (kind, content) = match self.core.choose(3) {
+            0 => ("jsonl", lines.into_bytes()),
+            1 => ("jsonl", packed(lines.as_bytes())),
+            _ => {
+                let around = json!({ "orders": [wanted.body, MARKER] });
+                ("json", packed(around.to_string().as_bytes()))
+            }
+        };
+        let key = format!("orders/{}.{kind}", wanted.key);
         let object = self.files.upload(&key, content);
         let detail = json!({
             "bucket": { "name": BUCKET },
@@ -141,4 +153,11 @@ fn status_and_body(wanted: &Wanted, answer: &Value) -> (u16, String) {
         ),
         None => (200, answer.to_string()),
     }
+}
+
+/// As `gzip` packs it.
+fn packed(content: &[u8]) -> Vec<u8> {
+    let mut packer = GzEncoder::new(Vec::new(), Compression::fast());
+    packer.write_all(content).unwrap();
+    packer.finish().unwrap()
 }
