@@ -3,12 +3,16 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use domain::Timestamp;
+use domain::{Timestamp, aggregate::Intent as _};
 use lambda::{
     Invocation,
     metrics::{LatestLines, Metrics},
 };
-use projectors::{Projectors, Role, limits::REBUILD_RESERVE, ports::Table};
+use projectors::{
+    Projectors, Role,
+    limits::REBUILD_RESERVE,
+    ports::{Row, Table},
+};
 use serde_json::{Value, json, value::to_raw_value};
 
 use super::{
@@ -16,6 +20,8 @@ use super::{
     trap::{Mode, Trap, trapped},
     whole::{Waited, filled, rows, verify},
 };
+use support::{envelopes::update, stream::batch};
+
 use crate::World;
 
 const SEGMENTS: u32 = 5;
@@ -90,6 +96,45 @@ async fn every_segment_has_its_turn_in_a_round_and_all_is_mended() {
     assert_eq!((mended, aggregates), (found.len() as u64, 9 + 7));
     assert_eq!(rows(&swept.world.projectors).await, right);
     assert_eq!(verify(&swept.world.projectors).await.counted.wrong(), 0);
+    assert!(swept.world.bus.calls().is_empty() && swept.world.topic.calls().is_empty());
+}
+
+/// A build before took the later of two updates with the same time; now it is the one that is
+/// further along. Its rows become right without being asked for.
+#[tokio::test]
+async fn a_row_of_a_build_with_another_rule_for_ties_is_mended() {
+    let mut swept = Swept::new().await;
+    swept.world.projectors.rebuilds.sweep_segments = 1;
+    let minute = Some("2024-01-15T10:30:00Z");
+    for (key, status, place) in [
+        ("c-1", "DELIVERED", "door"),
+        ("c-2", "OUT_FOR_DELIVERY", "van"),
+    ] {
+        let mut command = update("TIE", key, place, minute);
+        command.intent.status = status.to_owned().try_into().unwrap();
+        command.cause.digest = command.intent.digest();
+        swept.world.shipment(command).await;
+    }
+    let commits = batch(&swept.world.commits());
+    assert_eq!(swept.world.deliver(Role::Project, commits).await, None);
+    let current = |rows: &[(Table, Row)]| -> Row {
+        let is = |row: &Row| row["shipmentId"] == "TIE".into() && row["entry"] == "CURRENT".into();
+        let mut shipments = rows
+            .iter()
+            .filter(|(table, _)| *table == Table::ShipmentLog);
+        let (_, row) = shipments.find(|(_, row)| is(row)).unwrap();
+        row.clone()
+    };
+    let right = rows(&swept.world.projectors).await;
+    let mut before = current(&right);
+    assert_eq!(before["currentStatus"], "DELIVERED".into());
+    before.insert("currentStatus".to_owned(), "OUT_FOR_DELIVERY".into());
+    before.insert("location".to_owned(), "van".into());
+    let rows_port = &swept.world.projectors.rows;
+    rows_port.put(Table::ShipmentLog, before).await.unwrap();
+    let (_, line) = swept.sweep(600_000).await;
+    assert_eq!(line["SweepMended"], 1);
+    assert_eq!(rows(&swept.world.projectors).await, right);
     assert!(swept.world.bus.calls().is_empty() && swept.world.topic.calls().is_empty());
 }
 
