@@ -39,7 +39,6 @@
 
 pub mod aws;
 mod batch;
-mod deadline;
 pub mod event;
 pub mod files;
 pub mod progress;
@@ -50,18 +49,18 @@ pub mod splitter;
 pub mod unpacker;
 
 use domain::Timestamp;
+use event_store::Deadline;
 use lambda::{Answer, Failed, Invocation, metrics::Orders};
 use serde_json::{Value, value::RawValue};
 
 use crate::{
     Commands,
-    limits::{LEGS_MAX, NOTE_BYTES_MAX, ORDERS_PER_NOTE},
+    limits::{LEGS_MAX, NOTE_BYTES_MAX, ORDERS_PER_NOTE, TIME_RESERVE},
     operator::Unreachable,
     rejection::{Rejection, reject},
     told::{About, millis},
 };
 use batch::{Batch, Import, execute_all};
-use deadline::Deadline;
 use event::{Wanted, wanted};
 use files::FileError;
 use progress::Progress;
@@ -211,7 +210,8 @@ async fn import(
     invocation: &Invocation,
 ) -> Result<(), Stop> {
     let files = commands.files.as_ref();
-    let deadline = Deadline::before(invocation.deadline, commands.clock.as_ref());
+    let clock = commands.clock.as_ref();
+    let deadline = Deadline::before(invocation.deadline, TIME_RESERVE, clock);
     let began_at = progress.position;
     match read_all(commands, progress, invocation, &deadline).await {
         Ok(Came::ToTheEnd) => finish(commands, progress).await,
