@@ -158,7 +158,7 @@ async fn fold<A: EventSourced>(
         false => projectors.store.load(&id).await,
     };
     folded.map_err(|error| match error {
-        StoreError::Corrupt { sequence, .. } => Stop::Park {
+        StoreError::Corrupt { sequence, .. } | StoreError::Newer { sequence, .. } => Stop::Park {
             sequence,
             code: "corrupt_history",
             reason: error.to_string(),

@@ -31,7 +31,9 @@
 //! # When it fails
 //!
 //! - The table, the bucket or the topic is unavailable: the progress is kept, the invocation
-//!   fails, and the platform tries again. No order is rejected for that.
+//!   fails, and the platform tries again. No order is rejected for that. Nor is one whose history
+//!   has an event of a newer build, which an older one meets while a version is deployed or taken
+//!   back: the file waits for a build that can read it, as one with a newer build's checkpoint does.
 //! - The object is gone before it was read to its end, deleted or overwritten: there is nothing to
 //!   try again. The event becomes a dead letter, the operator hears of it, and what was placed
 //!   stays placed. There is no report.
@@ -170,7 +172,13 @@ async fn begin(commands: &Commands, payload: &RawValue) -> Result<Option<Progres
             };
             let content = files.get(&checkpoint, NOTE_BYTES_MAX).await?;
             let content = content.ok_or_else(invalid)?;
-            let left: Progress = serde_json::from_slice(&content).map_err(|_| invalid())?;
+            let left: Progress =
+                serde_json::from_slice(&content).map_err(
+                    |_| match progress::is_of_another_build(&content, &checkpoint) {
+                        true => Refused::NotNow("a checkpoint of another build".to_owned()),
+                        false => invalid(),
+                    },
+                )?;
             if left.checkpoint() != checkpoint || left.file.bucket != files.bucket() {
                 return Err(invalid());
             }
