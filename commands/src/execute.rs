@@ -5,9 +5,7 @@ use domain::{
     aggregate::{Command, Intent},
 };
 use event_store::{
-    Append, Cause, Clock, Commit, EventStore, Loaded, StoreError,
-    clock::backoff,
-    commit::{Mark, Unreadable},
+    Append, Cause, Clock, Commit, EventStore, Loaded, StoreError, clock::backoff, commit::Mark,
     limits::ITEM_BYTES_MAX,
 };
 use lambda::http::Standing;
@@ -63,7 +61,8 @@ pub enum Failure {
     /// The aggregate can take no more.
     #[error("history full")]
     HistoryFull,
-    /// Try again. The text is for logs.
+    /// Try again: the table is unavailable, or the history has an event of newer code, which
+    /// another build will read. The text is for logs.
     #[error("unavailable: {0}")]
     Unavailable(String),
     /// The history cannot be read. The text is for logs.
@@ -256,13 +255,12 @@ fn outcome<A: EventSourced>(
     commit: &Commit,
     repeated: bool,
 ) -> Result<Outcome, Failure> {
-    let corrupt = |reason: &str| Failure::Corrupt(format!("{}: {reason}", commit.aggregate));
     let events = commit
         .decoded::<A>()
-        .map_err(|Unreadable(reason)| corrupt(&reason))?;
-    let last = events
-        .last()
-        .ok_or_else(|| corrupt("a commit without events"))?;
+        .map_err(|error| error.of(&commit.aggregate, commit.sequence))?;
+    let last = events.last().ok_or_else(|| {
+        Failure::Corrupt(format!("{}: a commit without events", commit.aggregate))
+    })?;
     Ok(Outcome {
         event: commit.events.last().map(|event| event.kind.clone()),
         status: A::status_of(last).to_owned(),
@@ -333,6 +331,7 @@ impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::Unavailable(error) => Self::Unavailable(error.to_string()),
+            StoreError::Newer { .. } => Self::Unavailable(error.to_string()),
             StoreError::Corrupt { .. } => Self::Corrupt(error.to_string()),
             StoreError::HistoryFull(_) => Self::HistoryFull,
             StoreError::TooLarge { bytes } => Self::Refused {

@@ -110,6 +110,12 @@ fn names_only(place: &str) -> String {
 }
 
 /// Keeps the event, then says so: whoever is called finds it.
+///
+/// Where it cannot be said, the event is delivered again, and kept again. To say it first would call
+/// people to a place where nothing may lie, as often as that fails; and a crash between the two, or
+/// a platform that delivers twice, keeps it twice whatever the order is, since EventBridge and Lambda
+/// take standard queues alone for dead letters, and those know no copies. So whoever takes dead
+/// letters up has to know them: `waybill retry` takes letters with the same content for one.
 pub(crate) async fn reject(
     commands: &Commands,
     payload: &RawValue,

@@ -60,7 +60,7 @@ pub fn problem(failure: Failure) -> Problem {
             )
         }
         Failure::Unavailable(reason) => {
-            tracing::warn!(reason, "a command found its table unavailable");
+            tracing::warn!(reason, "a command has to wait");
             Problem::unavailable()
         }
         Failure::Corrupt(reason) => {

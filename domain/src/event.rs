@@ -31,6 +31,9 @@ pub struct Undecodable {
     pub version: u32,
     /// Why not, without a word of the data: it goes to logs.
     pub reason: String,
+    /// Newer code has written it, as far as this code can tell: its kind or its version is not
+    /// known here. Then another build can read it, and nothing is damaged.
+    pub newer: bool,
 }
 
 /// The step from one version of an event's data to the next.
@@ -65,7 +68,7 @@ impl EncodedEvent {
                 .map_err(|e| self.undecodable(place_of(&e)));
         }
         if self.version > current {
-            return Err(self.undecodable("its version is newer than this code"));
+            return Err(self.unknown("its version is newer than this code"));
         }
         // Member by member: the data may be a level deeper than what was sent may be.
         let mut data: Object =
@@ -81,12 +84,21 @@ impl EncodedEvent {
         serde_json::from_str(&data).map_err(|e| self.undecodable(place_of(&e)))
     }
 
-    /// This event cannot be read, because of `reason`.
+    /// This event cannot be read, because of `reason`: it is damaged.
     pub fn undecodable(&self, reason: impl ToString) -> Undecodable {
         Undecodable {
             kind: self.kind.clone(),
             version: self.version,
             reason: reason.to_string(),
+            newer: false,
+        }
+    }
+
+    /// This event cannot be read, because of `reason`: newer code knows it.
+    pub fn unknown(&self, reason: impl ToString) -> Undecodable {
+        Undecodable {
+            newer: true,
+            ..self.undecodable(reason)
         }
     }
 }
@@ -175,26 +187,15 @@ mod tests {
 
     #[test]
     fn an_event_that_cannot_be_read_is_an_error_never_a_guess() {
-        assert!(
-            event(4, r#"{"grams":7,"scale":"A"}"#)
-                .read::<Weighed>(3, UPCASTERS)
-                .is_err()
-        );
-        assert!(
-            event(0, r#"{"kilos":2}"#)
-                .read::<Weighed>(3, UPCASTERS)
-                .is_err()
-        );
-        assert!(
-            event(3, r#"{"grams":7}"#)
-                .read::<Weighed>(3, UPCASTERS)
-                .is_err()
-        );
-        assert!(
-            event(3, r#"{"grams":7,"scale":"A","more":1}"#)
-                .read::<Weighed>(3, UPCASTERS)
-                .is_err()
-        );
+        for (version, data, newer) in [
+            (4, r#"{"grams":7,"scale":"A"}"#, true),
+            (0, r#"{"kilos":2}"#, false),
+            (3, r#"{"grams":7}"#, false),
+            (3, r#"{"grams":7,"scale":"A","more":1}"#, false),
+        ] {
+            let read = event(version, data).read::<Weighed>(3, UPCASTERS);
+            assert_eq!(read.unwrap_err().newer, newer, "version {version}: {data}");
+        }
     }
 
     #[test]

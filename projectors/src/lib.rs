@@ -158,8 +158,8 @@ impl Projectors {
     /// Handles one invocation.
     pub async fn handle(&self, role: Role, payload: Payload, invocation: &Invocation) -> Answer {
         match role {
-            Role::Project => project::handle(self, &payload).await,
-            Role::Notify => notify::handle(self, &payload).await,
+            Role::Project => project::handle(self, &payload, invocation).await,
+            Role::Notify => notify::handle(self, &payload, invocation).await,
             Role::Query => query::handle(self, &payload).await,
             Role::Rebuild => rebuild::task::handle(self, &payload, invocation).await,
         }

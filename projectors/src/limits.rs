@@ -5,6 +5,12 @@ use std::time::Duration;
 /// Aggregates of a batch that are projected at the same time.
 pub const AGGREGATES_AT_ONCE: usize = 16;
 
+/// Time that an invocation of `project` or `notify` keeps for its answer. Whatever is not done by
+/// then is left to the next delivery: an invocation that Lambda ends says nothing of what it has
+/// done, and all of it would be done again. It is kept against a process that stands still for a
+/// moment, and not for a call: one under way is dropped.
+pub const BATCH_RESERVE: Duration = Duration::from_secs(5);
+
 /// Messages of one call of PutEvents or PublishBatch.
 pub const MESSAGES_PER_CALL: usize = 10;
 

@@ -3,16 +3,16 @@
 use std::{collections::BTreeMap, panic::AssertUnwindSafe};
 
 use domain::AggregateId;
-use event_store::{Commit, clock::backoff};
-use lambda::{Answer, Failed};
+use event_store::{Commit, Deadline, clock::backoff};
+use lambda::{Answer, Invocation};
 use serde_json::value::RawValue;
 
 use crate::{
     Projectors,
     batch::{Arrival, arrivals, response},
     limits::{
-        ANNOUNCED_AT_ONCE, CALL_BYTES_MAX, HISTORY_PAGES_MAX, MESSAGES_PER_CALL, SEND_ATTEMPTS,
-        SEND_WAIT_FIRST, SEND_WAIT_MOST,
+        ANNOUNCED_AT_ONCE, BATCH_RESERVE, CALL_BYTES_MAX, HISTORY_PAGES_MAX, MESSAGES_PER_CALL,
+        SEND_ATTEMPTS, SEND_WAIT_FIRST, SEND_WAIT_MOST,
     },
     notifications::{Messages, messages},
     ports::{Alert, Announcement, Sent},
@@ -51,22 +51,35 @@ pub(crate) struct Again {
     pub refused: BTreeMap<String, String>,
 }
 
-/// Handles a batch of the stream.
-pub async fn handle(projectors: &Projectors, payload: &RawValue) -> Answer {
+/// Handles a batch of the stream. The batch comes again from the first record on that is not done:
+/// a message of it was not accepted within the time, or it could not be parked.
+pub async fn handle(
+    projectors: &Projectors,
+    payload: &RawValue,
+    invocation: &Invocation,
+) -> Answer {
     let arrivals = arrivals(projectors, payload)?;
-    let told = tell(projectors, &arrivals).await;
+    let clock = projectors.clock.as_ref();
+    let deadline = Deadline::before(invocation.deadline, BATCH_RESERVE, clock);
+    let told = tell(projectors, &arrivals, &deadline).await;
+    let mut failed_at = told.first_failed;
     for (index, (code, reason)) in told.parked {
         let Arrival {
             aggregate,
             sequence,
             ..
         } = &arrivals[index];
-        let park = projectors
-            .park("notify", aggregate, *sequence, code, &reason)
-            .await;
-        park.map_err(|error| Failed(format!("cannot park: {error}")))?;
+        let park = projectors.park("notify", aggregate, *sequence, code, &reason);
+        let reason = match deadline.within(park).await {
+            Some(Ok(())) => continue,
+            Some(Err(error)) => error.to_string(),
+            None => "the time is up".to_owned(),
+        };
+        // A function error instead would have the whole batch announced again.
+        tracing::warn!(reason, sequence, aggregate, "an aggregate cannot be parked");
+        failed_at = failed_at.into_iter().chain([index]).min();
+        break;
     }
-    let failed_at = told.first_failed;
     Ok(response(
         failed_at.map(|index| arrivals[index].number.clone()),
     ))
@@ -112,7 +125,8 @@ pub(crate) async fn again(
     commits: Vec<Commit>,
 ) -> Result<Again, RebuildError> {
     let arrivals: Vec<Arrival> = commits.into_iter().map(Arrival::from).collect();
-    let told = tell(projectors, &arrivals).await;
+    let deadline = Deadline::never(projectors.clock.as_ref());
+    let told = tell(projectors, &arrivals, &deadline).await;
     if let Some(index) = told.first_failed {
         let aggregate = &arrivals[index].aggregate;
         return Err(RebuildError::Unavailable(format!(
@@ -129,8 +143,8 @@ pub(crate) async fn again(
     })
 }
 
-/// Sends the messages of some arrivals.
-async fn tell(projectors: &Projectors, arrivals: &[Arrival]) -> Told {
+/// Sends the messages of some arrivals, as far as the time goes.
+async fn tell(projectors: &Projectors, arrivals: &[Arrival], deadline: &Deadline<'_>) -> Told {
     let mut announcements = Vec::new();
     let mut alerts = Vec::new();
     let mut parked: BTreeMap<usize, (&'static str, String)> = BTreeMap::new();
@@ -153,8 +167,8 @@ async fn tell(projectors: &Projectors, arrivals: &[Arrival]) -> Told {
         }
     }
     let unsent = [
-        send(projectors, announcements, announcement_bytes, put).await,
-        send(projectors, alerts, alert_bytes, publish).await,
+        send(projectors, announcements, announcement_bytes, put, deadline).await,
+        send(projectors, alerts, alert_bytes, publish, deadline).await,
     ];
     let (mut first_failed, mut messages): (Option<usize>, u64) = (None, 0);
     for unsent in unsent {
@@ -211,41 +225,39 @@ async fn publish(projectors: &Projectors, alerts: &[Alert]) -> Vec<Sent> {
     projectors.topic.publish(alerts).await
 }
 
-/// Sends messages in calls of ten, looks at every single answer, and sends again what failed.
+/// Sends messages in calls of ten, looks at every single answer, and sends again what failed. Once
+/// the time is up it drops the call under way, whose messages may have been accepted: whatever has
+/// no answer has failed.
 async fn send<M: Clone>(
     projectors: &Projectors,
     mut pending: Vec<Pending<M>>,
     bytes: fn(&M) -> usize,
     call: impl AsyncFn(&Projectors, &[M]) -> Vec<Sent>,
+    deadline: &Deadline<'_>,
 ) -> Unsent {
     let mut unsent = Unsent::default();
     for attempt in 1..=SEND_ATTEMPTS {
         if attempt > 1 {
             let longest = backoff(attempt - 1, SEND_WAIT_FIRST, SEND_WAIT_MOST);
-            projectors
-                .clock
-                .sleep(projectors.clock.jitter(longest))
-                .await;
+            let wait = projectors.clock.jitter(longest);
+            if deadline
+                .within(projectors.clock.sleep(wait))
+                .await
+                .is_none()
+            {
+                break;
+            }
         }
         let mut again = Vec::new();
         while !pending.is_empty() {
             let rest = pending.split_off(call_length(&pending, per_call(attempt), bytes));
             let messages: Vec<M> = pending.iter().map(|one| one.message.clone()).collect();
-            let mut answers = call(projectors, &messages).await.into_iter();
-            for one in pending {
-                match answers.next() {
-                    Some(Sent::Accepted) => unsent.accepted += 1,
-                    Some(Sent::Refused(reason)) => {
-                        unsent.refused.insert(one.arrival, reason);
-                    }
-                    Some(Sent::Failed(reason)) => {
-                        tracing::warn!(reason, attempt, "a message was not accepted");
-                        again.push(one);
-                    }
-                    // An answer that leaves a message out has not accepted it.
-                    None => again.push(one),
-                }
-            }
+            let Some(answers) = deadline.within(call(projectors, &messages)).await else {
+                tracing::warn!(attempt, "the time is up before all messages are sent");
+                again.extend(pending.into_iter().chain(rest));
+                break;
+            };
+            again.extend(unsent.sort(pending, answers, attempt));
             pending = rest;
         }
         pending = again;
@@ -255,6 +267,34 @@ async fn send<M: Clone>(
     }
     unsent.failed = pending.iter().map(|one| one.arrival).collect();
     unsent
+}
+
+impl Unsent {
+    /// Notes what was accepted of a call's messages and what never will be; the others.
+    fn sort<M>(
+        &mut self,
+        sent: Vec<Pending<M>>,
+        answers: Vec<Sent>,
+        attempt: u32,
+    ) -> Vec<Pending<M>> {
+        let mut again = Vec::new();
+        let mut answers = answers.into_iter();
+        for one in sent {
+            match answers.next() {
+                Some(Sent::Accepted) => self.accepted += 1,
+                Some(Sent::Refused(reason)) => {
+                    self.refused.insert(one.arrival, reason);
+                }
+                Some(Sent::Failed(reason)) => {
+                    tracing::warn!(reason, attempt, "a message was not accepted");
+                    again.push(one);
+                }
+                // An answer that leaves a message out has not accepted it.
+                None => again.push(one),
+            }
+        }
+        again
+    }
 }
 
 /// Messages of one call: ten, but one by one at the last attempts, so that a malformed message

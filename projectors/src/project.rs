@@ -6,15 +6,15 @@
 use std::panic::AssertUnwindSafe;
 
 use domain::{AggregateId, EventSourced, Order, Shipment};
-use event_store::{Commit, Loaded, StoreError};
+use event_store::{Commit, Deadline, Loaded, StoreError};
 use futures::{FutureExt, StreamExt, stream};
-use lambda::{Answer, read_models::Kind};
+use lambda::{Answer, Invocation, read_models::Kind};
 use serde_json::value::RawValue;
 
 use crate::{
     Projectors,
     batch::{Group, arrivals, groups, response},
-    limits::{AGGREGATES_AT_ONCE, PARK_ATTEMPTS},
+    limits::{AGGREGATES_AT_ONCE, BATCH_RESERVE, PARK_ATTEMPTS},
     ports::{Row, RowError, Table},
     processed_orders, row, shipment_log,
 };
@@ -32,13 +32,21 @@ enum Stop {
     },
 }
 
-/// Handles a batch of the stream.
-pub async fn handle(projectors: &Projectors, payload: &RawValue) -> Answer {
+/// Handles a batch of the stream. Where the time is up, the batch comes again from the first
+/// aggregate on that is not done; what was put of it and behind it is put again.
+pub async fn handle(
+    projectors: &Projectors,
+    payload: &RawValue,
+    invocation: &Invocation,
+) -> Answer {
     let groups = groups(arrivals(projectors, payload)?);
+    let clock = projectors.clock.as_ref();
+    let deadline = &Deadline::before(invocation.deadline, BATCH_RESERVE, clock);
     let work = groups.into_iter().map(|group| async move {
         let number = group.number.clone();
-        settle(projectors, group)
-            .await
+        let settled = deadline.within(settle(projectors, group)).await;
+        settled
+            .unwrap_or_else(|| Err("the time is up".to_owned()))
             .map_err(|reason| (number, reason))
     });
     // In the batch's order, so the first to fail has the lowest number.
@@ -150,7 +158,7 @@ async fn fold<A: EventSourced>(
         false => projectors.store.load(&id).await,
     };
     folded.map_err(|error| match error {
-        StoreError::Corrupt { sequence, .. } => Stop::Park {
+        StoreError::Corrupt { sequence, .. } | StoreError::Newer { sequence, .. } => Stop::Park {
             sequence,
             code: "corrupt_history",
             reason: error.to_string(),

@@ -20,6 +20,7 @@ macro_rules! contract {
 mod actors;
 mod capacity;
 mod event_store_contract;
+mod newer;
 mod scan;
 
 use std::sync::Arc;

@@ -1,7 +1,9 @@
 //! What S3 says, and what is made of it where it is not what was asked for.
 
 use commands::import::files::Object;
+use lambda::Failed;
 use serde_json::{Value, json};
+use support::operator::Told;
 
 use crate::world::{Ended, World, counts, created, order, report_key};
 
@@ -106,6 +108,32 @@ async fn a_checkpoint_that_is_none_is_kept_as_an_event_and_announced() {
         rejected(&mut world, created(&object)).await,
         "not_a_checkpoint"
     );
+}
+
+#[tokio::test]
+async fn a_checkpoint_of_a_newer_build_waits_for_one() {
+    let key = "reports/orders/a.json/v1/1.checkpoint.json";
+    let mut world = World::new();
+    world.clock.step(1_000);
+    let content = ["A-1", "B-2"].map(order).join("\n");
+    world.upload("orders/a.json", content);
+    let event = world.waiting.pop_front().unwrap();
+    world.deliver(&event, Some(30_000)).await;
+    let event = world.waiting.pop_front().unwrap();
+    let ours = world.json(key);
+    let mut newer = ours.clone();
+    newer["mark"] = json!("somewhere else");
+    world.files.upload(key, newer.to_string());
+    let waits = Failed("temporarily unavailable".to_owned());
+    assert_eq!(
+        world.deliver(&event, None).await,
+        Ended::Answered(Err(waits))
+    );
+    assert_eq!(world.operator.told(), Told::default());
+    // The newer build's file is as good as this one's to this build again.
+    world.files.upload(key, ours.to_string());
+    assert_eq!(world.deliver(&event, None).await, ok());
+    assert_eq!(world.commits().len(), 2);
 }
 
 #[tokio::test]

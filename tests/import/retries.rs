@@ -6,6 +6,7 @@ use commands::{
     Role,
     limits::{CONCURRENT_ORDERS, LEGS_MAX},
 };
+use event_store::Commit;
 use futures::future::join;
 use lambda::{Failed, Invocation};
 use serde_json::{Value, value::to_raw_value};
@@ -13,7 +14,7 @@ use support::files::MemoryFiles;
 
 use crate::{
     faults::Slow,
-    world::{Ended, World, counts, created, order},
+    world::{Ended, World, counts, created, order, report_key},
 };
 
 fn unavailable() -> Ended {
@@ -286,10 +287,7 @@ async fn an_unavailable_table_rejects_nothing() {
         let object = world.upload("orders/a.jsonl", content.as_str());
         let event = world.waiting.pop_front().unwrap();
         assert_eq!(world.deliver(&event, None).await, unavailable());
-        assert_eq!(
-            world.files.content(&crate::world::report_key(&object)),
-            None
-        );
+        assert_eq!(world.files.content(&report_key(&object)), None);
         assert_eq!(world.operator.told(), Default::default());
         slow.unavailable.store(0, Ordering::SeqCst);
         let ended = world.deliver(&event, None).await;
@@ -363,6 +361,29 @@ async fn a_file_takes_no_more_than_so_many_invocations() {
     assert_eq!(ended, Ended::Answered(Err(cannot)));
     assert_eq!(world.commits().len(), 2);
     assert!(world.waiting.is_empty());
+}
+
+/// While a version is deployed or taken back, older code meets events of newer code.
+#[tokio::test]
+async fn an_order_that_newer_code_has_written_has_its_file_wait() {
+    let mut world = World::new();
+    let content = ["A-1", "B-2", "C-3"].map(order).join("\n");
+    world.import("orders/earlier.json", order("B-2")).await;
+    let ours = world.table.all().pop().unwrap();
+    let mut newer = Commit::from_item(ours.clone()).unwrap();
+    newer.events[0].version += 1;
+    world.table.overwrite(newer.to_item().unwrap()).unwrap();
+    let object = world.upload("orders/a.jsonl", content);
+    let event = world.waiting.pop_front().unwrap();
+    for _ in 0..3 {
+        assert_eq!(world.deliver(&event, None).await, unavailable());
+        assert!(!world.files.keys().contains(&report_key(&object)));
+    }
+    // A build comes that can read it.
+    world.table.overwrite(ours).unwrap();
+    world.waiting.push_back(event);
+    assert_eq!(world.settle(None).await, 1);
+    assert_eq!(counts(&world.report(&object)), [2, 1, 0, 3]);
 }
 
 /// The handler may be dropped at any of its waits, as a time-out does; nothing is half.

@@ -73,16 +73,17 @@ class Between:
     """Stands between a command and the system, and answers some requests itself.
 
     `answer` gets a request's path and its `x-amz-target`; what it answers is status,
-    headers and body, or nothing where the system is to answer.
+    headers and body, or nothing where the system is to answer. `change` gets the same and
+    the system's headers and body, and says what becomes of the body.
     """
 
-    def __init__(self, client: Client, answer: Callable):
+    def __init__(self, client: Client, answer: Callable, change: Callable | None = None):
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
 
             def pass_on(self):
                 body = self.rfile.read(int(self.headers.get("content-length") or 0))
-                answered = answer(self.path, self.headers.get("x-amz-target", ""))
+                answered = answer(self.path, self.target())
                 if answered is None:
                     sent = dict(self.headers.items())
                     sent.pop("host", None)
@@ -90,14 +91,22 @@ class Between:
                     url = client.aws + self.path
                     got = HTTP.request(self.command, url, body=body, headers=sent)
                     answered = got.status, dict(got.headers), got.data
+                    if change is not None:
+                        body = change(self.path, self.target(), *answered[1:])
+                        answered = *answered[:2], body
                 self.reply(*answered)
+
+            def target(self) -> str:
+                return self.headers.get("x-amz-target", "")
 
             def reply(self, status: int, headers: dict, body: str | bytes):
                 body = body.encode() if isinstance(body, str) else body
-                self.send_response(status)
+                self.send_response_only(status)
                 for name, value in headers.items():
                     if name.lower() not in ("content-length", "transfer-encoding"):
                         self.send_header(name, value)
+                if "date" not in {name.lower() for name in headers}:
+                    self.send_header("Date", self.date_time_string())
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
                 self.wfile.write(body)

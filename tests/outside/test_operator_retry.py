@@ -1,13 +1,15 @@
 """`waybill retry`: what was parked or given up goes on, once, or says why not."""
 
 import time
+from email.utils import formatdate
 
 import pytest
 
 from client import Client, new_id
 from expect import at_rest, id_of
-from exact import read_json
+from exact import json_text, read_json
 from operator_cli import (
+    FAILED,
     LETTERS,
     WELL,
     WRONG,
@@ -18,7 +20,9 @@ from operator_cli import (
     letters,
     poisoned,
     put,
+    queue_url,
     send,
+    sqs,
     start,
     waybill,
 )
@@ -30,6 +34,8 @@ from system import System
 AGGREGATE_CHARACTERS = 2_048
 GIVEN_UP_SECONDS = 90
 MANY = 400
+# By so much two clocks may differ that are both right.
+CLOCKS_SECONDS = 2.5
 
 
 @pytest.fixture
@@ -173,13 +179,103 @@ def test_an_event_that_was_given_up_is_done_once(own):
     assert depth(client) == (2, 0)
     first = waybill(own, "retry", "--json")
     assert first.json["retried"][0]["kind"] == "message"
-    # The second of two equal messages may wait for the next time.
+    assert first.json["done"] == 1
+    # The second of two equal messages goes with the first; where it is very young, it may be
+    # one that came meanwhile, and waits for the next time.
+    assert first.json["copies"] + first.json["notYetDue"] == 1
+    assert first.code == (WRONG if first.json["notYetDue"] else WELL)
     assert waybill(own, "retry").code == WELL
     assert depth(client) == (0, 0)
     assert len(client.log(shipment_id)) == 1
     assert len(client.commits(f"shipment#{shipment_id}")) == 1
     (commit,) = client.commits(f"shipment#{shipment_id}")
     assert commit["commandId"]["S"] == f"event/{given_up['id']}"
+
+
+def test_what_was_kept_more_than_once_counts_once(own):
+    """A rejected event is kept, and its mail fails: it is delivered again, and kept again."""
+    client, shipment_id = own.client, new_id("SHIP")
+    given_up, other = shipment_event(shipment_id), shipment_event(new_id("SHIP"))
+    for text in (given_up, other, dict(reversed(given_up.items())), given_up):
+        send(client, text)
+    refused = event(update("SHIP-1") | {"shipmentId": "a/b"})
+    for _ in range(3):
+        send(client, refused)
+    time.sleep(CLOCKS_SECONDS)
+    ran = waybill(own, "retry", "--json")
+    told = [each["reason"] for each in ran.json["retried"] if not each["done"]]
+    assert (ran.code, ran.json["done"], len(told)) == (WRONG, 2, 1), ran
+    assert told[0].startswith("refused once more: ")
+    assert (ran.json["copies"], ran.json["notYetDue"]) == (4, 0)
+    assert len(client.log(shipment_id)) == 1
+    # Of three copies one is left, and one mail was sent.
+    assert depth(client) == (1, 0)
+    mails = [each for each in client.messages() if refused["id"] in str(each)]
+    assert len(mails) == 1
+
+
+def test_what_another_retry_has_taken_is_counted_and_no_good_end(own):
+    client = own.client
+    send(client, shipment_event(new_id("SHIP")))
+    url = queue_url(client)
+    taken = sqs(client).receive_message(QueueUrl=url, VisibilityTimeout=900)
+    (taken,) = taken["Messages"]
+    ran = waybill(own, "retry")
+    assert ran.code == WRONG
+    assert "1 message hidden" in ran.out and "nothing" not in ran.out
+    dry = waybill(own, "retry", "--dry-run")
+    assert dry.code == WRONG and "1 message hidden" in dry.out
+    # Nobody asked for messages.
+    assert waybill(own, "retry", "--only", "parked").code == WELL
+    sqs(client).change_message_visibility(
+        QueueUrl=url, ReceiptHandle=taken["ReceiptHandle"], VisibilityTimeout=0
+    )
+    assert waybill(own, "retry").code == WELL
+
+
+HOUR = 3_600
+
+
+@pytest.mark.parametrize("ahead", [HOUR, -HOUR])
+def test_the_environment_says_what_time_it_is(own, ahead):
+    """This machine's clock is an hour behind, or ahead of, the environment's."""
+    client, shipment_id = own.client, new_id("SHIP")
+
+    def change(path: str, target: str, headers: dict, body: bytes) -> bytes:
+        if path.endswith("/configuration"):
+            there = time.time() + ahead
+            headers.pop("date", None)
+            headers["Date"] = formatdate(there, usegmt=True)
+        if not target.endswith(".ReceiveMessage"):
+            return body
+        answer = read_json(body)
+        for message in answer.get("Messages", []):
+            attributes = message["Attributes"]
+            sent = int(attributes["SentTimestamp"]) + ahead * 1_000
+            attributes["SentTimestamp"] = str(sent)
+        return json_text(answer).encode()
+
+    send(client, shipment_event(shipment_id))
+    client.put_event(update("SHIP-1") | {"shipmentId": "a/b"})
+    until("both messages", lambda: depth(client) == (2, 0))
+    with Between(client, lambda path, target: None, change) as endpoint:
+        ran = waybill(own, "retry", "--json", endpoint=endpoint)
+    assert "clock is wrong by 3" in ran.err
+    assert (ran.code, ran.json["done"], ran.json["stays"]) == (WRONG, 1, 1), ran
+    assert "refused once more: " in str(ran.json["retried"])
+    assert len(client.log(shipment_id)) == 1
+
+
+def test_who_does_not_say_what_time_it_is_is_not_believed(own):
+    def timeless(path: str, target: str, headers: dict, body: bytes) -> bytes:
+        if path.endswith("/configuration"):
+            headers.pop("date", None)
+            headers["Date"] = "yesterday"
+        return body
+
+    with Between(own.client, lambda path, target: None, timeless) as endpoint:
+        ran = waybill(own, "retry", endpoint=endpoint)
+    assert ran.code == FAILED and "what time it is" in ran.err
 
 
 def test_a_file_that_was_given_up_is_imported(own):
@@ -307,8 +403,12 @@ def test_a_retry_may_be_killed_and_started_again(own):
     status = waybill(own, "status", "--json")
     assert status.code == WRONG
     assert status.json["deadLetters"]["messagesInFlight"] == hidden
+    # What nobody can see is not done: it is counted, and the end is no good one.
+    dry = waybill(own, "retry", "--dry-run", "--json")
+    assert (dry.code, dry.json["hidden"]) == (WRONG, hidden)
     ran = waybill(own, "retry", "--json")
-    assert (ran.code, ran.json["done"]) == (WELL, visible)
+    assert (ran.json["done"], ran.json["hidden"]) == (visible, hidden)
+    assert ran.code == (WRONG if hidden else WELL)
     assert depth(client) == (0, hidden)
     done = [each for each in ids if client.commits(f"shipment#{each}")]
     assert len(done) >= MANY - hidden

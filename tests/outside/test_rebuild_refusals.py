@@ -91,7 +91,9 @@ def test_a_dry_run_says_the_cost_and_does_nothing(operator, client):
 def test_an_order_that_never_was_has_no_rows_to_make(operator):
     never = new_id("order#NEVER")
     assert operator.rebuild(never).json == {"written": 0, "removed": 0}
-    assert operator.verify(never).code == WELL
+    # Whoever has mistyped an id is not told that all is well.
+    told = operator.verify(never)
+    assert (told.code, told.out) == (FAILED, "") and "has no events" in told.err
 
 
 def test_what_is_wrong_is_told_in_words_too(operator, client):

@@ -14,15 +14,15 @@ mod rows_contract;
 use std::sync::Arc;
 
 use commands::execute::execute;
-use domain::{AggregateId, EventSourced, Json, Order, Shipment};
-use event_store::{Commit, EventStore, SystemClock, memory::MemoryTable};
+use domain::{AggregateId, EventSourced, Json, Order, Shipment, Timestamp};
+use event_store::{Clock as _, Commit, EventStore, SystemClock, memory::MemoryTable};
 use lambda::Invocation;
 use projectors::{
     Environment, Projectors, Role,
     ports::{Alert, Announcement, Table},
 };
 use serde_json::Value;
-use support::{outbox::Outbox, rows::MemoryRows};
+use support::{clock::Standing, outbox::Outbox, rows::MemoryRows};
 
 /// Projectors on everything in memory.
 struct World {
@@ -82,11 +82,33 @@ impl World {
 
     /// Delivers a batch; the number of the record that it is to come again from.
     async fn deliver(&self, role: Role, batch: lambda::Payload) -> Option<String> {
-        let answer = self
-            .projectors
-            .handle(role, batch, &Invocation::of("request"))
-            .await
-            .unwrap();
+        self.invoke(role, batch, &Invocation::of("request")).await
+    }
+
+    /// Delivers a batch to a function that has a minute, as on AWS, on a clock of the world's own.
+    /// It fails where the function takes longer.
+    async fn deliver_within_a_minute(
+        &self,
+        clock: &Standing,
+        role: Role,
+        batch: lambda::Payload,
+    ) -> Option<String> {
+        let end = clock.now().millis() + 60_000;
+        let mut invocation = Invocation::of("request");
+        invocation.deadline = Timestamp::from_millis(end);
+        let answer = clock.run(self.invoke(role, batch, &invocation)).await;
+        assert!(clock.now().millis() < end, "Lambda would have ended it");
+        answer
+    }
+
+    async fn invoke(
+        &self,
+        role: Role,
+        batch: lambda::Payload,
+        invocation: &Invocation,
+    ) -> Option<String> {
+        let handled = self.projectors.handle(role, batch, invocation);
+        let answer = handled.await.unwrap();
         let failures = answer["batchItemFailures"].as_array().unwrap();
         assert!(failures.len() <= 1);
         failures

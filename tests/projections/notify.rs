@@ -1,14 +1,16 @@
 //! Commits become messages, each at least once.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use domain::order::Intent;
 use projectors::{
     Role,
-    ports::{Announcement, Sent},
+    ports::{Announcement, RowError, Sent},
 };
 use support::{
+    clock::Standing,
     envelopes::{placing, to_order, update},
+    outbox::Outbox,
     stream::batch,
 };
 
@@ -196,4 +198,67 @@ async fn a_critical_update_alerts_and_a_late_one_says_so() {
             ("environment", "test".to_owned()),
         ]
     );
+}
+
+/// A hundred shipments are lost, each of which is an alert; a call of the topic takes so long.
+async fn many_alerts(call: Duration) -> (World, Arc<Standing>) {
+    let mut world = World::new();
+    for number in 0..100 {
+        let mut lost = update(&format!("S{number:02}"), "c-1", "x", None);
+        lost.intent.status = "LOST".to_owned().try_into().unwrap();
+        world.shipment(lost).await;
+    }
+    let clock = Arc::new(Standing::default());
+    world.topic = Arc::new(Outbox::slow(clock.clone(), call));
+    world.projectors.topic = world.topic.clone();
+    world.projectors.clock = clock.clone();
+    (world, clock)
+}
+
+#[tokio::test]
+async fn a_slow_topic_ends_no_invocation_and_what_was_sent_is_not_sent_again() {
+    let (world, clock) = many_alerts(Duration::from_secs(8)).await;
+    let commits = world.commits();
+    let whole = batch(&commits);
+    let again = world
+        .deliver_within_a_minute(&clock, Role::Notify, whole)
+        .await;
+    // Six calls of ten come to their end in 55 s.
+    assert_eq!(again.as_deref(), Some("61"));
+    assert_eq!(world.topic.accepted().len(), 60);
+    let rest = batch(&commits[60..]);
+    let again = world
+        .deliver_within_a_minute(&clock, Role::Notify, rest)
+        .await;
+    assert_eq!((again, world.topic.accepted().len()), (None, 100));
+}
+
+#[tokio::test]
+async fn a_topic_that_hangs_and_fails_ends_no_invocation() {
+    let (world, clock) = many_alerts(Duration::from_secs(4)).await;
+    // The first ten are accepted, and nothing after them.
+    let answers = (0..1_000).map(|place| match place < 10 {
+        true => Sent::Accepted,
+        false => failed(),
+    });
+    world.topic.script(answers);
+    let whole = batch(&world.commits());
+    let again = world
+        .deliver_within_a_minute(&clock, Role::Notify, whole)
+        .await;
+    assert_eq!(again.as_deref(), Some("11"));
+    assert_eq!(world.bus.accepted().len(), 200);
+}
+
+#[tokio::test]
+async fn what_cannot_be_parked_comes_again_without_what_was_done_before_it() {
+    let world = orders(3).await;
+    world
+        .bus
+        .refuse(|message: &Announcement| message.id.starts_with("order#001/"));
+    let down = RowError::Unavailable("down".to_owned());
+    world.rows.break_parking_with(Some(down));
+    let again = world.deliver(Role::Notify, batch(&world.commits())).await;
+    assert_eq!(again.as_deref(), Some("2"));
+    assert!(world.parked().is_empty());
 }

@@ -1,14 +1,18 @@
 //! Commits become rows, however they arrive.
 
+use std::{sync::Arc, time::Duration};
+
 use domain::order::Intent;
-use event_store::Commit;
+use event_store::{Commit, EventStore};
 use lambda::Invocation;
 use projectors::{
     Role,
     ports::{RowError, Table},
 };
 use support::{
+    clock::Standing,
     envelopes::{placing, to_order, update},
+    faulty::Slow,
     stream::{batch, batch_of_items},
 };
 
@@ -212,7 +216,7 @@ async fn the_first_record_that_met_an_infrastructure_error_is_named() {
     assert_eq!(numbers, ["order#1", "order#2", "shipment#S", "shipment#S"]);
     let empty = World::new();
     let mut elsewhere = world.projectors.clone();
-    elsewhere.store = event_store::EventStore::new(std::sync::Arc::new(Unreachable));
+    elsewhere.store = EventStore::new(Arc::new(Unreachable));
     elsewhere.rows = empty.rows.clone();
     let answer = elsewhere
         .handle(Role::Project, batch(&late[1..]), &Invocation::of("request"))
@@ -221,6 +225,34 @@ async fn the_first_record_that_met_an_infrastructure_error_is_named() {
     // Order 2 stands in the batch whole; the shipment begins with record 2.
     assert_eq!(answer["batchItemFailures"][0]["itemIdentifier"], "2");
     assert_eq!(empty.rows(Table::ProcessedOrders).len(), 1);
+}
+
+#[tokio::test]
+async fn a_slow_table_ends_no_invocation_and_each_delivery_gets_further() {
+    let mut world = World::new();
+    for number in 0..100 {
+        let id = format!("{number:02}");
+        world.order(placing(&id, "c-1")).await;
+        world.order(to_order(&id, "c-2", Intent::Complete)).await;
+    }
+    let mut late = world.commits();
+    late.retain(|commit| commit.sequence > 1);
+    let clock = Arc::new(Standing::default());
+    let slow = Slow::new(world.table.clone(), clock.clone(), Duration::from_secs(10));
+    world.projectors.store = EventStore::new(Arc::new(slow));
+    world.projectors.clock = clock.clone();
+    let again = world
+        .deliver_within_a_minute(&clock, Role::Project, batch(&late))
+        .await;
+    // Five times sixteen aggregates at once come to their end in 55 s.
+    assert_eq!(again.as_deref(), Some("81"));
+    assert_eq!(world.rows(Table::ProcessedOrders).len(), 80);
+    let again = world
+        .deliver_within_a_minute(&clock, Role::Project, batch(&late[80..]))
+        .await;
+    assert_eq!(again, None);
+    assert_eq!(world.rows(Table::ProcessedOrders).len(), 100);
+    assert!(world.parked().is_empty());
 }
 
 /// A table out of reach.

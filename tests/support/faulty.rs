@@ -1,12 +1,16 @@
 //! A table that misbehaves on purpose.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU32, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::Duration,
 };
 
 use async_trait::async_trait;
 use event_store::{
+    Clock,
     commit::Item,
     table::{CommitTable, Page, Put, Unavailable},
 };
@@ -122,5 +126,52 @@ impl CommitTable for FailsOnce {
         page.more |= page.items.len() > self.page;
         page.items.truncate(self.page);
         Ok(page)
+    }
+}
+
+/// Answers late.
+pub struct Slow {
+    table: Arc<dyn CommitTable>,
+    clock: Arc<dyn Clock>,
+    call: Duration,
+}
+
+impl Slow {
+    /// `table`, every call of which takes so long by this clock.
+    pub fn new(table: Arc<dyn CommitTable>, clock: Arc<dyn Clock>, call: Duration) -> Self {
+        Self { table, clock, call }
+    }
+}
+
+#[async_trait]
+impl CommitTable for Slow {
+    async fn put_new(&self, item: Item) -> Result<Put, Unavailable> {
+        self.clock.sleep(self.call).await;
+        self.table.put_new(item).await
+    }
+
+    async fn newest(
+        &self,
+        aggregate: &str,
+        before: Option<u64>,
+        limit: u32,
+    ) -> Result<Page, Unavailable> {
+        self.clock.sleep(self.call).await;
+        self.table.newest(aggregate, before, limit).await
+    }
+
+    async fn oldest(&self, aggregate: &str, from: u64, limit: u32) -> Result<Page, Unavailable> {
+        self.clock.sleep(self.call).await;
+        self.table.oldest(aggregate, from, limit).await
+    }
+
+    async fn segment(
+        &self,
+        segment: u32,
+        segments: u32,
+        after: Option<&Item>,
+    ) -> Result<Page, Unavailable> {
+        self.clock.sleep(self.call).await;
+        self.table.segment(segment, segments, after).await
     }
 }

@@ -1,5 +1,6 @@
 //! What the tests of more than one crate have in common.
 //!
+//! - [`clock`]: a clock on which time passes only while everybody waits
 //! - [`embedded`]: a DynamoDB of a test's own
 //! - [`envelopes`]: commands on their way
 //! - [`faulty`]: a table that misbehaves on purpose
@@ -9,6 +10,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+pub mod clock;
 pub mod embedded;
 pub mod envelopes;
 pub mod faulty;

@@ -2,16 +2,18 @@
 
 use std::{
     collections::VecDeque,
-    sync::{Mutex, MutexGuard},
+    sync::{Arc, Mutex, MutexGuard},
+    time::Duration,
 };
 
 use async_trait::async_trait;
+use event_store::Clock;
 use projectors::ports::{Alert, Announcement, Bus, Sent, Topic};
 
 /// Messages of one kind that were accepted, in order, and the calls they came in.
-#[derive(Debug)]
 pub struct Outbox<M> {
     state: Mutex<State<M>>,
+    takes: Option<(Arc<dyn Clock>, Duration)>,
 }
 
 #[derive(Debug)]
@@ -32,6 +34,17 @@ impl<M> Default for Outbox<M> {
         };
         Self {
             state: Mutex::new(state),
+            takes: None,
+        }
+    }
+}
+
+impl<M> Outbox<M> {
+    /// One whose every call takes so long, by this clock, before it has any effect.
+    pub fn slow(clock: Arc<dyn Clock>, call: Duration) -> Self {
+        Self {
+            takes: Some((clock, call)),
+            ..Self::default()
         }
     }
 }
@@ -61,7 +74,10 @@ impl<M: Clone> Outbox<M> {
         self.state.lock().unwrap()
     }
 
-    fn take(&self, messages: &[M]) -> Vec<Sent> {
+    async fn take(&self, messages: &[M]) -> Vec<Sent> {
+        if let Some((clock, call)) = &self.takes {
+            clock.sleep(*call).await;
+        }
         let mut state = self.state();
         state.calls.push(messages.len());
         let mut answers = Vec::new();
@@ -83,13 +99,13 @@ impl<M: Clone> Outbox<M> {
 #[async_trait]
 impl Bus for Outbox<Announcement> {
     async fn put(&self, announcements: &[Announcement]) -> Vec<Sent> {
-        self.take(announcements)
+        self.take(announcements).await
     }
 }
 
 #[async_trait]
 impl Topic for Outbox<Alert> {
     async fn publish(&self, alerts: &[Alert]) -> Vec<Sent> {
-        self.take(alerts)
+        self.take(alerts).await
     }
 }

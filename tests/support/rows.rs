@@ -42,6 +42,7 @@ pub struct MemoryRows {
     rows: Mutex<BTreeMap<Place, Row>>,
     puts: AtomicU64,
     broken: Mutex<Option<RowError>>,
+    parking_broken: Mutex<Option<RowError>>,
 }
 
 impl MemoryRows {
@@ -75,16 +76,22 @@ impl MemoryRows {
         *self.broken.lock().unwrap() = error;
     }
 
+    /// From now on nothing can be parked, and the answer is this; `None` mends it.
+    pub fn break_parking_with(&self, error: Option<RowError>) {
+        *self.parking_broken.lock().unwrap() = error;
+    }
+
     fn rows(&self) -> MutexGuard<'_, BTreeMap<Place, Row>> {
         self.rows.lock().unwrap()
     }
 
     fn check(&self, table: Table) -> Result<(), RowError> {
         self.puts.fetch_add(1, Ordering::Relaxed);
-        let broken = self.broken.lock().unwrap().clone();
-        broken
-            .filter(|_| table != Table::Parked)
-            .map_or(Ok(()), Err)
+        let broken = match table {
+            Table::Parked => &self.parking_broken,
+            Table::ProcessedOrders | Table::ShipmentLog => &self.broken,
+        };
+        broken.lock().unwrap().clone().map_or(Ok(()), Err)
     }
 }
 

@@ -15,12 +15,11 @@ use domain::{
     limits::ID_MAX,
     order::{Fulfilment, Intent, Place},
 };
-use event_store::Cause;
+use event_store::{Cause, Deadline};
 use futures::{FutureExt as _, StreamExt as _, future::BoxFuture, stream};
 use lambda::{http::Problem, trace::TraceParent};
 
 use super::{
-    deadline::Deadline,
     event::File,
     progress::{Fate, Rejection},
     splitter::{Piece, What},

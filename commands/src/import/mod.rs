@@ -31,7 +31,9 @@
 //! # When it fails
 //!
 //! - The table, the bucket or the topic is unavailable: the progress is kept, the invocation
-//!   fails, and the platform tries again. No order is rejected for that.
+//!   fails, and the platform tries again. No order is rejected for that. Nor is one whose history
+//!   has an event of a newer build, which an older one meets while a version is deployed or taken
+//!   back: the file waits for a build that can read it, as one with a newer build's checkpoint does.
 //! - The object is gone before it was read to its end, deleted or overwritten: there is nothing to
 //!   try again. The event becomes a dead letter, the operator hears of it, and what was placed
 //!   stays placed. There is no report.
@@ -39,7 +41,6 @@
 
 pub mod aws;
 mod batch;
-mod deadline;
 pub mod event;
 pub mod files;
 pub mod progress;
@@ -50,18 +51,18 @@ pub mod splitter;
 pub mod unpacker;
 
 use domain::Timestamp;
+use event_store::Deadline;
 use lambda::{Answer, Failed, Invocation, metrics::Orders};
 use serde_json::{Value, value::RawValue};
 
 use crate::{
     Commands,
-    limits::{LEGS_MAX, NOTE_BYTES_MAX, ORDERS_PER_NOTE},
+    limits::{LEGS_MAX, NOTE_BYTES_MAX, ORDERS_PER_NOTE, TIME_RESERVE},
     operator::Unreachable,
     rejection::{Rejection, reject},
     told::{About, millis},
 };
 use batch::{Batch, Import, execute_all};
-use deadline::Deadline;
 use event::{Wanted, wanted};
 use files::FileError;
 use progress::Progress;
@@ -171,7 +172,13 @@ async fn begin(commands: &Commands, payload: &RawValue) -> Result<Option<Progres
             };
             let content = files.get(&checkpoint, NOTE_BYTES_MAX).await?;
             let content = content.ok_or_else(invalid)?;
-            let left: Progress = serde_json::from_slice(&content).map_err(|_| invalid())?;
+            let left: Progress =
+                serde_json::from_slice(&content).map_err(
+                    |_| match progress::is_of_another_build(&content, &checkpoint) {
+                        true => Refused::NotNow("a checkpoint of another build".to_owned()),
+                        false => invalid(),
+                    },
+                )?;
             if left.checkpoint() != checkpoint || left.file.bucket != files.bucket() {
                 return Err(invalid());
             }
@@ -211,7 +218,8 @@ async fn import(
     invocation: &Invocation,
 ) -> Result<(), Stop> {
     let files = commands.files.as_ref();
-    let deadline = Deadline::before(invocation.deadline, commands.clock.as_ref());
+    let clock = commands.clock.as_ref();
+    let deadline = Deadline::before(invocation.deadline, TIME_RESERVE, clock);
     let began_at = progress.position;
     match read_all(commands, progress, invocation, &deadline).await {
         Ok(Came::ToTheEnd) => finish(commands, progress).await,

@@ -184,3 +184,14 @@ pub(super) fn to_json(value: &impl Serialize) -> Result<Vec<u8>, FileError> {
     // Texts and whole numbers can always be written.
     serde_json::to_vec(value).map_err(|error| FileError::Unavailable(error.to_string()))
 }
+
+/// Does this, which is no progress that this build can read, name the file of a checkpoint with this
+/// key? Then another build has written it, which can go on with it.
+pub(super) fn is_of_another_build(content: &[u8], checkpoint: &str) -> bool {
+    #[derive(Deserialize)]
+    struct Named {
+        file: File,
+    }
+    let named = serde_json::from_slice::<Named>(content);
+    named.is_ok_and(|Named { file }| checkpoint.starts_with(&file.beside_report("")))
+}

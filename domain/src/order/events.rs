@@ -182,7 +182,7 @@ impl Event {
             "OrderPlaced" => event.read(VERSION, UPCASTERS).map(Self::OrderPlaced),
             "OrderProcessed" => event.read(VERSION, UPCASTERS).map(Self::OrderProcessed),
             "OrderCancelled" => event.read(VERSION, UPCASTERS).map(Self::OrderCancelled),
-            _ => Err(event.undecodable("no such event of an order")),
+            _ => Err(event.unknown("no such event of an order")),
         }
     }
 }

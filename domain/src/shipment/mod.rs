@@ -138,7 +138,7 @@ impl EventSourced for Shipment {
             "ShipmentUpdated" => event
                 .read(UPDATED_VERSION, UPCASTERS)
                 .map(Event::ShipmentUpdated),
-            _ => Err(event.undecodable("no such event of a shipment")),
+            _ => Err(event.unknown("no such event of a shipment")),
         }
     }
 

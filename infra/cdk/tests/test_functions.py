@@ -67,6 +67,10 @@ def test_each_has_the_time_that_its_limits_say(dev):
     assert (attempts + 2) * call <= seconds["bus"]
     assert wait + 2 * call < seconds["query"] <= 30
     assert 2 * sends * call < seconds["notify"]
+    # However slow a service is, each delivery of a batch gets some records further.
+    batch_reserve = constant("projectors/src/limits.rs", "BATCH_RESERVE")
+    for role in ("project", "notify"):
+        assert batch_reserve > 1 and batch_reserve + 2 * call < seconds[role]
     assert seconds["import"] == seconds["rebuild"] == 900 > 10 * reserve
     # The alarm for an average of 10 s could not ring with less.
     for role in ("api", "bus", "query"):

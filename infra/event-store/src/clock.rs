@@ -1,9 +1,13 @@
 //! Time, waiting and jitter.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::{
+    pin::pin,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
 
 use async_trait::async_trait;
 use domain::Timestamp;
+use futures::future::{Either, select};
 
 /// What a handler knows of time. A test brings its own, and so decides what happens when.
 #[async_trait]
@@ -48,4 +52,47 @@ pub fn backoff(attempt: u32, first: Duration, most: Duration) -> Duration {
     first
         .saturating_mul(1 << attempt.saturating_sub(1).min(16))
         .min(most)
+}
+
+/// When an invocation has to come to an end by itself: some time before its platform ends it, which
+/// would lose what it has to answer.
+pub struct Deadline<'a> {
+    clock: &'a dyn Clock,
+    /// Milliseconds since 1970, from which on nothing new is begun.
+    near: Option<i64>,
+}
+
+impl<'a> Deadline<'a> {
+    /// `reserve` before `end`; never where there is no end.
+    pub fn before(end: Option<Timestamp>, reserve: Duration, clock: &'a dyn Clock) -> Self {
+        let reserve = i64::try_from(reserve.as_millis()).unwrap_or(i64::MAX);
+        let near = end.map(|end| end.millis().saturating_sub(reserve));
+        Self { clock, near }
+    }
+
+    /// Never.
+    pub fn never(clock: &'a dyn Clock) -> Self {
+        Self { clock, near: None }
+    }
+
+    /// Is it time to come to an end?
+    pub fn is_near(&self) -> bool {
+        self.near
+            .is_some_and(|near| self.clock.now().millis() >= near)
+    }
+
+    /// What `work` comes to; `None` where the time is up before it is done, or was before it began.
+    /// Then it is dropped at the point that it has come to: it must be fit to be done again.
+    pub async fn within<T>(&self, work: impl Future<Output = T>) -> Option<T> {
+        let Some(near) = self.near else {
+            return Some(work.await);
+        };
+        let left = near.saturating_sub(self.clock.now().millis());
+        let left = u64::try_from(left).ok().filter(|left| *left > 0)?;
+        let ends = self.clock.sleep(Duration::from_millis(left));
+        match select(pin!(work), ends).await {
+            Either::Left((done, _)) => Some(done),
+            Either::Right(_) => None,
+        }
+    }
 }

@@ -2,11 +2,11 @@
 
 use std::collections::HashMap;
 
-use crate::limits::CAUSE_TEXT_BYTES_MAX;
+use crate::{limits::CAUSE_TEXT_BYTES_MAX, store::StoreError};
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::{
     AggregateId, Digest, EventSourced, Timestamp,
-    event::{EncodedEvent, place_of},
+    event::{EncodedEvent, Undecodable, place_of},
 };
 use serde::{Deserialize, Serialize};
 use serde_dynamo::aws_sdk_dynamodb_1::{from_item, to_item};
@@ -155,11 +155,51 @@ fn short_hash(text: &str) -> [u8; 4] {
     [hash[0], hash[1], hash[2], hash[3]]
 }
 
-/// An item that is no commit: damaged, or written by newer code. The text goes to logs, and so
-/// holds nothing of the item.
+/// An item that is no commit, or one with an event that cannot be read: damaged, or written by newer
+/// code.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("unreadable commit: {0}")]
-pub struct Unreadable(pub String);
+#[error("unreadable commit: {reason}")]
+pub struct Unreadable {
+    /// It goes to logs, and so holds nothing of the item.
+    pub reason: String,
+    /// Newer code has written it, as far as this code can tell.
+    pub newer: bool,
+}
+
+impl Unreadable {
+    fn damaged(reason: impl ToString) -> Self {
+        Self {
+            reason: reason.to_string(),
+            newer: false,
+        }
+    }
+
+    /// The error of a store in whose history of `aggregate` it stands at `sequence`.
+    pub fn of(self, aggregate: &AggregateId, sequence: u64) -> StoreError {
+        let (aggregate, reason) = (aggregate.clone(), self.reason);
+        match self.newer {
+            true => StoreError::Newer {
+                aggregate,
+                sequence,
+                reason,
+            },
+            false => StoreError::Corrupt {
+                aggregate,
+                sequence,
+                reason,
+            },
+        }
+    }
+}
+
+impl From<Undecodable> for Unreadable {
+    fn from(error: Undecodable) -> Self {
+        Self {
+            reason: error.to_string(),
+            newer: error.newer,
+        }
+    }
+}
 
 /// How a commit lies in the table.
 #[derive(Serialize, Deserialize)]
@@ -197,12 +237,12 @@ impl Commit {
     /// Its events, read.
     pub fn decoded<A: EventSourced>(&self) -> Result<Vec<A::Event>, Unreadable> {
         let decoded = self.events.iter().map(A::decode).collect::<Result<_, _>>();
-        decoded.map_err(|error| Unreadable(error.to_string()))
+        decoded.map_err(Unreadable::from)
     }
 
     /// As an item.
     pub fn to_item(&self) -> Result<Item, Unreadable> {
-        let events = serde_json::to_string(&self.events).map_err(unreadable)?;
+        let events = serde_json::to_string(&self.events).map_err(Unreadable::damaged)?;
         let cause = self.cause.clone();
         to_item(StoredCommit {
             aggregate: self.aggregate.clone(),
@@ -219,17 +259,17 @@ impl Commit {
             traceparent: cause.traceparent,
             snapshot: self.snapshot.clone(),
         })
-        .map_err(unreadable)
+        .map_err(Unreadable::damaged)
     }
 
     /// From an item.
     pub fn from_item(item: Item) -> Result<Self, Unreadable> {
         let stored: StoredCommit = from_item(item)
-            .map_err(|_| Unreadable("its attributes are not those of a commit".to_owned()))?;
+            .map_err(|_| Unreadable::damaged("its attributes are not those of a commit"))?;
         let events: Vec<EncodedEvent> =
-            serde_json::from_str(&stored.events).map_err(|e| Unreadable(place_of(&e)))?;
+            serde_json::from_str(&stored.events).map_err(|e| Unreadable::damaged(place_of(&e)))?;
         if events.is_empty() || stored.sequence == 0 {
-            return Err(Unreadable("no events, or a sequence of zero".to_owned()));
+            return Err(Unreadable::damaged("no events, or a sequence of zero"));
         }
         Ok(Self {
             aggregate: stored.aggregate,
@@ -249,8 +289,4 @@ impl Commit {
             snapshot: stored.snapshot,
         })
     }
-}
-
-fn unreadable(error: impl std::fmt::Display) -> Unreadable {
-    Unreadable(error.to_string())
 }

@@ -5,7 +5,7 @@
 //! - [`dynamodb`], [`memory`]: the table on AWS, and its twin for tests
 //! - [`store`]: append and history; [`load`]: an aggregate, from its latest snapshot; [`scan`]: all
 //! - [`failure`]: what an AWS call failed with, fit for logs
-//! - [`clock`]: time, waiting and jitter, so that a test can bring its own
+//! - [`clock`]: time, waiting, jitter and the end of an invocation, so that a test can bring its own
 //!
 //! Every put of an event is [`store::EventStore::append`], conditional on a key that was never
 //! written; nothing here updates or deletes.
@@ -22,7 +22,7 @@ pub mod size;
 pub mod store;
 pub mod table;
 
-pub use clock::{Clock, SystemClock};
+pub use clock::{Clock, Deadline, SystemClock};
 pub use commit::{Cause, Commit};
 pub use load::Loaded;
 pub use store::{Append, EventStore, StoreError};

@@ -3,7 +3,7 @@
 use domain::{AggregateId, Digest, EventSourced, Timestamp};
 
 use crate::{
-    commit::{Cause, Commit, Mark, Snapshot, Trace, Unreadable},
+    commit::{Cause, Commit, Mark, Snapshot, Trace},
     limits::{COMMITS_MAX, ITEM_BYTES_MAX, PAGES_MAX, SNAPSHOT_EVERY},
     size::item_bytes,
     store::{EventStore, StoreError, gap, read},
@@ -85,7 +85,7 @@ impl<A: EventSourced> Loaded<A> {
             });
             let item = commit
                 .to_item()
-                .map_err(|Unreadable(reason)| self.corrupt(reason))?;
+                .map_err(|error| error.of(&self.id, self.version + 1))?;
             // A snapshot is only a short cut: the command must not fail for it. A load then reads
             // on to the one before.
             if item_bytes(&item) > ITEM_BYTES_MAX {
@@ -102,11 +102,7 @@ impl<A: EventSourced> Loaded<A> {
         }
         let events = commit
             .decoded::<A>()
-            .map_err(|Unreadable(reason)| StoreError::Corrupt {
-                aggregate: self.id.clone(),
-                sequence: commit.sequence,
-                reason,
-            })?;
+            .map_err(|error| error.of(&self.id, commit.sequence))?;
         self.state = std::mem::take(&mut self.state).folded(events);
         self.traces
             .extend_from_slice(Trace::of(&commit.cause).bytes());

@@ -42,6 +42,17 @@ pub enum StoreError {
         /// What is wrong.
         reason: String,
     },
+    /// A history with an event that newer code has written: this build can do nothing with it until
+    /// it is replaced by one that can. It is not damaged.
+    #[error("history of {aggregate} by newer code, at {sequence}: {reason}")]
+    Newer {
+        /// Whose history.
+        aggregate: AggregateId,
+        /// Where its commit begins.
+        sequence: u64,
+        /// What is not known.
+        reason: String,
+    },
     /// A commit beyond what an item may hold; it was not sent.
     #[error("a commit of {bytes} bytes, {ITEM_BYTES_MAX} at most")]
     TooLarge {
@@ -70,11 +81,7 @@ impl EventStore {
 
     /// Stores a commit, if its place is free. Sends nothing that is too large.
     pub async fn append(&self, commit: &Commit) -> Result<Append, StoreError> {
-        let corrupt = |Unreadable(reason)| StoreError::Corrupt {
-            aggregate: commit.aggregate.clone(),
-            sequence: commit.sequence,
-            reason,
-        };
+        let corrupt = |error: Unreadable| error.of(&commit.aggregate, commit.sequence);
         let item = commit.to_item().map_err(corrupt)?;
         let bytes = item_bytes(&item);
         if bytes > ITEM_BYTES_MAX {
@@ -166,11 +173,7 @@ pub(crate) fn read(
         .get(crate::commit::SEQUENCE)
         .and_then(|value| value.as_n().ok()?.parse().ok())
         .unwrap_or_default();
-    let commit = Commit::from_item(item).map_err(|Unreadable(reason)| StoreError::Corrupt {
-        aggregate: aggregate.clone(),
-        sequence,
-        reason,
-    })?;
+    let commit = Commit::from_item(item).map_err(|error| error.of(aggregate, sequence))?;
     match expected {
         Some(expected) if expected != commit.sequence => {
             Err(gap(aggregate, expected, commit.sequence))

@@ -13,7 +13,7 @@ const MILLI_DOLLARS_PER_MILLION_READS: u64 = 125;
 /// What is asked before something that costs
 #[derive(Debug, Clone, Copy, clap::Args)]
 pub(crate) struct Asking {
-    /// Say what it costs, and do nothing
+    /// Say what it costs, do nothing, and end with 0
     #[arg(long)]
     pub(crate) dry_run: bool,
 
@@ -62,7 +62,8 @@ pub(crate) fn priced(read_units: u64) -> String {
     format!("about {read_units} read units (${dollars}.{rest:04} on demand in us-east-1)")
 }
 
-/// Says what is about to be done; whether to go on.
+/// Says what is about to be done; whether to go on. Who is asked and says no has an error: a command
+/// that did not look must not end as one that found all well.
 pub(crate) fn go_on(asking: Asking, cost: &str) -> Result<bool, OperatorError> {
     eprintln!("{cost}");
     if asking.dry_run {
@@ -75,7 +76,10 @@ pub(crate) fn go_on(asking: Asking, cost: &str) -> Result<bool, OperatorError> {
     std::io::stderr().flush()?;
     let mut answer = String::new();
     std::io::stdin().read_line(&mut answer)?;
-    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
+    match answer.trim() {
+        "y" | "Y" | "yes" => Ok(true),
+        _ => Err(OperatorError::Said("nothing was done".to_owned())),
+    }
 }
 
 #[cfg(test)]

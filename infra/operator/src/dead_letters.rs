@@ -28,7 +28,7 @@ pub(crate) struct DeadLetters {
     queue_url: String,
 }
 
-/// How many messages lie in the queue, about.
+/// How many messages lie in the queue, about: SQS is up to a minute late with it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Depth {
     pub(crate) visible: u64,
@@ -147,10 +147,14 @@ impl DeadLetters {
             .attribute_names(hidden.clone());
         let answer = asked.send().await.map_err(|error| said(QUEUE, &error))?;
         let attributes = answer.attributes.unwrap_or_default();
-        let number = |name| attributes.get(&name).and_then(|text| text.parse().ok());
+        let number = |name| {
+            let number = attributes.get(&name).and_then(|text| text.parse().ok());
+            number
+                .ok_or_else(|| OperatorError::Said(format!("{QUEUE}: it does not say its {name}")))
+        };
         Ok(Depth {
-            visible: number(visible).unwrap_or_default(),
-            hidden: number(hidden).unwrap_or_default(),
+            visible: number(visible)?,
+            hidden: number(hidden)?,
         })
     }
 

@@ -16,6 +16,7 @@ use clap::Subcommand;
 
 mod announce;
 mod arguments;
+mod clock;
 mod cost;
 mod dead_letters;
 mod drive;

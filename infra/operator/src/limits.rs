@@ -11,6 +11,10 @@ pub(crate) const CALL_TIMEOUT: Duration = Duration::from_secs(60);
 /// Attempts of one call.
 pub(crate) const ATTEMPTS: u32 = 5;
 
+/// By this much the clocks of two machines may differ that are both right: a server tells its time
+/// in whole seconds, and an answer is on its way for a moment.
+pub(crate) const CLOCK_TOLERANCE: Duration = Duration::from_secs(2);
+
 /// Segments that are scanned at the same time, unless somebody says otherwise
 pub(crate) const SEGMENTS: u32 = 8;
 

@@ -1,18 +1,18 @@
 //! Events and files that a function has given up, taken up again: the messages of the queue.
 
-use std::collections::{HashMap, hash_map::DefaultHasher};
-use std::hash::{Hash, Hasher};
+use std::collections::{HashMap, HashSet};
 
 use aws_sdk_sqs::types::{Message, MessageSystemAttributeName};
+use domain::{Digest, Json};
 use futures::future::join_all;
 use serde::Deserialize;
 
 use crate::{
     dead_letters::{DeadLetters, Invoked},
     drive::bar,
-    limits::{FOREIGN_ROUNDS_MAX, GIVEN_BACK_AT_ONCE, MESSAGES_MAX},
+    limits::{CLOCK_TOLERANCE, FOREIGN_ROUNDS_MAX, GIVEN_BACK_AT_ONCE, MESSAGES_MAX},
     outcome::OperatorError,
-    retry::{Became, Told},
+    retry::{Became, Beside, Told},
     target::Environment,
 };
 
@@ -41,42 +41,94 @@ impl Taken {
         })
     }
 
-    fn mark(&self) -> u64 {
-        let mut hasher = DefaultHasher::new();
-        self.body.hash(&mut hasher);
-        hasher.finish()
+    /// What it is known by: a queue keeps an event as often as it is sent there, which is more than
+    /// once where a delivery was repeated. White space and the order of members do not count.
+    fn mark(&self) -> Digest {
+        let content = Json::parse(&self.body);
+        Digest::of(&content.unwrap_or_else(|_| self.body.as_str().into()))
     }
+}
+
+/// What is to be done with a message that was taken.
+#[derive(Debug, PartialEq, Eq)]
+enum Due {
+    /// It is to be retried.
+    Now,
+    /// It was there before this began, and so was the one like it at this place: what becomes of
+    /// that one becomes of this.
+    Copy(usize),
+    /// Not in this retry.
+    NotYet,
 }
 
 /// What became of the messages so far.
 #[derive(Default)]
 struct Round {
-    /// Each with its id.
-    became: Vec<(String, Became)>,
-    /// Bodies that were retried, by their mark: at which place of `became`.
-    tried: HashMap<u64, usize>,
+    /// Each with its id; `None` while it is tried.
+    became: Vec<(String, Option<Became>)>,
+    /// Messages that were or are tried, by their mark: at which place of `became`.
+    tried: HashMap<Digest, usize>,
     /// Messages to be given back at the end: else they would be taken again and again.
     receipts: Vec<String>,
+    /// Messages that are not yet due.
+    not_yet: HashSet<String>,
+    /// Copies that were removed.
+    copies: u64,
 }
 
 impl Round {
     /// Is it to be retried now? Not what came while this went on: it may be the very one that a
     /// function has refused for good, and put into the queue anew.
-    fn is_due(&mut self, message: &Taken, begun_ms: i64) -> bool {
-        let refused = self.tried.get(&message.mark()).copied();
-        if let (Some(place), Some(reason)) = (refused, &message.reason) {
-            let reason = format!("refused once more: {reason}");
-            self.became[place].1 = Became::Stays(reason);
+    fn due(&mut self, message: &Taken, begun_ms: i64) -> Due {
+        // Two clocks that are both right differ by no more than this.
+        let tolerance = i64::try_from(CLOCK_TOLERANCE.as_millis()).unwrap_or_default();
+        let Some(place) = self.tried.get(&message.mark()).copied() else {
+            return match message.sent_ms < begun_ms + tolerance {
+                true => {
+                    self.tried.insert(message.mark(), self.became.len());
+                    self.became.push((message.id.clone(), None));
+                    Due::Now
+                }
+                false => self.not_yet(message),
+            };
+        };
+        if self.became[place].0 == message.id || message.sent_ms + tolerance < begun_ms {
+            return Due::Copy(place);
         }
-        refused.is_none() && message.sent_ms < begun_ms
+        match &message.reason {
+            Some(reason) => {
+                let reason = format!("refused once more: {reason}");
+                self.became[place].1 = Some(Became::Stays(reason));
+                Due::NotYet
+            }
+            None => self.not_yet(message),
+        }
+    }
+
+    fn not_yet(&mut self, message: &Taken) -> Due {
+        self.not_yet.insert(message.id.clone());
+        Due::NotYet
     }
 
     fn note(&mut self, message: &Taken, became: Became) {
         if became != Became::Done {
             self.receipts.push(message.receipt.clone());
         }
-        self.tried.insert(message.mark(), self.became.len());
-        self.became.push((message.id.clone(), became));
+        if let Some(place) = self.tried.get(&message.mark()) {
+            self.became[*place].1 = Some(became);
+        }
+    }
+
+    /// Lets a copy go or stay with the one that is like it.
+    async fn settle(&mut self, letters: &DeadLetters, copy: Taken, place: usize) {
+        let gone = match self.became[place].1 {
+            Some(Became::Done) => letters.delete_message(&copy.receipt).await.is_ok(),
+            _ => false,
+        };
+        match gone {
+            true => self.copies += 1,
+            false => self.receipts.push(copy.receipt),
+        }
     }
 }
 
@@ -87,17 +139,29 @@ pub(crate) async fn retry(
     told: &mut Told,
 ) -> Result<(), OperatorError> {
     let begun_ms = environment.projectors.clock.now().millis();
-    let depth = letters.depth().await?;
+    let before = letters.depth().await?;
     let template = "dead letters {wide_bar} {human_pos} of {human_len}, {eta} left";
-    let bar = bar(depth.visible, template);
+    let bar = bar(before.visible, template);
     let mut round = Round::default();
     let taken = take_all(environment, letters, begun_ms, &mut round, &bar).await;
     bar.finish_and_clear();
     for receipts in round.receipts.chunks(GIVEN_BACK_AT_ONCE) {
         join_all(receipts.iter().map(|receipt| letters.give_back(receipt))).await;
     }
+    // Those that were hidden from the beginning and have come back meanwhile were taken up. At the
+    // end SQS may still count those that this one has taken.
+    let hidden = match before.hidden {
+        0 => 0,
+        hidden => hidden.min(letters.depth().await?.hidden),
+    };
+    told.beside = Beside {
+        copies: round.copies,
+        hidden,
+        not_yet_due: round.not_yet.len() as u64,
+    };
     for (id, became) in round.became {
-        told.note("message", id, became)?;
+        let unknown = || Became::Unreachable("it was not tried to its end".to_owned());
+        told.note("message", id, became.unwrap_or_else(unknown))?;
     }
     taken
 }
@@ -110,27 +174,37 @@ async fn take_all(
     bar: &indicatif::ProgressBar,
 ) -> Result<(), OperatorError> {
     let mut foreign = 0;
-    while round.became.len() < MESSAGES_MAX && foreign < FOREIGN_ROUNDS_MAX {
+    while foreign < FOREIGN_ROUNDS_MAX {
+        if round.became.len() >= MESSAGES_MAX {
+            let text = "there are more messages than one retry takes: start it again";
+            return Err(OperatorError::Said(text.to_owned()));
+        }
         let messages = letters.take().await?;
         if messages.is_empty() {
             return Ok(());
         }
-        let mut due = Vec::new();
+        let (mut due, mut copies) = (Vec::new(), Vec::new());
         for message in messages.into_iter().filter_map(Taken::of) {
-            match round.is_due(&message, begun_ms) {
-                true => due.push(message),
-                false => round.receipts.push(message.receipt),
+            match round.due(&message, begun_ms) {
+                Due::Now => due.push(message),
+                Due::Copy(place) => copies.push((message, place)),
+                Due::NotYet => round.receipts.push(message.receipt),
             }
         }
-        foreign = if due.is_empty() { foreign + 1 } else { 0 };
         let work = due.iter().map(|one| message(environment, letters, one));
         let became = join_all(work).await;
-        bar.inc(due.len() as u64);
+        bar.inc((due.len() + copies.len()) as u64);
         let unreachable = |became: &Became| matches!(became, Became::Unreachable(_));
         let stuck = !became.is_empty() && became.iter().all(unreachable);
+        let before = round.copies;
         for (message, became) in due.iter().zip(became) {
             round.note(message, became);
         }
+        for (copy, place) in copies {
+            round.settle(letters, copy, place).await;
+        }
+        let any = !due.is_empty() || round.copies > before;
+        foreign = if any { 0 } else { foreign + 1 };
         if stuck {
             break;
         }
@@ -206,25 +280,53 @@ mod tests {
         }
     }
 
+    /// When the retry began, in milliseconds since 1970, far from both ends of what is tolerated.
+    const BEGUN: i64 = 100_000;
+
     #[test]
     fn what_comes_meanwhile_is_left_and_what_is_refused_again_is_no_longer_done() {
         let mut round = Round::default();
         let old = taken("a", 5, None);
-        assert!(round.is_due(&old, 10));
+        assert_eq!(round.due(&old, BEGUN), Due::Now);
         round.note(&old, Became::Done);
-        assert!(!round.is_due(&taken("b", 10, None), 10));
-        assert_eq!(round.became[0].1, Became::Done);
-        // Even where clocks differ, and it seems to be an old one.
-        assert!(!round.is_due(&taken("a", 6, Some("invalid")), 10));
+        let late = taken("b", BEGUN + 2_000, None);
+        assert_eq!(round.due(&late, BEGUN), Due::NotYet);
+        assert_eq!(round.became[0].1, Some(Became::Done));
+        assert_eq!(round.not_yet.len(), 1);
+        // However often it is looked at.
+        assert_eq!(round.due(&late, BEGUN), Due::NotYet);
+        assert_eq!(round.not_yet.len(), 1);
+        // Even where clocks differ, and it seems to be a little older than this retry.
+        let again = taken("a", BEGUN - 2_000, Some("invalid"));
+        assert_eq!(round.due(&again, BEGUN), Due::NotYet);
         let refused = Became::Stays("refused once more: invalid".to_owned());
-        assert_eq!(round.became[0].1, refused);
-        assert!(round.receipts.is_empty());
+        assert_eq!(round.became[0].1, Some(refused));
+        assert_eq!(round.not_yet.len(), 1, "it is told among those that stay");
+    }
+
+    #[test]
+    fn what_is_kept_twice_is_retried_once() {
+        let mut round = Round::default();
+        let first = taken(r#"{"id":"1","n":1}"#, 5, Some("invalid"));
+        assert_eq!(round.due(&first, BEGUN), Due::Now);
+        // In the same batch, before anybody knows what becomes of the first.
+        let copy = taken(r#"{"n": 1, "id": "1"}"#, 7, Some("invalid"));
+        assert_eq!(round.due(&copy, BEGUN), Due::Copy(0));
+        round.note(&first, Became::Done);
+        assert_eq!(round.due(&copy, BEGUN), Due::Copy(0));
+        assert_eq!(round.became[0].1, Some(Became::Done));
+        // Another one, if ever so little.
+        let other = taken(r#"{"id":"1","n":1.5}"#, 7, Some("invalid"));
+        assert_eq!(round.due(&other, BEGUN), Due::Now);
+        assert_eq!(round.became.len(), 2);
     }
 
     #[test]
     fn what_stays_is_given_back() {
         let mut round = Round::default();
-        round.note(&taken("a", 5, None), Became::Stays("x".to_owned()));
+        let old = taken("a", 5, None);
+        assert_eq!(round.due(&old, BEGUN), Due::Now);
+        round.note(&old, Became::Stays("x".to_owned()));
         assert_eq!(round.receipts, ["r"]);
     }
 

@@ -19,6 +19,9 @@ use crate::{
 
 /// Which rows, and how
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Ends with 0 where every row is what follows from the events, 3 where a history cannot be read, 1 where
+nothing was done: somebody did not want it, or it could not be carried out.")]
 pub struct RebuildArgs {
     /// One order or shipment: `order#<orderId>` or `shipment#<shipmentId>`; all of them without it
     #[arg(value_name = "AGGREGATE", value_parser = arguments::aggregate)]

@@ -9,7 +9,9 @@ use serde_json::json;
 use crate::{
     arguments,
     dead_letters::DeadLetters,
-    limits::{FINDINGS_KEPT, PARKED_AT_ONCE, REASON_CHARACTERS, UNREACHABLE_IN_A_ROW},
+    limits::{
+        FINDINGS_KEPT, MESSAGE_HIDDEN, PARKED_AT_ONCE, REASON_CHARACTERS, UNREACHABLE_IN_A_ROW,
+    },
     messages,
     outcome::{OperatorError, Outcome, counted, say, say_json},
     parked, redrive,
@@ -26,6 +28,10 @@ What is taken up, in this order:
   message       the queue of dead letters: events of the bus and files that a function has given up.
                 The function is run once more with them
 Whatever succeeds is removed, and only then: this may be stopped at any moment and started again.
+A message that is kept more than once, since it was delivered more than once, counts once: its copies
+go and stay with it. Messages that another retry has taken, or one that was stopped, are hidden from
+this one for up to 16 minutes, and those that come meanwhile are not yet due: both are counted, and
+left to the next retry. What time it is, the environment says, and not this machine.
 Doing it twice has no second effect; a notification may be sent twice, with the same id. What does not
 succeed stays, with the reason. An event that a function refuses for good comes into the queue anew,
 and is mailed anew: find out who sends it, or delete it.
@@ -36,7 +42,8 @@ Examples:
   waybill retry order#ORD-1 --consumer notify --env prod
   waybill retry --only dead-letters --env prod --json
 
-Ends with 0 where nothing is left, 3 where something stays, 1 where it could not be carried out.")]
+Ends with 0 where nothing is left, 3 where something stays, is hidden or not yet due, 1 where it could
+not be carried out.")]
 pub struct RetryArgs {
     /// What is parked of one order or shipment alone: `order#<orderId>` or `shipment#<shipmentId>`
     #[arg(value_name = "AGGREGATE", value_parser = arguments::aggregate)]
@@ -117,6 +124,61 @@ pub(crate) struct Told {
     done: u64,
     stays: u64,
     unreachable: u32,
+    /// Of messages that are not among these.
+    pub(crate) beside: Beside,
+}
+
+/// Messages that were not taken up, each for itself.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Beside {
+    /// Copies of one that is done, removed with it.
+    pub(crate) copies: u64,
+    /// Those that somebody else has taken, about.
+    pub(crate) hidden: u64,
+    /// Those that came meanwhile.
+    pub(crate) not_yet_due: u64,
+}
+
+impl Beside {
+    /// Messages that are left for the next retry.
+    fn left(self) -> u64 {
+        self.hidden + self.not_yet_due
+    }
+
+    fn say(self) {
+        let Self {
+            copies,
+            hidden,
+            not_yet_due,
+        } = self;
+        if copies > 0 {
+            say(&format!(
+                "{} of these removed with them",
+                counted_copies(copies)
+            ));
+        }
+        if hidden > 0 {
+            let minutes = MESSAGE_HIDDEN.as_secs() / 60;
+            say(&format!(
+                "{} hidden: another retry has taken them, or one that was stopped; start this \
+                 again when they are back, in {minutes} minutes at the most",
+                counted(hidden, "message")
+            ));
+        }
+        if not_yet_due > 0 {
+            say(&format!(
+                "{} not yet due: they came while this went on; start it again for them",
+                counted(not_yet_due, "message")
+            ));
+        }
+    }
+}
+
+fn counted_copies(copies: u64) -> String {
+    match copies {
+        1 => "1 copy".to_owned(),
+        _ => format!("{copies} copies"),
+    }
 }
 
 impl Told {
@@ -127,6 +189,7 @@ impl Told {
             done: 0,
             stays: 0,
             unreachable: 0,
+            beside: Beside::default(),
         }
     }
 
@@ -173,13 +236,28 @@ impl Told {
     }
 
     fn end(self) -> Result<Outcome, OperatorError> {
-        let Self { done, stays, .. } = self;
+        let Self {
+            done,
+            stays,
+            beside,
+            ..
+        } = self;
         match self.json {
-            true => say_json(&json!({ "done": done, "stays": stays, "retried": self.retried }))?,
-            false if done + stays == 0 => say("there is nothing to take up"),
+            true => say_json(&json!({
+                "done": done,
+                "stays": stays,
+                "copies": beside.copies,
+                "hidden": beside.hidden,
+                "notYetDue": beside.not_yet_due,
+                "retried": self.retried,
+            }))?,
+            false if done + stays + beside.left() == 0 => say("there is nothing to take up"),
             false => say(&format!("{done} done, {stays} left")),
         }
-        Ok(Outcome::wrong_if(stays > 0))
+        if !self.json {
+            beside.say();
+        }
+        Ok(Outcome::wrong_if(stays + beside.left() > 0))
     }
 }
 
@@ -244,6 +322,7 @@ async fn plan(
             "objects": objects.number,
             "moreObjects": objects.more,
             "messages": depth.visible,
+            "hidden": depth.hidden,
         }))?;
     } else {
         for one in parked {
@@ -256,8 +335,14 @@ async fn plan(
             counted(objects.number, "object"),
             counted(depth.visible, "message"),
         ));
+        let hidden = depth.hidden;
+        Beside {
+            hidden,
+            ..Beside::default()
+        }
+        .say();
     }
-    let any = !parked.is_empty() || objects.number > 0 || depth.visible > 0;
+    let any = !parked.is_empty() || objects.number > 0 || depth.visible + depth.hidden > 0;
     Ok(Outcome::wrong_if(any))
 }
 
@@ -309,6 +394,19 @@ mod tests {
     #[test]
     fn what_stays_is_told_by_the_outcome() {
         assert_eq!(Told::new(true).end().unwrap(), Outcome::Well);
+        for (copies, hidden, not_yet_due, outcome) in [
+            (1, 0, 0, Outcome::Well),
+            (0, 1, 0, Outcome::Wrong),
+            (0, 0, 1, Outcome::Wrong),
+        ] {
+            let mut told = Told::new(false);
+            told.beside = Beside {
+                copies,
+                hidden,
+                not_yet_due,
+            };
+            assert_eq!(told.end().unwrap(), outcome);
+        }
         let mut told = Told::new(true);
         told.note("message", "m".to_owned(), Became::Done).unwrap();
         let stays = Became::Stays("x".repeat(REASON_CHARACTERS + 1));

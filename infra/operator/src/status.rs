@@ -19,6 +19,8 @@ use crate::{
 #[command(after_help = "\
 Tables: items and bytes as DynamoDB counts them, on AWS some hours late. What is unfinished is looked
 for in the folder `.waybill` under this one: a `rebuild`, `verify` or `announce` that was stopped.
+Messages: about, up to a minute late, and each copy of one that was kept more than once, which `retry`
+takes for one.
 
 Examples:
   waybill status --local

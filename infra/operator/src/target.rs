@@ -5,17 +5,22 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 use aws_config::{Region, SdkConfig};
 use aws_sdk_dynamodb::config::{Credentials, SharedCredentialsProvider};
 use aws_smithy_types::{retry::RetryConfig, timeout::TimeoutConfig};
-use event_store::failure::told;
+use domain::AggregateId;
+use event_store::{Clock as _, StoreError, SystemClock, failure::told};
 use lambda::{
     Names, ReadModel, Settings,
     metrics::{LatestLines, Metrics},
 };
 use projectors::{
     Projectors,
-    rebuild::pace::{CapacityLimit, Pace},
+    rebuild::{
+        RebuildError,
+        pace::{CapacityLimit, Pace},
+    },
 };
 
 use crate::{
+    clock::{Dated, ServersClock},
     folder::Folder,
     limits::{ATTEMPT_TIMEOUT, ATTEMPTS, CALL_TIMEOUT},
     outcome::OperatorError,
@@ -76,9 +81,12 @@ impl Target {
         let config = self.config().await;
         let functions = aws_sdk_lambda::Client::new(&config);
         let function = names.of("rebuild");
+        let dated = Dated::default();
         let known = functions
             .get_function_configuration()
             .function_name(&function)
+            .customize()
+            .interceptor(dated.clone())
             .send()
             .await
             .map_err(|error| {
@@ -87,6 +95,7 @@ impl Target {
                     "{function} cannot be asked for its settings: {reason}"
                 ))
             })?;
+        let clock = servers_clock(&dated)?;
         let variables: HashMap<String, String> = known
             .environment
             .and_then(|environment| environment.variables)
@@ -97,6 +106,7 @@ impl Target {
         let metrics = Metrics::new(names.environment(), Arc::new(LatestLines::new(1)));
         Ok(Environment {
             projectors: Projectors {
+                clock: Arc::new(clock),
                 metrics,
                 ..Projectors::new(&config, &settings)
             },
@@ -157,6 +167,18 @@ impl Environment {
         )
     }
 
+    /// An error where nothing was ever committed of `id`: what is not there must not pass for well.
+    pub(crate) async fn has_events(&self, id: &AggregateId) -> Result<(), OperatorError> {
+        match self.projectors.store.history(id, 1, 1).await {
+            Ok(page) if page.commits.is_empty() => {
+                Err(OperatorError::Said(format!("{id} has no events")))
+            }
+            Err(error @ StoreError::Unavailable(_)) => Err(RebuildError::from(error).into()),
+            // One that cannot be read is there.
+            Ok(_) | Err(_) => Ok(()),
+        }
+    }
+
     /// The projectors of one read model, or of those that are read.
     pub(crate) fn projectors_of(
         &self,
@@ -191,6 +213,19 @@ impl Environment {
             write: limits.write_units.or(of_the_environment.write_units),
         }));
     }
+}
+
+/// The time by the answer that was noted, and a word where this machine's is another one.
+fn servers_clock(dated: &Dated) -> Result<ServersClock, OperatorError> {
+    let clock = dated.date();
+    let clock = clock.and_then(|date| ServersClock::by(&date, SystemClock.now()));
+    let timeless = || OperatorError::Said("the answer does not say what time it is".to_owned());
+    let clock = clock.ok_or_else(timeless)?;
+    if let Some(wrong_by) = clock.wrong_by() {
+        let seconds = wrong_by.as_secs();
+        eprintln!("waybill: this machine's clock is wrong by {seconds} s: the server's counts");
+    }
+    Ok(clock)
 }
 
 fn is_this_machine(endpoint: &str) -> bool {

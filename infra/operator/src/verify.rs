@@ -14,6 +14,10 @@ use crate::{
 
 /// Which rows, and how
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Ends with 0 where every row that was compared is as it should be (of a sample, that says nothing of
+the others), 3 where any is not, 1 where nothing was compared: there are no events, somebody did not
+want it, or it could not be carried out.")]
 pub struct VerifyArgs {
     /// One order or shipment: `order#<orderId>` or `shipment#<shipmentId>`; all of them without it
     #[arg(value_name = "AGGREGATE", value_parser = arguments::aggregate)]
@@ -58,6 +62,9 @@ pub(crate) async fn run(args: VerifyArgs) -> Result<Outcome, OperatorError> {
 
 async fn one(environment: &Environment, id: &AggregateId) -> Result<Finished, OperatorError> {
     let examined = examine(&environment.projectors, &id.to_string()).await?;
+    if examined.findings.is_empty() {
+        environment.has_events(id).await?;
+    }
     let mut counted = Counted {
         aggregates: 1,
         half_units: examined.half_units,

@@ -123,6 +123,10 @@ fn store_problem(error: StoreError) -> Problem {
             tracing::warn!(%error, "a history cannot be read now");
             Problem::unavailable()
         }
+        StoreError::Newer { .. } => {
+            tracing::error!(%error, "a history takes a newer build");
+            Problem::unavailable()
+        }
         error => {
             tracing::error!(%error, "a history cannot be read");
             Problem::internal()

@@ -56,7 +56,7 @@ pub(super) async fn log(
     let take = |commits: Vec<Commit>| {
         for commit in commits {
             for row in shipment_log::entries(&commit, &projectors.environment)
-                .map_err(|error| unreadable(&commit, &error))?
+                .map_err(|error| unreadable(&commit, error))?
             {
                 let key = shipment_log::key(&row);
                 if after.is_none_or(|after| key.as_str() > after) {
@@ -77,12 +77,8 @@ pub(super) async fn log(
     Ok(RowPage { rows, more })
 }
 
-fn unreadable(commit: &Commit, error: &Unreadable) -> StoreError {
-    StoreError::Corrupt {
-        aggregate: commit.aggregate.clone(),
-        sequence: commit.sequence,
-        reason: error.to_string(),
-    }
+fn unreadable(commit: &Commit, error: Unreadable) -> StoreError {
+    error.of(&commit.aggregate, commit.sequence)
 }
 
 /// Hands the commits up to `at` to `take`, oldest first, some at a time. Times of commits never go

@@ -2,6 +2,7 @@
 //! that says `done`. So whoever drives it (a state machine, a schedule, a person) keeps where it
 //! stands, and the function keeps nothing.
 
+use event_store::Deadline;
 use lambda::{Answer, Failed, Invocation, ReadModel};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json, value::RawValue};
@@ -143,9 +144,9 @@ pub async fn handle(
 ) -> Answer {
     let task: Task = serde_json::from_str(payload.get())
         .map_err(|error| Failed(format!("not a piece of work: {error}")))?;
-    let reserve = i64::try_from(REBUILD_RESERVE.as_millis()).unwrap_or(i64::MAX);
-    let end = invocation.deadline.map(|end| end.millis() - reserve);
-    let enough = || end.is_some_and(|end| projectors.clock.now().millis() >= end);
+    let clock = projectors.clock.as_ref();
+    let deadline = Deadline::before(invocation.deadline, REBUILD_RESERVE, clock);
+    let enough = || deadline.is_near();
     let next = match task {
         Task::Plan(plan) => {
             plan.check()?;
