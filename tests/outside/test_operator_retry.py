@@ -26,7 +26,7 @@ from operator_cli import (
     start,
     waybill,
 )
-from orders import order, placed, update
+from orders import order, placed, snack_order, update
 from patience import until
 from system import System
 
@@ -276,6 +276,49 @@ def test_who_does_not_say_what_time_it_is_is_not_believed(own):
     with Between(own.client, lambda path, target: None, timeless) as endpoint:
         ran = waybill(own, "retry", endpoint=endpoint)
     assert ran.code == FAILED and "what time it is" in ran.err
+
+
+def test_orders_by_invocation_that_were_given_up_are_placed_once_each(own):
+    """Lambda names the invocation. Two customers may order the same; one letter is one order,
+    also where an attempt had placed it, or the letter could not be removed."""
+    client = own.client
+    for request in ("r-1", "r-2", "r-1"):
+        given_up(client, snack_order(), request)
+    given_up(client, snack_order(commandId="counter-7"), "r-3")
+    time.sleep(CLOCKS_SECONDS)
+    with Between(client, no_removal) as endpoint:
+        assert waybill(own, "retry", endpoint=endpoint).code == WRONG
+    ran = waybill(own, "retry", "--json")
+    assert (ran.code, ran.json["done"]) == (WELL, 3), ran
+    assert depth(client) == (0, 0)
+    rows = until("three orders", lambda: [r for r in client.scan("processed-orders")] or None)
+    ids = {row["orderId"]["S"] for row in rows}
+    assert len(ids) == 3
+    commands = {client.commits(f"order#{each}")[0]["commandId"]["S"] for each in ids}
+    assert commands == {"invoke/request/r-1", "invoke/request/r-2", "invoke/counter-7"}
+
+
+def test_an_order_by_invocation_that_is_refused_stays(own):
+    client = own.client
+    given_up(client, snack_order(snackItems=[]), "r-1")
+    time.sleep(CLOCKS_SECONDS)
+    ran = waybill(own, "retry", "--json")
+    assert ran.code == WRONG, ran
+    [stays] = ran.json["retried"]
+    assert stays["reason"] == "waybill-dev-invoke refuses it: invalid_field"
+    assert depth(client) == (1, 0)
+
+
+def given_up(client: Client, order: dict, request: str) -> None:
+    """What Lambda keeps of an asynchronous invocation."""
+    told = {"RequestID": request, "ErrorCode": "200", "ErrorMessage": "unavailable"}
+    sqs(client).send_message(
+        QueueUrl=queue_url(client),
+        MessageBody=json_text(order),
+        MessageAttributes={
+            name: {"DataType": "String", "StringValue": value} for name, value in told.items()
+        },
+    )
 
 
 def test_a_file_that_was_given_up_is_imported(own):

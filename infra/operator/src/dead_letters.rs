@@ -52,7 +52,8 @@ pub(crate) struct ObjectPage {
 
 /// How an invocation ended.
 pub(crate) enum Invoked {
-    Answered,
+    /// It answered with this payload.
+    Answered(String),
     /// It ended in an error, with this payload.
     Failed(String),
 }
@@ -211,9 +212,10 @@ impl DeadLetters {
             .await
             .map_err(|error| said(function, &error))?;
         let text = answer.payload.unwrap_or_else(|| Blob::new(""));
+        let text = String::from_utf8_lossy(text.as_ref()).into_owned();
         Ok(match answer.function_error {
-            None => Invoked::Answered,
-            Some(_) => Invoked::Failed(String::from_utf8_lossy(text.as_ref()).into_owned()),
+            None => Invoked::Answered(text),
+            Some(_) => Invoked::Failed(text),
         })
     }
 }

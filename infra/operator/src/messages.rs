@@ -31,13 +31,17 @@ impl Taken {
         let sent = message.attributes.as_ref();
         let sent = sent.and_then(|all| all.get(&MessageSystemAttributeName::SentTimestamp));
         let own = message.message_attributes.as_ref();
-        let reason = own.and_then(|all| all.get("reason")?.string_value.clone());
+        let told = |name: &str| own.and_then(|all| all.get(name)?.string_value.clone());
+        let id = message.message_id?;
+        // Lambda names the invocation that it has given up.
+        let key = told("RequestID").map(|request| format!("request/{request}"));
+        let key = key.unwrap_or_else(|| format!("letter/{id}"));
         Some(Self {
             sent_ms: sent.and_then(|text| text.parse().ok()).unwrap_or_default(),
-            id: message.message_id?,
+            body: taken_up(message.body?, &key),
             receipt: message.receipt_handle?,
-            body: message.body?,
-            reason,
+            reason: told("reason"),
+            id,
         })
     }
 
@@ -215,33 +219,71 @@ async fn take_all(
 /// Runs the function once more that has given a message up.
 async fn message(environment: &Environment, letters: &DeadLetters, message: &Taken) -> Became {
     let Some(role) = role_of(&message.body) else {
-        let reason = "it is no event: nobody can say which function it was for";
+        let reason = "it is no event and no order: nobody can say which function it was for";
         return Became::Stays(reason.to_owned());
     };
     let function = environment.names.of(role);
     match letters.invoke(&function, &message.body).await {
         Err(error) => Became::Unreachable(error.to_string()),
         Ok(Invoked::Failed(answer)) => Became::Stays(format!("{function}: {}", failure(&answer))),
-        Ok(Invoked::Answered) => match letters.delete_message(&message.receipt).await {
+        Ok(Invoked::Answered(answer)) if refusal(&answer).is_some() => {
+            let code = refusal(&answer).unwrap_or_default();
+            Became::Stays(format!("{function} refuses it: {code}"))
+        }
+        Ok(Invoked::Answered(_)) => match letters.delete_message(&message.receipt).await {
             Ok(()) => Became::Done,
             Err(error) => Became::Unreachable(error.to_string()),
         },
     }
 }
 
-/// The function that an event reaches: S3's another one than all others.
+/// The function that a message was for: events of S3 reach another one than all others, and what is
+/// no event but has items is an order by direct invocation.
 fn role_of(body: &str) -> Option<&'static str> {
+    let members = Json::parse(body).ok()?.into_object()?;
+    match (members.get("source"), members.get("detail-type")) {
+        (Some(Json::String(source)), Some(Json::String(_))) => match source.as_str() {
+            "aws.s3" => Some("import"),
+            _ => Some("bus"),
+        },
+        _ => {
+            let items = ["items", "snackItems"];
+            let is_order = items.iter().any(|name| members.contains_key(*name));
+            is_order.then_some("invoke")
+        }
+    }
+}
+
+/// What is handed to the function. An order that names no command id gets the one that it had when
+/// it was invoked: one of the attempts may have placed it, and this must not place it twice. Two
+/// orders that say the same stay two.
+fn taken_up(body: String, key: &str) -> String {
+    if role_of(&body) != Some("invoke") {
+        return body;
+    }
+    let members = Json::parse(&body).ok().and_then(Json::into_object);
+    let Some(mut members) = members else {
+        return body;
+    };
+    let missing = |value: &Json| matches!(value, Json::Null) || *value == Json::from("");
+    if members.get("commandId").is_none_or(missing) {
+        members.insert("commandId".to_owned(), key.into());
+    }
+    Json::Object(members).to_string()
+}
+
+/// The code with which an order by direct invocation is refused.
+fn refusal(answer: &str) -> Option<String> {
     #[derive(Deserialize)]
-    struct Event {
-        source: String,
-        #[serde(rename = "detail-type")]
-        _detail_type: String,
+    struct Refused {
+        error: Problem,
     }
-    let event: Event = serde_json::from_str(body).ok()?;
-    match event.source.as_str() {
-        "aws.s3" => Some("import"),
-        _ => Some("bus"),
+    #[derive(Deserialize)]
+    struct Problem {
+        code: String,
     }
+    let refused: Refused = serde_json::from_str(answer).ok()?;
+    Some(refused.error.code)
 }
 
 /// What a function says of its error.
@@ -268,6 +310,28 @@ mod tests {
         assert_eq!(role_of(&event("logistics.shipments")), Some("bus"));
         assert_eq!(role_of(r#"{"source":"aws.s3"}"#), None);
         assert_eq!(role_of("no JSON"), None);
+        assert_eq!(role_of(r#"{"snackItems":[]}"#), Some("invoke"));
+        let named_like_an_event = r#"{"source":"web","items":[{"name":"Lamp"}]}"#;
+        assert_eq!(role_of(named_like_an_event), Some("invoke"));
+    }
+
+    #[test]
+    fn an_order_is_taken_up_as_the_command_that_it_was() {
+        let order = r#"{"items":[{"name":"Lamp","price":1.10}]}"#;
+        let taken = |body: &str| taken_up(body.to_owned(), "request/r-1");
+        let expected = r#"{"commandId":"request/r-1","items":[{"name":"Lamp","price":1.10}]}"#;
+        assert_eq!(Json::parse(&taken(order)), Json::parse(expected));
+        let named = r#"{"commandId":"c-1","items":[]}"#;
+        assert_eq!(taken(named), named);
+        let event = r#"{"source":"orders.commands","detail-type":"Place Order"}"#;
+        assert_eq!(taken(event), event);
+    }
+
+    #[test]
+    fn an_order_that_is_refused_says_so_in_its_answer() {
+        let refused = r#"{"error":{"status":400,"code":"invalid_field"}}"#;
+        assert_eq!(refusal(refused).as_deref(), Some("invalid_field"));
+        assert_eq!(refusal(r#"{"message":"Order placed"}"#), None);
     }
 
     fn taken(body: &str, sent_ms: i64, reason: Option<&str>) -> Taken {
