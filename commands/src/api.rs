@@ -8,7 +8,7 @@ use domain::{
     order::{self, Fulfilment},
     shipment::UpdateKind,
 };
-use event_store::Cause;
+use event_store::{Cause, commit::bounded};
 use lambda::{
     Answer, Failed, Invocation,
     http::{Problem, Request, Response, is_request},
@@ -103,7 +103,7 @@ async fn command(
             let context = translate::shipment::Context {
                 shipment_id: Some(shipment_id.clone()),
                 kind: UpdateKind::Update,
-                event_id: sender.cause_id.clone(),
+                event_id: bounded(sender.cause_id.clone()),
                 event_source: "http".to_owned(),
                 event_time: commands.clock.now(),
             };
