@@ -3,6 +3,7 @@
 #   make run         the whole system on this machine, until Ctrl-C
 #   make test        every check and every test
 #   make demo        some thousand orders and shipments, sent to the running system
+#   make audit       ask for known vulnerabilities of what is used; wants the network, and cargo-deny
 #   make clean-data  forget what the local system keeps
 #   make e2e         deploy to an emulator of AWS, and test what is promised there; logs: target/e2e
 #   make fuzz        arbitrary input for an entry point, for SECONDS; wants nightly Rust and cargo-fuzz
@@ -31,7 +32,10 @@ CDK := infra/cdk
 CDK_TOOLS := $(CURDIR)/$(CDK)/.venv/bin
 CDK_READY := $(CDK)/.venv/ready
 
-.PHONY: help run demo test lint test-rust test-outside build clean-data fuzz e2e e2e-binaries
+AUDIT := target/audit
+AUDIT_READY := $(AUDIT)/pip-audit-2.10.1
+
+.PHONY: help run demo test lint audit test-rust test-outside build clean-data fuzz e2e e2e-binaries
 .PHONY: bench-cold-start bench-rebuild test-cdk snapshots package bootstrap synth diff deploy destroy
 
 # Which entry point `make fuzz` tries: api, bus, body, query or stream.
@@ -66,6 +70,25 @@ test: lint test-rust test-outside test-cdk e2e
 lint:
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets -- --deny warnings
+
+# Known vulnerabilities: of crates by RustSec's list on GitHub, of Python's packages by PyPI, of Node's
+# by npm's own endpoint. Whoever cannot be asked is a failure, and no pass: so this is no part of
+# `make test`, which needs nothing but package registries. Licences, sources and bans are
+# (tests/dependencies.rs).
+audit: $(VENV)/ready $(CDK_READY) $(AUDIT_READY)
+	@failed=; \
+	for place in $(VENV) $(CDK)/.venv; do \
+	  $(AUDIT)/bin/pip-audit --strict --progress-spinner off --vulnerability-service pypi \
+	    --path $$place/lib/python3*/site-packages || failed="$$failed Python:$$place"; \
+	done; \
+	(cd $(CDK) && PATH="$(CDK_TOOLS):$$PATH" npm audit) || failed="$$failed Node"; \
+	cargo deny --locked check advisories || failed="$$failed crates"; \
+	[[ -z "$$failed" ]] || { echo "audit: not known to be without vulnerabilities:$$failed"; exit 1; }
+
+$(AUDIT_READY):
+	python3 -m venv $(AUDIT)
+	$(AUDIT)/bin/pip install --quiet --disable-pip-version-check pip-audit==2.10.1
+	@touch $@
 
 test-rust:
 	cargo test --locked --workspace --no-fail-fast

@@ -6,6 +6,7 @@ use domain::{
     order::{self, Fulfilment},
     shipment::UpdateKind,
 };
+use event_store::commit::bounded;
 use lambda::{
     Answer, Failed, Invocation,
     http::{Problem, Request, Response, is_request},
@@ -94,7 +95,7 @@ async fn command(
             let context = translate::shipment::Context {
                 shipment_id: Some(shipment_id.clone()),
                 kind: UpdateKind::Update,
-                event_id: sender.cause_id().to_owned(),
+                event_id: bounded(sender.cause_id().to_owned()),
                 event_source: "http".to_owned(),
                 event_time: commands.clock.now(),
             };

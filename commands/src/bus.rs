@@ -5,7 +5,7 @@ use domain::{
     AggregateId, Digest, Json, Order, Refusal, Shipment, Timestamp, aggregate::Intent as _,
     json::Object, order, shipment::UpdateKind,
 };
-use event_store::Cause;
+use event_store::{Cause, commit::bounded};
 use lambda::{Answer, Failed, Invocation, trace::TraceParent};
 use serde_json::{Value, value::RawValue};
 
@@ -186,7 +186,7 @@ async fn update_shipment(
     let context = translate::shipment::Context {
         shipment_id: None,
         kind,
-        event_id: caused.id.clone(),
+        event_id: bounded(caused.id.clone()),
         event_source: event.source.clone(),
         event_time: event_time.unwrap_or_else(|| commands.clock.now()),
     };

@@ -78,13 +78,14 @@ impl Operator for AwsOperator {
         // Lines are ours; any other control character is not, whoever it came from.
         let printable = |c: char| if c.is_control() && c != '\n' { ' ' } else { c };
         let text: String = text.chars().map(printable).take(ALERT_TEXT_MAX).collect();
+        let id: String = id.chars().map(printable).collect();
         let sent = self
             .sns
             .publish()
             .topic_arn(&self.topic_arn)
             .subject(subject)
             .message(text)
-            .message_attributes("id", attribute(id)?)
+            .message_attributes("id", attribute(&id)?)
             .message_attributes("environment", attribute(&self.environment)?)
             .send()
             .await;

@@ -2,6 +2,7 @@
 //! sender.
 
 use domain::{Json, OrderId, ShipmentId, order::names};
+use event_store::commit::bounded;
 use lambda::Failed;
 use serde_json::value::RawValue;
 
@@ -126,6 +127,7 @@ pub(crate) async fn reject(
         code,
         text,
     } = rejection;
+    let event_id = bounded(event_id);
     tracing::error!(event_id, code, "an event can never succeed");
     let subject = format!("Logistics Processing Error - {}", commands.environment);
     let text = format!(

@@ -4,9 +4,12 @@
 use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use commands::Commands;
+use commands::{Commands, limits::ALERT_TEXT_MAX};
 use domain::{Json, Timestamp};
-use event_store::{Clock, Commit, EventStore, commit::Item, memory::MemoryTable, size::item_bytes};
+use event_store::{
+    Clock, Commit, EventStore, commit::Item, limits::CAUSE_TEXT_BYTES_MAX, memory::MemoryTable,
+    size::item_bytes,
+};
 use lambda::{Answer, Failed, Invocation, Payload};
 use projectors::{
     Environment, Projectors,
@@ -195,6 +198,9 @@ impl World {
                         payload.trim(),
                         "a dead letter is the event as it came"
                     );
+                    let (_, text, id) = after.alerts.last().unwrap();
+                    assert!(text.chars().count() <= ALERT_TEXT_MAX, "{text}");
+                    assert!((1..=CAUSE_TEXT_BYTES_MAX).contains(&id.len()), "{id}");
                 }
                 answer
             }
@@ -244,7 +250,7 @@ impl World {
             }
         }
         for message in self.bus.accepted() {
-            assert!(message.detail.to_string().len() < MESSAGE_BYTES - 1024);
+            check_announcement(&message);
         }
         for alert in self.topic.accepted() {
             check_alert(&alert);
@@ -252,7 +258,20 @@ impl World {
     }
 }
 
-/// As SNS wants it: a subject of at most 100 printable ASCII characters, no attribute empty.
+/// As EventBridge wants it: an entry of 256 KiB with everything that it counts, a detail-type and a
+/// source of so many characters (`PutEventsRequestEntry`; user guide, "PutEvents entry size").
+fn check_announcement(message: &Announcement) {
+    let detail = message.detail.to_string();
+    let bytes = 14 + message.source.len() + message.detail_type.len() + detail.len();
+    assert!(bytes <= MESSAGE_BYTES, "an entry of {bytes} bytes");
+    assert!((1..=128).contains(&message.detail_type.chars().count()));
+    assert!((1..=256).contains(&message.source.chars().count()));
+    let trace = message.trace.as_ref().map_or(0, |it| it.to_xray().len());
+    assert!(trace <= 500, "a trace header of {trace} characters");
+}
+
+/// As SNS wants it: 256 KiB with subject and attributes, a subject of at most 100 printable ASCII
+/// characters, no attribute empty.
 fn check_alert(alert: &Alert) {
     let subject = &alert.subject;
     assert!((1..=100).contains(&subject.len()), "{subject:?}");
@@ -260,10 +279,13 @@ fn check_alert(alert: &Alert) {
         subject.bytes().all(|b| (b' '..=b'~').contains(&b)),
         "{subject:?}"
     );
-    assert!(alert.body.len() < MESSAGE_BYTES - 1024);
+    let mut bytes = subject.len() + alert.body.len();
     for (name, value) in &alert.attributes {
         assert!(!value.is_empty(), "{name} is empty");
+        bytes += name.len() + "String".len() + value.len();
     }
+    assert!(bytes <= MESSAGE_BYTES, "a message of {bytes} bytes");
+    assert!(!alert.body.contains(|c: char| c.is_control() && c != '\n'));
 }
 
 /// As DynamoDB wants it: its size, and the digits and the range of every number.

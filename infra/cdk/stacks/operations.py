@@ -33,7 +33,7 @@ class Operations(Stack):
         self.add_stack_dependency(service)
         at = Places(self, config, state.described)
         self._topic = actions.SnsAction(sns.Topic.from_topic_arn(self, "Alerts", at.topic))
-        rules = triggers.rules(config, at.orders_bucket_name)
+        rules = triggers.rules(config, self.account, at.orders_bucket_name)
         ids = alarms.Ids(
             api=service.http.api.api_id,
             mappings={role: mapping.ref for role, mapping in service.mappings.items()},

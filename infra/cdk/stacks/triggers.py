@@ -45,25 +45,19 @@ ORDER_COMMANDS = {
     "source": ["orders.commands"],
     "detail-type": ["Place Order", "Complete Order", "Cancel Order"],
 }
-# Waybill completes `automatic` orders itself, as soon as they have been announced.
-FULFILMENT = {
-    "source": ["waybill.orders"],
-    "detail-type": ["Order Created"],
-    "detail": {"status": ["NEW"]},
-}
 
 # The schedule of the sweep. What could not be delivered says nothing that the next one does not.
 SWEEP = Rule("sweep", "rebuild", {}, default_bus=True, kept=False)
 
 
-def rules(config: Config, bucket: str) -> list[Rule]:
+def rules(config: Config, account: str, bucket: str) -> list[Rule]:
     """The rules of an environment; a test holds them against the local system's."""
     carriers = [Rule("shipments-default", "bus", SHIPMENTS, default_bus=True)]
     return [
         Rule("shipments", "bus", SHIPMENTS),
         *(carriers if config.default_bus else []),
         Rule("order-commands", "bus", ORDER_COMMANDS),
-        Rule("fulfilment", "bus", FULFILMENT),
+        Rule("fulfilment", "bus", _fulfilment(account)),
         Rule("order-files", "import", _created(bucket, {"prefix": ORDERS_PREFIX}), True),
         # Storing the checkpoint of a file is what lets its import go on.
         Rule(
@@ -73,6 +67,20 @@ def rules(config: Config, bucket: str) -> list[Rule]:
             True,
         ),
     ]
+
+
+def _fulfilment(account: str) -> dict[str, Any]:
+    """Waybill completes `automatic` orders itself, as soon as it has announced them.
+
+    What another account sends under Waybill's own name is not Waybill's; within this account
+    policies say who may use that name.
+    """
+    return {
+        "account": [account],
+        "source": ["waybill.orders"],
+        "detail-type": ["Order Created"],
+        "detail": {"status": ["NEW"]},
+    }
 
 
 def _created(bucket: str, key: dict[str, str]) -> dict[str, Any]:
@@ -85,7 +93,7 @@ def _created(bucket: str, key: dict[str, str]) -> dict[str, Any]:
 
 def add_rules(stack: Stack, at: Places, functions: Functions) -> None:
     """The rules of the buses with their targets."""
-    for rule in rules(at.config, at.orders_bucket_name):
+    for rule in rules(at.config, stack.account, at.orders_bucket_name):
         id = "".join(part.capitalize() for part in rule.name.split("-"))
         _add(
             stack,

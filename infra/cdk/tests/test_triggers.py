@@ -8,13 +8,14 @@ from template import several
 
 LOCAL = (REPOSITORY / "infra/local/src/rules.rs").read_text()
 
-QUEUE = "arn:aws:sqs:us-east-1:<AWS::AccountId>:"
+ACCOUNT = "<AWS::AccountId>"
+QUEUE = f"arn:aws:sqs:us-east-1:{ACCOUNT}:"
 
 
 def local_rules(bucket):
     """The local system's rules: name → (bus, pattern, role)."""
     patterns = {
-        name: json.loads(text.replace("{bucket}", bucket))
+        name: json.loads(text.replace("{bucket}", bucket).replace("{account}", ACCOUNT))
         for name, text in re.findall(r'const (\w+): &str = r#"(.*?)"#;', LOCAL, re.S)
     }
     rule = re.compile(
@@ -50,6 +51,14 @@ def test_the_rules_are_those_of_the_local_system(stacks):
         assert rule.get("State", "ENABLED") == "ENABLED"
         [target] = rule["Targets"]
         assert role_of(stacks, target["Arn"]) == role
+
+
+def test_orders_are_completed_by_what_this_account_has_announced_alone(stacks):
+    pattern = rules(stacks)[stacks.name("fulfilment")]["EventPattern"]
+    assert pattern["account"] == [ACCOUNT]
+    assert pattern["source"] == ["waybill.orders"]
+    # Nobody from outside is let onto the bus, unless somebody adds a policy by hand.
+    assert not stacks.state.of("Events::EventBusPolicy")
 
 
 def test_what_cannot_be_delivered_is_kept(stacks):

@@ -60,12 +60,19 @@ pub struct Cause {
     pub traceparent: Option<String>,
 }
 
+/// A text that a sender names as a cause, of at most [`CAUSE_TEXT_BYTES_MAX`] bytes: a longer one is
+/// replaced by its digest, so that equal ones stay equal.
+pub fn bounded(text: String) -> String {
+    match text.len() > CAUSE_TEXT_BYTES_MAX {
+        true => format!("sha256/{}", Digest::of(&text.into()).as_str()),
+        false => text,
+    }
+}
+
 impl Cause {
-    /// The same, with every text bounded to [`CAUSE_TEXT_BYTES_MAX`], whoever has filled it: each
-    /// stands in the commit and most in its messages, and what is accepted must fit them all.
-    ///
-    /// A longer text is replaced by its digest, so that equal ones stay equal. None of the ways in
-    /// makes one that long by itself; a sender can, in an event or an invocation.
+    /// The same, with every text [`bounded`], whoever has filled it: each stands in the commit and
+    /// most in its messages, and what is accepted must fit them all. None of the ways in makes one
+    /// that long by itself; a sender can, in an event or an invocation.
     pub fn bounded(mut self) -> Self {
         let texts = [
             &mut self.command_id,
@@ -75,9 +82,7 @@ impl Cause {
             &mut self.causation_id,
         ];
         for text in texts {
-            if text.len() > CAUSE_TEXT_BYTES_MAX {
-                *text = format!("sha256/{}", Digest::of(&text.as_str().into()).as_str());
-            }
+            *text = bounded(std::mem::take(text));
         }
         self.traceparent = self
             .traceparent

@@ -20,7 +20,8 @@ pub struct Rule {
     pub name: &'static str,
     /// The bus it listens to.
     pub bus: Bus,
-    /// The event pattern, JSON; [`BUCKET`] stands for the name of the environment's bucket.
+    /// The event pattern, JSON; [`BUCKET`] stands for the name of the environment's bucket, and
+    /// [`ACCOUNT_ID`] for its account.
     pub pattern: &'static str,
     /// The function that receives the event.
     pub target: Role,
@@ -38,6 +39,9 @@ pub enum Bus {
 /// Stands in a pattern for the name of the environment's bucket.
 pub const BUCKET: &str = "{bucket}";
 
+/// Stands in a pattern for the environment's account.
+pub const ACCOUNT_ID: &str = "{account}";
+
 const SHIPMENTS: &str = r#"{
   "source": ["logistics.shipments"],
   "detail-type": ["Shipment Update", "Shipment Created", "Shipment Delayed"]
@@ -48,7 +52,9 @@ const ORDER_COMMANDS: &str = r#"{
   "detail-type": ["Place Order", "Complete Order", "Cancel Order"]
 }"#;
 
+/// What another account sends under Waybill's own name is not Waybill's.
 const FULFILMENT: &str = r#"{
+  "account": ["{account}"],
   "source": ["waybill.orders"],
   "detail-type": ["Order Created"],
   "detail": { "status": ["NEW"] }
@@ -133,6 +139,7 @@ impl Rules {
         let bucket = names.orders_bucket(ACCOUNT);
         let read = |rule: Rule| {
             let text = rule.pattern.replace(BUCKET, &bucket);
+            let text = text.replace(ACCOUNT_ID, ACCOUNT);
             let pattern = serde_json::from_str(&text)
                 .map_err(|error| error.to_string())
                 .and_then(|json| Pattern::read(&json));
@@ -167,7 +174,19 @@ mod tests {
     use super::*;
 
     fn targets(bus: Bus, source: &str, detail_type: &str, detail: Value) -> Vec<Role> {
-        let event = json!({ "source": source, "detail-type": detail_type, "detail": detail });
+        targets_from(ACCOUNT, bus, source, detail_type, detail)
+    }
+
+    fn targets_from(
+        account: &str,
+        bus: Bus,
+        source: &str,
+        detail_type: &str,
+        detail: Value,
+    ) -> Vec<Role> {
+        let event = json!({
+            "account": account, "source": source, "detail-type": detail_type, "detail": detail,
+        });
         let names = Names::new("dev").unwrap();
         Rules::read(&names).unwrap().targets(bus, &event)
     }
@@ -205,6 +224,10 @@ mod tests {
         assert_eq!(heard(Bus::Waybill, "NEW"), [Role::Bus]);
         assert!(heard(Bus::Waybill, "PROCESSING").is_empty());
         assert!(heard(Bus::Default, "NEW").is_empty());
+        // Not even where the bus lets another account in.
+        let (source, kind) = ("waybill.orders", "Order Created");
+        let forged = || targets_from("1", Bus::Waybill, source, kind, json!({ "status": "NEW" }));
+        assert!(forged().is_empty());
         assert!(targets(Bus::Waybill, "waybill.orders", "Order Created", json!({})).is_empty());
     }
 

@@ -1,0 +1,242 @@
+//! Commands whose every text is as long as it may be, or one character longer: what is accepted of
+//! them makes messages that EventBridge and SNS take.
+
+use domain::limits::{DETAIL_BYTES_MAX, FOREIGN_ID_MAX, ID_MAX, TEXT_MAX};
+use proptest::{prelude::*, sample::select};
+use serde_json::{Value, json};
+
+use crate::{
+    config, run,
+    world::{Entry, World},
+};
+
+/// One of each length in UTF-8, and those that take more room in JSON: one that ids may have, and
+/// one that they may not.
+const FILLS: [char; 6] = ['a', 'é', '€', '😀', '"', '\u{1}'];
+
+/// Texts that senders make as long as the platform lets them: an event has 256 KiB.
+const ANY_LENGTH: usize = 60_000;
+
+/// A text of about so many characters: as many as its bound is, or near it.
+#[derive(Debug, Clone, Copy)]
+struct Filled {
+    fill: char,
+    beyond: i32,
+}
+
+impl Filled {
+    fn to(self, bound: usize) -> String {
+        let length = i32::try_from(bound).unwrap() + self.beyond;
+        (0..length).map(|_| self.fill).collect()
+    }
+}
+
+/// Mostly exactly as long as it may be, so that most are accepted.
+fn filled() -> impl Strategy<Value = Filled> {
+    let beyond = prop_oneof![8 => Just(0), 1 => Just(-1), 1 => Just(1)];
+    let fill = prop_oneof![5 => select(&FILLS[..5]), 1 => Just(FILLS[5])];
+    (fill, beyond).prop_map(|(fill, beyond)| Filled { fill, beyond })
+}
+
+/// What a message may have of its sender.
+#[derive(Debug, Clone)]
+struct Sent {
+    order_id: Filled,
+    shipment_id: Filled,
+    customer_id: Filled,
+    text: Filled,
+    /// Of the event, of the request and of the message that caused it.
+    event_id: Filled,
+    correlation_id: Filled,
+    any_length: bool,
+    padding: Filled,
+    /// The member of an update that is as long as the whole may be.
+    padded: &'static str,
+    status: &'static str,
+    traceparent: bool,
+    price: &'static str,
+}
+
+fn sent() -> impl Strategy<Value = Sent> {
+    let texts = (
+        filled(),
+        filled(),
+        filled(),
+        filled(),
+        filled(),
+        filled(),
+        filled(),
+    );
+    let padded = select(&["location", "carrier", "note", "trackingNumber"][..]);
+    let status = select(&["LOST", "DAMAGED", "DELAYED", "EXCEPTION", "IN_TRANSIT"][..]);
+    let price = select(
+        &[
+            "1",
+            "99999999999999999999999999999999999999",
+            "1E-38",
+            "9E+120",
+        ][..],
+    );
+    (texts, any::<bool>(), padded, status, any::<bool>(), price).prop_map(
+        |(texts, any_length, padded, status, traceparent, price)| Sent {
+            order_id: texts.0,
+            shipment_id: texts.1,
+            customer_id: texts.2,
+            text: texts.3,
+            event_id: texts.4,
+            correlation_id: texts.5,
+            padding: texts.6,
+            any_length,
+            padded,
+            status,
+            traceparent,
+            price,
+        },
+    )
+}
+
+impl Sent {
+    fn detail(&self, mut detail: Value) -> Value {
+        if self.traceparent {
+            let longest = "00-0123456789abcdef0123456789abcdef-0123456789abcdef-01";
+            detail["traceparent"] = longest.into();
+        }
+        detail
+    }
+
+    fn event(&self, source: &str, detail_type: &str, detail: Value) -> String {
+        let bound = if self.any_length { ANY_LENGTH } else { 255 };
+        json!({
+            "id": self.event_id.to(bound),
+            "source": source,
+            "detail-type": detail_type,
+            "detail": self.detail(detail),
+        })
+        .to_string()
+    }
+
+    fn order(&self, fulfilment: &str) -> Value {
+        let price: Box<serde_json::value::RawValue> = serde_json::from_str(self.price).unwrap();
+        let items: Value = serde_json::from_str(&format!(
+            r#"[{{"name":{},"quantity":1,"price":"{price}"}}]"#,
+            Value::from(self.text.to(TEXT_MAX)),
+        ))
+        .unwrap();
+        json!({
+            "orderId": self.order_id.to(ID_MAX),
+            "customerId": self.customer_id.to(FOREIGN_ID_MAX),
+            "customerName": self.text.to(TEXT_MAX),
+            "fulfilment": fulfilment,
+            "items": items,
+        })
+    }
+
+    /// One as large as an update may be, give or take a character.
+    fn update(&self) -> Value {
+        let mut update = json!({
+            "shipmentId": self.shipment_id.to(ID_MAX),
+            "orderId": self.order_id.to(ID_MAX),
+            "status": self.status,
+        });
+        update[self.padded] = "".into();
+        let bytes = Value::from(self.padding.fill.to_string()).to_string().len() - 2;
+        let room = DETAIL_BYTES_MAX - update.to_string().len();
+        update[self.padded] = self.padding.to(room / bytes).into();
+        update
+    }
+
+    fn correlation(&self) -> String {
+        let bound = if self.any_length { ANY_LENGTH } else { 2_048 };
+        self.correlation_id.to(bound)
+    }
+
+    /// What comes in, one after the other.
+    fn payloads(&self) -> Vec<(Entry, String)> {
+        let id = self.order_id.to(ID_MAX);
+        let named = || json!({ "orderId": id });
+        let cancel = json!({ "orderId": id, "reason": self.text.to(TEXT_MAX) });
+        let created = json!({
+            "orderId": id,
+            "id": self.event_id.to(ANY_LENGTH),
+            "correlationId": self.correlation(),
+            "status": "NEW",
+        });
+        let orders = "orders.commands";
+        let place = |fulfilment| self.event(orders, "Place Order", self.order(fulfilment));
+        let close = match self.any_length {
+            true => self.event(orders, "Complete Order", named()),
+            false => self.event(orders, "Cancel Order", cancel),
+        };
+        let mut invoked = self.order("merchant");
+        invoked["orderId"] = "invoked".into();
+        invoked["commandId"] = self.event_id.to(255).into();
+        let mut request: Value =
+            serde_json::from_str(include_str!("../fuzz/seeds/api/placing_an_order.json")).unwrap();
+        let mut body = self.order("merchant");
+        body["orderId"] = "requested".into();
+        request["body"] = body.to_string().into();
+        // A header has no other characters.
+        if self.correlation_id.fill.is_ascii_graphic() {
+            request["headers"]["x-correlation-id"] = self.correlation_id.to(255).into();
+        }
+        let update = self.event("logistics.shipments", "Shipment Update", self.update());
+        vec![
+            (Entry::Bus, place("automatic")),
+            (
+                Entry::Bus,
+                self.event("waybill.orders", "Order Created", created),
+            ),
+            (Entry::Bus, close),
+            (Entry::Bus, update),
+            (Entry::Api, invoked.to_string()),
+            (Entry::Api, request.to_string()),
+        ]
+    }
+}
+
+proptest! {
+    #![proptest_config(config())]
+
+    #[test]
+    fn whatever_is_accepted_makes_messages_that_are_taken(sent in sent()) {
+        run(async {
+            let world = World::new();
+            for (entry, payload) in sent.payloads() {
+                // A command for an order that was refused waits for its next delivery.
+                drop(world.check(entry, &payload).await);
+            }
+            world.check_downstream().await;
+        });
+    }
+}
+
+/// The property is about something: with every text at its bound, all of it is accepted.
+#[test]
+fn texts_at_their_bounds_are_accepted() {
+    for fill in ['a', 'é', '€', '😀'] {
+        let filled = Filled { fill, beyond: 0 };
+        let sent = Sent {
+            order_id: filled,
+            shipment_id: filled,
+            customer_id: filled,
+            text: filled,
+            event_id: filled,
+            correlation_id: filled,
+            any_length: true,
+            padding: filled,
+            padded: "location",
+            status: "LOST",
+            traceparent: true,
+            price: "99999999999999999999999999999999999999",
+        };
+        run(async {
+            let world = World::new();
+            for (entry, payload) in sent.payloads() {
+                drop(world.check(entry, &payload).await);
+            }
+            world.check_downstream().await;
+            // Placed and completed by Waybill, one each by invocation and request, and an update.
+            assert_eq!(world.commits().len(), 5, "{fill}");
+        });
+    }
+}
