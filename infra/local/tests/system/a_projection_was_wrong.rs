@@ -1,5 +1,5 @@
-//! A defect in a projection: deployed, noticed, and mended by the very steps that the README's "A
-//! projection was wrong" names, while commands arrive that nobody refuses.
+//! A defect in a projection: deployed, noticed, and mended by the very steps of "A projection was
+//! wrong" in `infra/operator/README.md`, while commands arrive that nobody refuses.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
