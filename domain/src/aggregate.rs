@@ -35,8 +35,15 @@ pub trait Intent: Clone + Send + Sync {
     /// Is the same content under another command id the same command, and not to be done again?
     fn known_by_content(&self) -> bool;
 
-    /// Does it expect that nothing is there yet? Then there is nothing to load before deciding.
+    /// Does it expect that nothing is there yet? To whoever creates what is there already, it
+    /// stands as it stands now.
     fn creates(&self) -> bool;
+
+    /// Is it likely the first that is heard of its aggregate? Then it is tried without a load, and
+    /// the append finds out; where it was not, it has cost a request.
+    fn comes_first(&self) -> bool {
+        self.creates()
+    }
 }
 
 /// An aggregate whose history the event store keeps.

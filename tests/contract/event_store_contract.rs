@@ -28,6 +28,7 @@ contract!(
     a_command_that_comes_twice_at_once_has_one_effect,
     a_command_id_with_another_content_is_refused,
     a_content_is_known_again_under_another_id,
+    what_may_come_first_is_known_again_like_anything,
     a_refusal_leaves_no_trace,
     our_own_lost_answer_is_no_conflict,
     a_snapshot_of_another_shape_is_passed_over,
@@ -264,6 +265,33 @@ async fn a_content_is_known_again_under_another_id(world: World) {
     }
 }
 
+/// An update that is tried without a load must not be answered from the first commit alone.
+async fn what_may_come_first_is_known_again_like_anything(world: World) {
+    let created = |command_id: &str, text: &str| {
+        let mut command = update("S", command_id, text, Some("2024-01-15T10:00:00Z"));
+        command.intent.status = domain::shipment::Status::created();
+        command
+    };
+    let first = send(&world, created("c-1", "x")).await.unwrap();
+    assert!((first.version, first.own, first.repeated) == (1, true, false));
+    assert_eq!(send(&world, created("c-2", "y")).await.unwrap().version, 2);
+    let again = send(&world, created("c-3", "x")).await.unwrap();
+    assert!((again.version, again.own, again.repeated) == (1, false, true));
+    // An id that made a later commit, with the content of the first.
+    let reused = send(&world, created("c-2", "x")).await;
+    assert_eq!(reused, Err(Failure::IdReused));
+    let reused = send(&world, created("c-1", "z")).await;
+    assert_eq!(reused, Err(Failure::IdReused));
+    assert_whole(&world, &shipment("S"), 2).await;
+    // Twice at once, and where something else came before.
+    let rivals = (0..20).map(|_| send(&world, update("T", "c-1", "x", None)));
+    join_all(rivals).await;
+    let mut late = created("c-2", "y");
+    late.aggregate = shipment("T");
+    late.intent.shipment_id = "T".parse().unwrap();
+    assert_eq!(send(&world, late).await.unwrap().version, 2);
+}
+
 async fn a_refusal_leaves_no_trace(world: World) {
     let refused = order(&world, to_order("1", "c-1", Intent::Complete)).await;
     let Err(Failure::Refused {
@@ -351,7 +379,7 @@ async fn a_snapshot_of_another_shape_is_passed_over(world: World) {
         snapshot.shape = "shipment/0".to_owned();
         snapshot.state = snapshot.state.replace("\"updates\":", "\"updates\":1");
     });
-    assert_eq!(damaged.await, 2);
+    assert_eq!(damaged.await, 20, "of small commits each has one");
     assert_whole(&world, &shipment("S"), 20).await;
     // The next snapshot is of our own shape again, and whole.
     for number in 21..=25 {

@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 
-use crate::limits::CAUSE_TEXT_BYTES_MAX;
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::{
     AggregateId, Digest, EventSourced, Timestamp,
@@ -12,6 +11,8 @@ use serde::{Deserialize, Serialize};
 use serde_dynamo::aws_sdk_dynamodb_1::{from_item, to_item};
 use sha2::{Digest as _, Sha256};
 
+use crate::{limits::CAUSE_TEXT_BYTES_MAX, size::item_bytes};
+
 /// A DynamoDB item.
 pub type Item = HashMap<String, AttributeValue>;
 
@@ -19,6 +20,8 @@ pub type Item = HashMap<String, AttributeValue>;
 pub const AGGREGATE: &str = "aggregate";
 /// The sequence of the commit's first event.
 pub const SEQUENCE: &str = "sequence";
+/// The attribute that a snapshot rides in.
+pub const SNAPSHOT: &str = "snapshot";
 
 /// The events of one command, all or none of them stored.
 #[derive(Debug, Clone)]
@@ -35,7 +38,7 @@ pub struct Commit {
     pub events: Vec<EncodedEvent>,
     /// Who and what caused it.
     pub cause: Cause,
-    /// The state after it, in every eighth.
+    /// The state after it, wherever it rides free, and at the latest in every eighth.
     pub snapshot: Option<Snapshot>,
 }
 
@@ -96,6 +99,15 @@ pub struct Snapshot {
     /// A [`Trace`] of every commit so far, its own included, in order.
     #[serde(with = "serde_bytes")]
     pub traces: Vec<u8>,
+}
+
+impl Snapshot {
+    /// Bytes that it adds to its commit's item.
+    pub fn bytes(&self) -> Result<usize, Unreadable> {
+        let members: Item = to_item(self).map_err(unreadable)?;
+        let alone = Item::from([(SNAPSHOT.to_owned(), AttributeValue::M(members))]);
+        Ok(item_bytes(&alone))
+    }
 }
 
 /// What remains of an old commit in a snapshot: four bytes each of its command id and its digest,

@@ -2,12 +2,19 @@
 
 pub use domain::limits::{COMMITS_MAX, ITEM_BYTES_MAX};
 
-/// Every so many commits carry a snapshot, and so many are read at once.
-///
-/// A query is charged for its whole page, whatever it finds there, so the page and the distance of
-/// snapshots are one number: one request always reaches a snapshot, and reads just one of them.
-/// With commits of 1 KB and 250 of them, 8 of them and a snapshot of 2 KB make 3 read units.
+/// At the latest every so many commits carry a snapshot: those whose ordinal it divides. A load
+/// that meets a commit without one so knows how far it must go back.
 pub const SNAPSHOT_EVERY: u32 = 8;
+
+/// Bytes of a write unit: a put is charged by these, begun or whole.
+pub const WRITE_UNIT_BYTES: usize = 1_024;
+
+/// By so many bytes at most an item is counted too large here, never too small: the numbers in it.
+pub const SIZE_ERROR_BYTES: usize = 8;
+
+/// Bytes of commits that a load holds while it looks for a snapshot. Beyond, it folds the history
+/// from its beginning, and holds one page of it.
+pub const LOAD_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 /// Commits of one page of a history; DynamoDB cuts a page at 1 MB in any case.
 pub const HISTORY_PAGE: u32 = 1_000;

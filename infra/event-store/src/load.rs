@@ -4,8 +4,10 @@ use domain::{AggregateId, Digest, EventSourced, Timestamp};
 
 use crate::{
     commit::{Cause, Commit, Mark, Snapshot, Trace, Unreadable},
-    limits::{COMMITS_MAX, ITEM_BYTES_MAX, PAGES_MAX, SNAPSHOT_EVERY},
-    size::item_bytes,
+    limits::{
+        COMMITS_MAX, HISTORY_PAGE, ITEM_BYTES_MAX, LOAD_BYTES_MAX, PAGES_MAX, SNAPSHOT_EVERY,
+    },
+    size::{item_bytes, rides_free},
     store::{EventStore, StoreError, gap, read},
 };
 
@@ -27,6 +29,8 @@ pub struct Loaded<A> {
     pub recent: Vec<Commit>,
     /// Traces of every commit, as a snapshot keeps them.
     traces: Vec<u8>,
+    /// Commits since the latest snapshot, those of another shape not counted as one.
+    bare: u32,
 }
 
 impl<A: EventSourced> Loaded<A> {
@@ -40,6 +44,7 @@ impl<A: EventSourced> Loaded<A> {
             at: None,
             recent: Vec::new(),
             traces: Vec::new(),
+            bare: 0,
         }
     }
 
@@ -52,7 +57,7 @@ impl<A: EventSourced> Loaded<A> {
         Ok(loaded)
     }
 
-    /// The commit that `events` would make, with a snapshot where one is due and fits.
+    /// The commit that `events` would make, with a snapshot where it rides free, or is due and fits.
     pub fn next_commit(
         &self,
         events: Vec<A::Event>,
@@ -74,25 +79,29 @@ impl<A: EventSourced> Loaded<A> {
             cause,
             snapshot: None,
         };
-        if ordinal.is_multiple_of(SNAPSHOT_EVERY) {
-            let state = self.state.clone().folded(events);
-            let mut traces = self.traces.clone();
-            traces.extend_from_slice(Trace::of(&commit.cause).bytes());
-            commit.snapshot = Some(Snapshot {
-                shape: A::SHAPE.to_owned(),
-                state: serde_json::to_string(&state).map_err(unwritable)?,
-                traces,
-            });
-            let item = commit
-                .to_item()
-                .map_err(|Unreadable(reason)| self.corrupt(reason))?;
-            // A snapshot is only a short cut: the command must not fail for it. A load then reads
-            // on to the one before.
-            if item_bytes(&item) > ITEM_BYTES_MAX {
-                commit.snapshot = None;
-            }
+        let state = self.state.clone().folded(events);
+        let mut traces = self.traces.clone();
+        traces.extend_from_slice(Trace::of(&commit.cause).bytes());
+        let snapshot = Snapshot {
+            shape: A::SHAPE.to_owned(),
+            state: serde_json::to_string(&state).map_err(unwritable)?,
+            traces,
+        };
+        if self.carries(&commit, &snapshot)? {
+            commit.snapshot = Some(snapshot);
         }
         Ok(commit)
+    }
+
+    /// Does a snapshot ride in this commit: free, or because one is due, and the item has room?
+    fn carries(&self, commit: &Commit, snapshot: &Snapshot) -> Result<bool, StoreError> {
+        let unwritable = |Unreadable(reason)| self.corrupt(reason);
+        let bytes = item_bytes(&commit.to_item().map_err(unwritable)?);
+        let more = snapshot.bytes().map_err(unwritable)?;
+        let due = commit.ordinal.is_multiple_of(SNAPSHOT_EVERY) || self.bare >= SNAPSHOT_EVERY;
+        // A snapshot is only a short cut: the command must not fail for it. Without one, a load
+        // reads on to the one before.
+        Ok((due || rides_free(bytes, more)) && bytes + more <= ITEM_BYTES_MAX)
     }
 
     /// Takes a commit in: the one that comes next.
@@ -151,6 +160,11 @@ impl<A: EventSourced> Loaded<A> {
         self.version = commit.version();
         self.commits = commit.ordinal;
         self.at = Some(commit.at);
+        let snapshot = commit.snapshot.as_ref();
+        self.bare = match snapshot.is_some_and(|snapshot| snapshot.shape == A::SHAPE) {
+            true => 0,
+            false => self.bare.saturating_add(1),
+        };
         self.recent.push(commit);
     }
 
@@ -164,25 +178,50 @@ impl<A: EventSourced> Loaded<A> {
 }
 
 impl EventStore {
-    /// Loads an aggregate: backwards to the latest snapshot, or to its first commit. That is one
-    /// query, unless the latest snapshot is of another shape.
+    /// Loads an aggregate: backwards to the latest snapshot, or to its first commit.
+    ///
+    /// It asks for the newest commit first, which mostly has a snapshot; then as far back as one is
+    /// due; and only where there is none (it did not fit, or is of another shape) for pages that
+    /// grow.
     pub async fn load<A: EventSourced>(&self, id: &AggregateId) -> Result<Loaded<A>, StoreError> {
         let name = id.to_string();
         let mut newest_first: Vec<Commit> = Vec::new();
+        let (mut limit, mut bytes) = (1, 0);
         for _ in 0..PAGES_MAX {
             let before = newest_first.last().map(|commit| commit.sequence);
-            let page = self.table.newest(&name, before, SNAPSHOT_EVERY).await?;
+            let page = self.table.newest(&name, before, limit).await?;
             for item in page.items {
+                bytes += item_bytes(&item);
                 match Loaded::from_snapshot(id, read(id, None, item)?) {
                     Ok(loaded) => return loaded.followed_by(newest_first),
                     Err(commit) => newest_first.push(*commit),
                 }
             }
-            if !page.more {
-                break;
+            match newest_first.last() {
+                Some(_) if bytes > LOAD_BYTES_MAX => return self.folded(id).await,
+                Some(oldest) if page.more && oldest.sequence > 1 => {
+                    limit = further(oldest.ordinal, newest_first.len());
+                }
+                _ => break,
             }
         }
         Loaded::new(id.clone()).followed_by(newest_first)
+    }
+
+    /// An aggregate from its first commit on, whatever snapshots there are, a page at a time.
+    async fn folded<A: EventSourced>(&self, id: &AggregateId) -> Result<Loaded<A>, StoreError> {
+        let mut loaded = Loaded::new(id.clone());
+        for _ in 0..PAGES_MAX {
+            let page = self.history(id, loaded.version + 1, HISTORY_PAGE).await?;
+            let mut commits = page.commits;
+            commits.reverse();
+            loaded = loaded.followed_by(commits)?;
+            loaded.recent.clear();
+            if page.next.is_none() {
+                return Ok(loaded);
+            }
+        }
+        Err(StoreError::HistoryFull(id.clone()))
     }
 
     /// The commit that a command has made before: looked up before anything is decided.
@@ -226,5 +265,29 @@ impl EventStore {
             Some(place) => self.find(&loaded.id, place as u64 + 1, &is_it).await,
             None => Ok(None),
         }
+    }
+}
+
+/// How many commits before number `ordinal` to ask for next, where the `read` ones down to it have
+/// no snapshot: as far as the next one is due, and no fewer than were read before.
+fn further(ordinal: u32, read: usize) -> u32 {
+    let due = ordinal.saturating_sub(1) % SNAPSHOT_EVERY + 1;
+    let read = u32::try_from(read).unwrap_or(HISTORY_PAGE);
+    due.max(read.saturating_sub(1)).min(HISTORY_PAGE)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_load_goes_back_to_where_a_snapshot_is_due_and_then_by_growing_pages() {
+        // Of 8n + k commits, number 8n has one.
+        assert_eq!(
+            [1, 7, 8, 9, 15, 16].map(|ordinal| further(ordinal, 1)),
+            [1, 7, 8, 1, 7, 8]
+        );
+        assert_eq!([9, 17, 33].map(|read| further(1_000, read)), [8, 16, 32]);
+        assert_eq!(further(19_000, 5_000), HISTORY_PAGE);
     }
 }
