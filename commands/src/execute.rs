@@ -5,10 +5,8 @@ use domain::{
     aggregate::{Command, Intent},
 };
 use event_store::{
-    Append, Cause, Clock, Commit, EventStore, Loaded, StoreError,
-    clock::backoff,
-    commit::{Mark, Unreadable},
-    limits::ITEM_BYTES_MAX,
+    Append, Cause, Clock, Commit, EventStore, Loaded, StoreError, clock::backoff,
+    commit::Unreadable, fingerprint::Mark, limits::ITEM_BYTES_MAX,
 };
 use lambda::http::Standing;
 
@@ -135,7 +133,7 @@ async fn begin<A: EventSourced>(
     clock: &dyn Clock,
     envelope: &Envelope<A::Intent>,
 ) -> Result<Attempt, Failure> {
-    let nothing = Loaded::<A>::new(envelope.aggregate.clone());
+    let nothing: Loaded<A> = store.nothing(&envelope.aggregate);
     let commit = match decide(&nothing, clock, envelope) {
         Ok(Some(commit)) => commit,
         // A refusal counts only once the command is known to be new: what was accepted under
@@ -162,10 +160,10 @@ async fn change<A: EventSourced>(
     clock: &dyn Clock,
     envelope: &Envelope<A::Intent>,
 ) -> Result<Attempt, Failure> {
-    let loaded: Loaded<A> = store.load(&envelope.aggregate).await?;
+    let mut loaded: Loaded<A> = store.load(&envelope.aggregate).await?;
     let command_id = &envelope.cause.command_id;
     let known = store
-        .recognise(&loaded, command_id, &envelope.contents(), &|commit| {
+        .recognise(&mut loaded, command_id, &envelope.contents(), &|commit| {
             envelope.led_to::<A>(commit)
         })
         .await?;

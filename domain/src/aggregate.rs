@@ -56,7 +56,7 @@ pub trait EventSourced:
     /// What can be wanted of it.
     type Intent: Intent;
 
-    /// A fingerprint of the state's shape: a snapshot of another shape is passed over. It changes
+    /// A name of the state's shape: a snapshot of another shape is passed over. It changes
     /// whenever the state's fields or their meaning do; a frozen sample of it fails until then.
     const SHAPE: &'static str;
 

@@ -8,10 +8,7 @@ use domain::{
     AggregateId, Order, Refusal, Shipment,
     order::{Intent, Status},
 };
-use event_store::{
-    Append, Commit, EventStore, Loaded, StoreError, SystemClock, commit::Snapshot,
-    limits::COMMITS_MAX,
-};
+use event_store::{Append, Commit, EventStore, Loaded, Policy, Snapshot, StoreError, SystemClock};
 use futures::future::join_all;
 use support::{
     envelopes::{at, item, place, placing, to_order, update},
@@ -37,7 +34,8 @@ contract!(
     a_gap_is_an_error_never_a_short_history,
     an_order_of_1114_items_comes_back_as_it_was,
     a_commit_beyond_the_limit_is_refused_before_it_is_sent,
-    an_aggregate_takes_two_thousand_commits,
+    an_aggregate_takes_as_many_commits_as_it_may,
+    an_aggregate_takes_as_many_bytes_as_it_may,
     time_never_goes_back_within_an_aggregate,
     a_version_that_moved_on_is_told,
 );
@@ -56,7 +54,7 @@ pub async fn order(
     execute::<Order>(&world.store, &SystemClock, command).await
 }
 
-fn shipment(id: &str) -> AggregateId {
+pub fn shipment(id: &str) -> AggregateId {
     AggregateId::Shipment(id.parse().unwrap())
 }
 
@@ -65,7 +63,7 @@ fn order_id(id: &str) -> AggregateId {
 }
 
 /// Sequences and ordinals are 1..n, and so is what a load makes of them.
-async fn assert_whole(world: &World, id: &AggregateId, events: u64) {
+pub async fn assert_whole(world: &World, id: &AggregateId, events: u64) {
     let history = world.store.whole_history(id).await.unwrap();
     let sequences: Vec<u64> = history.iter().map(|commit| commit.sequence).collect();
     assert_eq!(sequences, (1..=events).collect::<Vec<_>>());
@@ -154,7 +152,7 @@ async fn a_command_is_known_again_for_ever(world: World) {
         let command = update("S", &format!("c-{number}"), &number.to_string(), None);
         assert_eq!(send(&world, command).await.unwrap().version, number);
     }
-    // Young ones are found beside the snapshot, old ones by their traces.
+    // Young ones are found beside the snapshot, old ones by their fingerprints.
     for number in 1..=30 {
         let command = update("S", &format!("c-{number}"), &number.to_string(), None);
         assert_eq!(send(&world, command).await.unwrap().version, number);
@@ -396,7 +394,7 @@ async fn a_damaged_snapshot_is_passed_over(world: World) {
     with_snapshots(&world, |snapshot| snapshot.state.truncate(10)).await;
     assert_whole(&world, &shipment("S"), 20).await;
     let world = World::in_memory();
-    with_snapshots(&world, |snapshot| snapshot.traces.truncate(9)).await;
+    with_snapshots(&world, |snapshot| snapshot.fingerprints.truncate(9)).await;
     assert_whole(&world, &shipment("S"), 20).await;
 }
 
@@ -488,34 +486,48 @@ async fn a_commit_beyond_the_limit_is_refused_before_it_is_sent(world: World) {
     );
 }
 
-async fn an_aggregate_takes_two_thousand_commits(world: World) {
-    let mut loaded = Loaded::<Shipment>::new(shipment("S"));
-    let time = at("2024-01-15T12:00:00Z");
-    for number in 1..=COMMITS_MAX {
+async fn an_aggregate_takes_as_many_commits_as_it_may(mut world: World) {
+    let policy = Policy {
+        commits_max: 50,
+        ..Policy::default()
+    };
+    world.store = world.store.under(policy);
+    for number in 1..=50 {
         let command = update("S", &format!("c-{number}"), &number.to_string(), None);
-        let decided = domain::EventSourced::decide(
-            &loaded.state,
-            &domain::aggregate::Command {
-                at: time,
-                intent: command.intent,
-            },
-        );
-        let commit = loaded
-            .next_commit(decided.unwrap(), time, command.cause)
-            .unwrap();
-        assert!(matches!(
-            world.store.append(&commit).await,
-            Ok(Append::Done)
-        ));
-        // As a load would find it, without asking 2,000 times.
-        loaded = loaded.followed_by(vec![commit]).unwrap();
+        send(&world, command).await.unwrap();
     }
-    assert_whole(&world, &shipment("S"), u64::from(COMMITS_MAX)).await;
-    // The very first is still known, and the next one is refused.
-    let first = send(&world, update("S", "c-1", "1", None)).await.unwrap();
-    assert_eq!(first.version, 1);
-    let full = send(&world, update("S", "c-2001", "x", None)).await;
+    assert_whole(&world, &shipment("S"), 50).await;
+    // The next one is refused, and every other is still known.
+    let full = send(&world, update("S", "c-51", "x", None)).await;
     assert_eq!(full, Err(Failure::HistoryFull));
+    for number in 1..=50 {
+        let command = update("S", &format!("c-{number}"), &number.to_string(), None);
+        assert_eq!(send(&world, command).await.unwrap().version, number);
+    }
+}
+
+async fn an_aggregate_takes_as_many_bytes_as_it_may(mut world: World) {
+    let policy = Policy {
+        bytes_max: 100_000,
+        ..Policy::default()
+    };
+    world.store = world.store.under(policy);
+    // Nine commits of 10 KB, and what each has beside.
+    let text = "x".repeat(10_000);
+    for number in 1..=9 {
+        let command = update("S", &format!("c-{number}"), &text, None);
+        assert_eq!(send(&world, command).await.unwrap().version, number);
+    }
+    let full = send(&world, update("S", "c-10", &text, None)).await;
+    assert_eq!(full, Err(Failure::HistoryFull));
+    assert_eq!(
+        send(&world, update("S", "c-10", "x", None))
+            .await
+            .unwrap()
+            .version,
+        10
+    );
+    assert_whole(&world, &shipment("S"), 10).await;
 }
 
 async fn time_never_goes_back_within_an_aggregate(world: World) {

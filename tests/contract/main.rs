@@ -20,7 +20,9 @@ macro_rules! contract {
 mod actors;
 mod capacity;
 mod event_store_contract;
+mod full;
 mod scan;
+mod seals;
 
 use std::sync::Arc;
 

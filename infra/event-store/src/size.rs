@@ -2,22 +2,13 @@
 
 use aws_sdk_dynamodb::types::AttributeValue;
 
-use crate::{
-    commit::Item,
-    limits::{SIZE_ERROR_BYTES, WRITE_UNIT_BYTES},
-};
+use crate::commit::Item;
 
 /// Bytes of an item: names and values.
 pub fn item_bytes(item: &Item) -> usize {
     item.iter()
         .map(|(name, value)| name.len() + value_bytes(value))
         .sum()
-}
-
-/// Do so many bytes more leave an item of `bytes` at the write units that it costs anyway?
-pub fn rides_free(bytes: usize, more: usize) -> bool {
-    let units = |bytes: usize| bytes.div_ceil(WRITE_UNIT_BYTES);
-    units(bytes + more) <= units(bytes.saturating_sub(SIZE_ERROR_BYTES))
 }
 
 fn value_bytes(value: &AttributeValue) -> usize {
@@ -46,20 +37,4 @@ fn value_bytes(value: &AttributeValue) -> usize {
 /// A byte for every two digits, one for the exponent and one for a sign: never too few.
 fn number_bytes(text: &str) -> usize {
     text.bytes().filter(u8::is_ascii_digit).count().div_ceil(2) + 2
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_rides_free_ends_with_the_unit() {
-        assert!(rides_free(600, 424));
-        assert!(!rides_free(600, 425));
-        assert!(rides_free(2_500, 572));
-        assert!(!rides_free(2_500, 573));
-        // It may have been counted too large: then it costs one unit, not two.
-        assert!(!rides_free(1_025, 1));
-        assert!(rides_free(1_024 + SIZE_ERROR_BYTES + 1, 100));
-    }
 }
