@@ -178,6 +178,15 @@ async fn a_small_shipment_costs_what_the_budget_says() {
     // each commit, and the state.
     let (requests, written, read) = most(&mut meter, "x", 31..=250).await;
     assert_eq!((requests, written, read), (3, 3.0, 2.0));
+    // Repeats: of the latest, of one behind the seal, and of one that the seal remembers; each but
+    // the first is confirmed by a look at just that commit.
+    for (number, requests) in [(250, 1), (249, 2), (3, 3)] {
+        let repeat = update("S", &format!("command-{number}"), "x", None);
+        let outcome = execute::<Shipment>(&meter.store, &SystemClock, repeat).await;
+        assert_eq!(outcome.unwrap().version, number);
+        let cost = meter.cost();
+        assert_eq!(cost.0, requests, "repeat of {number}: {cost:?}");
+    }
 }
 
 #[tokio::test]
