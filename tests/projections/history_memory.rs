@@ -68,7 +68,7 @@ async fn the_longest_history_is_rebuilt_within_a_functions_memory() {
     let loaded = filled(&projectors, 1_800).await;
     assert_eq!(loaded.commits, COMMITS_MAX);
     let stored = memory("VmRSS:");
-    let rebuilt = aggregate::aggregate(&projectors, &loaded.id).await.unwrap();
+    let rebuilt = aggregate(&projectors, &loaded.id).await.unwrap();
     assert_eq!(rebuilt.written, u64::from(COMMITS_MAX) + 1);
     let examined = aggregate::examine(&projectors, "shipment#S").await.unwrap();
     assert!(examined.findings.is_empty());
