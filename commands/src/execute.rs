@@ -5,8 +5,8 @@ use domain::{
     aggregate::{Command, Intent},
 };
 use event_store::{
-    Append, Cause, Clock, Commit, EventStore, Loaded, StoreError, clock::backoff, commit::Mark,
-    limits::ITEM_BYTES_MAX,
+    Append, Cause, Clock, Commit, EventStore, Loaded, StoreError, clock::backoff,
+    fingerprint::Mark, limits::ITEM_BYTES_MAX,
 };
 use lambda::http::Standing;
 
@@ -103,12 +103,12 @@ pub async fn execute<A: EventSourced>(
             let longest = backoff(attempt - 1, RIVAL_WAIT_FIRST, RIVAL_WAIT_MOST);
             clock.sleep(clock.jitter(longest)).await;
         }
-        // Whoever creates expects that nothing is there: the first attempt does without loading,
-        // and its append finds out.
+        // What comes first finds nothing there: the first attempt does without loading, and its
+        // append finds out.
         let blind =
-            attempt == 1 && envelope.intent.creates() && envelope.expected_version.is_none();
+            attempt == 1 && envelope.intent.comes_first() && envelope.expected_version.is_none();
         let settled = match blind {
-            true => create::<A>(store, clock, &envelope).await,
+            true => begin::<A>(store, clock, &envelope).await,
             false => change::<A>(store, clock, &envelope).await,
         };
         match settled {
@@ -129,22 +129,29 @@ pub async fn execute<A: EventSourced>(
 }
 
 /// An attempt on the assumption that nothing is there yet: one request.
-async fn create<A: EventSourced>(
+async fn begin<A: EventSourced>(
     store: &EventStore,
     clock: &dyn Clock,
     envelope: &Envelope<A::Intent>,
 ) -> Result<Attempt, Failure> {
-    let nothing = Loaded::<A>::new(envelope.aggregate.clone());
-    match decide(&nothing, clock, envelope) {
-        Ok(Some(commit)) => match append::<A>(store, envelope, commit).await? {
-            Attempt::Settled(outcome) => Ok(Attempt::Settled(outcome)),
-            // It is there already: how it stands says what to answer.
-            Attempt::RivalWasFirst => change::<A>(store, clock, envelope).await,
-        },
+    let nothing: Loaded<A> = store.nothing(&envelope.aggregate);
+    let commit = match decide(&nothing, clock, envelope) {
+        Ok(Some(commit)) => commit,
         // A refusal counts only once the command is known to be new: what was accepted under
         // older rules stays accepted.
-        Ok(None) | Err(Failure::Refused { .. }) => change::<A>(store, clock, envelope).await,
-        Err(failure) => Err(failure),
+        Ok(None) | Err(Failure::Refused { .. }) => {
+            return change::<A>(store, clock, envelope).await;
+        }
+        Err(failure) => return Err(failure),
+    };
+    match store.append(&commit).await? {
+        Append::Done => outcome::<A>(envelope, &commit, false).map(Attempt::Settled),
+        Append::Occupied(first) if Mark::Command(&envelope.cause.command_id).is_on(&first) => {
+            repeated::<A>(envelope, &first).map(Attempt::Settled)
+        }
+        // It is there already: how it stands says what to answer. That its first commit says the
+        // same does not: this command's id may have made a later one.
+        Append::Occupied(_) => change::<A>(store, clock, envelope).await,
     }
 }
 
@@ -154,10 +161,10 @@ async fn change<A: EventSourced>(
     clock: &dyn Clock,
     envelope: &Envelope<A::Intent>,
 ) -> Result<Attempt, Failure> {
-    let loaded: Loaded<A> = store.load(&envelope.aggregate).await?;
+    let mut loaded: Loaded<A> = store.load(&envelope.aggregate).await?;
     let command_id = &envelope.cause.command_id;
     let known = store
-        .recognise(&loaded, command_id, &envelope.contents(), &|commit| {
+        .recognise(&mut loaded, command_id, &envelope.contents(), &|commit| {
             envelope.led_to::<A>(commit)
         })
         .await?;

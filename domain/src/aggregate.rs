@@ -35,8 +35,15 @@ pub trait Intent: Clone + Send + Sync {
     /// Is the same content under another command id the same command, and not to be done again?
     fn known_by_content(&self) -> bool;
 
-    /// Does it expect that nothing is there yet? Then there is nothing to load before deciding.
+    /// Does it expect that nothing is there yet? To whoever creates what is there already, it
+    /// stands as it stands now.
     fn creates(&self) -> bool;
+
+    /// Is it likely the first that is heard of its aggregate? Then it is tried without a load, and
+    /// the append finds out; where it was not, it has cost a request.
+    fn comes_first(&self) -> bool {
+        self.creates()
+    }
 }
 
 /// An aggregate whose history the event store keeps.
@@ -49,7 +56,7 @@ pub trait EventSourced:
     /// What can be wanted of it.
     type Intent: Intent;
 
-    /// A fingerprint of the state's shape: a snapshot of another shape is passed over. It changes
+    /// A name of the state's shape: a snapshot of another shape is passed over. It changes
     /// whenever the state's fields or their meaning do; a frozen sample of it fails until then.
     const SHAPE: &'static str;
 

@@ -7,7 +7,7 @@ use crate::Json;
 
 /// The first 16 bytes of a SHA-256 over a value's one way of being written, as lower-case hex.
 ///
-/// 128 bits are beyond chance among an aggregate's 2,000 commits, and beyond an attack that would
+/// 128 bits are beyond chance among an aggregate's 20,000 commits, and beyond an attack that would
 /// only make an attacker's own command a repeat.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]

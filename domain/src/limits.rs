@@ -43,4 +43,4 @@ pub const ROW_OVERHEAD_BYTES: usize = 12 * 1024;
 pub const CLOCK_AHEAD_HOURS: i64 = 24;
 
 /// Commits of an aggregate.
-pub const COMMITS_MAX: u32 = 2_000;
+pub const COMMITS_MAX: u32 = 20_000;

@@ -174,7 +174,7 @@ fn every_event_ever_written_is_read() {
 }
 
 #[test]
-fn a_state_of_another_shape_has_another_fingerprint() {
+fn a_state_of_another_shape_has_another_name() {
     let shape = |name: &str| name.replace('/', "-");
     let mut order = Order::default();
     for (event, state) in order_events().into_iter().zip(["open", "processed"]) {

@@ -29,9 +29,9 @@ pub const SEND_WAIT_MOST: Duration = Duration::from_secs(1);
 /// Characters of an alert's subject, set by SNS.
 pub const SUBJECT_MAX: usize = 100;
 
-/// Pages of a shipment's log: 2,000 rows at most, of which a page of 1 MB holds at least two (a row
-/// has 350 KB at most); and as many again that somebody made up.
-pub const LOG_PAGES_MAX: u32 = 2_000;
+/// Pages of a shipment's log: a row for each commit, of which a page of 1 MB holds at least two (a
+/// row has 350 KB at most); and as many again that somebody made up.
+pub const LOG_PAGES_MAX: u32 = event_store::limits::COMMITS_MAX;
 
 /// Rows of one page of a list.
 pub const LIST_MAX: u32 = 100;
@@ -60,7 +60,7 @@ pub const HISTORY_EVENTS_MAX: usize = 1_000;
 /// Bytes of one page of a history: a function answers with 6 MB at most.
 pub const HISTORY_BYTES_MAX: usize = 4 * 1024 * 1024;
 
-/// Bytes of fingerprints that one segment of a rebuild keeps in memory before they are put away.
+/// Bytes of digests of rows that one segment of a rebuild keeps in memory before they are put away.
 pub const LEDGER_BUFFER_BYTES: usize = 8 * 1024 * 1024;
 
 /// Parts of a ledger that one piece of a rebuild puts or gets at the same time.
@@ -101,7 +101,7 @@ pub const LOOK_AGE: Duration = Duration::from_secs(60);
 pub const MEND_LOOKS: u32 = 3;
 
 /// Time that an invocation of `rebuild` keeps for coming to an end: a page of a scan that has to be
-/// waited for, an aggregate of 2,000 commits, and putting away what was gathered.
+/// waited for, an aggregate of 20,000 commits, and putting away what was gathered.
 pub const REBUILD_RESERVE: Duration = Duration::from_secs(60);
 
 /// Findings that one invocation writes into its log.
@@ -120,4 +120,4 @@ pub const TAKE_UPS_MAX: u32 = 10;
 pub const ANNOUNCED_AT_ONCE: u32 = 50;
 
 /// Pages of so many commits of one history: all that it may have, if each page held one.
-pub const HISTORY_PAGES_MAX: u32 = 2_000;
+pub const HISTORY_PAGES_MAX: u32 = event_store::limits::COMMITS_MAX;

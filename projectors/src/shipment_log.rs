@@ -99,7 +99,7 @@ pub(crate) fn key(row: &Row) -> String {
 }
 
 /// `<timestamp>#<sequence>`, the sequence with leading zeros so that it sorts as a number: a
-/// shipment has at most 2,000.
+/// shipment has at most 20,000.
 fn entry_key(update: &ShipmentUpdated, sequence: u64) -> String {
     format!("{}#{sequence:06}", update.timestamp)
 }

@@ -6,9 +6,13 @@
 use std::sync::Arc;
 
 use commands::execute::{Failure, execute};
-use domain::{Order, Shipment, order::Intent};
+use domain::{
+    Order, Shipment,
+    order::Intent,
+    shipment::{Status, UpdateKind},
+};
 use event_store::{
-    EventStore, SystemClock,
+    EventStore, Loaded, SystemClock,
     dynamodb::{DynamoDbTable, Usage},
 };
 use support::{
@@ -77,53 +81,37 @@ async fn an_order_costs_what_the_budget_says() {
     assert_eq!(meter.cost(), (1, 0.0, 1.0), "refusal");
 }
 
-#[tokio::test]
-async fn a_shipment_update_costs_what_the_budget_says() {
-    let mut meter = Meter::start().await;
-    // Commits of almost 1 KB, the most that the budget is made for.
-    let text = "x".repeat(350);
-    let (mut most_read, mut most_written) = (0.0, 0.0);
-    for number in 1..=250 {
-        let command = update("S", &format!("command-{number}"), &text, None);
+/// Updates number `numbers` of a shipment, one command after the other: the most requests, write
+/// units and read units that one of them took.
+async fn most(
+    meter: &mut Meter,
+    text: &str,
+    numbers: std::ops::RangeInclusive<u32>,
+) -> (u64, f64, f64) {
+    let mut most = (0, 0.0, 0.0);
+    meter.cost();
+    for number in numbers {
+        let command = update("S", &format!("command-{number}"), text, None);
         execute::<Shipment>(&meter.store, &SystemClock, command)
             .await
             .unwrap();
-        let (requests, written, read) = meter.cost();
-        assert_eq!(requests, 2, "update {number}");
-        assert!(read <= 3.0, "update {number} read {read} units");
-        if number % 8 != 0 {
-            assert_eq!(written, 1.0, "update {number}");
-        }
-        most_read = f64::max(most_read, read);
-        most_written = f64::max(most_written, written);
+        let cost = meter.cost();
+        most.0 = most.0.max(cost.0);
+        most.1 = f64::max(most.1, cost.1);
+        most.2 = f64::max(most.2, cost.2);
     }
-    assert_eq!(most_read, 3.0);
-    // The last snapshot: 250 traces of 8 bytes, and the state.
-    assert_eq!(most_written, 4.0);
-    let young = update("S", "command-250", &text, None);
-    execute::<Shipment>(&meter.store, &SystemClock, young)
-        .await
-        .unwrap();
-    assert_eq!(meter.cost().0, 1, "repeat of a young update");
-    let old = update("S", "command-3", &text, None);
-    execute::<Shipment>(&meter.store, &SystemClock, old)
-        .await
-        .unwrap();
-    assert_eq!(
-        meter.cost().0,
-        2,
-        "repeat of an old update: its trace is confirmed"
-    );
+    most
 }
 
-#[tokio::test]
-async fn a_full_history_is_loaded_within_eight_read_units() {
-    let mut meter = Meter::start().await;
-    let text = "x".repeat(350);
-    let id = update("S", "c", "x", None).aggregate;
-    let mut loaded = event_store::Loaded::<Shipment>::new(id.clone());
-    for number in 1..2_000 {
-        let command = update("S", &format!("command-{number}"), &text, None);
+/// Updates that are stored without asking for the shipment each time.
+async fn written(
+    meter: &Meter,
+    text: &str,
+    numbers: std::ops::RangeInclusive<u32>,
+    mut loaded: Loaded<Shipment>,
+) -> Loaded<Shipment> {
+    for number in numbers {
+        let command = update("S", &format!("command-{number}"), text, None);
         let time = support::envelopes::at("2024-01-15T12:00:00Z");
         let decision = domain::aggregate::Command {
             at: time,
@@ -134,14 +122,126 @@ async fn a_full_history_is_loaded_within_eight_read_units() {
         meter.store.append(&commit).await.unwrap();
         loaded = loaded.followed_by(vec![commit]).unwrap();
     }
-    meter.cost();
-    let command = update("S", "command-2000", &text, None);
-    execute::<Shipment>(&meter.store, &SystemClock, command)
+    loaded
+}
+
+#[tokio::test]
+async fn what_comes_first_of_a_shipment_is_one_request() {
+    let mut meter = Meter::start().await;
+    let created = |id: &str, command_id: &str| {
+        let mut command = update(id, command_id, "x", Some("2024-01-15T11:00:00Z"));
+        command.intent.status = Status::created();
+        command
+    };
+    let named = |id: &str| {
+        let mut command = update(id, "c-1", "x", None);
+        command.intent.kind = UpdateKind::Created;
+        command
+    };
+    for command in [created("S", "c-1"), named("T")] {
+        execute::<Shipment>(&meter.store, &SystemClock, command)
+            .await
+            .unwrap();
+        assert_eq!(meter.cost(), (1, 1.0, 0.0), "first");
+    }
+    execute::<Shipment>(&meter.store, &SystemClock, created("S", "c-1"))
         .await
         .unwrap();
-    let (requests, _, read) = meter.cost();
-    assert_eq!(requests, 2);
-    assert!(read <= 8.0, "{read} units");
+    assert_eq!(meter.cost(), (1, 0.0, 0.0), "repeat of the first");
+    // The same once more under another id: it is looked up before it is known as a repeat.
+    let again = execute::<Shipment>(&meter.store, &SystemClock, created("S", "c-2")).await;
+    assert!(again.unwrap().repeated);
+    assert_eq!(meter.cost(), (2, 0.0, 1.0), "repeat of its content");
+    // What comes later all the same has cost a request in vain.
+    execute::<Shipment>(&meter.store, &SystemClock, {
+        let mut command = created("S", "c-3");
+        command.cause = support::envelopes::cause("c-3", domain::Digest::of(&"other".into()));
+        command
+    })
+    .await
+    .unwrap();
+    assert_eq!(meter.cost(), (3, 1.0, 1.0), "one that was not the first");
+}
+
+#[tokio::test]
+async fn a_small_shipment_costs_what_the_budget_says() {
+    let mut meter = Meter::start().await;
+    let first = most(&mut meter, "x", 1..=1).await;
+    assert_eq!(first, (2, 1.0, 1.0), "a first update of another status");
+    // Commits of some 540 B: the snapshot rides free, and is all that is read.
+    assert_eq!(most(&mut meter, "x", 2..=30).await, (2, 1.0, 1.0));
+    let id = update("S", "c", "x", None).aggregate;
+    let loaded = meter.store.load::<Shipment>(&id).await.unwrap();
+    assert_eq!((loaded.version, loaded.recent.len()), (30, 1));
+    assert_eq!(meter.cost(), (1, 0.0, 1.0), "a load");
+    // Where not all fingerprints fit beside it, a seal is read, too. Its last one has 8 bytes of
+    // each commit, and the state.
+    let (requests, written, read) = most(&mut meter, "x", 31..=250).await;
+    assert_eq!((requests, written, read), (3, 3.0, 2.0));
+    // Repeats: of the latest, of one behind the seal, and of one that the seal remembers; each but
+    // the first is confirmed by a look at just that commit.
+    for (number, requests) in [(250, 1), (249, 2), (3, 3)] {
+        let repeat = update("S", &format!("command-{number}"), "x", None);
+        let outcome = execute::<Shipment>(&meter.store, &SystemClock, repeat).await;
+        assert_eq!(outcome.unwrap().version, number);
+        let cost = meter.cost();
+        assert_eq!(cost.0, requests, "repeat of {number}: {cost:?}");
+    }
+}
+
+#[tokio::test]
+async fn commits_of_a_kilobyte_cost_what_the_budget_says() {
+    let mut meter = Meter::start().await;
+    // Commits of almost 1 KB, the most that the budget is made for: no snapshot rides free.
+    let text = "x".repeat(350);
+    let (requests, written, read) = most(&mut meter, &text, 1..=250).await;
+    assert_eq!((requests, written, read), (3, 4.0, 4.0));
+    let (before, young) = (meter.cost(), update("S", "command-250", &text, None));
+    execute::<Shipment>(&meter.store, &SystemClock, young)
+        .await
+        .unwrap();
+    assert_eq!(
+        (before.0, meter.cost().0),
+        (0, 2),
+        "repeat of a young update"
+    );
+    let old = update("S", "command-3", &text, None);
+    execute::<Shipment>(&meter.store, &SystemClock, old)
+        .await
+        .unwrap();
+    assert_eq!(
+        meter.cost().0,
+        3,
+        "repeat of an old update: its fingerprint is confirmed"
+    );
+}
+
+/// What grows with a history: the seal, which every command reads; by how much on average.
+#[tokio::test]
+async fn a_long_history_costs_what_the_budget_says() {
+    for (text, expected) in [("x", [(4, 8.0), (4, 43.0)]), ("", [(4, 7.0), (4, 43.0)])] {
+        let text = text.repeat(350);
+        let mut meter = Meter::start().await;
+        let mut loaded = Loaded::new(update("S", "c", "x", None).aggregate);
+        let mut from = 1;
+        for (last, (requests, read)) in [2_000, 20_000].into_iter().zip(expected) {
+            loaded = written(&meter, &text, from..=last - 51, loaded).await;
+            let all = meter.cost();
+            let cost = most(&mut meter, &text, last - 50..=last).await;
+            assert_eq!((cost.0, cost.2), (requests, read), "{last}");
+            // Snapshots and seals together: less than a commit of 1 KB costs itself.
+            let each = all.1 / f64::from(last - 50 - from);
+            println!(
+                "{} B: {each:.2} write units each, {last}: {cost:?}",
+                text.len()
+            );
+            assert!(each < 1.7, "{last}: {each} write units each");
+            loaded = meter.store.load(&loaded.id).await.unwrap();
+            let unknown = meter.store.recognise(&mut loaded, "none", &[], &|_| true);
+            assert!(unknown.await.unwrap().is_none());
+            from = last + 1;
+        }
+    }
 }
 
 /// A snapshot is a short cut: an update that fits alone is stored without one.
@@ -160,6 +260,15 @@ async fn a_snapshot_that_does_not_fit_is_left_out() {
     assert!(history.iter().all(|commit| commit.snapshot.is_none()));
     let loaded = meter.store.load::<Shipment>(&id).await.unwrap();
     assert_eq!((loaded.version, loaded.state.updates), (20, 20));
+    // Beyond what a load holds, the history is folded from its beginning, and none of it held.
+    let text = &text;
+    assert_eq!(written(&meter, text, 21..=100, loaded).await.version, 100);
+    let loaded = meter.store.load::<Shipment>(&id).await.unwrap();
+    assert_eq!((loaded.version, loaded.state.updates), (100, 100));
+    assert!(loaded.recent.is_empty());
+    let repeat = update("S", "command-7", text, None);
+    let outcome = execute::<Shipment>(&meter.store, &SystemClock, repeat).await;
+    assert_eq!(outcome.unwrap().version, 7);
 }
 
 /// Whatever a sender writes into an event, what a commit says of its cause has a bound.

@@ -8,10 +8,7 @@ use domain::{
     AggregateId, Order, Refusal, Shipment,
     order::{Intent, Status},
 };
-use event_store::{
-    Append, Commit, EventStore, Loaded, StoreError, SystemClock, commit::Snapshot,
-    limits::COMMITS_MAX,
-};
+use event_store::{Append, Commit, EventStore, Loaded, Policy, Snapshot, StoreError, SystemClock};
 use futures::future::join_all;
 use support::{
     envelopes::{at, item, place, placing, to_order, update},
@@ -28,6 +25,7 @@ contract!(
     a_command_that_comes_twice_at_once_has_one_effect,
     a_command_id_with_another_content_is_refused,
     a_content_is_known_again_under_another_id,
+    what_may_come_first_is_known_again_like_anything,
     a_refusal_leaves_no_trace,
     our_own_lost_answer_is_no_conflict,
     a_snapshot_of_another_shape_is_passed_over,
@@ -36,7 +34,8 @@ contract!(
     a_gap_is_an_error_never_a_short_history,
     an_order_of_1114_items_comes_back_as_it_was,
     a_commit_beyond_the_limit_is_refused_before_it_is_sent,
-    an_aggregate_takes_two_thousand_commits,
+    an_aggregate_takes_as_many_commits_as_it_may,
+    an_aggregate_takes_as_many_bytes_as_it_may,
     time_never_goes_back_within_an_aggregate,
     a_version_that_moved_on_is_told,
 );
@@ -55,7 +54,7 @@ pub async fn order(
     execute::<Order>(&world.store, &SystemClock, command).await
 }
 
-fn shipment(id: &str) -> AggregateId {
+pub fn shipment(id: &str) -> AggregateId {
     AggregateId::Shipment(id.parse().unwrap())
 }
 
@@ -64,7 +63,7 @@ fn order_id(id: &str) -> AggregateId {
 }
 
 /// Sequences and ordinals are 1..n, and so is what a load makes of them.
-async fn assert_whole(world: &World, id: &AggregateId, events: u64) {
+pub async fn assert_whole(world: &World, id: &AggregateId, events: u64) {
     let history = world.store.whole_history(id).await.unwrap();
     let sequences: Vec<u64> = history.iter().map(|commit| commit.sequence).collect();
     assert_eq!(sequences, (1..=events).collect::<Vec<_>>());
@@ -153,7 +152,7 @@ async fn a_command_is_known_again_for_ever(world: World) {
         let command = update("S", &format!("c-{number}"), &number.to_string(), None);
         assert_eq!(send(&world, command).await.unwrap().version, number);
     }
-    // Young ones are found beside the snapshot, old ones by their traces.
+    // Young ones are found beside the snapshot, old ones by their fingerprints.
     for number in 1..=30 {
         let command = update("S", &format!("c-{number}"), &number.to_string(), None);
         assert_eq!(send(&world, command).await.unwrap().version, number);
@@ -264,6 +263,33 @@ async fn a_content_is_known_again_under_another_id(world: World) {
     }
 }
 
+/// An update that is tried without a load must not be answered from the first commit alone.
+async fn what_may_come_first_is_known_again_like_anything(world: World) {
+    let created = |command_id: &str, text: &str| {
+        let mut command = update("S", command_id, text, Some("2024-01-15T10:00:00Z"));
+        command.intent.status = domain::shipment::Status::created();
+        command
+    };
+    let first = send(&world, created("c-1", "x")).await.unwrap();
+    assert!((first.version, first.own, first.repeated) == (1, true, false));
+    assert_eq!(send(&world, created("c-2", "y")).await.unwrap().version, 2);
+    let again = send(&world, created("c-3", "x")).await.unwrap();
+    assert!((again.version, again.own, again.repeated) == (1, false, true));
+    // An id that made a later commit, with the content of the first.
+    let reused = send(&world, created("c-2", "x")).await;
+    assert_eq!(reused, Err(Failure::IdReused));
+    let reused = send(&world, created("c-1", "z")).await;
+    assert_eq!(reused, Err(Failure::IdReused));
+    assert_whole(&world, &shipment("S"), 2).await;
+    // Twice at once, and where something else came before.
+    let rivals = (0..20).map(|_| send(&world, update("T", "c-1", "x", None)));
+    join_all(rivals).await;
+    let mut late = created("c-2", "y");
+    late.aggregate = shipment("T");
+    late.intent.shipment_id = "T".parse().unwrap();
+    assert_eq!(send(&world, late).await.unwrap().version, 2);
+}
+
 async fn a_refusal_leaves_no_trace(world: World) {
     let refused = order(&world, to_order("1", "c-1", Intent::Complete)).await;
     let Err(Failure::Refused {
@@ -351,7 +377,7 @@ async fn a_snapshot_of_another_shape_is_passed_over(world: World) {
         snapshot.shape = "shipment/0".to_owned();
         snapshot.state = snapshot.state.replace("\"updates\":", "\"updates\":1");
     });
-    assert_eq!(damaged.await, 2);
+    assert_eq!(damaged.await, 20, "of small commits each has one");
     assert_whole(&world, &shipment("S"), 20).await;
     // The next snapshot is of our own shape again, and whole.
     for number in 21..=25 {
@@ -368,7 +394,7 @@ async fn a_damaged_snapshot_is_passed_over(world: World) {
     with_snapshots(&world, |snapshot| snapshot.state.truncate(10)).await;
     assert_whole(&world, &shipment("S"), 20).await;
     let world = World::in_memory();
-    with_snapshots(&world, |snapshot| snapshot.traces.truncate(9)).await;
+    with_snapshots(&world, |snapshot| snapshot.fingerprints.truncate(9)).await;
     assert_whole(&world, &shipment("S"), 20).await;
 }
 
@@ -460,34 +486,48 @@ async fn a_commit_beyond_the_limit_is_refused_before_it_is_sent(world: World) {
     );
 }
 
-async fn an_aggregate_takes_two_thousand_commits(world: World) {
-    let mut loaded = Loaded::<Shipment>::new(shipment("S"));
-    let time = at("2024-01-15T12:00:00Z");
-    for number in 1..=COMMITS_MAX {
+async fn an_aggregate_takes_as_many_commits_as_it_may(mut world: World) {
+    let policy = Policy {
+        commits_max: 50,
+        ..Policy::default()
+    };
+    world.store = world.store.under(policy);
+    for number in 1..=50 {
         let command = update("S", &format!("c-{number}"), &number.to_string(), None);
-        let decided = domain::EventSourced::decide(
-            &loaded.state,
-            &domain::aggregate::Command {
-                at: time,
-                intent: command.intent,
-            },
-        );
-        let commit = loaded
-            .next_commit(decided.unwrap(), time, command.cause)
-            .unwrap();
-        assert!(matches!(
-            world.store.append(&commit).await,
-            Ok(Append::Done)
-        ));
-        // As a load would find it, without asking 2,000 times.
-        loaded = loaded.followed_by(vec![commit]).unwrap();
+        send(&world, command).await.unwrap();
     }
-    assert_whole(&world, &shipment("S"), u64::from(COMMITS_MAX)).await;
-    // The very first is still known, and the next one is refused.
-    let first = send(&world, update("S", "c-1", "1", None)).await.unwrap();
-    assert_eq!(first.version, 1);
-    let full = send(&world, update("S", "c-2001", "x", None)).await;
+    assert_whole(&world, &shipment("S"), 50).await;
+    // The next one is refused, and every other is still known.
+    let full = send(&world, update("S", "c-51", "x", None)).await;
     assert_eq!(full, Err(Failure::HistoryFull));
+    for number in 1..=50 {
+        let command = update("S", &format!("c-{number}"), &number.to_string(), None);
+        assert_eq!(send(&world, command).await.unwrap().version, number);
+    }
+}
+
+async fn an_aggregate_takes_as_many_bytes_as_it_may(mut world: World) {
+    let policy = Policy {
+        bytes_max: 100_000,
+        ..Policy::default()
+    };
+    world.store = world.store.under(policy);
+    // Nine commits of 10 KB, and what each has beside.
+    let text = "x".repeat(10_000);
+    for number in 1..=9 {
+        let command = update("S", &format!("c-{number}"), &text, None);
+        assert_eq!(send(&world, command).await.unwrap().version, number);
+    }
+    let full = send(&world, update("S", "c-10", &text, None)).await;
+    assert_eq!(full, Err(Failure::HistoryFull));
+    assert_eq!(
+        send(&world, update("S", "c-10", "x", None))
+            .await
+            .unwrap()
+            .version,
+        10
+    );
+    assert_whole(&world, &shipment("S"), 10).await;
 }
 
 async fn time_never_goes_back_within_an_aggregate(world: World) {

@@ -20,8 +20,10 @@ macro_rules! contract {
 mod actors;
 mod capacity;
 mod event_store_contract;
+mod full;
 mod newer;
 mod scan;
+mod seals;
 
 use std::sync::Arc;
 

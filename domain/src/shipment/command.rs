@@ -113,6 +113,10 @@ impl aggregate::Intent for Intent {
     fn creates(&self) -> bool {
         false
     }
+
+    fn comes_first(&self) -> bool {
+        self.kind == UpdateKind::Created || self.status == Status::created()
+    }
 }
 
 /// The detail that an update came with, without what counts as missing: `null` and empty strings.

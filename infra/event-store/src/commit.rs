@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 
-use crate::{limits::CAUSE_TEXT_BYTES_MAX, store::StoreError};
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::{
     AggregateId, Digest, EventSourced, Timestamp,
@@ -10,7 +9,8 @@ use domain::{
 };
 use serde::{Deserialize, Serialize};
 use serde_dynamo::aws_sdk_dynamodb_1::{from_item, to_item};
-use sha2::{Digest as _, Sha256};
+
+use crate::{limits::CAUSE_TEXT_BYTES_MAX, snapshot::Snapshot, store::StoreError};
 
 /// A DynamoDB item.
 pub type Item = HashMap<String, AttributeValue>;
@@ -19,6 +19,8 @@ pub type Item = HashMap<String, AttributeValue>;
 pub const AGGREGATE: &str = "aggregate";
 /// The sequence of the commit's first event.
 pub const SEQUENCE: &str = "sequence";
+/// The attribute that a snapshot rides in.
+pub const SNAPSHOT: &str = "snapshot";
 
 /// The events of one command, all or none of them stored.
 #[derive(Debug, Clone)]
@@ -35,7 +37,7 @@ pub struct Commit {
     pub events: Vec<EncodedEvent>,
     /// Who and what caused it.
     pub cause: Cause,
-    /// The state after it, in every eighth.
+    /// The state after it, wherever it rides free, and at the latest in every eighth.
     pub snapshot: Option<Snapshot>,
 }
 
@@ -91,75 +93,6 @@ impl Cause {
     }
 }
 
-/// The state after a commit.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Snapshot {
-    /// The state's shape; one of another shape is passed over.
-    pub shape: String,
-    /// The state, as JSON.
-    pub state: String,
-    /// A [`Trace`] of every commit so far, its own included, in order.
-    #[serde(with = "serde_bytes")]
-    pub traces: Vec<u8>,
-}
-
-/// What remains of an old commit in a snapshot: four bytes each of its command id and its digest,
-/// hashed. Enough to say "never seen"; what seems seen is confirmed in the history.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Trace([u8; Trace::BYTES]);
-
-impl Trace {
-    /// Bytes of a trace.
-    pub const BYTES: usize = 8;
-
-    /// Of a commit with this cause.
-    pub fn of(cause: &Cause) -> Self {
-        let mut bytes = [0; Self::BYTES];
-        bytes[..4].copy_from_slice(&short_hash(&cause.command_id));
-        bytes[4..].copy_from_slice(&short_hash(cause.digest.as_str()));
-        Self(bytes)
-    }
-
-    /// Its bytes.
-    pub fn bytes(&self) -> &[u8] {
-        &self.0
-    }
-}
-
-/// What a commit is known by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mark<'a> {
-    /// The id of the command that made it.
-    Command(&'a str),
-    /// The content of the command that made it.
-    Content(&'a Digest),
-}
-
-impl Mark<'_> {
-    /// Does this commit bear it?
-    pub fn is_on(self, commit: &Commit) -> bool {
-        match self {
-            Self::Command(id) => commit.cause.command_id == id,
-            Self::Content(digest) => commit.cause.digest == *digest,
-        }
-    }
-
-    /// May the commit with this trace bear it?
-    pub fn may_be_on(self, trace: &[u8]) -> bool {
-        match self {
-            Self::Command(id) => trace.get(..4) == Some(&short_hash(id)),
-            Self::Content(digest) => {
-                trace.get(4..Trace::BYTES) == Some(&short_hash(digest.as_str()))
-            }
-        }
-    }
-}
-
-fn short_hash(text: &str) -> [u8; 4] {
-    let hash = Sha256::digest(text);
-    [hash[0], hash[1], hash[2], hash[3]]
-}
-
 /// An item that is no commit, or one with an event that cannot be read: damaged, or written by newer
 /// code.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -172,7 +105,7 @@ pub struct Unreadable {
 }
 
 impl Unreadable {
-    fn damaged(reason: impl ToString) -> Self {
+    pub(crate) fn damaged(reason: impl ToString) -> Self {
         Self {
             reason: reason.to_string(),
             newer: false,
@@ -237,6 +170,24 @@ impl Commit {
     /// The sequence of its last event: the version that it gave its aggregate.
     pub fn version(&self) -> u64 {
         self.next_sequence() - 1
+    }
+
+    /// Bytes of its events and of what caused them: what the size of a history is reckoned in.
+    pub fn text_bytes(&self) -> u64 {
+        let cause = &self.cause;
+        let texts = [
+            cause.command_id.as_str(),
+            cause.digest.as_str(),
+            &cause.actor,
+            &cause.source,
+            &cause.correlation_id,
+            &cause.causation_id,
+            cause.traceparent.as_deref().unwrap_or_default(),
+        ];
+        let texts: usize = texts.iter().map(|text| text.len()).sum();
+        let event = |event: &EncodedEvent| event.kind.len() + event.data.get().len();
+        let events: usize = self.events.iter().map(event).sum();
+        (texts + events) as u64
     }
 
     /// Its events, read.

@@ -1,11 +1,13 @@
 //! An aggregate as it is now, from its latest snapshot on.
 
-use domain::{AggregateId, Digest, EventSourced, Timestamp};
+use domain::{AggregateId, EventSourced, Timestamp};
 
 use crate::{
-    commit::{Cause, Commit, Mark, Snapshot, Trace},
-    limits::{COMMITS_MAX, ITEM_BYTES_MAX, PAGES_MAX, SNAPSHOT_EVERY},
+    commit::{Cause, Commit, Unreadable},
+    fingerprint::{Fingerprint, Fingerprints},
+    limits::{HISTORY_PAGE, LOAD_BYTES_MAX, PAGES_MAX},
     size::item_bytes,
+    snapshot::{Carried, Choice, Policy, Snapshot},
     store::{EventStore, StoreError, gap, read},
 };
 
@@ -25,8 +27,13 @@ pub struct Loaded<A> {
     /// The commits that were read, oldest first: the one with the snapshot and all after it, or
     /// all there are.
     pub recent: Vec<Commit>,
-    /// Traces of every commit, as a snapshot keeps them.
-    traces: Vec<u8>,
+    /// Fingerprints of its commits, or of those behind a seal.
+    pub(crate) fingerprints: Fingerprints,
+    /// What its commits take, as far as snapshots say: those of older builds did not.
+    bytes: u64,
+    policy: Policy,
+    /// Commits since the latest snapshot, those of another shape not counted as one.
+    bare: u32,
 }
 
 impl<A: EventSourced> Loaded<A> {
@@ -39,8 +46,17 @@ impl<A: EventSourced> Loaded<A> {
             commits: 0,
             at: None,
             recent: Vec::new(),
-            traces: Vec::new(),
+            fingerprints: Fingerprints::default(),
+            bytes: 0,
+            policy: Policy::default(),
+            bare: 0,
         }
+    }
+
+    /// The same, with other bounds.
+    pub fn under(mut self, policy: Policy) -> Self {
+        self.policy = policy;
+        self
     }
 
     /// The aggregate that a whole history leads to: commits from sequence 1 on.
@@ -52,7 +68,7 @@ impl<A: EventSourced> Loaded<A> {
         Ok(loaded)
     }
 
-    /// The commit that `events` would make, with a snapshot where one is due and fits.
+    /// The commit that `events` would make, with a snapshot where it rides free, or is due and fits.
     pub fn next_commit(
         &self,
         events: Vec<A::Event>,
@@ -60,7 +76,7 @@ impl<A: EventSourced> Loaded<A> {
         cause: Cause,
     ) -> Result<Commit, StoreError> {
         let ordinal = self.commits + 1;
-        if ordinal > COMMITS_MAX {
+        if ordinal > self.policy.commits_max {
             return Err(StoreError::HistoryFull(self.id.clone()));
         }
         let unwritable = |error: serde_json::Error| self.corrupt(error.to_string());
@@ -74,25 +90,51 @@ impl<A: EventSourced> Loaded<A> {
             cause,
             snapshot: None,
         };
-        if ordinal.is_multiple_of(SNAPSHOT_EVERY) {
-            let state = self.state.clone().folded(events);
-            let mut traces = self.traces.clone();
-            traces.extend_from_slice(Trace::of(&commit.cause).bytes());
-            commit.snapshot = Some(Snapshot {
-                shape: A::SHAPE.to_owned(),
-                state: serde_json::to_string(&state).map_err(unwritable)?,
-                traces,
-            });
-            let item = commit
-                .to_item()
-                .map_err(|error| error.of(&self.id, self.version + 1))?;
-            // A snapshot is only a short cut: the command must not fail for it. A load then reads
-            // on to the one before.
-            if item_bytes(&item) > ITEM_BYTES_MAX {
-                commit.snapshot = None;
-            }
+        if self.bytes + commit.text_bytes() > self.policy.bytes_max {
+            return Err(StoreError::HistoryFull(self.id.clone()));
         }
+        let state = self.state.clone().folded(events);
+        let state = serde_json::to_string(&state).map_err(unwritable)?;
+        commit.snapshot = self
+            .snapshot(&commit, state)
+            .map_err(|error| error.of(&self.id, commit.sequence))?;
         Ok(commit)
+    }
+
+    /// The snapshot that rides in a commit, of the state after it.
+    fn snapshot(&self, commit: &Commit, state: String) -> Result<Option<Snapshot>, Unreadable> {
+        let mut fingerprints = self.fingerprints.clone();
+        fingerprints.push(&commit.cause);
+        let of = |fingerprints: &[u8], seal| Snapshot {
+            shape: A::SHAPE.to_owned(),
+            state: state.clone(),
+            fingerprints: fingerprints.to_vec(),
+            seal,
+            bytes: Some(self.bytes + commit.text_bytes()),
+        };
+        let seal = fingerprints.all().map(|all| of(all, None));
+        let light = fingerprints.behind_seal();
+        let light = light.map(|(seal, behind)| of(behind, Some(seal.sequence)));
+        let size = |snapshot: &Snapshot| snapshot.item_bytes();
+        let behind = light
+            .as_ref()
+            .map(|light| light.fingerprints.len() / Fingerprint::BYTES);
+        let behind = u32::try_from(behind.unwrap_or_default()).unwrap_or(u32::MAX);
+        let carried = self.policy.carried(Choice {
+            bytes: item_bytes(&commit.to_item()?),
+            due: self.policy.due(commit.ordinal, self.bare),
+            ordinal: commit.ordinal,
+            seal: seal.as_ref().map(size).transpose()?,
+            light: match &light {
+                Some(light) => Some((size(light)?, behind)),
+                None => None,
+            },
+        });
+        Ok(match carried {
+            Carried::Seal => seal,
+            Carried::Light => light,
+            Carried::Nothing => None,
+        })
     }
 
     /// Takes a commit in: the one that comes next.
@@ -104,8 +146,8 @@ impl<A: EventSourced> Loaded<A> {
             .decoded::<A>()
             .map_err(|error| error.of(&self.id, commit.sequence))?;
         self.state = std::mem::take(&mut self.state).folded(events);
-        self.traces
-            .extend_from_slice(Trace::of(&commit.cause).bytes());
+        self.fingerprints.add(&commit);
+        self.bytes += commit.text_bytes();
         self.note(commit);
         Ok(())
     }
@@ -119,16 +161,14 @@ impl<A: EventSourced> Loaded<A> {
             .as_ref()
             .filter(|snapshot| snapshot.shape == A::SHAPE);
         let state = snapshot.and_then(|snapshot| serde_json::from_str(&snapshot.state).ok());
-        let traces = snapshot
-            .map(|snapshot| snapshot.traces.clone())
-            .unwrap_or_default();
-        let whole = traces.len() == Trace::BYTES * commit.ordinal as usize;
-        let Some(state) = state.filter(|_| whole) else {
+        let bytes = snapshot.and_then(|snapshot| snapshot.bytes);
+        let (Some(state), Some(fingerprints)) = (state, Fingerprints::stored(&commit)) else {
             return Err(Box::new(commit));
         };
         let mut loaded = Self {
             state,
-            traces,
+            fingerprints,
+            bytes: bytes.unwrap_or_default(),
             ..Self::new(id.clone())
         };
         loaded.note(commit);
@@ -147,6 +187,11 @@ impl<A: EventSourced> Loaded<A> {
         self.version = commit.version();
         self.commits = commit.ordinal;
         self.at = Some(commit.at);
+        let snapshot = commit.snapshot.as_ref();
+        self.bare = match snapshot.is_some_and(|snapshot| snapshot.shape == A::SHAPE) {
+            true => 0,
+            false => self.bare.saturating_add(1),
+        };
         self.recent.push(commit);
     }
 
@@ -160,67 +205,78 @@ impl<A: EventSourced> Loaded<A> {
 }
 
 impl EventStore {
-    /// Loads an aggregate: backwards to the latest snapshot, or to its first commit. That is one
-    /// query, unless the latest snapshot is of another shape.
+    /// Loads an aggregate: backwards to the latest snapshot, or to its first commit.
+    ///
+    /// It asks for the newest commit first, which mostly has a snapshot; then as far back as one is
+    /// due; and only where there is none (it did not fit, or is of another shape) for pages that
+    /// grow.
     pub async fn load<A: EventSourced>(&self, id: &AggregateId) -> Result<Loaded<A>, StoreError> {
         let name = id.to_string();
         let mut newest_first: Vec<Commit> = Vec::new();
+        let (mut limit, mut bytes) = (1, 0);
         for _ in 0..PAGES_MAX {
             let before = newest_first.last().map(|commit| commit.sequence);
-            let page = self.table.newest(&name, before, SNAPSHOT_EVERY).await?;
+            let page = self.table.newest(&name, before, limit).await?;
             for item in page.items {
+                bytes += item_bytes(&item);
                 match Loaded::from_snapshot(id, read(id, None, item)?) {
-                    Ok(loaded) => return loaded.followed_by(newest_first),
+                    Ok(loaded) => return loaded.under(self.policy).followed_by(newest_first),
                     Err(commit) => newest_first.push(*commit),
                 }
             }
-            if !page.more {
-                break;
+            match newest_first.last() {
+                Some(_) if bytes > LOAD_BYTES_MAX => return self.folded(id).await,
+                Some(oldest) if page.more && oldest.sequence > 1 => {
+                    limit = further(oldest.ordinal, newest_first.len(), self.policy.every);
+                }
+                _ => break,
             }
         }
-        Loaded::new(id.clone()).followed_by(newest_first)
+        self.nothing(id).followed_by(newest_first)
     }
 
-    /// The commit that a command has made before: looked up before anything is decided.
-    ///
-    /// By its id first, then by the digests that its content has or had in earlier builds; of
-    /// commits that bear one of those, only one that `says_the_same` counts.
-    pub async fn recognise<A: EventSourced>(
-        &self,
-        loaded: &Loaded<A>,
-        command_id: &str,
-        contents: &[Digest],
-        says_the_same: &(dyn Fn(&Commit) -> bool + Sync),
-    ) -> Result<Option<Commit>, StoreError> {
-        let id = Mark::Command(command_id);
-        if let Some(commit) = self.made_by(loaded, id, &|_| true).await? {
-            return Ok(Some(commit));
-        }
-        for digest in contents {
-            let content = Mark::Content(digest);
-            if let Some(commit) = self.made_by(loaded, content, says_the_same).await? {
-                return Ok(Some(commit));
+    /// An aggregate without a history, without asking whether it has one.
+    pub fn nothing<A: EventSourced>(&self, id: &AggregateId) -> Loaded<A> {
+        Loaded::new(id.clone()).under(self.policy)
+    }
+
+    /// An aggregate from its first commit on, whatever snapshots there are, a page at a time.
+    async fn folded<A: EventSourced>(&self, id: &AggregateId) -> Result<Loaded<A>, StoreError> {
+        let mut loaded = self.nothing(id);
+        for _ in 0..PAGES_MAX {
+            let page = self.history(id, loaded.version + 1, HISTORY_PAGE).await?;
+            let mut commits = page.commits;
+            commits.reverse();
+            loaded = loaded.followed_by(commits)?;
+            loaded.recent.clear();
+            if page.next.is_none() {
+                return Ok(loaded);
             }
         }
-        Ok(None)
+        Err(StoreError::HistoryFull(id.clone()))
     }
+}
 
-    async fn made_by<A: EventSourced>(
-        &self,
-        loaded: &Loaded<A>,
-        mark: Mark<'_>,
-        counts: &(dyn Fn(&Commit) -> bool + Sync),
-    ) -> Result<Option<Commit>, StoreError> {
-        let is_it = |commit: &Commit| mark.is_on(commit) && counts(commit);
-        if let Some(commit) = loaded.recent.iter().find(|commit| is_it(commit)) {
-            return Ok(Some(commit.clone()));
-        }
-        let older = (loaded.commits as usize).saturating_sub(loaded.recent.len());
-        let mut traces = loaded.traces.chunks(Trace::BYTES).take(older);
-        match traces.position(|trace| mark.may_be_on(trace)) {
-            // Commit number n begins with sequence n or above.
-            Some(place) => self.find(&loaded.id, place as u64 + 1, &is_it).await,
-            None => Ok(None),
-        }
+/// How many commits before number `ordinal` to ask for next, where the `read` ones down to it have
+/// no snapshot: as far as the next one is due, and no fewer than were read before.
+fn further(ordinal: u32, read: usize, every: u32) -> u32 {
+    let due = ordinal.saturating_sub(1) % every + 1;
+    let read = u32::try_from(read).unwrap_or(HISTORY_PAGE);
+    due.max(read.saturating_sub(1)).min(HISTORY_PAGE)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_load_goes_back_to_where_a_snapshot_is_due_and_then_by_growing_pages() {
+        // Of 8n + k commits, number 8n has one.
+        assert_eq!(
+            [1, 7, 8, 9, 15, 16].map(|ordinal| further(ordinal, 1, 8)),
+            [1, 7, 8, 1, 7, 8]
+        );
+        assert_eq!([9, 17, 33].map(|read| further(1_000, read, 8)), [8, 16, 32]);
+        assert_eq!(further(19_000, 5_000, 8), HISTORY_PAGE);
     }
 }

@@ -8,6 +8,7 @@ use crate::{
     commit::{Commit, Item, Unreadable},
     limits::{HISTORY_PAGE, ITEM_BYTES_MAX, PAGES_MAX},
     size::item_bytes,
+    snapshot::Policy,
     table::{CommitTable, Put, Unavailable},
 };
 
@@ -15,6 +16,7 @@ use crate::{
 #[derive(Clone)]
 pub struct EventStore {
     pub(crate) table: Arc<dyn CommitTable>,
+    pub(crate) policy: Policy,
 }
 
 /// What became of an append.
@@ -59,7 +61,7 @@ pub enum StoreError {
         /// Its size as DynamoDB counts it.
         bytes: usize,
     },
-    /// The aggregate has as many commits as it may have.
+    /// The aggregate has as many commits as it may have, or they take as much.
     #[error("the history of {0} is full")]
     HistoryFull(AggregateId),
 }
@@ -76,7 +78,14 @@ pub struct HistoryPage {
 impl EventStore {
     /// The store in `table`.
     pub fn new(table: Arc<dyn CommitTable>) -> Self {
-        Self { table }
+        let policy = Policy::default();
+        Self { table, policy }
+    }
+
+    /// The same store, with other bounds.
+    pub fn under(mut self, policy: Policy) -> Self {
+        self.policy = policy;
+        self
     }
 
     /// Stores a commit, if its place is free. Sends nothing that is too large.
@@ -148,7 +157,7 @@ impl EventStore {
         from: u64,
         is_it: &(dyn Fn(&Commit) -> bool + Sync),
     ) -> Result<Option<Commit>, StoreError> {
-        // A commit of one event stands where its trace says: the first look is for just that one.
+        // A commit of one event stands where its fingerprint says: the first look is for just that one.
         let (mut from, mut limit) = (from, 1);
         for _ in 0..PAGES_MAX {
             let page = self.history(aggregate, from, limit).await?;

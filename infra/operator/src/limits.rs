@@ -39,8 +39,8 @@ pub(crate) const FINDINGS_KEPT: usize = 10_000;
 /// Commits of one page of a history.
 pub(crate) const HISTORY_PAGE: u32 = 200;
 
-/// Pages of one history: 2,000 commits of at most 350 KB, of which a page of 1 MB holds at least two.
-pub(crate) const HISTORY_PAGES_MAX: u32 = 2_000;
+/// Pages of one history: of its commits, of at most 350 KB, a page of 1 MB holds at least two.
+pub(crate) const HISTORY_PAGES_MAX: u32 = event_store::limits::COMMITS_MAX;
 
 /// Parked aggregates that are taken up at the same time.
 pub(crate) const PARKED_AT_ONCE: usize = 8;

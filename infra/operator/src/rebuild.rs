@@ -46,7 +46,7 @@ pub(crate) struct Whole {
     #[arg(long, default_value_t = SEGMENTS, value_parser = clap::value_parser!(u32).range(1..=i64::from(SEGMENTS_MAX)))]
     pub(crate) segments: u32,
 
-    /// Folder for where it stands, and for fingerprints of rows: 60 bytes for each order and
+    /// Folder for where it stands, and for digests of rows: 60 bytes for each order and
     /// shipment, twice. Whoever is stopped goes on from there by the same command
     #[arg(long, value_name = "FOLDER")]
     pub(crate) state: Option<PathBuf>,

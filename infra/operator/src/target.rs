@@ -155,7 +155,7 @@ impl Target {
 impl Environment {
     /// What tells it from every other: a run that was begun on another one does not go on here.
     /// Nor does one that was begun with other settings, or by another build of this command: what
-    /// rows should be follows from those, too, and a mended projection must not trust fingerprints
+    /// rows should be follows from those, too, and a mended projection must not trust digests
     /// that the defective one has made.
     pub(crate) fn identity(&self) -> String {
         let (name, endpoint) = (self.names.environment(), self.config.endpoint_url());

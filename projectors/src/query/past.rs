@@ -1,5 +1,6 @@
-//! Histories up to some time. An aggregate has at most 2,000 commits, so any of them is short
-//! enough to be folded for an answer.
+//! Histories up to some time. An aggregate's commits are bounded, in number and in bytes
+//! ([`event_store::limits`]), so any history is short enough to be folded for an answer. A page of a
+//! log reads it from its beginning: of 20,000 commits of 1 KB that is some 20 MB, for each page.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! The first half of a rebuild: one segment of one table is scanned once, and fingerprints of what
+//! The first half of a rebuild: one segment of one table is scanned once, and digests of what
 //! is found there go to the ledger.
 
 use domain::AggregateId;
@@ -11,8 +11,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     RebuildError, expected,
-    fingerprint::Fingerprint,
     ledger::{self, Buffer, Side},
+    rows_digest::RowsDigest,
 };
 use crate::{
     Projectors,
@@ -194,7 +194,7 @@ impl Gather {
                     if let Some(behind) = scan.behind()
                         && self.wants(&behind.aggregate)
                     {
-                        let unknown = Fingerprint::UNKNOWN;
+                        let unknown = RowsDigest::UNKNOWN;
                         buffer.add(&behind.aggregate, Side::Expected, unknown, self.buckets);
                     }
                 }
@@ -247,7 +247,7 @@ impl Gather {
                 .rows
                 .chunk_by(|one, next| same_aggregate(table, one, next))
             {
-                let there = Fingerprint::from_iter(rows);
+                let there = RowsDigest::from_iter(rows);
                 let name = table.aggregate(&rows[0]);
                 buffer.add(&name, Side::There, there, self.buckets);
             }
@@ -265,17 +265,13 @@ impl Gather {
     }
 }
 
-/// The fingerprint of the rows that follow from a history.
-fn due(
-    projectors: &Projectors,
-    id: &AggregateId,
-    history: Vec<event_store::Commit>,
-) -> Fingerprint {
+/// The digest of the rows that follow from a history.
+fn due(projectors: &Projectors, id: &AggregateId, history: Vec<event_store::Commit>) -> RowsDigest {
     match expected::rows(id, history, &projectors.environment) {
-        Ok(rows) => Fingerprint::from_iter(&rows),
+        Ok(rows) => RowsDigest::from_iter(&rows),
         Err(error) => {
             tracing::error!(aggregate = %id, %error, "a history cannot be folded");
-            Fingerprint::UNKNOWN
+            RowsDigest::UNKNOWN
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Where fingerprints lie between gathering and settling: in buckets, each small enough to be
+//! Where digests lie between gathering and settling: in buckets, each small enough to be
 //! compared in memory, so that the whole needs no more memory than one of them.
 
 use std::collections::{BTreeMap, HashMap};
@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use futures::{StreamExt, TryStreamExt, stream};
 use sha2::{Digest, Sha256};
 
-use super::fingerprint::Fingerprint;
+use super::rows_digest::RowsDigest;
 use crate::limits::{LEDGER_BUFFER_BYTES, LEDGER_CALLS_AT_ONCE};
 
 /// What a ledger's place cannot do. The text is for logs.
@@ -28,7 +28,7 @@ pub trait Ledger: Send + Sync {
     async fn get(&self, path: &str) -> Result<Vec<u8>, LedgerError>;
 }
 
-/// Which rows a fingerprint is of.
+/// Which rows a digest is of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Side {
     /// Those that should be.
@@ -49,7 +49,7 @@ pub fn part(source: &str, segment: u32, number: u32, items: u64) -> String {
 }
 
 /// Of parts that are the same one, the one that reaches furthest: it holds what the others do. What
-/// the next part holds as well makes a fingerprint that differs, and no row goes unseen.
+/// the next part holds as well makes a digest that differs, and no row goes unseen.
 pub fn furthest(mut paths: Vec<String>) -> Vec<String> {
     paths.sort_unstable();
     let same = |path: &str| path.rsplit_once('-').map(|(part, _)| part.to_owned());
@@ -72,7 +72,7 @@ pub struct Buffer {
 
 impl Buffer {
     /// Notes an aggregate by its name, in one of `buckets` buckets.
-    pub fn add(&mut self, name: &str, side: Side, fingerprint: Fingerprint, buckets: u32) {
+    pub fn add(&mut self, name: &str, side: Side, digest: RowsDigest, buckets: u32) {
         let bytes = self.buckets.entry(bucket_of(name, buckets)).or_default();
         let before = bytes.len();
         // Ids have at most 64 characters, invented ones at most 2,048 bytes, set by DynamoDB.
@@ -83,8 +83,8 @@ impl Buffer {
             Side::Expected => 0,
             Side::There => 1,
         });
-        bytes.extend(fingerprint.rows.to_be_bytes());
-        bytes.extend(fingerprint.sum.to_be_bytes());
+        bytes.extend(digest.rows.to_be_bytes());
+        bytes.extend(digest.sum.to_be_bytes());
         self.bytes += bytes.len() - before;
     }
 
@@ -111,13 +111,13 @@ impl Buffer {
     }
 }
 
-/// An aggregate's fingerprints: of the rows that should be, and of those that are.
+/// An aggregate's digests: of the rows that should be, and of those that are.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Both {
     /// Of those that should be.
-    pub expected: Fingerprint,
+    pub expected: RowsDigest,
     /// Of those that are.
-    pub there: Fingerprint,
+    pub there: RowsDigest,
 }
 
 /// Reads the parts of a bucket together, each in turn by [`Entries::read`].
@@ -129,12 +129,12 @@ impl Entries {
     pub fn read(&mut self, part: &[u8]) -> Result<(), LedgerError> {
         let mut rest = part;
         while !rest.is_empty() {
-            let (name, side, fingerprint) =
+            let (name, side, digest) =
                 entry(&mut rest).ok_or_else(|| LedgerError("a part is cut short".to_owned()))?;
             let both = self.0.entry(name).or_default();
             match side {
-                Side::Expected => both.expected.merge(fingerprint),
-                Side::There => both.there.merge(fingerprint),
+                Side::Expected => both.expected.merge(digest),
+                Side::There => both.there.merge(digest),
             }
         }
         Ok(())
@@ -150,7 +150,7 @@ impl Entries {
         self.0.is_empty()
     }
 
-    /// The aggregates whose fingerprints differ, by name.
+    /// The aggregates whose digests differ, by name.
     pub fn different(self) -> Vec<String> {
         let different =
             |(name, both): (String, Both)| (both.expected != both.there).then_some(name);
@@ -160,7 +160,7 @@ impl Entries {
     }
 }
 
-fn entry(rest: &mut &[u8]) -> Option<(String, Side, Fingerprint)> {
+fn entry(rest: &mut &[u8]) -> Option<(String, Side, RowsDigest)> {
     let length = u16::from_be_bytes(*take(rest)?);
     let (name, behind) = rest.split_at_checked(usize::from(length))?;
     *rest = behind;
@@ -171,7 +171,7 @@ fn entry(rest: &mut &[u8]) -> Option<(String, Side, Fingerprint)> {
     };
     let rows = u32::from_be_bytes(*take(rest)?);
     let sum = u128::from_be_bytes(*take(rest)?);
-    Some((name, side, Fingerprint { rows, sum }))
+    Some((name, side, RowsDigest { rows, sum }))
 }
 
 fn take<'a, const N: usize>(rest: &mut &'a [u8]) -> Option<&'a [u8; N]> {
@@ -194,13 +194,13 @@ mod tests {
 
     #[test]
     fn what_was_added_is_read() {
-        let fingerprint = |sum| Fingerprint { rows: 1, sum };
+        let digest = |sum| RowsDigest { rows: 1, sum };
         let mut buffer = Buffer::default();
-        buffer.add("order#1", Side::Expected, fingerprint(7), 1);
-        buffer.add("order#2", Side::Expected, fingerprint(8), 1);
-        buffer.add("order#1", Side::There, fingerprint(7), 1);
-        buffer.add("order#2", Side::There, fingerprint(9), 1);
-        buffer.add("order#3", Side::There, fingerprint(1), 1);
+        buffer.add("order#1", Side::Expected, digest(7), 1);
+        buffer.add("order#2", Side::Expected, digest(8), 1);
+        buffer.add("order#1", Side::There, digest(7), 1);
+        buffer.add("order#2", Side::There, digest(9), 1);
+        buffer.add("order#3", Side::There, digest(1), 1);
         let part = buffer.buckets.remove(&0).unwrap();
         let mut entries = Entries::default();
         entries.read(&part).unwrap();
@@ -222,7 +222,7 @@ mod tests {
         let mut buffer = Buffer::default();
         for number in 0..10_000 {
             let name = format!("order#{number}");
-            buffer.add(&name, Side::There, Fingerprint::default(), 16);
+            buffer.add(&name, Side::There, RowsDigest::default(), 16);
         }
         let sizes = buffer.buckets.values().map(Vec::len);
         assert_eq!(sizes.clone().count(), 16);

@@ -16,7 +16,7 @@ use crate::{Projectors, aws::S3Ledger};
 /// What rebuilds work with.
 #[derive(Clone)]
 pub struct Rebuilds {
-    /// Where fingerprints lie meanwhile.
+    /// Where digests lie meanwhile.
     pub ledger: Arc<dyn Ledger>,
     /// How much capacity they may use, all together.
     pub pace: Arc<Pace>,

@@ -1,5 +1,5 @@
 //! The second half of a rebuild: a bucket of the ledger is compared, and the aggregates whose
-//! fingerprints differ are examined, named, and where that is asked for mended.
+//! digests differ are examined, named, and where that is asked for mended.
 
 use futures::{StreamExt, stream};
 use lambda::ReadModel;

@@ -4,11 +4,12 @@
 
 use std::{collections::BTreeMap, sync::Mutex};
 
-use aws_sdk_dynamodb::types::AttributeValue;
+use aws_sdk_dynamodb::{primitives::Blob, types::AttributeValue};
 use domain::{AggregateId, EventSourced, Order};
 use event_store::{
     Commit,
-    commit::{Item, SEQUENCE},
+    commit::{Item, SEQUENCE, SNAPSHOT},
+    fingerprint::Fingerprint,
     table::Page,
 };
 use projectors::{
@@ -32,6 +33,10 @@ pub enum Defect {
     DoubledWrite,
     /// Command ids are not looked up before a decision.
     ForgottenCommands,
+    /// What lies behind a seal is forgotten when it is looked up.
+    ForgottenSeal,
+    /// A snapshot drops the fingerprint of the commit before its own.
+    DroppedFingerprint,
     /// A history is read without its next pages.
     FirstPageOnly,
     /// A commit is dated by the clock alone, which may have gone back.
@@ -84,12 +89,14 @@ pub enum Defect {
 
 impl Defect {
     /// Every one.
-    pub const ALL: [Self; 29] = [
+    pub const ALL: [Self; 31] = [
         Self::LostCondition,
         Self::SwallowedConflict,
         Self::UnstoredAnswer,
         Self::DoubledWrite,
         Self::ForgottenCommands,
+        Self::ForgottenSeal,
+        Self::DroppedFingerprint,
         Self::FirstPageOnly,
         Self::UnclampedTime,
         Self::BlindRow,
@@ -145,7 +152,31 @@ pub fn written(core: &Core, mut item: Item) -> Item {
     if core.defect == Some(Defect::UnclampedTime) {
         item.insert("at".to_owned(), AttributeValue::S(core.now().to_string()));
     }
+    if core.defect == Some(Defect::DroppedFingerprint) {
+        forget(&mut item, 1);
+    }
     item
+}
+
+/// Forgets fingerprints of an item's snapshot but its own, the last, up to `most` of them.
+fn forget(item: &mut Item, most: usize) {
+    if let Some(AttributeValue::M(snapshot)) = item.get_mut(SNAPSHOT)
+        && let Some(AttributeValue::B(fingerprints)) = snapshot.get_mut("traces")
+    {
+        let mut bytes = fingerprints.clone().into_inner();
+        let earlier = bytes.chunks_exact_mut(Fingerprint::BYTES).rev().skip(1);
+        earlier.take(most).for_each(|one| one.fill(0));
+        *fingerprints = Blob::new(bytes);
+    }
+}
+
+/// A part of a history, or a seal, on its way from the table.
+pub fn read_on(core: &Core, mut page: Page) -> Page {
+    if core.defect == Some(Defect::ForgottenSeal) {
+        let items = page.items.iter_mut();
+        items.for_each(|item| forget(item, usize::MAX));
+    }
+    read(core, page)
 }
 
 /// The same commit behind itself.

@@ -16,7 +16,7 @@ use std::{
 };
 
 use commands::Commands;
-use event_store::{Commit, EventStore, commit::Item, memory::MemoryTable};
+use event_store::{Commit, EventStore, Policy, commit::Item, memory::MemoryTable};
 use lambda::{
     Answer, Failed, Invocation,
     metrics::{LatestLines, Metrics},
@@ -167,6 +167,22 @@ struct Client {
     waiting: bool,
 }
 
+/// Which commits carry a snapshot: of every second seed's as everywhere, which of few commits are
+/// all, with everything in it. The others have every second one, and seals as soon as half of
+/// all is behind the last, so that a load is of several commits and a repeat may be behind a seal.
+fn policy(seed: u64) -> Policy {
+    let policy = Policy::default();
+    match seed.is_multiple_of(2) {
+        true => policy,
+        false => Policy {
+            every: 2,
+            unit_bytes: 1,
+            seal_share: 2,
+            ..policy
+        },
+    }
+}
+
 /// Runs a seed.
 pub fn run(setup: &Setup) -> Run {
     let chooser = Box::new(Seeded(fastrand::Rng::with_seed(setup.seed)));
@@ -178,7 +194,7 @@ pub fn run(setup: &Setup) -> Run {
         setup.commands
     };
     let plan = plan::draw(&core, limit);
-    let mut world = World::new(core, plan);
+    let mut world = World::new(core, plan, policy(setup.seed));
     world.poison();
     world.go_on(STEPS_MAX);
     world.core.end_faults();
@@ -193,7 +209,7 @@ pub fn run_with(
     crashes: usize,
     traced: bool,
 ) -> Run {
-    let mut world = World::new(Core::coarse(chooser, traced), Vec::new());
+    let mut world = World::new(Core::coarse(chooser, traced), Vec::new(), Policy::default());
     world.clients = clients
         .into_iter()
         .map(|wanted| Client {
@@ -214,7 +230,7 @@ pub fn run_with(
 }
 
 impl World {
-    fn new(core: Core, plan: Vec<Wanted>) -> Self {
+    fn new(core: Core, plan: Vec<Wanted>, policy: Policy) -> Self {
         let table = Arc::new(MemoryTable::default());
         let rows = Arc::new(MemoryRows::default());
         let went_back = Arc::new(Mutex::new(Vec::new()));
@@ -225,7 +241,8 @@ impl World {
             core: core.clone(),
             table: table.clone(),
             platform: platform.clone(),
-        }));
+        }))
+        .under(policy);
         let outbox = Arc::new(SimOutbox {
             core: core.clone(),
             platform: platform.clone(),

@@ -89,7 +89,7 @@ impl CommitTable for SimTable {
         }
         let page = self.table.oldest(aggregate, from, limit).await?;
         match after(&self.core).await {
-            true => Ok(defects::read(&self.core, page)),
+            true => Ok(defects::read_on(&self.core, page)),
             false => Err(unavailable()),
         }
     }

@@ -1,4 +1,4 @@
-//! Where a rebuild's fingerprints lie.
+//! Where a rebuild's digests of rows lie.
 
 use async_trait::async_trait;
 use projectors::rebuild::ledger::{Ledger, LedgerError};

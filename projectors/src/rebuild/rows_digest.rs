@@ -1,4 +1,4 @@
-//! A fingerprint of an aggregate's rows, of those that should be or of those that are.
+//! A digest of an aggregate's rows, of those that should be or of those that are.
 
 use domain::Json;
 use sha2::{Digest, Sha256};
@@ -9,14 +9,14 @@ use crate::ports::Row;
 /// whether they come at once. Two sets of rows with the same one are equal, as far as 128 bits of
 /// SHA-256 can tell; nobody who may write rows gains by making them collide.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Fingerprint {
+pub struct RowsDigest {
     /// How many rows.
     pub rows: u32,
     /// The sum of their digests, modulo 2^128.
     pub sum: u128,
 }
 
-impl Fingerprint {
+impl RowsDigest {
     /// Of rows that nobody knows: no set of rows has it, so the aggregate is always examined.
     pub const UNKNOWN: Self = Self {
         rows: u32::MAX,
@@ -31,18 +31,18 @@ impl Fingerprint {
         });
     }
 
-    /// Takes the rows of another fingerprint in.
+    /// Takes the rows of another digest in.
     pub fn merge(&mut self, other: Self) {
         self.rows = self.rows.saturating_add(other.rows);
         self.sum = self.sum.wrapping_add(other.sum);
     }
 }
 
-impl<'a> FromIterator<&'a Row> for Fingerprint {
+impl<'a> FromIterator<&'a Row> for RowsDigest {
     fn from_iter<I: IntoIterator<Item = &'a Row>>(rows: I) -> Self {
-        let mut fingerprint = Self::default();
-        rows.into_iter().for_each(|row| fingerprint.add(row));
-        fingerprint
+        let mut digest = Self::default();
+        rows.into_iter().for_each(|row| digest.add(row));
+        digest
     }
 }
 
@@ -68,12 +68,12 @@ mod tests {
     }
 
     #[test]
-    fn equal_rows_have_one_fingerprint_in_any_order() {
+    fn equal_rows_have_one_digest_in_any_order() {
         let (one, other) = (row("a", 1_u64.into()), row("b", "x".into()));
-        let forth = Fingerprint::from_iter([&one, &other]);
-        assert_eq!(forth, Fingerprint::from_iter([&other, &one]));
-        let mut merged = Fingerprint::from_iter([&other]);
-        merged.merge(Fingerprint::from_iter([&one]));
+        let forth = RowsDigest::from_iter([&one, &other]);
+        assert_eq!(forth, RowsDigest::from_iter([&other, &one]));
+        let mut merged = RowsDigest::from_iter([&other]);
+        merged.merge(RowsDigest::from_iter([&one]));
         assert_eq!(forth, merged);
     }
 
@@ -86,13 +86,13 @@ mod tests {
             row("b", "1".into()),
             Row::new(),
         ];
-        let mut seen = vec![Fingerprint::default()];
+        let mut seen = vec![RowsDigest::default()];
         for row in &rows {
-            let fingerprint = Fingerprint::from_iter([row]);
-            assert!(!seen.contains(&fingerprint));
-            seen.push(fingerprint);
+            let digest = RowsDigest::from_iter([row]);
+            assert!(!seen.contains(&digest));
+            seen.push(digest);
         }
-        let twice = Fingerprint::from_iter([&rows[0], &rows[0]]);
+        let twice = RowsDigest::from_iter([&rows[0], &rows[0]]);
         assert!(!seen.contains(&twice));
     }
 }

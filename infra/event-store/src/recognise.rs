@@ -1,0 +1,97 @@
+//! The commit that a command has made before.
+
+use domain::{AggregateId, Digest, EventSourced};
+
+use crate::{
+    commit::Commit,
+    fingerprint::{Fingerprints, Mark, Seal},
+    limits::{HISTORY_PAGE, PAGES_MAX},
+    load::Loaded,
+    store::{EventStore, StoreError},
+};
+
+impl EventStore {
+    /// The commit that a command has made before: looked up before anything is decided.
+    ///
+    /// By its id first, then by the digests that its content has or had in earlier builds; of
+    /// commits that bear one of those, only one that `says_the_same` counts.
+    ///
+    /// Where `loaded` has not the fingerprints of all commits, a command that is none of the latest
+    /// costs one request more, for the others: a consistent read of 8 bytes a commit. They stay
+    /// with `loaded`, whose next commit may so be a seal.
+    pub async fn recognise<A: EventSourced>(
+        &self,
+        loaded: &mut Loaded<A>,
+        command_id: &str,
+        contents: &[Digest],
+        says_the_same: &(dyn Fn(&Commit) -> bool + Sync),
+    ) -> Result<Option<Commit>, StoreError> {
+        let id = Mark::Command(command_id);
+        if let Some(commit) = self.made_by(loaded, id, &|_| true).await? {
+            return Ok(Some(commit));
+        }
+        if let Some(seal) = loaded.fingerprints.missing() {
+            let sealed = self.sealed(&loaded.id, seal).await?;
+            loaded.fingerprints.complete(sealed);
+            if let Some(commit) = self.made_by(loaded, id, &|_| true).await? {
+                return Ok(Some(commit));
+            }
+        }
+        for digest in contents {
+            let content = Mark::Content(digest);
+            if let Some(commit) = self.made_by(loaded, content, says_the_same).await? {
+                return Ok(Some(commit));
+            }
+        }
+        Ok(None)
+    }
+
+    async fn made_by<A: EventSourced>(
+        &self,
+        loaded: &Loaded<A>,
+        mark: Mark<'_>,
+        counts: &(dyn Fn(&Commit) -> bool + Sync),
+    ) -> Result<Option<Commit>, StoreError> {
+        let is_it = |commit: &Commit| mark.is_on(commit) && counts(commit);
+        if let Some(commit) = loaded.recent.iter().find(|commit| is_it(commit)) {
+            return Ok(Some(commit.clone()));
+        }
+        let recent = u32::try_from(loaded.recent.len()).unwrap_or(u32::MAX);
+        let older = loaded.commits.saturating_sub(recent);
+        match loaded.fingerprints.first(mark, older) {
+            // Commit number n begins with sequence n or above.
+            Some(ordinal) => self.find(&loaded.id, ordinal.into(), &is_it).await,
+            None => Ok(None),
+        }
+    }
+
+    /// The fingerprints that a seal has; those of the history itself where it is damaged.
+    async fn sealed(&self, id: &AggregateId, seal: Seal) -> Result<Vec<u8>, StoreError> {
+        let page = self.history(id, seal.sequence, 1).await?;
+        let commit = page.commits.first();
+        let commit = commit.filter(|commit| commit.ordinal == seal.ordinal);
+        let stored = commit.and_then(Fingerprints::stored);
+        if let Some(all) = stored.as_ref().and_then(Fingerprints::all) {
+            return Ok(all.to_vec());
+        }
+        let (mut taken, mut from) = (Fingerprints::default(), 1);
+        for _ in 0..PAGES_MAX {
+            let page = self.history(id, from, HISTORY_PAGE).await?;
+            for commit in page.commits {
+                taken.push(&commit.cause);
+                if commit.ordinal >= seal.ordinal {
+                    return Ok(taken.all().unwrap_or_default().to_vec());
+                }
+            }
+            match page.next {
+                Some(next) => from = next,
+                None => break,
+            }
+        }
+        Err(StoreError::Corrupt {
+            aggregate: id.clone(),
+            sequence: seal.sequence,
+            reason: "a snapshot names a seal that is not there".to_owned(),
+        })
+    }
+}

@@ -1,0 +1,73 @@
+//! A history that is full: who is told, and how.
+
+use std::sync::Arc;
+
+use commands::{Commands, Role};
+use event_store::{EventStore, Policy, SystemClock, memory::MemoryTable};
+use lambda::Invocation;
+use serde_json::{Value, json, value::to_raw_value};
+use support::{files::MemoryFiles, operator::MemoryOperator, unheard};
+
+async fn send(commands: &Commands, role: Role, payload: Value) -> Value {
+    let payload = to_raw_value(&payload).unwrap();
+    let invocation = Invocation::of("request");
+    commands.handle(role, payload, &invocation).await.unwrap()
+}
+
+fn event(id: &str) -> Value {
+    json!({
+        "id": id, "source": "logistics.shipments", "detail-type": "Shipment Update",
+        "time": "2024-01-15T12:00:00Z", "detail": { "shipmentId": "S", "status": "LOST" },
+    })
+}
+
+fn request(key: &str) -> Value {
+    json!({
+        "version": "2.0", "routeKey": "$default", "rawPath": "/shipments/S/updates",
+        "rawQueryString": "", "headers": { "idempotency-key": key },
+        "requestContext": {
+            "http": { "method": "POST", "path": "/shipments/S/updates", "protocol": "HTTP/1.1",
+                      "sourceIp": "127.0.0.1", "userAgent": "test" },
+            "requestId": "request", "stage": "$default", "timeEpoch": 0,
+        },
+        "body": json!({ "shipmentId": "S", "status": "LOST" }).to_string(),
+        "isBase64Encoded": false,
+    })
+}
+
+#[tokio::test]
+async fn a_full_history_is_a_conflict_over_http_and_a_dead_letter_of_the_bus() {
+    let operator = Arc::new(MemoryOperator::default());
+    let policy = Policy {
+        commits_max: 3,
+        ..Policy::default()
+    };
+    let commands = Commands {
+        store: EventStore::new(Arc::new(MemoryTable::default())).under(policy),
+        clock: Arc::new(SystemClock),
+        operator: operator.clone(),
+        files: Arc::new(MemoryFiles::default()),
+        metrics: unheard(),
+        environment: "test".to_owned(),
+    };
+    for id in ["e-1", "e-2"] {
+        send(&commands, Role::Bus, event(id)).await;
+    }
+    let last = send(&commands, Role::Api, request("k-1")).await;
+    assert_eq!(last["statusCode"], 200, "{last}");
+    assert!(operator.told().dead_letters.is_empty());
+    let full = send(&commands, Role::Api, request("k-2")).await;
+    assert_eq!(full["statusCode"], 409, "{full}");
+    let body: Value = serde_json::from_str(full["body"].as_str().unwrap()).unwrap();
+    assert_eq!(body["code"], "history_full");
+    // The bus hears no answer, so a full history is said aloud there.
+    send(&commands, Role::Bus, event("e-3")).await;
+    let told = operator.told();
+    assert!(told.dead_letters[0].0.contains("e-3"));
+    assert_eq!(told.alerts[0].0, "Logistics Processing Error - test");
+    // What was accepted is no news, full or not.
+    send(&commands, Role::Bus, event("e-1")).await;
+    assert_eq!(operator.told().dead_letters.len(), 1);
+    let again = send(&commands, Role::Api, request("k-1")).await;
+    assert_eq!(again["body"], last["body"]);
+}

@@ -1,0 +1,80 @@
+//! The memory of one long history: as long as one may be, its rows are made and compared within what
+//! the role `rebuild` has. Alone in its process, since it looks at the whole of it.
+
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+use std::sync::Arc;
+
+use domain::{EventSourced, Shipment, aggregate::Command};
+use event_store::{
+    EventStore, Loaded, StoreError, SystemClock, limits::COMMITS_MAX, memory::MemoryTable,
+};
+use projectors::{Environment, Projectors, rebuild::aggregate};
+use support::{envelopes, outbox::Outbox, rows::MemoryRows};
+
+/// What the role `rebuild` has, `rebuild_memory_mb` of the environments.
+const MEMORY_MAX: u64 = 1024 * 1024 * 1024;
+
+fn projectors() -> Projectors {
+    Projectors {
+        store: EventStore::new(Arc::new(MemoryTable::default())),
+        rows: Arc::new(MemoryRows::default()),
+        bus: Arc::new(Outbox::default()),
+        topic: Arc::new(Outbox::default()),
+        metrics: support::unheard(),
+        clock: Arc::new(SystemClock),
+        environment: Environment::of_one_shard("test"),
+        rebuilds: support::ledger::rebuilds(),
+        beside: Vec::new(),
+    }
+}
+
+/// Stores updates with attributes of so many bytes until there may be no more of them.
+async fn filled(projectors: &Projectors, bytes: usize) -> Loaded<Shipment> {
+    let id = envelopes::update("S", "c", "x", None).aggregate;
+    let mut loaded = Loaded::<Shipment>::new(id);
+    let at = envelopes::at("2024-01-15T12:00:00Z");
+    loop {
+        let command_id = format!("command-{}", loaded.commits + 1);
+        let mut command = envelopes::update("S", &command_id, "x", None);
+        // Many members, since each of them takes memory beside its text.
+        let members =
+            (0..bytes / 40).map(|n| (format!("member-{n:05}"), "a text of 25 characters..".into()));
+        command.intent.attributes = members.collect();
+        let intent = command.intent;
+        let events = EventSourced::decide(&loaded.state, &Command { at, intent }).unwrap();
+        let commit = match loaded.next_commit(events, at, command.cause) {
+            Err(StoreError::HistoryFull(_)) => return loaded,
+            commit => commit.unwrap(),
+        };
+        projectors.store.append(&commit).await.unwrap();
+        loaded = loaded.followed_by(vec![commit]).unwrap();
+        loaded.recent.clear();
+    }
+}
+
+fn memory(of: &str) -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find(|line| line.starts_with(of));
+    let kilobytes = line.unwrap().split_whitespace().nth(1).unwrap();
+    kilobytes.parse::<u64>().unwrap() * 1024
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn the_longest_history_is_rebuilt_within_a_functions_memory() {
+    let projectors = projectors();
+    // Of as many commits as may be, and almost as many bytes.
+    let loaded = filled(&projectors, 1_800).await;
+    assert_eq!(loaded.commits, COMMITS_MAX);
+    let stored = memory("VmRSS:");
+    let rebuilt = aggregate(&projectors, &loaded.id).await.unwrap();
+    assert_eq!(rebuilt.written, u64::from(COMMITS_MAX) + 1);
+    let examined = aggregate::examine(&projectors, "shipment#S").await.unwrap();
+    assert!(examined.findings.is_empty());
+    // What the table of commits holds in memory is not what a function holds; the rows, which this
+    // process holds once more than a function would, are left to its charge.
+    let most = memory("VmHWM:") - stored;
+    println!("{COMMITS_MAX} commits, {stored} bytes stored, {most} taken at most");
+    assert!(most < MEMORY_MAX, "{most}");
+}
