@@ -1,7 +1,7 @@
 //! Commands whose every text is as long as it may be, or one character longer: what is accepted of
 //! them makes messages that EventBridge and SNS take.
 
-use domain::limits::{DETAIL_BYTES_MAX, FOREIGN_ID_MAX, ID_MAX, TEXT_MAX};
+use domain::limits::{DETAIL_BYTES_MAX, ID_MAX, TEXT_MAX};
 use proptest::{prelude::*, sample::select};
 use serde_json::{Value, json};
 
@@ -124,7 +124,7 @@ impl Sent {
         .unwrap();
         json!({
             "orderId": self.order_id.to(ID_MAX),
-            "customerId": self.customer_id.to(FOREIGN_ID_MAX),
+            "customerId": self.customer_id.to(ID_MAX),
             "customerName": self.text.to(TEXT_MAX),
             "fulfilment": fulfilment,
             "items": items,

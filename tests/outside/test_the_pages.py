@@ -32,6 +32,7 @@ PAGES = (
     "domain/CHANGING.md",
     "projectors/README.md",
     "infra/cdk/README.md",
+    "infra/event-store/README.md",
     "infra/lambda/README.md",
     "infra/local/README.md",
     "infra/operator/README.md",
