@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 /// Attempts of one command against rivals for the same order or shipment. With the waits below
-/// they end within 7 s; a function has 10.
+/// they end within 7 s; the functions have 20.
 pub const RIVAL_ATTEMPTS: u32 = 25;
 
 /// The longest wait after the first lost attempt; it doubles from there

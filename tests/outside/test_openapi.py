@@ -130,7 +130,7 @@ def sources():
 def test_every_code_of_a_problem_is_documented_and_no_other():
     made = re.compile(
         r"Problem(?:::|\s*\{\s*)new\(\s*[^,]+,\s*([^,]+),"
-        r"|Problem::invalid\(\s*([^,]+),"
+        r"|Problem::(?:invalid|forbidden)\(\s*([^,]+),"
     )
     codes, unreadable = set(), []
     for file, text in sources():
