@@ -26,6 +26,7 @@ use lambda::{
 
 pub mod api;
 pub mod bus;
+pub mod carriers;
 pub mod execute;
 pub mod import;
 pub mod limits;
