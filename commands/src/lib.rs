@@ -4,9 +4,11 @@
 //! payload ─▶ api, bus, import ─translate─▶ command ─▶ execute ─▶ reply
 //! ```
 //!
-//! - [`api`]: HTTP API and direct invocation; [`bus`]: EventBridge; [`import`]: order files in S3
+//! - [`api`]: HTTP API and direct invocation; [`bus`]: EventBridge; [`import`]: order files in S3;
+//!   [`carriers`]: webhooks of carriers
 //! - [`translate`]: JSON to what is wanted of an order or a shipment
-//! - [`execute`]: recognise, load, decide, append, and the only retry loop
+//! - [`execute`]: recognise, load, decide, append, and the only retry loop; [`execute_many`]: the same
+//!   for many updates of one shipment
 //! - [`reply`]: what the sender is told, of success and of failure
 //! - `told`: what is logged and counted of a command
 //! - `rejection`: what can never succeed
@@ -28,6 +30,7 @@ pub mod api;
 pub mod bus;
 pub mod carriers;
 pub mod execute;
+pub mod execute_many;
 pub mod import;
 pub mod limits;
 pub mod operator;
@@ -36,6 +39,11 @@ pub mod reply;
 mod told;
 pub mod translate;
 
+use carriers::{
+    Carriers,
+    keys::{KeptKeys, Web},
+    secrets::{KeptSecrets, SecretsManager},
+};
 use import::{aws::S3Files, files::Files};
 use operator::{AwsOperator, Operator};
 
@@ -48,6 +56,8 @@ pub enum Role {
     Bus,
     /// Order files in S3.
     Import,
+    /// Webhooks of carriers.
+    Carriers,
 }
 
 /// The functions of this executable, and what they work with.
@@ -61,6 +71,8 @@ pub struct Commands {
     pub operator: Arc<dyn Operator>,
     /// Where order files and their reports lie.
     pub files: Arc<dyn Files>,
+    /// What webhooks of carriers are checked with.
+    pub carriers: Carriers,
     /// Where metrics go.
     pub metrics: Metrics,
     /// `dev`, `staging`, `prod` …
@@ -77,6 +89,14 @@ impl Commands {
             clock: Arc::new(SystemClock),
             operator: Arc::new(AwsOperator::new(config, settings)),
             files: Arc::new(S3Files::new(config, settings.bucket.clone())),
+            carriers: Carriers {
+                secrets: Arc::new(KeptSecrets::new(SecretsManager::new(
+                    config,
+                    settings.names.clone(),
+                ))),
+                keys: Arc::new(KeptKeys::new(Web::default())),
+                by_reference: carriers::named(&settings.carrier_references).into(),
+            },
             metrics: Metrics::new(settings.names.environment(), Arc::new(StandardOutput)),
             environment: settings.names.environment().to_owned(),
         }
@@ -89,6 +109,7 @@ impl Commands {
             Role::Bus => bus::handle(self, &payload, invocation).await,
             // Boxed, since the compiler cannot see that the bare future may change its thread.
             Role::Import => import::handle(self, &payload, invocation).boxed().await,
+            Role::Carriers => carriers::webhook::handle(self, &payload, invocation).await,
         }
     }
 }
@@ -106,6 +127,7 @@ impl FromStr for Role {
             "api" => Ok(Self::Api),
             "bus" => Ok(Self::Bus),
             "import" => Ok(Self::Import),
+            "carriers" => Ok(Self::Carriers),
             other => Err(UnknownRole(other.to_owned())),
         }
     }

@@ -78,6 +78,9 @@ pub const READ_WAIT: Duration = Duration::from_millis(100);
 /// Bytes of a webhook's body. A parcel with a thousand scans has some 400 KB.
 pub const WEBHOOK_BYTES_MAX: usize = 1024 * 1024;
 
+/// Bytes of a webhook among the dead letters, packed where it is longer: SQS takes 256 KB.
+pub const LETTER_BYTES_MAX: usize = 250 * 1024;
+
 /// Scans of one webhook. The longest way known, around the world and back, has some 120.
 pub const SCANS_MAX: usize = 2_000;
 

@@ -6,10 +6,10 @@
 //!
 //! A provider is a file of pure functions and its table of codes: [`easypost`], [`aftership`],
 //! [`shipengine`], [`shippo`], [`track17`], [`sendcloud`]. What they share: [`signature`],
-//! [`codes`], [`scan`]; what they need from outside: [`secrets`], [`keys`]. What is known of each
-//! provider, and from where, says `README.md` beside this file.
+//! [`codes`], [`scan`]; what they need from outside: [`secrets`], [`keys`]. [`webhook`] leads the way.
+//! What is known of each provider, and from where, says `README.md` beside this file.
 
-use std::str::FromStr;
+use std::{str::FromStr, sync::Arc};
 
 use domain::Timestamp;
 use serde_json::Value;
@@ -25,10 +25,12 @@ pub mod shipengine;
 pub mod shippo;
 pub mod signature;
 pub mod track17;
+pub mod webhook;
 
 use codes::Codes;
-use keys::KeySet;
+use keys::{KeptKeys, KeySet, Nowhere};
 use scan::{Unreadable, Webhook};
+use secrets::{FixedSecrets, KeptSecrets};
 use signature::{Forged, Signed};
 
 /// Who brings the scans of many carriers.
@@ -46,6 +48,28 @@ pub enum Provider {
     Track17,
     /// Sendcloud.
     Sendcloud,
+}
+
+/// What webhooks are checked with, and what shipments are called by.
+#[derive(Clone)]
+pub struct Carriers {
+    /// The secrets of the providers.
+    pub secrets: Arc<KeptSecrets>,
+    /// The keys of those that publish some.
+    pub keys: Arc<KeptKeys>,
+    /// The providers whose own reference field names the shipment.
+    pub by_reference: Arc<[Provider]>,
+}
+
+impl Carriers {
+    /// Nobody's: without a secret, no webhook is trusted.
+    pub fn none() -> Self {
+        Self {
+            secrets: Arc::new(KeptSecrets::new(FixedSecrets::default())),
+            keys: Arc::new(KeptKeys::new(Nowhere)),
+            by_reference: Arc::new([]),
+        }
+    }
 }
 
 /// What a signature is checked against.
@@ -137,4 +161,16 @@ impl FromStr for Provider {
         all.find(|provider| provider.as_str() == name)
             .ok_or_else(|| UnknownProvider(name.to_owned()))
     }
+}
+
+/// The providers of these names; another name is said in the log, and passed over.
+pub fn named(names: &[String]) -> Vec<Provider> {
+    let named = names.iter().filter_map(|name| match name.parse() {
+        Ok(provider) => Some(provider),
+        Err(error) => {
+            tracing::error!(%error, "a setting names a provider that is none");
+            None
+        }
+    });
+    named.collect()
 }

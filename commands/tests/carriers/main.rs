@@ -10,6 +10,7 @@ mod codes;
 mod keys;
 mod scans;
 mod signatures;
+mod webhooks;
 
 use commands::carriers::{
     Provider, Trust,

@@ -19,7 +19,7 @@ from .places import Places
 # What the HTTP API calls.
 ALIAS = "live"
 
-HTTP_ROLES = ("api", "query")
+HTTP_ROLES = ("api", "query", "carriers")
 
 
 class Canary:

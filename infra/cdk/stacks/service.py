@@ -16,7 +16,7 @@ from .places import Places
 from .state import State
 
 # The functions behind the HTTP API.
-HTTP_ROLES = ("api", "query")
+HTTP_ROLES = ("api", "query", "carriers")
 
 
 class Service(Stack):

@@ -155,7 +155,7 @@ async fn message(environment: &Environment, letters: &DeadLetters, message: &Tak
     }
 }
 
-/// The function that an event reaches: S3's another one than all others.
+/// The function that an event reaches: those of S3 and of carriers others than all others.
 fn role_of(body: &str) -> Option<&'static str> {
     #[derive(Deserialize)]
     struct Event {
@@ -166,6 +166,7 @@ fn role_of(body: &str) -> Option<&'static str> {
     let event: Event = serde_json::from_str(body).ok()?;
     match event.source.as_str() {
         "aws.s3" => Some("import"),
+        "waybill.carriers" => Some("carriers"),
         _ => Some("bus"),
     }
 }
@@ -192,6 +193,7 @@ mod tests {
         let event = |source: &str| format!(r#"{{"source":"{source}","detail-type":"t"}}"#);
         assert_eq!(role_of(&event("aws.s3")), Some("import"));
         assert_eq!(role_of(&event("logistics.shipments")), Some("bus"));
+        assert_eq!(role_of(&event("waybill.carriers")), Some("carriers"));
         assert_eq!(role_of(r#"{"source":"aws.s3"}"#), None);
         assert_eq!(role_of("no JSON"), None);
     }
