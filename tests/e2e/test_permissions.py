@@ -116,6 +116,10 @@ ROWS = [put("processed-orders"), put("shipment-log"), delete_order_row]
 ROLES = {
     "api": (query_events, [*ROWS, scan_events, get_order, publish, put_event, put_report]),
     "bus": (query_events, [*ROWS, scan_events, get_order, put_event, put_file, invoke_api]),
+    "carriers": (
+        query_events,
+        [*ROWS, scan_events, get_order, publish, put_event, put_report, invoke_api],
+    ),
     "import": (put_report, [*ROWS, scan_events, get_order, put_event, put_file]),
     "project": (
         query_events,

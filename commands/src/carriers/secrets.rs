@@ -4,7 +4,9 @@ use std::collections::HashMap;
 
 use async_trait::async_trait;
 use aws_config::SdkConfig;
-use aws_sdk_secretsmanager::operation::get_secret_value::GetSecretValueError;
+use aws_sdk_secretsmanager::{
+    error::ProvideErrorMetadata, operation::get_secret_value::GetSecretValueError,
+};
 use domain::Timestamp;
 use event_store::failure::told;
 use lambda::Names;
@@ -124,10 +126,27 @@ impl Secrets for SecretsManager {
         match read {
             Ok(secret) => Ok(secret.secret_string),
             Err(error) => match error.as_service_error() {
-                Some(GetSecretValueError::ResourceNotFoundException(_)) => Ok(None),
+                Some(answer) if is_none(answer) => {
+                    let (provider, answer) = (provider.as_str(), told(&error));
+                    tracing::info!(provider, answer, "no secret that this function may read");
+                    Ok(None)
+                }
                 _ => Err(NoSecret(told(&error))),
             },
         }
+    }
+}
+
+/// Is there no secret? Of a name that there is not, AWS knows no ARN, and so the permission for its
+/// ARN is none: what is missing is forbidden, as a rule. (What KMS forbids is there.) One that was
+/// deleted can be restored for some days, and cannot be read meanwhile.
+fn is_none(answer: &GetSecretValueError) -> bool {
+    let message = answer.message().unwrap_or_default();
+    match answer.code() {
+        Some("ResourceNotFoundException") => true,
+        Some("AccessDeniedException") => !message.contains("KMS"),
+        Some("InvalidRequestException") => message.contains("deletion"),
+        _ => false,
     }
 }
 

@@ -9,6 +9,7 @@
 mod codes;
 mod keys;
 mod scans;
+mod secrets;
 mod signatures;
 mod webhooks;
 

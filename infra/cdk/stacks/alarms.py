@@ -14,7 +14,7 @@ MINUTE, FIVE_MINUTES = 60, 300
 
 # Who waits for `api`, `query` or the bus waits 10 s on average at the most.
 DURATION_AVERAGE_MS = 10_000
-AVERAGED = ("api", "bus", "query")
+AVERAGED = ("api", "carriers", "bus", "query")
 
 # Of any other function, the slowest of a hundred runs may take this share of its time.
 DURATION_SHARE_PERCENT = 80

@@ -102,7 +102,12 @@ def _shipments(config: Config) -> list[cloudwatch.GraphWidget]:
             ),
         ),
         _graph("Shipment updates by status", THIRD, by_status),
-        _graph("Carriers' webhooks by provider and outcome", THIRD, webhooks),
+        _graph(
+            "Carriers' webhooks by provider and outcome, and codes without a mapping",
+            THIRD,
+            webhooks,
+            _metric(shipments, "UnmappedCarrierStatus", here),
+        ),
     ]
 
 

@@ -86,7 +86,7 @@ def of_preflight(construct: IConstruct) -> None:
 
 def of_open_route(construct: IConstruct) -> None:
     """A route for carriers' webhooks."""
-    reason = "a provider has no credentials of AWS; its function checks the signature of each webhook"
+    reason = "a provider has no credentials of AWS; its function checks each webhook's signature"
     acknowledge(construct, "APIG4", reason)
 
 

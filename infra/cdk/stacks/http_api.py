@@ -35,7 +35,8 @@ ACCESS_LOG = {
 
 
 class HttpApi:
-    """The HTTP API in front of `api`, `query` and `carriers`, with one stage, called like the environment."""
+    """The HTTP API in front of `api`, `query` and `carriers`; its stage is called like the
+    environment."""
 
     def __init__(
         self, stack: Stack, config: Config, targets: Mapping[str, lambda_.IFunction]
@@ -130,13 +131,13 @@ class HttpApi:
         exceptions.of_open_route(made[0])
         self._open_routes += made
 
-    def _throttles(self) -> dict[str, gateway.CfnStage.RouteSettingsProperty]:
-        """What a route takes that has a limit of its own."""
+    def _throttles(self) -> dict[str, dict[str, int]]:
+        """What a route takes that has a limit of its own, in the template's own words."""
         config = self._config
-        limit = gateway.CfnStage.RouteSettingsProperty(
-            throttling_rate_limit=config.carriers_rate,
-            throttling_burst_limit=config.carriers_burst,
-        )
+        limit = {
+            "ThrottlingRateLimit": config.carriers_rate,
+            "ThrottlingBurstLimit": config.carriers_burst,
+        }
         routes = (route for route in interface.routes() if route.is_open)
         return {f"{route.method} {route.path}": limit for route in routes}
 

@@ -170,8 +170,13 @@ impl Metrics {
     /// Says what became of a carrier's webhook that ended at `now`.
     pub fn carrier_webhook(&self, now: Timestamp, webhook: CarrierWebhook) {
         let CarrierWebhook { provider, outcome } = webhook;
-        let more = [("Provider", provider), ("Outcome", outcome)];
-        self.say(now, SHIPMENTS, &more, &[("CarrierWebhooks", "Count", 1)]);
+        let metrics = [("CarrierWebhooks", "Count", 1)];
+        self.say(
+            now,
+            SHIPMENTS,
+            &[("Provider", provider), ("Outcome", outcome)],
+            &metrics,
+        );
     }
 
     /// Says that so many scans had a code that the provider's table lacks.
