@@ -374,6 +374,20 @@ async fn forty_six_deliveries_from_eight_sides_make_each_scan_one() {
     assert_eq!(world.counted("ShipmentUpdatesProcessed", ""), 295);
 }
 
+#[tokio::test]
+async fn two_webhooks_of_one_parcel_at_once_lose_nothing_of_each_other() {
+    let world = World::new();
+    // Both read before either writes.
+    let (early, late) = (tracker(0..110), tracker(110..220));
+    let (one, other) = tokio::join!(world.send(&early), world.send(&late));
+    assert_eq!((one.0, other.0), (200, 200));
+    let mut logged = world.logged("T-1").await;
+    logged.sort();
+    let mut expected = numbers(0..220);
+    expected.sort();
+    assert_eq!(logged, expected);
+}
+
 // ---- What is answered
 
 #[tokio::test]
