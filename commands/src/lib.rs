@@ -5,10 +5,11 @@
 //! ```
 //!
 //! - [`api`]: HTTP API; [`invoke`]: orders by direct invocation; [`bus`]: EventBridge; [`import`]:
-//!   order files in S3
+//!   order files in S3; [`carriers`]: webhooks of carriers
 //! - [`translate`]: JSON to what is wanted of an order or a shipment
 //! - `sender`: who sends a command by the first two, and how it is known again
-//! - [`execute`]: recognise, load, decide, append, and the only retry loop
+//! - [`execute`]: recognise, load, decide, append, and the only retry loop; [`execute_many`]: the same
+//!   for many updates of one shipment
 //! - [`reply`]: what the sender is told, of success and of failure
 //! - `told`: what is logged and counted of a command
 //! - `rejection`: what can never succeed
@@ -28,7 +29,9 @@ use lambda::{
 
 pub mod api;
 pub mod bus;
+pub mod carriers;
 pub mod execute;
+pub mod execute_many;
 pub mod import;
 pub mod invoke;
 pub mod limits;
@@ -39,6 +42,11 @@ mod sender;
 mod told;
 pub mod translate;
 
+use carriers::{
+    Carriers,
+    keys::{KeptKeys, Web},
+    secrets::{KeptSecrets, SecretsManager},
+};
 use import::{aws::S3Files, files::Files};
 use operator::{AwsOperator, Operator};
 
@@ -53,6 +61,8 @@ pub enum Role {
     Bus,
     /// Order files in S3.
     Import,
+    /// Webhooks of carriers.
+    Carriers,
 }
 
 /// The functions of this executable, and what they work with.
@@ -66,6 +76,8 @@ pub struct Commands {
     pub operator: Arc<dyn Operator>,
     /// Where order files and their reports lie.
     pub files: Arc<dyn Files>,
+    /// What webhooks of carriers are checked with.
+    pub carriers: Carriers,
     /// Where metrics go.
     pub metrics: Metrics,
     /// `dev`, `staging`, `prod` …
@@ -82,6 +94,14 @@ impl Commands {
             clock: Arc::new(SystemClock),
             operator: Arc::new(AwsOperator::new(config, settings)),
             files: Arc::new(S3Files::new(config, settings.bucket.clone())),
+            carriers: Carriers {
+                secrets: Arc::new(KeptSecrets::new(SecretsManager::new(
+                    config,
+                    settings.names.clone(),
+                ))),
+                keys: Arc::new(KeptKeys::new(Web::default())),
+                by_reference: carriers::named(&settings.carrier_references).into(),
+            },
             metrics: Metrics::new(settings.names.environment(), Arc::new(StandardOutput)),
             environment: settings.names.environment().to_owned(),
         }
@@ -95,6 +115,7 @@ impl Commands {
             Role::Bus => bus::handle(self, &payload, invocation).await,
             // Boxed, since the compiler cannot see that the bare future may change its thread.
             Role::Import => import::handle(self, &payload, invocation).boxed().await,
+            Role::Carriers => carriers::webhook::handle(self, &payload, invocation).await,
         }
     }
 }
@@ -113,6 +134,7 @@ impl FromStr for Role {
             "invoke" => Ok(Self::Invoke),
             "bus" => Ok(Self::Bus),
             "import" => Ok(Self::Import),
+            "carriers" => Ok(Self::Carriers),
             other => Err(UnknownRole(other.to_owned())),
         }
     }

@@ -72,3 +72,47 @@ pub const READ_ATTEMPTS: u32 = 3;
 
 /// The longest wait before the second of them; it doubles from there.
 pub const READ_WAIT: Duration = Duration::from_millis(100);
+
+// ---- Carriers' webhooks
+
+/// Bytes of a webhook's body. A parcel with a thousand scans has some 400 KB.
+pub const WEBHOOK_BYTES_MAX: usize = 1024 * 1024;
+
+/// Bytes of a webhook among the dead letters, packed where it is longer: SQS takes 256 KB.
+pub const LETTER_BYTES_MAX: usize = 250 * 1024;
+
+/// Scans of one webhook. The longest way known, around the world and back, has some 120.
+pub const SCANS_MAX: usize = 2_000;
+
+/// Scans that one commit holds,
+pub const SCANS_PER_COMMIT: usize = 100;
+
+/// and bytes of their details, exceeded by one scan at most: a commit has at most 350 KB.
+pub const SCAN_BYTES_PER_COMMIT: usize = 128 * 1024;
+
+/// Seconds that a signature's time may be away from ours, where it has one.
+pub const SIGNATURE_AGE_SECONDS: u64 = 300;
+
+/// Bytes of a header that has to do with a signature. The longest known is RSA's of 4,096 bits, 684.
+pub const SIGNATURE_BYTES_MAX: usize = 2_048;
+
+/// Seconds that a provider's secret is kept once it was read.
+pub const SECRET_SECONDS: u64 = 300;
+
+/// Values of a secret: two, so that one can be changed, and an address beside them.
+pub const SECRET_VALUES_MAX: usize = 3;
+
+/// Seconds that a provider's set of keys is kept once it was fetched.
+pub const KEY_SET_SECONDS: u64 = 3_600;
+
+/// Seconds from one fetching of a set to the next because of a key that it lacks.
+pub const KEY_SET_UNKNOWN_KEY_SECONDS: u64 = 60;
+
+/// The longest that fetching a set of keys may take.
+pub const KEY_SET_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// Bytes of a set of keys.
+pub const KEY_SET_BYTES_MAX: usize = 256 * 1024;
+
+/// Keys of a set.
+pub const KEYS_MAX: usize = 32;

@@ -1,4 +1,4 @@
-//! The Lambda functions `api`, `invoke`, `bus` and `import`.
+//! The Lambda functions `api`, `invoke`, `bus`, `import` and `carriers`.
 
 use commands::{Commands, Role};
 use lambda::{Invocation, Payload, Settings};

@@ -15,6 +15,7 @@ fn commands() -> Commands {
         clock: Arc::new(SystemClock),
         operator: Arc::new(MemoryOperator::default()),
         files: Arc::new(MemoryFiles::default()),
+        carriers: commands::carriers::Carriers::none(),
         metrics: unheard(),
         environment: "test".to_owned(),
     }

@@ -46,6 +46,7 @@ async fn a_full_history_is_a_conflict_over_http_and_a_dead_letter_of_the_bus() {
         store: EventStore::new(Arc::new(MemoryTable::default())).under(policy),
         clock: Arc::new(SystemClock),
         operator: operator.clone(),
+        carriers: commands::carriers::Carriers::none(),
         files: Arc::new(MemoryFiles::default()),
         metrics: unheard(),
         environment: "test".to_owned(),

@@ -45,6 +45,7 @@ impl World {
                 store: store.clone(),
                 clock: Arc::new(SystemClock),
                 operator: operator.clone(),
+                carriers: commands::carriers::Carriers::none(),
                 files: Arc::new(MemoryFiles::default()),
                 metrics: unheard(),
                 environment: "test".to_owned(),

@@ -87,7 +87,7 @@ WAYS = (by_http, by_bus, by_invocation)
 def test_no_order_is_lost_while_a_new_version_is_deployed(waybill, inbox, deployment, tmp_path):
     code = lambda: {
         role: waybill.functions.get_function(FunctionName=f"{NAME}-{role}")["Configuration"]
-        for role in ("api", "bus", "import", "project", "notify", "query")
+        for role in ("api", "bus", "import", "carriers", "project", "notify", "query")
     }
     before = code()
     flows = [Flow(lambda way=way: way(waybill)) for way in WAYS]

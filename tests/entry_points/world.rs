@@ -83,6 +83,7 @@ impl World {
                 clock: Arc::new(Stopped),
                 operator: operator.clone(),
                 files: Arc::new(files.clone()),
+                carriers: commands::carriers::Carriers::none(),
                 metrics: support::unheard(),
                 environment: environment.clone(),
             },

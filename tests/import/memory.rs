@@ -154,6 +154,7 @@ async fn import(orders: u64, rejected_every: u64, packed: bool) -> u64 {
         clock: Arc::new(SystemClock),
         operator: Arc::new(MemoryOperator::default()),
         files: files.clone(),
+        carriers: commands::carriers::Carriers::none(),
         metrics: support::unheard(),
         environment: "test".to_owned(),
     };

@@ -65,6 +65,7 @@ impl World {
             clock: clock.clone(),
             operator: breakable.clone(),
             files: breakable,
+            carriers: commands::carriers::Carriers::none(),
             metrics: support::unheard(),
             environment: "test".to_owned(),
         };

@@ -50,6 +50,7 @@ class System:
         self.told_by_variables = False  # else by flags
         self.shards = 1
         self.read_models = "processed-orders,shipment-log"
+        self.more: list[str] = []  # further flags
         self.data = folder / "data"
         self.log = folder / "waybill.log"
         self.client = Client(
@@ -75,7 +76,7 @@ class System:
             "read-models": self.read_models,
             "cors-origin": SHOP,
         }
-        command = [str(binary()), "local"]
+        command = [str(binary()), "local", *self.more]
         # Settings of the shell that runs the tests must not change what is tested.
         env = {k: v for k, v in os.environ.items() if not k.startswith("WAYBILL_")}
         for name, value in settings.items():

@@ -338,7 +338,8 @@ def reports(client: Client, prefix: str) -> list:
 
 
 @pytest.mark.parametrize(
-    "role", ["api", "bus", "import", "project", "notify", "query", "rebuild"]
+    "role",
+    ["api", "bus", "import", "carriers", "project", "notify", "query", "rebuild"],
 )
 def test_a_function_says_how_it_is_set_up(client, role):
     name = f"waybill-dev-{role}"

@@ -26,6 +26,8 @@ PLAN = {
     ("/shipments/{shipmentId}/updates", "post"): (1_000, 500, 0.5),
     ("/orders/{orderId}/complete", "post"): (1_000, 500, 0.4),
     ("/orders/{orderId}/cancel", "post"): (1_000, 500, 0.4),
+    # Nobody has a secret here: whatever comes, the address is not there.
+    ("/carriers/{provider}", "post"): (100, 50, 0.0),
     ("/orders", "get"): (1_900, 700, 0.5),
     ("/orders/{orderId}", "get"): (1_900, 700, 0.5),
     ("/orders/{orderId}/history", "get"): (1_900, 700, 0.5),

@@ -28,6 +28,7 @@ PAGES = (
     "README.md",
     "commands/README.md",
     "commands/MOVING-OVER.md",
+    "commands/src/carriers/README.md",
     "domain/README.md",
     "domain/CHANGING.md",
     "projectors/README.md",

@@ -59,6 +59,7 @@ impl World {
         let config = config(&embedded.config, &proxy, attempt);
         let settings = Settings {
             rebuild: lambda::settings::RebuildSettings::default(),
+            carrier_references: Vec::new(),
             read_models: lambda::ReadModels::default(),
             names: embedded.names.clone(),
             alerts_arn: "arn:aws:sns:us-east-1:000000000000:waybill-test-alerts".to_owned(),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from .config import Config
+from .config import CARRIERS, Config
 from .functions import ROLES, Role
 from .tables import Table
 from .triggers import CONSUMERS, Rule
@@ -14,7 +14,7 @@ MINUTE, FIVE_MINUTES = 60, 300
 
 # Who waits for `api`, `query` or the bus waits 10 s on average at the most.
 DURATION_AVERAGE_MS = 10_000
-AVERAGED = ("api", "bus", "query")
+AVERAGED = ("api", "carriers", "bus", "query")
 
 # Of any other function, the slowest of a hundred runs may take this share of its time.
 DURATION_SHARE_PERCENT = 80
@@ -65,6 +65,7 @@ def every(config: Config, tables: list[Table], rules: list[Rule], ids: Ids) -> l
     """Every alarm of the environment."""
     return [
         *_business(config),
+        *_carriers(config),
         *_projections(config),
         *_stream(config, ids),
         *_functions(config),
@@ -85,6 +86,22 @@ def _business(config: Config) -> Iterator[Alarm]:
     says = "An order or a command to one could not be carried out at all."
     failures = Metric(orders, "ProcessingFailures", here)
     yield Alarm("failures", says, failures, 1, seconds=MINUTE, page=True)
+
+
+# Webhooks that are not trusted, in five minutes: more than a try or two after a secret was changed.
+REFUSED_WEBHOOKS = 20
+
+
+def _carriers(config: Config) -> Iterator[Alarm]:
+    here, shipments = ("Environment", config.environment), "LogisticsProcessing"
+    for provider in CARRIERS:
+        of = (here, ("Provider", provider))
+        refused = Metric(shipments, "CarrierWebhooks", (*of, ("Outcome", "refused")))
+        says = f"Webhooks of {provider} are refused: the secret may be another one."
+        yield Alarm(f"carriers-{provider}-refused", says, refused, REFUSED_WEBHOOKS)
+        unmapped = Metric(shipments, "UnmappedCarrierStatus", of)
+        says = f"{provider} sends codes that its table lacks (commands/src/carriers)."
+        yield Alarm(f"carriers-{provider}-unmapped", says, unmapped, 1)
 
 
 def _projections(config: Config) -> Iterator[Alarm]:

@@ -22,6 +22,9 @@ ENVIRONMENT = re.compile(r"[a-z0-9]([a-z0-9-]{0,18}[a-z0-9])?")
 READ_MODEL = r"(processed-orders|shipment-log)(-v([2-9]|[1-9]\d+))?"
 READ_MODELS_MAX = 6
 
+# Who brings carriers' webhooks, as commands/src/carriers/mod.rs calls them.
+CARRIERS = ("easypost", "aftership", "shipengine", "shippo", "17track", "sendcloud")
+
 # What CloudWatch Logs can keep (its API reference, PutRetentionPolicy), up to ten years.
 LOG_DAYS = (
     1,
@@ -73,6 +76,9 @@ class Config:
     cors_origins: tuple[str, ...]
     throttle_rate: int
     throttle_burst: int
+    carriers_rate: int
+    carriers_burst: int
+    carrier_references: tuple[str, ...]
     architecture: str
     api_memory_mb: int
     invoke_memory_mb: int
@@ -81,6 +87,7 @@ class Config:
     project_memory_mb: int
     notify_memory_mb: int
     import_memory_mb: int
+    carriers_memory_mb: int
     rebuild_memory_mb: int
     shards: int
     keep_indexes: tuple[str, ...]
@@ -150,6 +157,11 @@ CHECKS: Mapping[str, Check] = {
     "cors_origins": _all_matching(r"\*|https?://[^/\s]+", "a list of origins, or of *"),
     "throttle_rate": _within(1, 10_000),
     "throttle_burst": _within(1, 5_000),
+    "carriers_rate": _within(1, 10_000),
+    "carriers_burst": _within(1, 5_000),
+    "carrier_references": _all_matching(
+        "|".join(CARRIERS), "a list of " + ", ".join(CARRIERS)
+    ),
     "architecture": _one_of("arm64", "x86_64"),
     "shards": _within(1, 64),
     "keep_indexes": _all_matching(r"[A-Za-z]+", "a list of indexes"),

@@ -82,16 +82,32 @@ def _shipments(config: Config) -> list[cloudwatch.GraphWidget]:
         period=PERIOD,
         label="",
     )
+    webhooks = cloudwatch.MathExpression(
+        expression=(
+            "SEARCH('{LogisticsProcessing,Environment,Provider,Outcome} "
+            f'MetricName="CarrierWebhooks" Environment="{config.environment}"\', \'Sum\', '
+            f"{PERIOD.to_seconds()})"
+        ),
+        using_metrics={},
+        period=PERIOD,
+        label="",
+    )
     return [
         _graph(
             "Shipment updates",
-            HALF,
+            THIRD,
             *(
                 _metric(shipments, n, here)
                 for n in ("ShipmentUpdatesProcessed", "ProcessingErrors")
             ),
         ),
-        _graph("Shipment updates by status", HALF, by_status),
+        _graph("Shipment updates by status", THIRD, by_status),
+        _graph(
+            "Carriers' webhooks by provider and outcome, and codes without a mapping",
+            THIRD,
+            webhooks,
+            _metric(shipments, "UnmappedCarrierStatus", here),
+        ),
     ]
 
 

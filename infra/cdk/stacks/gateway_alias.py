@@ -15,7 +15,7 @@ from .functions import Functions
 ALIAS = "live"
 
 # The functions behind the HTTP API.
-HTTP_ROLES = ("api", "query")
+HTTP_ROLES = ("api", "query", "carriers")
 
 
 def add_aliases(stack: Stack, functions: Functions) -> dict[str, lambda_.Alias]:

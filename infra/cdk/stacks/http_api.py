@@ -35,7 +35,8 @@ ACCESS_LOG = {
 
 
 class HttpApi:
-    """The HTTP API in front of `api` and `query`, with one stage, called like the environment."""
+    """The HTTP API in front of `api`, `query` and `carriers`; its stage is called like the
+    environment."""
 
     def __init__(
         self, stack: Stack, config: Config, targets: Mapping[str, lambda_.IFunction]
@@ -62,6 +63,7 @@ class HttpApi:
         )
         if config.authoriser == "none":
             exceptions.of_open_api(self.api)
+        self._open_routes: list[gateway.HttpRoute] = []
         self._add_routes()
         self.stage = self._stage(stack)
 
@@ -89,6 +91,9 @@ class HttpApi:
 
     def _add_routes(self) -> None:
         for route in interface.routes():
+            if route.is_open:
+                self._add_open_route(route)
+                continue
             self.api.add_routes(
                 path=route.path,
                 methods=[gateway.HttpMethod[route.method]],
@@ -115,6 +120,27 @@ class HttpApi:
             authorization_scopes=self._scopes("GET"),
         )
 
+    def _add_open_route(self, route: interface.Route) -> None:
+        """A route that the gateway lets everybody in to: its function asks for a signature."""
+        made = self.api.add_routes(
+            path=route.path,
+            methods=[gateway.HttpMethod[route.method]],
+            integration=self._integrations[route.role],
+            authorizer=gateway.HttpNoneAuthorizer(),
+        )
+        exceptions.of_open_route(made[0])
+        self._open_routes += made
+
+    def _throttles(self) -> dict[str, dict[str, int]]:
+        """What a route takes that has a limit of its own, in the template's own words."""
+        config = self._config
+        limit = {
+            "ThrottlingRateLimit": config.carriers_rate,
+            "ThrottlingBurstLimit": config.carriers_burst,
+        }
+        routes = (route for route in interface.routes() if route.is_open)
+        return {f"{route.method} {route.path}": limit for route in routes}
+
     def _stage(self, stack: Stack) -> gateway.HttpStage:
         config = self._config
         # The gateway writes to groups of this prefix without a resource policy, which has a limit.
@@ -135,4 +161,7 @@ class HttpApi:
         resource.access_log_settings = gateway.CfnStage.AccessLogSettingsProperty(
             destination_arn=access.log_group_arn, format=json.dumps(ACCESS_LOG)
         )
+        resource.route_settings = self._throttles()
+        # A route's own settings name it, so it has to be there.
+        stage.node.add_dependency(*self._open_routes)
         return stage

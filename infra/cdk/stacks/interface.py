@@ -25,14 +25,22 @@ CORS_METHODS = ("GET", "POST")
 
 @dataclass(frozen=True)
 class Route:
-    """A route and the function behind it: commands are `POST`, queries are `GET`."""
+    """A route and the function behind it: commands are `POST`, queries are `GET`, and
+    carriers' webhooks have one of their own."""
 
     method: str
     path: str
 
     @property
+    def is_open(self) -> bool:
+        """Whether the gateway asks nobody: the function checks the sender's own signature."""
+        return self.path.startswith("/carriers/")
+
+    @property
     def role(self) -> str:
         """The role of the function behind it."""
+        if self.is_open:
+            return "carriers"
         return "api" if self.method == "POST" else "query"
 
 

@@ -9,6 +9,9 @@ from . import exceptions
 from .permissions import allow, mending
 from .places import Places
 
+# Whose dead letters are handed to them again; and a rebuild of a segment.
+INVOKED = ("invoke", "bus", "import", "carriers", "rebuild")
+
 
 def add_policy(stack: Stack, at: Places) -> iam.ManagedPolicy:
     """The managed policy `waybill-<env>-operator`, the only one that opens dead letters."""
@@ -30,7 +33,7 @@ def add_policy(stack: Stack, at: Places) -> iam.ManagedPolicy:
         allow([*letters, "sqs:GetQueueAttributes"], at.dead_letters_queue),
         allow(["s3:DeleteObject", "s3:GetObject"], f"{at.dead_letters_bucket}/*"),
         allow(["s3:ListBucket"], at.dead_letters_bucket),
-        allow(["lambda:InvokeFunction"], *(at.function(r) for r in ("invoke", "bus", "import", "rebuild"))),
+        allow(["lambda:InvokeFunction"], *(at.function(role) for role in INVOKED)),
     ]
     made = iam.ManagedPolicy(
         stack,

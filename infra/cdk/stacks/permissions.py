@@ -76,6 +76,14 @@ def _not_there(at: Places) -> iam.PolicyStatement:
     return allow(["s3:ListBucket"], at.orders_bucket)
 
 
+def _carriers(at: Places) -> Statements:
+    return [
+        *_append(at),
+        *_tell_operator(at),
+        allow(["secretsmanager:GetSecretValue"], *at.carrier_secrets()),
+    ]
+
+
 # ---- projectors
 
 
@@ -145,6 +153,7 @@ WORK = {
     "invoke": _invoke,
     "bus": _bus,
     "import": _import,
+    "carriers": _carriers,
     "project": _project,
     "notify": _notify,
     "query": _query,

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from aws_cdk import ArnFormat, Stack
 
 from . import tables
-from .config import Config
+from .config import CARRIERS, Config
 from .tables import Table
 
 # Order files, and what is written about them; the ledgers of rebuilds.
@@ -113,6 +113,12 @@ class Places:
         """The log streams of a function."""
         name = f"/aws/lambda/{self.config.name(role)}:*"
         return self._arn("logs", "log-group", name, colon=True)
+
+    def carrier_secrets(self) -> list[str]:
+        """The secrets of carriers' webhooks, one by one: behind each name AWS puts a hyphen and six
+        characters of its own."""
+        names = (f"waybill/{self.config.environment}/carriers/{name}-??????" for name in CARRIERS)
+        return [self._arn("secretsmanager", "secret", name, colon=True) for name in names]
 
     @property
     def rebuild_machine(self) -> str:

@@ -7,7 +7,17 @@ import pytest
 
 from conftest import REPOSITORY
 
-ROLES = ("api", "invoke", "bus", "import", "project", "notify", "query", "rebuild")
+ROLES = (
+    "api",
+    "invoke",
+    "carriers",
+    "bus",
+    "import",
+    "project",
+    "notify",
+    "query",
+    "rebuild",
+)
 CONSUMERS = ("project", "notify")
 
 FUNCTION = {("FunctionName",), ("FunctionName", "Resource")}
@@ -62,7 +72,7 @@ def own_metrics():
     found = {}
     for body in re.split(r"\n    pub fn ", source):
         names = re.findall(r'\(\s*"(\w+)",\s*"(?:Count|Milliseconds|Percent)"', body)
-        for namespace, more in re.findall(r"self\.say\(now, (\w+), &\[([^\]]*)\]", body):
+        for namespace, more in re.findall(r"self\.say\(\s*now,\s*(\w+),\s*&\[([^\]]*)\]", body):
             extra = tuple(re.findall(r'\("(\w+)"', more))
             for name in names:
                 sets = found.setdefault((namespaces[namespace], name), set())
@@ -177,7 +187,7 @@ def test_every_function_is_watched(stacks, role):
     assert rings(throttles) == (AT_LEAST, 1, 300, 1, "Sum")
     [slow] = measured(stacks, "Duration", **function)
     timeout_ms = stacks.function(role)["Timeout"] * 1000
-    if role in ("api", "bus", "query"):
+    if role in ("api", "carriers", "bus", "query"):
         assert rings(slow) == (ABOVE, 10_000, 300, 2, "Average")
         assert timeout_ms > 10_000
     elif role in ("import", "rebuild"):
@@ -264,9 +274,10 @@ def test_the_dashboard_shows_metrics_that_there_are(stacks):
             check(stacks, namespace, name, given)
             shown.add(name)
     # Of the systems before, and what else is ours.
-    ours = {name for _, name in own_metrics()} - {"SweptAggregates"}
+    ours = {name for _, name in own_metrics()} - {"SweptAggregates", "CarrierWebhooks"}
     assert ours <= shown, ours - shown
     assert f'Environment="{stacks.environment}"' in named and "ShipmentUpdatesProcessed" in named
+    assert "CarrierWebhooks" in named
     assert {"IteratorAge", "5xx", "Throttles", "ApproximateAgeOfOldestMessage"} <= shown
 
 

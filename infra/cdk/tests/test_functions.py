@@ -6,7 +6,17 @@ import pytest
 
 from conftest import REPOSITORY
 
-ROLES = ("api", "invoke", "bus", "import", "project", "notify", "query", "rebuild")
+ROLES = (
+    "api",
+    "invoke",
+    "bus",
+    "import",
+    "carriers",
+    "project",
+    "notify",
+    "query",
+    "rebuild",
+)
 
 
 def constant(path, name):
@@ -38,11 +48,13 @@ def test_they_are_told_what_they_ask_for(stacks):
         re.findall(r'"(WAYBILL_\w+)"', (REPOSITORY / "infra/lambda/src/settings.rs").read_text())
     )
     needed = {"WAYBILL_ENV", "WAYBILL_ALERTS_ARN", "WAYBILL_DEAD_LETTERS_URL", "WAYBILL_BUCKET"}
+    needed |= {"WAYBILL_SHARDS", "WAYBILL_READ_MODELS"}
     assert needed <= asked
     for role in ROLES:
         told = stacks.function(role)["Environment"]["Variables"]
-        assert told.keys() <= asked and needed | {"WAYBILL_SHARDS", "WAYBILL_READ_MODELS"} <= told.keys()
+        assert told.keys() <= asked and needed <= told.keys()
         assert ("WAYBILL_SWEEP_SEGMENTS" in told) == (role == "rebuild")
+        assert ("WAYBILL_CARRIER_REFERENCES" in told) == (role == "carriers")
         assert told["WAYBILL_ENV"] == stacks.environment
         assert told["WAYBILL_BUCKET"] == stacks.name("orders-<AWS::AccountId>")
         assert told["WAYBILL_ALERTS_ARN"].endswith(f":<AWS::AccountId>:{stacks.name('alerts')}")
@@ -126,9 +138,9 @@ def test_only_the_import_may_call_itself(stacks):
 def test_the_http_functions_are_moved_carefully_where_it_matters(stacks):
     careful = stacks.environment != "dev"
     groups = stacks.service.of("CodeDeploy::DeploymentGroup")
-    assert len(groups) == (2 if careful else 0)
+    assert len(groups) == (3 if careful else 0)
     aliases = stacks.service.of("Lambda::Alias")
-    assert len(aliases) == 2
+    assert len(aliases) == 3
     for group in groups.values():
         assert group["DeploymentConfigName"] == "CodeDeployDefault.LambdaCanary10Percent5Minutes"
         rollback = group["AutoRollbackConfiguration"]
@@ -148,7 +160,7 @@ def test_the_gateway_alone_invokes_the_functions_behind_it(stacks):
     aliases = service.of("Lambda::Alias")
     functions = {alias["FunctionName"].strip("<>") for alias in aliases.values()}
     behind = {service.of("Lambda::Function")[id]["FunctionName"] for id in functions}
-    assert behind == {stacks.name("api"), stacks.name("query")}
+    assert behind == {stacks.name(role) for role in ("api", "query", "carriers")}
     assert {alias["Name"] for alias in aliases.values()} == {known}
     for integration in service.of("ApiGatewayV2::Integration").values():
         target = integration["IntegrationUri"].strip("<>").removesuffix(".Arn")

@@ -13,6 +13,10 @@ GATEWAY = (REPOSITORY / "infra/local/src/gateway/mod.rs").read_text()
 
 PREFLIGHT = "OPTIONS /{proxy+}"
 
+# The function checks the sender's own signature.
+WEBHOOKS = "POST /carriers/{provider}"
+OPEN = (PREFLIGHT, WEBHOOKS)
+
 
 def routes(stacks):
     return stacks.service.by("ApiGatewayV2::Route", "RouteKey")
@@ -51,7 +55,7 @@ def test_they_are_those_of_the_local_system_too(stacks):
         (shape(f"{method} {path}"), role.lower())
         for method, path, role in re.findall(r'route\("(\w+)", "(\S+)", Role::(\w+)\)', GATEWAY)
     }
-    assert len(local) == 10
+    assert len(local) == 11
     made = {
         (shape(key), role_of(stacks, route))
         for key, route in routes(stacks).items()
@@ -67,9 +71,9 @@ def test_functions_get_what_they_read(stacks):
         assert integration["IntegrationType"] == "AWS_PROXY"
 
 
-def test_every_call_is_authorised_but_what_a_browser_asks_first(stacks):
+def test_every_call_is_authorised_but_a_preflight_and_a_webhook(stacks):
     for key, route in routes(stacks).items():
-        kind = "NONE" if key == PREFLIGHT else "AWS_IAM"
+        kind = "NONE" if key in OPEN else "AWS_IAM"
         assert route["AuthorizationType"] == kind, key
 
 
@@ -88,7 +92,7 @@ def test_tokens_need_the_scopes_that_are_set(synthesise):
         "Issuer": "https://issuer.example.org",
     }
     for key, route in routes(stacks).items():
-        if key == PREFLIGHT:
+        if key in OPEN:
             assert route["AuthorizationType"] == "NONE"
             continue
         assert route["AuthorizationType"] == "JWT" and route["AuthorizerId"]
@@ -130,6 +134,15 @@ def test_the_stage_is_called_like_the_environment_and_throttles(
         "ThrottlingRateLimit": rate,
         "ThrottlingBurstLimit": burst,
     }
+
+
+@pytest.mark.parametrize(("environment", "rate"), [("dev", 50), ("prod", 200)])
+def test_webhooks_have_a_limit_of_their_own(synthesise, environment, rate):
+    stage = synthesise(environment).service.only("ApiGatewayV2::Stage")
+    assert stage["RouteSettings"] == {
+        WEBHOOKS: {"ThrottlingRateLimit": rate, "ThrottlingBurstLimit": 2 * rate}
+    }
+    assert rate < stage["DefaultRouteSettings"]["ThrottlingRateLimit"]
 
 
 def test_the_access_log_is_json_and_says_nothing_of_customers(stacks):

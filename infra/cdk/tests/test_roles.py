@@ -27,6 +27,11 @@ def expected(stacks):
         *(f"{orders}/index/{i}" for i in ("StatusShardIndex", "CustomerIndex", "DayIndex")),
         *(f"{log}/index/{i}" for i in (status, "CurrentStatusIndex", "OrderIndex")),
     ]
+    providers = ("easypost", "aftership", "shipengine", "shippo", "17track", "sendcloud")
+    secrets = [
+        arn("secretsmanager", f"secret:waybill/{stacks.environment}/carriers/{provider}-??????")
+        for provider in providers
+    ]
     append = {("dynamodb:PutItem", events), ("dynamodb:Query", events)}
     tell = {("sqs:SendMessage", queue), ("sns:Publish", topic)}
     follow = {
@@ -59,6 +64,9 @@ def expected(stacks):
             ("s3:PutObject", f"{bucket}/reports/*"),
             ("s3:ListBucket", bucket),
         },
+        "carriers": append
+        | tell
+        | {("secretsmanager:GetSecretValue", secret) for secret in secrets},
         "project": follow
         | {("dynamodb:Query", events), ("dynamodb:PutItem", orders), ("dynamodb:PutItem", log)},
         "notify": follow | {("events:PutEvents", bus), ("sns:Publish", topic)},
@@ -107,11 +115,12 @@ def expected(stacks):
         ("s3:ListBucket", dead_bucket),
         *(
             ("lambda:InvokeFunction", arn("lambda", f"function:{name(role)}"))
-            for role in ("invoke", "bus", "import", "rebuild")
+            for role in ("invoke", "bus", "import", "carriers", "rebuild")
         ),
     }
     if stacks.environment != "dev":
-        functions = [arn("lambda", f"function:{name(role)}") for role in ("api", "query")]
+        moved = ("api", "query", "carriers")
+        functions = [arn("lambda", f"function:{name(role)}") for role in moved]
         roles[f"Waybill, {stacks.environment}: moving aliases to new versions"] = {
             *((f"lambda:{a}", f"{f}{v}") for a in MOVE for f in functions for v in ("", ":*")),
             ("cloudwatch:DescribeAlarms", "*"),
@@ -166,7 +175,8 @@ def test_only_commands_write_events_and_they_only_append(stacks):
         writing = [a for a in several(statement["Action"]) if not reads(a)]
         if touched and writing:
             assert writing == ["dynamodb:PutItem"], who
-            assert who.split()[-3] in ("api", "invoke", "bus", "import"), who
+            writers = ("api", "invoke", "carriers", "bus", "import")
+            assert who.split()[-3] in writers, who
 
 
 def reads(action):
@@ -209,4 +219,4 @@ def test_policies_are_small_enough_for_iam(synthesise):
 
 def test_each_function_has_a_role_of_its_own(stacks):
     roles = [function["Role"] for function in stacks.service.of("Lambda::Function").values()]
-    assert len(set(roles)) == len(roles) == 8
+    assert len(set(roles)) == len(roles) == 9

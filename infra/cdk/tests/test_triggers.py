@@ -185,6 +185,6 @@ def test_nothing_is_made_that_runs_code_of_somebody_else(stacks):
         assert not template.of("CloudFormation::CustomResource")
         for resource in template.resources.values():
             assert not resource["Type"].startswith("Custom::")
-    assert len(stacks.service.of("Lambda::Function")) == 8
+    assert len(stacks.service.of("Lambda::Function")) == 9
     assert not stacks.state.of("Lambda::Function")
     assert not stacks.operations.of("Lambda::Function")

@@ -48,6 +48,15 @@ pub struct Shipments {
     pub errors: u64,
 }
 
+/// A carrier's webhook, and what became of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CarrierWebhook {
+    /// Who sent it.
+    pub provider: &'static str,
+    /// What became of it, one of a few words.
+    pub outcome: &'static str,
+}
+
 /// What a sweep did for the projections.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Swept {
@@ -156,6 +165,24 @@ impl Metrics {
         }
         let errors = [("ProcessingErrors", "Count", shipments.errors)];
         self.say(now, SHIPMENTS, &[], &errors);
+    }
+
+    /// Says what became of a carrier's webhook that ended at `now`.
+    pub fn carrier_webhook(&self, now: Timestamp, webhook: CarrierWebhook) {
+        let CarrierWebhook { provider, outcome } = webhook;
+        let metrics = [("CarrierWebhooks", "Count", 1)];
+        self.say(
+            now,
+            SHIPMENTS,
+            &[("Provider", provider), ("Outcome", outcome)],
+            &metrics,
+        );
+    }
+
+    /// Says that so many scans had a code that the provider's table lacks.
+    pub fn unmapped_carrier_statuses(&self, now: Timestamp, provider: &'static str, count: u64) {
+        let metrics = [("UnmappedCarrierStatus", "Count", count)];
+        self.say(now, SHIPMENTS, &[("Provider", provider)], &metrics);
     }
 
     /// Says that a consumer of the stream, `project` or `notify`, has parked an aggregate.
@@ -287,6 +314,25 @@ mod tests {
         }
         assert_eq!(lines[2]["ProcessingErrors"], 2);
         assert_eq!(dimensions(&lines[2]), json!([["Environment"]]));
+    }
+
+    #[test]
+    fn webhooks_are_counted_by_provider_and_outcome() {
+        let webhook = CarrierWebhook {
+            provider: "shippo",
+            outcome: "known",
+        };
+        let lines = said(|metrics, now| {
+            metrics.carrier_webhook(now, webhook);
+            metrics.unmapped_carrier_statuses(now, "shippo", 2);
+        });
+        let dimensions = |line: &Value| line["_aws"]["CloudWatchMetrics"][0]["Dimensions"].clone();
+        assert_eq!(lines[0]["CarrierWebhooks"], 1);
+        let expected = json!([["Environment"], ["Environment", "Provider", "Outcome"]]);
+        assert_eq!(dimensions(&lines[0]), expected);
+        assert_eq!(lines[1]["UnmappedCarrierStatus"], 2);
+        let expected = json!([["Environment"], ["Environment", "Provider"]]);
+        assert_eq!(dimensions(&lines[1]), expected);
     }
 
     #[test]

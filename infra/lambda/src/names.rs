@@ -157,6 +157,11 @@ impl Names {
     pub fn dead_letters_bucket(&self, account: &str) -> String {
         self.of(&format!("dead-letters-{account}"))
     }
+
+    /// The secret of a provider of carriers' webhooks.
+    pub fn carrier_secret(&self, provider: &str) -> String {
+        format!("waybill/{}/carriers/{provider}", self.environment)
+    }
 }
 
 /// Every table, by its key in `infra/tables.json`.
@@ -199,6 +204,10 @@ mod tests {
         assert_eq!(
             names.dead_letters_bucket("000000000000"),
             "waybill-dev-dead-letters-000000000000"
+        );
+        assert_eq!(
+            names.carrier_secret("easypost"),
+            "waybill/dev/carriers/easypost"
         );
         Ok(())
     }

@@ -24,6 +24,9 @@ pub struct Settings {
     pub read_models: ReadModels,
     /// What rebuilds may use, and how sweeps are spread.
     pub rebuild: RebuildSettings,
+    /// `WAYBILL_CARRIER_REFERENCES`: the providers of carriers' webhooks whose own reference field
+    /// names the shipment, by commas; none where it is not set, and the tracking number does.
+    pub carrier_references: Vec<String>,
 }
 
 /// What rebuilds may use, and how sweeps are spread.
@@ -91,6 +94,12 @@ impl Settings {
                 None => ReadModels::default(),
             },
             rebuild: RebuildSettings::read(&variable)?,
+            carrier_references: {
+                let names = variable("WAYBILL_CARRIER_REFERENCES").unwrap_or_default();
+                let names = names.split(',').map(str::trim);
+                let names = names.filter(|name| !name.is_empty());
+                names.map(str::to_owned).collect()
+            },
         })
     }
 

@@ -6,6 +6,8 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use aws_config::SdkConfig;
 use commands::Commands;
+use commands::carriers::Carriers;
+use commands::carriers::secrets::{FixedSecrets, KeptSecrets};
 use lambda::metrics::{LatestLines, Metrics};
 use lambda::names::GATEWAY_ALIAS;
 use lambda::{Answer, Failed, Invocation, Payload, Settings};
@@ -31,6 +33,8 @@ pub enum Role {
     Bus,
     /// Order files from S3.
     Import,
+    /// Webhooks of carriers.
+    Carriers,
     /// Stream to read models.
     Project,
     /// Stream to messages.
@@ -43,11 +47,12 @@ pub enum Role {
 
 impl Role {
     /// Every role that runs locally.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Api,
         Self::Invoke,
         Self::Bus,
         Self::Import,
+        Self::Carriers,
         Self::Project,
         Self::Notify,
         Self::Query,
@@ -61,6 +66,7 @@ impl Role {
             Self::Invoke => "invoke",
             Self::Bus => "bus",
             Self::Import => "import",
+            Self::Carriers => "carriers",
             Self::Project => "project",
             Self::Notify => "notify",
             Self::Query => "query",
@@ -102,14 +108,21 @@ pub struct Waybill {
 }
 
 impl Waybill {
-    /// The handlers on clients made from `config`.
-    pub fn new(config: &SdkConfig, settings: &Settings) -> Self {
+    /// The handlers on clients made from `config`; webhooks of carriers are checked with `secrets`.
+    pub fn new(config: &SdkConfig, settings: &Settings, secrets: FixedSecrets) -> Self {
         let lines = Arc::new(LatestLines::new(METRIC_LINES_MAX));
         let metrics = Metrics::new(settings.names.environment(), lines.clone());
         Self {
-            commands: Commands {
-                metrics: metrics.clone(),
-                ..Commands::new(config, settings)
+            commands: {
+                let commands = Commands::new(config, settings);
+                Commands {
+                    metrics: metrics.clone(),
+                    carriers: Carriers {
+                        secrets: Arc::new(KeptSecrets::new(secrets)),
+                        ..commands.carriers.clone()
+                    },
+                    ..commands
+                }
             },
             projectors: Projectors {
                 metrics,
@@ -144,6 +157,7 @@ impl Functions for Waybill {
             Role::Invoke => return self.command(Command::Invoke, payload, invocation).await,
             Role::Bus => return self.command(Command::Bus, payload, invocation).await,
             Role::Import => return self.command(Command::Import, payload, invocation).await,
+            Role::Carriers => return self.command(Command::Carriers, payload, invocation).await,
             Role::Project => Projector::Project,
             Role::Notify => Projector::Notify,
             Role::Query => Projector::Query,

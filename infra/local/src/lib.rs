@@ -4,7 +4,7 @@
 //! sends and ordinary AWS clients, pointed at this process, and cannot tell the difference.
 //!
 //! ```text
-//! :8080  gateway ─────────────▶ functions (api, query)
+//! :8080  gateway ─────────────▶ functions (api, query, carriers)
 //! :4566  aws ── dynamodb ─────▶ embedded DynamoDB ─▶ stream ─▶ functions (project, notify)
 //!            │                                           └─────▶ s3 (dead letters)
 //!            ├─ events, rules ▶ deliveries ─▶ functions (bus)

@@ -39,6 +39,8 @@ impl Place {
             read_models: _,
             allow_host: _,
             cors_origin: _,
+            carrier_secret: _,
+            carrier_reference: _,
         } = settings;
         let lock = lock(data)?;
         // Two environments in one folder do not meet.

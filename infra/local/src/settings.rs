@@ -1,8 +1,11 @@
 //! What can be set from outside.
 
+use std::fmt;
 use std::net::IpAddr;
 use std::path::PathBuf;
 
+use commands::carriers::secrets::{FixedSecrets, values};
+use commands::carriers::{Provider, UnknownProvider};
 use lambda::{ReadModels, Shards};
 
 /// Where the local system listens and keeps its data.
@@ -51,4 +54,67 @@ pub struct Settings {
     /// commas, or the flag several times
     #[arg(long, env = "WAYBILL_CORS_ORIGIN", value_delimiter = ',')]
     pub cors_origin: Vec<String>,
+
+    /// A secret that a provider signs carriers' webhooks with, such as easypost=…; the flag several
+    /// times for several. Also WAYBILL_CARRIER_SECRET_EASYPOST and so on, which no list of processes
+    /// shows. Two secrets of one provider stand on two lines
+    #[arg(long, value_name = "PROVIDER=SECRET", value_parser = carrier_secret)]
+    pub carrier_secret: Vec<CarrierSecret>,
+
+    /// A provider of carriers' webhooks whose own reference field names the shipment, instead of the
+    /// tracking number. Several with commas, or the flag several times
+    #[arg(
+        long,
+        env = "WAYBILL_CARRIER_REFERENCES",
+        value_delimiter = ',',
+        value_name = "PROVIDER"
+    )]
+    pub carrier_reference: Vec<String>,
+}
+
+/// A provider's secret. It does not show itself.
+#[derive(Clone)]
+pub struct CarrierSecret {
+    provider: Provider,
+    secret: String,
+}
+
+impl fmt::Debug for CarrierSecret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "a secret of {}", self.provider.as_str())
+    }
+}
+
+fn carrier_secret(text: &str) -> Result<CarrierSecret, String> {
+    let (name, secret) = text.split_once('=').ok_or("expected PROVIDER=SECRET")?;
+    let provider: Provider = name
+        .parse()
+        .map_err(|error: UnknownProvider| error.to_string())?;
+    // Too many values, or JSON that is no secret: better said now than when the first one comes.
+    values(secret).map_err(|error| error.to_string())?;
+    Ok(CarrierSecret {
+        provider,
+        secret: secret.to_owned(),
+    })
+}
+
+impl Settings {
+    /// The secrets of carriers' webhooks: from the environment, and by flags, which come first.
+    pub fn carrier_secrets(&self) -> FixedSecrets {
+        let of_environment = |provider: Provider| {
+            let name = provider.as_str().to_uppercase();
+            let secret = std::env::var(format!("WAYBILL_CARRIER_SECRET_{name}"));
+            secret.ok().map(|secret| (provider, secret))
+        };
+        let mut secrets = FixedSecrets(
+            Provider::ALL
+                .into_iter()
+                .filter_map(of_environment)
+                .collect(),
+        );
+        let flags = self.carrier_secret.iter().cloned();
+        let flags = flags.map(|CarrierSecret { provider, secret }| (provider, secret));
+        secrets.0.extend(flags);
+        secrets
+    }
 }

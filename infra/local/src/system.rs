@@ -111,8 +111,9 @@ struct Group {
 impl System {
     /// Starts the system with its own handlers.
     pub async fn start(settings: &Settings) -> Result<Self, StartError> {
+        let secrets = settings.carrier_secrets();
         let make = |config: &SdkConfig, settings: &lambda::Settings| -> Arc<dyn Functions> {
-            Arc::new(Waybill::new(config, settings))
+            Arc::new(Waybill::new(config, settings, secrets))
         };
         Self::start_with(settings, make).await
     }
@@ -278,6 +279,7 @@ fn function_settings(names: &Names, settings: &Settings, aws: SocketAddr) -> lam
         shards: settings.shards,
         read_models: settings.read_models.clone(),
         rebuild: RebuildSettings::default(),
+        carrier_references: settings.carrier_reference.clone(),
     }
 }
 

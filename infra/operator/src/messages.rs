@@ -237,13 +237,14 @@ async fn message(environment: &Environment, letters: &DeadLetters, message: &Tak
     }
 }
 
-/// The function that a message was for: events of S3 reach another one than all others, and what is
-/// no event but has items is an order by direct invocation.
+/// The function that a message was for: events of S3 and of carriers reach others than all others,
+/// and what is no event but has items is an order by direct invocation.
 fn role_of(body: &str) -> Option<&'static str> {
     let members = Json::parse(body).ok()?.into_object()?;
     match (members.get("source"), members.get("detail-type")) {
         (Some(Json::String(source)), Some(Json::String(_))) => match source.as_str() {
             "aws.s3" => Some("import"),
+            "waybill.carriers" => Some("carriers"),
             _ => Some("bus"),
         },
         _ => {
@@ -308,6 +309,7 @@ mod tests {
         let event = |source: &str| format!(r#"{{"source":"{source}","detail-type":"t"}}"#);
         assert_eq!(role_of(&event("aws.s3")), Some("import"));
         assert_eq!(role_of(&event("logistics.shipments")), Some("bus"));
+        assert_eq!(role_of(&event("waybill.carriers")), Some("carriers"));
         assert_eq!(role_of(r#"{"source":"aws.s3"}"#), None);
         assert_eq!(role_of("no JSON"), None);
         assert_eq!(role_of(r#"{"snackItems":[]}"#), Some("invoke"));

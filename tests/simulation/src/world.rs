@@ -264,6 +264,7 @@ impl World {
                 core: core.clone(),
                 files: files.clone(),
             }),
+            carriers: commands::carriers::Carriers::none(),
             metrics: metrics.clone(),
             environment: "sim".to_owned(),
         };

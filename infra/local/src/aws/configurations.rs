@@ -55,6 +55,7 @@ fn variables(settings: &Settings) -> Map<String, Value> {
         shards,
         read_models,
         rebuild,
+        carrier_references,
     } = settings;
     let RebuildSettings {
         read_units,
@@ -71,6 +72,7 @@ fn variables(settings: &Settings) -> Map<String, Value> {
         ("WAYBILL_READ_MODELS", read_models.to_string()),
         ("WAYBILL_SWEEP_SEGMENTS", sweep_segments.to_string()),
         ("WAYBILL_SWEEP_MINUTES", sweep_minutes.to_string()),
+        ("WAYBILL_CARRIER_REFERENCES", carrier_references.join(",")),
     ];
     let limits = [
         ("WAYBILL_REBUILD_READ_UNITS", read_units),
@@ -109,6 +111,7 @@ mod tests {
                 read_units: Some(50),
                 ..RebuildSettings::default()
             },
+            carrier_references: vec!["shippo".to_owned(), "sendcloud".to_owned()],
         }
     }
 

@@ -328,7 +328,7 @@ fn md5(text: &str) -> String {
     digits.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// The function that gave an event up: S3's events reach another one than all others.
+/// The function that gave an event up: those of S3 and of carriers reach others than all others.
 fn whose(letter: &GivenUp) -> &'static str {
     #[derive(Deserialize)]
     struct Event<'a> {
@@ -338,6 +338,7 @@ fn whose(letter: &GivenUp) -> &'static str {
     let event = serde_json::from_str::<Event<'_>>(&letter.record);
     let role = match event {
         Ok(event) if event.source == "aws.s3" => Role::Import,
+        Ok(event) if event.source == "waybill.carriers" => Role::Carriers,
         _ => Role::Bus,
     };
     role.name()

@@ -41,11 +41,12 @@ const fn route(method: &'static str, path: &'static str, target: Role) -> Route 
 }
 
 /// Every route of the HTTP API.
-pub const ROUTES: [Route; 10] = [
+pub const ROUTES: [Route; 11] = [
     route("POST", "/orders", Role::Api),
     route("POST", "/orders/{orderId}/complete", Role::Api),
     route("POST", "/orders/{orderId}/cancel", Role::Api),
     route("POST", "/shipments/{shipmentId}/updates", Role::Api),
+    route("POST", "/carriers/{provider}", Role::Carriers),
     route("GET", "/orders", Role::Query),
     route("GET", "/orders/{id}", Role::Query),
     route("GET", "/orders/{id}/history", Role::Query),

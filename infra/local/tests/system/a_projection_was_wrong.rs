@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use commands::carriers::secrets::FixedSecrets;
 use lambda::{Answer, Invocation, Payload};
 use local::functions::{Functions, Role, Waybill};
 use local::{Settings, System};
@@ -149,7 +150,7 @@ async fn deploy_the_defect(settings: &Settings) -> System {
         let projectors = Projectors::new(config, settings);
         let rows = Arc::new(Wrong(Arc::clone(&projectors.rows)));
         Arc::new(Deployed {
-            healthy: Waybill::new(config, settings),
+            healthy: Waybill::new(config, settings, FixedSecrets::default()),
             projectors: Projectors { rows, ..projectors },
         }) as Arc<dyn Functions>
     };

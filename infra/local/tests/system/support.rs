@@ -42,6 +42,8 @@ impl Folder {
             bind: IpAddr::V4(Ipv4Addr::LOCALHOST),
             allow_host: Vec::new(),
             cors_origin: Vec::new(),
+            carrier_secret: Vec::new(),
+            carrier_reference: Vec::new(),
         }
     }
 }

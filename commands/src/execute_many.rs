@@ -1,0 +1,205 @@
+//! Many updates of one shipment with one load: those that are known cost nothing, and those that are
+//! new share as few commits as hold them.
+//!
+//! What an update is known by is the id of the event that brought it (`origin.id`), under which it
+//! stands in the history: one commit holds many updates, and its own digest tells them not apart. So
+//! the whole history is read, which is one request up to 1 MB of it.
+
+use std::collections::HashSet;
+
+use domain::{
+    AggregateId, Digest, EventSourced as _, Json, Refusal, Shipment, ShipmentId,
+    aggregate::Command,
+    shipment::{Event, Intent, Status},
+};
+use event_store::{Append, Cause, Clock, Commit, EventStore, Loaded, clock::backoff};
+
+use crate::{
+    execute::Failure,
+    limits::{
+        RIVAL_ATTEMPTS, RIVAL_WAIT_FIRST, RIVAL_WAIT_MOST, SCAN_BYTES_PER_COMMIT, SCANS_PER_COMMIT,
+        UNAVAILABLE_ATTEMPTS,
+    },
+};
+
+/// Updates of one shipment on their way, and because of whom.
+#[derive(Debug, Clone)]
+pub struct Updates {
+    /// Which shipment.
+    pub shipment_id: ShipmentId,
+    /// What is to be logged, in this order. Each `origin.id` is the same for the same update, and
+    /// another one for another update.
+    pub intents: Vec<Intent>,
+    /// Who sends them: it stands before every command id.
+    pub actor: String,
+    /// By which way they came in.
+    pub source: String,
+    /// What the whole chain of commands and events is about.
+    pub correlation_id: String,
+    /// The request that led to them.
+    pub causation_id: String,
+    /// The W3C trace that they belong to.
+    pub traceparent: Option<String>,
+}
+
+/// What became of them.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Logged {
+    /// The statuses of those that were logged now, in their order.
+    pub new: Vec<Status>,
+    /// How many were logged before.
+    pub known: usize,
+    /// Why the others are not logged.
+    pub refused: Vec<Refusal>,
+    /// The sequence of the shipment's last event.
+    pub version: u64,
+}
+
+/// One attempt, as far as it came.
+enum Attempt {
+    Settled,
+    RivalWasFirst,
+}
+
+/// Logs those updates that are not yet logged: each once, however often and from however many sides
+/// they are sent. Where it fails, some may be logged; sent again, the others are.
+pub async fn log_all(
+    store: &EventStore,
+    clock: &dyn Clock,
+    updates: &Updates,
+) -> Result<Logged, Failure> {
+    let mut logged = Logged::default();
+    let mut unavailable = 0;
+    for attempt in 1..=RIVAL_ATTEMPTS {
+        if attempt > 1 {
+            let longest = backoff(attempt - 1, RIVAL_WAIT_FIRST, RIVAL_WAIT_MOST);
+            clock.sleep(clock.jitter(longest)).await;
+        }
+        match log_new(store, clock, updates, &mut logged).await {
+            Ok(Attempt::Settled) => return Ok(logged),
+            Ok(Attempt::RivalWasFirst) => {}
+            Err(Failure::Unavailable(reason)) => {
+                unavailable += 1;
+                if unavailable == UNAVAILABLE_ATTEMPTS {
+                    return Err(Failure::Unavailable(reason));
+                }
+            }
+            Err(failure) => return Err(failure),
+        }
+    }
+    let reason = format!("{RIVAL_ATTEMPTS} times a rival was first");
+    Err(Failure::Unavailable(reason))
+}
+
+/// An attempt on the shipment as it is; `logged` has what earlier attempts have logged.
+async fn log_new(
+    store: &EventStore,
+    clock: &dyn Clock,
+    updates: &Updates,
+    logged: &mut Logged,
+) -> Result<Attempt, Failure> {
+    let id = AggregateId::Shipment(updates.shipment_id.clone());
+    let history = store.whole_history(&id).await?;
+    let mut known = known(&history)?;
+    let mut loaded: Loaded<Shipment> = Loaded::from_history(id, history)?;
+    let is_new = |intent: &&Intent| known.insert(intent.origin.id.clone());
+    let new: Vec<&Intent> = updates.intents.iter().filter(is_new).collect();
+    logged.known = updates.intents.len() - new.len() - logged.new.len();
+    logged.refused.clear();
+    for intents in commits(&new) {
+        let (commit, refused) = decide(&loaded, clock, updates, intents)?;
+        logged.refused.extend(refused);
+        let Some(commit) = commit else {
+            continue;
+        };
+        match store.append(&commit).await? {
+            Append::Done => {
+                let events = commit.decoded::<Shipment>().unwrap_or_default();
+                let status = |event| match event {
+                    Event::ShipmentUpdated(update) => update.status,
+                };
+                logged.new.extend(events.into_iter().map(status));
+                loaded = loaded.followed_by(vec![commit])?;
+            }
+            Append::Occupied(_) => return Ok(Attempt::RivalWasFirst),
+        }
+    }
+    logged.version = loaded.version;
+    Ok(Attempt::Settled)
+}
+
+/// The ids of all updates that a history has.
+fn known(history: &[Commit]) -> Result<HashSet<String>, Failure> {
+    let mut known = HashSet::new();
+    for commit in history {
+        let events = commit.decoded::<Shipment>();
+        let events = events.map_err(|error| Failure::Corrupt(error.to_string()))?;
+        known.extend(events.into_iter().map(|event| match event {
+            Event::ShipmentUpdated(update) => update.origin.id,
+        }));
+    }
+    Ok(known)
+}
+
+/// The updates of one commit each: so many, and so many bytes, that a commit holds them.
+fn commits<'u, 'i>(updates: &'u [&'i Intent]) -> impl Iterator<Item = &'u [&'i Intent]> {
+    let mut rest = updates;
+    std::iter::from_fn(move || {
+        let mut bytes = 0;
+        let fits = |intent: &&&Intent| {
+            let before = bytes;
+            bytes += Json::Object(intent.detail.clone()).to_string().len();
+            before < SCAN_BYTES_PER_COMMIT
+        };
+        let taken = rest.iter().take(SCANS_PER_COMMIT).take_while(fits).count();
+        let (now, later) = rest.split_at(taken);
+        rest = later;
+        (!now.is_empty()).then_some(now)
+    })
+}
+
+/// The commit that the updates lead to, `None` where all are refused; and why those are that are.
+fn decide(
+    loaded: &Loaded<Shipment>,
+    clock: &dyn Clock,
+    updates: &Updates,
+    intents: &[&Intent],
+) -> Result<(Option<Commit>, Vec<Refusal>), Failure> {
+    // A clock that was set back must not date a commit before its predecessor.
+    let now = clock.now();
+    let at = loaded.at.map_or(now, |last| last.max(now));
+    let mut state = loaded.state.clone();
+    let (mut events, mut ids, mut refused) = (Vec::new(), Vec::new(), Vec::new());
+    for intent in intents {
+        let command = Command {
+            at,
+            intent: (*intent).clone(),
+        };
+        match state.decide(&command) {
+            Ok(decided) => {
+                state = state.folded(decided.clone());
+                events.extend(decided);
+                ids.push(Json::from(intent.origin.id.as_str()));
+            }
+            Err(refusal) => refused.push(refusal),
+        }
+    }
+    if events.is_empty() {
+        return Ok((None, refused));
+    }
+    let digest = Digest::of(&Json::Array(ids));
+    let cause = Cause {
+        // Of the same updates, so that no other command of this sender has it.
+        command_id: format!("{}/{}", updates.actor, digest.as_str()),
+        digest,
+        actor: updates.actor.clone(),
+        source: updates.source.clone(),
+        correlation_id: updates.correlation_id.clone(),
+        causation_id: updates.causation_id.clone(),
+        traceparent: updates.traceparent.clone(),
+    };
+    Ok((
+        Some(loaded.next_commit(events, at, cause.bounded())?),
+        refused,
+    ))
+}
