@@ -5,6 +5,7 @@ import base64
 import hashlib
 import hmac
 import json
+import subprocess
 import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -13,9 +14,9 @@ import pytest
 
 from client import new_id
 from expect import id_of, messages_about, problem
-from operator_cli import waybill
+from operator_cli import environment, waybill
 from patience import until
-from system import System
+from system import System, binary
 
 SECRETS = {
     "easypost": "s\u00e9cret of easypost",
@@ -472,6 +473,44 @@ def test_webhooks_are_counted_by_provider_and_outcome(client):
     send(client, "aftership", event, {})
     send(client, "aftership", {"event": "edd_revise"}).ok()
     assert counts() == [each + 1 for each in before]
+
+
+def carriers(client, *words: str, **secrets: str) -> subprocess.CompletedProcess:
+    """The command `waybill carriers`, on this system."""
+    named = {f"WAYBILL_CARRIER_SECRET_{name.upper()}": value for name, value in secrets.items()}
+    return subprocess.run(
+        [str(binary()), "carriers", *words, "--url", client.http],
+        capture_output=True,
+        text=True,
+        env=environment(**named),
+        timeout=60,
+    )
+
+
+def test_the_command_line_says_which_providers_have_a_secret(client):
+    told = carriers(client)
+    assert told.returncode == 0, told.stderr
+    rows = dict(line.split(maxsplit=1) for line in told.stdout.splitlines())
+    expected = dict.fromkeys(SECRETS, "secret is set")
+    assert rows == expected | {"shipengine": "secret is not set"}
+
+
+@pytest.mark.parametrize("provider", SECRETS)
+def test_the_command_line_tries_a_provider(client, provider):
+    tried = carriers(client, "try", provider, **{provider: SECRETS[provider]})
+    assert tried.returncode == 0, tried.stderr
+    answer = json.loads(tried.stdout)
+    [row] = client.log(answer["shipmentId"], 1)
+    assert (row["status"], row["eventSource"]) == ("IN_TRANSIT", f"carriers/{provider}")
+
+
+def test_the_command_line_says_why_a_try_is_not_taken(client):
+    wrong = carriers(client, "try", "aftership", aftership="another")
+    assert wrong.returncode == 1 and "401" in wrong.stderr
+    without = carriers(client, "try", "aftership")
+    assert without.returncode == 1 and "WAYBILL_CARRIER_SECRET_AFTERSHIP" in without.stderr
+    nobody_else = carriers(client, "try", "shipengine", shipengine="any")
+    assert nobody_else.returncode == 1 and "ShipEngine" in nobody_else.stderr
 
 
 def counted(client, name: str, provider: str, outcome: str | None = None) -> int:

@@ -21,13 +21,14 @@
 //! - [`dynamodb`] embeds DynamoDB, [`stream`] is its event source mappings
 //! - [`deliveries`] is Lambda's asynchronous queue, [`functions`] runs what is invoked
 //! - [`state`] is what must survive: messages, deliveries, checkpoints, dead letters, objects
-//! - [`limits`] has every bound; [`demo`] sends work and counts what came of it
+//! - [`limits`] has every bound; [`demo`] sends work and counts what came of it; [`carriers`] tries webhooks
 //!
 //! What it is not: there is no authorisation and no throttling.
 
 pub mod arn;
 pub mod aws;
 pub mod banner;
+pub mod carriers;
 pub mod clock;
 pub mod deliveries;
 pub mod demo;

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use clap::{CommandFactory as _, Parser, Subcommand};
-use local::{Settings, System, banner, demo, logs};
+use local::{Settings, System, banner, carriers, demo, logs};
 use tracing_subscriber::filter::LevelFilter;
 
 /// An event-sourced backend for orders and shipments: on this machine, and what an operator does
@@ -21,6 +21,8 @@ enum Command {
     Local(Settings),
     /// Sends orders and shipment updates and counts what came of them
     Demo(demo::DemoSettings),
+    /// Lists whose webhooks the local system takes, and tries one
+    Carriers(carriers::CarriersArgs),
     #[command(flatten)]
     Operator(operator::Command),
     /// Prints what a shell needs to complete this command: `waybill completion bash`
@@ -34,6 +36,7 @@ enum Command {
 async fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Local(settings) => run(&settings).await,
+        Command::Carriers(args) => carriers::run(&args).await.map_err(Into::into),
         Command::Demo(settings) => demo::run(&settings).await.map_err(Into::into),
         Command::Operator(command) => return operator::run(command).await,
         Command::Completion { shell } => {

@@ -98,13 +98,17 @@ fn carrier_secret(text: &str) -> Result<CarrierSecret, String> {
     })
 }
 
+/// What the environment says that a provider signs with.
+pub(crate) fn carrier_secret_of_environment(provider: Provider) -> Option<String> {
+    let name = provider.as_str().to_uppercase();
+    std::env::var(format!("WAYBILL_CARRIER_SECRET_{name}")).ok()
+}
+
 impl Settings {
     /// The secrets of carriers' webhooks: from the environment, and by flags, which come first.
     pub fn carrier_secrets(&self) -> FixedSecrets {
         let of_environment = |provider: Provider| {
-            let name = provider.as_str().to_uppercase();
-            let secret = std::env::var(format!("WAYBILL_CARRIER_SECRET_{name}"));
-            secret.ok().map(|secret| (provider, secret))
+            carrier_secret_of_environment(provider).map(|secret| (provider, secret))
         };
         let mut secrets = FixedSecrets(
             Provider::ALL

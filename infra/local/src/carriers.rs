@@ -1,0 +1,242 @@
+//! Which providers' webhooks are taken, and an example to try that with.
+
+use std::io::Write as _;
+
+use base64::{Engine as _, prelude::BASE64_STANDARD};
+use chrono::{DateTime, SecondsFormat, Utc};
+use clap::{Args, Subcommand};
+use commands::carriers::Provider;
+use hmac::{Hmac, Mac as _};
+use reqwest::StatusCode;
+use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
+use unicode_normalization::UnicodeNormalization as _;
+
+use crate::{clock, limits::DYNAMODB_TIMEOUT, settings::carrier_secret_of_environment};
+
+/// What of the carriers' webhooks is asked.
+#[derive(Debug, Args)]
+pub struct CarriersArgs {
+    #[command(subcommand)]
+    command: Option<CarriersCommand>,
+
+    /// Where the HTTP API of the local system is
+    #[arg(long, global = true, default_value = "http://127.0.0.1:8080")]
+    url: String,
+}
+
+#[derive(Debug, Subcommand)]
+enum CarriersCommand {
+    /// Sends an example as the provider would, signed with WAYBILL_CARRIER_SECRET_EASYPOST and so
+    /// on: a shipment with one scan
+    Try {
+        /// Whose example
+        #[arg(value_parser = |name: &str| name.parse::<Provider>())]
+        provider: Provider,
+    },
+}
+
+/// What could not be asked, or went wrong.
+#[derive(Debug, thiserror::Error)]
+pub enum CarriersError {
+    /// Nobody answers there.
+    #[error("the HTTP API does not answer: {0}")]
+    Http(#[from] reqwest::Error),
+    /// It cannot be signed.
+    #[error("{0}")]
+    NotSigned(String),
+    /// It is not taken.
+    #[error("it is not taken: {0}")]
+    NotTaken(String),
+}
+
+/// Lists the providers, or tries one.
+pub async fn run(args: &CarriersArgs) -> Result<(), CarriersError> {
+    let http = reqwest::Client::builder()
+        .timeout(DYNAMODB_TIMEOUT)
+        .build()?;
+    let address = |provider: Provider| {
+        let url = args.url.trim_end_matches('/');
+        format!("{url}/carriers/{}", provider.as_str())
+    };
+    let Some(CarriersCommand::Try { provider }) = args.command else {
+        for provider in Provider::ALL {
+            // Without a signature: where there is a secret, one is asked for.
+            let answer = http.post(address(provider)).send().await?;
+            let secret = match answer.status() {
+                StatusCode::UNAUTHORIZED => "is set".to_owned(),
+                StatusCode::NOT_FOUND => "is not set".to_owned(),
+                other => format!("cannot be told: answered {other}"),
+            };
+            say(&format!("{:<12}secret {secret}", provider.as_str()));
+        }
+        return Ok(());
+    };
+    let no_secret = || {
+        let name = provider.as_str().to_uppercase();
+        CarriersError::NotSigned(format!(
+            "set WAYBILL_CARRIER_SECRET_{name} to sign an example with"
+        ))
+    };
+    let secret = carrier_secret_of_environment(provider).ok_or_else(no_secret)?;
+    let first = secret.lines().next().unwrap_or_default();
+    let (header, signature, body) = example(provider, first, clock::now()).ok_or_else(|| {
+        CarriersError::NotSigned("only ShipEngine has the key that it signs with".to_owned())
+    })?;
+    let request = http.post(address(provider)).header(header, signature);
+    let answer = request.body(body).send().await?;
+    let (status, text) = (answer.status(), answer.text().await?);
+    match status.is_success() {
+        true => {
+            say(&text);
+            Ok(())
+        }
+        false => Err(CarriersError::NotTaken(format!("{status}: {text}"))),
+    }
+}
+
+/// Prints a line. That nobody reads on is no failure.
+fn say(line: &str) {
+    let _ = writeln!(std::io::stdout(), "{line}");
+}
+
+/// A webhook of one scan now: its header, signature and body; none where nobody else can sign.
+fn example(
+    provider: Provider,
+    secret: &str,
+    now: DateTime<Utc>,
+) -> Option<(&'static str, String, String)> {
+    let body = event(provider, now)?.to_string();
+    let (header, signature) = match provider {
+        Provider::EasyPost => {
+            let secret: String = secret.nfkd().collect();
+            let mac = hex::encode(mac(&secret, &[&body]));
+            ("x-hmac-signature", format!("hmac-sha256-hex={mac}"))
+        }
+        Provider::AfterShip => (
+            "aftership-hmac-sha256",
+            BASE64_STANDARD.encode(mac(secret, &[&body])),
+        ),
+        Provider::Shippo => {
+            let time = now.timestamp().to_string();
+            let mac = hex::encode(mac(secret, &[&time, ".", &body]));
+            ("shippo-auth-signature", format!("t={time},v1={mac}"))
+        }
+        Provider::Track17 => {
+            let hash = Sha256::digest(format!("{body}/{secret}"));
+            ("sign", hex::encode(hash))
+        }
+        Provider::Sendcloud => ("sendcloud-signature", hex::encode(mac(secret, &[&body]))),
+        Provider::ShipEngine => return None,
+    };
+    Some((header, signature, body))
+}
+
+fn mac(secret: &str, parts: &[&str]) -> Vec<u8> {
+    // A key of any length is a key of an HMAC.
+    let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(secret.as_bytes()) else {
+        return Vec::new();
+    };
+    parts.iter().for_each(|part| mac.update(part.as_bytes()));
+    mac.finalize().into_bytes().to_vec()
+}
+
+fn event(provider: Provider, now: DateTime<Utc>) -> Option<Value> {
+    let number = format!("TRY-{}", now.timestamp_millis());
+    let time = now.to_rfc3339_opts(SecondsFormat::Secs, true);
+    Some(match provider {
+        Provider::EasyPost => json!({
+            "object": "Event", "description": "tracker.updated", "mode": "production",
+            "result": {
+                "object": "Tracker", "tracking_code": number, "carrier": "USPS",
+                "tracking_details": [{
+                    "object": "TrackingDetail", "status": "in_transit", "datetime": time,
+                    "status_detail": "arrived_at_facility", "message": "Arrived",
+                    "tracking_location": { "city": "Memphis", "state": "TN", "country": "US" },
+                }],
+            },
+        }),
+        Provider::AfterShip => json!({
+            "event": "tracking_update",
+            "msg": {
+                "tracking_number": number, "slug": "usps",
+                "checkpoints": [{
+                    "tag": "InTransit", "subtag": "InTransit_003", "checkpoint_time": time,
+                    "city": "Memphis", "state": "TN", "message": "Arrived",
+                }],
+            },
+        }),
+        Provider::Shippo => json!({
+            "event": "track_updated", "test": false,
+            "data": {
+                "tracking_number": number, "carrier": "usps",
+                "tracking_history": [{
+                    "status": "TRANSIT", "substatus": { "code": "package_arrived" },
+                    "status_date": time, "status_details": "Arrived",
+                    "location": { "city": "Memphis", "state": "TN", "country": "US" },
+                }],
+            },
+        }),
+        Provider::Track17 => json!({
+            "event": "TRACKING_UPDATED",
+            "data": {
+                "number": number,
+                "track_info": { "tracking": { "providers": [{
+                    "provider": { "name": "USPS" },
+                    "events": [{
+                        "time_iso": time, "stage": "InTransit", "sub_status": "InTransit_Arrival",
+                        "description": "Arrived", "location": "Memphis, TN",
+                    }],
+                }] } },
+            },
+        }),
+        Provider::Sendcloud => json!({
+            "action": "parcel_status_changed", "timestamp": now.timestamp_millis(),
+            "parcel": {
+                "tracking_number": number, "carrier": { "code": "usps" },
+                "status": { "id": 3, "message": "En route to sorting center" },
+            },
+        }),
+        Provider::ShipEngine => return None,
+    })
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use axum::http::{HeaderMap, HeaderValue};
+    use commands::carriers::{Trust, keys::KeySet, scan::Webhook, signature::Signed};
+    use domain::Timestamp;
+
+    use super::*;
+
+    #[test]
+    fn every_example_is_trusted_and_has_one_scan_whose_code_is_known() {
+        let now = clock::now();
+        let at = Timestamp::from_datetime(now).unwrap();
+        for provider in Provider::ALL {
+            let Some((header, signature, body)) = example(provider, "sécret", now) else {
+                assert_eq!(provider, Provider::ShipEngine);
+                continue;
+            };
+            let mut headers = HeaderMap::new();
+            headers.insert(header, HeaderValue::from_str(&signature).unwrap());
+            let signed = Signed {
+                method: "POST",
+                headers: &headers,
+                body: body.as_bytes(),
+            };
+            let trust = Trust {
+                secrets: &["sécret".to_owned()],
+                keys: &KeySet::default(),
+                now: at,
+            };
+            assert_eq!(provider.verify(&signed, trust), Ok(()), "{provider:?}");
+            let Ok(Webhook::Parcel(parcel)) = provider.translate(body.as_bytes()) else {
+                panic!("{provider:?} has no parcel");
+            };
+            assert_eq!(parcel.scans.len(), 1, "{provider:?}");
+            assert!(parcel.scans[0].meaning.mapped, "{provider:?}");
+        }
+    }
+}
