@@ -144,7 +144,12 @@ async fn begin<A: EventSourced>(
         }
         Err(failure) => return Err(failure),
     };
-    match store.append(&commit).await? {
+    let appended = match store.append(&commit).await {
+        // Nothing was sent, so nobody has seen whether the command is known.
+        Err(StoreError::TooLarge { .. }) => return change::<A>(store, clock, envelope).await,
+        appended => appended?,
+    };
+    match appended {
         Append::Done => outcome::<A>(envelope, &commit, false).map(Attempt::Settled),
         Append::Occupied(first) if Mark::Command(&envelope.cause.command_id).is_on(&first) => {
             repeated::<A>(envelope, &first).map(Attempt::Settled)

@@ -133,7 +133,7 @@ fn known(history: &[Commit]) -> Result<HashSet<String>, Failure> {
     let mut known = HashSet::new();
     for commit in history {
         let events = commit.decoded::<Shipment>();
-        let events = events.map_err(|error| Failure::Corrupt(error.to_string()))?;
+        let events = events.map_err(|error| error.of(&commit.aggregate, commit.sequence))?;
         known.extend(events.into_iter().map(|event| match event {
             Event::ShipmentUpdated(update) => update.origin.id,
         }));

@@ -27,6 +27,9 @@ pub async fn handle(commands: &Commands, payload: &RawValue, invocation: &Invoca
             if problem.status >= 500 {
                 return Err(Failed(problem.message));
             }
+            // Nobody may read the answer: an asynchronous invocation is done with it.
+            let (request_id, code) = (&invocation.request_id, problem.code);
+            tracing::warn!(request_id, code, "an order by invocation is refused");
             Json::Object(Object::from([("error".to_owned(), problem.to_json())]))
         }
     };

@@ -77,6 +77,9 @@ async fn every_commit_names_whom_the_authoriser_named() {
             json!({ "jwt": { "claims": { "azp": "app", "iss": "https://i", "sub": "" } } }),
             "client/app@https://i",
         ),
+        // Nobody is called like somebody else by choosing a name.
+        (jwt("waybill"), "sub/waybill"),
+        (jwt("client/app@https://i"), "sub/client/app@https://i"),
         (iam(&format!("{role}/session-1")), role),
         (iam("arn:aws:iam::1:user/ann"), "arn:aws:iam::1:user/ann"),
         (Value::Null, "anonymous"),
@@ -167,6 +170,19 @@ async fn a_token_that_names_nobody_is_refused() {
         assert_eq!(answer["statusCode"], 401, "{answer}");
         let id = AggregateId::Order("1".parse().unwrap());
         assert!(commands.store.whole_history(&id).await.unwrap().is_empty());
+    }
+}
+
+#[tokio::test]
+async fn an_authoriser_that_names_nobody_is_refused() {
+    for authorizer in [
+        json!({ "iam": {} }),
+        iam(""),
+        json!({ "lambda": {} }),
+        json!({}),
+    ] {
+        let answer = send(&commands(), request(authorizer, "/orders", order("1"))).await;
+        assert_eq!(answer["statusCode"], 401, "{answer}");
     }
 }
 

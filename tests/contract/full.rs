@@ -10,7 +10,7 @@ use support::{files::MemoryFiles, operator::MemoryOperator, unheard};
 
 async fn send(commands: &Commands, role: Role, payload: Value) -> Value {
     let payload = to_raw_value(&payload).unwrap();
-    let invocation = Invocation::of("request");
+    let invocation = Invocation::of("request").by_gateway();
     commands.handle(role, payload, &invocation).await.unwrap()
 }
 
@@ -71,4 +71,47 @@ async fn a_full_history_is_a_conflict_over_http_and_a_dead_letter_of_the_bus() {
     assert_eq!(operator.told().dead_letters.len(), 1);
     let again = send(&commands, Role::Api, request("k-1")).await;
     assert_eq!(again["body"], last["body"]);
+}
+
+/// What a client says of the way of a command takes room, too. A retry may say more than the first
+/// attempt, and is a repeat all the same.
+#[tokio::test]
+async fn a_repeat_that_would_be_too_large_is_a_repeat() {
+    let commands = Commands {
+        store: EventStore::new(Arc::new(MemoryTable::default())),
+        clock: Arc::new(SystemClock),
+        operator: Arc::new(MemoryOperator::default()),
+        carriers: commands::carriers::Carriers::none(),
+        files: Arc::new(MemoryFiles::default()),
+        metrics: unheard(),
+        environment: "test".to_owned(),
+    };
+    let place = async |note: usize, correlation: Option<String>| {
+        let mut order = request(&format!("k-{note}"));
+        order["rawPath"] = "/orders".into();
+        order["requestContext"]["http"]["path"] = "/orders".into();
+        order["headers"]["x-correlation-id"] = correlation.into();
+        if order["headers"]["x-correlation-id"].is_null() {
+            order["headers"]
+                .as_object_mut()
+                .unwrap()
+                .remove("x-correlation-id");
+        }
+        let items = json!([{ "name": "Lamp", "quantity": 1, "price": 1 }]);
+        let body = json!({ "orderId": note.to_string(), "items": items, "note": "x".repeat(note) });
+        order["body"] = body.to_string().into();
+        send(&commands, Role::Api, order).await
+    };
+    let (mut fits, mut too_large) = (100_000, 400_000);
+    while too_large - fits > 1 {
+        let middle = (fits + too_large) / 2;
+        match place(middle, None).await["statusCode"] == 200 {
+            true => fits = middle,
+            false => too_large = middle,
+        }
+    }
+    let first = place(fits, None).await;
+    assert_eq!(first["statusCode"], 200);
+    let again = place(fits, Some("c".repeat(200))).await;
+    assert_eq!(again, first);
 }

@@ -1,5 +1,7 @@
 """Scans as carriers send them: their spellings, their clocks, their places."""
 
+import uuid
+
 import pytest
 
 from client import new_id
@@ -89,6 +91,24 @@ def test_a_place_that_is_an_object_becomes_a_text_and_is_kept(client, place, tex
 def test_a_number_is_a_tracking_number(client):
     row = logged(client, trackingNumber=9400110200881234567)
     assert row["trackingNumber"] == "9400110200881234567"
+
+
+def test_a_number_and_its_digits_are_the_same_id(client):
+    number = 10**9 + uuid.uuid4().int % 10**9
+    detail = {
+        "status": "LOST",
+        "timestamp": "2024-05-02T10:00:00Z",
+        "trackingNumber": number,
+        "orderId": number,
+    }
+    client.put_event(detail | {"shipmentId": number})
+    client.shipment(str(number), 1)
+    client.put_event(detail | {"shipmentId": str(number)})
+    client.update(str(number), detail, new_id("key")).ok()
+    texts = {"trackingNumber": str(number), "orderId": str(number)}
+    client.update(str(number), detail | texts, new_id("key")).ok()
+    at_rest(client)
+    assert len(client.log(str(number))) == 1
 
 
 @pytest.mark.parametrize(

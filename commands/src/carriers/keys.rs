@@ -96,6 +96,8 @@ struct Kept {
     url: String,
     at: Timestamp,
     keys: KeySet,
+    /// The latest attempt to fetch them failed.
+    stale: bool,
 }
 
 impl KeptKeys {
@@ -110,15 +112,21 @@ impl KeptKeys {
     /// The keys at `url`, which are to have the one of this id. They are fetched where none are
     /// kept, where those are old, and where they lack that key: at most once in
     /// [`KEY_SET_UNKNOWN_KEY_SECONDS`], since anybody can name a key that is none. Where fetching
-    /// fails, those that are kept go on.
+    /// fails, those that are kept go on; a key that they lack may be one of the set by now, so then
+    /// nobody can say that a signature is wrong.
     pub async fn get(&self, url: &str, id: &str, now: Timestamp) -> Result<KeySet, NoKeys> {
         let mut kept = self.kept.lock().await;
         if let Some(kept) = kept.as_ref().filter(|kept| kept.url == url) {
             let age = now.seconds().abs_diff(kept.at.seconds());
             let known = kept.keys.get(id).is_some();
             let fresh = age < KEY_SET_UNKNOWN_KEY_SECONDS || (known && age < KEY_SET_SECONDS);
-            if fresh {
+            if fresh && (known || !kept.stale) {
                 return Ok(kept.keys.clone());
+            }
+            if fresh {
+                return Err(NoKeys(
+                    "they lack the key, and could not be fetched".to_owned(),
+                ));
             }
         }
         let fetched = self.source.fetch(url).await;
@@ -128,6 +136,7 @@ impl KeptKeys {
                     url: url.to_owned(),
                     at: now,
                     keys: keys.clone(),
+                    stale: false,
                 });
                 Ok(keys)
             }
@@ -135,8 +144,11 @@ impl KeptKeys {
                 Some(kept) => {
                     tracing::warn!(%error, "the keys of a provider are older than they should be");
                     // The next attempt has its time, too.
-                    kept.at = now;
-                    Ok(kept.keys.clone())
+                    (kept.at, kept.stale) = (now, true);
+                    match kept.keys.get(id).is_some() {
+                        true => Ok(kept.keys.clone()),
+                        false => Err(error),
+                    }
                 }
                 None => Err(error),
             },

@@ -5,6 +5,7 @@ use domain::{
     json::Object,
     limits::CARRIER_STATUS_MAX,
     shipment::{Intent, UpdateKind},
+    time::SentTime,
 };
 use serde_json::Value;
 
@@ -83,15 +84,29 @@ impl Parcel {
         let shipment_id = reference.unwrap_or(&self.tracking_number);
         let read = |scan| self.update(scan, shipment_id, source, arrived);
         let mut updates: Vec<_> = self.scans.iter().map(read).collect();
-        let time = |update: &Result<Update, Refusal>| match update {
-            Ok(update) => update
-                .intent
-                .timestamp
-                .as_ref()
-                .map_or(arrived, |sent| sent.at),
-            Err(_) => arrived,
+        let sent = |update: &Result<Update, Refusal>| {
+            let update = update.as_ref().ok()?;
+            update.intent.timestamp.as_ref().map(|sent| sent.at)
         };
-        updates.sort_by_key(time);
+        let times: Vec<Timestamp> = updates.iter().filter_map(sent).collect();
+        // Some providers name the newest first. Scans of the same minute keep the order that they
+        // happened in, for the later one of them is current.
+        if times.first() > times.last() {
+            updates.reverse();
+        }
+        // A scan without a time of its own must not come before one that has one: it takes the
+        // earliest of the list.
+        if let Some(earliest) = times.iter().min() {
+            let intents = updates.iter_mut().flatten();
+            for update in intents.filter(|update| update.intent.timestamp.is_none()) {
+                update.intent.timestamp = Some(SentTime {
+                    at: *earliest,
+                    offset: None,
+                    precision: None,
+                });
+            }
+        }
+        updates.sort_by_key(|update| sent(update).unwrap_or(arrived));
         Ok(updates)
     }
 

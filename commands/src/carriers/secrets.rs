@@ -25,8 +25,14 @@ pub trait Secrets: Send + Sync {
 
 /// A secret that cannot be read. The text is for logs, and holds nothing of the secret.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("a secret cannot be read: {0}")]
-pub struct NoSecret(pub String);
+pub enum NoSecret {
+    /// For now, or for what it is.
+    #[error("a secret cannot be read: {0}")]
+    Unreadable(String),
+    /// Whoever asks may not read it. Of a name that there is not, AWS says so, too.
+    #[error("a secret may not be read, or there is none")]
+    Forbidden,
+}
 
 /// The values of a secret's text: a JSON array of strings, the strings of a JSON object, or else
 /// its lines. Several, so that one can be changed without a gap; none where the text is blank.
@@ -40,12 +46,16 @@ pub fn values(text: &str) -> Result<Vec<String>, NoSecret> {
     let values: Vec<String> = values.filter(|value| !value.is_empty()).collect();
     match values.len() <= SECRET_VALUES_MAX {
         true => Ok(values),
-        false => Err(NoSecret(format!("more than {SECRET_VALUES_MAX} values"))),
+        false => Err(NoSecret::Unreadable(format!(
+            "more than {SECRET_VALUES_MAX} values"
+        ))),
     }
 }
 
 fn of_json(text: &str) -> Result<Vec<String>, NoSecret> {
-    let other = || NoSecret("JSON that is neither strings in an array nor in an object".to_owned());
+    let other = || {
+        NoSecret::Unreadable("JSON that is neither strings in an array nor in an object".to_owned())
+    };
     let string = |value: Value| match value {
         Value::String(text) => Ok(text),
         _ => Err(other()),
@@ -87,10 +97,16 @@ impl KeptSecrets {
         }
         let read = self.source.read(provider).await;
         let read = read.and_then(|text| values(text.as_deref().unwrap_or_default()));
-        match (read, earlier) {
+        let some = earlier.filter(|(_, values)| !values.is_empty());
+        match (read, some) {
             (Ok(values), _) => {
                 kept.insert(provider, (now, values.clone()));
                 Ok(values)
+            }
+            // A secret that was there is not gone because it is forbidden by now.
+            (Err(NoSecret::Forbidden), None) => {
+                kept.insert(provider, (now, Vec::new()));
+                Ok(Vec::new())
             }
             (Err(error), Some((_, values))) => {
                 tracing::warn!(%error, provider = provider.as_str(), "a secret is older than it should be");
@@ -126,28 +142,35 @@ impl Secrets for SecretsManager {
         match read {
             Ok(secret) => Ok(secret.secret_string),
             Err(error) => match error.as_service_error() {
-                Some(answer) if is_none(answer) => {
+                Some(answer) if is_none(answer) => Ok(None),
+                Some(answer) if is_forbidden(answer) => {
                     let (provider, answer) = (provider.as_str(), told(&error));
                     tracing::info!(provider, answer, "no secret that this function may read");
-                    Ok(None)
+                    Err(NoSecret::Forbidden)
                 }
-                _ => Err(NoSecret(told(&error))),
+                _ => Err(NoSecret::Unreadable(told(&error))),
             },
         }
     }
 }
 
-/// Is there no secret? Of a name that there is not, AWS knows no ARN, and so the permission for its
-/// ARN is none: what is missing is forbidden, as a rule. (What KMS forbids is there.) One that was
-/// deleted can be restored for some days, and cannot be read meanwhile.
+/// Is there no secret? One that was deleted can be restored for some days, and cannot be read
+/// meanwhile.
 fn is_none(answer: &GetSecretValueError) -> bool {
-    let message = answer.message().unwrap_or_default();
     match answer.code() {
         Some("ResourceNotFoundException") => true,
-        Some("AccessDeniedException") => !message.contains("KMS"),
-        Some("InvalidRequestException") => message.contains("deletion"),
+        Some("InvalidRequestException") => {
+            answer.message().unwrap_or_default().contains("deletion")
+        }
         _ => false,
     }
+}
+
+/// May it not be read? Of a name that there is not, AWS knows no ARN, and so the permission for its
+/// ARN is none: what is missing is forbidden, as a rule. (What KMS forbids is there.)
+fn is_forbidden(answer: &GetSecretValueError) -> bool {
+    answer.code() == Some("AccessDeniedException")
+        && !answer.message().unwrap_or_default().contains("KMS")
 }
 
 /// Secrets that are given when the system starts.
@@ -192,7 +215,8 @@ mod tests {
         async fn read(&self, _: Provider) -> Result<Option<String>, NoSecret> {
             match self.0.fetch_add(1, std::sync::atomic::Ordering::Relaxed) {
                 0 => Ok(Some("first".to_owned())),
-                1 => Err(NoSecret("unavailable".to_owned())),
+                1 => Err(NoSecret::Unreadable("unavailable".to_owned())),
+                2 => Err(NoSecret::Forbidden),
                 _ => Ok(Some("second".to_owned())),
             }
         }
@@ -208,7 +232,8 @@ mod tests {
         assert_eq!(read(0).await, ["first"]);
         assert_eq!(read(299).await, ["first"]);
         assert_eq!(read(300).await, ["first"]);
-        assert_eq!(read(301).await, ["second"]);
+        assert_eq!(read(301).await, ["first"], "forbidden is not gone");
+        assert_eq!(read(302).await, ["second"]);
         assert_eq!(
             kept.source.read(Provider::Shippo).await.unwrap().unwrap(),
             "second"

@@ -85,6 +85,7 @@ async fn request(
     })?;
     // Without a secret nobody can be trusted, and the address is none.
     if secrets.is_empty() {
+        commands.count_webhook(provider, "no_secret");
         return Err(nobody());
     }
     if request.body.len() > WEBHOOK_BYTES_MAX {

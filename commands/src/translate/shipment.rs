@@ -69,9 +69,16 @@ pub fn update(detail: Object, context: Context) -> Result<Intent, Refusal> {
     })
 }
 
-/// The whole detail; the shipment stands in it whether path or detail names it.
+/// The whole detail; the shipment stands in it whether path or detail names it, and ids as the
+/// texts that they are read as: `123` and `"123"` are the same one.
 fn whole(detail: &Object, in_path: Option<&ShipmentId>) -> Object {
     let mut whole = detail.clone();
+    for name in ["shipmentId", "orderId", "trackingNumber"] {
+        if let Some(Json::Number(number)) = whole.get(name) {
+            let text = number.to_string();
+            whole.insert(name.to_owned(), text.into());
+        }
+    }
     if let Some(id) = in_path {
         whole.insert("shipmentId".to_owned(), id.as_str().into());
     }

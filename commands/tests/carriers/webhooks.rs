@@ -328,6 +328,49 @@ async fn scans_are_logged_by_their_time_whatever_their_order_in_the_list() {
     assert_eq!(world.logged("T-1").await, numbers(0..50));
 }
 
+/// A list of scans with these times, each named by its place in the list.
+fn listed(times: &[Option<&str>], statuses: &[&str]) -> Value {
+    let mut tracker = tracker(0..u32::try_from(times.len()).unwrap());
+    let scans = tracker["result"]["tracking_details"].as_array_mut();
+    for ((scan, time), status) in scans.unwrap().iter_mut().zip(times).zip(statuses) {
+        scan["datetime"] = json!(time);
+        scan["status"] = json!(status);
+    }
+    tracker
+}
+
+#[tokio::test]
+async fn scans_of_one_minute_are_logged_as_they_happened() {
+    let ten = Some("2025-08-01T10:00:00Z");
+    let moving = ["in_transit"; 3];
+    for (times, expected) in [
+        // The newest first, as some providers have it.
+        ([Some("2025-08-01T11:00:00Z"), ten, ten], [2, 1, 0]),
+        ([ten, ten, Some("2025-08-01T11:00:00Z")], [0, 1, 2]),
+    ] {
+        let world = World::new();
+        world.cost(&listed(&times, &moving)).await;
+        let expected: Vec<String> = expected.iter().map(|n: &u32| format!("\"{n}\"")).collect();
+        assert_eq!(world.logged("T-1").await, expected);
+    }
+}
+
+#[tokio::test]
+async fn a_scan_without_a_time_does_not_come_before_those_that_have_one() {
+    let world = World::new();
+    let times = [
+        None,
+        Some("2025-08-01T10:00:00Z"),
+        Some("2025-08-01T11:00:00Z"),
+    ];
+    let statuses = ["pre_transit", "in_transit", "delivered"];
+    let (status, answer) = world.send(&listed(&times, &statuses)).await;
+    assert_eq!((status, &answer["logged"]), (200, &json!(3)), "{answer}");
+    let id = AggregateId::Shipment("T-1".parse().unwrap());
+    let loaded = world.commands.store.load::<Shipment>(&id).await.unwrap();
+    assert_eq!(loaded.state.current.unwrap().status.as_str(), "DELIVERED");
+}
+
 // ---- Broken off, repeated, at the same time
 
 #[tokio::test]

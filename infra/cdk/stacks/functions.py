@@ -50,7 +50,8 @@ LONGEST_SECONDS = 900
 ROLES = (
     # A command ends within 8 s at the worst (commands/src/limits.rs). The alarm is for an average
     # of 10 s, which a time-out of 10 s would never let happen; a client waits 30 s at most.
-    Role("api", "commands", 20),
+    # While it still takes bare orders, those are kept as the function `invoke` keeps them.
+    Role("api", "commands", 20, Retries(age_minutes=360, kept=True)),
     # As a command. An order that nothing could be stored of is tried again, for the six hours that
     # are all that Lambda offers, and then kept.
     Role("invoke", "commands", 20, Retries(age_minutes=360, kept=True)),

@@ -50,7 +50,7 @@ def _tell_operator(at: Places) -> Statements:
     ]
 
 
-def _invoke(at: Places) -> Statements:
+def _direct(at: Places) -> Statements:
     # Lambda keeps what the function gives up, as the function.
     return [*_append(at), allow(["sqs:SendMessage"], at.dead_letters_queue)]
 
@@ -149,8 +149,8 @@ def _rebuild(at: Places) -> Statements:
 
 
 WORK = {
-    "api": _append,
-    "invoke": _invoke,
+    "api": _direct,
+    "invoke": _direct,
     "bus": _bus,
     "import": _import,
     "carriers": _carriers,

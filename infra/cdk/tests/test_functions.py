@@ -115,7 +115,7 @@ def test_what_fails_for_good_is_a_dead_letter(stacks):
     queue = f"arn:aws:sqs:us-east-1:<AWS::AccountId>:{stacks.name('dead-letters')}"
     for role in ROLES:
         kept = stacks.function(role).get("DeadLetterConfig")
-        assert kept == ({"TargetArn": queue} if role in ("invoke", "bus", "import") else None), role
+        assert kept == ({"TargetArn": queue} if role in ("api", "invoke", "bus", "import") else None), role
     configured = {}
     for config in stacks.service.of("Lambda::EventInvokeConfig").values():
         function = config["FunctionName"].strip("<>")
@@ -126,7 +126,7 @@ def test_what_fails_for_good_is_a_dead_letter(stacks):
         name.rpartition("-")[2]: config["MaximumEventAgeInSeconds"]
         for name, config in configured.items()
     }
-    assert ages == {"invoke": 21600, "bus": 7200, "import": 21600, "rebuild": 3600}
+    assert ages == {"api": 21600, "invoke": 21600, "bus": 7200, "import": 21600, "rebuild": 3600}
 
 
 def test_only_the_import_may_call_itself(stacks):

@@ -52,7 +52,7 @@ def expected(stacks):
         ),
     }
     work = {
-        "api": append,
+        "api": append | {("sqs:SendMessage", queue)},
         "invoke": append | {("sqs:SendMessage", queue)},
         "bus": append | tell,
         "import": append

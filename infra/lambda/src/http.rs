@@ -121,22 +121,40 @@ fn segments(path: &str, stage: &str) -> Vec<String> {
 /// A token of an application of its own (client credentials) may have no `sub`: then it is the
 /// application, by `client_id` or `azp` (RFC 9068, OpenID Connect) and issuer. Callers that nothing
 /// tells apart would share their keys, so a token without any of them is refused. Without an
-/// authoriser nobody is asked, as on the local system.
+/// authoriser nobody is asked, as on the local system; one that names nobody is refused.
 fn caller(authorizer: Option<&ApiGatewayRequestAuthorizer>) -> Result<String, Problem> {
-    let token = authorizer.and_then(|by| by.jwt.as_ref());
-    if let Some(token) = token {
+    let Some(authorizer) = authorizer else {
+        return Ok("anonymous".to_owned());
+    };
+    if let Some(token) = &authorizer.jwt {
         let claim = |name: &str| token.claims.get(name).filter(|text| !text.is_empty());
         let application = || {
             let id = claim("client_id").or_else(|| claim("azp"))?;
             Some(format!("client/{id}@{}", claim("iss")?))
         };
-        return claim("sub").cloned().or_else(application).ok_or_else(|| {
+        let subject = claim("sub").map(|sub| of_subject(sub));
+        return subject.or_else(application).ok_or_else(|| {
             let message = "the token names nobody: neither sub, nor client_id or azp with iss";
             Problem::new(401, "nobody", message)
         });
     }
-    let arn = authorizer.and_then(|by| by.iam.as_ref()?.user_arn.as_deref().map(role_of));
-    Ok(arn.unwrap_or_else(|| "anonymous".to_owned()))
+    let arn = authorizer
+        .iam
+        .as_ref()
+        .and_then(|iam| iam.user_arn.as_deref());
+    let arn = arn.filter(|arn| !arn.is_empty()).map(role_of);
+    arn.ok_or_else(|| Problem::new(401, "nobody", "the authoriser names nobody"))
+}
+
+/// A token's subject as a caller. Where users choose it themselves, it must not read like a caller of
+/// another kind: those get `sub/` in front.
+fn of_subject(sub: &str) -> String {
+    let ours = ["waybill", "invoke", "anonymous"].contains(&sub);
+    let kinds = ["arn:", "carriers/", "client/", "events/", "files/", "sub/"];
+    match ours || kinds.iter().any(|kind| sub.starts_with(kind)) {
+        true => format!("sub/{sub}"),
+        false => sub.to_owned(),
+    }
 }
 
 /// `arn:aws:sts::1:assumed-role/Name/session` without its session: a retry may run in another one.

@@ -1,0 +1,67 @@
+//! The command `waybill`: the local system, a demonstration of it, and what an operator does, there or
+//! on AWS. Without the feature `local` it is an operator's tool alone.
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory as _, Parser, Subcommand};
+
+#[cfg(feature = "local")]
+mod local_system;
+
+/// An event-sourced backend for orders and shipments: on this machine, and what an operator does
+#[derive(Debug, Parser)]
+#[command(name = "waybill", version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Runs the whole system in this process
+    #[cfg(feature = "local")]
+    Local(local::Settings),
+    /// Sends orders and shipment updates and counts what came of them
+    #[cfg(feature = "local")]
+    Demo(local::demo::DemoSettings),
+    /// Lists whose webhooks the local system takes, and tries one
+    #[cfg(feature = "local")]
+    Carriers(local::carriers::CarriersArgs),
+    #[command(flatten)]
+    Operator(operator::Command),
+    /// Prints what a shell needs to complete this command: `waybill completion bash`
+    Completion {
+        /// Which shell
+        shell: clap_complete::Shell,
+    },
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    match Cli::parse().command {
+        #[cfg(feature = "local")]
+        Command::Local(settings) => ended(local_system::run(&settings).await),
+        #[cfg(feature = "local")]
+        Command::Demo(settings) => ended(local::demo::run(&settings).await.map_err(Into::into)),
+        #[cfg(feature = "local")]
+        Command::Carriers(args) => ended(local::carriers::run(&args).await.map_err(Into::into)),
+        Command::Operator(command) => operator::run(command).await,
+        Command::Completion { shell } => {
+            let mut command = Cli::command();
+            clap_complete::generate(shell, &mut command, "waybill", &mut std::io::stdout());
+            ExitCode::SUCCESS
+        }
+    }
+}
+
+/// Says why a command has failed, where it has.
+#[cfg(feature = "local")]
+fn ended(result: Result<(), Box<dyn std::error::Error>>) -> ExitCode {
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("waybill: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
