@@ -26,6 +26,10 @@ pub const SEND_WAIT_FIRST: Duration = Duration::from_millis(50);
 /// up to this.
 pub const SEND_WAIT_MOST: Duration = Duration::from_secs(1);
 
+/// Characters of a sender's free text in an alert, such as where a shipment is: a mail is no place
+/// for 64 KB of it.
+pub const MAIL_TEXT_MAX: usize = 200;
+
 /// Characters of an alert's subject, set by SNS.
 pub const SUBJECT_MAX: usize = 100;
 
@@ -36,8 +40,16 @@ pub const LOG_PAGES_MAX: u32 = event_store::limits::COMMITS_MAX;
 /// Rows of one page of a list.
 pub const LIST_MAX: u32 = 100;
 
-/// Bytes of one page of a list: a function answers with 6 MB at most.
-pub const LIST_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// Bytes of a function's answer, set by Lambda.
+pub const ANSWER_BYTES_MAX: usize = 6 * 1024 * 1024;
+
+/// Bytes of an answer that are kept for status, headers, cursor and the names around the rows.
+pub const ANSWER_RESERVE: usize = 256 * 1024;
+
+/// Bytes of one page of a list or of a log, as JSON. The gateway is given a body as a text within
+/// JSON, in which each quotation mark and each backslash takes two bytes, so a body may be twice as
+/// large in the answer.
+pub const LIST_BYTES_MAX: usize = (ANSWER_BYTES_MAX - ANSWER_RESERVE) / 2;
 
 /// Partitions of an index that a list reads at the same time.
 pub const PARTITIONS_AT_ONCE: usize = 16;
@@ -57,8 +69,8 @@ pub const VERSION_MAX: u64 = 1_000_000;
 /// Events of one page of a history.
 pub const HISTORY_EVENTS_MAX: usize = 1_000;
 
-/// Bytes of one page of a history: a function answers with 6 MB at most.
-pub const HISTORY_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// Bytes of one page of a history, as of a list.
+pub const HISTORY_BYTES_MAX: usize = LIST_BYTES_MAX;
 
 /// Bytes of digests of rows that one segment of a rebuild keeps in memory before they are put away.
 pub const LEDGER_BUFFER_BYTES: usize = 8 * 1024 * 1024;

@@ -11,7 +11,7 @@ use event_store::{Commit, commit::Unreadable};
 use lambda::trace::TraceParent;
 
 use crate::{
-    limits::SUBJECT_MAX,
+    limits::{MAIL_TEXT_MAX, SUBJECT_MAX},
     ports::{Alert, Announcement},
     shipment_log::UNKNOWN,
 };
@@ -178,8 +178,8 @@ fn about_shipment(update: &ShipmentUpdated) -> Object {
 
 /// The text to the people on the topic.
 fn alert(update: &ShipmentUpdated, id: String, environment: &str) -> Alert {
-    let carrier = printable(update.carrier.as_deref().unwrap_or(UNKNOWN));
-    let location = printable(update.location.as_deref().unwrap_or(UNKNOWN));
+    let carrier = in_one_line(update.carrier.as_deref().unwrap_or(UNKNOWN));
+    let location = in_one_line(&place(update));
     let ShipmentUpdated {
         shipment_id,
         status,
@@ -220,11 +220,33 @@ fn subject(text: &str) -> String {
     ascii.take(SUBJECT_MAX).collect()
 }
 
-/// Without control characters, which SNS refuses.
-fn printable(text: &str) -> String {
-    text.chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .collect()
+/// Where it is, as far as a mail says so. An object may name a recipient and a street, which are
+/// nothing for people who watch over shipments: of one, the mail has city, state and country.
+fn place(update: &ShipmentUpdated) -> String {
+    let Some(Json::Object(members)) = update.attributes.get("location") else {
+        return update.location.as_deref().unwrap_or(UNKNOWN).to_owned();
+    };
+    let said = |name: &&str| match members.get(*name) {
+        Some(Json::String(text)) => Some(text.trim()).filter(|text| !text.is_empty()),
+        _ => None,
+    };
+    let parts = [&["city"][..], &["state", "region"], &["country"]];
+    let parts: Vec<&str> = parts
+        .iter()
+        .filter_map(|names| names.iter().find_map(said))
+        .collect();
+    match parts.is_empty() {
+        true => UNKNOWN.to_owned(),
+        false => parts.join(", "),
+    }
+}
+
+/// A sender's text without control characters, which SNS refuses, in one line, and not all of it
+/// where it is long.
+fn in_one_line(text: &str) -> String {
+    let breaks = |c: char| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}');
+    let line = text.chars().map(|c| if breaks(c) { ' ' } else { c });
+    line.take(MAIL_TEXT_MAX).collect()
 }
 
 // ---- Both

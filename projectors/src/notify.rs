@@ -166,12 +166,13 @@ async fn tell(projectors: &Projectors, arrivals: &[Arrival], deadline: &Deadline
             }
         }
     }
-    let unsent = [
-        send(projectors, announcements, announcement_bytes, put, deadline).await,
-        send(projectors, alerts, alert_bytes, publish, deadline).await,
-    ];
+    // At the same time: while the bus is slow, people still hear that a shipment is in trouble.
+    let (of_bus, of_topic) = futures::join!(
+        send(projectors, announcements, announcement_bytes, put, deadline),
+        send(projectors, alerts, alert_bytes, publish, deadline),
+    );
     let (mut first_failed, mut messages): (Option<usize>, u64) = (None, 0);
-    for unsent in unsent {
+    for unsent in [of_bus, of_topic] {
         messages += unsent.accepted;
         first_failed = first_failed.into_iter().chain(unsent.failed).min();
         for (index, reason) in unsent.refused {

@@ -88,11 +88,40 @@ def test_a_dry_run_says_the_cost_and_does_nothing(operator, client):
     assert operator.verify(f"order#{order_id}").code == WELL
 
 
-def test_an_order_that_never_was_has_no_rows_to_make(operator):
-    never = new_id("order#NEVER")
-    assert operator.rebuild(never).json == {"written": 0, "removed": 0}
-    # Whoever has mistyped an id is not told that all is well.
-    told = operator.verify(never)
+@pytest.mark.parametrize("command", ["verify", "rebuild"])
+@pytest.mark.parametrize(
+    "option",
+    [
+        ["--dry-run"],
+        ["--only", "processed-orders"],
+        ["--segments", "2"],
+        ["--state", "state"],
+        ["--anew"],
+        ["--read-units", "5"],
+        ["--write-units", "5"],
+    ],
+)
+def test_what_is_of_all_does_not_go_with_one(operator, client, command, option):
+    order_id = placed(client)
+    at_rest(client)
+    key = {"orderId": {"S": order_id}}
+    client.dynamodb.delete_item(TableName="waybill-dev-processed-orders", Key=key)
+    done = operator.run(command, f"order#{order_id}", *option)
+    assert (done.code, done.out) == (MISUSED, ""), done
+    assert option[0] in done.err
+    assert client.item("processed-orders", orderId=order_id) is None
+    assert operator.rebuild(f"order#{order_id}").json["written"] == 1
+
+
+def test_a_row_of_an_order_that_never_was_is_removed_once(operator, client):
+    """Whoever has mistyped an id is not told that all is well; where there is a row, it was
+    no mistake."""
+    never = new_id("NEVER")
+    row = {"orderId": {"S": never}, "version": {"N": "1"}}
+    client.dynamodb.put_item(TableName="waybill-dev-processed-orders", Item=row)
+    rebuilt = operator.rebuild(f"order#{never}")
+    assert (rebuilt.code, rebuilt.json) == (WELL, {"written": 0, "removed": 1})
+    told = operator.rebuild(f"order#{never}")
     assert (told.code, told.out) == (FAILED, "") and "has no events" in told.err
 
 

@@ -200,6 +200,64 @@ async fn a_critical_update_alerts_and_a_late_one_says_so() {
     );
 }
 
+#[tokio::test]
+async fn a_mail_names_the_city_and_never_who_lives_where() {
+    let world = World::new();
+    let send = |id: &str, location: &str, object: Option<&str>| {
+        let mut lost = update(id, "c-1", location, None);
+        lost.intent.status = "LOST".to_owned().try_into().unwrap();
+        lost.intent.carrier = Some("x".repeat(60_000));
+        if let Some(object) = object {
+            let object = domain::Json::parse(object).unwrap();
+            lost.intent.attributes.insert("location".to_owned(), object);
+        }
+        lost
+    };
+    let home = r#"{"name":"Jane Doe","address":"5 Elm St","city":"Memphis","region":"TN","postalCode":"38101","country":"US"}"#;
+    let line = "Jane Doe, 5 Elm St, Memphis, TN, 38101, US";
+    world.shipment(send("S1", line, Some(home))).await;
+    let nameless = r#"{"name":"Jane Doe","address":"5 Elm St"}"#;
+    world
+        .shipment(send("S2", "Jane Doe, 5 Elm St", Some(nameless)))
+        .await;
+    let long = format!("a\u{2028}b\n{}", "ü".repeat(60_000));
+    world.shipment(send("S3", &long, None)).await;
+    world.deliver(Role::Notify, batch(&world.commits())).await;
+    let mails = world.topic.accepted();
+    let told = |mail: usize, what: &str| {
+        let lines = mails[mail].body.lines();
+        let mut found = lines.filter_map(|line| line.strip_prefix(what));
+        found.next().unwrap().trim().to_owned()
+    };
+    assert_eq!(told(0, "Location:"), "Memphis, TN, US");
+    assert_eq!(told(1, "Location:"), "Unknown");
+    assert_eq!(told(2, "Location:"), format!("a b {}", "ü".repeat(200 - 4)));
+    assert_eq!(told(2, "Carrier:"), "x".repeat(200));
+    for mail in &mails {
+        let text = format!("{mail:?}");
+        assert!(!text.contains("Jane") && !text.contains("Elm"), "{text}");
+    }
+    // Who listens to the bus is told all of it.
+    assert!(world.bus.accepted()[0].detail.to_string().contains(line));
+}
+
+#[tokio::test]
+async fn alerts_do_not_wait_for_a_slow_bus() {
+    let (mut world, clock) = many_alerts(Duration::ZERO).await;
+    world.bus = Arc::new(Outbox::slow(clock.clone(), Duration::from_secs(8)));
+    world.projectors.bus = world.bus.clone();
+    let whole = batch(&world.commits());
+    let again = world
+        .deliver_within_a_minute(&clock, Role::Notify, whole)
+        .await;
+    // Six calls of ten come to their end in 55 s: the announcements of thirty shipments.
+    assert_eq!(
+        (again.as_deref(), world.bus.accepted().len()),
+        (Some("31"), 60)
+    );
+    assert_eq!(world.topic.accepted().len(), 100);
+}
+
 /// A hundred shipments are lost, each of which is an alert; a call of the topic takes so long.
 async fn many_alerts(call: Duration) -> (World, Arc<Standing>) {
     let mut world = World::new();

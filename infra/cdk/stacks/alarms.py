@@ -39,7 +39,7 @@ class Metric:
 @dataclass(frozen=True)
 class Alarm:
     """Rings when the metric is at least the threshold, or `above` it, in `periods` in a row. What
-    is not measured is well."""
+    is not measured is well; of one that is `silent`, that alone rings."""
 
     name: str
     says: str
@@ -48,6 +48,8 @@ class Alarm:
     seconds: int = FIVE_MINUTES
     periods: int = 1
     above: bool = False
+    # Rings when nothing was measured in `periods` in a row, and whatever was measured is well.
+    silent: bool = False
     # Wakes somebody up: something is lost, stuck, or refused to everybody.
     page: bool = False
 
@@ -118,6 +120,10 @@ def _projections(config: Config) -> Iterator[Alarm]:
     yield Alarm("parked", says, parked, 1, seconds=config.sweep_minutes * 60)
     says = "A stored event was changed or removed, which nothing here ever does."
     yield Alarm("tampered", says, own("CommitsTampered"), 1, seconds=MINUTE, page=True)
+    # One that dies says nothing at all, and fails too seldom for the alarm on its function's errors.
+    says, swept = "Nothing was swept for two sweeps' time.", own("SweptAggregates", "SampleCount")
+    seconds = config.sweep_minutes * 60
+    yield Alarm("sweep-silent", says, swept, 1, seconds=seconds, periods=2, silent=True)
     says = "A sweep found an order or shipment whose events cannot be read."
     yield Alarm("sweep-unreadable", says, own("SweepUnreadable"), 1)
     says = "A sweep did not come to the end of its segment."

@@ -22,6 +22,15 @@ from .state import State
 SPENT_PERCENT, FORECAST_PERCENT = 80, 100
 
 
+def _comparison(alarm: alarms.Alarm) -> cloudwatch.ComparisonOperator:
+    operator = cloudwatch.ComparisonOperator
+    if alarm.silent:
+        return operator.LESS_THAN_THRESHOLD
+    if alarm.above:
+        return operator.GREATER_THAN_THRESHOLD
+    return operator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD
+
+
 class Operations(Stack):
     """Alarms, dashboard, budget; nothing depends on it."""
 
@@ -49,7 +58,7 @@ class Operations(Stack):
             self._budget(config, at.topic)
 
     def _alarm(self, config: Config, alarm: alarms.Alarm) -> cloudwatch.Alarm:
-        operator = cloudwatch.ComparisonOperator
+        missing = cloudwatch.TreatMissingData
         made = cloudwatch.Alarm(
             self,
             "".join(part[0].upper() + part[1:] for part in alarm.name.split("-")),
@@ -64,12 +73,8 @@ class Operations(Stack):
             ),
             threshold=alarm.threshold,
             evaluation_periods=alarm.periods,
-            comparison_operator=(
-                operator.GREATER_THAN_THRESHOLD
-                if alarm.above
-                else operator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD
-            ),
-            treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
+            comparison_operator=_comparison(alarm),
+            treat_missing_data=missing.BREACHING if alarm.silent else missing.NOT_BREACHING,
         )
         made.add_alarm_action(self._topic)
         return made

@@ -139,17 +139,19 @@ def test_every_alarm_is_on_a_metric_that_there_is(stacks):
         check(stacks, alarm["Namespace"], alarm["MetricName"], dimensions(alarm))
 
 
-def test_every_alarm_tells_the_topic_and_is_silent_without_data(stacks):
+def test_every_alarm_tells_the_topic_and_only_the_one_on_silence_rings_without_data(stacks):
     topic = f"arn:aws:sns:us-east-1:<AWS::AccountId>:{stacks.name('alerts')}"
     for name, alarm in alarms(stacks).items():
         assert alarm["AlarmActions"] == [topic], name
         assert alarm.get("ActionsEnabled", True) is True
-        assert alarm["TreatMissingData"] == "notBreaching", name
+        missing = "breaching" if name == "sweep-silent" else "notBreaching"
+        assert alarm["TreatMissingData"] == missing, name
         assert alarm["AlarmDescription"].endswith(".")
 
 
 # The alarms of contract.md: metric → (how it compares, threshold, seconds, periods, statistic).
 ABOVE, AT_LEAST = "GreaterThanThreshold", "GreaterThanOrEqualToThreshold"
+BELOW = "LessThanThreshold"
 BUSINESS = {
     "OrderProcessingErrors": (ABOVE, 10, 300, 2, "Sum"),
     "ProcessingErrors": (ABOVE, 10, 300, 2, "Sum"),
@@ -157,6 +159,7 @@ BUSINESS = {
     "AggregatesParked": (AT_LEAST, 1, 60, 1, "Sum"),
     "ParkedAggregates": (AT_LEAST, 1, 3600, 1, "Maximum"),
     "CommitsTampered": (AT_LEAST, 1, 60, 1, "Sum"),
+    "SweptAggregates": (BELOW, 1, 3600, 2, "SampleCount"),
     "SweepUnfinished": (AT_LEAST, 1, 300, 1, "Sum"),
     "SweepUnreadable": (AT_LEAST, 1, 300, 1, "Sum"),
 }

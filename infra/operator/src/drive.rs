@@ -60,8 +60,10 @@ impl Drive {
             false => folder.load(STATE)?,
         };
         let same = |known: &Run| {
+            // A store that grows would have more buckets by now; the run keeps those it has.
             let as_this = Plan {
                 run: known.plan.run.clone(),
+                buckets: known.plan.buckets,
                 ..plan.clone()
             };
             known.of == of && known.plan == as_this
@@ -205,4 +207,37 @@ pub(crate) fn bar(length: u64, template: &str) -> ProgressBar {
         bar.set_style(style);
     }
     bar
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_goes_on_in_a_store_that_has_grown() -> Result<(), OperatorError> {
+        let name = format!("waybill-drive-{}", uuid::Uuid::new_v4());
+        let path = std::env::temp_dir().join(name);
+        let plan = |run: &str, buckets, mend| Plan {
+            run: run.to_owned(),
+            segments: 2,
+            buckets,
+            mend,
+            only: None,
+        };
+        let begin = |plan| {
+            let folder = Folder::open(&path)?;
+            Drive::begin(folder, "here", plan, "now".to_owned(), false)
+        };
+        let (_, goes_on) = begin(plan("first", 16, true))?;
+        assert!(!goes_on);
+        let (drive, goes_on) = begin(plan("second", 17, true))?;
+        let run = drive.run().clone();
+        assert!(goes_on);
+        assert_eq!((run.plan.run.as_str(), run.settle.len()), ("first", 16));
+        // One that does something else begins anew.
+        let (_, goes_on) = begin(plan("third", 17, false))?;
+        assert!(!goes_on);
+        std::fs::remove_dir_all(&path)?;
+        Ok(())
+    }
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use domain::AggregateId;
 use lambda::{ReadModel, read_models::Kind};
-use projectors::rebuild::{self, settle::Counted, task::Plan};
+use projectors::rebuild::{self, RebuildError, Rebuilt, settle::Counted, task::Plan};
 use serde_json::json;
 
 use crate::{
@@ -21,10 +21,12 @@ use crate::{
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Ends with 0 where every row is what follows from the events, 3 where a history cannot be read, 1 where
-nothing was done: somebody did not want it, or it could not be carried out.")]
+nothing was done: the one that was named has no events and no rows, somebody did not want it, or it
+could not be carried out.")]
 pub struct RebuildArgs {
-    /// One order or shipment: `order#<orderId>` or `shipment#<shipmentId>`; all of them without it
-    #[arg(value_name = "AGGREGATE", value_parser = arguments::aggregate)]
+    /// One order or shipment: `order#<orderId>` or `shipment#<shipmentId>`; all of them without it.
+    /// With one, no option says how, or whether, all are gone through
+    #[arg(value_name = "AGGREGATE", conflicts_with_all = OF_ALL, value_parser = arguments::aggregate)]
     aggregate: Option<AggregateId>,
 
     #[command(flatten)]
@@ -33,6 +35,18 @@ pub struct RebuildArgs {
     #[command(flatten)]
     target: Target,
 }
+
+/// Options that mean something only where all are gone through. With one order or shipment they are
+/// refused: whoever says `--dry-run` must not find rows written.
+pub(crate) const OF_ALL: [&str; 7] = [
+    "only",
+    "segments",
+    "state",
+    "anew",
+    "dry_run",
+    "read_units",
+    "write_units",
+];
 
 /// How a whole store is gone through
 #[derive(Debug, clap::Args)]
@@ -99,7 +113,17 @@ async fn one(
     id: &AggregateId,
     json: bool,
 ) -> Result<Outcome, OperatorError> {
-    let rebuilt = rebuild::aggregate(&environment.projectors, id).await?;
+    let rebuilt = match rebuild::aggregate(&environment.projectors, id).await {
+        Err(RebuildError::Corrupt(reason)) => {
+            eprintln!("waybill: {id} cannot be rebuilt: {reason}");
+            return Ok(Outcome::Wrong);
+        }
+        rebuilt => rebuilt?,
+    };
+    // Rows of what was never there are removed; without any, somebody has mistyped an id.
+    if rebuilt == Rebuilt::default() {
+        environment.has_events(id).await?;
+    }
     match json {
         true => say_json(&json!({ "written": rebuilt.written, "removed": rebuilt.removed }))?,
         false => say(&format!(

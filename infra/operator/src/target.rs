@@ -36,13 +36,15 @@ pub(crate) struct Target {
     #[arg(long, env = "WAYBILL_ENV", default_value = "dev")]
     pub(crate) env: String,
 
-    /// The local system on its usual port; without it AWS, with the credentials and the region that
-    /// the `aws` command would use
+    /// The local system on its usual port, whatever AWS_ENDPOINT_URL says; without it AWS, with the
+    /// credentials and the region that the `aws` command would use
     #[arg(long, conflicts_with = "endpoint_url")]
     local: bool,
 
-    /// Where AWS's protocols are spoken, such as a local system on another port
-    #[arg(long, env = "AWS_ENDPOINT_URL")]
+    /// Where AWS's protocols are spoken, such as a local system on another port; else the
+    /// environment variable AWS_ENDPOINT_URL says it
+    // The variable is not the argument's own: `--local` would then be refused wherever it is set.
+    #[arg(long)]
     endpoint_url: Option<String>,
 
     /// Print JSON, for machines
@@ -118,6 +120,15 @@ impl Target {
         })
     }
 
+    fn endpoint(&self) -> Option<String> {
+        let by_variable = || std::env::var("AWS_ENDPOINT_URL").ok();
+        match self.local {
+            true => Some(LOCAL.to_owned()),
+            false => self.endpoint_url.clone().or_else(by_variable),
+        }
+        .filter(|endpoint| !endpoint.is_empty())
+    }
+
     async fn config(&self) -> SdkConfig {
         let timeouts = TimeoutConfig::builder()
             .connect_timeout(Duration::from_secs(5))
@@ -128,18 +139,14 @@ impl Target {
         let loader = lambda::sdk::loader()
             .timeout_config(timeouts)
             .retry_config(retries);
-        let endpoint = match self.local {
-            true => Some(LOCAL),
-            false => self.endpoint_url.as_deref(),
-        };
-        let Some(endpoint) = endpoint else {
+        let Some(endpoint) = self.endpoint() else {
             return loader.load().await;
         };
-        let loader = loader.endpoint_url(endpoint);
+        let loader = loader.endpoint_url(&endpoint);
         // The local system asks nobody who he is, and most who try it have no credentials.
         let anybody = std::env::var_os("AWS_ACCESS_KEY_ID").is_none()
             && std::env::var_os("AWS_PROFILE").is_none()
-            && is_this_machine(endpoint);
+            && is_this_machine(&endpoint);
         match anybody {
             true => {
                 let credentials = Credentials::new("local", "local", None, None, "local");

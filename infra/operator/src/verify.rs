@@ -1,14 +1,18 @@
 //! `waybill verify`: every row against the fold of its history, and every history for its rows.
 
 use domain::AggregateId;
-use projectors::rebuild::{aggregate::examine, finding::Finding, settle::Counted, sweep::Sweep};
+use projectors::{
+    ports::Table,
+    rebuild::{RebuildError, aggregate::examine, finding::Finding, settle::Counted, sweep::Sweep},
+};
 
 use crate::{
     arguments,
     cost::{go_on, priced, size},
     drive::Finished,
+    limits::FINDINGS_KEPT,
     outcome::{OperatorError, Outcome, counted, say, say_json},
-    rebuild::{Whole, result, used, whole},
+    rebuild::{OF_ALL, Whole, result, used, whole},
     target::{Environment, Target},
 };
 
@@ -17,14 +21,15 @@ use crate::{
 #[command(after_help = "\
 Ends with 0 where every row that was compared is as it should be (of a sample, that says nothing of
 the others), 3 where any is not, 1 where nothing was compared: there are no events, somebody did not
-want it, or it could not be carried out.")]
+want it, or it could not be carried out to its end.")]
 pub struct VerifyArgs {
-    /// One order or shipment: `order#<orderId>` or `shipment#<shipmentId>`; all of them without it
-    #[arg(value_name = "AGGREGATE", value_parser = arguments::aggregate)]
+    /// One order or shipment: `order#<orderId>` or `shipment#<shipmentId>`; all of them without it.
+    /// With one, no option says how, or whether, all are gone through
+    #[arg(value_name = "AGGREGATE", conflicts_with_all = OF_ALL, value_parser = arguments::aggregate)]
     aggregate: Option<AggregateId>,
 
     /// A sample: one of so many parts of the store, by chance
-    #[arg(long, value_name = "PARTS", conflicts_with_all = ["aggregate", "only"], value_parser = clap::value_parser!(u32).range(2..))]
+    #[arg(long, value_name = "PARTS", conflicts_with_all = ["aggregate", "only", "segments", "state", "anew"], value_parser = clap::value_parser!(u32).range(2..))]
     one_of: Option<u32>,
 
     #[command(flatten)]
@@ -46,6 +51,11 @@ pub(crate) async fn run(args: VerifyArgs) -> Result<Outcome, OperatorError> {
         return Ok(Outcome::Well);
     };
     let wrong = done.counted.wrong();
+    if done.counted.aggregates == 0 && wrong == 0 {
+        let nothing = "nothing was compared: there are no events";
+        let whose = args.one_of.map_or("", |_| " in this part of the store");
+        return Err(OperatorError::Said(format!("{nothing}{whose}")));
+    }
     if args.target.json {
         say_json(&result(&done))?;
     } else {
@@ -61,22 +71,38 @@ pub(crate) async fn run(args: VerifyArgs) -> Result<Outcome, OperatorError> {
 }
 
 async fn one(environment: &Environment, id: &AggregateId) -> Result<Finished, OperatorError> {
-    let examined = examine(&environment.projectors, &id.to_string()).await?;
-    if examined.findings.is_empty() {
+    let (findings, half_units) = match examine(&environment.projectors, &id.to_string()).await {
+        Err(RebuildError::Corrupt(reason)) => {
+            eprintln!("waybill: {id} cannot be compared: {reason}");
+            (vec![unreadable(id)], 0)
+        }
+        examined => {
+            let examined = examined?;
+            (examined.findings, examined.half_units)
+        }
+    };
+    if findings.is_empty() {
         environment.has_events(id).await?;
     }
     let mut counted = Counted {
         aggregates: 1,
-        half_units: examined.half_units,
+        half_units,
         ..Counted::default()
     };
-    counted.found(&examined.findings);
+    counted.found(&findings);
     Ok(Finished {
         counted,
         commits: 0,
         scanned_half_units: 0,
-        findings: examined.findings,
+        findings,
     })
+}
+
+fn unreadable(id: &AggregateId) -> Finding {
+    match id {
+        AggregateId::Order(id) => Finding::unreadable(Table::ProcessedOrders, id.as_str()),
+        AggregateId::Shipment(id) => Finding::unreadable(Table::ShipmentLog, id.as_str()),
+    }
 }
 
 async fn sample(
@@ -103,7 +129,14 @@ async fn sample(
     let chance = clock.jitter(std::time::Duration::from_millis(u64::from(parts) - 1));
     let segment = u32::try_from(chance.as_millis()).unwrap_or_default();
     let mut sweep = Sweep::new(segment, parts, false);
-    let findings = sweep.step(&environment.projectors, || false).await?;
+    let mut findings = Vec::new();
+    // A step ends early where something cannot be reached. It is an error where it then comes no
+    // further, so there are no more steps than there are pages.
+    while !sweep.done {
+        let found = sweep.step(&environment.projectors, || false).await?;
+        let room = FINDINGS_KEPT.saturating_sub(findings.len());
+        findings.extend(found.into_iter().take(room));
+    }
     Ok(Some(Finished {
         counted: sweep.counted,
         commits: 0,

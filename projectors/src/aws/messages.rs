@@ -4,7 +4,10 @@ use async_trait::async_trait;
 use aws_config::SdkConfig;
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_eventbridge::{primitives::DateTime, types::PutEventsRequestEntry};
-use aws_sdk_sns::types::{MessageAttributeValue, PublishBatchRequestEntry};
+use aws_sdk_sns::{
+    operation::publish_batch::PublishBatchOutput,
+    types::{MessageAttributeValue, PublishBatchRequestEntry},
+};
 use event_store::failure::told;
 use lambda::trace::TraceParent;
 
@@ -41,15 +44,26 @@ impl EventBridge {
 
 /// What an entry or a lone message is refused for: it is itself at fault, and always will be. Any
 /// other error is one of the service or of the set-up, which may be mended.
-/// (EventBridge API reference, `PutEventsResultEntry`; SNS API reference, common errors.)
-const AT_FAULT: [&str; 6] = [
+/// (EventBridge API reference, `PutEventsResultEntry`; SNS API reference, `PublishBatch` and common
+/// errors.)
+const AT_FAULT: [&str; 7] = [
     "InvalidArgument",
     "InvalidParameter",
     "InvalidParameterValue",
     "MalformedDetail",
+    "ParameterValueInvalid",
     "SerializationException",
     "ValidationException",
 ];
+
+/// What an entry's error means for its message. SNS says besides whose fault it is, and calls a key
+/// that is switched off, or a right that is missing, the sender's: both are mended in the set-up.
+fn of_entry(code: String) -> Sent {
+    match AT_FAULT.contains(&code.as_str()) {
+        true => Sent::Refused(code),
+        false => Sent::Failed(code),
+    }
+}
 
 #[async_trait]
 impl Bus for EventBridge {
@@ -72,8 +86,7 @@ impl Bus for EventBridge {
                 .into_iter()
                 .map(|entry| match entry.error_code {
                     None => Sent::Accepted,
-                    Some(code) if AT_FAULT.contains(&code.as_str()) => Sent::Refused(code),
-                    Some(code) => Sent::Failed(code),
+                    Some(code) => of_entry(code),
                 })
                 .collect(),
             Err(error) => of_call(error, announcements.len()),
@@ -131,31 +144,29 @@ impl Topic for Sns {
             .send()
             .await
         {
-            Ok(answer) => {
-                // What neither list names was not accepted.
-                let mut sent = vec![Sent::Failed("not answered for".to_owned()); alerts.len()];
-                let mut set = |id: Option<&str>, answer: Sent| {
-                    let place = id.and_then(|id| id.parse::<usize>().ok());
-                    if let Some(slot) = place.and_then(|place| sent.get_mut(place)) {
-                        *slot = answer;
-                    }
-                };
-                for done in answer.successful.unwrap_or_default() {
-                    set(done.id.as_deref(), Sent::Accepted);
-                }
-                for failed in answer.failed.unwrap_or_default() {
-                    let code = failed.code;
-                    let answer = match failed.sender_fault {
-                        true => Sent::Refused(code),
-                        false => Sent::Failed(code),
-                    };
-                    set(Some(&failed.id), answer);
-                }
-                sent
-            }
+            Ok(answer) => of_batch(answer, alerts.len()),
             Err(error) => of_call(error, alerts.len()),
         }
     }
+}
+
+/// What became of so many alerts, each an entry called by its place.
+fn of_batch(answer: PublishBatchOutput, alerts: usize) -> Vec<Sent> {
+    // What neither list names was not accepted.
+    let mut sent = vec![Sent::Failed("not answered for".to_owned()); alerts];
+    let mut set = |id: Option<&str>, answer: Sent| {
+        let place = id.and_then(|id| id.parse::<usize>().ok());
+        if let Some(slot) = place.and_then(|place| sent.get_mut(place)) {
+            *slot = answer;
+        }
+    };
+    for done in answer.successful.unwrap_or_default() {
+        set(done.id.as_deref(), Sent::Accepted);
+    }
+    for failed in answer.failed.unwrap_or_default() {
+        set(Some(&failed.id), of_entry(failed.code));
+    }
+    sent
 }
 
 /// A call that failed as a whole has accepted nothing. Which of several messages is at fault it
@@ -170,4 +181,39 @@ where
         false => Sent::Failed(told(&error)),
     };
     vec![answer; messages]
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_alert_is_refused_for_what_it_is_and_not_for_the_set_up() {
+        let codes = [
+            "KMSDisabled",
+            "KMSAccessDenied",
+            "AuthorizationError",
+            "InternalError",
+            "InvalidParameter",
+            "ParameterValueInvalid",
+        ];
+        let failed = codes.iter().enumerate().map(|(place, code)| {
+            // As SNS says of all of them, but of its own errors.
+            let sender_fault = *code != "InternalError";
+            let entry = aws_sdk_sns::types::BatchResultErrorEntry::builder()
+                .id(place.to_string())
+                .code(*code)
+                .sender_fault(sender_fault);
+            entry.build().unwrap()
+        });
+        let answer = PublishBatchOutput::builder().set_failed(Some(failed.collect()));
+        let sent = of_batch(answer.build(), codes.len() + 1);
+        let refused: Vec<bool> = sent
+            .iter()
+            .map(|sent| matches!(sent, Sent::Refused(_)))
+            .collect();
+        assert_eq!(refused, [false, false, false, false, true, true, false]);
+        assert!(!sent.contains(&Sent::Accepted));
+    }
 }

@@ -14,7 +14,8 @@ use crate::{
     limits::{HISTORY_BYTES_MAX, HISTORY_EVENTS_MAX},
 };
 
-/// Every event with when, who and why; a page of up to 1,000 events or 4 MB.
+/// Every event with when, who and why; a page of up to [`HISTORY_EVENTS_MAX`] events or
+/// [`HISTORY_BYTES_MAX`].
 pub(super) async fn history(
     projectors: &Projectors,
     request: &Request,
@@ -48,20 +49,21 @@ pub(super) async fn history(
                 later = true;
                 break;
             }
-            bytes += commit
-                .events
+            let told = told(commit).map_err(|error| {
+                let (aggregate, sequence) = (&commit.aggregate, commit.sequence);
+                tracing::error!(%aggregate, sequence, %error, "unreadable event");
+                Problem::internal()
+            })?;
+            // With who and why of each event, which may be more than the event.
+            bytes += told
                 .iter()
-                .map(|event| event.data.get().len())
+                .map(|event| event.to_string().len())
                 .sum::<usize>();
             if bytes > HISTORY_BYTES_MAX && !events.is_empty() {
                 cut = Some(commit.sequence);
                 break;
             }
-            events.extend(told(commit).map_err(|error| {
-                let (aggregate, sequence) = (&commit.aggregate, commit.sequence);
-                tracing::error!(%aggregate, sequence, %error, "unreadable event");
-                Problem::internal()
-            })?);
+            events.extend(told);
         }
         match cut.or(page.next).filter(|_| !later) {
             Some(sequence) if cut.is_some() || events.len() >= HISTORY_EVENTS_MAX => {

@@ -73,3 +73,25 @@ fn fitting(mut page: RowPage) -> RowPage {
     }
     page
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::limits::ANSWER_BYTES_MAX;
+
+    #[test]
+    fn a_page_full_of_quotation_marks_fits_an_answer() {
+        let row = |number: usize| {
+            let quotes = "\"".repeat(100_000);
+            Row::from([
+                ("entry".to_owned(), number.to_string().into()),
+                ("location".to_owned(), quotes.into()),
+            ])
+        };
+        let rows = (0..100).map(row).collect();
+        let fit = fitting(RowPage { rows, more: false });
+        assert!(fit.more && fit.rows.len() > 10, "{}", fit.rows.len());
+        let answer = page(fit.rows, None).to_payload().to_string();
+        assert!(answer.len() <= ANSWER_BYTES_MAX, "{}", answer.len());
+    }
+}

@@ -83,8 +83,8 @@ pub(super) struct Merged {
     pub next: Option<Place>,
 }
 
-/// The next entries of the whole list, at most `limit` and at most 4 MB of them, but always one if
-/// there is one. `pages` has a page of every shard, each with `limit` entries or all there are.
+/// The next entries of the whole list, at most `limit` and [`LIST_BYTES_MAX`] of them, but always one
+/// if there is one. `pages` has a page of every shard, each with `limit` entries or all there are.
 pub(super) fn merge(
     pages: Vec<RowPage>,
     index: Index,
