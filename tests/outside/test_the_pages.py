@@ -424,7 +424,7 @@ def said_by(*words: str) -> str:
 def test_every_flag_is_on_the_page_of_the_local_system():
     page = text_of("infra/local/README.md")
     told = re.findall(
-        r"^ +(--[\w-]+) .*\[env: (\w+)=", said_by("local", "--help"), re.MULTILINE
+        r"^ +(--[\w-]+) .*\[env: (\w+)=", said_by("local", "-h"), re.MULTILINE
     )
     assert len(told) > 5
     for flag, variable in told:
