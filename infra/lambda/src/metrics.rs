@@ -44,6 +44,8 @@ pub struct Orders {
 pub struct Shipments {
     /// Updates that were logged, by status; `None` of a status that is not known.
     pub processed: BTreeMap<Option<&'static str>, u64>,
+    /// Shipments that were found to be stalled.
+    pub stalled: u64,
     /// Updates that were refused or could not be carried out.
     pub errors: u64,
 }
@@ -163,8 +165,11 @@ impl Metrics {
             let metrics = [("ShipmentUpdatesProcessed", "Count", *count)];
             self.say(now, SHIPMENTS, &[("Status", status)], &metrics);
         }
-        let errors = [("ProcessingErrors", "Count", shipments.errors)];
-        self.say(now, SHIPMENTS, &[], &errors);
+        let mut metrics = vec![("ProcessingErrors", "Count", shipments.errors)];
+        if shipments.stalled > 0 {
+            metrics.push(("ShipmentsStalled", "Count", shipments.stalled));
+        }
+        self.say(now, SHIPMENTS, &[], &metrics);
     }
 
     /// Says what became of a carrier's webhook that ended at `now`.
