@@ -33,7 +33,8 @@ pub use status::{InvalidStatus, Status};
 
 // ---- What it is now
 
-/// A shipment.
+/// A shipment. What it lacks is not written: a snapshot of a usual one must stay small enough to ride
+/// in a commit for nothing.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Shipment {
@@ -44,10 +45,13 @@ pub struct Shipment {
     /// Where it stands, `None` before the first update.
     pub current: Option<Current>,
     /// Who carries it, by the latest update that says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub carrier: Option<Known<String>>,
     /// The carrier's own number, by the latest update that says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tracking_number: Option<Known<String>>,
     /// The order that it belongs to, by the latest update that says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub order_id: Option<Known<OrderId>>,
 }
 
@@ -62,8 +66,10 @@ pub struct Current {
     /// time
     pub timestamp: Timestamp,
     /// and place: a place belongs to its update, so it is not taken over from an older one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub location: Option<String>,
     /// That it was found to be stalled since that update; once for each current one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub silence: Option<Silence>,
 }
 

@@ -304,6 +304,7 @@ mod tests {
     fn shipments_are_counted_by_status_too() {
         let shipments = Shipments {
             processed: BTreeMap::from([(Some("LOST"), 3), (None, 1)]),
+            stalled: 4,
             errors: 2,
         };
         let lines = said(|metrics, now| metrics.shipments(now, &shipments));
@@ -318,6 +319,7 @@ mod tests {
             assert_eq!(dimensions(line), expected);
         }
         assert_eq!(lines[2]["ProcessingErrors"], 2);
+        assert_eq!(lines[2]["ShipmentsStalled"], 4);
         assert_eq!(dimensions(&lines[2]), json!([["Environment"]]));
     }
 

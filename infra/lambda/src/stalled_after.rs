@@ -5,14 +5,20 @@ use std::{collections::BTreeMap, fmt, str::FromStr, time::Duration};
 use domain::shipment::Status;
 
 /// The most hours that may be set: more than a year.
-pub const HOURS_MAX: f64 = 10_000.0;
+pub const HOURS_MAX: u64 = 10_000;
 
 /// A millisecond is the least that two times in rows differ by.
-const MILLIS_PER_HOUR: f64 = 3_600_000.0;
+const MILLIS_PER_HOUR: u64 = 60 * 60 * 1_000;
+
+/// Digits of an hour's fraction, as many as tell milliseconds apart.
+const DIGITS: usize = 7;
+
+/// What a fraction of so many digits is counted in.
+const FRACTIONS: u64 = 10_000_000;
 
 /// For how long nothing may be heard of a shipment, by the status that it has.
 ///
-/// Written as `IN_TRANSIT=72,CREATED=0`: hours, also parts of one; 0 is never. A status of
+/// Written as `IN_TRANSIT=72,CREATED=0`: hours, with at most seven digits behind the point; 0 is never. A status of
 /// [`Status::UNDER_WAY`] that is not named keeps its default, and other ones cannot stall.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StalledAfter(BTreeMap<&'static str, Duration>);
@@ -70,20 +76,34 @@ impl FromStr for StalledAfter {
 
 fn read(part: &str) -> Option<(&'static str, Duration)> {
     let (status, hours) = part.split_once('=')?;
-    let (status, hours) = (status.trim(), hours.trim().parse::<f64>().ok()?);
-    let known = Status::UNDER_WAY.into_iter().find(|known| *known == status);
-    let valid = (0.0..=HOURS_MAX).contains(&hours);
-    // At least a millisecond, since 0 means something else.
-    let least = u64::from(hours > 0.0);
-    let millis = ((hours * MILLIS_PER_HOUR).round() as u64).max(least);
-    Some((known.filter(|_| valid)?, Duration::from_millis(millis)))
+    let known = |known: &&'static str| *known == status.trim();
+    let status = Status::UNDER_WAY.into_iter().find(known)?;
+    let (whole, fraction) = match hours.trim().split_once('.') {
+        Some((whole, fraction)) if !fraction.is_empty() => (whole, fraction),
+        Some(_) => return None,
+        None => (hours.trim(), "0"),
+    };
+    let digits = |text: &str| text.bytes().all(|b| b.is_ascii_digit());
+    if !digits(whole) || !digits(fraction) || fraction.len() > DIGITS {
+        return None;
+    }
+    let whole: u64 = whole.parse().ok().filter(|whole| *whole <= HOURS_MAX)?;
+    let fraction: u64 = format!("{fraction:0<DIGITS$}").parse().ok()?;
+    // Rounded up: what is above 0 must not become it, and what is written is less than it was.
+    let millis = whole * MILLIS_PER_HOUR + (fraction * MILLIS_PER_HOUR).div_ceil(FRACTIONS);
+    let valid = millis <= HOURS_MAX * MILLIS_PER_HOUR;
+    valid.then(|| (status, Duration::from_millis(millis)))
 }
 
 impl fmt::Display for StalledAfter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (place, (status, after)) in self.0.iter().enumerate() {
             let comma = if place > 0 { "," } else { "" };
-            let hours = after.as_secs_f64() / 3_600.0;
+            let millis = u64::try_from(after.as_millis()).unwrap_or(u64::MAX);
+            let (whole, rest) = (millis / MILLIS_PER_HOUR, millis % MILLIS_PER_HOUR);
+            let fraction = format!("{:0>DIGITS$}", rest * FRACTIONS / MILLIS_PER_HOUR);
+            let hours = format!("{whole}.{fraction}");
+            let hours = hours.trim_end_matches('0').trim_end_matches('.');
             write!(f, "{comma}{status}={hours}")?;
         }
         Ok(())
@@ -98,13 +118,13 @@ mod tests {
     fn what_is_not_named_keeps_its_default_and_nothing_else_stalls()
     -> Result<(), InvalidStalledAfter> {
         let set: StalledAfter = "IN_TRANSIT=1.5, CREATED=0,RETURNING=0.0005".parse()?;
-        let hours = |status| set.of(status).map(|after| after.as_secs_f64() / 3_600.0);
-        assert_eq!(hours("IN_TRANSIT"), Some(1.5));
-        assert_eq!(hours("CREATED"), None);
-        assert_eq!(hours("RETURNING"), Some(0.0005));
-        assert_eq!(hours("OUT_FOR_DELIVERY"), Some(24.0));
-        assert_eq!(hours("READY_FOR_PICKUP"), Some(96.0));
-        assert_eq!(hours("DELIVERED"), None);
+        let millis = |status| set.of(status).map(|after| after.as_millis());
+        assert_eq!(millis("IN_TRANSIT"), Some(5_400_000));
+        assert_eq!(millis("CREATED"), None);
+        assert_eq!(millis("RETURNING"), Some(1_800));
+        assert_eq!(millis("OUT_FOR_DELIVERY"), Some(24 * 3_600_000));
+        assert_eq!(millis("READY_FOR_PICKUP"), Some(96 * 3_600_000));
+        assert_eq!(millis("DELIVERED"), None);
         let default = StalledAfter::default();
         assert_eq!(
             default.of("CREATED"),
@@ -123,7 +143,7 @@ mod tests {
         for text in [
             "",
             "IN_TRANSIT=0.0005",
-            "CREATED=0,DELAYED=0.1,RETURNING=1.23456",
+            "CREATED=0,DELAYED=0.1,RETURNING=1.2345678",
         ] {
             let read: Result<StalledAfter, _> = text.parse();
             let again = read.as_ref().map(|read| read.to_string().parse());
@@ -140,6 +160,13 @@ mod tests {
             "in_transit=3",
             "CREATED=-1",
             "CREATED=10001",
+            "CREATED=10000.1",
+            "CREATED=1.",
+            "CREATED=.5.",
+            "CREATED=+1",
+            "CREATED=1e3",
+            "CREATED=1.00000001",
+            "CREATED=99999999999999999999999",
             "CREATED=NaN",
             "CREATED=inf",
             "CREATED=1,CREATED=1",
