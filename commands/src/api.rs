@@ -101,7 +101,7 @@ async fn command(
             };
             let intent = translate::shipment::update(request.json()?, context)?;
             let aggregate = AggregateId::Shipment(shipment_id);
-            send::<Shipment>(sender, commands, aggregate, intent).await
+            send::<Shipment>(sender, commands, aggregate, intent.into()).await
         }
         _ => Err(Problem::not_found("there is nothing here")),
     }

@@ -1,9 +1,13 @@
-//! Commands from EventBridge: shipment updates, orders, and the completion of `automatic` orders.
+//! Commands from EventBridge: shipment updates, orders, the completion of `automatic` orders, and
+//! shipments that are found to be stalled.
 
 use aws_lambda_events::eventbridge::EventBridgeEvent;
 use domain::{
-    AggregateId, Digest, Json, Order, Refusal, Shipment, Timestamp, aggregate::Intent as _,
-    json::Object, order, shipment::UpdateKind,
+    AggregateId, Digest, Json, Order, Refusal, Shipment, Timestamp,
+    aggregate::Intent as _,
+    json::Object,
+    order,
+    shipment::{self, UpdateKind},
 };
 use event_store::{Cause, commit::bounded};
 use lambda::{Answer, Failed, Invocation, trace::TraceParent};
@@ -33,7 +37,7 @@ pub async fn handle(commands: &Commands, payload: &RawValue, invocation: &Invoca
         return Ok(Value::Null);
     };
     let about = match event.source.as_str() {
-        "logistics.shipments" => About::Shipments,
+        "logistics.shipments" | "waybill.watch" => About::Shipments,
         _ => About::Orders,
     };
     if let Failure::Unavailable(reason) = failure {
@@ -88,6 +92,7 @@ async fn command(
             order_command(commands, cause, members).await.map(drop)
         }
         ("waybill.orders", "Order Created", _) => fulfil(commands, cause, members).await.map(drop),
+        ("waybill.watch", "Mark Stalled", _) => stall(commands, cause, members).await,
         _ => Err(invalid("detail-type", "no such command")),
     }
 }
@@ -190,9 +195,11 @@ async fn update_shipment(
         event_source: event.source.clone(),
         event_time: event_time.unwrap_or_else(|| commands.clock.now()),
     };
-    let intent = translate::shipment::update(detail, context).map_err(refused)?;
+    let update = translate::shipment::update(detail, context).map_err(refused)?;
+    let aggregate = AggregateId::Shipment(update.shipment_id.clone());
+    let intent = shipment::Intent::from(update);
     let envelope = Envelope {
-        aggregate: AggregateId::Shipment(intent.shipment_id.clone()),
+        aggregate,
         expected_version: None,
         cause: caused.cause(intent.digest()),
         intent,
@@ -229,4 +236,38 @@ async fn fulfil(
         intent,
     };
     commands.execute::<Order>(envelope).await
+}
+
+/// Notes that a shipment is stalled, where its history says so, too. Whoever watches asks again each
+/// time it looks, until that is so: a history that takes no event any more, or cannot be read, is
+/// counted and logged, and leaves no dead letter for every time.
+async fn stall(commands: &Commands, caused: Caused<'_>, detail: Object) -> Result<(), Failure> {
+    let started = commands.clock.now();
+    let stall = translate::shipment::stall(detail).map_err(refused)?;
+    let aggregate = AggregateId::Shipment(stall.shipment_id.clone());
+    let command_id = format!("stalled/{}", stall.heard_at);
+    let intent = shipment::Intent::Stall(stall);
+    let envelope = Envelope {
+        cause: Cause {
+            command_id,
+            digest: intent.digest(),
+            actor: "waybill".to_owned(),
+            source: "bus".to_owned(),
+            correlation_id: caused.correlation_id,
+            causation_id: caused.id,
+            traceparent: caused.trace.map(String::from),
+        },
+        aggregate,
+        expected_version: None,
+        intent,
+    };
+    match commands.execute::<Shipment>(envelope).await {
+        Ok(_) => Ok(()),
+        Err(failure @ (Failure::HistoryFull | Failure::Corrupt(_))) => {
+            tracing::error!(code = failure.code(), "a stalled shipment cannot be marked");
+            commands.count_failed(About::Shipments, 500, started);
+            Ok(())
+        }
+        Err(failure) => Err(failure),
+    }
 }

@@ -10,7 +10,7 @@ use std::collections::HashSet;
 use domain::{
     AggregateId, Digest, EventSourced as _, Json, Refusal, Shipment, ShipmentId,
     aggregate::Command,
-    shipment::{Event, Intent, Status},
+    shipment::{Status, Update},
 };
 use event_store::{Append, Cause, Clock, Commit, EventStore, Loaded, clock::backoff};
 
@@ -29,7 +29,7 @@ pub struct Updates {
     pub shipment_id: ShipmentId,
     /// What is to be logged, in this order. Each `origin.id` is the same for the same update, and
     /// another one for another update.
-    pub intents: Vec<Intent>,
+    pub intents: Vec<Update>,
     /// Who sends them: it stands before every command id.
     pub actor: String,
     /// By which way they came in.
@@ -102,8 +102,8 @@ async fn log_new(
     let history = store.whole_history(&id).await?;
     let mut known = known(&history)?;
     let mut loaded: Loaded<Shipment> = Loaded::from_history(id, history)?;
-    let is_new = |intent: &&Intent| known.insert(intent.origin.id.clone());
-    let new: Vec<&Intent> = updates.intents.iter().filter(is_new).collect();
+    let is_new = |intent: &&Update| known.insert(intent.origin.id.clone());
+    let new: Vec<&Update> = updates.intents.iter().filter(is_new).collect();
     logged.known = updates.intents.len() - new.len() - logged.new.len();
     logged.refused.clear();
     for intents in commits(&new) {
@@ -115,10 +115,10 @@ async fn log_new(
         match store.append(&commit).await? {
             Append::Done => {
                 let events = commit.decoded::<Shipment>().unwrap_or_default();
-                let status = |event| match event {
-                    Event::ShipmentUpdated(update) => update.status,
-                };
-                logged.new.extend(events.into_iter().map(status));
+                let updates = events.iter().filter_map(|event| event.update());
+                logged
+                    .new
+                    .extend(updates.map(|update| update.status.clone()));
                 loaded = loaded.followed_by(vec![commit])?;
             }
             Append::Occupied(_) => return Ok(Attempt::RivalWasFirst),
@@ -134,19 +134,18 @@ fn known(history: &[Commit]) -> Result<HashSet<String>, Failure> {
     for commit in history {
         let events = commit.decoded::<Shipment>();
         let events = events.map_err(|error| error.of(&commit.aggregate, commit.sequence))?;
-        known.extend(events.into_iter().map(|event| match event {
-            Event::ShipmentUpdated(update) => update.origin.id,
-        }));
+        let updates = events.iter().filter_map(|event| event.update());
+        known.extend(updates.map(|update| update.origin.id.clone()));
     }
     Ok(known)
 }
 
 /// The updates of one commit each: so many, and so many bytes, that a commit holds them.
-fn commits<'u, 'i>(updates: &'u [&'i Intent]) -> impl Iterator<Item = &'u [&'i Intent]> {
+fn commits<'u, 'i>(updates: &'u [&'i Update]) -> impl Iterator<Item = &'u [&'i Update]> {
     let mut rest = updates;
     std::iter::from_fn(move || {
         let mut bytes = 0;
-        let fits = |intent: &&&Intent| {
+        let fits = |intent: &&&Update| {
             let before = bytes;
             bytes += Json::Object(intent.detail.clone()).to_string().len();
             before < SCAN_BYTES_PER_COMMIT
@@ -163,7 +162,7 @@ fn decide(
     loaded: &Loaded<Shipment>,
     clock: &dyn Clock,
     updates: &Updates,
-    intents: &[&Intent],
+    intents: &[&Update],
 ) -> Result<(Option<Commit>, Vec<Refusal>), Failure> {
     // A clock that was set back must not date a commit before its predecessor.
     let now = clock.now();
@@ -173,7 +172,7 @@ fn decide(
     for intent in intents {
         let command = Command {
             at,
-            intent: (*intent).clone(),
+            intent: (*intent).clone().into(),
         };
         match state.decide(&command) {
             Ok(decided) => {

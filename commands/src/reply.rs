@@ -16,6 +16,7 @@ pub fn reply(aggregate: &AggregateId, outcome: &Outcome) -> Json {
         Some("OrderProcessed") => "Order completed",
         Some("OrderCancelled") => "Order cancelled",
         Some("ShipmentUpdated") => "Shipment update logged",
+        Some("ShipmentStalled") => "Shipment marked as stalled",
         Some(_) => "Done",
         None => "Nothing to do",
     };

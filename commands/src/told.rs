@@ -60,10 +60,13 @@ impl Commands {
             }
             AggregateId::Shipment(_) => {
                 let mut shipments = Shipments::default();
-                if anew {
-                    shipments
-                        .processed
-                        .insert(Status::known(&outcome.status), 1);
+                match outcome.event.as_deref() {
+                    Some("ShipmentStalled") => shipments.stalled = u64::from(anew),
+                    _ if anew => {
+                        let status = Status::known(&outcome.status);
+                        shipments.processed.insert(status, 1);
+                    }
+                    _ => {}
                 }
                 self.metrics.shipments(now, &shipments);
             }

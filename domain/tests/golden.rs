@@ -95,7 +95,7 @@ fn order_events() -> Vec<order::Event> {
 }
 
 fn shipment_events() -> Vec<shipment::Event> {
-    let first = shipment::Intent {
+    let first = shipment::Update {
         location: Some("Memphis, TN".to_owned()),
         carrier: Some("FedEx".to_owned()),
         tracking_number: Some("1Z999".to_owned()),
@@ -106,13 +106,17 @@ fn shipment_events() -> Vec<shipment::Event> {
     };
     let mut state = Shipment::default();
     let mut events = Vec::new();
-    for intent in [first, update("DELIVERED", None)] {
-        let new = state
-            .decide(&Command {
-                at: at("2024-01-15T12:00:00.123Z"),
-                intent,
-            })
-            .unwrap();
+    let at = at("2024-01-15T12:00:00.123Z");
+    let stall = shipment::Stall {
+        shipment_id: first.shipment_id.clone(),
+        heard_at: at,
+    };
+    for intent in [
+        first.into(),
+        shipment::Intent::Stall(stall),
+        update("IN_TRANSIT", Some("2024-01-15T10:00:00Z")).into(),
+    ] {
+        let new = state.decide(&Command { at, intent }).unwrap();
         state = state.folded(new.clone());
         events.extend(new);
     }
@@ -129,16 +133,18 @@ fn events_are_written_as_they_always_were() {
         } = Order::encode(&event).unwrap();
         frozen(&format!("{kind}.{version}.json"), data.get());
     }
-    let EncodedEvent {
-        kind,
-        version,
-        data,
-    } = Shipment::encode(&shipment_events()[0]).unwrap();
-    frozen(&format!("{kind}.{version}.json"), data.get());
+    for event in &shipment_events()[..2] {
+        let EncodedEvent {
+            kind,
+            version,
+            data,
+        } = Shipment::encode(event).unwrap();
+        frozen(&format!("{kind}.{version}.json"), data.get());
+    }
     // A date alone is told from a point in time.
     let dated = Shipment::default().decide(&Command {
         at: at("2024-01-15T12:00:00.123Z"),
-        intent: update("PICKED_UP", Some("20240114")),
+        intent: update("PICKED_UP", Some("20240114")).into(),
     });
     let data = Shipment::encode(&dated.unwrap()[0]).unwrap().data;
     assert!(

@@ -52,7 +52,7 @@ fn any_order_intent() -> impl Strategy<Value = order::Intent> {
 
 /// Updates as a carrier's details say them: few times, so that many are told at once; and with the
 /// status that a kind stands for, where the detail names none.
-fn any_update() -> impl Strategy<Value = shipment::Intent> {
+fn any_update() -> impl Strategy<Value = shipment::Update> {
     let status = prop::option::of(prop::sample::select(shipment::Status::KNOWN.to_vec()));
     let kind = prop::sample::select(shipment::UpdateKind::ALL.to_vec());
     let minute = prop::option::of(0_i64..10);
@@ -74,7 +74,7 @@ fn any_update() -> impl Strategy<Value = shipment::Intent> {
         ];
         let default = || kind.default_status().unwrap().as_str().to_owned();
         let status = named.map_or_else(default, str::to_owned);
-        shipment::Intent {
+        shipment::Update {
             kind,
             carrier,
             detail: said
@@ -98,12 +98,15 @@ fn stored<A: EventSourced>(events: &[A::Event]) -> Vec<A::Event> {
 }
 
 /// Decides one command after the other, at one-second steps.
-fn history<A: EventSourced>(intents: Vec<A::Intent>) -> (A, Vec<A::Event>) {
+fn history<A: EventSourced>(intents: Vec<impl Into<A::Intent>>) -> (A, Vec<A::Event>) {
     let mut state = A::default();
     let mut events = Vec::new();
     for (second, intent) in intents.into_iter().enumerate() {
         let at = Timestamp::from_millis(1_705_363_200_000 + second as i64 * 1_000).unwrap();
-        if let Ok(new) = state.decide(&Command { at, intent }) {
+        if let Ok(new) = state.decide(&Command {
+            at,
+            intent: intent.into(),
+        }) {
             state = state.folded(new.clone());
             events.extend(new);
         }
@@ -148,14 +151,41 @@ proptest! {
         prop_assert_eq!(&Shipment::default().folded(stored::<Shipment>(&events)), &state);
         let snapshot = serde_json::to_string(&state).unwrap();
         prop_assert_eq!(&serde_json::from_str::<Shipment>(&snapshot).unwrap(), &state);
-        let latest = events.iter().map(|shipment::Event::ShipmentUpdated(update)| update)
+        let latest = events.iter().filter_map(|event| event.update())
             .max_by_key(|update| (update.timestamp, update.status.progress())).unwrap();
         let current = state.current.unwrap();
         prop_assert_eq!(&current.status, &latest.status);
         prop_assert_eq!(current.timestamp, latest.timestamp);
-        let told = events.iter().map(|shipment::Event::ShipmentUpdated(update)| update)
+        let told = events.iter().filter_map(|event| event.update())
             .filter(|update| update.carrier.is_some()).max_by_key(|update| update.timestamp);
         prop_assert_eq!(state.carrier.map(|known| known.value), told.and_then(|u| u.carrier.clone()));
+    }
+
+    #[test]
+    fn a_watcher_that_asks_after_every_update_is_told_once_for_each_current_one(
+        updates in prop::collection::vec(any_update(), 1..40), times in 1_usize..3
+    ) {
+        let (mut state, mut events) = (Shipment::default(), Vec::new());
+        for (second, update) in updates.into_iter().enumerate() {
+            let at = Timestamp::from_millis(1_705_363_200_000 + second as i64 * 1_000).unwrap();
+            let stall = shipment::Stall { shipment_id: update.shipment_id.clone(), heard_at: at };
+            let stalls = std::iter::repeat_n(shipment::Intent::Stall(stall), times);
+            for intent in std::iter::once(shipment::Intent::from(update)).chain(stalls) {
+                if let Ok(new) = state.decide(&Command { at, intent }) {
+                    state = state.folded(new.clone());
+                    events.extend(new);
+                }
+            }
+        }
+        prop_assert_eq!(&Shipment::default().folded(stored::<Shipment>(&events)), &state);
+        let snapshot = serde_json::to_string(&state).unwrap();
+        prop_assert_eq!(&serde_json::from_str::<Shipment>(&snapshot).unwrap(), &state);
+        // Counted once more from the events: a stall for each update that became current under way.
+        let count = |is: &dyn Fn(&shipment::Event) -> bool| events.iter().filter(|e| is(e)).count();
+        let due = count(&|event| event.update().is_some_and(|u| u.current && u.status.is_under_way()));
+        prop_assert_eq!(count(&|event| event.update().is_none()), due);
+        prop_assert_eq!(state.updates as usize + due, events.len());
+        prop_assert!(state.watched_since().is_none());
     }
 
     #[test]
@@ -163,7 +193,7 @@ proptest! {
         updates in prop::collection::vec(any_update(), 1..12), turn in 0_usize..12
     ) {
         // Statuses as far along as each other stay in the order in which they came.
-        let furthest = |updates: &[shipment::Intent]| {
+        let furthest = |updates: &[shipment::Update]| {
             let (state, _) = history::<Shipment>(updates.to_vec());
             let current = state.current.unwrap();
             (current.timestamp, current.status.progress())
@@ -208,6 +238,7 @@ proptest! {
     fn updates_that_lead_to_different_events_have_different_digests(
         one in any_update(), other in any_update()
     ) {
+        let [one, other] = [one, other].map(shipment::Intent::from);
         let events = |intent: &shipment::Intent| {
             let at = at("2030-01-15T12:00:00Z");
             Shipment::default().decide(&Command { at, intent: intent.clone() })

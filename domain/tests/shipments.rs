@@ -10,10 +10,15 @@ use samples::{LATER, NOON, at, only, update, when};
 
 type Shipments = TestFramework<Shipment>;
 
-fn updated(given: Vec<shipment::Event>, sent: shipment::Intent) -> shipment::ShipmentUpdated {
+fn updated(
+    given: Vec<shipment::Event>,
+    sent: impl Into<shipment::Intent>,
+) -> shipment::ShipmentUpdated {
     let event = only(Shipments::with(()).given(given).when(when(LATER, sent)));
-    let shipment::Event::ShipmentUpdated(update) = event;
-    *update
+    match event {
+        shipment::Event::ShipmentUpdated(update) => *update,
+        other => panic!("{other:?}"),
+    }
 }
 
 fn event(update: shipment::ShipmentUpdated) -> shipment::Event {
@@ -87,9 +92,11 @@ fn what_was_decided_when_the_later_sequence_won_a_tie_folds_as_it_is_now() {
 #[test]
 fn the_kind_of_an_update_is_part_of_what_makes_two_of_them_one() {
     let time = Some("2024-01-15T10:00:00Z");
-    let of = |kind| shipment::Intent {
-        kind,
-        ..update("DELAYED", time)
+    let of = |kind| {
+        shipment::Intent::from(shipment::Update {
+            kind,
+            ..update("DELAYED", time)
+        })
     };
     let digests: Vec<_> = shipment::UpdateKind::ALL
         .map(|kind| of(kind).digest())
@@ -112,7 +119,7 @@ fn what_was_stored_under_a_status_that_is_read_otherwise_by_now_is_a_repeat() {
     let sent = update("CANCELLED", Some("2024-01-15T10:00:00Z"));
     let mut stored = updated(vec![], sent.clone());
     stored.status = "CANCELED".to_owned().try_into().unwrap();
-    assert!(Shipment::follows_from(&event(stored), &sent));
+    assert!(Shipment::follows_from(&event(stored), &sent.into()));
 }
 
 #[test]
@@ -259,4 +266,117 @@ fn timestamps_order_as_their_texts_do() {
         texts,
         times.iter().map(Timestamp::to_string).collect::<Vec<_>>()
     );
+}
+
+// ---- Silence
+
+const HEARD: &str = "2024-01-15T12:00:00Z";
+
+/// What happens when a watcher that has seen an update of `heard_at` says so at `LATER`.
+fn stalled(given: &[shipment::Event], heard_at: &str) -> Vec<shipment::Event> {
+    let stall = shipment::Intent::Stall(shipment::Stall {
+        shipment_id: "SHIP-12345".parse().unwrap(),
+        heard_at: at(heard_at),
+    });
+    folded(given).decide(&when(LATER, stall)).unwrap()
+}
+
+/// An update with this status and time, heard at `HEARD`.
+fn heard(given: &[shipment::Event], status: &str, time: &str) -> Vec<shipment::Event> {
+    heard_at(given, HEARD, status, time)
+}
+
+fn heard_at(
+    given: &[shipment::Event],
+    arrival: &str,
+    status: &str,
+    time: &str,
+) -> Vec<shipment::Event> {
+    let update = when(arrival, update(status, Some(time)));
+    let new = folded(given).decide(&update).unwrap();
+    [given, &new].concat()
+}
+
+#[test]
+fn silence_is_noted_once_and_counts_from_the_arrival_of_the_last_update() {
+    // The carrier's own time is two days before.
+    let history = heard(&[], "IN_TRANSIT", "2024-01-13T08:00:00Z");
+    assert_eq!(folded(&history).watched_since(), Some(at(HEARD)));
+    let new = stalled(&history, HEARD);
+    let [shipment::Event::ShipmentStalled(event)] = &new[..] else {
+        panic!("{new:?}")
+    };
+    assert_eq!((event.at, event.stalled_since), (at(LATER), at(HEARD)));
+    assert_eq!(event.status.as_str(), "IN_TRANSIT");
+    let history = [history, new].concat();
+    let shipment = folded(&history);
+    assert_eq!(shipment.stalled_since(), Some(at(HEARD)));
+    assert_eq!((shipment.updates, shipment.watched_since()), (1, None));
+    assert_eq!(shipment.status(), Some("IN_TRANSIT"));
+    assert_eq!(stalled(&history, HEARD), []);
+}
+
+#[test]
+fn an_update_that_came_since_the_watcher_looked_makes_it_nothing() {
+    let history = heard(&[], "IN_TRANSIT", "2024-01-15T08:00:00Z");
+    for time in ["2024-01-15T09:00:00Z", "2024-01-15T07:00:00Z"] {
+        let history = heard_at(&history, "2024-01-15T12:00:00.001Z", "IN_TRANSIT", time);
+        assert_eq!(stalled(&history, HEARD), [], "{time}");
+        assert_eq!(stalled(&history, "2024-01-15T12:00:00.001Z").len(), 1);
+    }
+    assert_eq!(stalled(&[], HEARD), [], "there is no such shipment");
+}
+
+#[test]
+fn the_next_update_ends_it_a_late_one_too_and_it_is_noted_once_for_a_current_update() {
+    let given = heard(&[], "IN_TRANSIT", "2024-01-15T08:00:00Z");
+    let given = [given.clone(), stalled(&given, HEARD)].concat();
+    // A late one ends it, and is not current: this current update has had its event.
+    let late = heard(&given, "CREATED", "2024-01-14T08:00:00Z");
+    assert_eq!(folded(&late).stalled_since(), None);
+    assert_eq!(folded(&late).watched_since(), None);
+    assert_eq!(stalled(&late, HEARD), []);
+    // One that becomes current may be followed by silence of its own.
+    let next = heard(&late, "IN_TRANSIT", "2024-01-15T09:00:00Z");
+    assert_eq!(folded(&next).stalled_since(), None);
+    assert_eq!(stalled(&next, HEARD).len(), 1);
+}
+
+#[test]
+fn only_what_is_under_way_can_stall() {
+    let stalls = |status: &str| {
+        let history = heard(&[], status, "2024-01-15T08:00:00Z");
+        !stalled(&history, HEARD).is_empty()
+    };
+    let known = shipment::Status::KNOWN.into_iter();
+    let silent: Vec<&str> = known.filter(|status| !stalls(status)).collect();
+    let ended = [
+        "DELIVERED",
+        "LOST",
+        "DAMAGED",
+        "EXCEPTION",
+        "RETURNED",
+        "CANCELLED",
+    ];
+    assert_eq!(silent, ended);
+    assert!(!stalls("CUSTOMS_HOLD"));
+}
+
+#[test]
+fn a_stall_looks_like_no_update_and_like_no_other_stall() {
+    let stall = |heard_at: &str| {
+        shipment::Intent::Stall(shipment::Stall {
+            shipment_id: "SHIP-12345".parse().unwrap(),
+            heard_at: at(heard_at),
+        })
+    };
+    assert_ne!(stall(HEARD).digest(), stall(LATER).digest());
+    let detail = domain::json::Object::from([("heardAt".to_owned(), at(HEARD).to_string().into())]);
+    let alike = shipment::Intent::from(shipment::Update {
+        detail,
+        ..update("CREATED", None)
+    });
+    assert_ne!(stall(HEARD).digest(), alike.digest());
+    let event = heard(&[], "IN_TRANSIT", "2024-01-15T08:00:00Z");
+    assert!(!Shipment::follows_from(&event[0], &stall(HEARD)));
 }

@@ -16,6 +16,7 @@
 //! | processed-orders, one customer | 696, were every order theirs | not spread |
 //! | shipment-log, one status of updates | 3,474 | 4 |
 //! | shipment-log, one status of shipments now | 3,474 (out of its old time, into its new one) | 4 |
+//! | shipment-log, shipments of one status that may stall | 3,474 (as the line above) | 4 |
 //! | shipment-log, one order | 1 for each update of its shipments | not spread |
 //! | a row of a table | 1 for each KB of one order or shipment | its id spreads it |
 //!
@@ -42,24 +43,30 @@ pub enum Index {
     ShipmentsByStatus,
     /// Shipments by order, in the order of `shipmentId`.
     ShipmentsByOrder,
+    /// Shipments that may yet stall by the status that they have now, spread, in the order of
+    /// `heardAt`. No list is read from it: it is the role `watch`'s.
+    ShipmentsWatched,
 }
 
 /// Attributes that rows have for the sake of an index alone; HTTP shows none of them.
-pub const INDEX_ONLY: [&str; 4] = [
+pub const INDEX_ONLY: [&str; 6] = [
     "statusShard",
     "processingDateShard",
     "currentStatusShard",
     "currentOrderId",
+    "watchShard",
+    "heardAt",
 ];
 
 impl Index {
     /// Every one.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::OrdersByStatus,
         Self::OrdersByCustomer,
         Self::OrdersByDay,
         Self::ShipmentsByStatus,
         Self::ShipmentsByOrder,
+        Self::ShipmentsWatched,
     ];
 
     /// Whose index it is.
@@ -68,7 +75,9 @@ impl Index {
             Self::OrdersByStatus | Self::OrdersByCustomer | Self::OrdersByDay => {
                 Table::ProcessedOrders
             }
-            Self::ShipmentsByStatus | Self::ShipmentsByOrder => Table::ShipmentLog,
+            Self::ShipmentsByStatus | Self::ShipmentsByOrder | Self::ShipmentsWatched => {
+                Table::ShipmentLog
+            }
         }
     }
 
@@ -80,6 +89,7 @@ impl Index {
             Self::OrdersByDay => "DayIndex",
             Self::ShipmentsByStatus => "CurrentStatusIndex",
             Self::ShipmentsByOrder => "OrderIndex",
+            Self::ShipmentsWatched => "WatchIndex",
         }
     }
 
@@ -91,6 +101,7 @@ impl Index {
             Self::OrdersByDay => "processingDateShard",
             Self::ShipmentsByStatus => "currentStatusShard",
             Self::ShipmentsByOrder => "currentOrderId",
+            Self::ShipmentsWatched => "watchShard",
         }
     }
 
@@ -101,6 +112,7 @@ impl Index {
             Self::OrdersByDay => "processedAt",
             Self::ShipmentsByStatus => "currentTimestamp",
             Self::ShipmentsByOrder => "shipmentId",
+            Self::ShipmentsWatched => "heardAt",
         }
     }
 
@@ -163,7 +175,8 @@ mod tests {
         let keys: Vec<&str> = tables
             .values()
             .flat_map(|table| &table.indexes)
-            .map(|index| index.partition_key.name.as_str())
+            .flat_map(|index| [&index.partition_key, &index.sort_key])
+            .map(|key| key.name.as_str())
             .collect();
         for name in INDEX_ONLY {
             assert!(keys.contains(&name), "{name}");
@@ -180,7 +193,7 @@ mod tests {
                 .map(|index| index.name.as_str())
                 .collect()
         };
-        let now = ["CurrentStatusIndex", "OrderIndex"];
+        let now = ["CurrentStatusIndex", "OrderIndex", "WatchIndex"];
         assert_eq!(of(Shards::ONE), [&["StatusIndex"], &now[..]].concat());
         assert_eq!(of("2".parse()?), [&["StatusShardIndex"], &now[..]].concat());
         Ok(())

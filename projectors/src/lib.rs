@@ -10,7 +10,7 @@
 //! [`shipment_log`], the messages of [`mod@notifications`]. The rest carries it out:
 //!
 //! - [`batch`]: a stream's records, grouped by aggregate, and what is answered to the stream
-//! - [`project`], [`notify`], [`query`], [`mod@rebuild`]: a role each
+//! - [`project`], [`notify`], [`query`], [`mod@rebuild`], [`watch`]: a role each
 //! - [`parked`], [`mod@announce`]: what an operator sets going again
 //! - [`indexes`]: what lists are read from; [`cursor`]: where they go on
 //! - [`ports`]: what is asked of the world; [`aws`]: the world on AWS; [`row`]: rows as items
@@ -22,7 +22,7 @@ use std::{str::FromStr, sync::Arc};
 use aws_config::SdkConfig;
 use event_store::{Clock, EventStore, SystemClock, dynamodb::DynamoDbTable};
 use lambda::{
-    Answer, Invocation, Payload, ReadModel, Settings,
+    Answer, Invocation, Payload, ReadModel, Settings, StalledAfter,
     metrics::{Metrics, StandardOutput},
     read_models::Kind,
 };
@@ -44,6 +44,7 @@ pub mod query;
 pub mod rebuild;
 pub mod row;
 pub mod shipment_log;
+pub mod watch;
 
 pub use environment::Environment;
 use ports::{Bus, Rows, Topic};
@@ -60,6 +61,8 @@ pub enum Role {
     Query,
     /// Read models made again from the events.
     Rebuild,
+    /// Shipments of which nothing is heard any more.
+    Watch,
 }
 
 /// The functions of this executable, and what they work with.
@@ -79,6 +82,8 @@ pub struct Projectors {
     pub clock: Arc<dyn Clock>,
     /// What rows hold of their environment.
     pub environment: Environment,
+    /// For how long nothing may be heard of a shipment.
+    pub stalled_after: StalledAfter,
     /// What rebuilds work with.
     pub rebuilds: Rebuilds,
     /// Read models beside the ones that are read.
@@ -121,6 +126,7 @@ impl Projectors {
             metrics: Metrics::new(names.environment(), Arc::new(StandardOutput)),
             clock: Arc::new(SystemClock),
             environment: read.into_iter().fold(environment, Environment::with),
+            stalled_after: settings.stalled_after.clone(),
             rebuilds: Rebuilds::new(config, settings),
             beside: Vec::new(),
         };
@@ -162,6 +168,7 @@ impl Projectors {
             Role::Notify => notify::handle(self, &payload, invocation).await,
             Role::Query => query::handle(self, &payload).await,
             Role::Rebuild => rebuild::task::handle(self, &payload, invocation).await,
+            Role::Watch => watch::handle(self, invocation).await,
         }
     }
 }
@@ -180,6 +187,7 @@ impl FromStr for Role {
             "notify" => Ok(Self::Notify),
             "query" => Ok(Self::Query),
             "rebuild" => Ok(Self::Rebuild),
+            "watch" => Ok(Self::Watch),
             other => Err(UnknownRole(other.to_owned())),
         }
     }

@@ -54,6 +54,13 @@ pub const LIST_BYTES_MAX: usize = (ANSWER_BYTES_MAX - ANSWER_RESERVE) / 2;
 /// Partitions of an index that a list reads at the same time.
 pub const PARTITIONS_AT_ONCE: usize = 16;
 
+/// Shipments of one status and shard that `watch` reads at once.
+pub const WATCH_PAGE: u32 = 100;
+
+/// Such pages of one status and shard in one run of `watch`: 10,000 silent shipments of each. The
+/// next run goes on with the others.
+pub const WATCH_ROUNDS_MAX: u32 = 100;
+
 /// The longest that a reader waits for a version.
 pub const VERSION_WAIT: Duration = Duration::from_secs(5);
 

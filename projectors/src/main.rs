@@ -1,4 +1,4 @@
-//! The Lambda functions `project`, `notify`, `query` and `rebuild`.
+//! The Lambda functions `project`, `notify`, `query`, `rebuild` and `watch`.
 
 use lambda::{Invocation, Payload, Settings};
 use lambda_runtime::{Error, LambdaEvent, service_fn};

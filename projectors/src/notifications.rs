@@ -5,7 +5,7 @@ use domain::{
     json::Object,
     money::Currency,
     order,
-    shipment::{self, ShipmentUpdated},
+    shipment::{self, ShipmentStalled, ShipmentUpdated},
 };
 use event_store::{Commit, commit::Unreadable};
 use lambda::trace::TraceParent;
@@ -38,8 +38,14 @@ pub fn messages(commit: &Commit, environment: &str) -> Result<Messages, Unreadab
         }
         AggregateId::Shipment(_) => {
             for (event, sequence) in commit.decoded::<Shipment>()?.iter().zip(commit.sequence..) {
-                let shipment::Event::ShipmentUpdated(update) = event;
-                of_shipment(update, sequence, commit, environment, &mut messages);
+                match event {
+                    shipment::Event::ShipmentUpdated(update) => {
+                        of_update(update, sequence, commit, environment, &mut messages);
+                    }
+                    shipment::Event::ShipmentStalled(stalled) => {
+                        of_stall(stalled, sequence, commit, environment, &mut messages);
+                    }
+                }
             }
         }
     }
@@ -113,7 +119,7 @@ fn placed_at(at: Option<Timestamp>) -> Option<(String, Json)> {
 
 // ---- Shipments
 
-fn of_shipment(
+fn of_update(
     update: &ShipmentUpdated,
     sequence: u64,
     commit: &Commit,
@@ -151,6 +157,67 @@ fn of_shipment(
         let id = message_id(commit, sequence, "Shipment Alert");
         messages.alerts.push(alert(update, id, environment));
     }
+}
+
+fn of_stall(
+    stalled: &ShipmentStalled,
+    sequence: u64,
+    commit: &Commit,
+    environment: &str,
+    messages: &mut Messages,
+) {
+    let detail_type = "Shipment Stalled";
+    let id = message_id(commit, sequence, detail_type);
+    let mut detail = detail(commit, &id, sequence);
+    let text = |text: &Option<String>| text.as_deref().unwrap_or(UNKNOWN).to_owned();
+    let (carrier, location) = (text(&stalled.carrier), text(&stalled.location));
+    let members = [
+        ("status", stalled.status.as_str().to_owned()),
+        ("occurredAt", stalled.at.to_string()),
+        ("stalledSince", stalled.stalled_since.to_string()),
+        ("timestamp", stalled.timestamp.to_string()),
+        ("carrier", carrier.clone()),
+        ("location", location.clone()),
+    ];
+    let order_id = stalled.order_id.as_ref();
+    let order_id = order_id.map(|id| ("orderId", id.as_str().to_owned()));
+    let members = members.into_iter().chain(order_id);
+    detail.extend(members.map(|(name, value)| (name.to_owned(), value.into())));
+    messages.announcements.push(Announcement {
+        id: id.clone(),
+        source: "waybill.shipments",
+        detail_type,
+        detail: Json::Object(detail),
+        at: stalled.at,
+        trace: trace(commit),
+    });
+    let (carrier, location) = (printable(&carrier), printable(&location));
+    let ShipmentStalled {
+        shipment_id,
+        status,
+        stalled_since,
+        ..
+    } = stalled;
+    let status = status.as_str();
+    let body = format!(
+        "Shipment {shipment_id} is {status}, and nothing has been heard of it for longer than is \
+         allowed.\n\n\
+         Last heard:  {stalled_since}\n\
+         Location:    {location}\n\
+         Carrier:     {carrier}\n\
+         Environment: {environment}\n"
+    );
+    messages.alerts.push(Alert {
+        subject: subject(&format!("Logistics Alert: STALLED - {shipment_id}")),
+        body,
+        attributes: vec![
+            ("id", id.clone()),
+            ("status", status.to_owned()),
+            ("carrier", carrier),
+            ("environment", environment.to_owned()),
+        ],
+        id,
+    });
 }
 
 fn about_shipment(update: &ShipmentUpdated) -> Object {

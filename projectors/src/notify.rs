@@ -143,6 +143,19 @@ pub(crate) async fn again(
     })
 }
 
+/// Puts on the bus what is not of a commit; how many of these were not accepted within the time.
+pub(crate) async fn put_all(
+    projectors: &Projectors,
+    announcements: Vec<Announcement>,
+    deadline: &Deadline<'_>,
+) -> usize {
+    let pending = announcements.into_iter().enumerate();
+    let pending = pending.map(|(arrival, message)| Pending { arrival, message });
+    let pending = pending.collect();
+    let unsent = send(projectors, pending, announcement_bytes, put, deadline).await;
+    unsent.failed.len() + unsent.refused.len()
+}
+
 /// Sends the messages of some arrivals, as far as the time goes.
 async fn tell(projectors: &Projectors, arrivals: &[Arrival], deadline: &Deadline<'_>) -> Told {
     let mut announcements = Vec::new();

@@ -132,7 +132,8 @@ async fn log(projectors: &Projectors, commits: &[Commit]) -> Result<(), Stop> {
             code: "unreadable_event",
             reason: error.to_string(),
         })?;
-        for (row, sequence) in entries.into_iter().zip(commit.sequence..) {
+        for row in entries {
+            let sequence = row::version(&row);
             let put = projectors.rows.put(Table::ShipmentLog, row).await;
             put.map_err(|error| stop(error, sequence))?;
         }

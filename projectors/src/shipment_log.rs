@@ -2,10 +2,7 @@
 //! `CURRENT` per shipment, a function of its history.
 
 use domain::{
-    Json, Shipment, ShipmentId,
-    json::Object,
-    shipment::{self, ShipmentUpdated},
-    time::Precision,
+    Json, Shipment, ShipmentId, json::Object, shipment::ShipmentUpdated, time::Precision,
 };
 use event_store::{Commit, commit::Unreadable};
 
@@ -17,14 +14,13 @@ pub const CURRENT: &str = "CURRENT";
 /// What stands where a carrier did not say.
 pub const UNKNOWN: &str = "Unknown";
 
-/// The rows of a commit's updates.
+/// The rows of a commit's updates; other events have none.
 pub fn entries(commit: &Commit, environment: &Environment) -> Result<Vec<Row>, Unreadable> {
     let events = commit.decoded::<Shipment>()?;
     let numbered = events.iter().zip(commit.sequence..);
-    Ok(numbered
-        .map(|(shipment::Event::ShipmentUpdated(update), sequence)| {
-            entry(update, sequence, environment)
-        })
+    let updates = numbered.filter_map(|(event, sequence)| Some((event.update()?, sequence)));
+    Ok(updates
+        .map(|(update, sequence)| entry(update, sequence, environment))
         .collect())
 }
 
@@ -144,6 +140,9 @@ fn raw_event(update: &ShipmentUpdated) -> Json {
 }
 
 /// The row that says how a shipment of version `version` stands; `None` before its first update.
+///
+/// One that may yet stall stands in an index by when it was heard of last. It leaves that index once
+/// it is found to be stalled, so that whoever watches meets it no more.
 pub fn current(shipment: &Shipment, version: u64, environment: &Environment) -> Option<Row> {
     let now = shipment.current.as_ref()?;
     let mut row = current_key(&now.shipment_id);
@@ -174,6 +173,13 @@ pub fn current(shipment: &Shipment, version: u64, environment: &Environment) -> 
         .as_ref()
         .map(|known| known.value.as_str());
     insert(&mut row, "trackingNumber", tracking_number);
+    let stalled_since = shipment.stalled_since().map(|since| since.to_string());
+    insert(&mut row, "stalledSince", stalled_since.as_deref());
+    if let Some(heard_at) = shipment.watched_since() {
+        let partition = environment.partition(now.status.as_str(), now.shipment_id.as_str());
+        row.insert("watchShard".to_owned(), partition);
+        row.insert("heardAt".to_owned(), heard_at.to_string().into());
+    }
     // The second name is for an index that shows no update: they have an `orderId`, too.
     let order_id = shipment.order_id.as_ref().map(|known| known.value.as_str());
     for name in ["orderId", "currentOrderId"] {

@@ -267,7 +267,7 @@ async fn a_content_is_known_again_under_another_id(world: World) {
 async fn what_may_come_first_is_known_again_like_anything(world: World) {
     let created = |command_id: &str, text: &str| {
         let mut command = update("S", command_id, text, Some("2024-01-15T10:00:00Z"));
-        command.intent.status = domain::shipment::Status::created();
+        support::envelopes::update_of(&mut command).status = domain::shipment::Status::created();
         command
     };
     let first = send(&world, created("c-1", "x")).await.unwrap();
@@ -286,7 +286,7 @@ async fn what_may_come_first_is_known_again_like_anything(world: World) {
     join_all(rivals).await;
     let mut late = created("c-2", "y");
     late.aggregate = shipment("T");
-    late.intent.shipment_id = "T".parse().unwrap();
+    support::envelopes::update_of(&mut late).shipment_id = "T".parse().unwrap();
     assert_eq!(send(&world, late).await.unwrap().version, 2);
 }
 

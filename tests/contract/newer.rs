@@ -58,6 +58,7 @@ impl World {
                 metrics: unheard(),
                 clock: Arc::new(SystemClock),
                 environment: Environment::of_one_shard("test"),
+                stalled_after: lambda::StalledAfter::default(),
                 rebuilds: support::ledger::rebuilds(),
                 beside: Vec::new(),
             },

@@ -9,6 +9,7 @@ ANNOUNCED = {
     "OrderPlaced": "Order Created",
     "OrderProcessed": "Order Processed",
     "OrderCancelled": "Order Cancelled",
+    "ShipmentStalled": "Shipment Stalled",
 }
 
 

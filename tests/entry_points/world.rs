@@ -95,6 +95,7 @@ impl World {
                 metrics: support::unheard(),
                 clock: Arc::new(Stopped),
                 environment: Environment::of_one_shard(environment),
+                stalled_after: lambda::StalledAfter::default(),
                 rebuilds: support::ledger::rebuilds(),
                 beside: Vec::new(),
             },

@@ -19,6 +19,7 @@ ANNOUNCED = {
     "OrderPlaced": "Order Created",
     "OrderProcessed": "Order Processed",
     "OrderCancelled": "Order Cancelled",
+    "ShipmentStalled": "Shipment Stalled",
 }
 
 
@@ -128,9 +129,24 @@ def fold_shipment(events: list[dict]) -> tuple[list[dict], dict]:
     `events` are `{sequence, at, type, data}` as in an order's history.
     """
     check_sequences(events)
-    rows = []
+    last, since = events[-1]["sequence"], None
+    current_then, updates = None, []
     for event in events:
+        if event["type"] == "ShipmentStalled":
+            since = event["data"]["stalledSince"]
+            # Nothing has been heard since the last update, and it is told once for each current one.
+            assert since == updates[-1]["at"] and current_then not in (None, "told")
+            assert event["data"]["status"] == current_then["status"]
+            told_of, current_then = current_then, "told"
+            continue
         assert event["type"] == "ShipmentUpdated"
+        since = None
+        updates.append(event)
+        before = told_of if current_then == "told" else current_then
+        if before is None or standing(before) <= standing(event["data"]):
+            current_then = event["data"]
+    events, rows = updates, []
+    for event in events:
         data = event["data"]
         rows.append(
             told(
@@ -174,8 +190,9 @@ def fold_shipment(events: list[dict]) -> tuple[list[dict], dict]:
         "carrier": last_told("carrier") or "Unknown",
         "trackingNumber": last_told("trackingNumber"),
         "orderId": last_told("orderId"),
-        "version": events[-1]["sequence"],
+        "version": last,
         "updates": len(events),
+        "stalledSince": since,
     }
     return sorted(rows, key=lambda row: row["timestamp"]), told(current)
 

@@ -13,7 +13,7 @@ KEYS = {"processed-orders": ["orderId"], "shipment-log": ["shipmentId", "entry"]
 INDEXED = {
     *("statusShard", "createdAt", "customerId", "processingDateShard", "processedAt"),
     *("status", "timestamp", "currentStatusShard", "currentTimestamp"),
-    *("currentOrderId", "shipmentId"),
+    *("currentOrderId", "shipmentId", "watchShard", "heardAt"),
 }
 PUT_MAX = 25  # of one BatchWriteItem
 

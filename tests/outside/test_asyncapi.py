@@ -14,7 +14,7 @@ from expect import at_rest, attributes_of, message
 from orders import changed, order, placed, snack_order, update
 from patience import until
 from reports import imported, report_of, upload
-from system import REPOSITORY
+from system import REPOSITORY, System
 
 with warnings.catch_warnings():
     # It names fields as pydantic would rather not have them named.
@@ -24,6 +24,8 @@ with warnings.catch_warnings():
 BUS, TOPIC = "EventBridge", "SNS"
 COMMANDS = ("logistics.shipments", "orders.commands")
 OURS = ("waybill.orders", "waybill.shipments")
+# By which functions of Waybill speak to each other.
+WITHIN = "waybill.watch"
 
 
 def document() -> dict:
@@ -133,7 +135,7 @@ def test_every_command_of_the_rules_is_documented_and_no_other():
         for source in pattern.get("source", [])
         for detail_type in pattern.get("detail-type", [])
     }
-    commands = {each for each in known if each[0] not in (*OURS, "aws.s3")}
+    commands = {each for each in known if each[0] not in (*OURS, WITHIN, "aws.s3")}
     assert commands == set(on_the_bus(COMMANDS))
 
 
@@ -146,6 +148,16 @@ def test_every_announcement_of_the_source_is_documented_and_no_other():
 
 
 # ---- What comes out
+
+
+@pytest.fixture(scope="module")
+def system(tmp_path_factory):
+    """One in which a shipment that waits to be fetched stalls after two seconds."""
+    running = System(tmp_path_factory.mktemp("system"))
+    running.more = ["--stalled-after-hours", "READY_FOR_PICKUP=0.0005"]
+    running.start()
+    yield running
+    running.kill()
 
 
 @pytest.fixture(scope="module")
@@ -168,6 +180,11 @@ def captured(system) -> list[dict]:
         bare = changed(update(shipment_id), {"location": None, "carrier": None, **late})
         client.update(shipment_id, bare, new_id("key"), headers).ok()
     client.invoke("invoke", snack_order())
+    for more in ({}, {"orderId": completed}):
+        body = update(new_id("SHIP"), status="READY_FOR_PICKUP", **more)
+        client.update(body["shipmentId"], body, new_id("key")).ok()
+        stalled = f"shipment#{body['shipmentId']}/2/Shipment Stalled"
+        message(client, stalled, TOPIC)
     client.put_event({"shipmentId": "S 1"})
     rest = at_rest(client)
     assert rest["deadLetters"] == 1
@@ -176,12 +193,13 @@ def captured(system) -> list[dict]:
 
 def test_every_kind_of_announcement_was_captured(captured):
     seen = {(m["source"], m["detailType"]) for m in captured if m["via"] == BUS}
-    assert seen == set(on_the_bus(OURS))
+    assert seen - {(WITHIN, "Mark Stalled")} == set(on_the_bus(OURS))
 
 
 def test_every_announcement_is_as_documented(captured):
     known = on_the_bus(OURS)
-    for each in (each for each in captured if each["via"] == BUS):
+    announced = (m for m in captured if m["via"] == BUS and m["source"] != WITHIN)
+    for each in announced:
         documented = known[each["source"], each["detailType"]]
         wrong = faults(documented["payload"], each["detail"])
         assert wrong == [], f"{each['detailType']}: {wrong}"
@@ -190,7 +208,8 @@ def test_every_announcement_is_as_documented(captured):
 @pytest.mark.parametrize(
     ("name", "subject"),
     [
-        ("shipmentMail", "Logistics Alert: "),
+        ("shipmentMail", "Logistics Alert: [^S]"),
+        ("stalledMail", "Logistics Alert: STALLED - "),
         ("rejectionMail", "Logistics Processing Error - "),
     ],
 )
@@ -198,7 +217,7 @@ def test_every_mail_is_as_documented(captured, name, subject):
     mails = [
         each
         for each in captured
-        if each["via"] == TOPIC and each["subject"].startswith(subject)
+        if each["via"] == TOPIC and re.match(subject, each["subject"])
     ]
     assert mails
     for mail in mails:

@@ -23,6 +23,8 @@ INDEX_ONLY = {
     "processingDateShard",
     "currentStatusShard",
     "currentOrderId",
+    "watchShard",
+    "heardAt",
 }
 
 ORDER_SHOWS = {

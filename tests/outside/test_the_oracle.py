@@ -82,6 +82,34 @@ def test_the_fold_refuses_an_event_after_the_end():
         fold_order([placed(), end | {"sequence": 2}, end | {"sequence": 3}])
 
 
+def stalled(sequence, since, status):
+    event = updated(sequence, None, status)
+    data = {"shipmentId": "S", "stalledSince": since, "status": status}
+    return event | {"type": "ShipmentStalled", "data": data}
+
+
+def test_the_fold_of_a_shipment_that_stalls():
+    noon, one = (f"2024-01-15T{hour}:00:00.000Z" for hour in (12, 13))
+    first, late = updated(1, one, "IN_TRANSIT"), updated(3, noon, "LOST")
+    silent = stalled(2, first["at"], "IN_TRANSIT")
+    rows, row = fold_shipment([first, silent])
+    assert len(rows) == 1 and row["stalledSince"] == first["at"]
+    assert (row["version"], row["updates"]) == (2, 1)
+    _, row = fold_shipment([first, silent, late])
+    assert "stalledSince" not in row and row["currentStatus"] == "IN_TRANSIT"
+    for wrong in (
+        [stalled(1, noon, "IN_TRANSIT")],
+        [first, stalled(2, noon, "IN_TRANSIT")],
+        [first, stalled(2, first["at"], "LOST")],
+        [first, silent, stalled(3, first["at"], "IN_TRANSIT")],
+        [first, silent, late, stalled(4, late["at"], "IN_TRANSIT")],
+    ):
+        with pytest.raises((AssertionError, IndexError)):
+            fold_shipment(wrong)
+    kinds = {f"S/{n}/{kind}" for n, kind in ((1, "Shipment Status Changed"), (2, "Shipment Stalled"))}
+    assert announcements_of("S", [first, silent]) == kinds
+
+
 def test_the_fold_of_a_shipment_keeps_the_latest_not_the_last():
     noon, one, two = (f"2024-01-15T{hour}:00:00.000Z" for hour in (12, 13, 14))
     events = [

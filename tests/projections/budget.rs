@@ -17,7 +17,7 @@ use projectors::{
 };
 use support::{
     embedded::Embedded,
-    envelopes::{item, place, placing, to_order, update},
+    envelopes::{item, place, placing, to_order, update, update_of},
     stream::batch,
 };
 
@@ -193,11 +193,14 @@ async fn shipment_rows() -> Vec<Row> {
     for number in [1, 2] {
         let time = format!("2024-01-15T10:0{number}:00Z");
         let mut command = update("SHIP-12345", &format!("c-{number}"), &time, Some(&time));
-        command.intent.carrier = Some("FedEx".to_owned());
-        command.intent.tracking_number = Some("794644790138".to_owned());
-        command.intent.order_id = Some(ORDER.parse().unwrap());
+        let sent = update_of(&mut command);
+        sent.carrier = Some("FedEx".to_owned());
+        sent.tracking_number = Some("794644790138".to_owned());
+        sent.order_id = Some(ORDER.parse().unwrap());
         let said = Json::from("x".repeat(300));
-        command.intent.attributes.insert("remarks".to_owned(), said);
+        sent.attributes.insert("remarks".to_owned(), said);
+        // So that no two arrive in the same millisecond.
+        tokio::time::sleep(std::time::Duration::from_millis(2)).await;
         world.shipment(command).await;
         world.deliver(Role::Project, batch(&world.commits())).await;
         // The last row of the log, and the current one behind it.
@@ -229,14 +232,21 @@ async fn an_order_takes_a_unit_for_its_row_and_each_entry_and_another_where_one_
 }
 
 #[tokio::test]
-async fn an_update_takes_its_row_twice_and_moves_one_entry() {
+async fn an_update_takes_its_row_twice_and_moves_two_entries() {
     let meter = Meter::with("4").await;
     let taken = meter
         .put_all(Table::ShipmentLog, shipment_rows().await)
         .await;
     let logged = [("", 2), ("StatusShardIndex", 2)];
-    let first = [("", 1), ("CurrentStatusIndex", 1), ("OrderIndex", 1)];
-    let moved = [("", 1), ("CurrentStatusIndex", 2), ("OrderIndex", 1)];
+    let current = |moving| {
+        [
+            ("", 1),
+            ("CurrentStatusIndex", moving),
+            ("OrderIndex", 1),
+            ("WatchIndex", moving),
+        ]
+    };
+    let (first, moved) = (current(1), current(2));
     let expected = [logged.as_slice(), &first, &logged, &moved].map(units);
     assert_eq!(taken, expected);
 }
@@ -288,6 +298,12 @@ async fn no_partition_takes_more_than_dynamodb_gives_it() {
         (
             "one status now",
             updates * current["CurrentStatusIndex"],
+            3_474,
+            4,
+        ),
+        (
+            "one status that may stall",
+            updates * current["WatchIndex"],
             3_474,
             4,
         ),

@@ -24,6 +24,7 @@ fn projectors() -> Projectors {
         metrics: support::unheard(),
         clock: Arc::new(SystemClock),
         environment: Environment::of_one_shard("test"),
+        stalled_after: lambda::StalledAfter::default(),
         rebuilds: support::ledger::rebuilds(),
         beside: Vec::new(),
     }
@@ -40,7 +41,7 @@ async fn filled(projectors: &Projectors, bytes: usize) -> Loaded<Shipment> {
         // Many members, since each of them takes memory beside its text.
         let members =
             (0..bytes / 40).map(|n| (format!("member-{n:05}"), "a text of 25 characters..".into()));
-        command.intent.attributes = members.collect();
+        envelopes::update_of(&mut command).attributes = members.collect();
         let intent = command.intent;
         let events = EventSourced::decide(&loaded.state, &Command { at, intent }).unwrap();
         let commit = match loaded.next_commit(events, at, command.cause) {

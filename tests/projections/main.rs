@@ -10,6 +10,7 @@ mod project;
 mod queries;
 mod rebuild;
 mod rows_contract;
+mod watch;
 
 use std::sync::Arc;
 
@@ -47,6 +48,7 @@ impl World {
             metrics: support::unheard(),
             clock: Arc::new(SystemClock),
             environment: Environment::of_one_shard("test"),
+            stalled_after: lambda::StalledAfter::default(),
             rebuilds: support::ledger::rebuilds(),
             beside: Vec::new(),
         };

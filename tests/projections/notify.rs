@@ -9,7 +9,7 @@ use projectors::{
 };
 use support::{
     clock::Standing,
-    envelopes::{placing, to_order, update},
+    envelopes::{placing, to_order, update, update_of},
     outbox::Outbox,
     stream::batch,
 };
@@ -139,8 +139,8 @@ async fn a_critical_update_alerts_and_a_late_one_says_so() {
     let world = World::new();
     let send = |number: u32, status: &str, time: &str| {
         let mut command = update("S", &format!("c-{number}"), "Memphis\nTN", Some(time));
-        command.intent.status = status.to_owned().try_into().unwrap();
-        command.intent.carrier = Some("FedEx".to_owned());
+        update_of(&mut command).status = status.to_owned().try_into().unwrap();
+        update_of(&mut command).carrier = Some("FedEx".to_owned());
         command
     };
     world
@@ -263,7 +263,7 @@ async fn many_alerts(call: Duration) -> (World, Arc<Standing>) {
     let mut world = World::new();
     for number in 0..100 {
         let mut lost = update(&format!("S{number:02}"), "c-1", "x", None);
-        lost.intent.status = "LOST".to_owned().try_into().unwrap();
+        update_of(&mut lost).status = "LOST".to_owned().try_into().unwrap();
         world.shipment(lost).await;
     }
     let clock = Arc::new(Standing::default());

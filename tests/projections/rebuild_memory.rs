@@ -262,6 +262,7 @@ async fn rebuild(folder: &Path, orders: u64, wrong_every: u64) -> u64 {
     let mut rebuilds = support::ledger::rebuilds();
     rebuilds.ledger = Arc::new(Folder(folder.to_owned()));
     let projectors = Projectors {
+        stalled_after: lambda::StalledAfter::default(),
         store: EventStore::new(generated.clone()),
         rows: generated.clone(),
         bus: Arc::new(Outbox::default()),

@@ -91,7 +91,7 @@ pub fn update(
         ("location".to_owned(), text.into()),
         ("timestamp".to_owned(), timestamp.unwrap_or_default().into()),
     ]);
-    let intent = shipment::Intent {
+    let intent = shipment::Intent::from(shipment::Update {
         shipment_id: id.parse().unwrap(),
         kind: UpdateKind::Update,
         status: "IN_TRANSIT".to_owned().try_into().unwrap(),
@@ -108,11 +108,33 @@ pub fn update(
         },
         attributes: Object::new(),
         detail,
-    };
+    });
     Envelope {
         aggregate: AggregateId::Shipment(id.parse().unwrap()),
         expected_version: None,
         cause: cause(command_id, intent.digest()),
+        intent,
+    }
+}
+
+/// The update that a command wants, to change it.
+pub fn update_of(command: &mut Envelope<shipment::Intent>) -> &mut shipment::Update {
+    match &mut command.intent {
+        shipment::Intent::Update(update) => update,
+        shipment::Intent::Stall(_) => panic!("no update"),
+    }
+}
+
+/// A watcher says that nothing was heard of a shipment since `heard_at`.
+pub fn stall(id: &str, heard_at: Timestamp) -> Envelope<shipment::Intent> {
+    let intent = shipment::Intent::Stall(shipment::Stall {
+        shipment_id: id.parse().unwrap(),
+        heard_at,
+    });
+    Envelope {
+        aggregate: AggregateId::Shipment(id.parse().unwrap()),
+        expected_version: None,
+        cause: cause(&format!("stalled/{heard_at}"), intent.digest()),
         intent,
     }
 }

@@ -41,6 +41,8 @@ static SHOWN: LazyLock<BTreeMap<(String, String), Vec<String>>> = LazyLock::new(
 pub struct MemoryRows {
     rows: Mutex<BTreeMap<Place, Row>>,
     puts: AtomicU64,
+    pages: AtomicU64,
+    entries: AtomicU64,
     broken: Mutex<Option<RowError>>,
     parking_broken: Mutex<Option<RowError>>,
 }
@@ -69,6 +71,12 @@ impl MemoryRows {
     /// How many puts there were, as a table would count requests.
     pub fn puts(&self) -> u64 {
         self.puts.load(Ordering::Relaxed)
+    }
+
+    /// How many pages of indexes were read, and the entries on them.
+    pub fn listed(&self) -> (u64, u64) {
+        let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        (read(&self.pages), read(&self.entries))
     }
 
     /// From now on every put of a read model answers this; `None` mends it.
@@ -284,6 +292,8 @@ impl Rows for MemoryRows {
         });
         let page = found.by_ref().take(limit as usize);
         let page: Vec<Row> = page.map(|(_, key, row)| shown(index, key, row)).collect();
+        self.pages.fetch_add(1, Ordering::Relaxed);
+        self.entries.fetch_add(page.len() as u64, Ordering::Relaxed);
         Ok(RowPage {
             more: found.next().is_some(),
             rows: page,

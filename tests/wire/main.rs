@@ -60,6 +60,7 @@ impl World {
         let settings = Settings {
             rebuild: lambda::settings::RebuildSettings::default(),
             carrier_references: Vec::new(),
+            stalled_after: lambda::StalledAfter::default(),
             read_models: lambda::ReadModels::default(),
             names: embedded.names.clone(),
             alerts_arn: "arn:aws:sns:us-east-1:000000000000:waybill-test-alerts".to_owned(),

@@ -9,7 +9,7 @@ use lambda::sdk;
 use projectors::Role;
 use support::{
     embedded::Embedded,
-    envelopes::{placing, update},
+    envelopes::{placing, update, update_of},
     stream::batch,
 };
 
@@ -188,7 +188,7 @@ async fn execute(world: &World, work: Work, id: &str) -> bool {
         Work::Create | Work::Row | Work::Announce => world.order(placing(id, "c-1")).await,
         Work::Update | Work::Append | Work::Alert => {
             let mut command = update(id, "c-1", "x", None);
-            command.intent.status = "LOST".to_owned().try_into().unwrap();
+            update_of(&mut command).status = "LOST".to_owned().try_into().unwrap();
             world.shipment(command).await
         }
     };

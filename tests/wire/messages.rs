@@ -2,7 +2,7 @@
 
 use projectors::Role;
 use support::{
-    envelopes::{placing, update},
+    envelopes::{placing, update, update_of},
     stream::batch,
 };
 
@@ -16,7 +16,7 @@ async fn commits(world: &World, lost: bool) -> Vec<event_store::Commit> {
     let mut commits = Vec::new();
     for id in ["1", "2", "3"] {
         let mut command = update(id, "c-1", "x", None);
-        command.intent.status = "LOST".to_owned().try_into().unwrap();
+        update_of(&mut command).status = "LOST".to_owned().try_into().unwrap();
         match lost {
             true => world.shipment(command).await.unwrap(),
             false => world.order(placing(id, "c-1")).await.unwrap(),

@@ -11,7 +11,7 @@ use lambda::Invocation;
 use projectors::{Environment, Projectors, Role, notifications, ports::Table, row::from_item};
 use support::{
     embedded::Embedded,
-    envelopes::{placing, to_order, update},
+    envelopes::{placing, to_order, update, update_of},
     outbox::Outbox,
     rows::MemoryRows,
     stream::batch,
@@ -76,7 +76,7 @@ fn commands_of(rival: usize) -> Vec<Command> {
         let text = format!("{rival} {number}");
         let mut command = update(SHIPMENT, &id(&number.to_string()), &text, None);
         if number == 2 {
-            command.intent.status = "LOST".to_owned().try_into().unwrap();
+            update_of(&mut command).status = "LOST".to_owned().try_into().unwrap();
         }
         Command::Shipment(Box::new(command))
     }));
@@ -249,6 +249,7 @@ async fn rows_of(world: &World, commits: &[Commit]) -> Arc<MemoryRows> {
         metrics: support::unheard(),
         clock: Arc::new(Unhurried),
         environment: Environment::of_one_shard("test"),
+        stalled_after: lambda::StalledAfter::default(),
         rebuilds: support::ledger::rebuilds(),
         beside: Vec::new(),
     };

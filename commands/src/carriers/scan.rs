@@ -4,7 +4,7 @@ use domain::{
     Digest, Json, Refusal, Timestamp,
     json::Object,
     limits::CARRIER_STATUS_MAX,
-    shipment::{Intent, UpdateKind},
+    shipment::{self, UpdateKind},
     time::SentTime,
 };
 use serde_json::Value;
@@ -65,7 +65,7 @@ pub struct Update {
     /// What the scan is known by: equal scans of a provider have equal ids.
     pub id: String,
     /// What is wanted of the shipment.
-    pub intent: Intent,
+    pub intent: shipment::Update,
 }
 
 impl Parcel {

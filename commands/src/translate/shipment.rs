@@ -4,7 +4,7 @@ use domain::{
     Json, Refusal, ShipmentId, Timestamp,
     json::Object,
     limits::{CARRIER_STATUS_MAX, DETAIL_BYTES_MAX},
-    shipment::{Intent, Origin, Status, UpdateKind, meaningful},
+    shipment::{Origin, Stall, Status, Update, UpdateKind, meaningful},
     time::{InvalidTime, SentTime},
 };
 
@@ -26,7 +26,7 @@ pub struct Context {
 }
 
 /// Reads an update's detail.
-pub fn update(detail: Object, context: Context) -> Result<Intent, Refusal> {
+pub fn update(detail: Object, context: Context) -> Result<Update, Refusal> {
     let detail = meaningful(detail);
     let whole = whole(&detail, context.shipment_id.as_ref());
     let size = Json::Object(detail.clone()).to_string().len();
@@ -45,7 +45,7 @@ pub fn update(detail: Object, context: Context) -> Result<Intent, Refusal> {
         None => None,
     };
     let (location, location_as_sent) = location(&mut fields)?;
-    Ok(Intent {
+    Ok(Update {
         shipment_id,
         kind: context.kind,
         status,
@@ -66,6 +66,19 @@ pub fn update(detail: Object, context: Context) -> Result<Intent, Refusal> {
             rest
         },
         detail: whole,
+    })
+}
+
+/// Reads what the role `watch` says of a shipment: which, and when it was heard of last.
+pub fn stall(detail: Object) -> Result<Stall, Refusal> {
+    let mut fields = Fields::new(detail);
+    let shipment_id = shipment_id(&mut fields, None)?;
+    let heard_at = fields.text("heardAt")?;
+    let heard_at = heard_at.ok_or_else(|| fields.missing("heardAt"))?;
+    let heard_at: Result<Timestamp, _> = heard_at.parse();
+    Ok(Stall {
+        shipment_id,
+        heard_at: heard_at.map_err(|_| fields.wrong("heardAt", "a time was expected"))?,
     })
 }
 

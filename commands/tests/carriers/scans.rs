@@ -6,7 +6,7 @@ use commands::carriers::{
     Provider,
     scan::{Parcel, Unreadable, Webhook},
 };
-use domain::{Json, shipment::Intent};
+use domain::{Json, shipment::Update};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -34,7 +34,7 @@ fn parcel(provider: Provider, body: &Value) -> Parcel {
     }
 }
 
-fn intents(parcel: &Parcel) -> Vec<Intent> {
+fn intents(parcel: &Parcel) -> Vec<Update> {
     let updates = parcel
         .updates("carriers/test", false, at(1_790_000_000))
         .unwrap();

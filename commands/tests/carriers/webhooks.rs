@@ -231,7 +231,8 @@ impl World {
             .iter()
             .map(|commit: &Commit| commit.decoded::<Shipment>().unwrap());
         let message = |event| {
-            let Event::ShipmentUpdated(update) = event;
+            let event: Event = event;
+            let update = event.update().unwrap();
             update.attributes["message"].to_string()
         };
         events.flatten().map(message).collect()

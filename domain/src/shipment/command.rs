@@ -1,4 +1,4 @@
-//! What can be wanted of a shipment: that an update is logged.
+//! What can be wanted of a shipment: that an update is logged, and that it is known to be stalled.
 
 use serde::{Deserialize, Serialize};
 
@@ -10,9 +10,34 @@ use crate::{
 /// A command to a shipment.
 pub type Command = aggregate::Command<Intent>;
 
-/// What can be wanted of a shipment: that an update is logged.
+/// What can be wanted of a shipment.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Intent {
+pub enum Intent {
+    /// That an update is logged.
+    Update(Box<Update>),
+    /// That its history says that it is stalled, where that is still so.
+    Stall(Stall),
+}
+
+impl From<Update> for Intent {
+    fn from(update: Update) -> Self {
+        Self::Update(Box::new(update))
+    }
+}
+
+/// A shipment has had no update for longer than its environment allows. Whoever says so has looked
+/// at a row, and an update may have come since: the shipment's own history decides.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stall {
+    /// Which shipment.
+    pub shipment_id: ShipmentId,
+    /// When its last update arrived, as the row said: another update since then makes this void.
+    pub heard_at: Timestamp,
+}
+
+/// An update that is to be logged.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Update {
     /// Which shipment.
     pub shipment_id: ShipmentId,
     /// What kind of update, its detail-type on the bus.
@@ -90,24 +115,38 @@ impl UpdateKind {
 }
 
 impl aggregate::Intent for Intent {
+    // A detail cannot have a member without a name, so no other content looks like that of a kind
+    // or of a stall.
     fn digest(&self) -> Digest {
-        let mut content = self.detail.clone();
-        // A detail cannot have a member without a name, so no other one looks like this.
-        if self.kind != UpdateKind::Update {
-            content.insert(String::new(), self.kind.as_str().into());
-        }
+        let content = match self {
+            Self::Update(update) => {
+                let mut content = update.detail.clone();
+                if update.kind != UpdateKind::Update {
+                    content.insert(String::new(), update.kind.as_str().into());
+                }
+                content
+            }
+            Self::Stall(stall) => Object::from([
+                (String::new(), "Mark Stalled".into()),
+                ("heardAt".to_owned(), stall.heard_at.to_string().into()),
+            ]),
+        };
         Digest::of(&Json::Object(content))
     }
 
-    /// Builds before took the detail alone, whatever the kind was.
+    /// Builds before took an update's detail alone, whatever the kind was.
     fn earlier_digest(&self) -> Option<Digest> {
-        let named = self.kind != UpdateKind::Update;
-        named.then(|| Digest::of(&Json::Object(self.detail.clone())))
+        match self {
+            Self::Update(update) if update.kind != UpdateKind::Update => {
+                Some(Digest::of(&Json::Object(update.detail.clone())))
+            }
+            Self::Update(_) | Self::Stall(_) => None,
+        }
     }
 
     /// Without a time of its own, the same detail may well be news.
     fn known_by_content(&self) -> bool {
-        self.timestamp.is_some()
+        matches!(self, Self::Update(update) if update.timestamp.is_some())
     }
 
     fn creates(&self) -> bool {
@@ -115,7 +154,12 @@ impl aggregate::Intent for Intent {
     }
 
     fn comes_first(&self) -> bool {
-        self.kind == UpdateKind::Created || self.status == Status::created()
+        match self {
+            Self::Update(update) => {
+                update.kind == UpdateKind::Created || update.status == Status::created()
+            }
+            Self::Stall(_) => false,
+        }
     }
 }
 

@@ -12,6 +12,8 @@ use crate::{OrderId, ShipmentId, Timestamp, event::Upcaster, json::Object, time:
 pub enum Event {
     /// An update was logged.
     ShipmentUpdated(Box<ShipmentUpdated>),
+    /// It was found to have had no update for longer than its environment allows.
+    ShipmentStalled(Box<ShipmentStalled>),
 }
 
 /// An update was logged. It carries what its messages say of the shipment.
@@ -69,8 +71,40 @@ impl ShipmentUpdated {
     }
 }
 
+/// It was found to have had no update for longer than its environment allows. It carries what its
+/// messages say of the shipment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ShipmentStalled {
+    /// Which shipment.
+    pub shipment_id: ShipmentId,
+    /// When this was noted.
+    pub at: Timestamp,
+    /// Since when nothing was heard of it: when its last update arrived.
+    pub stalled_since: Timestamp,
+    /// The current update's status,
+    pub status: Status,
+    /// time
+    pub timestamp: Timestamp,
+    /// and place.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub location: Option<String>,
+    /// Who carries it, by the latest update that says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub carrier: Option<String>,
+    /// The carrier's own number, by the latest update that says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tracking_number: Option<String>,
+    /// The order that it belongs to, by the latest update that says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub order_id: Option<OrderId>,
+}
+
 /// The version that `ShipmentUpdated` is written in.
 pub(super) const UPDATED_VERSION: u32 = 2;
+
+/// The version that `ShipmentStalled` is written in.
+pub(super) const STALLED_VERSION: u32 = 1;
 
 /// Every step from an older version of an event to the next.
 pub(super) const UPCASTERS: &[Upcaster] = &[Upcaster {
@@ -86,7 +120,10 @@ impl DomainEvent for Event {
     }
 
     fn event_version(&self) -> String {
-        UPDATED_VERSION.to_string()
+        match self {
+            Self::ShipmentUpdated(_) => UPDATED_VERSION.to_string(),
+            Self::ShipmentStalled(_) => STALLED_VERSION.to_string(),
+        }
     }
 }
 
@@ -95,6 +132,15 @@ impl Event {
     pub fn kind(&self) -> &'static str {
         match self {
             Self::ShipmentUpdated(_) => "ShipmentUpdated",
+            Self::ShipmentStalled(_) => "ShipmentStalled",
+        }
+    }
+
+    /// The update that it is, where it is one.
+    pub fn update(&self) -> Option<&ShipmentUpdated> {
+        match self {
+            Self::ShipmentUpdated(update) => Some(update),
+            Self::ShipmentStalled(_) => None,
         }
     }
 }

@@ -4,7 +4,10 @@
 //! several with the same one (carriers tell minutes) the one whose status is furthest along; of
 //! equal ones the one that came later.
 //!
-//! - [`command`]: what can be wanted of it: that an update is logged
+//! A shipment that is under way and of which nothing is heard for too long is stalled: its history
+//! says so once for each current update, and whatever update arrives next ends it.
+//!
+//! - [`command`]: what can be wanted of it: that an update is logged, and that it is stalled
 //! - [`events`]: what can have happened to it
 //! - [`status`]: what a carrier says it is, in whatever spelling
 
@@ -23,26 +26,32 @@ pub mod command;
 pub mod events;
 pub mod status;
 
-pub use command::{Command, Intent, Origin, UpdateKind, meaningful};
-pub use events::{Event, ShipmentUpdated};
-use events::{UPCASTERS, UPDATED_VERSION};
+pub use command::{Command, Intent, Origin, Stall, Update, UpdateKind, meaningful};
+pub use events::{Event, ShipmentStalled, ShipmentUpdated};
+use events::{STALLED_VERSION, UPCASTERS, UPDATED_VERSION};
 pub use status::{InvalidStatus, Status};
 
 // ---- What it is now
 
-/// A shipment.
+/// A shipment. What it lacks is not written: a snapshot of a usual one must stay small enough to ride
+/// in a commit for nothing.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Shipment {
     /// How many updates are logged.
     pub updates: u64,
+    /// When the last update arrived, late ones included; `None` before the first.
+    pub heard_at: Option<Timestamp>,
     /// Where it stands, `None` before the first update.
     pub current: Option<Current>,
     /// Who carries it, by the latest update that says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub carrier: Option<Known<String>>,
     /// The carrier's own number, by the latest update that says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tracking_number: Option<Known<String>>,
     /// The order that it belongs to, by the latest update that says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub order_id: Option<Known<OrderId>>,
 }
 
@@ -57,13 +66,42 @@ pub struct Current {
     /// time
     pub timestamp: Timestamp,
     /// and place: a place belongs to its update, so it is not taken over from an older one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub location: Option<String>,
+    /// That it was found to be stalled since that update; once for each current one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub silence: Option<Silence>,
+}
+
+/// Nothing was heard of a shipment for too long.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Silence {
+    /// Since when.
+    pub since: Timestamp,
+    /// Has an update come since? A late one, which is not current, ends it as well.
+    pub over: bool,
 }
 
 impl Current {
     /// Is an update of this time and status current in its stead, when it comes now?
     fn yields_to(&self, timestamp: Timestamp, status: &Status) -> bool {
         (self.timestamp, self.status.progress()) <= (timestamp, status.progress())
+    }
+}
+
+impl Shipment {
+    /// Since when nothing has been heard of it, where it is stalled.
+    pub fn stalled_since(&self) -> Option<Timestamp> {
+        let silence = self.current.as_ref()?.silence.as_ref()?;
+        (!silence.over).then_some(silence.since)
+    }
+
+    /// When it was heard of last, where it would be stalled if nothing more were heard.
+    pub fn watched_since(&self) -> Option<Timestamp> {
+        let current = self.current.as_ref()?;
+        let watched = current.status.is_under_way() && current.silence.is_none();
+        self.heard_at.filter(|_| watched)
     }
 }
 
@@ -92,16 +130,69 @@ fn learn<T>(known: &mut Option<Known<T>>, told: Option<T>, timestamp: Timestamp)
 impl EventSourced for Shipment {
     type Intent = Intent;
 
-    const SHAPE: &'static str = "shipment/2";
+    const SHAPE: &'static str = "shipment/3";
 
     fn decide(&self, command: &Command) -> Result<Vec<Event>, Refusal> {
-        let update = &command.intent;
+        match &command.intent {
+            Intent::Update(update) => self.log(update, command.at),
+            Intent::Stall(stall) => Ok(self.stall(stall, command.at).into_iter().collect()),
+        }
+    }
+    fn encode(event: &Event) -> Result<EncodedEvent, serde_json::Error> {
+        match event {
+            Event::ShipmentUpdated(data) => EncodedEvent::new(event.kind(), UPDATED_VERSION, data),
+            Event::ShipmentStalled(data) => EncodedEvent::new(event.kind(), STALLED_VERSION, data),
+        }
+    }
+
+    fn decode(event: &EncodedEvent) -> Result<Event, Undecodable> {
+        match event.kind.as_str() {
+            "ShipmentUpdated" => event
+                .read(UPDATED_VERSION, UPCASTERS)
+                .map(Event::ShipmentUpdated),
+            "ShipmentStalled" => event
+                .read(STALLED_VERSION, UPCASTERS)
+                .map(Event::ShipmentStalled),
+            _ => Err(event.unknown("no such event of a shipment")),
+        }
+    }
+
+    fn status_of(event: &Event) -> &str {
+        match event {
+            Event::ShipmentUpdated(update) => update.status.as_str(),
+            Event::ShipmentStalled(stalled) => stalled.status.as_str(),
+        }
+    }
+
+    fn follows_from(event: &Event, intent: &Intent) -> bool {
+        match (event, intent) {
+            // The status follows from the detail and the kind. It is not compared: builds that read
+            // fewer spellings took another one from the same detail, and a repeat is a repeat.
+            (Event::ShipmentUpdated(update), Intent::Update(sent)) => update.kind == sent.kind,
+            (Event::ShipmentStalled(stalled), Intent::Stall(stall)) => {
+                stalled.stalled_since == stall.heard_at
+            }
+            (Event::ShipmentUpdated(_) | Event::ShipmentStalled(_), _) => false,
+        }
+    }
+
+    fn status(&self) -> Option<&str> {
+        self.current.as_ref().map(|current| current.status.as_str())
+    }
+
+    fn allowed_actions(&self) -> &'static [&'static str] {
+        &["update"]
+    }
+}
+
+impl Shipment {
+    fn log(&self, update: &Update, at: Timestamp) -> Result<Vec<Event>, Refusal> {
         let sent = update.timestamp.as_ref();
         let timestamp = sent.map_or(update.origin.time, |sent| sent.at);
-        if timestamp.is_ahead_of(command.at, CLOCK_AHEAD_HOURS) {
+        if timestamp.is_ahead_of(at, CLOCK_AHEAD_HOURS) {
             let message = format!(
                 "{timestamp} is more than {CLOCK_AHEAD_HOURS} hours after its arrival, {}",
-                command.at
+                at
             );
             return Err(Refusal::field("timestamp", message));
         }
@@ -109,7 +200,7 @@ impl EventSourced for Shipment {
         let current = self.current.as_ref();
         Ok(vec![Event::ShipmentUpdated(Box::new(ShipmentUpdated {
             shipment_id: update.shipment_id.clone(),
-            at: command.at,
+            at,
             kind: update.kind,
             status: update.status.clone(),
             carrier_status: update.carrier_status.clone(),
@@ -127,41 +218,28 @@ impl EventSourced for Shipment {
         }))])
     }
 
-    fn encode(event: &Event) -> Result<EncodedEvent, serde_json::Error> {
-        match event {
-            Event::ShipmentUpdated(data) => EncodedEvent::new(event.kind(), UPDATED_VERSION, data),
-        }
+    /// Nothing where it was heard of since, was found to be stalled before, or has come to an end.
+    fn stall(&self, stall: &Stall, at: Timestamp) -> Option<Event> {
+        let watched_since = self.watched_since()?;
+        let current = self.current.as_ref()?;
+        (watched_since == stall.heard_at).then(|| {
+            Event::ShipmentStalled(Box::new(ShipmentStalled {
+                shipment_id: current.shipment_id.clone(),
+                at,
+                stalled_since: watched_since,
+                status: current.status.clone(),
+                timestamp: current.timestamp,
+                location: current.location.clone(),
+                carrier: told(&self.carrier),
+                tracking_number: told(&self.tracking_number),
+                order_id: told(&self.order_id),
+            }))
+        })
     }
+}
 
-    fn decode(event: &EncodedEvent) -> Result<Event, Undecodable> {
-        match event.kind.as_str() {
-            "ShipmentUpdated" => event
-                .read(UPDATED_VERSION, UPCASTERS)
-                .map(Event::ShipmentUpdated),
-            _ => Err(event.unknown("no such event of a shipment")),
-        }
-    }
-
-    fn status_of(event: &Event) -> &str {
-        match event {
-            Event::ShipmentUpdated(update) => update.status.as_str(),
-        }
-    }
-
-    fn follows_from(event: &Event, intent: &Intent) -> bool {
-        let Event::ShipmentUpdated(update) = event;
-        // The status follows from the detail and the kind. It is not compared: builds that read
-        // fewer spellings took another one from the same detail, and a repeat is a repeat.
-        update.kind == intent.kind
-    }
-
-    fn status(&self) -> Option<&str> {
-        self.current.as_ref().map(|current| current.status.as_str())
-    }
-
-    fn allowed_actions(&self) -> &'static [&'static str] {
-        &["update"]
-    }
+fn told<T: Clone>(known: &Option<Known<T>>) -> Option<T> {
+    known.as_ref().map(|known| known.value.clone())
 }
 
 // ---- How it evolves
@@ -183,8 +261,24 @@ impl Aggregate for Shipment {
     }
 
     fn apply(&mut self, event: Event) {
-        let Event::ShipmentUpdated(update) = event;
+        match event {
+            Event::ShipmentUpdated(update) => self.logged(*update),
+            Event::ShipmentStalled(stalled) => {
+                if let Some(current) = &mut self.current {
+                    current.silence = Some(Silence {
+                        since: stalled.stalled_since,
+                        over: false,
+                    });
+                }
+            }
+        }
+    }
+}
+
+impl Shipment {
+    fn logged(&mut self, update: ShipmentUpdated) {
         self.updates += 1;
+        self.heard_at = Some(update.at);
         let current = self.current.as_ref();
         if current.is_none_or(|current| current.yields_to(update.timestamp, &update.status)) {
             self.current = Some(Current {
@@ -192,7 +286,10 @@ impl Aggregate for Shipment {
                 status: update.status,
                 timestamp: update.timestamp,
                 location: update.location,
+                silence: None,
             });
+        } else if let Some(silence) = self.current.as_mut().and_then(|now| now.silence.as_mut()) {
+            silence.over = true;
         }
         learn(&mut self.carrier, update.carrier, update.timestamp);
         learn(

@@ -42,6 +42,19 @@ impl Status {
     /// What somebody must look at.
     pub const CRITICAL: [&'static str; 4] = ["DELAYED", "LOST", "DAMAGED", "EXCEPTION"];
 
+    /// What goes on by itself: a shipment of such a status that is not heard of any more is stalled.
+    /// (Of the others, somebody knows already, or nothing more will come.)
+    pub const UNDER_WAY: [&'static str; 8] = [
+        "CREATED",
+        "PICKED_UP",
+        "IN_TRANSIT",
+        "OUT_FOR_DELIVERY",
+        "DELAYED",
+        "DELIVERY_ATTEMPTED",
+        "READY_FOR_PICKUP",
+        "RETURNING",
+    ];
+
     /// `CREATED`, the status of a shipment that nobody has picked up yet.
     pub fn created() -> Self {
         Self("CREATED".to_owned())
@@ -60,6 +73,11 @@ impl Status {
     /// Must somebody look at it?
     pub fn is_critical(&self) -> bool {
         Self::CRITICAL.contains(&self.as_str())
+    }
+
+    /// Is more expected to be heard of the shipment, before long?
+    pub fn is_under_way(&self) -> bool {
+        Self::UNDER_WAY.contains(&self.as_str())
     }
 
     /// Reads a carrier's spelling: words in any case, parted by `_`, `-`, spaces or a capital, are

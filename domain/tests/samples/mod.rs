@@ -8,7 +8,7 @@ use domain::{
     aggregate::Command,
     json::Object,
     order::{Adjustment, AdjustmentType, Fulfilment, Item, Place},
-    shipment::{Intent, Origin, UpdateKind},
+    shipment::{Origin, Update, UpdateKind},
     time::SentTime,
 };
 
@@ -60,8 +60,8 @@ pub fn place() -> Place {
     }
 }
 
-pub fn update(status: &str, timestamp: Option<&str>) -> Intent {
-    Intent {
+pub fn update(status: &str, timestamp: Option<&str>) -> Update {
+    Update {
         shipment_id: "SHIP-12345".parse().unwrap(),
         kind: UpdateKind::Update,
         status: status.to_owned().try_into().unwrap(),
@@ -81,10 +81,10 @@ pub fn update(status: &str, timestamp: Option<&str>) -> Intent {
     }
 }
 
-pub fn when<I>(time: &str, intent: I) -> Command<I> {
+pub fn when<I>(time: &str, intent: impl Into<I>) -> Command<I> {
     Command {
         at: at(time),
-        intent,
+        intent: intent.into(),
     }
 }
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from .config import CARRIERS, Config
 from .functions import ROLES, Role
 from .tables import Table
-from .triggers import CONSUMERS, Rule
+from .triggers import CONSUMERS, WATCH, Rule
 
 MINUTE, FIVE_MINUTES = 60, 300
 
@@ -128,6 +128,10 @@ def _projections(config: Config) -> Iterator[Alarm]:
     yield Alarm("sweep-unreadable", says, own("SweepUnreadable"), 1)
     says = "A sweep did not come to the end of its segment."
     yield Alarm("sweep-unfinished", says, own("SweepUnfinished"), 1)
+    # Three times are one run and Lambda's two further tries at it: too few for the alarm on errors.
+    says = "A search for stalled shipments failed three times in half an hour."
+    failed = Metric("AWS/Lambda", "Errors", (("FunctionName", config.name(WATCH.role)),))
+    yield Alarm("watch-failed", says, failed, 3, seconds=30 * MINUTE)
 
 
 def _stream(config: Config, ids: Ids) -> Iterator[Alarm]:

@@ -25,6 +25,19 @@ READ_MODELS_MAX = 6
 # Who brings carriers' webhooks, as commands/src/carriers/mod.rs calls them.
 CARRIERS = ("easypost", "aftership", "shipengine", "shippo", "17track", "sendcloud")
 
+# What infra/lambda/src/stalled_after.rs takes, in parts of an hour no smaller than half a minute.
+UNDER_WAY = (
+    "CREATED",
+    "PICKED_UP",
+    "IN_TRANSIT",
+    "OUT_FOR_DELIVERY",
+    "DELAYED",
+    "DELIVERY_ATTEMPTED",
+    "READY_FOR_PICKUP",
+    "RETURNING",
+)
+STALLED_AFTER = rf"({'|'.join(UNDER_WAY)})=(\d{{1,4}}(\.\d{{1,2}})?)"
+
 # What CloudWatch Logs can keep (its API reference, PutRetentionPolicy), up to ten years.
 LOG_DAYS = (
     1,
@@ -79,6 +92,7 @@ class Config:
     carriers_rate: int
     carriers_burst: int
     carrier_references: tuple[str, ...]
+    stalled_after_hours: tuple[str, ...]
     architecture: str
     api_memory_mb: int
     invoke_memory_mb: int
@@ -89,6 +103,7 @@ class Config:
     import_memory_mb: int
     carriers_memory_mb: int
     rebuild_memory_mb: int
+    watch_memory_mb: int
     shards: int
     keep_indexes: tuple[str, ...]
     read_models: tuple[str, ...]
@@ -161,6 +176,11 @@ CHECKS: Mapping[str, Check] = {
     "carriers_burst": _within(1, 5_000),
     "carrier_references": _all_matching(
         "|".join(CARRIERS), "a list of " + ", ".join(CARRIERS)
+    ),
+    "stalled_after_hours": _all_matching(
+        STALLED_AFTER,
+        "a list of a status with hours below 10,000 each, such as IN_TRANSIT=72, of "
+        + ", ".join(UNDER_WAY),
     ),
     "architecture": _one_of("arm64", "x86_64"),
     "shards": _within(1, 64),
@@ -259,6 +279,9 @@ def _check_together(config: Config) -> None:
             "setting read_models: at least one of processed-orders and of shipment-log, "
             f"each once, {READ_MODELS_MAX} at most"
         )
+    stalling = [each.partition("=")[0] for each in config.stalled_after_hours]
+    if len(set(stalling)) < len(stalling):
+        raise InvalidSetting("setting stalled_after_hours: a status stands in it twice")
     if "*" in config.cors_origins and len(config.cors_origins) > 1:
         raise InvalidSetting("setting cors_origins: '*' stands alone")
 

@@ -98,7 +98,7 @@ def _shipments(config: Config) -> list[cloudwatch.GraphWidget]:
             THIRD,
             *(
                 _metric(shipments, n, here)
-                for n in ("ShipmentUpdatesProcessed", "ProcessingErrors")
+                for n in ("ShipmentUpdatesProcessed", "ProcessingErrors", "ShipmentsStalled")
             ),
         ),
         _graph("Shipment updates by status", THIRD, by_status),

@@ -1,4 +1,4 @@
-"""The functions: two executables, nine roles, each with a role and a log group of its own."""
+"""The functions: two executables, ten roles, each with a role and a log group of its own."""
 
 from __future__ import annotations
 
@@ -85,6 +85,9 @@ ROLES = (
         Retries(age_minutes=60, kept=False),
         uses_all_its_time=True,
     ),
+    # A page of each status and shard, sixteen at once, of 4 s at the worst; and where there are many
+    # silent shipments, as far as the time goes. The next run begins anew.
+    Role("watch", "projectors", 60, Retries(age_minutes=15, kept=False)),
 )
 
 
@@ -164,6 +167,8 @@ class Functions(Mapping[str, lambda_.Function]):
         }
         if role == "carriers":
             variables["WAYBILL_CARRIER_REFERENCES"] = ",".join(config.carrier_references)
+        if role == "watch":
+            variables["WAYBILL_STALLED_AFTER_HOURS"] = ",".join(config.stalled_after_hours)
         if role == "rebuild":
             variables |= {
                 "WAYBILL_REBUILD_READ_UNITS": str(config.rebuild_read_units),

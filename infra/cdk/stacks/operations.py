@@ -49,7 +49,7 @@ class Operations(Stack):
             machine=service.machine.attr_arn,
         )
         described = alarms.every(
-            config, list(state.described.values()), [*rules, triggers.SWEEP], ids
+            config, list(state.described.values()), [*rules, *triggers.SCHEDULED], ids
         )
         made = {alarm.name: self._alarm(config, alarm) for alarm in described}
         self._page(config, [made[alarm.name] for alarm in described if alarm.page])

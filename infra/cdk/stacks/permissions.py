@@ -124,6 +124,13 @@ def _query(at: Places) -> Statements:
     ]
 
 
+def _watch(at: Places) -> Statements:
+    return [
+        allow(["dynamodb:Query"], *at.watched()),
+        allow(["events:PutEvents"], at.bus),
+    ]
+
+
 def mending(at: Places) -> Statements:
     """Reading events and rows, one by one or all of them, and mending rows."""
     mend = ["dynamodb:DeleteItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:Scan"]
@@ -158,4 +165,5 @@ WORK = {
     "notify": _notify,
     "query": _query,
     "rebuild": _rebuild,
+    "watch": _watch,
 }

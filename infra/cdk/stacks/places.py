@@ -14,6 +14,9 @@ from .tables import Table
 # Order files, and what is written about them; the ledgers of rebuilds.
 ORDERS_PREFIX, REPORTS_PREFIX, REBUILDS_PREFIX = "orders/", "reports/", "rebuilds/"
 
+# The index that no list is read from (projectors/src/watch.rs).
+WATCHED = "/index/WatchIndex"
+
 
 class Places:
     """The ARNs of one environment, as `stack` sees them."""
@@ -50,12 +53,17 @@ class Places:
         return [self.table(table.id) for table in tables.models(id, self._described)]
 
     def lists(self, id: str) -> list[str]:
-        """The indexes of a read model and of the later generations beside it, one by one."""
-        return [
-            index
-            for table in tables.models(id, self._described)
-            for index in self.indexes(table.id)
-        ]
+        """The indexes of a read model and of the later generations beside it that lists are read
+        from, one by one."""
+        return [index for index in self._of_models(id) if not index.endswith(WATCHED)]
+
+    def watched(self) -> list[str]:
+        """The index of shipments that may stall, of every generation."""
+        return [index for index in self._of_models("shipmentLog") if index.endswith(WATCHED)]
+
+    def _of_models(self, id: str) -> list[str]:
+        models = tables.models(id, self._described)
+        return [index for table in models for index in self.indexes(table.id)]
 
     def streams(self, id: str) -> str:
         """The streams of a table: their names end in the time that they were switched on."""

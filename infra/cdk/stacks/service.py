@@ -33,7 +33,7 @@ class Service(Stack):
         if config.canary:
             Canary(self, at, aliases).watch(self.http)
         triggers.add_rules(self, at, self.functions)
-        triggers.add_sweep(self, config, self.functions)
+        triggers.add_schedules(self, config, self.functions)
         self.mappings = triggers.add_mappings(
             self, at, state.tables["events"].table_stream_arn, self.functions
         )

@@ -49,6 +49,13 @@ ORDER_COMMANDS = {
 # The schedule of the sweep. What could not be delivered says nothing that the next one does not.
 SWEEP = Rule("sweep", "rebuild", {}, default_bus=True, kept=False)
 
+# That of the search for stalled shipments, which are to be found within an hour: one run may be
+# missed, or have too little time, and a second one, too.
+WATCH = Rule("watch", "watch", {}, default_bus=True, kept=False)
+WATCH_MINUTES = 15
+
+SCHEDULED = (SWEEP, WATCH)
+
 
 def rules(config: Config, account: str, bucket: str) -> list[Rule]:
     """The rules of an environment; a test holds them against the local system's."""
@@ -58,6 +65,7 @@ def rules(config: Config, account: str, bucket: str) -> list[Rule]:
         *(carriers if config.default_bus else []),
         Rule("order-commands", "bus", ORDER_COMMANDS),
         Rule("fulfilment", "bus", _fulfilment(account)),
+        Rule("stalled", "bus", _stalled(account)),
         Rule("order-files", "import", _created(bucket, {"prefix": ORDERS_PREFIX}), True),
         # Storing the checkpoint of a file is what lets its import go on.
         Rule(
@@ -80,6 +88,15 @@ def _fulfilment(account: str) -> dict[str, Any]:
         "source": ["waybill.orders"],
         "detail-type": ["Order Created"],
         "detail": {"status": ["NEW"]},
+    }
+
+
+def _stalled(account: str) -> dict[str, Any]:
+    """What the function `watch` asks for, and nobody of another account."""
+    return {
+        "account": [account],
+        "source": ["waybill.watch"],
+        "detail-type": ["Mark Stalled"],
     }
 
 
@@ -110,8 +127,8 @@ def add_rules(stack: Stack, at: Places, functions: Functions) -> None:
         )
 
 
-def add_sweep(stack: Stack, config: Config, functions: Functions) -> None:
-    """The schedule of the sweep."""
+def add_schedules(stack: Stack, config: Config, functions: Functions) -> None:
+    """The schedules of the sweep and of the search for stalled shipments."""
     _add(
         stack,
         "Sweep",
@@ -119,6 +136,14 @@ def add_sweep(stack: Stack, config: Config, functions: Functions) -> None:
         name=config.name(SWEEP.name),
         schedule_expression=f"rate({config.sweep_minutes} minutes)",
         target={"input": '{"operation":"sweep"}'},
+    )
+    _add(
+        stack,
+        "Watch",
+        functions[WATCH.role],
+        name=config.name(WATCH.name),
+        schedule_expression=f"rate({WATCH_MINUTES} minutes)",
+        target={},
     )
 
 

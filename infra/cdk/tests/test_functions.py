@@ -16,6 +16,7 @@ ROLES = (
     "notify",
     "query",
     "rebuild",
+    "watch",
 )
 
 
@@ -55,6 +56,7 @@ def test_they_are_told_what_they_ask_for(stacks):
         assert told.keys() <= asked and needed <= told.keys()
         assert ("WAYBILL_SWEEP_SEGMENTS" in told) == (role == "rebuild")
         assert ("WAYBILL_CARRIER_REFERENCES" in told) == (role == "carriers")
+        assert ("WAYBILL_STALLED_AFTER_HOURS" in told) == (role == "watch")
         assert told["WAYBILL_ENV"] == stacks.environment
         assert told["WAYBILL_BUCKET"] == stacks.name("orders-<AWS::AccountId>")
         assert told["WAYBILL_ALERTS_ARN"].endswith(f":<AWS::AccountId>:{stacks.name('alerts')}")
@@ -83,6 +85,7 @@ def test_each_has_the_time_that_its_limits_say(dev):
     batch_reserve = constant("projectors/src/limits.rs", "BATCH_RESERVE")
     for role in ("project", "notify"):
         assert batch_reserve > 1 and batch_reserve + 2 * call < seconds[role]
+    assert batch_reserve + sends * call < seconds["watch"]
     assert seconds["import"] == seconds["rebuild"] == 900 > 10 * reserve
     # The alarm for an average of 10 s could not ring with less.
     for role in ("api", "bus", "query"):
@@ -126,7 +129,14 @@ def test_what_fails_for_good_is_a_dead_letter(stacks):
         name.rpartition("-")[2]: config["MaximumEventAgeInSeconds"]
         for name, config in configured.items()
     }
-    assert ages == {"api": 21600, "invoke": 21600, "bus": 7200, "import": 21600, "rebuild": 3600}
+    assert ages == {
+        "api": 21600,
+        "invoke": 21600,
+        "bus": 7200,
+        "import": 21600,
+        "rebuild": 3600,
+        "watch": 900,
+    }
 
 
 def test_only_the_import_may_call_itself(stacks):

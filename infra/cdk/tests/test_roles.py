@@ -77,6 +77,10 @@ def expected(stacks):
             ("dynamodb:Query", log),
             *(("dynamodb:Query", index) for index in indexes),
         },
+        "watch": {
+            ("dynamodb:Query", f"{log}/index/WatchIndex"),
+            ("events:PutEvents", bus),
+        },
         "rebuild": mend
         | {
             ("dynamodb:Scan", parked),
@@ -219,4 +223,4 @@ def test_policies_are_small_enough_for_iam(synthesise):
 
 def test_each_function_has_a_role_of_its_own(stacks):
     roles = [function["Role"] for function in stacks.service.of("Lambda::Function").values()]
-    assert len(set(roles)) == len(roles) == 9
+    assert len(set(roles)) == len(roles) == 10

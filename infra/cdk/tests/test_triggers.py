@@ -38,7 +38,7 @@ def role_of(stacks, target):
 
 def test_the_rules_are_those_of_the_local_system(stacks):
     expected = local_rules(stacks.name("orders-<AWS::AccountId>"))
-    assert len(expected) == 6
+    assert len(expected) == 7
     if stacks.environment != "dev":
         del expected["shipments-default"]
     made = {name: rule for name, rule in rules(stacks).items() if "ScheduleExpression" not in rule}
@@ -61,6 +61,19 @@ def test_orders_are_completed_by_what_this_account_has_announced_alone(stacks):
     assert not stacks.state.of("Events::EventBusPolicy")
 
 
+def test_shipments_are_stalled_by_what_this_account_asks_for_alone(stacks):
+    pattern = rules(stacks)[stacks.name("stalled")]["EventPattern"]
+    assert pattern["account"] == [ACCOUNT]
+    assert pattern["source"] == ["waybill.watch"]
+
+
+def test_stalled_shipments_are_looked_for_well_within_an_hour(stacks):
+    rule = rules(stacks)[stacks.name("watch")]
+    assert rule["ScheduleExpression"] == "rate(15 minutes)"
+    [target] = rule["Targets"]
+    assert role_of(stacks, target["Arn"]) == "watch"
+
+
 def test_what_cannot_be_delivered_is_kept(stacks):
     for rule in rules(stacks).values():
         [target] = rule["Targets"]
@@ -68,8 +81,8 @@ def test_what_cannot_be_delivered_is_kept(stacks):
         assert 2 <= retried["MaximumRetryAttempts"] <= 185
         assert 60 <= retried["MaximumEventAgeInSeconds"] <= 86_400
         kept = {"Arn": f"{QUEUE}{stacks.name('dead-letters')}"}
-        sweep = "ScheduleExpression" in rule
-        assert target.get("DeadLetterConfig") == (None if sweep else kept)
+        scheduled = "ScheduleExpression" in rule
+        assert target.get("DeadLetterConfig") == (None if scheduled else kept)
 
 
 def test_the_sweep_comes_as_often_as_the_function_thinks(stacks):
@@ -185,6 +198,6 @@ def test_nothing_is_made_that_runs_code_of_somebody_else(stacks):
         assert not template.of("CloudFormation::CustomResource")
         for resource in template.resources.values():
             assert not resource["Type"].startswith("Custom::")
-    assert len(stacks.service.of("Lambda::Function")) == 9
+    assert len(stacks.service.of("Lambda::Function")) == 10
     assert not stacks.state.of("Lambda::Function")
     assert not stacks.operations.of("Lambda::Function")

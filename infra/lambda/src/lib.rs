@@ -7,6 +7,7 @@
 //! - [`sdk`]: the AWS SDK's configuration, time-outs and retries
 //! - [`settings`]: what a function is told of its environment
 //! - [`shards`]: over how many partitions an index is spread
+//! - [`stalled_after`]: for how long nothing may be heard of a shipment
 //! - [`logs`]: structured logs; [`metrics`]: metrics in them; [`trace`]: one id for the whole way
 //!
 //! A handler takes a [`Payload`] exactly as Lambda delivers it and answers with JSON, so the same
@@ -21,6 +22,7 @@ pub mod read_models;
 pub mod sdk;
 pub mod settings;
 pub mod shards;
+pub mod stalled_after;
 pub mod trace;
 
 pub use invocation::Invocation;
@@ -28,6 +30,7 @@ pub use names::Names;
 pub use read_models::{ReadModel, ReadModels};
 pub use settings::Settings;
 pub use shards::Shards;
+pub use stalled_after::StalledAfter;
 
 /// What triggers a function: JSON as it came, numbers still as they were written.
 pub type Payload = Box<serde_json::value::RawValue>;

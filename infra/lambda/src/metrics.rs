@@ -44,6 +44,8 @@ pub struct Orders {
 pub struct Shipments {
     /// Updates that were logged, by status; `None` of a status that is not known.
     pub processed: BTreeMap<Option<&'static str>, u64>,
+    /// Shipments that were found to be stalled.
+    pub stalled: u64,
     /// Updates that were refused or could not be carried out.
     pub errors: u64,
 }
@@ -163,8 +165,11 @@ impl Metrics {
             let metrics = [("ShipmentUpdatesProcessed", "Count", *count)];
             self.say(now, SHIPMENTS, &[("Status", status)], &metrics);
         }
-        let errors = [("ProcessingErrors", "Count", shipments.errors)];
-        self.say(now, SHIPMENTS, &[], &errors);
+        let mut metrics = vec![("ProcessingErrors", "Count", shipments.errors)];
+        if shipments.stalled > 0 {
+            metrics.push(("ShipmentsStalled", "Count", shipments.stalled));
+        }
+        self.say(now, SHIPMENTS, &[], &metrics);
     }
 
     /// Says what became of a carrier's webhook that ended at `now`.
@@ -299,6 +304,7 @@ mod tests {
     fn shipments_are_counted_by_status_too() {
         let shipments = Shipments {
             processed: BTreeMap::from([(Some("LOST"), 3), (None, 1)]),
+            stalled: 4,
             errors: 2,
         };
         let lines = said(|metrics, now| metrics.shipments(now, &shipments));
@@ -313,6 +319,7 @@ mod tests {
             assert_eq!(dimensions(line), expected);
         }
         assert_eq!(lines[2]["ProcessingErrors"], 2);
+        assert_eq!(lines[2]["ShipmentsStalled"], 4);
         assert_eq!(dimensions(&lines[2]), json!([["Environment"]]));
     }
 

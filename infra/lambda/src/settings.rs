@@ -4,6 +4,7 @@ use crate::{
     names::{InvalidEnvironment, Names},
     read_models::{InvalidReadModel, ReadModels},
     shards::{InvalidShards, Shards},
+    stalled_after::{InvalidStalledAfter, StalledAfter},
 };
 
 /// What a function is told of its environment.
@@ -27,6 +28,8 @@ pub struct Settings {
     /// `WAYBILL_CARRIER_REFERENCES`: the providers of carriers' webhooks whose own reference field
     /// names the shipment, by commas; none where it is not set, and the tracking number does.
     pub carrier_references: Vec<String>,
+    /// `WAYBILL_STALLED_AFTER_HOURS`: for how long nothing may be heard of a shipment.
+    pub stalled_after: StalledAfter,
 }
 
 /// What rebuilds may use, and how sweeps are spread.
@@ -69,6 +72,9 @@ pub enum InvalidSettings {
     /// The list of read models is wrong.
     #[error("WAYBILL_READ_MODELS: {0}")]
     ReadModels(#[from] InvalidReadModel),
+    /// The hours after which shipments are stalled are wrong.
+    #[error("WAYBILL_STALLED_AFTER_HOURS: {0}")]
+    StalledAfter(#[from] InvalidStalledAfter),
     /// Something that is a number of its own is none, or nothing.
     #[error("{0}: a whole number from 1 on was expected")]
     Number(&'static str),
@@ -99,6 +105,10 @@ impl Settings {
                 let names = names.split(',').map(str::trim);
                 let names = names.filter(|name| !name.is_empty());
                 names.map(str::to_owned).collect()
+            },
+            stalled_after: match variable("WAYBILL_STALLED_AFTER_HOURS") {
+                Some(hours) => hours.parse()?,
+                None => StalledAfter::default(),
             },
         })
     }

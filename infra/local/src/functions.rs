@@ -43,11 +43,13 @@ pub enum Role {
     Query,
     /// Read models made again; nothing but a caller triggers it.
     Rebuild,
+    /// Shipments of which nothing is heard any more, on a schedule.
+    Watch,
 }
 
 impl Role {
     /// Every role that runs locally.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Api,
         Self::Invoke,
         Self::Bus,
@@ -57,6 +59,7 @@ impl Role {
         Self::Notify,
         Self::Query,
         Self::Rebuild,
+        Self::Watch,
     ];
 
     /// As it stands in the function's name.
@@ -71,6 +74,7 @@ impl Role {
             Self::Notify => "notify",
             Self::Query => "query",
             Self::Rebuild => "rebuild",
+            Self::Watch => "watch",
         }
     }
 
@@ -162,6 +166,7 @@ impl Functions for Waybill {
             Role::Notify => Projector::Notify,
             Role::Query => Projector::Query,
             Role::Rebuild => Projector::Rebuild,
+            Role::Watch => Projector::Watch,
         };
         self.projectors.handle(projector, payload, invocation).await
     }

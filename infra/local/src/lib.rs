@@ -40,6 +40,7 @@ pub mod limits;
 pub mod logs;
 pub mod place;
 pub mod rules;
+pub mod schedule;
 pub mod settings;
 pub mod state;
 pub mod stop;

@@ -189,5 +189,9 @@ pub const DEMO_PATIENCE: Duration = Duration::from_secs(120);
 /// How often it looks whether everything has.
 pub const DEMO_POLL: Duration = Duration::from_millis(20);
 
+/// How often `watch` looks for stalled shipments. On AWS it is every 15 minutes; here a look costs
+/// nothing but a few milliseconds.
+pub const WATCH_EVERY: Duration = Duration::from_secs(5);
+
 /// What a clean stop waits for work in flight.
 pub const STOP_TIMEOUT: Duration = Duration::from_secs(10);

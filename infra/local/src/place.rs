@@ -41,6 +41,7 @@ impl Place {
             cors_origin: _,
             carrier_secret: _,
             carrier_reference: _,
+            stalled_after_hours: _,
         } = settings;
         let lock = lock(data)?;
         // Two environments in one folder do not meet.

@@ -60,6 +60,13 @@ const FULFILMENT: &str = r#"{
   "detail": { "status": ["NEW"] }
 }"#;
 
+/// What the role `watch` asks for; another account is not Waybill here either.
+const STALLED: &str = r#"{
+  "account": ["{account}"],
+  "source": ["waybill.watch"],
+  "detail-type": ["Mark Stalled"]
+}"#;
+
 const ORDER_FILES: &str = r#"{
   "source": ["aws.s3"],
   "detail-type": ["Object Created"],
@@ -80,7 +87,7 @@ const ORDER_FILES_GO_ON: &str = r#"{
 }"#;
 
 /// Every rule of an environment.
-pub const RULES: [Rule; 6] = [
+pub const RULES: [Rule; 7] = [
     Rule {
         name: "shipments",
         bus: Bus::Waybill,
@@ -103,6 +110,12 @@ pub const RULES: [Rule; 6] = [
         name: "fulfilment",
         bus: Bus::Waybill,
         pattern: FULFILMENT,
+        target: Role::Bus,
+    },
+    Rule {
+        name: "stalled",
+        bus: Bus::Waybill,
+        pattern: STALLED,
         target: Role::Bus,
     },
     Rule {

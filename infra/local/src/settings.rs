@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use commands::carriers::secrets::{FixedSecrets, values};
 use commands::carriers::{Provider, UnknownProvider};
-use lambda::{ReadModels, Shards};
+use lambda::{ReadModels, Shards, StalledAfter};
 
 /// Where the local system listens and keeps its data.
 #[derive(Debug, Clone, clap::Args)]
@@ -70,6 +70,16 @@ pub struct Settings {
         value_name = "PROVIDER"
     )]
     pub carrier_reference: Vec<String>,
+
+    /// After how many hours without an update a shipment is stalled, by its status, such as
+    /// IN_TRANSIT=72,CREATED=0: also parts of an hour; 0 is never; others keep their default
+    #[arg(
+        long,
+        env = "WAYBILL_STALLED_AFTER_HOURS",
+        value_name = "STATUS=HOURS,…",
+        default_value = ""
+    )]
+    pub stalled_after_hours: StalledAfter,
 }
 
 /// A provider's secret. It does not show itself.

@@ -27,6 +27,7 @@ use crate::hosts::Allowed;
 use crate::limits::{DYNAMODB_TIMEOUT, STOP_TIMEOUT};
 use crate::place::{Place, reached_at};
 use crate::rules::{InvalidRule, Rules};
+use crate::schedule;
 use crate::settings::Settings;
 use crate::state::{Lane, State, StateError};
 use crate::stop::{self, Stop, Stopper};
@@ -198,6 +199,7 @@ impl System {
                 .run()
             });
         }
+        work.spawn(|stop| schedule::watch(invoker, stop));
         work.spawn(|stop| serve(place.api, router, stop));
         Ok(Self {
             api,
@@ -280,6 +282,7 @@ fn function_settings(names: &Names, settings: &Settings, aws: SocketAddr) -> lam
         read_models: settings.read_models.clone(),
         rebuild: RebuildSettings::default(),
         carrier_references: settings.carrier_reference.clone(),
+        stalled_after: settings.stalled_after_hours.clone(),
     }
 }
 

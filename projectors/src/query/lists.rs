@@ -143,7 +143,10 @@ fn asked(projectors: &Projectors, index: Index, value: &str, direction: Directio
     let shards = projectors.environment.shards.count();
     let partitions = match index {
         Index::OrdersByCustomer | Index::ShipmentsByOrder => vec![value.to_owned()],
-        Index::OrdersByStatus | Index::OrdersByDay | Index::ShipmentsByStatus => (0..shards)
+        Index::OrdersByStatus
+        | Index::OrdersByDay
+        | Index::ShipmentsByStatus
+        | Index::ShipmentsWatched => (0..shards)
             .map(|shard| Shards::partition(value, shard))
             .collect(),
     };

@@ -5,13 +5,13 @@ use projectors::{
     ports::{Row, Rows as _, Table},
     rebuild::{Rebuilt, aggregate},
 };
-use support::envelopes::{placing, to_order, update};
+use support::envelopes::{placing, stall, to_order, update};
 
 use crate::World;
 
 const SHIPMENT: &str = "SHIP-1";
 
-/// An order of two events and a shipment of three, projected by a rebuild of nothing.
+/// An order of two events and a shipment of three updates that has stalled, projected by a rebuild of nothing.
 async fn rebuilt() -> (World, Vec<AggregateId>) {
     let world = World::new();
     world.order(placing("1", "place")).await;
@@ -22,6 +22,8 @@ async fn rebuilt() -> (World, Vec<AggregateId>) {
     }
     let ids = ["order#1".to_owned(), format!("shipment#{SHIPMENT}")];
     let ids: Vec<AggregateId> = ids.iter().map(|id| id.parse().unwrap()).collect();
+    let heard_at = world.commits().last().unwrap().at;
+    world.shipment(stall(SHIPMENT, heard_at)).await;
     let mut written = 0;
     for id in &ids {
         written += aggregate(&world.projectors, id).await.unwrap().written;
@@ -64,6 +66,8 @@ async fn what_project_writes_is_what_a_rebuild_writes() {
     let batch = support::stream::batch(&world.commits());
     assert_eq!(other.deliver(projectors::Role::Project, batch).await, None);
     assert_eq!(all(&other), rows);
+    let stalled = |row: &&String| row.contains("stalledSince");
+    assert_eq!(rows.iter().filter(stalled).count(), 1);
     assert!(ids.len() == 2 && world.bus.accepted().is_empty());
 }
 

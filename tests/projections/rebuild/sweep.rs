@@ -111,7 +111,7 @@ async fn a_row_of_a_build_with_another_rule_for_ties_is_mended() {
         ("c-2", "OUT_FOR_DELIVERY", "van"),
     ] {
         let mut command = update("TIE", key, place, minute);
-        command.intent.status = status.to_owned().try_into().unwrap();
+        support::envelopes::update_of(&mut command).status = status.to_owned().try_into().unwrap();
         command.cause.digest = command.intent.digest();
         swept.world.shipment(command).await;
     }

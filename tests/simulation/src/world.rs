@@ -280,6 +280,7 @@ impl World {
             metrics,
             clock,
             environment: environment(),
+            stalled_after: lambda::StalledAfter::default(),
             rebuilds: Rebuilds {
                 ledger: Arc::new(ledger),
                 sweep_segments: SWEEP_SEGMENTS,

@@ -44,6 +44,7 @@ impl Folder {
             cors_origin: Vec::new(),
             carrier_secret: Vec::new(),
             carrier_reference: Vec::new(),
+            stalled_after_hours: lambda::StalledAfter::default(),
         }
     }
 }

@@ -56,6 +56,7 @@ fn variables(settings: &Settings) -> Map<String, Value> {
         read_models,
         rebuild,
         carrier_references,
+        stalled_after,
     } = settings;
     let RebuildSettings {
         read_units,
@@ -73,6 +74,7 @@ fn variables(settings: &Settings) -> Map<String, Value> {
         ("WAYBILL_SWEEP_SEGMENTS", sweep_segments.to_string()),
         ("WAYBILL_SWEEP_MINUTES", sweep_minutes.to_string()),
         ("WAYBILL_CARRIER_REFERENCES", carrier_references.join(",")),
+        ("WAYBILL_STALLED_AFTER_HOURS", stalled_after.to_string()),
     ];
     let limits = [
         ("WAYBILL_REBUILD_READ_UNITS", read_units),
@@ -112,6 +114,7 @@ mod tests {
                 ..RebuildSettings::default()
             },
             carrier_references: vec!["shippo".to_owned(), "sendcloud".to_owned()],
+            stalled_after: "IN_TRANSIT=1.5,CREATED=0".parse().unwrap(),
         }
     }
 

@@ -209,7 +209,7 @@ mod tests {
             .unwrap();
 
         create(&database, &names, Shards::ONE, &ReadModels::default()).unwrap();
-        let now = ["CurrentStatusIndex", "OrderIndex"].map(str::to_owned);
+        let now = ["CurrentStatusIndex", "OrderIndex", "WatchIndex"].map(str::to_owned);
         let mut expected = BTreeSet::from(now.clone());
         expected.insert("StatusIndex".to_owned());
         assert_eq!(indexes(&database, log), expected);
@@ -257,7 +257,7 @@ mod tests {
             let there = indexes(&database, log);
             assert_eq!(there.contains("StatusIndex"), shards == Shards::ONE);
             assert_eq!(there.contains("StatusShardIndex"), shards != Shards::ONE);
-            assert_eq!(there.len(), 3);
+            assert_eq!(there.len(), 4);
         }
         assert_eq!(indexes(&database, "waybill-dev-processed-orders").len(), 3);
         assert!(indexes(&database, "waybill-dev-events").is_empty());

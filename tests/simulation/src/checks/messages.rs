@@ -19,7 +19,7 @@ pub(super) fn messages(seen: &Observed, histories: &Histories, found: &mut Vec<S
                 let data: Value = serde_json::from_str(event.data.get()).unwrap();
                 for detail_type in said_of(&event.kind, event.version, &data) {
                     let id = format!("{aggregate}/{sequence}/{detail_type}");
-                    if detail_type == "Shipment Alert" {
+                    if ["Shipment Alert", "Shipment Stalled"].contains(&detail_type) {
                         alerts.insert(id.clone());
                     }
                     expected.insert(id);
@@ -53,6 +53,7 @@ fn said_of(kind: &str, version: u32, data: &Value) -> Vec<&'static str> {
         ("OrderPlaced", 1 | 2) => vec!["Order Created"],
         ("OrderProcessed", 1 | 2) => vec!["Order Processed"],
         ("OrderCancelled", 1 | 2) => vec!["Order Cancelled"],
+        ("ShipmentStalled", 1) => vec!["Shipment Stalled"],
         ("ShipmentUpdated", 1 | 2) => {
             let changed = data["current"] == true && data["previousStatus"] != data["status"];
             let critical = CRITICAL.iter().any(|status| data["status"] == *status);

@@ -140,7 +140,9 @@ pub(super) fn log(seen: &Observed, histories: &Histories, found: &mut Vec<String
                 .iter()
                 .zip(commit.sequence..)
             {
-                let domain::shipment::Event::ShipmentUpdated(update) = event;
+                let Some(update) = event.update() else {
+                    continue;
+                };
                 let row = shipment_log::entry(update, sequence, &environment);
                 let row = Json::Object(row).to_string();
                 if !logged.contains(&row) {

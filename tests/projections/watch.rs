@@ -1,0 +1,514 @@
+//! Shipments of which nothing is heard any more: the role `watch` finds them, the role `bus` has
+//! their histories say so, and both may be killed anywhere.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use commands::Commands;
+use commands::execute::execute;
+use domain::{Shipment, Timestamp, shipment::Status};
+use event_store::Clock;
+use lambda::{Failed, Invocation};
+use projectors::{
+    Role,
+    aws::DynamoDbRows,
+    ports::{Announcement, Row, Rows as _, Sent, Table},
+    row::to_item,
+};
+use serde_json::{Value, json};
+use support::{
+    embedded::Embedded,
+    envelopes::{at, update, update_of},
+    files::MemoryFiles,
+    operator::MemoryOperator,
+    stream::batch,
+};
+
+use crate::World;
+
+const BEGIN: &str = "2024-01-15T12:00:00Z";
+const HOUR: i64 = 60 * 60 * 1_000;
+
+/// A clock that is set by hand.
+struct SetClock(AtomicI64);
+
+#[async_trait]
+impl Clock for SetClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_millis(self.0.load(Ordering::SeqCst)).unwrap()
+    }
+
+    async fn sleep(&self, _duration: Duration) {}
+
+    fn jitter(&self, longest: Duration) -> Duration {
+        longest
+    }
+}
+
+/// Both executables over one store.
+struct Watching {
+    world: World,
+    commands: Commands,
+    operator: Arc<MemoryOperator>,
+    clock: Arc<SetClock>,
+    updates: AtomicI64,
+    /// How many announcements have been looked at.
+    delivered: usize,
+}
+
+impl Watching {
+    fn new() -> Self {
+        let clock = Arc::new(SetClock(AtomicI64::new(at(BEGIN).millis())));
+        let mut world = World::new();
+        world.projectors.clock = clock.clone();
+        let operator = Arc::new(MemoryOperator::default());
+        let commands = Commands {
+            store: world.projectors.store.clone(),
+            clock: clock.clone(),
+            operator: operator.clone(),
+            files: Arc::new(MemoryFiles::default()),
+            carriers: commands::carriers::Carriers::none(),
+            metrics: support::unheard(),
+            environment: "test".to_owned(),
+        };
+        Self {
+            world,
+            commands,
+            operator,
+            clock,
+            updates: AtomicI64::default(),
+            delivered: 0,
+        }
+    }
+
+    fn pass(&self, millis: i64) {
+        self.clock.0.fetch_add(millis, Ordering::SeqCst);
+    }
+
+    /// An update with this status and time of the carrier's, heard now.
+    async fn update(&self, id: &str, status: &str, time: &str) {
+        let number = self.updates.fetch_add(1, Ordering::SeqCst);
+        let mut command = update(id, &format!("c-{number}"), "x", Some(time));
+        update_of(&mut command).status = status.to_owned().try_into().unwrap();
+        let store = &self.world.projectors.store;
+        execute::<Shipment>(store, self.clock.as_ref(), command)
+            .await
+            .unwrap();
+    }
+
+    /// The stream brings everything to the rows.
+    async fn project(&self) {
+        let all = batch(&self.world.commits());
+        assert_eq!(self.world.deliver(Role::Project, all).await, None);
+    }
+
+    /// The schedule's turn: how many silent shipments were found.
+    async fn look(&self) -> Result<u64, Failed> {
+        let payload = serde_json::value::to_raw_value(&json!({})).unwrap();
+        let invocation = Invocation::of("request");
+        let handled = self
+            .world
+            .projectors
+            .handle(Role::Watch, payload, &invocation);
+        Ok(handled.await?["silent"].as_u64().unwrap())
+    }
+
+    /// What the watcher has asked for and nobody has looked at yet.
+    fn asked(&mut self) -> Vec<Announcement> {
+        let accepted = self.world.bus.accepted();
+        let new = accepted[self.delivered..].to_vec();
+        self.delivered = accepted.len();
+        new.into_iter()
+            .filter(|message| message.source == "waybill.watch")
+            .collect()
+    }
+
+    /// EventBridge delivers it to the function `bus`.
+    async fn deliver(&self, asked: &[Announcement]) {
+        for message in asked {
+            let event = json!({
+                "version": "0", "id": "e-1", "source": message.source, "account": "1",
+                "detail-type": message.detail_type, "time": "2024-01-15T12:00:00Z",
+                "detail": serde_json::from_str::<Value>(&message.detail.to_string()).unwrap(),
+            });
+            let payload = serde_json::value::to_raw_value(&event).unwrap();
+            let invocation = Invocation::of("request");
+            let bus = commands::Role::Bus;
+            let answer = self.commands.handle(bus, payload, &invocation).await;
+            assert_eq!(answer, Ok(Value::Null));
+        }
+    }
+
+    /// Everything once: the rows catch up, the watcher looks, and what it asks for is done.
+    async fn round(&mut self) -> u64 {
+        self.project().await;
+        let found = self.look().await.unwrap();
+        let asked = self.asked();
+        assert_eq!(asked.len() as u64, found);
+        self.deliver(&asked).await;
+        self.project().await;
+        found
+    }
+
+    fn stalls(&self) -> usize {
+        let commits = self.world.commits();
+        let events = commits.iter().flat_map(|commit| &commit.events);
+        events
+            .filter(|event| event.kind == "ShipmentStalled")
+            .count()
+    }
+
+    fn current(&self, id: &str) -> Row {
+        let rows = self.world.rows.all(Table::ShipmentLog);
+        let is = |row: &Row| row["shipmentId"] == id.into() && row["entry"] == "CURRENT".into();
+        rows.into_iter().find(is).unwrap()
+    }
+
+    /// The row is what the whole history says.
+    async fn assert_row_is_the_fold(&self, id: &str) {
+        let aggregate = format!("shipment#{id}").parse().unwrap();
+        let store = &self.world.projectors.store;
+        let loaded = store.load::<Shipment>(&aggregate).await.unwrap();
+        let environment = &self.world.projectors.environment;
+        let row = projectors::shipment_log::current(&loaded.state, loaded.version, environment);
+        assert_eq!(Some(self.current(id)), row);
+    }
+}
+
+#[tokio::test]
+async fn what_falls_silent_is_stalled_once_and_the_next_update_ends_it() {
+    let mut watching = Watching::new();
+    watching
+        .update("S", "IN_TRANSIT", "2024-01-15T11:00:00Z")
+        .await;
+    // To the millisecond: 72 hours are allowed, and longer is not.
+    watching.pass(72 * HOUR);
+    assert_eq!(watching.round().await, 0);
+    assert_eq!(watching.current("S").get("stalledSince"), None);
+    watching.pass(1);
+    assert_eq!(watching.round().await, 1);
+    assert_eq!(watching.stalls(), 1);
+    let row = watching.current("S");
+    assert_eq!(row["stalledSince"], at(BEGIN).to_string().into());
+    assert!(!row.contains_key("watchShard"));
+    assert_eq!(row["updates"].to_string(), "1");
+    watching.assert_row_is_the_fold("S").await;
+    // For ever, as long as nothing comes.
+    watching.pass(10_000 * HOUR);
+    assert_eq!(watching.round().await, 0);
+    watching
+        .update("S", "IN_TRANSIT", "2024-01-18T11:00:00Z")
+        .await;
+    assert_eq!(watching.round().await, 0);
+    let row = watching.current("S");
+    assert_eq!(row.get("stalledSince"), None);
+    assert!(row.contains_key("watchShard"));
+    // And it may fall silent again.
+    watching.pass(72 * HOUR + 1);
+    assert_eq!(watching.round().await, 1);
+    assert_eq!(watching.stalls(), 2);
+    watching.assert_row_is_the_fold("S").await;
+    // Two updates in the log, and no entry of a stall.
+    assert_eq!(watching.world.rows.all(Table::ShipmentLog).len(), 3);
+    assert_eq!(watching.world.parked(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn silence_is_measured_from_the_arrival_and_a_late_scan_ends_it() {
+    let mut watching = Watching::new();
+    // A carrier that sends a scan of last year is not silent: it has just been heard.
+    watching
+        .update("S", "IN_TRANSIT", "2023-01-15T11:00:00Z")
+        .await;
+    assert_eq!(watching.round().await, 0);
+    // Nor is one whose clock is ahead heard for longer.
+    watching
+        .update("T", "IN_TRANSIT", "2024-01-16T11:00:00Z")
+        .await;
+    watching.pass(72 * HOUR + 1);
+    assert_eq!(watching.round().await, 2);
+    // A scan that comes late and is not current ends it, and this current update has had its event.
+    watching
+        .update("T", "PICKED_UP", "2024-01-14T11:00:00Z")
+        .await;
+    assert_eq!(watching.round().await, 0);
+    assert_eq!(watching.current("T").get("stalledSince"), None);
+    watching.pass(1_000 * HOUR);
+    assert_eq!(watching.round().await, 0);
+    watching.assert_row_is_the_fold("T").await;
+    // One that is not stalled yet, and of which a late scan comes, has been heard of.
+    watching
+        .update("U", "IN_TRANSIT", "2024-01-16T11:00:00Z")
+        .await;
+    watching.pass(71 * HOUR);
+    watching
+        .update("U", "PICKED_UP", "2024-01-14T11:00:00Z")
+        .await;
+    watching.pass(71 * HOUR);
+    assert_eq!(watching.round().await, 0);
+    watching.pass(2 * HOUR);
+    assert_eq!(watching.round().await, 1);
+}
+
+#[tokio::test]
+async fn an_update_between_the_look_and_the_command_wins() {
+    let mut watching = Watching::new();
+    watching
+        .update("S", "CREATED", "2024-01-15T11:00:00Z")
+        .await;
+    watching.pass(121 * HOUR);
+    watching.project().await;
+    // It is seen, and then a scan comes whose row is not there yet.
+    watching
+        .update("S", "IN_TRANSIT", "2024-01-20T11:00:00Z")
+        .await;
+    assert_eq!(watching.look().await, Ok(1));
+    let asked = watching.asked();
+    watching.deliver(&asked).await;
+    assert_eq!(watching.stalls(), 0);
+    assert_eq!(watching.operator.told().dead_letters, []);
+    assert_eq!(watching.round().await, 0);
+}
+
+#[tokio::test]
+async fn killed_between_any_two_steps_it_is_stalled_once() {
+    let mut watching = Watching::new();
+    watching
+        .update("S", "IN_TRANSIT", "2024-01-15T11:00:00Z")
+        .await;
+    watching.project().await;
+    watching.pass(73 * HOUR);
+    // Killed, or the bus away, before anything was told: the run fails, the next one finds it.
+    watching
+        .world
+        .bus
+        .script(vec![Sent::Failed("away".to_owned()); 4]);
+    let failed = Failed("temporarily unavailable".to_owned());
+    assert_eq!(watching.look().await, Err(failed));
+    assert_eq!(watching.asked(), []);
+    // Killed once it was told, and what it told was lost.
+    assert_eq!(watching.look().await, Ok(1));
+    watching.asked();
+    // Told twice by two runs, and each delivered twice.
+    assert_eq!(watching.look().await, Ok(1));
+    assert_eq!(watching.look().await, Ok(1));
+    let asked = watching.asked();
+    assert_eq!(asked.len(), 2);
+    watching.deliver(&asked).await;
+    watching.deliver(&asked).await;
+    assert_eq!(watching.stalls(), 1);
+    // Killed after the event and before its row: the row is still among the watched.
+    assert_eq!(watching.look().await, Ok(1));
+    let again = watching.asked();
+    watching.deliver(&again).await;
+    assert_eq!(watching.round().await, 0);
+    // An old command that comes after an update does nothing either.
+    watching
+        .update("S", "IN_TRANSIT", "2024-01-18T14:00:00Z")
+        .await;
+    watching.deliver(&asked).await;
+    assert_eq!(watching.stalls(), 1);
+    assert_eq!(watching.operator.told().dead_letters, []);
+    watching.project().await;
+    watching.assert_row_is_the_fold("S").await;
+}
+
+#[tokio::test]
+async fn it_alerts_once_on_the_bus_and_on_the_topic() {
+    let mut watching = Watching::new();
+    let long = "S".repeat(120);
+    watching
+        .update(&long, "OUT_FOR_DELIVERY", "2024-01-15T11:00:00Z")
+        .await;
+    watching.pass(25 * HOUR);
+    assert_eq!(watching.round().await, 1);
+    let all = batch(&watching.world.commits());
+    watching.world.deliver(Role::Notify, all).await;
+    let said = watching.world.bus.accepted();
+    let said = said
+        .iter()
+        .filter(|said| said.detail_type == "Shipment Stalled");
+    let said: Vec<_> = said.collect();
+    let [said] = said[..] else { panic!("{said:?}") };
+    assert_eq!(said.id, format!("shipment#{long}/2/Shipment Stalled"));
+    let detail: Value = serde_json::from_str(&said.detail.to_string()).unwrap();
+    assert_eq!(detail["stalledSince"], at(BEGIN).to_string());
+    assert_eq!(detail["status"], "OUT_FOR_DELIVERY");
+    assert_eq!(detail["version"], 2);
+    assert_eq!(detail["occurredAt"], "2024-01-16T13:00:00.000Z");
+    let alerts = watching.world.topic.accepted();
+    let [alert] = &alerts[..] else {
+        panic!("{alerts:?}")
+    };
+    assert!(alert.subject.starts_with("Logistics Alert: STALLED - SSS"));
+    assert_eq!(alert.subject.len(), 100);
+    assert!(
+        alert.body.contains("Last heard:  2024-01-15T12:00:00.000Z"),
+        "{}",
+        alert.body
+    );
+}
+
+#[tokio::test]
+async fn each_status_has_a_time_of_its_own_and_some_have_none() {
+    let mut watching = Watching::new();
+    let set = "CREATED=0,RETURNING=1,OUT_FOR_DELIVERY=2".parse().unwrap();
+    watching.world.projectors.stalled_after = set;
+    watching.world.projectors.environment.shards = "4".parse().unwrap();
+    for status in Status::KNOWN.into_iter().chain(["CUSTOMS_HOLD"]) {
+        watching
+            .update(status, status, "2024-01-15T11:00:00Z")
+            .await;
+    }
+    let mut found = Vec::new();
+    for hours in [1, 1, 70, 24, 10_000] {
+        watching.pass(hours * HOUR + 1);
+        watching.project().await;
+        watching.look().await.unwrap();
+        let mut asked = watching.asked();
+        asked.sort_by(|one, other| one.id.cmp(&other.id));
+        watching.deliver(&asked).await;
+        let id = |said: &Announcement| said.id.split(['#', '/']).nth(1).unwrap().to_owned();
+        found.push(asked.iter().map(id).collect::<Vec<_>>().join(" "));
+    }
+    let later = "DELAYED DELIVERY_ATTEMPTED PICKED_UP READY_FOR_PICKUP";
+    assert_eq!(
+        found,
+        ["RETURNING", "OUT_FOR_DELIVERY", "IN_TRANSIT", later, ""]
+    );
+}
+
+/// The entries and pages that one look reads, with so many shipments of which nothing is to be said
+/// and so many that are stalled already.
+async fn read_with(others: usize, stalled: usize, silent: usize) -> (u64, u64) {
+    let mut watching = Watching::new();
+    watching.world.projectors.environment.shards = "4".parse().unwrap();
+    let began = watching.clock.now();
+    for number in 0..stalled {
+        let id = format!("old-{number}");
+        watching
+            .update(&id, "IN_TRANSIT", "2024-01-15T11:00:00Z")
+            .await;
+    }
+    watching.pass(100 * HOUR);
+    assert_eq!(watching.round().await as usize, stalled);
+    assert!(watching.clock.now() > began);
+    for number in 0..silent {
+        let id = format!("silent-{number}");
+        watching
+            .update(&id, "IN_TRANSIT", "2024-01-19T11:00:00Z")
+            .await;
+    }
+    watching.pass(73 * HOUR);
+    for number in 0..others {
+        let id = format!("other-{number}");
+        watching
+            .update(&id, "IN_TRANSIT", "2024-01-19T11:00:00Z")
+            .await;
+    }
+    watching.project().await;
+    let before = watching.world.rows.listed();
+    assert_eq!(watching.look().await, Ok(silent as u64));
+    let after = watching.world.rows.listed();
+    (after.0 - before.0, after.1 - before.1)
+}
+
+#[tokio::test]
+async fn a_look_reads_the_silent_ones_and_a_page_of_each_status_and_shard() {
+    let statuses = 8 * 4;
+    let page = u64::from(projectors::limits::WATCH_PAGE);
+    // Only one status has shipments here: a page of each of its four shards.
+    let (pages, entries) = read_with(500, 0, 0).await;
+    assert_eq!((pages, entries), (statuses, 4 * page));
+    // Neither more of the others nor those that are stalled already cost anything.
+    assert_eq!(read_with(1_500, 300, 0).await, (pages, entries));
+    // Silent ones cost their pages.
+    let (pages, entries) = read_with(1_000, 50, 600).await;
+    assert!(entries <= 600 + 4 * page, "{entries} entries");
+    assert!(pages <= statuses + 600 / page + 4, "{pages} pages");
+}
+
+#[tokio::test]
+async fn more_silent_ones_than_a_page_are_all_found_oldest_first() {
+    let mut watching = Watching::new();
+    for number in 0..350 {
+        let id = format!("S{number:03}");
+        watching
+            .update(&id, "IN_TRANSIT", "2024-01-15T11:00:00Z")
+            .await;
+        watching.pass(1);
+    }
+    watching
+        .update("T", "CREATED", "2024-01-15T11:00:00Z")
+        .await;
+    watching.pass(121 * HOUR);
+    watching.project().await;
+    assert_eq!(watching.look().await, Ok(351));
+    let asked: Vec<String> = watching.asked().into_iter().map(|said| said.id).collect();
+    let of_one_status = asked.iter().filter(|id| id.contains("#S")).cloned();
+    assert!(of_one_status.is_sorted());
+    // Of the other status nobody waits until all of this one are told.
+    let place = asked.iter().position(|id| id.contains("#T")).unwrap();
+    assert!(place <= 100, "{place}");
+}
+
+#[tokio::test]
+async fn the_index_of_dynamodb_answers_the_same() {
+    let embedded = Embedded::with("2".parse().unwrap()).await;
+    let mut watching = Watching::new();
+    watching.world.projectors.environment.shards = "2".parse().unwrap();
+    let rows = Arc::new(DynamoDbRows::new(embedded.client(), &embedded.names));
+    watching.world.projectors.rows = rows.clone();
+    for number in 0..5 {
+        let id = format!("silent-{number}");
+        watching
+            .update(&id, "IN_TRANSIT", "2024-01-15T11:00:00Z")
+            .await;
+    }
+    watching.pass(73 * HOUR);
+    for number in 0..150 {
+        let id = format!("other-{number}");
+        watching
+            .update(&id, "IN_TRANSIT", "2024-01-15T11:00:00Z")
+            .await;
+    }
+    watching.project().await;
+    assert_eq!(watching.look().await, Ok(5));
+    let asked = watching.asked();
+    watching.deliver(&asked).await;
+    watching.project().await;
+    assert_eq!((watching.look().await, watching.stalls()), (Ok(0), 5));
+    // They have left the index of the watched, and are still listed by their status.
+    let listed = projectors::indexes::Index::ShipmentsByStatus;
+    let mut silent = 0;
+    for partition in ["IN_TRANSIT#0", "IN_TRANSIT#1"] {
+        let start = projectors::ports::Start::Beginning;
+        let up = projectors::ports::Direction::Up;
+        let page = rows.list(listed, partition, &start, up, 100).await.unwrap();
+        let is = |row: &&Row| row["shipmentId"].to_string().contains("silent");
+        silent += page.rows.iter().filter(is).count();
+    }
+    assert_eq!(silent, 5);
+    // A page of the watched, as DynamoDB counts it: entries are small.
+    let query = embedded
+        .client()
+        .query()
+        .table_name(embedded.names.shipment_log())
+        .index_name("WatchIndex")
+        .key_condition_expression("watchShard = :p")
+        .expression_attribute_values(
+            ":p",
+            to_item(Row::from([("p".to_owned(), "IN_TRANSIT#0".into())]))["p"].clone(),
+        )
+        .limit(100)
+        .return_consumed_capacity(aws_sdk_dynamodb::types::ReturnConsumedCapacity::Total);
+    let units = query.send().await.unwrap().consumed_capacity.unwrap();
+    let units = units.capacity_units.unwrap();
+    assert!(units <= 2.0, "{units} read units");
+}
