@@ -191,7 +191,8 @@ fn of_stall(
         at: stalled.at,
         trace: trace(commit),
     });
-    let (carrier, location) = (printable(&carrier), printable(&location));
+    // Of a place as one text nobody can say what in it is a recipient's: a mail leaves it out.
+    let carrier = in_one_line(&carrier);
     let ShipmentStalled {
         shipment_id,
         status,
@@ -203,7 +204,6 @@ fn of_stall(
         "Shipment {shipment_id} is {status}, and nothing has been heard of it for longer than is \
          allowed.\n\n\
          Last heard:  {stalled_since}\n\
-         Location:    {location}\n\
          Carrier:     {carrier}\n\
          Environment: {environment}\n"
     );

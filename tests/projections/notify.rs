@@ -205,11 +205,12 @@ async fn a_mail_names_the_city_and_never_who_lives_where() {
     let world = World::new();
     let send = |id: &str, location: &str, object: Option<&str>| {
         let mut lost = update(id, "c-1", location, None);
-        lost.intent.status = "LOST".to_owned().try_into().unwrap();
-        lost.intent.carrier = Some("x".repeat(60_000));
+        let said = support::envelopes::update_of(&mut lost);
+        said.status = "LOST".to_owned().try_into().unwrap();
+        said.carrier = Some("x".repeat(60_000));
         if let Some(object) = object {
             let object = domain::Json::parse(object).unwrap();
-            lost.intent.attributes.insert("location".to_owned(), object);
+            said.attributes.insert("location".to_owned(), object);
         }
         lost
     };
