@@ -205,7 +205,7 @@ async fn a_mail_names_the_city_and_never_who_lives_where() {
     let world = World::new();
     let send = |id: &str, location: &str, object: Option<&str>| {
         let mut lost = update(id, "c-1", location, None);
-        let said = support::envelopes::update_of(&mut lost);
+        let said = update_of(&mut lost);
         said.status = "LOST".to_owned().try_into().unwrap();
         said.carrier = Some("x".repeat(60_000));
         if let Some(object) = object {
