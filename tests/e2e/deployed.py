@@ -262,6 +262,7 @@ FOR_BUS = {
     "logistics.shipments": ("Shipment Update", "Shipment Created", "Shipment Delayed"),
     "orders.commands": ("Place Order", "Complete Order", "Cancel Order"),
     "waybill.orders": ("Order Created",),
+    "waybill.watch": ("Mark Stalled",),
 }
 
 

@@ -134,6 +134,7 @@ ROLES = {
     ),
     "notify": (put_event, [*ROWS, put("events"), query_events, get_order, put_report]),
     "query": (get_order, [*ROWS, put("events"), put("parked"), scan_events, publish, put_event]),
+    "watch": (put_event, [*ROWS, put("events"), query_events, scan_events, publish, put_report]),
     "rebuild": (scan_events, [put("events"), publish, put_event, put_file, put_report]),
 }
 
