@@ -125,7 +125,7 @@ ROLES = {
     "bus": (query_events, [*ROWS, scan_events, get_order, put_event, put_file, invoke("api")]),
     "carriers": (
         query_events,
-        [*ROWS, scan_events, get_order, publish, put_event, put_report, invoke("api")],
+        [*ROWS, scan_events, get_order, put_event, put_report, invoke("api")],
     ),
     "import": (put_report, [*ROWS, scan_events, get_order, put_event, put_file]),
     "project": (

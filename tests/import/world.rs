@@ -248,7 +248,7 @@ pub fn order(id: &str) -> String {
     json!({
         "orderId": id,
         "customerId": "customer, \"one\" {",
-        "items": [{ "productId": "p\\", "quantity": 2, "price": 1.25 }, { "name": "[n]", "quantity": 1, "price": "3" }],
+        "items": [{ "productId": "p", "name": "n\\", "quantity": 2, "price": 1.25 }, { "name": "[n]", "quantity": 1, "price": "3" }],
         "totalAmount": 5.5,
         "note": { "lines": ["a", "b"] },
     })

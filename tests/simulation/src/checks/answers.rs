@@ -118,6 +118,8 @@ fn says(commit: &Commit, wanted: &Wanted) -> bool {
             wanted.path.ends_with("/updates")
                 && letters(&data["status"]) == letters(&wanted.body["status"])
                 && same_time(&data["timestamp"], &wanted.body["timestamp"])
+                // One place is an object, which is kept as it was sent.
+                && data["attributes"]["location"] == wanted.body["location"]
         }
     }
 }
