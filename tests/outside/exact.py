@@ -1,5 +1,6 @@
 """JSON and DynamoDB items with their numbers exact: never a float on the way."""
 
+import base64
 import json
 from decimal import Decimal
 from typing import Any
@@ -18,6 +19,9 @@ def json_text(value: Any) -> str:
     if isinstance(value, dict):
         pairs = (f"{json.dumps(k)}:{json_text(v)}" for k, v in value.items())
         return "{" + ",".join(pairs) + "}"
+    if isinstance(value, bytes):
+        # As DynamoDB's JSON has what is binary.
+        return json.dumps(base64.b64encode(value).decode())
     if isinstance(value, (list, tuple)):
         return "[" + ",".join(map(json_text, value)) + "]"
     return json.dumps(value, ensure_ascii=False)

@@ -36,6 +36,8 @@ def poisoned(client, name: str) -> tuple[str, dict]:
     bad.pop(attribute)
     if value is not None:
         bad[attribute] = value
+    # Newer code has another shape of the state, too.
+    bad["snapshot"]["M"]["shape"] = {"S": "of newer code"}
     client.dynamodb.put_item(TableName="waybill-dev-events", Item=bad)
     return order_id, bad
 

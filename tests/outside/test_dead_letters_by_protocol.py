@@ -11,7 +11,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from client import Client, new_id
-from exact import read_json
+from exact import json_text, read_json
 from expect import at_rest
 from orders import placed, update
 from patience import until
@@ -303,7 +303,7 @@ def check_record(key: str, letter: dict, bad: dict) -> None:
     (record,) = read_json(letter["payload"])["Records"]
     assert record["eventName"] == "INSERT"
     assert record["dynamodb"]["SequenceNumber"] == batch["startSequenceNumber"]
-    assert record["dynamodb"]["NewImage"] == read_json(json.dumps(bad))
+    assert record["dynamodb"]["NewImage"] == read_json(json_text(bad))
 
 
 def test_both_buckets_are_there_and_keep_apart(client):
