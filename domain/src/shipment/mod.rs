@@ -61,11 +61,12 @@ pub struct Shipment {
 pub struct Current {
     /// Which shipment it is.
     pub shipment_id: ShipmentId,
-    /// The current update's status,
+    /// The status that the current update names.
     pub status: Status,
-    /// time
+    /// The time of the current update, as its carrier told it.
     pub timestamp: Timestamp,
-    /// and place: a place belongs to its update, so it is not taken over from an older one.
+    /// The place that the current update names. A place belongs to its update, so it is not taken
+    /// over from an older one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub location: Option<String>,
     /// That it was found to be stalled since that update; once for each current one.
@@ -138,6 +139,7 @@ impl EventSourced for Shipment {
             Intent::Stall(stall) => Ok(self.stall(stall, command.at).into_iter().collect()),
         }
     }
+
     fn encode(event: &Event) -> Result<EncodedEvent, serde_json::Error> {
         match event {
             Event::ShipmentUpdated(data) => EncodedEvent::new(event.kind(), UPDATED_VERSION, data),
