@@ -3,7 +3,7 @@
 
 use aws_lambda_events::eventbridge::EventBridgeEvent;
 use domain::{
-    AggregateId, Digest, Json, Order, Refusal, Shipment, Timestamp,
+    AggregateId, Digest, Json, Order, OrderId, Refusal, Shipment, Timestamp,
     aggregate::Intent as _,
     json::Object,
     order,
@@ -88,8 +88,14 @@ async fn command(
         ("logistics.shipments", _, Some(kind)) => update_shipment(commands, cause, kind, members)
             .await
             .map(drop),
-        ("orders.commands", "Place Order" | "Complete Order" | "Cancel Order", _) => {
-            order_command(commands, cause, members).await.map(drop)
+        ("orders.commands", "Place Order", _) => {
+            order_command(commands, cause, members, place).await
+        }
+        ("orders.commands", "Complete Order", _) => {
+            order_command(commands, cause, members, complete).await
+        }
+        ("orders.commands", "Cancel Order", _) => {
+            order_command(commands, cause, members, cancel).await
         }
         ("waybill.orders", "Order Created", _) => fulfil(commands, cause, members).await.map(drop),
         ("waybill.watch", "Mark Stalled", _) => stall(commands, cause, members).await,
@@ -135,49 +141,45 @@ impl Caused<'_> {
     }
 }
 
-/// An order is placed, completed or cancelled, after the event's detail-type.
+/// What is wanted of which order.
+type Wanted = Result<(OrderId, order::Intent), Refusal>;
+
+fn place(commands: &Commands, caused: &Caused<'_>, fields: Fields) -> Wanted {
+    let id = translate::order::id_of(&commands.environment, &caused.actor(), &caused.id);
+    let context = translate::order::Context {
+        default_id: Some(id),
+        default_fulfilment: order::Fulfilment::Automatic,
+    };
+    let place = translate::order::place(fields, context)?;
+    let order_id = place.order_id.clone();
+    Ok((order_id, order::Intent::Place(Box::new(place))))
+}
+
+fn complete(_: &Commands, _: &Caused<'_>, mut fields: Fields) -> Wanted {
+    let order_id = translate::order::named(&mut fields)?;
+    Ok((order_id, translate::order::complete(fields)?))
+}
+
+fn cancel(_: &Commands, _: &Caused<'_>, mut fields: Fields) -> Wanted {
+    let order_id = translate::order::named(&mut fields)?;
+    Ok((order_id, translate::order::cancel(fields)?))
+}
+
+/// Executes what `read` makes of the event's detail.
 async fn order_command(
     commands: &Commands,
     caused: Caused<'_>,
     detail: Object,
-) -> Result<Outcome, Failure> {
-    let mut fields = Fields::new(detail);
-    let (order_id, intent) = match caused.event.detail_type.as_str() {
-        "Place Order" => {
-            let environment = &commands.environment;
-            let context = translate::order::Context {
-                default_id: Some(translate::order::id_of(
-                    environment,
-                    &caused.actor(),
-                    &caused.id,
-                )),
-                default_fulfilment: order::Fulfilment::Automatic,
-            };
-            let place = translate::order::place(fields, context).map_err(refused)?;
-            (
-                place.order_id.clone(),
-                order::Intent::Place(Box::new(place)),
-            )
-        }
-        "Complete Order" => {
-            let order_id = translate::order::named(&mut fields).map_err(refused)?;
-            (
-                order_id,
-                translate::order::complete(fields).map_err(refused)?,
-            )
-        }
-        _ => {
-            let order_id = translate::order::named(&mut fields).map_err(refused)?;
-            (order_id, translate::order::cancel(fields).map_err(refused)?)
-        }
-    };
+    read: fn(&Commands, &Caused<'_>, Fields) -> Wanted,
+) -> Result<(), Failure> {
+    let (order_id, intent) = read(commands, &caused, Fields::new(detail)).map_err(refused)?;
     let envelope = Envelope {
         aggregate: AggregateId::Order(order_id),
         expected_version: None,
         cause: caused.cause(intent.digest()),
         intent,
     };
-    commands.execute::<Order>(envelope).await
+    commands.execute::<Order>(envelope).await.map(drop)
 }
 
 async fn update_shipment(

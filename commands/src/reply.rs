@@ -70,3 +70,32 @@ pub fn problem(failure: Failure) -> Problem {
         }
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use domain::{EventSourced, Order, Shipment};
+
+    use super::*;
+
+    fn says_what_was_done<A: EventSourced>(aggregate: &str) {
+        let aggregate: AggregateId = aggregate.parse().unwrap();
+        for kind in A::kinds() {
+            let outcome = Outcome {
+                event: Some(kind.name.to_owned()),
+                status: "ANY".to_owned(),
+                version: 1,
+                own: true,
+                repeated: false,
+            };
+            let text = reply(&aggregate, &outcome).to_string();
+            assert!(!text.contains(r#""Done""#), "{}", kind.name);
+        }
+    }
+
+    #[test]
+    fn every_kind_of_event_has_words_of_its_own() {
+        says_what_was_done::<Order>("order#1");
+        says_what_was_done::<Shipment>("shipment#1");
+    }
+}

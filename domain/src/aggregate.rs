@@ -4,7 +4,7 @@ use cqrs_es::{Aggregate, event_sink::EventSink};
 
 use crate::{
     Digest, Refusal, Timestamp,
-    event::{EncodedEvent, Undecodable},
+    event::{self, EncodedEvent, Kind, Undecodable},
 };
 
 /// What somebody wants, and when: an aggregate's command.
@@ -51,7 +51,7 @@ pub trait Intent: Clone + Send + Sync {
 /// cqrs-es asks for `handle` and `apply`. Here the decision is a plain function, and `handle` hands
 /// over to it ([`handle`]), so a decision can be tried without a runtime and never awaits anything.
 pub trait EventSourced:
-    Aggregate<Command = Command<Self::Intent>, Error = Refusal, Services = ()> + Clone
+    Aggregate<Command = Command<Self::Intent>, Event: 'static, Error = Refusal, Services = ()> + Clone
 {
     /// What can be wanted of it.
     type Intent: Intent;
@@ -63,11 +63,16 @@ pub trait EventSourced:
     /// The events that `command` leads to, none where nothing changes; or why not.
     fn decide(&self, command: &Self::Command) -> Result<Vec<Self::Event>, Refusal>;
 
-    /// Writes an event down.
+    /// Every kind of event that its histories hold.
+    fn kinds() -> &'static [Kind<Self::Event>];
+
+    /// Writes an event down, in the version of today.
     fn encode(event: &Self::Event) -> Result<EncodedEvent, serde_json::Error>;
 
     /// Reads an event, of any version ever written.
-    fn decode(event: &EncodedEvent) -> Result<Self::Event, Undecodable>;
+    fn decode(event: &EncodedEvent) -> Result<Self::Event, Undecodable> {
+        event::decode(Self::kinds(), event)
+    }
 
     /// Is `event` one that `intent` leads to? Asked of an event whose commit bears a digest of
     /// `intent`, since digests of earlier builds left out something that decides the event.

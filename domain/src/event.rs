@@ -1,9 +1,10 @@
 //! How an event is written down, and how an old one is read.
 //!
 //! An event's kind, version and data never change once written. A new field or meaning is a new
-//! version, with an [`Upcaster`] from the one before; `domain/golden` keeps a sample of each.
+//! version, with an [`Upcaster`] from the one before; `domain/golden` keeps a sample of each. Every
+//! kind that an aggregate has stands in its list of [`Kind`]s.
 
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
 
 use crate::{Json, json::Object};
@@ -12,10 +13,10 @@ use crate::{Json, json::Object};
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct EncodedEvent {
-    /// What happened, such as `OrderPlaced`.
+    /// The name of its [`Kind`], such as `OrderPlaced`.
     #[serde(rename = "type")]
     pub kind: String,
-    /// Which shape its data has.
+    /// The version of that kind in which the data are written, from 1.
     pub version: u32,
     /// The data, an object, as text.
     pub data: Box<RawValue>,
@@ -37,53 +38,65 @@ pub struct Undecodable {
 }
 
 /// The step from one version of an event's data to the next.
-#[derive(Debug, Clone, Copy)]
-pub struct Upcaster {
-    /// The kind of event.
-    pub kind: &'static str,
-    /// The version that it reads; it writes the next one.
-    pub from: u32,
-    /// Data of version `from` to data of version `from + 1`.
-    pub up: fn(Object) -> Object,
+pub type Upcaster = fn(Object) -> Object;
+
+/// A kind of event: everything that is to be known of it in order to write and to read it.
+#[derive(Debug)]
+pub struct Kind<E: 'static> {
+    /// Its name as it is stored, such as `OrderPlaced`.
+    pub name: &'static str,
+    /// The steps from version 1 to the version that is written today; a kind whose data have never
+    /// changed has none.
+    pub upcasters: &'static [Upcaster],
+    /// Makes the event of data of the version that is written today.
+    pub read: fn(&str) -> Result<E, serde_json::Error>,
 }
 
-impl EncodedEvent {
+impl<E> Kind<E> {
+    /// The version that is written today.
+    pub fn version(&self) -> u32 {
+        self.upcasters.iter().fold(1, |version, _| version + 1)
+    }
+
     /// Writes an event's data down.
-    pub fn new(kind: &str, version: u32, data: &impl Serialize) -> Result<Self, serde_json::Error> {
-        Ok(Self {
-            kind: kind.to_owned(),
-            version,
+    pub fn write(&self, data: &impl Serialize) -> Result<EncodedEvent, serde_json::Error> {
+        Ok(EncodedEvent {
+            kind: self.name.to_owned(),
+            version: self.version(),
             data: to_raw_value(data)?,
         })
     }
 
-    /// Reads the data as version `current`, by way of `upcasters` where it is older.
-    pub fn read<T: DeserializeOwned>(
-        &self,
-        current: u32,
-        upcasters: &[Upcaster],
-    ) -> Result<T, Undecodable> {
-        if self.version == current {
-            return serde_json::from_str(self.data.get())
-                .map_err(|e| self.undecodable(place_of(&e)));
+    /// Reads an event of this kind, of any version up to that of today.
+    fn read(&self, event: &EncodedEvent) -> Result<E, Undecodable> {
+        let unread = |error| event.undecodable(position_of(&error));
+        let text = event.data.get();
+        let version = self.version();
+        if event.version == version {
+            return (self.read)(text).map_err(unread);
         }
-        if self.version > current {
-            return Err(self.unknown("its version is newer than this code"));
+        if event.version > version {
+            return Err(event.unknown("its version is newer than this code"));
         }
+        let steps = usize::try_from(event.version)
+            .ok()
+            .and_then(|version| self.upcasters.get(version.checked_sub(1)?..));
+        let steps = steps.ok_or_else(|| event.undecodable("versions begin with 1"))?;
         // Member by member: the data may be a level deeper than what was sent may be.
-        let mut data: Object =
-            serde_json::from_str(self.data.get()).map_err(|e| self.undecodable(place_of(&e)))?;
-        for version in self.version..current {
-            let step = upcasters
-                .iter()
-                .find(|step| step.kind == self.kind && step.from == version);
-            let step = step.ok_or_else(|| self.undecodable(format!("no way up from {version}")))?;
-            data = (step.up)(data);
-        }
-        let data = Json::Object(data).to_string();
-        serde_json::from_str(&data).map_err(|e| self.undecodable(place_of(&e)))
+        let data: Object = serde_json::from_str(text).map_err(unread)?;
+        let data = steps.iter().fold(data, |data, step| step(data));
+        (self.read)(&Json::Object(data).to_string()).map_err(unread)
     }
+}
 
+/// Reads an event that is of one of `kinds`.
+pub fn decode<E>(kinds: &[Kind<E>], event: &EncodedEvent) -> Result<E, Undecodable> {
+    let kind = kinds.iter().find(|kind| kind.name == event.kind);
+    kind.ok_or_else(|| event.unknown("this code has no such kind"))?
+        .read(event)
+}
+
+impl EncodedEvent {
     /// This event cannot be read, because of `reason`: it is damaged.
     pub fn undecodable(&self, reason: impl ToString) -> Undecodable {
         Undecodable {
@@ -103,9 +116,9 @@ impl EncodedEvent {
     }
 }
 
-/// What a text could not be read for, and where: serde's own words quote what they stumble over,
-/// and that may be a customer's.
-pub fn place_of(error: &serde_json::Error) -> String {
+/// Why a text could not be read, and at which line and column: serde's own words quote what they
+/// stumble over, and that may be a customer's.
+pub fn position_of(error: &serde_json::Error) -> String {
     format!(
         "{:?} error at line {} column {}",
         error.classify(),
@@ -126,27 +139,27 @@ mod tests {
         scale: String,
     }
 
-    const UPCASTERS: &[Upcaster] = &[
-        Upcaster {
-            kind: "Weighed",
-            from: 1,
-            up: |mut data| {
+    const KINDS: [Kind<Weighed>; 1] = [Kind {
+        name: "Weighed",
+        upcasters: &[
+            |mut data| {
                 // Version 1 had kilograms.
                 if let Some(Json::Number(kilos)) = data.remove("kilos") {
                     data.insert("grams".into(), (kilos.whole().unwrap() * 1000).into());
                 }
                 data
             },
-        },
-        Upcaster {
-            kind: "Weighed",
-            from: 2,
-            up: |mut data| {
+            |mut data| {
                 data.insert("scale".into(), "unknown".into());
                 data
             },
-        },
-    ];
+        ],
+        read: |data| serde_json::from_str(data),
+    }];
+
+    fn read(event: &EncodedEvent) -> Result<Weighed, Undecodable> {
+        decode(&KINDS, event)
+    }
 
     fn event(version: u32, data: &str) -> EncodedEvent {
         let data = RawValue::from_string(data.to_owned()).unwrap();
@@ -163,26 +176,17 @@ mod tests {
             grams: 2000,
             scale: "unknown".into(),
         };
-        assert_eq!(
-            event(1, r#"{"kilos":2}"#).read::<Weighed>(3, UPCASTERS),
-            Ok(expected)
-        );
+        assert_eq!(read(&event(1, r#"{"kilos":2}"#)), Ok(expected));
         let expected = Weighed {
             grams: 7,
             scale: "unknown".into(),
         };
-        assert_eq!(
-            event(2, r#"{"grams":7}"#).read::<Weighed>(3, UPCASTERS),
-            Ok(expected)
-        );
+        assert_eq!(read(&event(2, r#"{"grams":7}"#)), Ok(expected));
         let expected = Weighed {
             grams: 7,
             scale: "A".into(),
         };
-        assert_eq!(
-            event(3, r#"{"grams":7,"scale":"A"}"#).read::<Weighed>(3, UPCASTERS),
-            Ok(expected)
-        );
+        assert_eq!(read(&event(3, r#"{"grams":7,"scale":"A"}"#)), Ok(expected));
     }
 
     #[test]
@@ -193,14 +197,17 @@ mod tests {
             (3, r#"{"grams":7}"#, false),
             (3, r#"{"grams":7,"scale":"A","more":1}"#, false),
         ] {
-            let read = event(version, data).read::<Weighed>(3, UPCASTERS);
+            let read = read(&event(version, data));
             assert_eq!(read.unwrap_err().newer, newer, "version {version}: {data}");
         }
+        let mut other = event(3, r#"{"grams":7,"scale":"A"}"#);
+        other.kind = "Measured".to_owned();
+        assert!(read(&other).unwrap_err().newer);
     }
 
     #[test]
     fn what_is_said_of_an_unreadable_event_quotes_nothing_of_it() {
-        let error = event(3, r#"{"grams":"Zoe","scale":"A"}"#).read::<Weighed>(3, UPCASTERS);
+        let error = read(&event(3, r#"{"grams":"Zoe","scale":"A"}"#));
         let text = error.unwrap_err().to_string();
         assert!(!text.contains("Zoe"), "{text}");
         assert!(text.contains("line 1 column"), "{text}");

@@ -71,30 +71,28 @@ fn full_order() -> order::Place {
     sent
 }
 
-fn order_events() -> Vec<order::Event> {
+/// A sample of every kind of event, each with the state that it meets.
+fn order_samples() -> Vec<(Order, order::Event)> {
     let decide = |state: &Order, intent| {
-        state
-            .decide(&Command {
-                at: at("2024-01-15T12:00:00.123Z"),
-                intent,
-            })
-            .unwrap()
+        let at = at("2024-01-15T12:00:00.123Z");
+        state.decide(&Command { at, intent }).unwrap().remove(0)
     };
-    let placed = decide(
-        &Order::default(),
-        order::Intent::Place(Box::new(full_order())),
-    );
-    let open = Order::default().folded(placed.clone());
+    let unplaced = Order::default();
+    let placed = decide(&unplaced, order::Intent::Place(Box::new(full_order())));
+    let open = unplaced.clone().folded([placed.clone()]);
     let reason = Some("changed my mind".to_owned());
-    [
-        placed,
-        decide(&open, order::Intent::Complete),
-        decide(&open, order::Intent::Cancel { reason }),
+    vec![
+        (unplaced, placed),
+        (open.clone(), decide(&open, order::Intent::Complete)),
+        (
+            open.clone(),
+            decide(&open, order::Intent::Cancel { reason }),
+        ),
     ]
-    .concat()
 }
 
-fn shipment_events() -> Vec<shipment::Event> {
+/// A sample of every kind of event and a late update, each with the state that it meets.
+fn shipment_samples() -> Vec<(Shipment, shipment::Event)> {
     let first = shipment::Update {
         location: Some("Memphis, TN".to_owned()),
         carrier: Some("FedEx".to_owned()),
@@ -104,43 +102,56 @@ fn shipment_events() -> Vec<shipment::Event> {
         attributes: Object::from([("weightKg".to_owned(), Json::Number("2.50".parse().unwrap()))]),
         ..update("DELAYED", Some("2024-01-15T13:30:00+02:00"))
     };
-    let mut state = Shipment::default();
-    let mut events = Vec::new();
     let at = at("2024-01-15T12:00:00.123Z");
     let stall = shipment::Stall {
         shipment_id: first.shipment_id.clone(),
         heard_at: at,
     };
+    let mut state = Shipment::default();
+    let mut samples = Vec::new();
     for intent in [
         first.into(),
         shipment::Intent::Stall(stall),
         update("IN_TRANSIT", Some("2024-01-15T10:00:00Z")).into(),
     ] {
-        let new = state.decide(&Command { at, intent }).unwrap();
-        state = state.folded(new.clone());
-        events.extend(new);
+        let event = state.decide(&Command { at, intent }).unwrap().remove(0);
+        samples.push((state.clone(), event.clone()));
+        state = state.folded([event]);
     }
-    events
+    samples
+}
+
+/// The file of a kind of event in a version.
+fn file_of(kind: &str, version: u32) -> String {
+    format!("{kind}.{version}.json")
+}
+
+/// Every kind has a sample, is stored as it always was, and is read as what it was.
+fn every_kind_is_kept<A: EventSourced>(samples: &[(A, A::Event)])
+where
+    A::Event: PartialEq + std::fmt::Debug,
+{
+    for kind in A::kinds() {
+        let written = samples
+            .iter()
+            .map(|(_, event)| (event, A::encode(event).unwrap()));
+        let mut written = written.filter(|(_, encoded)| encoded.kind == kind.name);
+        let sample = written.next();
+        let (event, encoded) = sample.unwrap_or_else(|| panic!("no sample of {}", kind.name));
+        assert_eq!(encoded.version, kind.version());
+        frozen(&file_of(kind.name, kind.version()), encoded.data.get());
+        assert_eq!(A::decode(&encoded).as_ref(), Ok(event));
+        for version in 1..kind.version() {
+            let older = golden(&file_of(kind.name, version));
+            assert!(older.exists(), "{} version {version}", kind.name);
+        }
+    }
 }
 
 #[test]
 fn events_are_written_as_they_always_were() {
-    for event in order_events() {
-        let EncodedEvent {
-            kind,
-            version,
-            data,
-        } = Order::encode(&event).unwrap();
-        frozen(&format!("{kind}.{version}.json"), data.get());
-    }
-    for event in &shipment_events()[..2] {
-        let EncodedEvent {
-            kind,
-            version,
-            data,
-        } = Shipment::encode(event).unwrap();
-        frozen(&format!("{kind}.{version}.json"), data.get());
-    }
+    every_kind_is_kept(&order_samples());
+    every_kind_is_kept(&shipment_samples());
     // A date alone is told from a point in time.
     let dated = Shipment::default().decide(&Command {
         at: at("2024-01-15T12:00:00.123Z"),
@@ -180,15 +191,36 @@ fn every_event_ever_written_is_read() {
 }
 
 #[test]
+fn every_kind_of_event_changes_the_state() {
+    for (before, event) in order_samples() {
+        let after = before.clone().folded([event.clone()]);
+        assert_ne!(after, before, "{event:?}");
+        let status = after.standing().unwrap();
+        assert!(order::Status::ALL.contains(&status), "{status:?}");
+        assert_eq!(Order::status_of(&event), status.as_str());
+    }
+    for (before, event) in shipment_samples() {
+        let after = before.clone().folded([event.clone()]);
+        assert_ne!(after, before, "{event:?}");
+    }
+}
+
+#[test]
 fn a_state_of_another_shape_has_another_name() {
     let shape = |name: &str| name.replace('/', "-");
-    let mut order = Order::default();
-    for (event, state) in order_events().into_iter().zip(["open", "processed"]) {
-        order = order.folded([event]);
+    for (before, event) in order_samples() {
+        let after = before.folded([event]);
+        let state = match after {
+            Order::Unplaced => unreachable!(),
+            Order::Open(_) => "open",
+            Order::Processed { .. } => "processed",
+            Order::Cancelled { .. } => "cancelled",
+        };
         let name = format!("state.{}.{state}.txt", shape(Order::SHAPE));
-        frozen(&name, &serde_json::to_string(&order).unwrap());
+        frozen(&name, &serde_json::to_string(&after).unwrap());
     }
-    let shipment = Shipment::default().folded(shipment_events());
+    let events = shipment_samples().into_iter().map(|(_, event)| event);
+    let shipment = Shipment::default().folded(events);
     let name = format!("state.{}.txt", shape(Shipment::SHAPE));
     frozen(&name, &serde_json::to_string(&shipment).unwrap());
 }

@@ -57,32 +57,42 @@ pub fn key(id: &OrderId) -> Row {
     Row::from([("orderId".to_owned(), id.as_str().into())])
 }
 
-/// What was ordered.
+/// What was ordered: every field of the event that is the same whatever became of the order.
 fn content(order: &OrderPlaced) -> Row {
+    let OrderPlaced {
+        order_id,
+        at: _,
+        placed_at: _,
+        customer_id,
+        customer_name,
+        items,
+        adjustments: order_adjustments,
+        items_amount,
+        total_amount,
+        currency,
+        fulfilment,
+        source_file,
+        attributes,
+    } = order;
+    let items = items.iter().map(Item::to_json).collect();
     let mut row = Object::from([
-        ("orderId".to_owned(), order.order_id.as_str().into()),
-        (
-            "items".to_owned(),
-            Json::Array(order.items.iter().map(Item::to_json).collect()),
-        ),
-        ("itemsAmount".to_owned(), order.items_amount.clone().into()),
-        ("totalAmount".to_owned(), order.total_amount.clone().into()),
-        ("currency".to_owned(), order.currency.to_string().into()),
-        ("fulfilment".to_owned(), order.fulfilment.as_str().into()),
-        (
-            "attributes".to_owned(),
-            Json::Object(order.attributes.clone()),
-        ),
+        ("orderId".to_owned(), order_id.as_str().into()),
+        ("items".to_owned(), Json::Array(items)),
+        ("itemsAmount".to_owned(), items_amount.clone().into()),
+        ("totalAmount".to_owned(), total_amount.clone().into()),
+        ("currency".to_owned(), currency.to_string().into()),
+        ("fulfilment".to_owned(), fulfilment.as_str().into()),
+        ("attributes".to_owned(), Json::Object(attributes.clone())),
     ]);
-    row.extend(adjustments(&order.adjustments));
+    row.extend(adjustments(order_adjustments));
     let mut optional = |name: &str, value: &Option<String>| {
         if let Some(value) = value {
             row.insert(name.to_owned(), value.clone().into());
         }
     };
-    optional("customerId", &order.customer_id);
-    optional("customerName", &order.customer_name);
-    optional("sourceFile", &order.source_file);
+    optional("customerId", customer_id);
+    optional("customerName", customer_name);
+    optional("sourceFile", source_file);
     row
 }
 

@@ -18,16 +18,7 @@ use crate::{
 impl Place {
     /// The event of this order, if it is one that can be kept.
     pub(super) fn accepted(&self, at: Timestamp) -> Result<Event, Refusal> {
-        check_foreign("customerId", self.customer_id.as_deref())?;
-        check_text("customerName", &self.customer_name, TEXT_MAX)?;
-        if !self.currency.is_money() {
-            let message = "a currency of ISO 4217, no fund, metal or test";
-            return Err(Refusal::field("currency", message));
-        }
-        names::check("", &self.attributes, names::ORDER)?;
-        self.check_placed_at(at)?;
-        self.check_items()?;
-        check_adjustments("", &self.adjustments)?;
+        self.check(at)?;
         let Amounts { items, total } = amounts::of(self)?;
         self.check_size()?;
         Ok(Event::OrderPlaced(Box::new(OrderPlaced {
@@ -45,6 +36,34 @@ impl Place {
             source_file: self.source_file.clone(),
             attributes: self.attributes.clone(),
         })))
+    }
+
+    /// Checks every member by itself; the amounts, which depend on several, are `amounts::of`'s.
+    fn check(&self, arrived: Timestamp) -> Result<(), Refusal> {
+        let Self {
+            order_id: _, // checked when it was read
+            customer_id,
+            customer_name,
+            items: _,
+            adjustments,
+            total_amount: _,
+            currency,
+            placed_at: _,
+            fulfilment: _,
+            default_fulfilment: _,
+            source_file: _, // made by the import
+            attributes,
+        } = self;
+        check_foreign("customerId", customer_id.as_deref())?;
+        check_text("customerName", customer_name, TEXT_MAX)?;
+        if !currency.is_money() {
+            let message = "a currency of ISO 4217, no fund, metal or test";
+            return Err(Refusal::field("currency", message));
+        }
+        names::check("", attributes, names::ORDER)?;
+        self.check_placed_at(arrived)?;
+        self.check_items()?;
+        check_adjustments("", adjustments)
     }
 
     fn check_placed_at(&self, arrived: Timestamp) -> Result<(), Refusal> {
@@ -102,25 +121,37 @@ impl Place {
     /// The members that say something else than the order as it was placed, by the contract's
     /// names. None: it is that order.
     fn differences(&self, placed: &OrderPlaced) -> Vec<&'static str> {
-        let placed_at = self.placed_at.as_ref().map(|placed_at| placed_at.at);
-        let fulfilment = self.fulfilment.unwrap_or(self.default_fulfilment);
-        let items = |items: &[Item]| -> Vec<Item> { items.iter().map(meaningful_item).collect() };
+        let Self {
+            order_id: _,
+            customer_id,
+            customer_name,
+            items,
+            adjustments,
+            total_amount,
+            currency,
+            placed_at,
+            fulfilment,
+            default_fulfilment,
+            source_file: _,
+            attributes,
+        } = self;
+        let placed_at = placed_at.as_ref().map(|placed_at| placed_at.at);
+        let fulfilment = fulfilment.unwrap_or(*default_fulfilment);
+        let meant = |items: &[Item]| -> Vec<Item> { items.iter().map(meaningful_item).collect() };
         // A total that is wrong makes it another order; a right one follows from the rest.
-        let same_total = (self.total_amount.as_ref())
-            .is_none_or(|sent| self.currency.same(sent, &placed.total_amount));
+        let same_total =
+            (total_amount.as_ref()).is_none_or(|sent| currency.same(sent, &placed.total_amount));
+        let same_attributes = meaningful(attributes) == meaningful(&placed.attributes);
         let members = [
-            ("customerId", self.customer_id == placed.customer_id),
-            ("customerName", self.customer_name == placed.customer_name),
-            ("items", items(&self.items) == items(&placed.items)),
-            ("adjustments", self.adjustments == placed.adjustments),
+            ("customerId", *customer_id == placed.customer_id),
+            ("customerName", *customer_name == placed.customer_name),
+            ("items", meant(items) == meant(&placed.items)),
+            ("adjustments", *adjustments == placed.adjustments),
             ("totalAmount", same_total),
-            ("currency", self.currency == placed.currency),
+            ("currency", *currency == placed.currency),
             ("placedAt", placed_at == placed.placed_at),
             ("fulfilment", fulfilment == placed.fulfilment),
-            (
-                "attributes",
-                meaningful(&self.attributes) == meaningful(&placed.attributes),
-            ),
+            ("attributes", same_attributes),
         ];
         let differing = members.into_iter().filter(|(_, same)| !same);
         differing.map(|(name, _)| name).collect()

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::{Adjustment, Fulfilment, Item, PlacedAt, Status};
 use crate::{
     Json, Number, OrderId, Timestamp,
-    event::{EncodedEvent, Undecodable, Upcaster},
+    event::{EncodedEvent, Kind},
     json::Object,
     money::Currency,
 };
@@ -23,40 +23,40 @@ pub enum Event {
     OrderCancelled(OrderCancelled),
 }
 
-/// An order was placed.
+/// An order was placed: everything that was sent, and the amounts that it comes to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct OrderPlaced {
-    /// Which one.
+    /// The order's id.
     pub order_id: OrderId,
-    /// When.
+    /// When the command was decided; the row's `createdAt`.
     pub at: Timestamp,
     /// When the customer placed it, where its sender said so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub placed_at: Option<Timestamp>,
-    /// Whose it is.
+    /// The shop's id of the customer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub customer_id: Option<String>,
-    /// What they are called.
+    /// The customer's name: personal data.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub customer_name: Option<String>,
-    /// Its lines.
+    /// The items in the order in which they were sent.
     pub items: Vec<Item>,
-    /// What it costs beside them.
+    /// What the whole order costs beside its items, such as shipping.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub adjustments: Vec<Adjustment>,
-    /// The exact sum of its lines.
+    /// The exact sum of the items: quantity × price, with the items' own adjustments.
     pub items_amount: Number,
     /// The exact total: that sum and the order's adjustments.
     pub total_amount: Number,
-    /// In which currency.
+    /// The currency of all its amounts.
     pub currency: Currency,
-    /// Who completes it.
+    /// Who completes it: its sender's word, or else what its trigger makes of an order.
     pub fulfilment: Fulfilment,
-    /// The file that it came in.
+    /// The file that it came in, `s3://bucket/key`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source_file: Option<String>,
-    /// Whatever else was sent.
+    /// Members that the contract does not name, as they were sent.
     #[serde(default, skip_serializing_if = "Object::is_empty")]
     pub attributes: Object,
 }
@@ -65,21 +65,21 @@ pub struct OrderPlaced {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct OrderProcessed {
-    /// Which one.
+    /// The order's id.
     pub order_id: OrderId,
-    /// When.
+    /// When the command was decided.
     pub at: Timestamp,
     /// When the customer had placed it; unknown of events of version 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub placed_at: Option<Timestamp>,
-    /// What it was before.
+    /// The status that it had until then.
     pub previous_status: Status,
-    /// Whose it is.
+    /// The shop's id of the customer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub customer_id: Option<String>,
-    /// The exact total.
+    /// The exact total of the order.
     pub total_amount: Number,
-    /// In which currency.
+    /// The currency of the total.
     pub currency: Currency,
 }
 
@@ -87,49 +87,50 @@ pub struct OrderProcessed {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct OrderCancelled {
-    /// Which one.
+    /// The order's id.
     pub order_id: OrderId,
-    /// When.
+    /// When the command was decided.
     pub at: Timestamp,
     /// When the customer had placed it; unknown of events of version 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub placed_at: Option<Timestamp>,
-    /// What it was before.
+    /// The status that it had until then.
     pub previous_status: Status,
-    /// Why.
+    /// The reason that the sender of the command gave.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
-    /// Whose it is.
+    /// The shop's id of the customer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub customer_id: Option<String>,
-    /// The exact total.
+    /// The exact total of the order.
     pub total_amount: Number,
-    /// In which currency.
+    /// The currency of the total.
     pub currency: Currency,
 }
 
-/// The version that events of every kind are written in.
-const VERSION: u32 = 2;
-
-/// Every step from an older version of an event to the next.
-const UPCASTERS: &[Upcaster] = &[
-    Upcaster {
-        kind: "OrderPlaced",
-        from: 1,
-        up: placed_without_adjustments,
+/// Every kind of event of an order, in the order of the variants of [`Event`].
+pub(super) const KINDS: [Kind<Event>; 3] = [
+    Kind {
+        name: "OrderPlaced",
+        upcasters: &[placed_without_adjustments],
+        read: |data| serde_json::from_str(data).map(Event::OrderPlaced),
     },
-    // Version 2 may say when the customer placed the order.
-    Upcaster {
-        kind: "OrderProcessed",
-        from: 1,
-        up: std::convert::identity,
+    Kind {
+        name: "OrderProcessed",
+        upcasters: &[may_say_when_it_was_placed],
+        read: |data| serde_json::from_str(data).map(Event::OrderProcessed),
     },
-    Upcaster {
-        kind: "OrderCancelled",
-        from: 1,
-        up: std::convert::identity,
+    Kind {
+        name: "OrderCancelled",
+        upcasters: &[may_say_when_it_was_placed],
+        read: |data| serde_json::from_str(data).map(Event::OrderCancelled),
     },
 ];
+
+/// Version 2 may say when the customer placed the order; of version 1 that is not known.
+fn may_say_when_it_was_placed(data: Object) -> Object {
+    data
+}
 
 /// Version 1 had no adjustments, so the total was the sum of the items; and when the customer
 /// placed the order was an attribute, which it stays beside.
@@ -149,40 +150,30 @@ fn placed_without_adjustments(mut data: Object) -> Object {
 
 impl DomainEvent for Event {
     fn event_type(&self) -> String {
-        self.kind().to_owned()
+        self.kind().name.to_owned()
     }
 
     fn event_version(&self) -> String {
-        VERSION.to_string()
+        self.kind().version().to_string()
     }
 }
 
 impl Event {
-    /// What happened, as it is written.
-    pub fn kind(&self) -> &'static str {
+    /// Its kind. An index that [`KINDS`] does not have is refused by the compiler.
+    pub fn kind(&self) -> &'static Kind<Self> {
         match self {
-            Self::OrderPlaced(_) => "OrderPlaced",
-            Self::OrderProcessed(_) => "OrderProcessed",
-            Self::OrderCancelled(_) => "OrderCancelled",
+            Self::OrderPlaced(_) => &KINDS[0],
+            Self::OrderProcessed(_) => &KINDS[1],
+            Self::OrderCancelled(_) => &KINDS[2],
         }
     }
 
     /// Writes it down.
     pub(super) fn encode(&self) -> Result<EncodedEvent, serde_json::Error> {
         match self {
-            Self::OrderPlaced(data) => EncodedEvent::new(self.kind(), VERSION, data),
-            Self::OrderProcessed(data) => EncodedEvent::new(self.kind(), VERSION, data),
-            Self::OrderCancelled(data) => EncodedEvent::new(self.kind(), VERSION, data),
-        }
-    }
-
-    /// Reads one, of any version ever written.
-    pub(super) fn decode(event: &EncodedEvent) -> Result<Self, Undecodable> {
-        match event.kind.as_str() {
-            "OrderPlaced" => event.read(VERSION, UPCASTERS).map(Self::OrderPlaced),
-            "OrderProcessed" => event.read(VERSION, UPCASTERS).map(Self::OrderProcessed),
-            "OrderCancelled" => event.read(VERSION, UPCASTERS).map(Self::OrderCancelled),
-            _ => Err(event.unknown("no such event of an order")),
+            Self::OrderPlaced(data) => self.kind().write(data),
+            Self::OrderProcessed(data) => self.kind().write(data),
+            Self::OrderCancelled(data) => self.kind().write(data),
         }
     }
 }

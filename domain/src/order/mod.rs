@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     Refusal, Timestamp,
     aggregate::{self, EventSourced},
-    event::{EncodedEvent, Undecodable},
+    event::{EncodedEvent, Kind},
     limits::TEXT_MAX,
 };
 
@@ -73,6 +73,19 @@ pub enum Status {
 }
 
 impl Status {
+    /// Every one.
+    pub const ALL: [Self; 4] = [
+        Self::New,
+        Self::Processing,
+        Self::Processed,
+        Self::Cancelled,
+    ];
+
+    /// May it become another one yet?
+    pub fn is_open(self) -> bool {
+        !self.allowed_actions().is_empty()
+    }
+
     /// As it is written everywhere.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -146,12 +159,12 @@ impl EventSourced for Order {
         }
     }
 
-    fn encode(event: &Event) -> Result<EncodedEvent, serde_json::Error> {
-        event.encode()
+    fn kinds() -> &'static [Kind<Event>] {
+        &events::KINDS
     }
 
-    fn decode(event: &EncodedEvent) -> Result<Event, Undecodable> {
-        Event::decode(event)
+    fn encode(event: &Event) -> Result<EncodedEvent, serde_json::Error> {
+        event.encode()
     }
 
     fn status_of(event: &Event) -> &str {

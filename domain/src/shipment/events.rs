@@ -5,7 +5,12 @@ use cqrs_es::DomainEvent;
 use serde::{Deserialize, Serialize};
 
 use super::{Origin, Status, UpdateKind};
-use crate::{OrderId, ShipmentId, Timestamp, event::Upcaster, json::Object, time::Precision};
+use crate::{
+    OrderId, ShipmentId, Timestamp,
+    event::{EncodedEvent, Kind},
+    json::Object,
+    time::Precision,
+};
 
 /// What has happened to a shipment.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,7 +29,7 @@ pub struct ShipmentUpdated {
     pub shipment_id: ShipmentId,
     /// When it was logged.
     pub at: Timestamp,
-    /// What kind of update.
+    /// Its detail-type on the bus.
     pub kind: UpdateKind,
     /// What the carrier says it is.
     pub status: Status,
@@ -39,16 +44,16 @@ pub struct ShipmentUpdated {
     /// How much less than a point in time the carrier told. Since version 2.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timestamp_precision: Option<Precision>,
-    /// Where it is.
+    /// The location that the update names, as one text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub location: Option<String>,
-    /// Who carries it.
+    /// The carrier's name, where the update says it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub carrier: Option<String>,
-    /// The carrier's own number.
+    /// The carrier's own number, where the update says it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tracking_number: Option<String>,
-    /// The order that it belongs to.
+    /// The order that it belongs to, where the update says it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub order_id: Option<OrderId>,
     /// Was it the current one when it was decided? Messages say so. The fold compares for itself,
@@ -59,7 +64,7 @@ pub struct ShipmentUpdated {
     pub previous_status: Option<Status>,
     /// The event that brought it.
     pub origin: Origin,
-    /// Whatever else was sent.
+    /// Members of the detail that the contract does not name, as they were sent.
     #[serde(default, skip_serializing_if = "Object::is_empty")]
     pub attributes: Object,
 }
@@ -82,11 +87,11 @@ pub struct ShipmentStalled {
     pub at: Timestamp,
     /// Since when nothing was heard of it: when its last update arrived.
     pub stalled_since: Timestamp,
-    /// The current update's status,
+    /// The status of the update that is current.
     pub status: Status,
-    /// time
+    /// The time of that update, as its carrier told it.
     pub timestamp: Timestamp,
-    /// and place.
+    /// The location of that update.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub location: Option<String>,
     /// Who carries it, by the latest update that says so.
@@ -100,39 +105,49 @@ pub struct ShipmentStalled {
     pub order_id: Option<OrderId>,
 }
 
-/// The version that `ShipmentUpdated` is written in.
-pub(super) const UPDATED_VERSION: u32 = 2;
+/// Every kind of event of a shipment, in the order of the variants of [`Event`].
+pub(super) const KINDS: [Kind<Event>; 2] = [
+    Kind {
+        name: "ShipmentUpdated",
+        upcasters: &[may_say_how_it_was_told],
+        read: |data| serde_json::from_str(data).map(Event::ShipmentUpdated),
+    },
+    Kind {
+        name: "ShipmentStalled",
+        upcasters: &[],
+        read: |data| serde_json::from_str(data).map(Event::ShipmentStalled),
+    },
+];
 
-/// The version that `ShipmentStalled` is written in.
-pub(super) const STALLED_VERSION: u32 = 1;
-
-/// Every step from an older version of an event to the next.
-pub(super) const UPCASTERS: &[Upcaster] = &[Upcaster {
-    kind: "ShipmentUpdated",
-    from: 1,
-    // Version 2 has two members more, both optional.
-    up: |data| data,
-}];
+/// Version 2 has two members more, `carrierStatus` and `timestampPrecision`, both optional.
+fn may_say_how_it_was_told(data: Object) -> Object {
+    data
+}
 
 impl DomainEvent for Event {
     fn event_type(&self) -> String {
-        self.kind().to_owned()
+        self.kind().name.to_owned()
     }
 
     fn event_version(&self) -> String {
-        match self {
-            Self::ShipmentUpdated(_) => UPDATED_VERSION.to_string(),
-            Self::ShipmentStalled(_) => STALLED_VERSION.to_string(),
-        }
+        self.kind().version().to_string()
     }
 }
 
 impl Event {
-    /// What happened, as it is written.
-    pub fn kind(&self) -> &'static str {
+    /// Its kind. An index that [`KINDS`] does not have is refused by the compiler.
+    pub fn kind(&self) -> &'static Kind<Self> {
         match self {
-            Self::ShipmentUpdated(_) => "ShipmentUpdated",
-            Self::ShipmentStalled(_) => "ShipmentStalled",
+            Self::ShipmentUpdated(_) => &KINDS[0],
+            Self::ShipmentStalled(_) => &KINDS[1],
+        }
+    }
+
+    /// Writes it down.
+    pub(super) fn encode(&self) -> Result<EncodedEvent, serde_json::Error> {
+        match self {
+            Self::ShipmentUpdated(data) => self.kind().write(data),
+            Self::ShipmentStalled(data) => self.kind().write(data),
         }
     }
 

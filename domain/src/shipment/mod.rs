@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     OrderId, Refusal, ShipmentId, Timestamp,
     aggregate::{self, EventSourced},
-    event::{EncodedEvent, Undecodable},
+    event::{EncodedEvent, Kind},
     ids::check_foreign,
     limits::CLOCK_AHEAD_HOURS,
 };
@@ -28,7 +28,6 @@ pub mod status;
 
 pub use command::{Command, Intent, Origin, Stall, Update, UpdateKind, meaningful};
 pub use events::{Event, ShipmentStalled, ShipmentUpdated};
-use events::{STALLED_VERSION, UPCASTERS, UPDATED_VERSION};
 pub use status::{InvalidStatus, Status};
 
 // ---- What it is now
@@ -140,23 +139,12 @@ impl EventSourced for Shipment {
         }
     }
 
-    fn encode(event: &Event) -> Result<EncodedEvent, serde_json::Error> {
-        match event {
-            Event::ShipmentUpdated(data) => EncodedEvent::new(event.kind(), UPDATED_VERSION, data),
-            Event::ShipmentStalled(data) => EncodedEvent::new(event.kind(), STALLED_VERSION, data),
-        }
+    fn kinds() -> &'static [Kind<Event>] {
+        &events::KINDS
     }
 
-    fn decode(event: &EncodedEvent) -> Result<Event, Undecodable> {
-        match event.kind.as_str() {
-            "ShipmentUpdated" => event
-                .read(UPDATED_VERSION, UPCASTERS)
-                .map(Event::ShipmentUpdated),
-            "ShipmentStalled" => event
-                .read(STALLED_VERSION, UPCASTERS)
-                .map(Event::ShipmentStalled),
-            _ => Err(event.unknown("no such event of a shipment")),
-        }
+    fn encode(event: &Event) -> Result<EncodedEvent, serde_json::Error> {
+        event.encode()
     }
 
     fn status_of(event: &Event) -> &str {

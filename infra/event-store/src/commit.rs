@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::{
     AggregateId, Digest, EventSourced, Timestamp,
-    event::{EncodedEvent, Undecodable, place_of},
+    event::{EncodedEvent, Undecodable, position_of},
 };
 use serde::{Deserialize, Serialize};
 use serde_dynamo::aws_sdk_dynamodb_1::{from_item, to_item};
@@ -222,8 +222,8 @@ impl Commit {
     pub fn from_item(item: Item) -> Result<Self, Unreadable> {
         let stored: StoredCommit = from_item(item)
             .map_err(|_| Unreadable::damaged("its attributes are not those of a commit"))?;
-        let events: Vec<EncodedEvent> =
-            serde_json::from_str(&stored.events).map_err(|e| Unreadable::damaged(place_of(&e)))?;
+        let events: Vec<EncodedEvent> = serde_json::from_str(&stored.events)
+            .map_err(|e| Unreadable::damaged(position_of(&e)))?;
         if events.is_empty() || stored.sequence == 0 {
             return Err(Unreadable::damaged("no events, or a sequence of zero"));
         }

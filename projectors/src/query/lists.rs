@@ -79,12 +79,6 @@ pub(super) async fn shipments(
     list(projectors, request, asked, shipment_shown).await
 }
 
-/// The statuses that an order leaves, and those that it then keeps.
-const STATUSES: [[order::Status; 2]; 2] = [
-    [order::Status::New, order::Status::Processing],
-    [order::Status::Processed, order::Status::Cancelled],
-];
-
 /// All orders in order of `createdAt`: every status's partitions, merged.
 ///
 /// An order that is closed meanwhile leaves one partition and comes into another. Those that orders
@@ -92,23 +86,24 @@ const STATUSES: [[order::Status; 2]; 2] = [
 /// is shown.
 fn all_orders(projectors: &Projectors, direction: Direction) -> Asked {
     let shards = projectors.environment.shards.count();
-    let of_phase = |statuses: [order::Status; 2]| {
+    let of_phase = |open: bool| {
         let of_status = |status: order::Status| {
             (0..shards).map(move |shard| Shards::partition(status.as_str(), shard))
         };
-        statuses.into_iter().flat_map(of_status).collect()
+        let statuses = order::Status::ALL.into_iter();
+        let statuses = statuses.filter(|status| status.is_open() == open);
+        statuses.flat_map(of_status).collect()
     };
     Asked {
         index: Index::OrdersByStatus,
-        phases: STATUSES.into_iter().map(of_phase).collect(),
+        phases: [true, false].map(of_phase).into(),
         direction,
         query: format!("all orders {direction:?} {shards}"),
     }
 }
 
 fn order_status(text: &str) -> Result<(), Problem> {
-    let names = STATUSES.as_flattened().iter().map(|status| status.as_str());
-    let names: Vec<&str> = names.collect();
+    let names = order::Status::ALL.map(order::Status::as_str);
     match names.contains(&text) {
         true => Ok(()),
         false => Err(wrong(
