@@ -16,7 +16,7 @@ use serde_json::value::RawValue;
 use crate::{
     Commands, invoke,
     sender::Sender,
-    told::About,
+    telemetry::About,
     translate::{self, fields::Fields},
 };
 

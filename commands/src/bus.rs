@@ -17,7 +17,7 @@ use crate::{
     Commands,
     execute::{Envelope, Failure, Outcome},
     rejection::{Rejection, reject},
-    told::About,
+    telemetry::About,
     translate::{self, fields::Fields},
 };
 

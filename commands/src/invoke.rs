@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 use crate::{
     Commands,
     sender::Sender,
-    told::About,
+    telemetry::About,
     translate::{self, fields::Fields},
 };
 

@@ -10,8 +10,8 @@
 //! - `sender`: who sends a command by the first two, and how it is known again
 //! - [`execute`]: recognise, load, decide, append, and the only retry loop; [`execute_many`]: the same
 //!   for many updates of one shipment
-//! - [`reply`]: what the sender is told, of success and of failure
-//! - `told`: what is logged and counted of a command
+//! - [`reply`]: the answer to the sender, of success and of failure
+//! - `telemetry`: the log line and the metrics of a command
 //! - `rejection`: what can never succeed
 //! - [`operator`]: what a person must look at: the topic and the dead letters
 //!
@@ -39,7 +39,7 @@ pub mod operator;
 mod rejection;
 pub mod reply;
 mod sender;
-mod told;
+mod telemetry;
 pub mod translate;
 
 use carriers::{

@@ -60,7 +60,7 @@ use crate::{
     limits::{LEGS_MAX, NOTE_BYTES_MAX, ORDERS_PER_NOTE, TIME_RESERVE},
     operator::Unreachable,
     rejection::{Rejection, reject},
-    told::{About, millis},
+    telemetry::{About, millis},
 };
 use batch::{Batch, Import, execute_all};
 use event::{Wanted, wanted};

@@ -1,5 +1,5 @@
-//! What is said of a command: a line in the log with the ids that find its whole way, and metrics.
-//! Neither holds anything of what the command is about.
+//! The log line and the metrics of a command. The line has the ids by which the whole way of the
+//! command is found. Neither holds anything of the order or shipment that the command is about.
 
 use domain::{AggregateId, EventSourced, Timestamp, shipment::Status};
 use event_store::Cause;
