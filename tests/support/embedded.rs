@@ -10,9 +10,9 @@ use std::{
 
 use aws_config::{Region, SdkConfig};
 use aws_sdk_dynamodb::config::Credentials;
+use emulator::dynamodb::{self, DynamoDb};
 use event_store::dynamodb::DynamoDbTable;
 use lambda::{Names, Shards};
-use local::dynamodb::{DynamoDb, Unread};
 
 static NEXT: AtomicU32 = AtomicU32::new(0);
 
@@ -37,14 +37,8 @@ impl Embedded {
         let names = Names::new("test").unwrap();
         let path = format!("file:test-{number}?mode=memory&cache=shared");
         let path = Path::new(&path);
-        let server = local::dynamodb::start(
-            path,
-            &names,
-            shards,
-            &lambda::ReadModels::default(),
-            Unread::All,
-        )
-        .unwrap();
+        let tables = local::tables::of(&names, shards, &lambda::ReadModels::default());
+        let server = dynamodb::start(path, &tables.unwrap(), &[]).unwrap();
         let config = lambda::sdk::loader()
             .endpoint_url(format!("http://{}", server.address))
             .region(Region::new("us-east-1"))

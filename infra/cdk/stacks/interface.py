@@ -10,7 +10,7 @@ import yaml
 FILE = Path(__file__).resolve().parents[2] / "api" / "openapi.yaml"
 
 # Headers that a browser may send, and those that a page may read: the same as the local system's
-# (infra/local/src/gateway/mod.rs), which a test compares.
+# (infra/local/src/routes.rs), which a test compares.
 CORS_HEADERS = (
     "authorization",
     "content-type",

@@ -9,7 +9,7 @@ import yaml
 from conftest import REPOSITORY
 
 OPENAPI = yaml.safe_load((REPOSITORY / "infra/api/openapi.yaml").read_text())
-GATEWAY = (REPOSITORY / "infra/local/src/gateway/mod.rs").read_text()
+GATEWAY = (REPOSITORY / "infra/local/src/routes.rs").read_text()
 
 PREFLIGHT = "OPTIONS /{proxy+}"
 
@@ -115,9 +115,9 @@ def test_a_browser_may_send_what_it_may_send_locally(stacks):
     local = {name.lower().replace("_", "-") for name in standard} | set(own)
     assert len(local) == len(standard) + len(own) >= 6
     assert set(cors["AllowHeaders"]) == local and "idempotency-key" in local
-    [methods] = re.findall(r"allow_methods\(\[(.*?)\]\)", body)
+    [methods] = re.findall(r"let methods = \[(.*?)\];", body)
     assert set(cors["AllowMethods"]) == set(re.findall(r"Method::(\w+)", methods))
-    [exposed] = re.findall(r"expose_headers\(\[(.*?)\]\)", body)
+    [exposed] = re.findall(r"let exposed = \[(.*?)\];", body)
     assert set(cors["ExposeHeaders"]) == {exposed.lower()}
     assert cors["AllowOrigins"] == ["*"] and not cors.get("AllowCredentials")
 

@@ -2,7 +2,8 @@
 
 use std::fmt::Write as _;
 
-use crate::arn::ACCOUNT;
+use emulator::arn::ACCOUNT;
+
 use crate::{Settings, System};
 
 /// What runs where, and lines to paste.

@@ -1,26 +1,19 @@
-//! The functions, as Lambda would run them.
+//! Waybill's functions, and what the emulator runs of them.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use aws_config::SdkConfig;
 use commands::Commands;
 use commands::carriers::Carriers;
 use commands::carriers::secrets::{FixedSecrets, KeptSecrets};
-use lambda::metrics::{LatestLines, Metrics};
-use lambda::names::GATEWAY_ALIAS;
-use lambda::{Answer, Failed, Invocation, Payload, Settings};
+use emulator::{Context, FunctionError, Handler, Printed};
+use lambda::metrics::{Lines, Metrics};
+use lambda::{Answer, Invocation, Payload, Settings};
 use projectors::Projectors;
-use tokio::sync::Semaphore;
 
-use crate::{
-    arn, clock,
-    limits::{
-        CONCURRENT_IMPORTS, CONCURRENT_INVOCATIONS, CONCURRENT_REBUILDS, INVOCATION_TIMEOUT,
-        LONG_TIMEOUT, METRIC_LINES_MAX,
-    },
-};
+use crate::limits::{CONCURRENT_IMPORTS, CONCURRENT_REBUILDS, INVOCATION_TIMEOUT, LONG_TIMEOUT};
 
 /// A function's role, the end of its name `waybill-<env>-<role>`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -86,6 +79,15 @@ impl Role {
         }
     }
 
+    /// How many invocations may run at the same moment, where they have places of their own.
+    pub const fn reserved_concurrency(self) -> Option<usize> {
+        match self {
+            Self::Import => Some(CONCURRENT_IMPORTS),
+            Self::Rebuild => Some(CONCURRENT_REBUILDS),
+            _ => None,
+        }
+    }
+
     /// The role called `name`.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|role| role.name() == name)
@@ -97,10 +99,37 @@ impl Role {
 pub trait Functions: Send + Sync {
     /// Runs the function of this role once.
     async fn call(&self, role: Role, payload: Payload, invocation: &Invocation) -> Answer;
+}
 
-    /// The latest lines of metrics that functions have written, oldest first.
-    fn metrics(&self) -> Vec<String> {
-        Vec::new()
+/// One role of the functions, as the emulator runs it.
+pub(crate) struct OneRole {
+    /// The functions.
+    pub(crate) functions: Arc<dyn Functions>,
+    /// Which of them.
+    pub(crate) role: Role,
+}
+
+#[async_trait]
+impl Handler for OneRole {
+    async fn invoke(&self, payload: Payload, context: &Context) -> emulator::Answer {
+        let Context {
+            request_id,
+            invoked_function_arn,
+            deadline_ms,
+        } = context;
+        let invocation = Invocation::from_lambda(request_id, *deadline_ms, None);
+        let invocation = invocation.invoked_as(invoked_function_arn);
+        let answer = self.functions.call(self.role, payload, &invocation).await;
+        answer.map_err(|failed| FunctionError(failed.0))
+    }
+}
+
+/// Metrics are lines that functions print.
+struct PrintedMetrics(Printed);
+
+impl Lines for PrintedMetrics {
+    fn take(&self, line: String) {
+        self.0.take(line);
     }
 }
 
@@ -108,14 +137,19 @@ pub trait Functions: Send + Sync {
 pub struct Waybill {
     commands: Commands,
     projectors: Projectors,
-    lines: Arc<LatestLines>,
 }
 
 impl Waybill {
-    /// The handlers on clients made from `config`; webhooks of carriers are checked with `secrets`.
-    pub fn new(config: &SdkConfig, settings: &Settings, secrets: FixedSecrets) -> Self {
-        let lines = Arc::new(LatestLines::new(METRIC_LINES_MAX));
-        let metrics = Metrics::new(settings.names.environment(), lines.clone());
+    /// The handlers on clients made from `config`; webhooks of carriers are checked with `secrets`, and
+    /// `printed` takes the metrics.
+    pub fn new(
+        config: &SdkConfig,
+        settings: &Settings,
+        secrets: FixedSecrets,
+        printed: Printed,
+    ) -> Self {
+        let lines = Arc::new(PrintedMetrics(printed));
+        let metrics = Metrics::new(settings.names.environment(), lines);
         Self {
             commands: {
                 let commands = Commands::new(config, settings);
@@ -132,7 +166,6 @@ impl Waybill {
                 metrics,
                 ..Projectors::new(config, settings)
             },
-            lines,
         }
     }
 
@@ -148,10 +181,6 @@ impl Waybill {
 
 #[async_trait]
 impl Functions for Waybill {
-    fn metrics(&self) -> Vec<String> {
-        self.lines.all()
-    }
-
     async fn call(&self, role: Role, payload: Payload, invocation: &Invocation) -> Answer {
         use commands::Role as Command;
         use projectors::Role as Projector;
@@ -172,157 +201,47 @@ impl Functions for Waybill {
     }
 }
 
-/// Invokes functions with what Lambda adds: bounded concurrency, a time-out, and an end of a panic
-/// at the invocation.
-#[derive(Clone)]
-pub struct Invoker {
-    functions: Arc<dyn Functions>,
-    permits: Arc<Semaphore>,
-    imports: Arc<Semaphore>,
-    rebuilds: Arc<Semaphore>,
-}
-
-impl Invoker {
-    /// Invokes these functions.
-    pub fn new(functions: Arc<dyn Functions>) -> Self {
-        Self {
-            functions,
-            permits: Arc::new(Semaphore::new(CONCURRENT_INVOCATIONS)),
-            imports: Arc::new(Semaphore::new(CONCURRENT_IMPORTS)),
-            rebuilds: Arc::new(Semaphore::new(CONCURRENT_REBUILDS)),
-        }
-    }
-
-    /// The latest lines of metrics that functions have written, oldest first.
-    pub fn metrics(&self) -> Vec<String> {
-        self.functions.metrics()
-    }
-
-    /// Runs a function once, when its turn has come.
-    pub async fn invoke(&self, role: Role, payload: Payload, request_id: &str) -> Answer {
-        let name = role.name();
-        self.run(role, payload, request_id, &arn::function(name))
-            .await
-    }
-
-    /// The same, by the alias that is the gateway's alone.
-    pub async fn invoke_by_gateway(
-        &self,
-        role: Role,
-        payload: Payload,
-        request_id: &str,
-    ) -> Answer {
-        let alias = format!("{}:{GATEWAY_ALIAS}", arn::function(role.name()));
-        self.run(role, payload, request_id, &alias).await
-    }
-
-    /// Runs the function that was invoked as `arn`.
-    async fn run(&self, role: Role, payload: Payload, request_id: &str, arn: &str) -> Answer {
-        let stopping = |_| Failed("the system is stopping".to_owned());
-        let permits = match role {
-            Role::Import => &self.imports,
-            Role::Rebuild => &self.rebuilds,
-            _ => &self.permits,
-        };
-        let _permit = permits.acquire().await.map_err(stopping)?;
-        let functions = Arc::clone(&self.functions);
-        let ends = (clock::now() + role.timeout()).timestamp_millis();
-        let ends = u64::try_from(ends).unwrap_or_default();
-        let invocation = Invocation::from_lambda(request_id, ends, None).invoked_as(arn);
-        // A task of its own, since a panic ends no more than its task.
-        let started = Instant::now();
-        let mut call =
-            tokio::spawn(async move { functions.call(role, payload, &invocation).await });
-        match tokio::time::timeout(role.timeout(), &mut call).await {
-            Ok(Ok(answer)) => {
-                let (function, took) = (role.name(), started.elapsed());
-                tracing::debug!(
-                    function,
-                    request_id,
-                    ?took,
-                    failed = answer.is_err(),
-                    "invoked"
-                );
-                answer
-            }
-            Ok(Err(panic)) => {
-                tracing::error!(function = role.name(), request_id, %panic, "function panicked");
-                Err(Failed("the function panicked".to_owned()))
-            }
-            Err(_) => {
-                call.abort();
-                tracing::error!(function = role.name(), request_id, "function timed out");
-                let seconds = role.timeout().as_secs();
-                Err(Failed(format!("Task timed out after {seconds}.00 seconds")))
-            }
-        }
-    }
-}
-
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 
-    struct Panics;
+    /// Fails, naming all that it was told.
+    struct Tells;
 
     #[async_trait]
-    impl Functions for Panics {
-        async fn call(&self, _role: Role, _payload: Payload, _invocation: &Invocation) -> Answer {
-            panic!("on purpose")
-        }
-    }
-
-    /// Imports never end; everything else does at once, saying how long it has.
-    struct Imports;
-
-    #[async_trait]
-    impl Functions for Imports {
-        async fn call(&self, role: Role, _payload: Payload, invocation: &Invocation) -> Answer {
-            if role == Role::Import {
-                std::future::pending::<()>().await;
-            }
+    impl Functions for Tells {
+        async fn call(&self, role: Role, payload: Payload, invocation: &Invocation) -> Answer {
             let deadline = invocation.deadline.map(|deadline| deadline.millis());
-            Ok(serde_json::json!(deadline))
+            let (id, by) = (&invocation.request_id, &invocation.qualifier);
+            let told = format!("{role:?} {payload} {id} {deadline:?} {by:?}");
+            Err(lambda::Failed(told))
         }
     }
 
     #[tokio::test]
-    async fn imports_take_no_place_from_the_others() {
-        let invoker = Invoker::new(Arc::new(Imports));
-        let mut imports = tokio::task::JoinSet::new();
-        for _ in 0..CONCURRENT_INVOCATIONS * 2 {
-            let invoker = invoker.clone();
-            imports.spawn(async move { invoker.invoke(Role::Import, payload(), "r").await });
-        }
-        let all = async {
-            while invoker.imports.available_permits() > 0 {
-                tokio::task::yield_now().await;
-            }
-            invoker.invoke(Role::Api, payload(), "r").await
+    async fn a_function_is_told_what_the_emulator_says_and_the_emulator_how_it_failed() {
+        let bus = OneRole {
+            functions: Arc::new(Tells),
+            role: Role::Bus,
         };
-        let ends = tokio::time::timeout(Duration::from_secs(5), all).await;
-        let left = ends.unwrap().unwrap().as_i64().unwrap() - clock::now().timestamp_millis();
-        assert!((29_000..=30_000).contains(&left), "{left}");
+        let context = Context {
+            request_id: "r-1".to_owned(),
+            invoked_function_arn: "arn:aws:lambda:r:1:function:waybill-dev-bus:live".to_owned(),
+            deadline_ms: 1_700_000_000_000,
+        };
+        let payload = serde_json::from_str("{\"n\": 1.10}").unwrap();
+        let told = r#"Bus {"n": 1.10} r-1 Some(1700000000000) Some("live")"#;
+        let answer = bus.invoke(payload, &context).await;
+        assert_eq!(answer, Err(FunctionError(told.to_owned())));
     }
 
     #[test]
-    fn an_import_or_a_rebuild_may_take_as_long_as_on_lambda() {
-        assert_eq!(Role::Import.timeout().as_secs(), 900);
-        assert_eq!(Role::Rebuild.timeout().as_secs(), 900);
-        assert_eq!(Role::Bus.timeout(), INVOCATION_TIMEOUT);
-    }
-
-    fn payload() -> Payload {
-        serde_json::value::to_raw_value(&()).unwrap()
-    }
-
-    #[tokio::test]
-    async fn a_panic_fails_its_invocation_and_no_more() {
-        let invoker = Invoker::new(Arc::new(Panics));
-        for _ in 0..CONCURRENT_INVOCATIONS * 2 {
-            let answer = invoker.invoke(Role::Api, payload(), "r").await;
-            assert_eq!(answer, Err(Failed("the function panicked".to_owned())));
+    fn an_import_or_a_rebuild_may_take_as_long_as_on_lambda_in_places_of_its_own() {
+        for role in Role::ALL {
+            let long = matches!(role, Role::Import | Role::Rebuild);
+            assert_eq!(role.timeout().as_secs(), if long { 900 } else { 30 });
+            assert_eq!(role.reserved_concurrency(), long.then_some(4));
         }
     }
 

@@ -1,47 +1,15 @@
-//! Every limit of the local system, in one place.
+//! Every limit of the local system, in one place; those of AWS's services are the emulator's.
 //!
-//! The first half repeats what AWS enforces, so that a caller meets it here and not first in
-//! production; the second half bounds this process.
+//! The first half repeats what Waybill's deployment sets, the second half bounds this process.
 
 use std::time::Duration;
 
-const KIB: usize = 1024;
-const MIB: usize = 1024 * KIB;
+// What requests and pages of this system may ask of the emulator.
+pub(crate) use emulator::limits::{DYNAMODB_TIMEOUT, PAGE_MAX, PUT_EVENTS_ENTRIES};
 
-// ---- AWS's own limits ----
+const MIB: u64 = 1024 * 1024;
 
-/// Body of a request to an HTTP API (API Gateway quotas).
-pub const HTTP_API_BODY_BYTES: usize = 10 * MIB;
-
-/// What API Gateway waits for an integration.
-pub const HTTP_API_TIMEOUT: Duration = Duration::from_secs(30);
-
-/// Body of a request to DynamoDB, the largest that any of the services here accepts.
-pub const SERVICE_BODY_BYTES: usize = 16 * MIB;
-
-/// Entries of one `PutEvents`.
-pub const PUT_EVENTS_ENTRIES: usize = 10;
-
-/// All entries of one `PutEvents` together.
-pub const PUT_EVENTS_BYTES: usize = 256 * KIB;
-
-/// What EventBridge counts for an entry's `Time`.
-pub const PUT_EVENTS_TIME_BYTES: usize = 14;
-
-/// Entries of one `PublishBatch`.
-pub const PUBLISH_BATCH_ENTRIES: usize = 10;
-
-/// A message, or all messages of one `PublishBatch` together.
-pub const PUBLISH_BYTES: usize = 256 * KIB;
-
-/// Characters of an SNS subject.
-pub const SUBJECT_CHARACTERS: usize = 100;
-
-/// Payload of a synchronous invocation, and of a stream's batch.
-pub const INVOCATION_BYTES: usize = 6 * MIB;
-
-/// Payload of an asynchronous invocation.
-pub const ASYNC_INVOCATION_BYTES: usize = 256 * KIB;
+// ---- As deployed ----
 
 /// Records in a batch of the stream.
 pub const BATCH_RECORDS: usize = 100;
@@ -49,55 +17,13 @@ pub const BATCH_RECORDS: usize = 100;
 /// Attempts at one record of the stream, the first included; then it is a dead letter.
 pub const RECORD_ATTEMPTS: u32 = 10;
 
-/// Attempts at an asynchronous invocation: the first and Lambda's two retries.
-pub const DELIVERY_ATTEMPTS: u32 = 3;
-
-/// What of a function's error stands beside the payload in the dead-letter queue.
-pub const ERROR_MESSAGE_BYTES: usize = KIB;
-
-/// Messages that one `ReceiveMessage` takes.
-pub const RECEIVED_MESSAGES: u32 = 10;
-
-/// Seconds for which a taken message is hidden, unless asked for another number.
-pub const VISIBILITY_SECONDS: u32 = 30;
-
-/// Most seconds for which a taken message can be hidden.
-pub const VISIBILITY_SECONDS_MAX: u32 = 12 * 60 * 60;
-
-/// Most seconds for which `ReceiveMessage` waits for a message.
-pub const RECEIVE_WAIT_SECONDS_MAX: u32 = 20;
-
 /// One invocation of the functions for order files and for rebuilding: the longest that Lambda allows.
 pub const LONG_TIMEOUT: Duration = Duration::from_secs(15 * 60);
 
-/// An object that is put at once, and a part of one.
-pub const PUT_OBJECT_BYTES: u64 = 5 * 1024 * MIB as u64;
-
-/// A part of an object, unless it is the last one.
-pub const PART_BYTES_MIN: u64 = 5 * MIB as u64;
-
-/// The highest number of a part.
-pub const PARTS: i32 = 10_000;
-
-/// An object's own metadata, names and values together.
-pub const METADATA_BYTES: usize = 2 * KIB;
-
-/// Keys or versions of one page of a list, and keys of one `DeleteObjects`.
-pub const LISTED_KEYS: usize = 1_000;
-
 // ---- This process ----
-
-/// Lines of metrics that are kept to look at.
-pub const METRIC_LINES_MAX: usize = 10_000;
 
 /// One invocation of any other function; every deployed function has a time-out too.
 pub const INVOCATION_TIMEOUT: Duration = Duration::from_secs(30);
-
-/// Invocations at the same moment, whatever triggered them; further ones wait.
-pub const CONCURRENT_INVOCATIONS: usize = 64;
-
-/// Asynchronous invocations at the same moment, imports apart.
-pub const CONCURRENT_DELIVERIES: usize = 16;
 
 /// Imports at the same moment: they run long, so they have places of their own and take none from
 /// the others.
@@ -106,79 +32,15 @@ pub const CONCURRENT_IMPORTS: usize = 4;
 /// Rebuilds at the same moment, in places of their own for the same reason.
 pub const CONCURRENT_REBUILDS: usize = 4;
 
-/// How often a `ReceiveMessage` that waits looks for a message.
-pub const QUEUE_POLL: Duration = Duration::from_millis(100);
-
-/// An object put in parts; S3 itself takes a thousand times as much.
-pub const OBJECT_BYTES: u64 = 50 * 1024 * MIB as u64;
-
-/// Uploads in parts that have begun and are not over.
-pub const OPEN_UPLOADS: usize = 1_000;
-
-/// Bytes of an object that are read from disk at a time.
-pub const READ_BYTES: usize = 256 * KIB;
-
-/// A line of the coding `aws-chunked`: a chunk's size and signature, or a trailer.
-pub const CHUNK_LINE_BYTES: usize = KIB;
-
-/// Trailers of the coding `aws-chunked`.
-pub const CHUNK_TRAILERS: usize = 16;
-
-/// Accepted asynchronous invocations that wait; above it callers are throttled.
-pub const PENDING_DELIVERIES: u64 = 100_000;
-
-/// Before a retry of an asynchronous invocation. Lambda waits one and two minutes; nobody at a
-/// terminal does.
-pub const DELIVERY_WAITS: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(2)];
-
-/// How often the queue of deliveries looks for due ones when nothing wakes it.
-pub const DELIVERY_POLL: Duration = Duration::from_secs(1);
-
-/// How often a consumer looks at the stream when no write wakes it.
-pub const STREAM_POLL: Duration = Duration::from_secs(1);
-
-/// A consumer's wait after its first failure; it doubles with each further one.
-pub const STREAM_FIRST_WAIT: Duration = Duration::from_millis(50);
-
-/// A consumer's longest wait.
-pub const STREAM_LONGEST_WAIT: Duration = Duration::from_secs(5);
-
-/// How long DynamoDB keeps a stream's record. Older ones are removed at the next start, if both
-/// consumers have passed them.
-pub const STREAM_RETENTION: Duration = Duration::from_secs(24 * 60 * 60);
-
-/// Emitted messages that are kept to be looked at; the oldest go first.
-pub const MESSAGES_KEPT: u64 = 200_000;
-
-/// Dead letters that are kept; the oldest go first.
-pub const DEAD_LETTERS_KEPT: u64 = 10_000;
-
-/// Entries of one page of messages or dead letters, unless asked for another number.
-pub const PAGE_DEFAULT: u64 = 100;
-
-/// Most entries of one page.
-pub const PAGE_MAX: u64 = 1_000;
+/// How often `watch` looks for stalled shipments. On AWS it is every 15 minutes; here a look costs
+/// nothing but a few milliseconds.
+pub const WATCH_EVERY: Duration = Duration::from_secs(5);
 
 /// Size at which the log file gives way to a new one; one earlier file is kept.
-pub const LOG_BYTES: u64 = 20 * MIB as u64;
+pub const LOG_BYTES: u64 = 20 * MIB;
 
 /// Characters of a log line on the terminal.
 pub const TERMINAL_CHARACTERS: usize = 300;
-
-/// One call to the embedded DynamoDB.
-pub const DYNAMODB_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// Threads of the embedded DynamoDB: one mutex guards its database, the other thread reads and
-/// writes JSON meanwhile.
-pub const DYNAMODB_THREADS: usize = 2;
-
-/// Scans that the embedded DynamoDB is given at the same time. It does one thing after the other, and
-/// a page of a scan takes as long as many commands: with eight segments at once, as a rebuild reads,
-/// commands waited eight times as long, and nothing was read sooner.
-pub const SCANS_AT_ONCE: usize = 1;
-
-/// Until a busy database file is given up on.
-pub const SQLITE_BUSY: Duration = Duration::from_secs(5);
 
 /// Attempts of a demonstration at one request.
 pub const DEMO_ATTEMPTS: u32 = 5;
@@ -188,10 +50,3 @@ pub const DEMO_PATIENCE: Duration = Duration::from_secs(120);
 
 /// How often it looks whether everything has.
 pub const DEMO_POLL: Duration = Duration::from_millis(20);
-
-/// How often `watch` looks for stalled shipments. On AWS it is every 15 minutes; here a look costs
-/// nothing but a few milliseconds.
-pub const WATCH_EVERY: Duration = Duration::from_secs(5);
-
-/// What a clean stop waits for work in flight.
-pub const STOP_TIMEOUT: Duration = Duration::from_secs(10);

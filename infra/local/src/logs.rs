@@ -12,6 +12,7 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{EnvFilter, fmt};
 
 use crate::StartError;
+use crate::data_folder::DataFolderError;
 use crate::limits::{LOG_BYTES, TERMINAL_CHARACTERS};
 
 /// What is logged unless `RUST_LOG` says otherwise. The embedded DynamoDB warns of each condition
@@ -25,7 +26,7 @@ pub const FILE: &str = "waybill.log";
 /// Starts logging to `<data>/waybill.log`, and to standard error from `shown` on.
 pub fn start(data: &Path, shown: LevelFilter) -> Result<(), StartError> {
     let name = data.display().to_string();
-    start_in(data, shown).map_err(|cause| StartError::Data { data: name, cause })
+    start_in(data, shown).map_err(|cause| DataFolderError::Unusable { data: name, cause }.into())
 }
 
 fn start_in(data: &Path, shown: LevelFilter) -> io::Result<()> {
@@ -121,19 +122,19 @@ impl Write for BoundedFile {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::state::tests::Folder;
 
     #[test]
     fn a_full_file_gives_way_to_a_new_one() {
-        let folder = Folder::new();
-        let path = folder.path().join("a.log");
+        let folder = std::env::temp_dir().join(format!("waybill-{}", uuid::Uuid::new_v4()));
+        std::fs::create_dir(&folder).unwrap();
+        let path = folder.join("a.log");
         let mut file = BoundedFile::open(path.clone(), 6).unwrap();
         for line in ["one\n", "two\n", "three\n"] {
             file.write_all(line.as_bytes()).unwrap();
         }
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "three\n");
         assert_eq!(
-            std::fs::read_to_string(folder.path().join("a.log.1")).unwrap(),
+            std::fs::read_to_string(folder.join("a.log.1")).unwrap(),
             "one\ntwo\n"
         );
 
@@ -141,5 +142,6 @@ mod tests {
         let mut file = BoundedFile::open(path.clone(), 6).unwrap();
         file.write_all(b"four\n").unwrap();
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "four\n");
+        std::fs::remove_dir_all(folder).unwrap();
     }
 }

@@ -1,15 +1,11 @@
-//! The rules of EventBridge: which event reaches which function.
+//! Waybill's rules: which event reaches which function.
 //!
-//! A [`pattern`] is written in EventBridge's own language, so that the provisioned rules can be
-//! held against this table as JSON.
+//! A pattern is written in EventBridge's own language, so that the provisioned rules can be held
+//! against this table as JSON.
 
-mod pattern;
-
+use emulator::arn::ACCOUNT;
+use emulator::definition;
 use lambda::Names;
-use pattern::Pattern;
-use serde_json::Value;
-
-use crate::arn::ACCOUNT;
 
 use crate::functions::Role;
 
@@ -34,6 +30,16 @@ pub enum Bus {
     Waybill,
     /// The account's default bus.
     Default,
+}
+
+impl Bus {
+    /// Its name in an environment.
+    pub fn name(self, names: &Names) -> String {
+        match self {
+            Self::Waybill => names.bus(),
+            Self::Default => definition::DEFAULT_BUS.to_owned(),
+        }
+    }
 }
 
 /// Stands in a pattern for the name of the environment's bucket.
@@ -132,57 +138,26 @@ pub const RULES: [Rule; 7] = [
     },
 ];
 
-/// The rules of one environment with their patterns read.
-#[derive(Debug, Clone)]
-pub struct Rules(Vec<(Rule, Pattern)>);
-
-/// A pattern that is not understood.
-#[derive(Debug, thiserror::Error)]
-#[error("rule {rule}: {what}")]
-pub struct InvalidRule {
-    /// The rule's name.
-    pub rule: &'static str,
-    /// What is wrong with its pattern.
-    pub what: String,
-}
-
-impl Rules {
-    /// Reads [`RULES`] for an environment; fails where a pattern is not understood.
-    pub fn read(names: &Names) -> Result<Self, InvalidRule> {
-        let bucket = names.orders_bucket(ACCOUNT);
-        let read = |rule: Rule| {
-            let text = rule.pattern.replace(BUCKET, &bucket);
-            let text = text.replace(ACCOUNT_ID, ACCOUNT);
-            let pattern = serde_json::from_str(&text)
-                .map_err(|error| error.to_string())
-                .and_then(|json| Pattern::read(&json));
-            let invalid = |what| InvalidRule {
-                rule: rule.name,
-                what,
-            };
-            Ok((rule, pattern.map_err(invalid)?))
-        };
-        RULES
-            .into_iter()
-            .map(read)
-            .collect::<Result<_, _>>()
-            .map(Self)
-    }
-
-    /// The functions that an event on `bus` reaches: one for each rule that it matches.
-    pub fn targets(&self, bus: Bus, event: &Value) -> Vec<Role> {
-        self.0
-            .iter()
-            .filter(|(rule, pattern)| rule.bus == bus && pattern.matches(event))
-            .map(|(rule, _)| rule.target)
-            .collect()
-    }
+/// [`RULES`] of an environment, as EventBridge has them.
+pub fn of(names: &Names) -> Vec<definition::Rule> {
+    let bucket = names.orders_bucket(ACCOUNT);
+    let rule = |rule: Rule| {
+        let pattern = rule.pattern.replace(BUCKET, &bucket);
+        definition::Rule {
+            name: names.of(rule.name),
+            bus: rule.bus.name(names),
+            pattern: pattern.replace(ACCOUNT_ID, ACCOUNT),
+            target: rule.target.name().to_owned(),
+        }
+    };
+    RULES.into_iter().map(rule).collect()
 }
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
-    use serde_json::json;
+    use emulator::rules::Rules;
+    use serde_json::{Value, json};
 
     use super::*;
 
@@ -201,7 +176,10 @@ mod tests {
             "account": account, "source": source, "detail-type": detail_type, "detail": detail,
         });
         let names = Names::new("dev").unwrap();
-        Rules::read(&names).unwrap().targets(bus, &event)
+        let rules = Rules::read(&of(&names)).unwrap();
+        let targets = rules.targets(&bus.name(&names), &event);
+        let role = |name: &str| Role::from_name(name).unwrap();
+        targets.into_iter().map(role).collect()
     }
 
     #[test]

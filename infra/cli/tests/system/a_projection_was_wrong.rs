@@ -12,7 +12,7 @@ use async_trait::async_trait;
 use commands::carriers::secrets::FixedSecrets;
 use lambda::{Answer, Invocation, Payload};
 use local::functions::{Functions, Role, Waybill};
-use local::{Settings, System};
+use local::{Printed, Settings, System};
 use projectors::Projectors;
 use projectors::indexes::Index;
 use projectors::ports::{Direction, Row, RowError, RowPage, Rows, SegmentPage, Start, Table};
@@ -150,7 +150,12 @@ async fn deploy_the_defect(settings: &Settings) -> System {
         let projectors = Projectors::new(config, settings);
         let rows = Arc::new(Wrong(Arc::clone(&projectors.rows)));
         Arc::new(Deployed {
-            healthy: Waybill::new(config, settings, FixedSecrets::default()),
+            healthy: Waybill::new(
+                config,
+                settings,
+                FixedSecrets::default(),
+                Printed::default(),
+            ),
             projectors: Projectors { rows, ..projectors },
         }) as Arc<dyn Functions>
     };

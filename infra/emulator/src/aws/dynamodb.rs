@@ -1,0 +1,95 @@
+//! DynamoDB and DynamoDB Streams: handed on to the embedded server.
+
+use axum::body::{Body, Bytes};
+use axum::http::header::{CONNECTION, CONTENT_LENGTH, HOST, TRANSFER_ENCODING};
+use axum::http::{HeaderMap, HeaderName, StatusCode};
+use axum::response::{IntoResponse, Response};
+use tokio::sync::Semaphore;
+
+use super::{Services, json_error};
+use crate::limits::SCANS_AT_ONCE;
+
+/// Headers that belong to one connection and not to the message.
+const OF_THE_CONNECTION: [HeaderName; 4] = [CONNECTION, CONTENT_LENGTH, HOST, TRANSFER_ENCODING];
+
+/// Who may scan. One for the process: several systems in it are a matter of tests.
+static SCANS: Semaphore = Semaphore::const_new(SCANS_AT_ONCE);
+
+/// Forwards one operation, and wakes the streams' consumers where it may have written to their tables.
+pub(super) async fn forward(
+    services: &Services,
+    operation: &str,
+    headers: &HeaderMap,
+    body: Bytes,
+) -> Response {
+    // A table that is made anew would go on with the stream of the old one, and a consumer with
+    // its old checkpoint.
+    if matches!(operation, "CreateTable" | "UpdateTable" | "DeleteTable") {
+        let message = "the local system's tables are fixed; remove its data folder to start anew";
+        return json_error(StatusCode::BAD_REQUEST, "AccessDeniedException", message);
+    }
+    // Never closed, so that it is always there in its turn.
+    let _scan = match operation {
+        "Scan" => SCANS.acquire().await.ok(),
+        _ => None,
+    };
+    let mut streamed = services.streams.iter();
+    let wakes = writes(operation) && streamed.any(|stream| mentions(&body, stream.table()));
+    let sent = services
+        .client
+        .post(&services.dynamodb_url)
+        .headers(of_the_message(headers))
+        .body(body)
+        .send()
+        .await;
+    let answer = match sent {
+        Ok(answer) => pass_on(answer).await,
+        Err(error) => Err(error),
+    };
+    if wakes {
+        services
+            .streams_written
+            .send_modify(|count| *count = count.wrapping_add(1));
+    }
+    answer.unwrap_or_else(|error| {
+        tracing::error!(%error, operation, "the embedded DynamoDB did not answer");
+        json_error(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "InternalServerError",
+            "no answer",
+        )
+    })
+}
+
+fn writes(operation: &str) -> bool {
+    matches!(
+        operation,
+        "PutItem"
+            | "UpdateItem"
+            | "DeleteItem"
+            | "BatchWriteItem"
+            | "TransactWriteItems"
+            | "ExecuteStatement"
+            | "ExecuteTransaction"
+            | "BatchExecuteStatement"
+    )
+}
+
+fn mentions(body: &[u8], table: &str) -> bool {
+    std::str::from_utf8(body).is_ok_and(|text| text.contains(table))
+}
+
+fn of_the_message(headers: &HeaderMap) -> HeaderMap {
+    let mut kept = headers.clone();
+    for name in OF_THE_CONNECTION {
+        kept.remove(name);
+    }
+    kept
+}
+
+async fn pass_on(answer: reqwest::Response) -> Result<Response, reqwest::Error> {
+    let status = answer.status();
+    let headers = of_the_message(answer.headers());
+    let body = Body::from(answer.bytes().await?);
+    Ok((status, headers, body).into_response())
+}

@@ -1,0 +1,280 @@
+//! Lambda: `Invoke`.
+
+use axum::body::Bytes;
+use axum::extract::{Path, Query, State as Shared};
+use axum::http::header::CONTENT_TYPE;
+use axum::http::{HeaderMap, HeaderName, StatusCode};
+use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
+use serde_json::json;
+
+use super::{Services, SharedServices, request_id};
+use crate::definition::{Definition, Function};
+use crate::function::Payload;
+use crate::limits::{ASYNC_INVOCATION_BYTES, INVOCATION_BYTES};
+use crate::state::{Acceptance, NewDelivery, StateError};
+use crate::{arn, clock};
+
+const INVOCATION_TYPE: HeaderName = HeaderName::from_static("x-amz-invocation-type");
+const FUNCTION_ERROR: HeaderName = HeaderName::from_static("x-amz-function-error");
+const ERROR_TYPE: HeaderName = HeaderName::from_static("x-amzn-errortype");
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
+
+/// Answers `POST /2015-03-31/functions/{name}/invocations`.
+pub(super) async fn invoke(
+    Shared(services): Shared<SharedServices>,
+    Path(name): Path<String>,
+    Query(asked): Query<Asked>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    let called = Called::new(&name, asked.qualifier);
+    let function = match called.find(&services.definition) {
+        Ok(function) => function.id.as_str(),
+        Err(refused) => return refused.answer(&called),
+    };
+    let kind = headers
+        .get(INVOCATION_TYPE)
+        .and_then(|value| value.to_str().ok());
+    let (asynchronous, most) = match kind.unwrap_or("RequestResponse") {
+        "RequestResponse" => (false, INVOCATION_BYTES),
+        "Event" => (true, ASYNC_INVOCATION_BYTES),
+        "DryRun" => return StatusCode::NO_CONTENT.into_response(),
+        other => {
+            let message = format!("Unknown invocation type {other:?}");
+            let code = "InvalidParameterValueException";
+            return error(StatusCode::BAD_REQUEST, code, &message);
+        }
+    };
+    if body.len() > most {
+        let message = format!("{} byte payload is too large: at most {most}", body.len());
+        return error(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "RequestTooLargeException",
+            &message,
+        );
+    }
+    match payload(&body) {
+        Ok(payload) if asynchronous => invoke_later(&services, function, &payload).await,
+        Ok(payload) => invoke_now(&services, function, payload).await,
+        Err(cause) => {
+            let message = format!("Could not parse request body into json: {cause}");
+            error(
+                StatusCode::BAD_REQUEST,
+                "InvalidRequestContentException",
+                &message,
+            )
+        }
+    }
+}
+
+/// What a call names beside the function.
+#[derive(Debug, Deserialize)]
+pub(super) struct Asked {
+    #[serde(rename = "Qualifier")]
+    pub(super) qualifier: Option<String>,
+}
+
+/// A function as a call names it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Called {
+    name: String,
+    /// The alias or version.
+    qualifier: Option<String>,
+}
+
+/// Why a call reaches no function.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Refused {
+    /// There is none of this name.
+    NotFound,
+    /// There is, but it is the gateway's alone.
+    Denied,
+}
+
+impl Called {
+    /// The function by name or ARN, in part or in full; a qualifier stands behind it or beside it.
+    pub(super) fn new(name_or_arn: &str, beside: Option<String>) -> Self {
+        let parts: Vec<&str> = name_or_arn.split(':').collect();
+        let begins = parts.iter().position(|part| *part == "function");
+        let mut parts = parts.into_iter().skip(begins.map_or(0, |at| at + 1));
+        let name = parts.next().unwrap_or_default().to_owned();
+        let behind = parts.next().map(str::to_owned);
+        Self {
+            name,
+            qualifier: beside.or(behind),
+        }
+    }
+
+    /// Which one it is.
+    pub(super) fn find<'a>(&self, definition: &'a Definition) -> Result<&'a Function, Refused> {
+        let function = definition.function_named(&self.name);
+        let function = function.ok_or(Refused::NotFound)?;
+        let api = &definition.http_api;
+        match self.qualifier.as_deref() {
+            None | Some("$LATEST") => Ok(function),
+            by if by == api.alias.as_deref() && api.is_in_front_of(&function.id) => {
+                Err(Refused::Denied)
+            }
+            Some(_) => Err(Refused::NotFound),
+        }
+    }
+
+    fn arn(&self) -> String {
+        let arn = arn::function(&self.name);
+        match &self.qualifier {
+            Some(qualifier) => format!("{arn}:{qualifier}"),
+            None => arn,
+        }
+    }
+}
+
+impl Refused {
+    /// As Lambda says it.
+    pub(super) fn answer(self, called: &Called) -> Response {
+        let arn = called.arn();
+        let (status, code, message) = match self {
+            Self::NotFound => (
+                StatusCode::NOT_FOUND,
+                "ResourceNotFoundException",
+                format!("Function not found: {arn}"),
+            ),
+            Self::Denied => (
+                StatusCode::FORBIDDEN,
+                "AccessDeniedException",
+                format!("not authorized to perform: lambda:InvokeFunction on resource: {arn}"),
+            ),
+        };
+        error(status, code, &message)
+    }
+}
+
+/// An empty payload reaches a function as `{}`.
+fn payload(body: &[u8]) -> Result<Payload, serde_json::Error> {
+    serde_json::from_slice(if body.is_empty() { b"{}" } else { body })
+}
+
+async fn invoke_now(services: &Services, function: &str, payload: Payload) -> Response {
+    let request_id = request_id();
+    let answer = services
+        .invoker
+        .invoke(function, payload, &request_id)
+        .await;
+    let headers = [
+        (CONTENT_TYPE, "application/json"),
+        (REQUEST_ID, request_id.as_str()),
+        (HeaderName::from_static("x-amz-executed-version"), "$LATEST"),
+    ];
+    match answer {
+        Ok(value) => (headers, value.to_string()).into_response(),
+        Err(failed) => {
+            let body = json!({ "errorMessage": failed.0, "errorType": "Failed" });
+            (headers, [(FUNCTION_ERROR, "Unhandled")], body.to_string()).into_response()
+        }
+    }
+}
+
+async fn invoke_later(services: &Services, function: &str, payload: &Payload) -> Response {
+    let request_id = request_id();
+    let payload = payload.get().to_owned();
+    let delivery = NewDelivery {
+        function: function.to_owned(),
+        request_id: request_id.clone(),
+        payload,
+    };
+    let acceptance = Acceptance {
+        messages: Vec::new(),
+        deliveries: vec![delivery],
+    };
+    let now = clock::now();
+    match services
+        .state
+        .accept(clock::text(now), now.timestamp_millis(), acceptance)
+        .await
+    {
+        Ok(()) => {
+            services.delivery_accepted.send_replace(());
+            (StatusCode::ACCEPTED, [(REQUEST_ID, request_id)]).into_response()
+        }
+        Err(StateError::Full) => {
+            let status = StatusCode::TOO_MANY_REQUESTS;
+            error(status, "TooManyRequestsException", "Rate Exceeded.")
+        }
+        Err(cause) => {
+            tracing::error!(%cause, "asynchronous invocation");
+            let status = StatusCode::INTERNAL_SERVER_ERROR;
+            error(status, "ServiceException", "the invocation was not stored")
+        }
+    }
+}
+
+fn error(status: StatusCode, code: &'static str, message: &str) -> Response {
+    let kind = if status.is_client_error() {
+        "User"
+    } else {
+        "Service"
+    };
+    let body = json!({ "Type": kind, "Message": message, "message": message });
+    let headers = [(CONTENT_TYPE, "application/json"), (ERROR_TYPE, code)];
+    (status, headers, body.to_string()).into_response()
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::definition::{Route, toy};
+
+    #[test]
+    fn a_function_is_known_by_name_and_by_arn() {
+        let library = toy::library();
+        let found = |name: &str| {
+            let found = Called::new(name, None).find(&library);
+            found.map(|function| function.id.as_str())
+        };
+        for name in [
+            "toy-desk",
+            "000000000000:function:toy-desk",
+            "arn:aws:lambda:us-east-1:000000000000:function:toy-desk",
+            "arn:aws:lambda:us-east-1:000000000000:function:toy-desk:$LATEST",
+        ] {
+            assert_eq!(found(name), Ok("desk"), "{name}");
+        }
+        for name in [
+            "other-desk",
+            "toy-nobody",
+            "toy-desk:7",
+            "toy-scan:gateway",
+            "desk",
+            "",
+        ] {
+            assert_eq!(found(name), Err(Refused::NotFound), "{name}");
+        }
+    }
+
+    #[test]
+    fn the_gateways_alias_is_the_gateways_alone() {
+        let mut library = toy::library();
+        let lend = library.http_api.routes[0].clone();
+        library.http_api.routes.push(Route {
+            path: "/loans".to_owned(),
+            function: "lend".to_owned(),
+            ..lend
+        });
+        for called in [
+            Called::new("toy-desk", Some("gateway".to_owned())),
+            Called::new("toy-desk:gateway", None),
+            Called::new("toy-lend", Some("gateway".to_owned())),
+        ] {
+            let refused = called.find(&library).err();
+            assert_eq!(refused, Some(Refused::Denied), "{called:?}");
+        }
+    }
+
+    #[test]
+    fn a_payload_keeps_its_text() {
+        assert_eq!(payload(b"").unwrap().get(), "{}");
+        assert_eq!(payload(b"{\"n\": 1.10}").unwrap().get(), "{\"n\": 1.10}");
+        assert!(payload(b"{").is_err());
+    }
+}

@@ -1,0 +1,92 @@
+//! S3: versioned buckets. Some tell the default bus what happens in them; some, the failure
+//! destinations, are filled by the consumers of streams.
+//!
+//! The protocol is the library's ([`s3s`]), the buckets are ours. Addresses have the bucket in their
+//! path, as SDKs write them for an endpoint of one's own; a bucket in the host's name is not
+//! understood. Any credentials will do, or none: what has been signed is let through unsigned.
+//!
+//! ```text
+//! serve ── unsigned, chunks ─▶ s3s ─▶ service ─┬─ bucket ─┬─▶ files (contents)
+//!                                              ├─ parts   ├─▶ state (versions)
+//!                                              └─ lists   └─▶ events ─▶ state (deliveries)
+//! stream ─▶ failures ─▶ files, state
+//! ```
+
+mod bucket;
+mod chunks;
+mod digests;
+mod events;
+mod failures;
+mod files;
+mod lists;
+mod parts;
+mod service;
+mod unsigned;
+
+use std::net::SocketAddr;
+
+use axum::body::Body;
+use axum::extract::{ConnectInfo, Request};
+use axum::http::header::AUTHORIZATION;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use s3s::service::{S3Service, S3ServiceBuilder};
+
+pub use bucket::{Bucket, BucketError, Buckets};
+pub use failures::{KeepError, Letter};
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-amz-request-id");
+
+/// Who sends a request, and what it is called.
+#[derive(Debug, Clone, Default)]
+struct Caller {
+    request_id: String,
+    address: String,
+}
+
+/// The protocol in front of the buckets.
+pub(super) fn service(buckets: Buckets) -> S3Service {
+    S3ServiceBuilder::new(buckets).build()
+}
+
+/// Whether a request may be meant for S3: one that is signed names its service.
+pub(super) fn is_meant(headers: &HeaderMap) -> bool {
+    let signed = headers.get(AUTHORIZATION).map(HeaderValue::as_bytes);
+    let signed = signed.and_then(|text| str::from_utf8(text).ok());
+    signed.is_none_or(|text| !text.starts_with("AWS4-") || text.contains("/s3/aws4_request"))
+}
+
+/// Answers a request.
+pub(super) async fn serve(service: &S3Service, request: Request) -> Response {
+    let (mut parts, body) = request.into_parts();
+    let caller = Caller {
+        request_id: request_id(),
+        address: address(&parts.extensions),
+    };
+    let id = caller.request_id.clone();
+    parts.extensions.insert(caller);
+    let body = match unsigned::unsigned(&mut parts, body) {
+        Ok(body) => s3s::Body::http_body_unsync(body),
+        Err(refused) => return (StatusCode::BAD_REQUEST, refused.0).into_response(),
+    };
+    let request = axum::http::Request::from_parts(parts, body);
+    let mut answer = match service.call(request).await {
+        Ok(answer) => answer.map(Body::new),
+        Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    };
+    if let Ok(id) = HeaderValue::from_str(&id) {
+        answer.headers_mut().insert(REQUEST_ID, id);
+    }
+    answer
+}
+
+/// Sixteen digits or capitals, as S3's are.
+fn request_id() -> String {
+    let (id, _) = uuid::Uuid::new_v4().as_u64_pair();
+    format!("{id:016X}")
+}
+
+fn address(extensions: &axum::http::Extensions) -> String {
+    let peer = extensions.get::<ConnectInfo<SocketAddr>>();
+    peer.map_or_else(String::new, |ConnectInfo(peer)| peer.ip().to_string())
+}

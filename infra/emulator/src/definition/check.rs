@@ -1,0 +1,296 @@
+//! Whether a definition holds together.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use axum::http::Method;
+use axum::routing::MethodFilter;
+
+use super::{DEFAULT_BUS, Definition, HttpApi};
+use crate::limits::STREAM_READERS;
+
+/// A definition that names what it has not, or has what AWS would not take.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidDefinition {
+    /// Two things of one kind are called the same.
+    #[error("two {kind} are called {name}")]
+    Twice {
+        /// What they are.
+        kind: &'static str,
+        /// The name or id.
+        name: String,
+    },
+    /// Something refers to what is not there.
+    #[error("{by} refers to {kind} {name}, which is not defined")]
+    Unknown {
+        /// What is referred to.
+        kind: &'static str,
+        /// The name or id.
+        name: String,
+        /// What refers to it.
+        by: String,
+    },
+    /// Something has a value that it may not have.
+    #[error("{what}: {why}")]
+    Value {
+        /// What has it.
+        what: String,
+        /// What it may have instead.
+        why: &'static str,
+    },
+}
+
+impl Definition {
+    /// Refuses a definition that does not hold together, so that nothing of it starts.
+    pub fn check(&self) -> Result<(), InvalidDefinition> {
+        self.check_names()?;
+        self.check_functions()?;
+        self.check_streams()?;
+        for rule in &self.rules {
+            if rule.bus != DEFAULT_BUS && !self.buses.contains(&rule.bus) {
+                return Err(unknown("bus", &rule.bus, format!("the rule {}", rule.name)));
+            }
+        }
+        check_routes(&self.http_api)
+    }
+
+    fn check_names(&self) -> Result<(), InvalidDefinition> {
+        let functions = &self.functions;
+        once("functions", functions.iter().map(|one| one.id.as_str()))?;
+        once("functions", functions.iter().map(|one| one.name.as_str()))?;
+        once("tables", self.tables.iter().map(|one| one.name.as_str()))?;
+        once("buckets", self.buckets.iter().map(|one| one.id.as_str()))?;
+        once("buckets", self.buckets.iter().map(|one| one.name.as_str()))?;
+        let consumers = self.stream_consumers.iter();
+        once(
+            "stream consumers",
+            consumers.map(|one| one.function.as_str()),
+        )
+    }
+
+    /// Is every function there that something invokes, with places to run in?
+    fn check_functions(&self) -> Result<(), InvalidDefinition> {
+        let rules = self.rules.iter();
+        let rules = rules.map(|rule| (&rule.target, format!("the rule {}", rule.name)));
+        let consumers = self.stream_consumers.iter();
+        let consumers = consumers.map(|one| (&one.function, format!("a reader of {}", one.table)));
+        let schedules = self.schedules.iter();
+        let schedules = schedules.map(|one| (&one.function, "a schedule".to_owned()));
+        let api = &self.http_api;
+        let routes = api.routes.iter();
+        let routes = routes.map(|one| (&one.function, format!("the route {}", one.path)));
+        let default = api.default_function.iter();
+        let default = default.map(|function| (function, "the route $default".to_owned()));
+        let all = rules.chain(consumers).chain(schedules).chain(routes);
+        for (function, by) in all.chain(default) {
+            if self.function(function).is_none() {
+                return Err(unknown("function", function, by));
+            }
+        }
+        for function in &self.functions {
+            if function.reserved_concurrency == Some(0) || function.timeout.is_zero() {
+                let why = "its time-out and its reserved concurrency are at least 1";
+                return Err(value(format!("the function {}", function.id), why));
+            }
+        }
+        match self.schedules.iter().find(|one| one.every.is_zero()) {
+            Some(one) => Err(value(
+                format!("the schedule of {}", one.function),
+                "its period is longer than nothing",
+            )),
+            None => Ok(()),
+        }
+    }
+
+    fn check_streams(&self) -> Result<(), InvalidDefinition> {
+        let mut readers: BTreeMap<&str, usize> = BTreeMap::new();
+        for consumer in &self.stream_consumers {
+            let by = || format!("the stream's reader {}", consumer.function);
+            let mut tables = self.tables.iter();
+            if !tables.any(|table| table.name == consumer.table && table.stream.is_some()) {
+                return Err(unknown("stream of the table", &consumer.table, by()));
+            }
+            let bucket = &consumer.failure_bucket;
+            if !self.buckets.iter().any(|one| one.id == *bucket) {
+                return Err(unknown("bucket", bucket, by()));
+            }
+            if consumer.batch_size == 0 || consumer.attempts == 0 {
+                return Err(value(by(), "its batch and its attempts are at least 1"));
+            }
+            let readers = readers.entry(&consumer.table).or_default();
+            *readers += 1;
+            if *readers > STREAM_READERS {
+                return Err(value(by(), "a stream has at most two readers"));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Are routes ones that can stand beside each other?
+fn check_routes(api: &HttpApi) -> Result<(), InvalidDefinition> {
+    let stage = &api.stage;
+    if stage.contains('/') || shape(stage) != Some(stage) {
+        return Err(value(
+            format!("the stage {stage:?}"),
+            "a stage is one plain segment",
+        ));
+    }
+    // What the emulator itself answers.
+    let mut taken = BTreeSet::from([("GET", "/health".to_owned())]);
+    let mut spelled: BTreeMap<String, String> = BTreeMap::new();
+    for (method, path) in api.paths() {
+        let what = || format!("the route {method} {path}");
+        if method_filter(method).is_none() {
+            return Err(value(what(), "there is no such method"));
+        }
+        let Some(shape) = shape_of_path(&path) else {
+            let why = "a path is /plain/{parameter}, a parameter being a whole segment";
+            return Err(value(what(), why));
+        };
+        if *spelled.entry(shape.clone()).or_insert(path.clone()) != path {
+            let why = "a path has one name for each of its parameters, whatever the method";
+            return Err(value(what(), why));
+        }
+        if !taken.insert((method, shape)) {
+            return Err(value(what(), "there is another one for the same requests"));
+        }
+    }
+    Ok(())
+}
+
+/// The requests of a method, as the router knows them.
+pub(crate) fn method_filter(method: &str) -> Option<MethodFilter> {
+    let method = Method::from_bytes(method.as_bytes()).ok()?;
+    MethodFilter::try_from(method).ok()
+}
+
+/// A path without its parameters' names; `None` where it is no path.
+fn shape_of_path(path: &str) -> Option<String> {
+    let segments = path.strip_prefix('/')?.split('/').map(shape);
+    let shapes: Option<Vec<&str>> = segments.collect();
+    Some(format!("/{}", shapes?.join("/")))
+}
+
+/// A segment of a path without its parameter's name; `None` where it is no segment.
+fn shape(segment: &str) -> Option<&str> {
+    let inner = segment
+        .strip_prefix('{')
+        .and_then(|it| it.strip_suffix('}'));
+    let plain = |text: &str| !text.is_empty() && !text.contains(['{', '}', '*', ':']);
+    match inner {
+        Some(name) => plain(name).then_some("{}"),
+        None => (segment.is_empty() || plain(segment)).then_some(segment),
+    }
+}
+
+fn once<'a>(
+    kind: &'static str,
+    names: impl Iterator<Item = &'a str>,
+) -> Result<(), InvalidDefinition> {
+    let mut seen = BTreeSet::new();
+    for name in names {
+        if !seen.insert(name) {
+            let name = name.to_owned();
+            return Err(InvalidDefinition::Twice { kind, name });
+        }
+    }
+    Ok(())
+}
+
+fn unknown(kind: &'static str, name: &str, by: String) -> InvalidDefinition {
+    InvalidDefinition::Unknown {
+        kind,
+        name: name.to_owned(),
+        by,
+    }
+}
+
+fn value(what: String, why: &'static str) -> InvalidDefinition {
+    InvalidDefinition::Value { what, why }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::time::Duration;
+
+    use super::super::{Route, toy};
+    use super::*;
+
+    fn refused(change: impl FnOnce(&mut Definition)) -> String {
+        let mut definition = toy::library();
+        change(&mut definition);
+        definition.check().unwrap_err().to_string()
+    }
+
+    fn with_route(method: &str, path: &str) -> Result<(), InvalidDefinition> {
+        let mut definition = toy::library();
+        definition.http_api.routes.push(Route {
+            method: method.to_owned(),
+            path: path.to_owned(),
+            function: "desk".to_owned(),
+        });
+        definition.check()
+    }
+
+    #[test]
+    fn a_definition_names_only_what_it_has() {
+        assert_eq!(toy::library().check(), Ok(()));
+        assert_eq!(Definition::default().check(), Ok(()));
+        let told = refused(|it| it.rules[0].target = "nobody".to_owned());
+        assert_eq!(
+            told,
+            "the rule loans refers to function nobody, which is not defined"
+        );
+        for told in [
+            refused(|it| it.rules[0].bus = "nowhere".to_owned()),
+            refused(|it| it.stream_consumers[0].table = "toy-nothing".to_owned()),
+            refused(|it| it.tables[0].stream = None),
+            refused(|it| it.stream_consumers[0].failure_bucket = "none".to_owned()),
+            refused(|it| it.http_api.default_function = Some("nobody".to_owned())),
+        ] {
+            assert!(told.ends_with("which is not defined"), "{told}");
+        }
+    }
+
+    #[test]
+    fn a_definition_has_only_what_aws_would_take() {
+        let told = refused(|it| it.functions[1].id = it.functions[0].id.clone());
+        assert_eq!(told, "two functions are called shelve");
+        for told in [
+            refused(|it| it.functions[0].reserved_concurrency = Some(0)),
+            refused(|it| it.stream_consumers[0].batch_size = 0),
+        ] {
+            assert!(told.ends_with("at least 1"), "{told}");
+        }
+        let told = refused(|it| it.schedules[0].every = Duration::ZERO);
+        assert!(told.ends_with("longer than nothing"), "{told}");
+        let told = refused(|it| {
+            for function in ["lend", "desk"] {
+                let mut another = it.stream_consumers[0].clone();
+                another.function = function.to_owned();
+                it.stream_consumers.push(another);
+            }
+        });
+        assert!(told.ends_with("at most two readers"), "{told}");
+    }
+
+    #[test]
+    fn routes_stand_beside_each_other() {
+        assert_eq!(with_route("POST", "/books/{isbn}"), Ok(()));
+        assert_eq!(with_route("POST", "/books/{isbn}/loans"), Ok(()));
+        for (method, path) in [
+            ("GET", "/books/{isbn}"),
+            ("POST", "/books/{id}"),
+            ("GET", "books"),
+            ("GET", "/books/{isbn"),
+            ("GET", "/books/{*rest}"),
+            ("GET", "/books/a{isbn}"),
+            ("GET", "/toy/books/{isbn}"),
+            ("GET", "/health"),
+            ("FETCH", "/books"),
+        ] {
+            assert!(with_route(method, path).is_err(), "{method} {path}");
+        }
+    }
+}

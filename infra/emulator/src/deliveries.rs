@@ -1,0 +1,209 @@
+//! The queue of asynchronous invocations: what EventBridge's rules and `Invoke` with type `Event`
+//! have accepted is delivered here, a bounded number at a time, as often as Lambda would try.
+//! A function with reserved concurrency has a lane of its own.
+
+use serde_json::json;
+use serde_json::value::RawValue;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use crate::clock;
+use crate::definition::Definition;
+use crate::function::FunctionError;
+use crate::invoker::Invoker;
+use crate::limits::{
+    CONCURRENT_DELIVERIES, DELIVERY_ATTEMPTS, DELIVERY_POLL, DELIVERY_WAITS, ERROR_MESSAGE_BYTES,
+};
+use crate::state::{Delivery, Finished, GivenUp, Kept, Lane, State, Verdict};
+use crate::stop::Stop;
+
+/// Delivers what the state holds.
+pub struct Deliverer {
+    /// The queue.
+    pub state: State,
+    /// Which of its deliveries.
+    pub lane: Lane,
+    /// How many of them may be under way.
+    pub most: usize,
+    /// Runs functions.
+    pub invoker: Invoker,
+    /// Changes when something has been accepted.
+    pub accepted: watch::Receiver<()>,
+    /// When to end.
+    pub stop: Stop,
+}
+
+impl Deliverer {
+    /// Delivers until it is stopped, then lets what is in flight come to its end.
+    pub async fn run(mut self) {
+        let mut in_flight = JoinSet::new();
+        let mut finished = Vec::new();
+        while !self.stop.requested() {
+            let free = self.most.saturating_sub(in_flight.len());
+            for delivery in self.exchange(&mut finished, free).await {
+                in_flight.spawn(deliver(self.invoker.clone(), delivery));
+            }
+            tokio::select! {
+                Some(ended) = in_flight.join_next() => finished.extend(ended.ok()),
+                Ok(()) = self.accepted.changed() => {}
+                () = tokio::time::sleep(DELIVERY_POLL) => {}
+                () = self.stop.wait() => {}
+            }
+            while let Some(ended) = in_flight.try_join_next() {
+                finished.extend(ended.ok());
+            }
+        }
+        while let Some(ended) = in_flight.join_next().await {
+            finished.extend(ended.ok());
+        }
+        self.exchange(&mut finished, 0).await;
+    }
+
+    /// Records what has ended and takes new work, in one transaction. Where that fails, what has
+    /// ended is kept for the next time.
+    async fn exchange(&self, finished: &mut Vec<Finished>, free: usize) -> Vec<Delivery> {
+        let now = clock::now().timestamp_millis();
+        let exchanged = self
+            .state
+            .exchange(finished.clone(), self.lane.clone(), free, now)
+            .await;
+        match exchanged {
+            Ok(due) => {
+                finished.clear();
+                due
+            }
+            Err(error) => {
+                tracing::error!(%error, "deliveries");
+                tokio::time::sleep(DELIVERY_POLL).await;
+                Vec::new()
+            }
+        }
+    }
+}
+
+/// The lanes of a system, and how many deliveries of each may be under way.
+pub fn lanes(definition: &Definition) -> Vec<(Lane, usize)> {
+    let others = Lane::Others {
+        without: definition.reserved(),
+    };
+    let own = definition.functions.iter().filter_map(|function| {
+        let most = function.reserved_concurrency?;
+        Some((Lane::Function(function.id.clone()), most))
+    });
+    own.chain([(others, CONCURRENT_DELIVERIES)]).collect()
+}
+
+async fn deliver(invoker: Invoker, delivery: Delivery) -> Finished {
+    let Delivery {
+        id,
+        function,
+        request_id,
+        payload,
+        attempts,
+    } = delivery;
+    let record = payload.clone();
+    let answer = match RawValue::from_string(payload) {
+        Ok(payload) => invoker.invoke(&function, payload, &request_id).await,
+        Err(_) => Err(FunctionError("the payload is not JSON".to_owned())),
+    };
+    let verdict = match answer {
+        Ok(_) => Verdict::Delivered,
+        Err(failed) => after_failure(attempts + 1, failed, &request_id, record),
+    };
+    match &verdict {
+        Verdict::Delivered => {}
+        Verdict::Again { .. } => {
+            tracing::warn!(function, request_id, "delivery failed, will be tried again");
+        }
+        Verdict::GivenUp { given_up, .. } => {
+            let (text, reason) = (
+                "delivery given up: see /_local/dead-letters",
+                &given_up.reason,
+            );
+            tracing::error!(function, request_id, reason, "{text}");
+        }
+    }
+    Finished { id, verdict }
+}
+
+/// What becomes of a delivery of `record` whose `attempts`th attempt has failed.
+fn after_failure(
+    attempts: u32,
+    failed: FunctionError,
+    request_id: &str,
+    record: String,
+) -> Verdict {
+    let now = clock::now();
+    let wait = usize::try_from(attempts)
+        .ok()
+        .and_then(|n| DELIVERY_WAITS.get(n.checked_sub(1)?));
+    match wait {
+        Some(wait) if attempts < DELIVERY_ATTEMPTS => {
+            let wait = i64::try_from(wait.as_millis()).unwrap_or(i64::MAX);
+            Verdict::Again {
+                due_ms: now.timestamp_millis().saturating_add(wait),
+            }
+        }
+        _ => Verdict::GivenUp {
+            kept: Kept::Message {
+                id: uuid::Uuid::new_v4().to_string(),
+                attributes: attributes(request_id, &failed.0),
+                sent_ms: now.timestamp_millis(),
+            },
+            given_up: GivenUp {
+                at: clock::text(now),
+                reason: failed.0,
+                attempts,
+                record,
+            },
+        },
+    }
+}
+
+/// What Lambda says of the failure beside the payload. The code is the HTTP status of the
+/// invocation, which succeeds even where the function fails.
+fn attributes(request_id: &str, error: &str) -> String {
+    let end = error.floor_char_boundary(ERROR_MESSAGE_BYTES);
+    let attribute = |kind: &str, value: &str| json!({ "DataType": kind, "StringValue": value });
+    json!({
+        "RequestID": attribute("String", request_id),
+        "ErrorCode": attribute("Number", "200"),
+        "ErrorMessage": attribute("String", &error[..end]),
+    })
+    .to_string()
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_third_failure_is_the_last() {
+        let after = |attempts| {
+            after_failure(
+                attempts,
+                FunctionError("no".to_owned()),
+                "r",
+                "{}".to_owned(),
+            )
+        };
+        assert!(matches!(after(1), Verdict::Again { .. }));
+        assert!(matches!(after(2), Verdict::Again { .. }));
+        let Verdict::GivenUp { given_up, .. } = after(3) else {
+            panic!("tried for ever");
+        };
+        assert_eq!((given_up.reason.as_str(), given_up.attempts), ("no", 3));
+        assert_eq!(given_up.record, "{}");
+    }
+
+    #[test]
+    fn a_long_error_is_cut_between_two_characters() {
+        let error = format!("x{}", "ä".repeat(ERROR_MESSAGE_BYTES));
+        let attributes: serde_json::Value = serde_json::from_str(&attributes("r", &error)).unwrap();
+        let told = &attributes["ErrorMessage"]["StringValue"];
+        assert_eq!(told.as_str().unwrap().len(), ERROR_MESSAGE_BYTES - 1);
+        assert_eq!(attributes["ErrorCode"]["DataType"], "Number");
+        assert_eq!(attributes["RequestID"]["StringValue"], "r");
+    }
+}

@@ -1,0 +1,62 @@
+//! What functions print: the place of CloudWatch Logs.
+//!
+//! Kept are lines in CloudWatch's embedded metric format, the latest of them, to be looked at; the
+//! handlers themselves write their logs wherever their process does.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use serde_json::Value;
+
+use crate::limits::METRIC_LINES_MAX;
+
+/// Takes the lines that functions print; clones share them.
+#[derive(Debug, Clone, Default)]
+pub struct Printed {
+    metrics: Arc<Mutex<VecDeque<String>>>,
+}
+
+impl Printed {
+    /// Takes a line. It is kept where it is a metric: a JSON object with the member `_aws`.
+    pub fn take(&self, line: String) {
+        let is_metric = serde_json::from_str::<Value>(&line)
+            .is_ok_and(|line| line.get("_aws").is_some_and(Value::is_object));
+        if !is_metric {
+            return;
+        }
+        let mut metrics = self.metrics.lock().unwrap_or_else(PoisonError::into_inner);
+        if metrics.len() == METRIC_LINES_MAX {
+            metrics.pop_front();
+        }
+        metrics.push_back(line);
+    }
+
+    /// The metrics that are kept, oldest first.
+    pub fn metrics(&self) -> Vec<String> {
+        let metrics = self.metrics.lock().unwrap_or_else(PoisonError::into_inner);
+        metrics.iter().cloned().collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_latest_metrics_are_kept_and_nothing_else() {
+        let printed = Printed::default();
+        for line in ["text", "{\"level\":\"INFO\"}", "[]", "{\"_aws\":1}"] {
+            printed.take(line.to_owned());
+        }
+        assert!(printed.metrics().is_empty());
+        for number in 0..=METRIC_LINES_MAX {
+            printed.take(format!("{{\"_aws\":{{}},\"Sent\":{number}}}"));
+        }
+        let kept = printed.clone().metrics();
+        assert_eq!(kept.len(), METRIC_LINES_MAX);
+        assert_eq!(
+            kept.first().map(String::as_str),
+            Some("{\"_aws\":{},\"Sent\":1}")
+        );
+    }
+}

@@ -1,0 +1,214 @@
+//! Pages of the keys and versions of objects, in the order of the keys' UTF-8 bytes, which is the
+//! order that SQLite compares text in.
+
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::objects::{COLUMNS, Version, read};
+use super::{State, StateError};
+
+/// Comes after every character that a key is likely to go on with.
+const LAST_CHARACTER: char = '\u{10FFFF}';
+
+/// Which keys to list.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Wanted {
+    /// They lie in the bucket of this id.
+    pub bucket: String,
+    /// They begin with this.
+    pub prefix: String,
+    /// Where a key goes on behind the prefix up to this text, it stands for all that begin so.
+    pub delimiter: Option<String>,
+    /// They come after this one.
+    pub after: String,
+    /// Keys and common beginnings of one page.
+    pub most: usize,
+}
+
+/// A page of keys.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Listing {
+    /// The current version of each key.
+    pub objects: Vec<Version>,
+    /// What several keys have in common, up to the delimiter.
+    pub prefixes: Vec<String>,
+    /// Where the next page goes on, if there is one.
+    pub next: Option<String>,
+}
+
+impl State {
+    /// Lists keys that have a current version.
+    pub async fn list(&self, wanted: Wanted) -> Result<Listing, StateError> {
+        self.read(move |connection| list(connection, &wanted)).await
+    }
+
+    /// Lists up to `most` versions behind the one with this key and number, newest first within a
+    /// key, each with whether it is its key's newest.
+    pub async fn list_versions(
+        &self,
+        bucket: String,
+        prefix: String,
+        behind: (String, i64),
+        most: usize,
+    ) -> Result<Vec<(Version, bool)>, StateError> {
+        self.read(move |connection| {
+            let sql = format!(
+                "SELECT {COLUMNS}, number =
+                     (SELECT MAX(number) FROM objects WHERE bucket = ?5 AND key = o.key)
+                 FROM objects o
+                 WHERE bucket = ?5 AND key >= ?1 AND key >= ?2 AND (key > ?2 OR number < ?3)
+                 ORDER BY key, number DESC LIMIT ?4"
+            );
+            let mut statement = connection.prepare_cached(&sql)?;
+            let (key, number) = behind;
+            let rows = statement.query_map(params![prefix, key, number, most, bucket], |row| {
+                Ok((read(row)?, row.get(9)?))
+            })?;
+            let mut found: Vec<(Version, bool)> = rows.collect::<Result<_, _>>()?;
+            found.retain(|(version, _)| version.key.starts_with(&prefix));
+            Ok(found)
+        })
+        .await
+    }
+}
+
+fn list(connection: &Connection, wanted: &Wanted) -> rusqlite::Result<Listing> {
+    let mut listing = Listing::default();
+    let mut after = wanted.after.clone();
+    while let Some(version) = next(connection, wanted, &after)? {
+        if listing.objects.len() + listing.prefixes.len() >= wanted.most {
+            // A page of no entries has none behind it, as in S3.
+            listing.next = (wanted.most > 0).then_some(after);
+            break;
+        }
+        match common(&version.key, wanted) {
+            Some(prefix) => {
+                after = format!("{prefix}{LAST_CHARACTER}");
+                if listing.prefixes.last() != Some(&prefix) {
+                    listing.prefixes.push(prefix);
+                }
+            }
+            None => {
+                after.clone_from(&version.key);
+                listing.objects.push(version);
+            }
+        }
+    }
+    Ok(listing)
+}
+
+/// What the key has in common with others, up to the first delimiter behind the prefix.
+fn common(key: &str, wanted: &Wanted) -> Option<String> {
+    let delimiter = wanted.delimiter.as_ref().filter(|text| !text.is_empty())?;
+    let rest = key.strip_prefix(&wanted.prefix)?;
+    let end = wanted.prefix.len() + rest.find(delimiter)? + delimiter.len();
+    Some(key[..end].to_owned())
+}
+
+/// The first key behind `after` that has a current version.
+fn next(
+    connection: &Connection,
+    wanted: &Wanted,
+    after: &str,
+) -> rusqlite::Result<Option<Version>> {
+    let (bucket, prefix) = (wanted.bucket.as_str(), wanted.prefix.as_str());
+    let sql = format!(
+        "SELECT {COLUMNS} FROM objects o
+         WHERE bucket = ?3 AND key >= ?1 AND key > ?2 AND marker = 0
+           AND number = (SELECT MAX(number) FROM objects WHERE bucket = ?3 AND key = o.key)
+         ORDER BY key LIMIT 1"
+    );
+    let mut statement = connection.prepare_cached(&sql)?;
+    let found = statement
+        .query_row([prefix, after, bucket], read)
+        .optional()?;
+    Ok(found.filter(|version| version.key.starts_with(prefix)))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::super::objects::tests::{put, version};
+    use super::super::tests::Folder;
+    use super::*;
+
+    async fn filled(keys: &[&str]) -> State {
+        let state = Folder::new().state();
+        for (number, key) in keys.iter().enumerate() {
+            put(&state, version(key, &number.to_string())).await;
+        }
+        state
+    }
+
+    /// All pages: keys, then common beginnings in brackets.
+    async fn pages(state: &State, prefix: &str, delimiter: &str, most: usize) -> Vec<String> {
+        let mut wanted = Wanted {
+            bucket: "scans".to_owned(),
+            prefix: prefix.to_owned(),
+            delimiter: Some(delimiter.to_owned()),
+            after: String::new(),
+            most,
+        };
+        let mut pages = Vec::new();
+        loop {
+            let page = state.list(wanted.clone()).await.unwrap();
+            let keys = page.objects.into_iter().map(|version| version.key);
+            let prefixes = page.prefixes.iter().map(|prefix| format!("[{prefix}]"));
+            let entries: Vec<String> = keys.chain(prefixes).collect();
+            assert!(entries.len() <= most);
+            pages.push(entries.join(" "));
+            match page.next {
+                Some(next) => wanted.after = next,
+                None => return pages,
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn keys_come_in_order_page_by_page() {
+        let state = filled(&["b", "a/2", "a", "a/1", "ä", "c"]).await;
+        assert_eq!(pages(&state, "", "", 9).await, ["a a/1 a/2 b c ä"]);
+        assert_eq!(pages(&state, "", "", 2).await, ["a a/1", "a/2 b", "c ä"]);
+        assert_eq!(pages(&state, "a/", "", 9).await, ["a/1 a/2"]);
+        assert_eq!(pages(&state, "z", "", 9).await, [""]);
+    }
+
+    #[tokio::test]
+    async fn what_keys_have_in_common_stands_for_them() {
+        let state = filled(&["x", "a/1", "a/2", "a/b/3", "b/4"]).await;
+        assert_eq!(pages(&state, "", "/", 9).await, ["x [a/] [b/]"]);
+        assert_eq!(pages(&state, "", "/", 1).await, ["[a/]", "[b/]", "x"]);
+        assert_eq!(pages(&state, "a/", "/", 9).await, ["a/1 a/2 [a/b/]"]);
+    }
+
+    #[tokio::test]
+    async fn a_page_of_nothing_has_none_behind_it() {
+        let state = filled(&["x"]).await;
+        let page = state.list(Wanted::default()).await.unwrap();
+        assert_eq!(page, Listing::default());
+    }
+
+    #[tokio::test]
+    async fn a_deleted_key_is_listed_by_its_versions_only() {
+        let state = filled(&["a", "b"]).await;
+        let mut mark = version("a", "mark");
+        mark.marker = true;
+        put(&state, mark).await;
+        assert_eq!(pages(&state, "", "", 9).await, ["b"]);
+
+        let listed = async |behind: (&str, i64), most| {
+            let behind = (behind.0.to_owned(), behind.1);
+            let found = state.list_versions("scans".to_owned(), String::new(), behind, most);
+            let found = found.await.unwrap();
+            let short = found
+                .into_iter()
+                .map(|(version, newest)| (version.id, newest));
+            short.collect::<Vec<_>>()
+        };
+        let of = |id: &str, newest| (id.to_owned(), newest);
+        let all = [of("mark", true), of("0", false), of("1", true)];
+        assert_eq!(listed(("", 0), 9).await, all);
+        assert_eq!(listed(("", 0), 1).await, all[..1]);
+        assert_eq!(listed(("a", 3), 9).await, all[1..]);
+        assert_eq!(listed(("a", 0), 9).await, all[2..]);
+    }
+}

@@ -1,0 +1,251 @@
+//! The queue of dead letters: a message that somebody takes is hidden from all others for a while,
+//! and there again where it was not deleted meanwhile.
+
+use rusqlite::{Connection, OptionalExtension, Row, params};
+
+use super::{State, StateError};
+
+/// A message as it was taken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct QueueMessage {
+    /// Its id, the same each time it is taken.
+    pub id: String,
+    /// What it says.
+    pub body: String,
+    /// Its attributes, a JSON object as SQS writes it.
+    pub attributes: String,
+    /// When it came, milliseconds since 1970.
+    pub sent_ms: i64,
+    /// How often it has been taken, this time included.
+    pub receives: u32,
+    /// When it was taken first, milliseconds since 1970.
+    pub first_received_ms: i64,
+    /// What deletes it, as long as nobody else has taken it since.
+    pub receipt: String,
+}
+
+/// How messages are taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Taking {
+    /// At most so many.
+    pub most: u32,
+    /// For so long nobody else takes them, milliseconds.
+    pub hidden_ms: i64,
+    /// Now, milliseconds since 1970.
+    pub now_ms: i64,
+}
+
+/// How many messages there are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Depth {
+    /// Those that can be taken.
+    pub visible: u64,
+    /// Those that somebody has taken and not deleted.
+    pub hidden: u64,
+}
+
+/// Messages are the dead letters that do not lie in a bucket.
+const MESSAGE: &str = "object IS NULL";
+
+impl State {
+    /// Takes messages, oldest first.
+    pub async fn take_messages(&self, taking: Taking) -> Result<Vec<QueueMessage>, StateError> {
+        let due = format!(
+            "SELECT number FROM dead_letters WHERE {MESSAGE} AND visible_ms <= ?1
+             ORDER BY number LIMIT ?2"
+        );
+        let take = "UPDATE dead_letters
+                    SET visible_ms = ?2, receipt = ?3, receives = receives + 1,
+                        first_received_ms = COALESCE(first_received_ms, ?4)
+                    WHERE number = ?1
+                    RETURNING message_id, payload, attributes, sent_ms, receives,
+                              first_received_ms, receipt";
+        self.write(move |transaction| {
+            let mut due = transaction.prepare_cached(&due)?;
+            let numbers = due.query_map((taking.now_ms, taking.most), |row| row.get(0))?;
+            let numbers: Vec<i64> = numbers.collect::<Result<_, _>>()?;
+            let mut take = transaction.prepare_cached(take)?;
+            let until = taking.now_ms.saturating_add(taking.hidden_ms);
+            let mut taken = Vec::with_capacity(numbers.len());
+            for number in numbers {
+                let receipt = uuid::Uuid::new_v4().to_string();
+                let values = params![number, until, receipt, taking.now_ms];
+                taken.push(take.query_row(values, message)?);
+            }
+            Ok(taken)
+        })
+        .await
+    }
+
+    /// Whether a message can be taken now, asked without writing.
+    pub async fn message_is_due(&self, now_ms: i64) -> Result<bool, StateError> {
+        let sql = format!("SELECT 1 FROM dead_letters WHERE {MESSAGE} AND visible_ms <= ?1");
+        self.read(move |connection| {
+            let found = connection.query_row(&sql, [now_ms], |_| Ok(()));
+            Ok(found.optional()?.is_some())
+        })
+        .await
+    }
+
+    /// Removes the message that was taken with this receipt; not where it was taken again since.
+    pub async fn delete_message(&self, receipt: String) -> Result<(), StateError> {
+        let sql = "DELETE FROM dead_letters WHERE receipt = ?1";
+        self.write(move |transaction| transaction.execute(sql, [receipt]).map(drop))
+            .await
+    }
+
+    /// Hides the message that was taken with this receipt until then, or shows it where that has
+    /// passed; not where it was taken again since.
+    pub async fn hide_message(&self, receipt: String, until_ms: i64) -> Result<(), StateError> {
+        let sql = "UPDATE dead_letters SET visible_ms = ?2 WHERE receipt = ?1";
+        self.write(move |transaction| {
+            let changed = transaction.execute(sql, params![receipt, until_ms]);
+            changed.map(drop)
+        })
+        .await
+    }
+
+    /// Counts the messages.
+    pub async fn queue_depth(&self, now_ms: i64) -> Result<Depth, StateError> {
+        self.read(move |connection| depth(connection, now_ms)).await
+    }
+}
+
+fn depth(connection: &Connection, now_ms: i64) -> rusqlite::Result<Depth> {
+    let sql = format!(
+        "SELECT COUNT(*) FILTER (WHERE visible_ms <= ?1), COUNT(*) FILTER (WHERE visible_ms > ?1)
+         FROM dead_letters WHERE {MESSAGE}"
+    );
+    connection.query_row(&sql, [now_ms], |row| {
+        Ok(Depth {
+            visible: row.get(0)?,
+            hidden: row.get(1)?,
+        })
+    })
+}
+
+fn message(row: &Row<'_>) -> rusqlite::Result<QueueMessage> {
+    Ok(QueueMessage {
+        id: row.get(0)?,
+        body: row.get(1)?,
+        attributes: row.get(2)?,
+        sent_ms: row.get(3)?,
+        receives: row.get(4)?,
+        first_received_ms: row.get(5)?,
+        receipt: row.get(6)?,
+    })
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::super::tests::Folder;
+    use super::*;
+    use crate::state::{GivenUp, Kept};
+
+    async fn keep(state: &State, body: &str, kept: Kept) {
+        let given_up = GivenUp {
+            at: "t".to_owned(),
+            reason: "broken".to_owned(),
+            attempts: 3,
+            record: body.to_owned(),
+        };
+        state
+            .give_up("lend".to_owned(), given_up, kept)
+            .await
+            .unwrap();
+    }
+
+    async fn filled(folder: &Folder, bodies: &[&str]) -> State {
+        let state = folder.state();
+        for body in bodies {
+            let kept = Kept::Message {
+                id: format!("id of {body}"),
+                attributes: "{}".to_owned(),
+                sent_ms: 7,
+            };
+            keep(&state, body, kept).await;
+        }
+        state
+    }
+
+    async fn take(state: &State, most: u32, now_ms: i64) -> Vec<QueueMessage> {
+        let taking = Taking {
+            most,
+            hidden_ms: 100,
+            now_ms,
+        };
+        state.take_messages(taking).await.unwrap()
+    }
+
+    fn bodies(messages: &[QueueMessage]) -> Vec<&str> {
+        let bodies = messages.iter().map(|message| message.body.as_str());
+        bodies.collect()
+    }
+
+    #[tokio::test]
+    async fn what_one_has_taken_is_hidden_for_a_while_even_over_a_restart() {
+        let folder = Folder::new();
+        let state = filled(&folder, &["1", "2", "3"]).await;
+        let first = take(&state, 2, 1_000).await;
+        assert_eq!(bodies(&first), ["1", "2"]);
+        assert_eq!((first[0].receives, first[0].first_received_ms), (1, 1_000));
+        drop(state);
+
+        let state = folder.state();
+        let depth = state.queue_depth(1_099).await.unwrap();
+        assert_eq!((depth.visible, depth.hidden), (1, 2));
+        assert_eq!(bodies(&take(&state, 10, 1_099).await), ["3"]);
+        assert!(!state.message_is_due(1_099).await.unwrap());
+        assert!(state.message_is_due(1_100).await.unwrap());
+        let again = take(&state, 10, 1_100).await;
+        assert_eq!(bodies(&again), ["1", "2"]);
+        assert_eq!((again[0].receives, again[0].first_received_ms), (2, 1_000));
+        assert_eq!((again[0].id.as_str(), again[0].sent_ms), ("id of 1", 7));
+    }
+
+    #[tokio::test]
+    async fn only_the_last_receipt_deletes() {
+        let folder = Folder::new();
+        let state = filled(&folder, &["1", "2"]).await;
+        let early = take(&state, 1, 1_000).await.remove(0);
+        let late = take(&state, 1, 1_100).await.remove(0);
+        assert_eq!(early.body, late.body);
+        state.delete_message(early.receipt).await.unwrap();
+        assert_eq!(state.dead_letter_count().await.unwrap(), 2);
+        state.delete_message(late.receipt).await.unwrap();
+        assert_eq!(state.dead_letter_count().await.unwrap(), 1);
+        assert_eq!(bodies(&take(&state, 10, 9_000).await), ["2"]);
+    }
+
+    #[tokio::test]
+    async fn what_is_given_back_is_there_at_once() {
+        let folder = Folder::new();
+        let state = filled(&folder, &["1"]).await;
+        let early = take(&state, 1, 1_000).await.remove(0);
+        let late = take(&state, 1, 1_100).await.remove(0);
+        state.hide_message(early.receipt, 1_110).await.unwrap();
+        assert!(!state.message_is_due(1_110).await.unwrap());
+        state.hide_message(late.receipt, 1_110).await.unwrap();
+        assert!(state.message_is_due(1_110).await.unwrap());
+    }
+
+    #[tokio::test]
+    async fn what_lies_in_the_bucket_is_no_message() {
+        let folder = Folder::new();
+        let state = filled(&folder, &[]).await;
+        keep(
+            &state,
+            "1",
+            Kept::Object {
+                bucket: "failures".to_owned(),
+                key: "k".to_owned(),
+            },
+        )
+        .await;
+        assert_eq!(take(&state, 10, 1_000).await, []);
+        let depth = state.queue_depth(1_000).await.unwrap();
+        assert_eq!((depth.visible, depth.hidden), (0, 0));
+        assert_eq!(state.dead_letter_count().await.unwrap(), 1);
+    }
+}

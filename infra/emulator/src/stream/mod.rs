@@ -1,0 +1,331 @@
+//! The event source mappings: consumers of tables' streams, each at its own place.
+//!
+//! A consumer hands a batch to its function and goes on when it is done; how it goes on after a
+//! failure is decided in `progress`. Its checkpoint is stored after every attempt that brought
+//! it further, so a restart repeats at most what was in flight.
+
+mod dead_letter;
+mod progress;
+mod reader;
+
+use std::time::Duration;
+
+use serde_json::value::RawValue;
+use tokio::sync::watch;
+
+use self::dead_letter::{LastAttempt, Mapping};
+use self::progress::{Outcome, Progress, outcome};
+use self::reader::{ReadError, Reader, Record};
+use crate::aws::s3::{Bucket, KeepError, Letter};
+use crate::clock;
+use crate::definition::StreamConsumer;
+use crate::function::Answer;
+use crate::invoker::Invoker;
+use crate::limits::{INVOCATION_BYTES, STREAM_FIRST_WAIT, STREAM_LONGEST_WAIT, STREAM_POLL};
+use crate::state::{GivenUp, Progressed, State, StateError};
+use crate::stop::Stop;
+
+/// One consumer.
+pub struct Consumer {
+    /// The id of its function.
+    function: String,
+    /// Attempts at one record.
+    attempts: u32,
+    mapping: Mapping,
+    dead_letters: Bucket,
+    reader: Reader,
+    state: State,
+    invoker: Invoker,
+    written: watch::Receiver<u64>,
+    stop: Stop,
+    /// Failures since the last progress.
+    failures: u32,
+}
+
+/// Why a consumer could not go on for now.
+#[derive(Debug, thiserror::Error)]
+enum ConsumerError {
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    #[error(transparent)]
+    State(#[from] StateError),
+    #[error(transparent)]
+    Keep(#[from] KeepError),
+    #[error("a batch: {0}")]
+    Payload(#[from] serde_json::Error),
+}
+
+/// What every consumer needs of its surroundings.
+#[derive(Clone)]
+pub struct Surroundings {
+    /// Reaches the embedded DynamoDB.
+    pub client: reqwest::Client,
+    /// Where it is.
+    pub url: String,
+    /// Checkpoints.
+    pub state: State,
+    /// Runs functions.
+    pub invoker: Invoker,
+    /// Changes with each write to a table whose stream is read.
+    pub written: watch::Receiver<u64>,
+}
+
+impl Consumer {
+    /// A consumer, which runs until `stop` is asked for. Its function is called `function_name`, and
+    /// records that it gives up go to `dead_letters`.
+    pub fn new(
+        defined: StreamConsumer,
+        function_name: &str,
+        dead_letters: Bucket,
+        surroundings: Surroundings,
+        stop: Stop,
+    ) -> Self {
+        let StreamConsumer {
+            function,
+            table,
+            batch_size,
+            attempts,
+            failure_bucket: _,
+        } = defined;
+        let Surroundings {
+            client,
+            url,
+            state,
+            invoker,
+            written,
+        } = surroundings;
+        Self {
+            function,
+            attempts,
+            mapping: Mapping::new(&table, function_name, attempts),
+            dead_letters,
+            reader: Reader::new(client, url, table, batch_size),
+            state,
+            invoker,
+            written,
+            stop,
+            failures: 0,
+        }
+    }
+
+    /// Consumes until it is stopped.
+    pub async fn run(mut self) {
+        while !self.stop.requested() {
+            // Seen before reading: a write during the read wakes the next one.
+            self.written.mark_unchanged();
+            match self.take_next().await {
+                Ok(true) => {}
+                Ok(false) => self.idle().await,
+                Err(error) => {
+                    tracing::warn!(consumer = self.function, %error, "will try again");
+                    self.reader.rewind();
+                    self.wait_after_failure().await;
+                }
+            }
+        }
+    }
+
+    /// Reads and delivers what comes next; says whether there was anything.
+    async fn take_next(&mut self) -> Result<bool, ConsumerError> {
+        let after = self.state.checkpoint(&self.function).await?;
+        let records = self.reader.read(after.as_deref()).await?;
+        for batch in batches(&records) {
+            if !self.deliver(batch).await? {
+                self.reader.rewind();
+                break;
+            }
+        }
+        Ok(!records.is_empty())
+    }
+
+    /// Delivers a batch to its end; says no where it was stopped before.
+    async fn deliver(&mut self, batch: &[Record]) -> Result<bool, ConsumerError> {
+        let mut progress = Progress::new(batch.len(), self.attempts);
+        while let Some(range) = progress.next() {
+            if self.stop.requested() {
+                return Ok(false);
+            }
+            let records = &batch[range];
+            let request_id = uuid::Uuid::new_v4().to_string();
+            let answer = self
+                .invoker
+                .invoke(&self.function, payload(records)?, &request_id)
+                .await;
+            let sequences: Vec<&str> = records
+                .iter()
+                .map(|record| record.sequence.as_str())
+                .collect();
+            let outcome = outcome(&answer, &sequences);
+            self.note(&outcome, &answer, records);
+            let step = progress.advance(outcome);
+            if let Some(position) = step.behind {
+                self.failures = 0;
+                let record = &batch[position];
+                if step.given_up {
+                    self.give_up(record, &answer, &request_id).await?;
+                } else {
+                    self.passed(record).await?;
+                }
+            }
+            if step.wait {
+                self.wait_after_failure().await;
+            }
+        }
+        Ok(true)
+    }
+
+    /// A failed attempt is worth a line, a retry is coming.
+    fn note(&self, outcome: &Outcome, answer: &Answer, records: &[Record]) {
+        let reason = match (outcome, answer) {
+            (Outcome::Done, _) => return,
+            (_, Err(failed)) => failed.0.as_str(),
+            (_, Ok(_)) => "the function named failures",
+        };
+        let (consumer, records) = (&self.function, records.len());
+        tracing::warn!(
+            consumer,
+            records,
+            reason,
+            "batch failed, will be tried again"
+        );
+    }
+
+    async fn passed(&self, record: &Record) -> Result<(), StateError> {
+        self.state
+            .progressed(Progressed {
+                consumer: self.function.clone(),
+                sequence: record.sequence.clone(),
+                given_up: None,
+            })
+            .await
+    }
+
+    async fn give_up(
+        &self,
+        record: &Record,
+        answer: &Answer,
+        request_id: &str,
+    ) -> Result<(), ConsumerError> {
+        let (consumer, sequence) = (self.function.clone(), record.sequence.clone());
+        let last = LastAttempt {
+            request_id,
+            function_failed: answer.is_err(),
+            shard: self.reader.shard(),
+            at: clock::now(),
+        };
+        let letter = Letter {
+            key: self.mapping.key(&last),
+            body: self.mapping.body(record, &last)?,
+            given_up: GivenUp {
+                at: clock::text(last.at),
+                reason: match answer {
+                    Err(failed) => failed.0.clone(),
+                    Ok(_) => "the function named it as failed each time".to_owned(),
+                },
+                attempts: self.attempts,
+                record: record.json.clone(),
+            },
+        };
+        tracing::error!(
+            consumer,
+            sequence,
+            "record given up: see /_local/dead-letters"
+        );
+        Ok(self.dead_letters.keep(letter, consumer, sequence).await?)
+    }
+
+    async fn idle(&mut self) {
+        let Self { written, stop, .. } = self;
+        tokio::select! {
+            _ = written.changed() => {}
+            () = tokio::time::sleep(STREAM_POLL) => {}
+            () = stop.wait() => {}
+        }
+    }
+
+    async fn wait_after_failure(&mut self) {
+        let wait = wait_after(self.failures);
+        self.failures = self.failures.saturating_add(1);
+        tokio::select! {
+            () = tokio::time::sleep(wait) => {}
+            () = self.stop.wait() => {}
+        }
+    }
+}
+
+/// The wait after so many earlier failures in a row.
+fn wait_after(failures: u32) -> Duration {
+    let factor = 2_u32.saturating_pow(failures);
+    STREAM_FIRST_WAIT
+        .saturating_mul(factor)
+        .min(STREAM_LONGEST_WAIT)
+}
+
+/// Cuts records into batches that fit an invocation. A record alone always fits: an item has at
+/// most 400 KB.
+fn batches(records: &[Record]) -> Vec<&[Record]> {
+    let envelope = ENVELOPE.0.len() + ENVELOPE.1.len();
+    let (mut batches, mut start, mut bytes) = (Vec::new(), 0, envelope);
+    for (position, record) in records.iter().enumerate() {
+        let size = record.json.len() + 1;
+        if bytes + size > INVOCATION_BYTES && position > start {
+            batches.push(&records[start..position]);
+            (start, bytes) = (position, envelope);
+        }
+        bytes += size;
+    }
+    if start < records.len() {
+        batches.push(&records[start..]);
+    }
+    batches
+}
+
+/// What stands before and behind the records of a payload.
+const ENVELOPE: (&str, &str) = (r#"{"Records":["#, "]}");
+
+fn payload(records: &[Record]) -> Result<Box<RawValue>, serde_json::Error> {
+    let records: Vec<&str> = records.iter().map(|record| record.json.as_str()).collect();
+    let (head, tail) = ENVELOPE;
+    RawValue::from_string(format!("{head}{}{tail}", records.join(",")))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn record(bytes: usize) -> Record {
+        Record {
+            sequence: "1".to_owned(),
+            arrived: None,
+            json: format!("\"{}\"", "x".repeat(bytes - 2)),
+        }
+    }
+
+    #[test]
+    fn the_wait_doubles_up_to_its_limit() {
+        let millis: Vec<u128> = (0..9).map(|n| wait_after(n).as_millis()).collect();
+        assert_eq!(millis, [50, 100, 200, 400, 800, 1_600, 3_200, 5_000, 5_000]);
+        assert_eq!(wait_after(u32::MAX), STREAM_LONGEST_WAIT);
+    }
+
+    #[test]
+    fn a_batch_is_cut_where_an_invocation_is_full() {
+        let records: Vec<Record> = (0..40).map(|_| record(400 * 1_024)).collect();
+        let cut = batches(&records);
+        assert_eq!(cut.iter().map(|batch| batch.len()).sum::<usize>(), 40);
+        assert_eq!(cut.iter().map(|batch| batch.len()).max(), Some(15));
+        assert!(
+            cut.iter()
+                .all(|batch| payload(batch).unwrap().get().len() <= INVOCATION_BYTES)
+        );
+        assert!(batches(&[]).is_empty());
+        assert_eq!(batches(&[record(INVOCATION_BYTES + 9)]).len(), 1);
+    }
+
+    #[test]
+    fn records_travel_in_one_payload() {
+        let two = [record(3), record(4)];
+        assert_eq!(payload(&two).unwrap().get(), r#"{"Records":["x","xx"]}"#);
+    }
+}

@@ -1,0 +1,137 @@
+//! What Waybill is made of, said to the emulator: as the stacks in `infra/cdk/` provision it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use emulator::arn::ACCOUNT;
+use emulator::definition::{
+    Access, Bucket, Definition, Function, Queue, Refusal, Schedule, StreamConsumer,
+};
+use lambda::Names;
+use lambda::http::Problem;
+use serde_json::value::RawValue;
+
+use crate::functions::{Functions, OneRole, Role};
+use crate::limits::{BATCH_RECORDS, RECORD_ATTEMPTS, WATCH_EVERY};
+use crate::rules::Bus;
+use crate::{Settings, routes, rules, tables, variables};
+
+/// The roles that read the event store's stream.
+const STREAM_READERS: [Role; 2] = [Role::Project, Role::Notify];
+
+/// What the state calls the bucket of order files and their reports, and that of what the stream's
+/// readers have given up.
+const ORDERS: &str = "orders";
+const DEAD_LETTERS: &str = "dead-letters";
+
+/// The sources of what Waybill announces begin with this.
+const OWN_SOURCES: &str = "waybill.";
+
+/// The source of events that a webhook of a carrier has brought.
+const CARRIERS_SOURCE: &str = "waybill.carriers";
+
+/// The name of the queue of dead letters.
+pub fn dead_letter_queue(names: &Names) -> String {
+    names.of(DEAD_LETTERS)
+}
+
+/// An environment whose functions are told `told`; fails where the description of its tables cannot
+/// be read.
+pub fn of(
+    settings: &Settings,
+    told: &lambda::Settings,
+    functions: Arc<dyn Functions>,
+) -> Result<Definition, serde_json::Error> {
+    let names = &told.names;
+    let variables = variables::of(told);
+    let function = |role: Role| Function {
+        id: role.name().to_owned(),
+        name: names.of(role.name()),
+        timeout: role.timeout(),
+        reserved_concurrency: role.reserved_concurrency(),
+        variables: variables.clone(),
+        handler: Arc::new(OneRole {
+            functions: Arc::clone(&functions),
+            role,
+        }),
+    };
+    Ok(Definition {
+        environment: names.environment().to_owned(),
+        functions: Role::ALL.into_iter().map(function).collect(),
+        tables: tables::of(names, told.shards, &told.read_models)?,
+        stream_consumers: stream_consumers(names),
+        buses: vec![Bus::Waybill.name(names)],
+        rules: rules::of(names),
+        kept_sources: vec![OWN_SOURCES.to_owned()],
+        schedules: vec![Schedule {
+            function: Role::Watch.name().to_owned(),
+            every: WATCH_EVERY,
+            input: RawValue::NULL.to_owned(),
+        }],
+        topics: vec![names.alerts()],
+        dead_letter_queue: queue(names),
+        buckets: buckets(names),
+        http_api: routes::of(names),
+        access: access(settings),
+    })
+}
+
+fn stream_consumers(names: &Names) -> Vec<StreamConsumer> {
+    let consumer = |role: Role| StreamConsumer {
+        function: role.name().to_owned(),
+        table: names.events(),
+        batch_size: BATCH_RECORDS,
+        attempts: RECORD_ATTEMPTS,
+        failure_bucket: DEAD_LETTERS.to_owned(),
+    };
+    STREAM_READERS.into_iter().map(consumer).collect()
+}
+
+/// An event of S3 reaches the import, one of a carrier was made by its webhook's function, and all
+/// others reach the function behind the bus.
+fn queue(names: &Names) -> Queue {
+    let sender = |source: &str, role: Role| (source.to_owned(), role.name().to_owned());
+    Queue {
+        name: dead_letter_queue(names),
+        senders: BTreeMap::from([
+            sender("aws.s3", Role::Import),
+            sender(CARRIERS_SOURCE, Role::Carriers),
+        ]),
+        other_sender: Role::Bus.name().to_owned(),
+    }
+}
+
+fn buckets(names: &Names) -> Vec<Bucket> {
+    vec![
+        Bucket {
+            id: ORDERS.to_owned(),
+            name: names.orders_bucket(ACCOUNT),
+            event_bridge: true,
+        },
+        Bucket {
+            id: DEAD_LETTERS.to_owned(),
+            name: names.dead_letters_bucket(ACCOUNT),
+            event_bridge: false,
+        },
+    ]
+}
+
+fn access(settings: &Settings) -> Access {
+    let refusal = |code, message: &str| Refusal {
+        content_type: "application/problem+json".to_owned(),
+        body: Problem::new(403, code, message).to_json().to_string(),
+    };
+    Access {
+        hosts: settings.allow_host.clone(),
+        origins: settings.cors_origin.clone(),
+        foreign_host: refusal(
+            "foreign_host",
+            "this system answers to the names of its own machine only; another one is allowed by \
+             --allow-host",
+        ),
+        foreign_origin: refusal(
+            "foreign_origin",
+            "pages of other origins are not answered; --cors-origin allows one for the HTTP API",
+        ),
+    }
+}
