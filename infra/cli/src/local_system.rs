@@ -34,12 +34,17 @@ fn say(text: &str) {
 pub async fn run(args: &LocalArgs) -> Result<(), Box<dyn std::error::Error>> {
     let settings = &args.settings;
     logs::start(&settings.data, LevelFilter::WARN)?;
-    let address = SocketAddr::new(settings.bind, args.console_port);
-    let listener = TcpListener::bind(address).await.map_err(|cause| {
-        format!("{address}: {cause}; another port: --console-port or WAYBILL_CONSOLE_PORT")
-    })?;
-    let reached = listener.local_addr()?;
     let system = System::start(settings).await?;
+    let address = SocketAddr::new(settings.bind, args.console_port);
+    let listener = match TcpListener::bind(address).await {
+        Ok(listener) => listener,
+        Err(cause) => {
+            system.stop().await;
+            let instead = "another port: --console-port or WAYBILL_CONSOLE_PORT";
+            return Err(format!("{address}: {cause}; {instead}").into());
+        }
+    };
+    let reached = listener.local_addr()?;
     let (end, ended) = oneshot::channel::<()>();
     let served = console::serve(
         listener,
