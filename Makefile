@@ -36,7 +36,7 @@ AUDIT := target/audit
 AUDIT_READY := $(AUDIT)/pip-audit-2.10.1
 
 .PHONY: help run demo test lint audit test-rust test-outside build clean-data fuzz e2e e2e-binaries
-.PHONY: bench-cold-start bench-rebuild test-cdk snapshots package bootstrap synth diff deploy destroy
+.PHONY: test-console chromium bench-cold-start bench-rebuild test-cdk snapshots package bootstrap synth diff deploy destroy
 
 # Which entry point `make fuzz` tries: api, bus, body, query or stream.
 ENTRY ?= api
@@ -65,7 +65,7 @@ fuzz:
 	cd tests/fuzz && mkdir -p corpus/$(ENTRY) && cargo +nightly fuzz run --fuzz-dir . -s none \
 	  $(ENTRY) corpus/$(ENTRY) seeds/$(ENTRY) -- -max_total_time=$(SECONDS) -max_len=16384
 
-test: lint test-rust test-outside test-cdk e2e
+test: lint test-rust test-outside test-console test-cdk e2e
 
 lint:
 	cargo fmt --all --check
@@ -75,9 +75,9 @@ lint:
 # by npm's own endpoint. Whoever cannot be asked is a failure, and no pass: so this is no part of
 # `make test`, which needs nothing but package registries. Licences, sources and bans are
 # (tests/dependencies.rs).
-audit: $(VENV)/ready $(CDK_READY) $(AUDIT_READY)
+audit: $(VENV)/ready $(CONSOLE_READY) $(CDK_READY) $(AUDIT_READY)
 	@failed=; \
-	for place in $(VENV) $(CDK)/.venv; do \
+	for place in $(VENV) $(CONSOLE_TOOLS) $(CDK)/.venv; do \
 	  $(AUDIT)/bin/pip-audit --strict --progress-spinner off --vulnerability-service pypi \
 	    --path $$place/lib/python3*/site-packages || failed="$$failed Python:$$place"; \
 	done; \
@@ -100,6 +100,28 @@ test-outside: build $(VENV)/ready
 $(VENV)/ready: $(OUTSIDE)/requirements.txt
 	python3 -m venv $(VENV)
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check -r $(OUTSIDE)/requirements.txt
+	@touch $@
+
+# ---- The console, in a real browser
+
+CONSOLE := tests/console
+CONSOLE_TOOLS := target/console
+CONSOLE_READY := $(CONSOLE_TOOLS)/ready
+
+test-console: build chromium $(CONSOLE_READY)
+	$(CONSOLE_TOOLS)/bin/python -m pytest $(CONSOLE)
+
+# The one on the PATH, or that CHROMIUM names; else Debian's.
+chromium:
+	@[[ -n "$$CHROMIUM" ]] || command -v chromium >/dev/null || { \
+	  as_root=$$([[ $$(id -u) == 0 ]] || echo sudo); \
+	  $$as_root apt-get update -qq && \
+	  $$as_root apt-get install -y -qq --no-install-recommends chromium; \
+	}
+
+$(CONSOLE_READY): $(CONSOLE)/requirements.txt
+	python3 -m venv $(CONSOLE_TOOLS)
+	$(CONSOLE_TOOLS)/bin/pip install --quiet --disable-pip-version-check -r $(CONSOLE)/requirements.txt
 	@touch $@
 
 # ---- Deployed to an emulator of AWS

@@ -36,7 +36,8 @@ const BANNED: [&str; 3] = ["native-tls", "openssl", "openssl-sys"];
 const LOCKS: [&str; 2] = ["../Cargo.lock", "fuzz/Cargo.lock"];
 
 /// Files that name packages of Python.
-const REQUIREMENTS: [&str; 3] = [
+const REQUIREMENTS: [&str; 4] = [
+    "console/requirements.txt",
     "../infra/cdk/requirements.txt",
     "e2e/requirements.txt",
     "outside/requirements.txt",

@@ -75,6 +75,7 @@ class System:
             "shards": str(self.shards),
             "read-models": self.read_models,
             "cors-origin": SHOP,
+            "console-port": "0",
         }
         command = [str(binary()), "local", *self.more]
         # Settings of the shell that runs the tests must not change what is tested.

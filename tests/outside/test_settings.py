@@ -56,7 +56,7 @@ def test_only_this_machine_can_reach_it(another):
 def refused_to_start(*arguments: str) -> str:
     """What it says when it cannot start; it must end by itself, and plainly."""
     done = subprocess.run(
-        [str(binary()), "local", *arguments],
+        [str(binary()), "local", "--console-port", "0", *arguments],
         check=False,
         capture_output=True,
         text=True,

@@ -33,6 +33,7 @@ PAGES = (
     "domain/CHANGING.md",
     "projectors/README.md",
     "infra/cdk/README.md",
+    "infra/console/README.md",
     "infra/emulator/README.md",
     "infra/event-store/README.md",
     "infra/lambda/README.md",

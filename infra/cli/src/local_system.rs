@@ -1,9 +1,28 @@
-//! `waybill local`: the whole system in this process, until somebody asks for the end.
+//! `waybill local`: the whole system in this process with its console, until somebody asks for the
+//! end.
 
-use std::io::Write;
+use std::{io::Write, net::SocketAddr, sync::Arc};
 
+use console::{
+    About, Console,
+    http_api::{Caller, HttpApi},
+};
 use local::{Settings, System, banner, logs};
+use tokio::{net::TcpListener, sync::oneshot};
 use tracing_subscriber::filter::LevelFilter;
+
+use crate::asked_to_stop;
+
+/// The local system, and the port of its console
+#[derive(Debug, Clone, clap::Args)]
+pub struct LocalArgs {
+    #[command(flatten)]
+    settings: Settings,
+
+    /// Port of the console; 0 takes any free one
+    #[arg(long, env = "WAYBILL_CONSOLE_PORT", default_value_t = console::args::PORT)]
+    console_port: u16,
+}
 
 /// Prints a text. That nobody reads it any more (`waybill local | head -3`) must not end a system
 /// which others use, as `println!` would.
@@ -12,12 +31,34 @@ fn say(text: &str) {
 }
 
 /// Runs until somebody asks for the end.
-pub async fn run(settings: &Settings) -> Result<(), Box<dyn std::error::Error>> {
+pub async fn run(args: &LocalArgs) -> Result<(), Box<dyn std::error::Error>> {
+    let settings = &args.settings;
     logs::start(&settings.data, LevelFilter::WARN)?;
     let system = System::start(settings).await?;
+    let address = SocketAddr::new(settings.bind, args.console_port);
+    let listener = match TcpListener::bind(address).await {
+        Ok(listener) => listener,
+        Err(cause) => {
+            system.stop().await;
+            let instead = "another port: --console-port or WAYBILL_CONSOLE_PORT";
+            return Err(format!("{address}: {cause}; {instead}").into());
+        }
+    };
+    let reached = listener.local_addr()?;
+    let (end, ended) = oneshot::channel::<()>();
+    let served = console::serve(
+        listener,
+        console_of(&system, settings, reached),
+        async move {
+            let _ = ended.await;
+        },
+    );
+    tokio::spawn(served);
+    say(&format!("\n  Console        http://{reached}"));
     say(&banner::text(&system, settings));
     asked_to_stop().await?;
     say("stopping");
+    drop(end);
     // Whoever asks twice does not want to wait.
     tokio::select! {
         () = system.stop() => {}
@@ -26,17 +67,23 @@ pub async fn run(settings: &Settings) -> Result<(), Box<dyn std::error::Error>> 
     Ok(())
 }
 
-/// Returns at Ctrl-C, and where there is such a thing at SIGTERM.
-async fn asked_to_stop() -> std::io::Result<()> {
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        let mut terminate = signal(SignalKind::terminate())?;
-        tokio::select! {
-            interrupted = tokio::signal::ctrl_c() => interrupted,
-            _ = terminate.recv() => Ok(()),
-        }
-    }
-    #[cfg(not(unix))]
-    tokio::signal::ctrl_c().await
+/// The console of the system that runs here.
+fn console_of(system: &System, settings: &Settings, reached: SocketAddr) -> Console {
+    let api_url = format!("http://{}", system.api());
+    // Told to the command line, this means the very system: it may be on other ports than usual.
+    let flags = match system.aws().port() {
+        4566 => "--local".to_owned(),
+        _ => format!("--endpoint-url http://{}", system.aws()),
+    };
+    let about = About {
+        environment: settings.env.clone(),
+        api_url: api_url.clone(),
+        flags,
+        is_local: true,
+        allow_changes: false,
+    };
+    let backend = Arc::new(HttpApi::new(&api_url, Caller::Anybody));
+    let bound = console::bound_name(settings.bind);
+    let hosts = settings.allow_host.iter().cloned().chain(bound);
+    Console::new(about, backend, hosts, reached.port())
 }

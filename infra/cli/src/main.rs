@@ -1,5 +1,5 @@
 //! The command `waybill`: the local system, a demonstration of it, and what an operator does, there or
-//! on AWS. Without the feature `local` it is an operator's tool alone.
+//! on AWS; and the web console of either. Without the feature `local` it is an operator's tool alone.
 
 use std::process::ExitCode;
 
@@ -20,13 +20,15 @@ struct Cli {
 enum Command {
     /// Runs the whole system in this process
     #[cfg(feature = "local")]
-    Local(local::Settings),
+    Local(local_system::LocalArgs),
     /// Sends orders and shipment updates and counts what came of them
     #[cfg(feature = "local")]
     Demo(local::demo::DemoSettings),
     /// Lists whose webhooks the local system takes, and tries one
     #[cfg(feature = "local")]
     Carriers(local::carriers::CarriersArgs),
+    /// Serves the web console: what goes on, what became of an order or shipment, and why
+    Console(console::args::ConsoleArgs),
     #[command(flatten)]
     Operator(operator::Command),
     /// Prints what a shell needs to complete this command: `waybill completion bash`
@@ -40,11 +42,18 @@ enum Command {
 async fn main() -> ExitCode {
     match Cli::parse().command {
         #[cfg(feature = "local")]
-        Command::Local(settings) => ended(local_system::run(&settings).await),
+        Command::Local(args) => ended(local_system::run(&args).await),
         #[cfg(feature = "local")]
         Command::Demo(settings) => ended(local::demo::run(&settings).await.map_err(Into::into)),
         #[cfg(feature = "local")]
         Command::Carriers(args) => ended(local::carriers::run(&args).await.map_err(Into::into)),
+        Command::Console(args) => {
+            let end = async {
+                let _ = asked_to_stop().await;
+            };
+            let ran = console::args::run(&args, |line| println!("{line}"), end).await;
+            ended(ran.map_err(Into::into))
+        }
         Command::Operator(command) => operator::run(command).await,
         Command::Completion { shell } => {
             let mut command = Cli::command();
@@ -54,8 +63,22 @@ async fn main() -> ExitCode {
     }
 }
 
+/// Returns at Ctrl-C, and where there is such a thing at SIGTERM.
+async fn asked_to_stop() -> std::io::Result<()> {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        let mut terminate = signal(SignalKind::terminate())?;
+        tokio::select! {
+            interrupted = tokio::signal::ctrl_c() => interrupted,
+            _ = terminate.recv() => Ok(()),
+        }
+    }
+    #[cfg(not(unix))]
+    tokio::signal::ctrl_c().await
+}
+
 /// Says why a command has failed, where it has.
-#[cfg(feature = "local")]
 fn ended(result: Result<(), Box<dyn std::error::Error>>) -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -182,6 +182,7 @@ impl Healthy {
             ["--env", &settings.env],
             ["--port", &port],
             ["--aws-port", &aws],
+            ["--console-port", "0"],
         ];
         let command = command.args(rest.concat()).stdout(Stdio::null());
         Self(command.spawn().unwrap())

@@ -202,6 +202,8 @@ impl Program {
                 "0",
                 "--aws-port",
                 "0",
+                "--console-port",
+                "0",
                 "--env",
                 "test",
                 "--data",

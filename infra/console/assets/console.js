@@ -1,0 +1,69 @@
+// What the console does beyond plain pages. Without it, every page is read and every action done.
+(() => {
+  'use strict';
+
+  // Times in the viewer's zone; UTC stays in the title.
+  const day = new Intl.DateTimeFormat('sv-SE', { dateStyle: 'short', timeStyle: 'medium' });
+  const show = (root) => {
+    for (const time of root.querySelectorAll('time[datetime]:not([data-local])')) {
+      const at = new Date(time.dateTime);
+      if (Number.isNaN(at.valueOf())) continue;
+      time.textContent = day.format(at);
+      time.dataset.local = '';
+    }
+    for (const line of root.querySelectorAll('pre.command:not([data-copy])')) {
+      line.dataset.copy = '';
+      const button = document.createElement('button');
+      button.type = 'button';
+      button.textContent = 'Copy';
+      button.addEventListener('click', async () => {
+        try {
+          await navigator.clipboard.writeText(line.querySelector('code').textContent);
+          button.textContent = 'Copied';
+        } catch {
+          button.textContent = 'Select it';
+        }
+        setTimeout(() => { button.textContent = 'Copy'; }, 2000);
+      });
+      line.append(button);
+    }
+    for (const slider of root.querySelectorAll('.slider:not([data-moves])')) {
+      slider.dataset.moves = '';
+      const input = slider.querySelector('input[type=range]');
+      const output = slider.querySelector('output');
+      input.addEventListener('input', () => { output.textContent = input.value; });
+      if (input.dataset.submit !== undefined) {
+        input.addEventListener('change', () => input.form.requestSubmit());
+      }
+    }
+  };
+  const start = () => {
+    const zone = document.getElementById('zone');
+    if (zone) zone.textContent = ` · times in ${Intl.DateTimeFormat().resolvedOptions().timeZone}, UTC on hover`;
+    show(document);
+    new MutationObserver((changes) => {
+      if (changes.some((change) => change.addedNodes.length)) show(document);
+    }).observe(document.body, { childList: true, subtree: true });
+  };
+
+  // A form that was sent is not sent twice by a second click.
+  document.addEventListener('submit', (event) => {
+    if (event.target.method !== 'post') return;
+    if (event.target.dataset.sent !== undefined) event.preventDefault();
+    event.target.dataset.sent = '';
+  });
+  // Coming back by the browser's own button, a form may be sent again.
+  addEventListener('pageshow', () => {
+    for (const form of document.querySelectorAll('form[data-sent]')) delete form.dataset.sent;
+  });
+
+  // "/" goes to the search.
+  document.addEventListener('keydown', (event) => {
+    if (event.key !== '/' || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.target.closest('input, textarea, select')) return;
+    event.preventDefault();
+    document.getElementById('q').focus();
+  });
+
+  start();
+})();

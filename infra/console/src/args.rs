@@ -1,0 +1,155 @@
+//! The command `waybill console`.
+
+use std::{
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+};
+
+use clap::Args;
+use lambda::Names;
+use tokio::net::TcpListener;
+
+use crate::{
+    About, Console, bound_name,
+    http_api::{Caller, HttpApi},
+    serve,
+};
+
+/// Where the local system has its HTTP API.
+const LOCAL: &str = "http://127.0.0.1:8080";
+
+/// The port that the console listens on, here and beside the local system.
+pub const PORT: u16 = 4580;
+
+/// Which environment, and where the console listens
+#[derive(Debug, Args)]
+#[command(after_help = "\
+The console changes nothing of production, an environment whose name is prod or begins with prod-,
+unless it is started with --allow-changes; then every change is confirmed.
+
+Examples:
+  waybill console --local
+  waybill console --env dev --api-url https://a1b2c3.execute-api.eu-central-1.amazonaws.com/dev
+
+Ends at Ctrl-C with 0; with 1 where it does not start.")]
+pub struct ConsoleArgs {
+    /// Environment: its name stands on every page
+    #[arg(long, env = "WAYBILL_ENV", default_value = "dev")]
+    env: String,
+
+    /// The local system, at http://127.0.0.1:8080 unless --api-url says otherwise; nobody is asked
+    /// for credentials there
+    #[arg(long)]
+    local: bool,
+
+    /// Address of the HTTP API, with its stage: the stack's output ApiUrl. Without --local, requests
+    /// are signed with the credentials and for the region that the `aws` command would use
+    #[arg(long, env = "WAYBILL_API_URL", required_unless_present = "local")]
+    api_url: Option<String>,
+
+    /// A token of the environment's issuer, where its API takes tokens instead of signatures
+    #[arg(
+        long,
+        env = "WAYBILL_API_TOKEN",
+        hide_env_values = true,
+        conflicts_with = "local"
+    )]
+    api_token: Option<String>,
+
+    /// Port of the console; 0 takes any free one
+    #[arg(long, env = "WAYBILL_CONSOLE_PORT", default_value_t = PORT)]
+    port: u16,
+
+    /// Address to listen on. The console asks nobody who is calling, and acts with your credentials:
+    /// any other address than the default hands them to the network
+    #[arg(long, env = "WAYBILL_BIND", default_value = "127.0.0.1")]
+    bind: IpAddr,
+
+    /// A name that this machine is called by, beside localhost and the address it listens on. Several
+    /// with commas, or the flag several times
+    #[arg(long, env = "WAYBILL_ALLOW_HOST", value_delimiter = ',')]
+    allow_host: Vec<String>,
+
+    /// Let production be changed from here
+    #[arg(long)]
+    allow_changes: bool,
+}
+
+/// Why the console does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum ConsoleError {
+    /// What was asked for cannot be, or the credentials are missing.
+    #[error("{0}")]
+    Said(String),
+    /// The port cannot be used.
+    #[error("{address}: {cause}; another port: --port or WAYBILL_CONSOLE_PORT")]
+    Port {
+        /// Where it was to listen.
+        address: SocketAddr,
+        /// What the operating system says.
+        cause: std::io::Error,
+    },
+    /// The server has ended.
+    #[error("the console: {0}")]
+    Server(#[from] std::io::Error),
+}
+
+impl ConsoleArgs {
+    async fn backend(&self, url: &str) -> Result<HttpApi, ConsoleError> {
+        let caller = match (self.local, &self.api_token) {
+            (true, _) => Caller::Anybody,
+            (false, Some(token)) => Caller::Bearer(token.clone()),
+            (false, None) => {
+                let config = lambda::sdk::from_environment().await;
+                Caller::of(&config).map_err(ConsoleError::Said)?
+            }
+        };
+        if !url.starts_with("http://") && !url.starts_with("https://") {
+            let message = format!("--api-url {url}: it does not begin with https:// or http://");
+            return Err(ConsoleError::Said(message));
+        }
+        // A token and a signed command must not be read by whoever is between.
+        if url.starts_with("http://") && !self.local {
+            let message = format!("--api-url {url}: only with --local without https");
+            return Err(ConsoleError::Said(message));
+        }
+        Ok(HttpApi::new(url, caller))
+    }
+}
+
+/// Answers until `end` comes. `say` is given the line to print once it listens.
+pub async fn run(
+    args: &ConsoleArgs,
+    say: impl FnOnce(&str),
+    end: impl Future<Output = ()> + Send + 'static,
+) -> Result<(), ConsoleError> {
+    Names::new(&args.env).map_err(|error| ConsoleError::Said(error.to_string()))?;
+    let url = args.api_url.as_deref().filter(|url| !url.is_empty());
+    let url = url.unwrap_or(LOCAL).trim_end_matches('/').to_owned();
+    let backend = args.backend(&url).await?;
+    let address = SocketAddr::new(args.bind, args.port);
+    let listener = TcpListener::bind(address).await;
+    let listener = listener.map_err(|cause| ConsoleError::Port { address, cause })?;
+    let reached = listener.local_addr()?;
+    let about = About {
+        flags: match args.local {
+            true => "--local".to_owned(),
+            false => format!("--env {}", args.env),
+        },
+        environment: args.env.clone(),
+        api_url: url.clone(),
+        is_local: args.local,
+        allow_changes: args.allow_changes,
+    };
+    let changes = match about.may_change() {
+        true => "",
+        false => ", without changes (--allow-changes)",
+    };
+    say(&format!(
+        "The console of environment {} at {url} is http://{reached}{changes}. Ctrl-C stops it.",
+        args.env
+    ));
+    let hosts = args.allow_host.iter().cloned().chain(bound_name(args.bind));
+    let console = Console::new(about, Arc::new(backend), hosts, reached.port());
+    Ok(serve(listener, console, end).await?)
+}

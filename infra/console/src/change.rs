@@ -1,0 +1,250 @@
+//! Makes a change: confirms it where the environment is production, tells of a rival's change, keeps
+//! what was typed, and says when it is not known whether anything has happened.
+
+use std::collections::HashMap;
+
+use askama::Template;
+use axum::{http::StatusCode, response::Response};
+use domain::{Json, json::Object};
+use serde::Deserialize;
+use uuid::Uuid;
+
+use crate::{
+    About,
+    backend::{Api, Failure},
+    links,
+    rows::History,
+    story::{self, Step},
+    view::{Head, Nav, Page, View, told},
+};
+
+/// What a form holds, by name.
+pub type Sent = HashMap<String, String>;
+
+/// The member of a form that says that its change was confirmed.
+const CONFIRMED: &str = "confirmed";
+
+/// A field of a form.
+#[derive(Debug, Clone, Default)]
+pub struct Field {
+    /// Its name in the form and in the command.
+    pub name: &'static str,
+    /// What stands beside it.
+    pub label: &'static str,
+    /// What it holds.
+    pub value: String,
+    /// What may be written there.
+    pub hint: &'static str,
+    /// Must it be filled in?
+    pub required: bool,
+    /// What may be chosen; something else may be written, too.
+    pub options: &'static [&'static str],
+}
+
+/// A form that sends a change.
+#[derive(Debug, Clone)]
+pub struct Form {
+    /// The console's address that takes it.
+    pub action: String,
+    /// What the button says.
+    pub button: &'static str,
+    /// Can it not be undone?
+    pub danger: bool,
+    /// What the command is known by, however often it is sent.
+    pub key: String,
+    /// The version that the sender sees, where that matters.
+    pub version: Option<u64>,
+    /// Was it confirmed, on the page that holds it?
+    pub confirmed: bool,
+    /// What is filled in.
+    pub fields: Vec<Field>,
+    /// The session's token.
+    pub token: String,
+}
+
+impl Form {
+    /// A form that was not sent yet.
+    pub fn new(action: String, button: &'static str, view: &View) -> Self {
+        Self {
+            action,
+            button,
+            danger: false,
+            key: format!("console-{}", Uuid::new_v4()),
+            version: None,
+            confirmed: false,
+            fields: Vec::new(),
+            token: view.token.clone(),
+        }
+    }
+
+    /// The same form as it was sent.
+    pub fn filled(mut self, sent: &Sent) -> Self {
+        let value = |name: &str| sent.get(name).map(|value| value.trim().to_owned());
+        if let Some(key) = value("key").filter(|key| key.starts_with("console-")) {
+            self.key = key;
+        }
+        self.version = value("version").and_then(|text| text.parse().ok());
+        for field in &mut self.fields {
+            field.value = value(field.name).unwrap_or_default();
+        }
+        self
+    }
+
+    /// The command's body: the fields that were filled in.
+    fn body(&self) -> Json {
+        let filled = self.fields.iter().filter(|field| !field.value.is_empty());
+        let body = filled.map(|field| (field.name.to_owned(), field.value.as_str().into()));
+        Json::Object(body.collect::<Object>())
+    }
+}
+
+/// A change that somebody has asked for.
+pub struct Change {
+    /// Where its page stands.
+    pub nav: Nav,
+    /// What is done: `Cancel order A-1`.
+    pub title: String,
+    /// What will happen, in a sentence.
+    pub effect: String,
+    /// The form as it was sent.
+    pub form: Form,
+    /// What the action is called among `allowedActions`.
+    pub action: &'static str,
+    /// The API's address of the command.
+    pub command: String,
+    /// The page to come back to; the API's address of its row, too.
+    pub back: String,
+    /// The API's address of the history, where a rival's change is told from it.
+    pub history: Option<String>,
+}
+
+#[derive(Template)]
+#[template(path = "change.html")]
+struct ChangePage<'a> {
+    title: &'a str,
+    about: &'a About,
+    /// What is wrong, or nothing.
+    problem: Option<String>,
+    /// What has to be known before it is sent.
+    note: String,
+    /// What somebody else has done since.
+    since: Vec<Step>,
+    /// The form, where it can be sent again.
+    form: Option<Form>,
+    back: &'a str,
+}
+
+impl Change {
+    /// Makes it, and comes back to its page; or says why not.
+    pub async fn make(self, view: View, sent: &Sent) -> Response {
+        let head = Head::new(
+            self.nav,
+            self.title.clone(),
+            format!("the answer to: {}", self.title),
+        );
+        let (api, about) = (view.console.api().clone(), view.console.about().clone());
+        let asks = about.is_guarded() && sent.get(CONFIRMED).is_none_or(|it| it != "yes");
+        view.show(head, async move {
+            match asks {
+                true => self.asked(&about),
+                false => self.made(&api, &about).await,
+            }
+        })
+        .await
+    }
+
+    /// Repeats what will happen.
+    fn asked(mut self, about: &About) -> Result<Page, Failure> {
+        self.form.confirmed = true;
+        let note = format!("In {}: {}", about.environment, self.effect);
+        self.page(StatusCode::OK, about, None, note, Vec::new(), true)
+    }
+
+    async fn made(self, api: &Api, about: &About) -> Result<Page, Failure> {
+        let form = &self.form;
+        let body = form.body();
+        let done = api.command(&self.command, &form.key, form.version, &body);
+        match done.await {
+            Ok(reply) => {
+                let version = reply.version.to_string();
+                let caught_up = [("minVersion", Some(version.as_str()))];
+                // The row follows a moment later. Where it does not, the page shows what is there.
+                let row = links::query(&self.back, &caught_up);
+                let _ = api.get::<Object>(&row).await;
+                let stored = [("stored", Some(version.as_str()))];
+                Ok(Page::Elsewhere(links::query(&self.back, &stored)))
+            }
+            Err(failure) if failure.is_rivals() => self.overtaken(api, about, failure).await,
+            Err(failure @ Failure::NotFound(_)) => Err(failure),
+            Err(failure) => self.failed(about, &failure),
+        }
+    }
+
+    fn failed(self, about: &About, failure: &Failure) -> Result<Page, Failure> {
+        let (status, _, message) = told(failure, about);
+        let note = match failure.is_unknown() {
+            true => {
+                "It is not known whether it has happened. Send it again: it is the same command, \
+                     so it has no second effect."
+                    .to_owned()
+            }
+            false => "Nothing was changed. What you have written is still here:".to_owned(),
+        };
+        self.page(status, about, Some(message), note, Vec::new(), true)
+    }
+
+    /// Somebody else was first: says what they did, and offers the form again where that makes sense.
+    async fn overtaken(
+        mut self,
+        api: &Api,
+        about: &About,
+        failure: Failure,
+    ) -> Result<Page, Failure> {
+        #[derive(Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Now {
+            version: u64,
+            allowed_actions: Vec<String>,
+        }
+        let seen = self.form.version.unwrap_or(0);
+        let mut since = Vec::new();
+        if let Some(path) = &self.history {
+            let history: History = api.get(path).await?;
+            let later = history
+                .events
+                .into_iter()
+                .filter(|event| event.sequence > seen);
+            since = later.map(story::step).collect();
+        }
+        let now: Now = api.get(&self.back).await?;
+        self.form.version = Some(now.version);
+        let again = now.allowed_actions.iter().any(|it| it == self.action);
+        let note = match again {
+            true => "Nothing of yours was changed. If it is still what you want, send it again:",
+            false => "Nothing of yours was changed, and it can no longer be done.",
+        };
+        let (status, _, message) = told(&failure, about);
+        self.page(status, about, Some(message), note.to_owned(), since, again)
+    }
+
+    fn page(
+        self,
+        status: StatusCode,
+        about: &About,
+        problem: Option<String>,
+        note: String,
+        since: Vec<Step>,
+        with_form: bool,
+    ) -> Result<Page, Failure> {
+        let page = ChangePage {
+            title: &self.title,
+            about,
+            problem,
+            note,
+            since,
+            form: with_form.then(|| self.form.clone()),
+            back: &self.back,
+        };
+        Page::with(status, &page)
+    }
+}

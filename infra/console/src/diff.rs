@@ -1,0 +1,174 @@
+//! What differs between two rows.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use domain::{Json, json::Object};
+
+use crate::limits::VALUE_CHARACTERS;
+
+/// A member that differs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Difference {
+    /// Where it stands, such as `attributes.note` or `items[2].price`.
+    pub place: String,
+    /// What stood there before, where anything did.
+    pub before: Option<String>,
+    /// What stands there after, where anything does.
+    pub after: Option<String>,
+}
+
+/// A member of a row, and whether it has changed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Member {
+    /// Where it stands.
+    pub place: String,
+    /// What stands there.
+    pub value: String,
+    /// What stood there before, where that was something else.
+    pub before: Option<String>,
+    /// Does it differ from the row before?
+    pub changed: bool,
+}
+
+/// Every member that differs, in order of its place. Objects and arrays are compared member by
+/// member.
+pub fn between(before: &Object, after: &Object) -> Vec<Difference> {
+    let (before, after) = (leaves(before), leaves(after));
+    let places: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
+    let differs = |place: &&&String| before.get(**place) != after.get(**place);
+    let difference = |place: &String| Difference {
+        place: place.clone(),
+        before: before.get(place).map(|value| short(value)),
+        after: after.get(place).map(|value| short(value)),
+    };
+    places
+        .iter()
+        .filter(differs)
+        .map(|p| difference(p))
+        .collect()
+}
+
+/// Every member of `after`, with what has changed since `before` marked and first; what is gone stands
+/// there without a value.
+pub fn members(before: &Object, after: &Object) -> Vec<Member> {
+    let (before, after) = (leaves(before), leaves(after));
+    let places: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
+    let member = |place: &String| {
+        let (old, new) = (before.get(place), after.get(place));
+        Member {
+            place: place.clone(),
+            value: new.map_or(String::new(), |value| short(value)),
+            before: old.filter(|_| old != new).map(|value| short(value)),
+            changed: old != new,
+        }
+    };
+    let mut members: Vec<Member> = places.into_iter().map(member).collect();
+    members.sort_by_key(|member| !member.changed);
+    members
+}
+
+/// Each value that is neither an object nor an array, by its place. An empty one of those is a value.
+fn leaves(row: &Object) -> BTreeMap<String, String> {
+    let mut leaves = BTreeMap::new();
+    for (name, value) in row {
+        collect(name.clone(), value, &mut leaves);
+    }
+    leaves
+}
+
+fn collect(place: String, value: &Json, leaves: &mut BTreeMap<String, String>) {
+    match value {
+        Json::Object(members) if !members.is_empty() => {
+            for (name, value) in members {
+                collect(format!("{place}.{name}"), value, leaves);
+            }
+        }
+        Json::Array(values) if !values.is_empty() => {
+            for (index, value) in values.iter().enumerate() {
+                collect(format!("{place}[{index}]"), value, leaves);
+            }
+        }
+        Json::String(text) => {
+            leaves.insert(place, text.clone());
+        }
+        other => {
+            leaves.insert(place, other.to_string());
+        }
+    }
+}
+
+fn short(text: &str) -> String {
+    match text.char_indices().nth(VALUE_CHARACTERS) {
+        Some((end, _)) => format!("{}… ({} bytes)", &text[..end], text.len()),
+        None => text.to_owned(),
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn row(text: &str) -> Object {
+        Json::parse(text).unwrap().into_object().unwrap()
+    }
+
+    fn told(before: &str, after: &str) -> Vec<(String, Option<String>, Option<String>)> {
+        let differences = between(&row(before), &row(after)).into_iter();
+        differences.map(|d| (d.place, d.before, d.after)).collect()
+    }
+
+    #[test]
+    fn what_is_changed_added_or_gone_is_told_by_its_place() {
+        let before = r#"{"status":"NEW","version":1,"items":[{"price":1},{"price":2}],"note":"x"}"#;
+        let after = r#"{"status":"CANCELLED","version":1,"items":[{"price":1},{"price":2.5}],
+                        "cancelReason":"y"}"#;
+        let some = |text: &str| Some(text.to_owned());
+        assert_eq!(
+            told(before, after),
+            [
+                ("cancelReason".to_owned(), None, some("y")),
+                ("items[1].price".to_owned(), some("2"), some("2.5")),
+                ("note".to_owned(), some("x"), None),
+                ("status".to_owned(), some("NEW"), some("CANCELLED")),
+            ]
+        );
+        assert_eq!(told(after, after), []);
+    }
+
+    #[test]
+    fn numbers_are_compared_as_numbers_and_exactly() {
+        assert_eq!(told(r#"{"a":1.50}"#, r#"{"a":1.5}"#), []);
+        let (one, other) = (
+            r#"{"a":12345678901234567890.000000000000000001}"#,
+            r#"{"a":12345678901234567890.000000000000000002}"#,
+        );
+        assert_eq!(told(one, other).len(), 1);
+    }
+
+    #[test]
+    fn an_empty_object_is_not_nothing() {
+        assert_eq!(told(r#"{"a":{}}"#, r#"{}"#).len(), 1);
+        assert_eq!(told(r#"{"a":{}}"#, r#"{"a":{"b":1}}"#).len(), 2);
+    }
+
+    #[test]
+    fn a_row_is_shown_whole_with_its_changes_marked() {
+        let shown = members(&row(r#"{"a":1,"b":2}"#), &row(r#"{"a":1,"b":3,"c":4}"#));
+        let shown: Vec<_> = shown
+            .iter()
+            .map(|m| (m.place.as_str(), m.value.as_str(), m.changed))
+            .collect();
+        assert_eq!(
+            shown,
+            [("b", "3", true), ("c", "4", true), ("a", "1", false)]
+        );
+    }
+
+    #[test]
+    fn a_long_value_says_that_it_was_cut() {
+        let long = format!(r#"{{"a":"{}"}}"#, "é".repeat(1_000));
+        let shown = members(&Object::new(), &row(&long));
+        assert!(shown[0].value.ends_with("… (2000 bytes)"));
+    }
+}

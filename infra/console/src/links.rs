@@ -1,0 +1,84 @@
+//! Addresses of the console's own pages and of the HTTP API, and lines for a terminal.
+
+use std::fmt::Write as _;
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
+/// What a path's segment or a query's value holds as it is (RFC 3986, unreserved).
+const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
+
+/// A text as a segment of a path, or a value of a query.
+pub fn encoded(text: &str) -> String {
+    utf8_percent_encode(text, ENCODED).to_string()
+}
+
+/// The page of an order; the API's address of it, too.
+pub fn order(id: &str) -> String {
+    format!("/orders/{}", encoded(id))
+}
+
+/// The page of a shipment; the API's address of it, too.
+pub fn shipment(id: &str) -> String {
+    format!("/shipments/{}", encoded(id))
+}
+
+/// `path` with those of the values that are there and not empty.
+pub fn query(path: &str, values: &[(&str, Option<&str>)]) -> String {
+    let mut address = path.to_owned();
+    let mut separator = if path.contains('?') { '&' } else { '?' };
+    for (name, value) in values {
+        if let Some(value) = value.filter(|value| !value.is_empty()) {
+            // Writing to a String does not fail.
+            let _ = write!(address, "{separator}{name}={}", encoded(value));
+            separator = '&';
+        }
+    }
+    address
+}
+
+/// A text as one word of a shell: whatever it holds, it is data there.
+pub fn quoted(text: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._/:=@%+,".contains(&byte);
+    match !text.is_empty() && text.bytes().all(plain) {
+        true => text.to_owned(),
+        false => format!("'{}'", text.replace('\'', r"'\''")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_is_one_segment_whatever_it_holds() {
+        assert_eq!(order("A-1"), "/orders/A-1");
+        assert_eq!(
+            order("a b?c#d%\"<é>"),
+            "/orders/a%20b%3Fc%23d%25%22%3C%C3%A9%3E"
+        );
+    }
+
+    #[test]
+    fn a_query_names_what_is_there() {
+        let values = [
+            ("a", Some("1 &2")),
+            ("b", None),
+            ("c", Some("")),
+            ("d", Some("x")),
+        ];
+        assert_eq!(query("/orders", &values), "/orders?a=1%20%262&d=x");
+        assert_eq!(query("/orders?z=1", &values[3..]), "/orders?z=1&d=x");
+    }
+
+    #[test]
+    fn a_word_of_a_shell_stays_one() {
+        assert_eq!(quoted("order/A-1"), "order/A-1");
+        assert_eq!(quoted(""), "''");
+        assert_eq!(quoted("a b"), "'a b'");
+        assert_eq!(quoted("x'; rm -rf $HOME #"), r"'x'\''; rm -rf $HOME #'");
+    }
+}

@@ -1,0 +1,84 @@
+//! Tells an open page that what it shows has changed, by Server-Sent Events.
+//!
+//! The page keeps what it shows, since somebody may be reading or typing there; it gets one sentence
+//! with a link, in a live region.
+
+use std::{convert::Infallible, sync::Arc, time::Duration};
+
+use askama::Template;
+use axum::{
+    http::StatusCode,
+    response::{
+        IntoResponse as _, Response,
+        sse::{Event, KeepAlive, Sse},
+    },
+};
+use futures::stream;
+use serde::de::DeserializeOwned;
+use tokio::time::{Instant, sleep};
+
+use crate::{
+    Console,
+    limits::{LIVE_EVERY_ELSEWHERE, LIVE_EVERY_LOCALLY, LIVE_FOR},
+};
+
+/// What a page is told.
+#[derive(Template)]
+#[template(path = "moved.html")]
+pub struct Moved {
+    /// What has happened, as a sentence.
+    pub message: String,
+    /// The page as it is now.
+    pub address: String,
+}
+
+/// Looks at `path` again and again, until `news` finds some; then says it, and ends. Looking that
+/// fails is no news. At most [`crate::limits::LIVE_STREAMS_MAX`] pages are told so at once; to one
+/// more nothing is said.
+pub fn watch<T: DeserializeOwned + Send + 'static>(
+    console: &Console,
+    path: String,
+    news: impl Fn(T) -> Option<Moved> + Send + Sync + 'static,
+) -> Response {
+    let Ok(permit) = Arc::clone(&console.0.streams).try_acquire_owned() else {
+        return StatusCode::NO_CONTENT.into_response();
+    };
+    let every = match console.about().is_local {
+        true => LIVE_EVERY_LOCALLY,
+        false => LIVE_EVERY_ELSEWHERE,
+    };
+    let (api, until) = (console.api().clone(), Instant::now() + LIVE_FOR);
+    let state = (permit, api, news, path, Turn::Looking);
+    let events = stream::unfold(state, move |(permit, api, news, path, turn)| async move {
+        match turn {
+            Turn::Ended => None,
+            Turn::Told => {
+                let end = Event::default().event(END).data("");
+                Some((end, (permit, api, news, path, Turn::Ended)))
+            }
+            Turn::Looking => {
+                while Instant::now() < until {
+                    sleep(every).await;
+                    let found = api.get::<T>(&path).await.ok();
+                    if let Some(moved) = found.and_then(&news) {
+                        let event = Event::default().data(moved.render().unwrap_or_default());
+                        return Some((event, (permit, api, news, path, Turn::Told)));
+                    }
+                }
+                None
+            }
+        }
+    });
+    let events = futures::StreamExt::map(events, Ok::<_, Infallible>);
+    let alive = KeepAlive::new().interval(Duration::from_secs(15));
+    Sse::new(events).keep_alive(alive).into_response()
+}
+
+/// The event at which a page stops listening.
+const END: &str = "end";
+
+enum Turn {
+    Looking,
+    Told,
+    Ended,
+}

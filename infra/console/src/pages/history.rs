@@ -1,0 +1,156 @@
+//! An order's history: every event as a step, what it changed, and the row as it was after any of
+//! them.
+
+use askama::Template;
+use axum::{
+    Router,
+    extract::{Path, Query},
+    response::Response,
+    routing::get,
+};
+use domain::json::Object;
+use serde::Deserialize;
+
+use super::order::command_line;
+use crate::{
+    Console,
+    backend::{Api, Failure},
+    diff::{self, Difference, Member},
+    limits::{STEPS_MAX, STEPS_WITH_ROWS_MAX},
+    links,
+    rows::{History, texts},
+    story::{self, Step},
+    view::{Head, Nav, Page, View},
+};
+
+pub(super) fn routes() -> Router<Console> {
+    Router::new().route("/orders/{id}/history", get(show))
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Asked {
+    /// The event after which the row is shown; without it, the last one.
+    after: Option<u64>,
+}
+
+/// A step, and what it did.
+struct Told {
+    step: Step,
+    /// What it changed in the row, where that was asked for.
+    changed: Option<Vec<Difference>>,
+    /// The event's own members.
+    data: Vec<(String, String)>,
+    chosen: bool,
+    link: String,
+}
+
+#[derive(Template)]
+#[template(path = "history.html")]
+struct HistoryPage<'a> {
+    id: &'a str,
+    address: String,
+    steps: Vec<Told>,
+    /// Are there events that this page does not show?
+    more: bool,
+    after: u64,
+    last: u64,
+    chosen: Option<&'a Step>,
+    members: Vec<Member>,
+    /// The row's version, where it is not the chosen event's: two events within one millisecond.
+    other_version: Option<String>,
+    command: String,
+}
+
+async fn show(view: View, Path(id): Path<String>, Query(asked): Query<Asked>) -> Response {
+    let head = Head::new(
+        Nav::Orders,
+        format!("History of order {id}"),
+        format!("the history of order {id}"),
+    );
+    let (api, about) = (view.console.api().clone(), view.console.about().clone());
+    view.show(head, async move {
+        let address = links::order(&id);
+        let history: History = api.get(&format!("{address}/history")).await?;
+        let more = history.cursor.is_some() || history.events.len() > STEPS_MAX;
+        let steps: Vec<Step> = history
+            .events
+            .into_iter()
+            .take(STEPS_MAX)
+            .map(story::step)
+            .collect();
+        let last = steps.last().map_or(0, |step| step.sequence);
+        let after = asked.after.unwrap_or(last).clamp(1, last.max(1));
+        let rows = rows(&api, &address, &steps, after).await?;
+        let place = steps.iter().position(|step| step.sequence == after);
+        let row_at = |index: usize| rows.get(index).and_then(Option::as_ref);
+        let empty = Object::new();
+        let before_of = |index: usize| match index {
+            0 => Some(&empty),
+            _ => row_at(index - 1),
+        };
+        let chosen_row = place.and_then(row_at);
+        let members = match (place.and_then(before_of), chosen_row) {
+            (Some(before), Some(row)) => diff::members(before, row),
+            _ => Vec::new(),
+        };
+        let version = chosen_row
+            .and_then(|row| row.get("version"))
+            .map(ToString::to_string);
+        let told = |(index, step): (usize, &Step)| Told {
+            changed: before_of(index)
+                .zip(row_at(index))
+                .filter(|_| index > 0)
+                .map(|(before, row)| diff::between(before, row)),
+            data: texts(&step.event.data).into_iter().collect(),
+            chosen: step.sequence == after,
+            link: format!("{address}/history?after={}", step.sequence),
+            step: step.clone(),
+        };
+        Page::of(&HistoryPage {
+            id: &id,
+            steps: steps.iter().enumerate().map(told).collect(),
+            more,
+            after,
+            last,
+            chosen: place.map(|index| &steps[index]),
+            members,
+            other_version: version.filter(|version| *version != after.to_string()),
+            command: command_line(&about, &id),
+            address,
+        })
+    })
+    .await
+}
+
+/// The row after each step: of all of them where they are few, else around the chosen one.
+async fn rows(
+    api: &Api,
+    address: &str,
+    steps: &[Step],
+    after: u64,
+) -> Result<Vec<Option<Object>>, Failure> {
+    let few = steps.len() <= STEPS_WITH_ROWS_MAX;
+    let wanted = |step: &Step| few || step.sequence == after || step.sequence + 1 == after;
+    let row = |step: &Step| {
+        let path = links::query(address, &[("at", Some(step.at.0.as_str()))]);
+        let wanted = wanted(step);
+        async move {
+            match wanted {
+                true => api
+                    .find::<Object>(&path)
+                    .await
+                    .map(|row| row.map(without_actions)),
+                false => Ok(None),
+            }
+        }
+    };
+    let rows = futures::future::join_all(steps.iter().map(row)).await;
+    rows.into_iter().collect()
+}
+
+/// What may be done next is no part of the row.
+fn without_actions(mut row: Object) -> Object {
+    row.remove("allowedActions");
+    row
+}

@@ -1,0 +1,185 @@
+//! An order: how it stands, why, and what may be done.
+
+use askama::Template;
+use axum::{
+    Router,
+    extract::{Form as Posted, Path, Query},
+    response::Response,
+    routing::{get, post},
+};
+use serde::Deserialize;
+
+use crate::{
+    About, Console,
+    change::{Change, Field, Form, Sent},
+    limits::{ITEMS_SHOWN, SHIPMENTS_OF_ORDER},
+    links,
+    live::{self, Moved},
+    rows::{History, Item, List, Order, Shipment, texts},
+    story::{self, Step},
+    view::{Head, Nav, Page, View},
+};
+
+pub(super) fn routes() -> Router<Console> {
+    Router::new()
+        .route("/orders/{id}", get(show))
+        .route("/orders/{id}/complete", post(complete))
+        .route("/orders/{id}/cancel", post(cancel))
+        .route("/live/order/{id}", get(tell))
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Asked {
+    /// As it stood then.
+    at: Option<String>,
+    /// The version that a change of this page has made.
+    stored: Option<u64>,
+    /// The version that a live page shows.
+    seen: Option<u64>,
+}
+
+#[derive(Template)]
+#[template(path = "order.html")]
+struct OrderPage<'a> {
+    order: &'a Order,
+    at: Option<&'a str>,
+    stored: bool,
+    steps: &'a [Step],
+    shipments: &'a [Shipment],
+    attributes: Vec<(String, String)>,
+    items: &'a [Item],
+    /// How many items are not written out.
+    more_items: usize,
+    address: String,
+    live: String,
+    command: String,
+    complete: Option<Form>,
+    cancel: Option<Form>,
+}
+
+async fn show(view: View, Path(id): Path<String>, Query(asked): Query<Asked>) -> Response {
+    let head = Head::new(
+        Nav::Orders,
+        format!("Order {id}"),
+        format!("the order {id}"),
+    );
+    let (api, about) = (view.console.api().clone(), view.console.about().clone());
+    let forms = (complete_form(&id, &view), cancel_form(&id, &view));
+    view.show(head, async move {
+        let at = asked.at.as_deref().filter(|at| !at.is_empty());
+        let address = links::order(&id);
+        let row = links::query(&address, &[("at", at)]);
+        let events = links::query(&format!("{address}/history"), &[("at", at)]);
+        let limit = SHIPMENTS_OF_ORDER.to_string();
+        let own = [
+            ("orderId", Some(id.as_str())),
+            ("limit", Some(limit.as_str())),
+        ];
+        let shipments = links::query("/shipments", &own);
+        let (order, history, shipments) = futures::join!(
+            api.get::<Order>(&row),
+            api.get::<History>(&events),
+            api.get::<List<Shipment>>(&shipments),
+        );
+        let order = order?;
+        let steps: Vec<Step> = history?.events.into_iter().map(story::step).collect();
+        let shipments = shipments?.items;
+        let may = |action: &str| {
+            let allowed = order.allowed_actions.iter().any(|it| it == action);
+            at.is_none() && about.may_change() && allowed
+        };
+        let of_this_version = |form: Form| Form {
+            version: Some(order.version),
+            ..form
+        };
+        let version = order.version.to_string();
+        Page::of(&OrderPage {
+            at,
+            stored: asked.stored == Some(order.version),
+            steps: &steps,
+            shipments: &shipments,
+            attributes: texts(&order.attributes).into_iter().collect(),
+            items: &order.items[..order.items.len().min(ITEMS_SHOWN)],
+            more_items: order.items.len().saturating_sub(ITEMS_SHOWN),
+            live: links::query(
+                &format!("/live/order/{}", links::encoded(&id)),
+                &[("seen", Some(version.as_str()))],
+            ),
+            command: command_line(&about, &id),
+            complete: may("complete").then(|| of_this_version(forms.0)),
+            cancel: may("cancel").then(|| of_this_version(forms.1)),
+            order: &order,
+            address,
+        })
+    })
+    .await
+}
+
+/// What tells the same in a terminal.
+pub(super) fn command_line(about: &About, id: &str) -> String {
+    let aggregate = links::quoted(&format!("order/{id}"));
+    format!("waybill history {aggregate} {}", about.flags)
+}
+
+async fn tell(view: View, Path(id): Path<String>, Query(asked): Query<Asked>) -> Response {
+    let address = links::order(&id);
+    let seen = asked.seen.unwrap_or(0);
+    live::watch(&view.console, address.clone(), move |order: Order| {
+        (order.version != seen).then(|| Moved {
+            message: format!(
+                "Somebody has changed this order: it is {} now (version {}).",
+                order.status, order.version
+            ),
+            address: address.clone(),
+        })
+    })
+}
+
+fn complete_form(id: &str, view: &View) -> Form {
+    Form::new(format!("{}/complete", links::order(id)), "Complete", view)
+}
+
+fn cancel_form(id: &str, view: &View) -> Form {
+    let action = format!("{}/cancel", links::order(id));
+    Form {
+        danger: true,
+        fields: vec![Field {
+            name: "reason",
+            label: "Reason",
+            hint: "What the customer or a colleague should read later",
+            required: true,
+            ..Field::default()
+        }],
+        ..Form::new(action, "Cancel the order", view)
+    }
+}
+
+async fn complete(view: View, Path(id): Path<String>, Posted(sent): Posted<Sent>) -> Response {
+    let form = complete_form(&id, &view).filled(&sent);
+    let effect = format!("order {id} becomes PROCESSED, and stays it.");
+    let change = change(&id, "complete", "Complete order", effect, form);
+    change.make(view, &sent).await
+}
+
+async fn cancel(view: View, Path(id): Path<String>, Posted(sent): Posted<Sent>) -> Response {
+    let form = cancel_form(&id, &view).filled(&sent);
+    let effect =
+        format!("order {id} becomes CANCELLED, and stays it. `Order Cancelled` is announced.");
+    let change = change(&id, "cancel", "Cancel order", effect, form);
+    change.make(view, &sent).await
+}
+
+fn change(id: &str, action: &'static str, what: &str, effect: String, form: Form) -> Change {
+    let back = links::order(id);
+    Change {
+        nav: Nav::Orders,
+        title: format!("{what} {id}"),
+        effect,
+        form,
+        action,
+        command: format!("{back}/{action}"),
+        history: Some(format!("{back}/history")),
+        back,
+    }
+}

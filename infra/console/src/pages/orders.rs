@@ -1,0 +1,107 @@
+//! Orders, newest first: all, or those of a status, a customer or the day they were processed.
+
+use askama::Template;
+use axum::{Router, extract::Query, response::Response, routing::get};
+use serde::Deserialize;
+
+use crate::{
+    Console,
+    limits::LIST_PAGE,
+    links,
+    live::{self, Moved},
+    rows::{List, ListedOrder},
+    view::{Head, Nav, Page, View},
+};
+
+/// What an order may be, in the order of its life.
+const STATUSES: [&str; 4] = ["NEW", "PROCESSING", "PROCESSED", "CANCELLED"];
+
+pub(super) fn routes() -> Router<Console> {
+    Router::new()
+        .route("/orders", get(show))
+        .route("/live/orders", get(tell))
+}
+
+/// Which orders. The API takes one of the first three.
+#[derive(Clone, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Asked {
+    status: Option<String>,
+    customer_id: Option<String>,
+    day: Option<String>,
+    cursor: Option<String>,
+    /// The newest order that a live page shows.
+    seen: Option<String>,
+}
+
+impl Asked {
+    /// The same list, of the API or of this page, from this place on.
+    fn list(&self, more: &[(&str, Option<&str>)]) -> String {
+        let filters = [
+            ("status", self.status.as_deref()),
+            ("customerId", self.customer_id.as_deref()),
+            ("day", self.day.as_deref()),
+        ];
+        links::query(&links::query("/orders", &filters), more)
+    }
+
+    fn is(&self, status: &str) -> bool {
+        self.status.as_deref() == Some(status)
+    }
+
+    fn is_all(&self) -> bool {
+        let filters = [&self.status, &self.customer_id, &self.day];
+        filters
+            .iter()
+            .all(|it| it.as_deref().unwrap_or_default().is_empty())
+    }
+}
+
+#[derive(Template)]
+#[template(path = "orders.html")]
+struct Orders<'a> {
+    asked: &'a Asked,
+    statuses: &'a [&'a str],
+    orders: &'a [ListedOrder],
+    more: Option<String>,
+    live: Option<String>,
+}
+
+async fn show(view: View, Query(asked): Query<Asked>) -> Response {
+    let api = view.console.api().clone();
+    let head = Head::new(Nav::Orders, "Orders", "a page of orders");
+    view.show(head, async move {
+        let limit = LIST_PAGE.to_string();
+        let page = [
+            ("sort", Some("newest")),
+            ("limit", Some(limit.as_str())),
+            ("cursor", asked.cursor.as_deref()),
+        ];
+        let found: List<ListedOrder> = api.get(&asked.list(&page)).await?;
+        let more = found.cursor.as_deref();
+        let newest = found.items.first().map_or("", |order| &order.order_id);
+        // Only the beginning of all orders moves.
+        let live = (asked.is_all() && asked.cursor.is_none())
+            .then(|| links::query("/live/orders", &[("seen", Some(newest))]));
+        Page::of(&Orders {
+            asked: &asked,
+            statuses: &STATUSES,
+            orders: &found.items,
+            more: more.map(|cursor| asked.list(&[("cursor", Some(cursor))])),
+            live,
+        })
+    })
+    .await
+}
+
+async fn tell(view: View, Query(asked): Query<Asked>) -> Response {
+    let seen = asked.seen.unwrap_or_default();
+    let newest = "/orders?sort=newest&limit=1".to_owned();
+    live::watch(&view.console, newest, move |found: List<ListedOrder>| {
+        let newer = found.items.first().filter(|order| order.order_id != seen);
+        newer.map(|_| Moved {
+            message: "There are newer orders.".to_owned(),
+            address: "/orders".to_owned(),
+        })
+    })
+}

@@ -1,0 +1,351 @@
+//! A shipment: how it stands, its scans in order of their own times, and how it stood after any of
+//! them.
+
+use std::collections::BTreeMap;
+
+use askama::Template;
+use axum::{
+    Router,
+    extract::{Form as Posted, Path, Query},
+    response::Response,
+    routing::{get, post},
+};
+use domain::json::Object;
+use serde::Deserialize;
+
+use super::shipments::STATUSES;
+use crate::{
+    About, Console,
+    at::At,
+    backend::{Api, Failure},
+    change::{Change, Field, Form, Sent},
+    diff::{self, Difference},
+    limits::SCANS_MAX,
+    links,
+    live::{self, Moved},
+    rows::{List, Scan, Shipment, texts},
+    view::{Head, Nav, Page, View},
+};
+
+pub(super) fn routes() -> Router<Console> {
+    Router::new()
+        .route("/shipments/{id}", get(show))
+        .route("/shipments/{id}/updates", post(update))
+        .route("/live/shipment/{id}", get(tell))
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Asked {
+    /// As it stood then.
+    at: Option<String>,
+    /// As it stood once this event was committed.
+    after: Option<u64>,
+    stored: Option<u64>,
+    seen: Option<u64>,
+}
+
+/// A scan on the line.
+#[derive(Debug)]
+struct Stop {
+    scan: Scan,
+    /// A scan with a later time had arrived before it.
+    late: bool,
+    /// Another scan has the same time.
+    tied: bool,
+    /// The shipment stands as this scan says.
+    current: bool,
+    more: Vec<(String, String)>,
+    link: String,
+}
+
+#[derive(Template)]
+#[template(path = "shipment.html")]
+struct ShipmentPage<'a> {
+    about: &'a About,
+    shipment: &'a Shipment,
+    at: Option<&'a str>,
+    after: Option<u64>,
+    stored: bool,
+    /// What the event of `after` has changed.
+    changed: Option<Vec<Difference>>,
+    stops: Vec<Stop>,
+    /// Are there scans that this page does not show?
+    more: bool,
+    address: String,
+    order: Option<String>,
+    live: String,
+    command: String,
+    update: Option<Form>,
+    last: u64,
+    shown_after: u64,
+}
+
+async fn show(view: View, Path(id): Path<String>, Query(asked): Query<Asked>) -> Response {
+    let title = format!("Shipment {id}");
+    let head = Head::new(Nav::Shipments, title, format!("the shipment {id}"));
+    let (api, about) = (view.console.api().clone(), view.console.about().clone());
+    let form = update_form(&id, &view);
+    view.show(head, async move {
+        let address = links::shipment(&id);
+        let at = asked.at.filter(|at| !at.is_empty());
+        let (scans, more) = scans(&api, &address, at.as_deref()).await?;
+        let last = scans.iter().map(|scan| scan.version).max().unwrap_or(0);
+        let after = asked.after.map(|after| after.clamp(1, last.max(1)));
+        let then = after.and_then(|after| committed(&scans, after));
+        let row = [("at", then.or(at.as_deref()))];
+        let shipment: Shipment = api.get(&links::query(&address, &row)).await?;
+        let changed = match after {
+            Some(after) => changed(&api, &address, &scans, after).await?,
+            None => None,
+        };
+        let version = shipment.version.to_string();
+        let aggregate = links::quoted(&format!("shipment/{id}"));
+        let now = at.is_none() && after.is_none();
+        Page::of(&ShipmentPage {
+            stored: asked.stored == Some(shipment.version),
+            changed,
+            stops: stops(scans, &shipment, &address),
+            more,
+            order: shipment.order_id.as_deref().map(links::order),
+            live: links::query(
+                &format!("/live/shipment/{}", links::encoded(&id)),
+                &[("seen", Some(version.as_str()))],
+            ),
+            command: format!("waybill history {aggregate} {}", about.flags),
+            update: (now && about.may_change()).then_some(form),
+            about: &about,
+            shipment: &shipment,
+            at: at.as_deref(),
+            after,
+            address,
+            last,
+            shown_after: after.unwrap_or(last),
+        })
+    })
+    .await
+}
+
+/// The scans, in order of their own times, and whether there are more.
+async fn scans(api: &Api, address: &str, at: Option<&str>) -> Result<(Vec<Scan>, bool), Failure> {
+    let (mut scans, mut cursor) = (Vec::new(), None::<String>);
+    loop {
+        let page = [("at", at), ("cursor", cursor.as_deref())];
+        let path = links::query(&format!("{address}/log?limit=100"), &page);
+        let found: List<Scan> = api.get(&path).await?;
+        scans.extend(found.items);
+        cursor = found.cursor;
+        if cursor.is_none() || scans.len() >= SCANS_MAX {
+            return Ok((scans, cursor.is_some()));
+        }
+    }
+}
+
+/// When the scan of this version was committed: the latest one up to it.
+fn committed(scans: &[Scan], version: u64) -> Option<&str> {
+    let by_then = scans.iter().filter(|scan| scan.version <= version);
+    let scan = by_then.max_by_key(|scan| scan.version)?;
+    Some(&scan.processed_at.0)
+}
+
+/// What the event of this version changed in the row.
+async fn changed(
+    api: &Api,
+    address: &str,
+    scans: &[Scan],
+    version: u64,
+) -> Result<Option<Vec<Difference>>, Failure> {
+    let row = |at: Option<String>| async move {
+        let Some(at) = at else {
+            return Ok(None);
+        };
+        let path = links::query(address, &[("at", Some(at.as_str()))]);
+        api.find::<Object>(&path).await
+    };
+    let at = |version: u64| committed(scans, version).map(str::to_owned);
+    let (before, after) = futures::join!(row(at(version.saturating_sub(1))), row(at(version)));
+    let (before, after) = (before?, after?);
+    Ok(before
+        .zip(after)
+        .map(|(before, after)| diff::between(&before, &after)))
+}
+
+/// The scans as stops of a line, each with what is remarkable about it.
+fn stops(scans: Vec<Scan>, shipment: &Shipment, address: &str) -> Vec<Stop> {
+    let mut at_this_time: BTreeMap<String, usize> = BTreeMap::new();
+    for scan in &scans {
+        *at_this_time.entry(scan.timestamp.0.clone()).or_default() += 1;
+    }
+    let late = late(&scans);
+    let current = scans
+        .iter()
+        .filter(|scan| scan.timestamp == shipment.timestamp && scan.status == shipment.status)
+        .map(|scan| scan.version)
+        .filter(|version| *version <= shipment.version)
+        .max();
+    let stop = |scan: Scan| Stop {
+        late: late.contains(&scan.version),
+        tied: at_this_time[&scan.timestamp.0] > 1,
+        current: current == Some(scan.version),
+        more: texts(&scan.attributes).into_iter().collect(),
+        link: format!("{address}?after={}", scan.version),
+        scan,
+    };
+    scans.into_iter().map(stop).collect()
+}
+
+/// The versions of those scans that came after one with a later time.
+fn late(scans: &[Scan]) -> Vec<u64> {
+    let mut by_arrival: Vec<&Scan> = scans.iter().collect();
+    by_arrival.sort_by_key(|scan| scan.version);
+    let mut latest: Option<&At> = None;
+    let mut late = Vec::new();
+    for scan in by_arrival {
+        match latest {
+            Some(time) if scan.timestamp < *time => late.push(scan.version),
+            _ => latest = Some(&scan.timestamp),
+        }
+    }
+    late
+}
+
+async fn tell(view: View, Path(id): Path<String>, Query(asked): Query<Asked>) -> Response {
+    let address = links::shipment(&id);
+    let seen = asked.seen.unwrap_or(0);
+    live::watch(&view.console, address.clone(), move |now: Shipment| {
+        (now.version != seen).then(|| Moved {
+            message: format!("There is a new update: the shipment is {} now.", now.status),
+            address: address.clone(),
+        })
+    })
+}
+
+fn update_form(id: &str, view: &View) -> Form {
+    let field = |name, label, hint| Field {
+        name,
+        label,
+        hint,
+        ..Field::default()
+    };
+    Form {
+        fields: vec![
+            Field {
+                required: true,
+                options: &STATUSES,
+                ..field(
+                    "status",
+                    "Status",
+                    "In any spelling: in transit, IN_TRANSIT",
+                )
+            },
+            field("location", "Location", "Memphis, TN"),
+            field("carrier", "Carrier", "As before, where it is empty"),
+            field(
+                "timestamp",
+                "Time",
+                "2026-03-01T10:30:00+02:00; now, where it is empty",
+            ),
+        ],
+        ..Form::new(
+            format!("{}/updates", links::shipment(id)),
+            "Log the update",
+            view,
+        )
+    }
+}
+
+async fn update(view: View, Path(id): Path<String>, Posted(sent): Posted<Sent>) -> Response {
+    let back = links::shipment(&id);
+    let change = Change {
+        nav: Nav::Shipments,
+        title: format!("Log an update of shipment {id}"),
+        effect: format!(
+            "an update is logged for shipment {id}. An update is never removed; another one \
+             corrects it."
+        ),
+        form: update_form(&id, &view).filled(&sent),
+        action: "update",
+        command: format!("{back}/updates"),
+        back,
+        history: None,
+    };
+    change.make(view, &sent).await
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn scan(version: u64, timestamp: &str, status: &str) -> Scan {
+        Scan {
+            timestamp: At(timestamp.to_owned()),
+            timestamp_offset: None,
+            timestamp_precision: None,
+            status: status.to_owned(),
+            carrier_status: None,
+            carrier_code: None,
+            location: String::new(),
+            carrier: String::new(),
+            event_type: String::new(),
+            event_source: String::new(),
+            event_id: String::new(),
+            processed_at: At(format!("committed {version}")),
+            version,
+            attributes: Object::new(),
+        }
+    }
+
+    fn shipment(version: u64, timestamp: &str, status: &str) -> Shipment {
+        Shipment {
+            shipment_id: "S".to_owned(),
+            status: status.to_owned(),
+            timestamp: At(timestamp.to_owned()),
+            location: String::new(),
+            carrier: String::new(),
+            tracking_number: None,
+            order_id: None,
+            version,
+            updates: version,
+            stalled_since: None,
+        }
+    }
+
+    #[test]
+    fn late_scans_ties_and_the_current_one_are_marked() {
+        // In order of their own times; 3 came last, and 4 at the same time as 2.
+        let scans = vec![
+            scan(1, "T1", "CREATED"),
+            scan(3, "T2", "PICKED_UP"),
+            scan(2, "T3", "IN_TRANSIT"),
+            scan(4, "T3", "OUT_FOR_DELIVERY"),
+        ];
+        let stops = stops(
+            scans,
+            &shipment(4, "T3", "OUT_FOR_DELIVERY"),
+            "/shipments/S",
+        );
+        let told: Vec<_> = stops
+            .iter()
+            .map(|stop| (stop.scan.version, stop.late, stop.tied, stop.current))
+            .collect();
+        assert_eq!(
+            told,
+            [
+                (1, false, false, false),
+                (3, true, false, false),
+                (2, false, true, false),
+                (4, false, true, true),
+            ]
+        );
+        assert_eq!(stops[1].link, "/shipments/S?after=3");
+    }
+
+    #[test]
+    fn an_event_that_logged_nothing_is_as_the_one_before_it() {
+        let scans = [scan(1, "T1", "CREATED"), scan(3, "T2", "DELIVERED")];
+        assert_eq!(committed(&scans, 2), Some("committed 1"));
+        assert_eq!(committed(&scans, 3), Some("committed 3"));
+        assert_eq!(committed(&scans, 0), None);
+    }
+}

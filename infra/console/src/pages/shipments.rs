@@ -1,0 +1,157 @@
+//! Shipments: those that somebody has to look at, or those now in a status.
+
+use askama::Template;
+use axum::{Router, extract::Query, response::Response, routing::get};
+use serde::Deserialize;
+
+use crate::{
+    Console,
+    limits::LIST_PAGE,
+    links,
+    rows::{List, Shipment},
+    view::{Head, Nav, Page, View},
+};
+
+/// The statuses that Waybill knows, in the order of a shipment's life.
+pub(super) const STATUSES: [&str; 14] = [
+    "CREATED",
+    "PICKED_UP",
+    "IN_TRANSIT",
+    "OUT_FOR_DELIVERY",
+    "READY_FOR_PICKUP",
+    "DELIVERY_ATTEMPTED",
+    "DELIVERED",
+    "DELAYED",
+    "EXCEPTION",
+    "DAMAGED",
+    "LOST",
+    "RETURNING",
+    "RETURNED",
+    "CANCELLED",
+];
+
+/// Those that an alert goes out for.
+const CRITICAL: [&str; 4] = ["DELAYED", "EXCEPTION", "DAMAGED", "LOST"];
+
+/// Rows of each critical status on the first page.
+const FIRST_ROWS: &str = "10";
+
+pub(super) fn routes() -> Router<Console> {
+    Router::new().route("/shipments", get(show))
+}
+
+#[derive(Clone, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Asked {
+    status: Option<String>,
+    order_id: Option<String>,
+    sort: Option<String>,
+    cursor: Option<String>,
+}
+
+impl Asked {
+    fn is(&self, status: &str) -> bool {
+        self.status.as_deref() == Some(status)
+    }
+
+    fn is_newest_first(&self) -> bool {
+        self.sort.as_deref() == Some("newest")
+    }
+
+    /// The same list from this place on.
+    fn list(&self, more: &[(&str, Option<&str>)]) -> String {
+        let filters = [
+            ("status", self.status.as_deref()),
+            ("orderId", self.order_id.as_deref()),
+            ("sort", self.sort.as_deref()),
+        ];
+        links::query(&links::query("/shipments", &filters), more)
+    }
+}
+
+/// Shipments under one heading.
+struct Group {
+    title: String,
+    all: Option<String>,
+    shipments: Vec<Shipment>,
+    more: Option<String>,
+}
+
+#[derive(Template)]
+#[template(path = "shipments.html")]
+struct Shipments<'a> {
+    asked: &'a Asked,
+    statuses: &'a [&'a str],
+    /// Has none of the groups any?
+    empty: bool,
+    groups: Vec<Group>,
+    flipped: String,
+}
+
+async fn show(view: View, Query(mut asked): Query<Asked>) -> Response {
+    // A form sends what is empty, too.
+    for value in [
+        &mut asked.status,
+        &mut asked.order_id,
+        &mut asked.sort,
+        &mut asked.cursor,
+    ] {
+        *value = value.take().filter(|it| !it.trim().is_empty());
+    }
+    if asked.order_id.is_some() {
+        (asked.status, asked.sort) = (None, None); // the API takes one of them
+    }
+    let api = view.console.api().clone();
+    let head = Head::new(Nav::Shipments, "Shipments", "a page of shipments");
+    view.show(head, async move {
+        let groups = match (&asked.status, &asked.order_id) {
+            (None, None) => {
+                let found = CRITICAL.map(|status| {
+                    let path = format!("/shipments?status={status}&limit={FIRST_ROWS}");
+                    let api = &api;
+                    async move { api.get::<List<Shipment>>(&path).await }
+                });
+                let found = futures::future::try_join_all(found).await?;
+                let group = |(status, list): (&str, List<Shipment>)| Group {
+                    title: status.to_owned(),
+                    all: list.cursor.map(|_| format!("/shipments?status={status}")),
+                    shipments: list.items,
+                    more: None,
+                };
+                CRITICAL.into_iter().zip(found).map(group).collect()
+            }
+            _ => {
+                let limit = LIST_PAGE.to_string();
+                let page = [
+                    ("limit", Some(limit.as_str())),
+                    ("cursor", asked.cursor.as_deref()),
+                ];
+                let found: List<Shipment> = api.get(&asked.list(&page)).await?;
+                let more = found.cursor.as_deref();
+                vec![Group {
+                    title: String::new(),
+                    all: None,
+                    more: more.map(|cursor| asked.list(&[("cursor", Some(cursor))])),
+                    shipments: found.items,
+                }]
+            }
+        };
+        let other = if asked.is_newest_first() {
+            "oldest"
+        } else {
+            "newest"
+        };
+        let flipped = Asked {
+            sort: Some(other.to_owned()),
+            ..asked.clone()
+        };
+        Page::of(&Shipments {
+            asked: &asked,
+            statuses: &STATUSES,
+            empty: groups.iter().all(|group| group.shipments.is_empty()),
+            groups,
+            flipped: flipped.list(&[]),
+        })
+    })
+    .await
+}

@@ -1,0 +1,351 @@
+//! What a page is given, and what it answers with.
+//!
+//! A page is made of three pieces that are written one after the other: the head of every page, what
+//! the page itself renders, and the foot. So a page that waits for long can be begun: after
+//! [`WAITING_IS_SAID_AFTER`] the head goes out with a sentence about what is waited for, which hides
+//! itself, without a script, as soon as the rest arrives.
+
+use std::{convert::Infallible, pin::Pin};
+
+use askama::Template;
+use axum::{
+    Extension,
+    body::{Body, Bytes},
+    extract::{FromRequestParts, OriginalUri},
+    http::{StatusCode, header, request::Parts},
+    response::{IntoResponse as _, Redirect, Response},
+};
+use futures::{StreamExt as _, stream};
+
+use crate::{
+    About, Console, assets,
+    backend::{Failure, NoAnswer},
+    limits::{PAGE_TIMEOUT, WAITING_IS_SAID_AFTER},
+};
+
+/// The session that the guard has found or begun.
+#[derive(Debug, Clone)]
+pub struct Session {
+    /// What the forms of this session carry.
+    pub token: String,
+}
+
+/// One request for a page.
+#[derive(Clone)]
+pub struct View {
+    /// The console that is asked.
+    pub console: Console,
+    /// What forms carry.
+    pub token: String,
+    /// The address that was asked for.
+    pub address: String,
+}
+
+impl FromRequestParts<Console> for View {
+    type Rejection = StatusCode;
+
+    async fn from_request_parts(parts: &mut Parts, console: &Console) -> Result<Self, StatusCode> {
+        let session = Extension::<Session>::from_request_parts(parts, console).await;
+        let Extension(session) = session.map_err(|_| StatusCode::INTERNAL_SERVER_ERROR)?;
+        let Ok(OriginalUri(uri)) = OriginalUri::from_request_parts(parts, console).await;
+        Ok(Self {
+            console: console.clone(),
+            token: session.token,
+            address: uri
+                .path_and_query()
+                .map_or("/", |it| it.as_str())
+                .to_owned(),
+        })
+    }
+}
+
+/// Where a page stands in the navigation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Nav {
+    /// Orders.
+    Orders,
+    /// Shipments.
+    Shipments,
+    /// Nowhere: what was searched for, what failed.
+    None,
+}
+
+/// The navigation. A new page that belongs there stands here.
+const NAVIGATION: [(Nav, &str, &str); 2] = [
+    (Nav::Orders, "Orders", "/orders"),
+    (Nav::Shipments, "Shipments", "/shipments"),
+];
+
+/// What is known of a page before its data are.
+#[derive(Debug, Clone)]
+pub struct Head {
+    /// What stands in the browser's tab, the environment aside.
+    pub title: String,
+    /// Where it stands in the navigation.
+    pub nav: Nav,
+    /// What was searched for.
+    pub search: String,
+    /// What is waited for, after "Waiting for": `the order A-1`.
+    pub waits_for: String,
+}
+
+impl Head {
+    /// A page in the navigation.
+    pub fn new(nav: Nav, title: impl Into<String>, waits_for: impl Into<String>) -> Self {
+        Self {
+            title: title.into(),
+            nav,
+            search: String::new(),
+            waits_for: waits_for.into(),
+        }
+    }
+}
+
+/// What a page has come to.
+#[derive(Debug)]
+pub enum Page {
+    /// What stands between head and foot.
+    Shown(StatusCode, String),
+    /// The page at this address of the console instead.
+    Elsewhere(String),
+}
+
+impl Page {
+    /// A page by its template.
+    pub fn of(template: &impl Template) -> Result<Self, Failure> {
+        Self::with(StatusCode::OK, template)
+    }
+
+    /// A page by its template, with a status code.
+    pub fn with(status: StatusCode, template: &impl Template) -> Result<Self, Failure> {
+        let body = template.render();
+        let body = body.map_err(|error| Failure::Unreadable(error.to_string()))?;
+        Ok(Self::Shown(status, body))
+    }
+}
+
+#[derive(Template)]
+#[template(path = "top.html")]
+struct Top<'a> {
+    head: &'a Head,
+    about: &'a About,
+    navigation: &'a [(Nav, &'a str, &'a str)],
+    css: String,
+    scripts: [String; 3],
+    icon: String,
+}
+
+#[derive(Template)]
+#[template(path = "bottom.html")]
+struct Bottom<'a> {
+    about: &'a About,
+}
+
+#[derive(Template)]
+#[template(path = "waiting.html")]
+struct Waiting<'a> {
+    waits_for: &'a str,
+    about: &'a About,
+    seconds: u64,
+}
+
+#[derive(Template)]
+#[template(path = "elsewhere.html")]
+struct Elsewhere<'a> {
+    to: &'a str,
+}
+
+/// What is said where a page cannot be shown.
+#[derive(Template)]
+#[template(path = "failed.html")]
+struct Failed<'a> {
+    title: &'a str,
+    message: &'a str,
+    advice: Vec<String>,
+    /// A command line that may help.
+    command: Option<&'a str>,
+    /// The address to try again.
+    again: Option<&'a str>,
+}
+
+impl View {
+    /// Answers with the page that `work` comes to. Where that takes long, the page says after a
+    /// second what it is waiting for; its status is then `200`, whatever comes of it.
+    pub async fn show(
+        self,
+        head: Head,
+        work: impl Future<Output = Result<Page, Failure>> + Send + 'static,
+    ) -> Response {
+        let limited = async move {
+            let done = tokio::time::timeout(PAGE_TIMEOUT, work).await;
+            done.unwrap_or(Err(Failure::NoAnswer(NoAnswer::Slow(PAGE_TIMEOUT))))
+        };
+        let mut work: Pin<Box<dyn Future<Output = _> + Send>> = Box::pin(limited);
+        let page = tokio::select! {
+            page = &mut work => Some(page),
+            () = tokio::time::sleep(WAITING_IS_SAID_AFTER) => None,
+        };
+        match page {
+            Some(page) => self.whole(&head, self.made(page)),
+            None => self.begun(&head, work),
+        }
+    }
+
+    /// Says no, on a page.
+    pub fn refused(&self, status: StatusCode, message: &str) -> Response {
+        let head = Head::new(Nav::None, "Refused", "");
+        let failed = Failed {
+            title: "This was refused",
+            message,
+            advice: Vec::new(),
+            command: None,
+            again: None,
+        };
+        let body = failed.render().unwrap_or_default();
+        self.whole(&head, Page::Shown(status, body))
+    }
+
+    fn about(&self) -> &About {
+        self.console.about()
+    }
+
+    /// A page in any case: a failure has one of its own.
+    fn made(&self, page: Result<Page, Failure>) -> Page {
+        page.unwrap_or_else(|failure| self.failed(&failure))
+    }
+
+    fn failed(&self, failure: &Failure) -> Page {
+        let about = self.about();
+        let (status, title, message) = told(failure, about);
+        let lost = matches!(failure, Failure::NoAnswer(_));
+        let failed = Failed {
+            title,
+            message: &message,
+            advice: advice(failure, about),
+            command: (lost && about.is_local).then_some("make run"),
+            again: Some(&self.address),
+        };
+        Page::Shown(status, failed.render().unwrap_or_default())
+    }
+
+    fn top(&self, head: &Head) -> String {
+        let top = Top {
+            head,
+            about: self.about(),
+            navigation: &NAVIGATION,
+            css: assets::path("console.css"),
+            scripts: ["htmx.js", "hx-sse.js", "console.js"].map(assets::path),
+            icon: assets::path("icon.svg"),
+        };
+        top.render().unwrap_or_default()
+    }
+
+    fn bottom(&self) -> String {
+        let about = self.about();
+        Bottom { about }.render().unwrap_or_default()
+    }
+
+    fn whole(&self, head: &Head, page: Page) -> Response {
+        match page {
+            Page::Elsewhere(address) => Redirect::to(&address).into_response(),
+            Page::Shown(status, body) => {
+                let html = [self.top(head), body, self.bottom()].concat();
+                (status, [(header::CONTENT_TYPE, HTML)], html).into_response()
+            }
+        }
+    }
+
+    /// The head at once, the rest when it is there.
+    fn begun(
+        self,
+        head: &Head,
+        work: Pin<Box<dyn Future<Output = Result<Page, Failure>> + Send>>,
+    ) -> Response {
+        let waiting = Waiting {
+            waits_for: &head.waits_for,
+            about: self.about(),
+            seconds: PAGE_TIMEOUT.as_secs(),
+        };
+        let waiting = waiting.render().unwrap_or_default();
+        let begin = [self.top(head), waiting].concat();
+        let rest = async move {
+            let body = match self.made(work.await) {
+                Page::Shown(_, body) => body,
+                Page::Elsewhere(to) => Elsewhere { to: &to }.render().unwrap_or_default(),
+            };
+            [body, self.bottom()].concat()
+        };
+        let parts = stream::once(async move { begin }).chain(stream::once(rest));
+        let parts = parts.map(|part| Ok::<_, Infallible>(Bytes::from(part)));
+        ([(header::CONTENT_TYPE, HTML)], Body::from_stream(parts)).into_response()
+    }
+}
+
+const HTML: &str = "text/html; charset=utf-8";
+
+/// A failure for a person: status code, title, and what has happened.
+pub fn told(failure: &Failure, about: &About) -> (StatusCode, &'static str, String) {
+    let url = &about.api_url;
+    match failure {
+        Failure::NotFound(problem) => (
+            StatusCode::NOT_FOUND,
+            "There is no such thing",
+            problem.detail.clone(),
+        ),
+        Failure::Refused(problem) => {
+            let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::BAD_GATEWAY);
+            let at = problem.field.as_deref().filter(|field| !field.is_empty());
+            let at = at.map_or(String::new(), |field| format!("{field}: "));
+            let code = match problem.code.as_str() {
+                "" => String::new(),
+                code => format!(" ({code})"),
+            };
+            let message = format!("Waybill said no: {at}{}{code}", problem.detail);
+            (status, "This was refused", message)
+        }
+        Failure::NoAnswer(NoAnswer::Lost(reason)) => (
+            StatusCode::BAD_GATEWAY,
+            "Waybill does not answer",
+            format!("Nobody answers at {url}: {reason}."),
+        ),
+        Failure::NoAnswer(NoAnswer::Slow(time)) => (
+            StatusCode::GATEWAY_TIMEOUT,
+            "Waybill takes too long",
+            format!(
+                "There was no answer from {url} within {} s.",
+                time.as_secs()
+            ),
+        ),
+        Failure::Unreadable(reason) => {
+            tracing::warn!(reason, "an answer could not be read");
+            (
+                StatusCode::BAD_GATEWAY,
+                "The answer cannot be read",
+                format!(
+                    "What {url} has answered is not what this version of Waybill answers. Is it \
+                     Waybill, and the same version?"
+                ),
+            )
+        }
+    }
+}
+
+/// How to go on.
+fn advice(failure: &Failure, about: &About) -> Vec<String> {
+    let lines: &[&str] = match failure {
+        Failure::NoAnswer(_) if about.is_local => &["Is the local system running? This starts it:"],
+        Failure::NoAnswer(_) => &[
+            "Is the address right (--api-url), and does this machine reach it?",
+            "The alarms of the environment and the log of the function query say more.",
+        ],
+        Failure::Refused(problem) if matches!(problem.status, 401 | 403) => &[
+            "The operator's credentials do not let this call through: `aws sts get-caller-identity` \
+             says whose they are.",
+        ],
+        Failure::Refused(problem) if problem.status >= 500 || problem.status == 429 => {
+            &["It may succeed in a moment."]
+        }
+        _ => &[],
+    };
+    lines.iter().map(|&line| line.to_owned()).collect()
+}

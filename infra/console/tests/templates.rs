@@ -1,0 +1,71 @@
+//! What templates must not hold: whatever comes from data is escaped, and nothing is inline.
+
+#![allow(clippy::unwrap_used)]
+
+use std::fs;
+
+/// Each template with its name.
+fn templates() -> Vec<(String, String)> {
+    let files = fs::read_dir("templates").unwrap();
+    let files = files.map(|file| file.unwrap().path());
+    let read = files.map(|path| {
+        let text = fs::read_to_string(&path).unwrap();
+        (path.display().to_string(), text)
+    });
+    let read: Vec<_> = read.collect();
+    assert!(read.len() > 10);
+    read
+}
+
+#[test]
+fn nothing_is_written_unescaped() {
+    for (name, text) in templates() {
+        // Askama escapes files of this name alone.
+        assert!(name.ends_with(".html"), "{name}");
+        let packed: String = text.split_whitespace().collect();
+        for way in ["|safe", "|escape", "escape=", "{%autoescape"] {
+            assert!(!packed.contains(way), "{name} holds {way}");
+        }
+    }
+    let own = fs::read_dir("src")
+        .unwrap()
+        .chain(fs::read_dir("src/pages").unwrap());
+    for file in own
+        .map(|file| file.unwrap().path())
+        .filter(|path| path.is_file())
+    {
+        let text = fs::read_to_string(&file).unwrap();
+        for way in ["escape =", "MarkupDisplay", "filters::Safe", "HtmlSafe"] {
+            assert!(!text.contains(way), "{} holds {way}", file.display());
+        }
+    }
+}
+
+#[test]
+fn nothing_is_inline() {
+    for (name, text) in templates() {
+        for way in [
+            "style=",
+            "<style",
+            "<script>",
+            " onclick",
+            " onload",
+            " hx-on",
+            "javascript:",
+        ] {
+            assert!(!text.contains(way), "{name} holds {way}");
+        }
+    }
+}
+
+#[test]
+fn every_form_that_changes_something_is_the_one_with_a_token() {
+    for (name, text) in templates() {
+        let posts = text.matches(r#"method="post""#).count();
+        let expected = usize::from(name.ends_with("macros.html"));
+        assert_eq!(
+            posts, expected,
+            "{name}: a change is a `Form`, by the macro `change`"
+        );
+    }
+}

@@ -1,0 +1,133 @@
+"""What runs while the console is tested: a system, consoles, and an API that is slow or lost."""
+
+import os
+import re
+import signal
+import subprocess
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import urllib3
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+BINARY = Path(os.environ.get("WAYBILL_BIN", REPOSITORY / "target/debug/waybill")).resolve()
+START_SECONDS = 60
+POOL = urllib3.PoolManager(timeout=60, retries=False)
+
+
+class Process:
+    """`waybill`, with what it prints."""
+
+    def __init__(self, folder: Path, arguments: list[str]):
+        env = {k: v for k, v in os.environ.items() if not k.startswith(("WAYBILL_", "AWS_"))}
+        folder.mkdir(parents=True, exist_ok=True)
+        self._out = folder / "out.txt"
+        with self._out.open("w") as out:
+            self._process = subprocess.Popen(
+                [str(BINARY), *arguments],
+                stdout=out,
+                stderr=subprocess.STDOUT,
+                cwd=folder,
+                env=env,
+                start_new_session=True,
+            )
+
+    def said(self, pattern: str) -> str:
+        """What the first group of `pattern` matches in the output, once it is there."""
+        until = time.monotonic() + START_SECONDS
+        while time.monotonic() < until:
+            if found := re.search(pattern, self._out.read_text()):
+                return found[1]
+            assert self._process.poll() is None, self._out.read_text()
+            time.sleep(0.05)
+        raise AssertionError(f"not within {START_SECONDS} s: {self._out.read_text()}")
+
+    @property
+    def text(self) -> str:
+        return self._out.read_text()
+
+    def stop(self) -> int:
+        if self._process.poll() is None:
+            self._process.send_signal(signal.SIGINT)
+        return self._process.wait(timeout=30)
+
+
+class System(Process):
+    """`waybill local` on free ports."""
+
+    def __init__(self, folder: Path, *more: str):
+        ports = ["--port", "0", "--aws-port", "0", "--console-port", "0"]
+        super().__init__(folder, ["local", "--data", str(folder / "data"), *ports, *more])
+        self.console = self.said(r"Console +(http://\S+)")
+        self.api = self.said(r"HTTP API +(http://\S+)")
+        self.aws = self.said(r"AWS protocols +(http://\S+)")
+
+    def send(self, path: str, body: str, **headers: str) -> dict:
+        """A command; its answer once the row has caught up."""
+        answer = POOL.request("POST", self.api + path, body=body.encode(), headers=headers)
+        assert answer.status == 200, (path, answer.data)
+        return answer.json()
+
+    def row(self, path: str) -> dict:
+        return POOL.request("GET", self.api + path).json()
+
+    def settle(self, path: str, version: int) -> None:
+        answer = POOL.request("GET", f"{self.api}{path}?minVersion={version}")
+        assert answer.status == 200, answer.data
+
+
+class Console(Process):
+    """`waybill console` in front of an API."""
+
+    def __init__(self, folder: Path, api: str, *more: str):
+        arguments = ["console", "--local", "--api-url", api, "--port", "0", *more]
+        super().__init__(folder, arguments)
+        self.url = self.said(r" is (http://127\.0\.0\.1:\d+)")
+
+
+class Between:
+    """Stands between the console and an API: hands on, after `delay`, and what `answer` says instead."""
+
+    def __init__(self, api: str):
+        self.api, self.delay, self.calls, self.before = api, 0.0, [], None
+        outer = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def handle_one(self) -> None:
+                length = int(self.headers.get("content-length") or 0)
+                body = self.rfile.read(length)
+                outer.calls.append((self.command, self.path))
+                if outer.before:
+                    outer.before(self.command, self.path)
+                time.sleep(outer.delay)
+                headers = {
+                    name: value
+                    for name, value in self.headers.items()
+                    if name.lower() in ("idempotency-key", "if-match", "content-type")
+                }
+                answer = POOL.request(self.command, outer.api + self.path, body=body, headers=headers)
+                try:
+                    self.send_response(answer.status)
+                    self.send_header("content-length", str(len(answer.data)))
+                    self.end_headers()
+                    self.wfile.write(answer.data)
+                except OSError:
+                    pass  # whoever asked has given up
+
+            do_GET = do_POST = handle_one
+
+            def log_message(self, *_args) -> None:
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server.daemon_threads = True
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+
+    def stop(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
