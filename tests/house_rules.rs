@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 
 use cargo_metadata::{DependencyKind, MetadataCommand};
 
@@ -89,6 +90,45 @@ fn crates_know_only_what_the_design_lets_them() {
             "{} must not know {mayn_t:?}",
             package.name
         );
+    }
+}
+
+/// What an operator does are functions that return values: whoever shows them, a terminal or a page,
+/// brings arguments, bars and exit codes.
+#[test]
+fn what_an_operator_does_knows_no_terminal() {
+    let metadata = workspace();
+    let mut packages = metadata.packages.iter();
+    let operator = packages.find(|package| package.name == "operator").unwrap();
+    for banned in ["clap", "clap_complete", "indicatif"] {
+        let known = |name: &str| name == banned;
+        let mut dependencies = operator.dependencies.iter();
+        assert!(!dependencies.any(|one| known(&one.name)), "{banned}");
+    }
+    let mut files = Vec::new();
+    let mut folders = vec![PathBuf::from("../infra/operator/src")];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            match path.is_dir() {
+                true => folders.push(path),
+                false => files.push(path),
+            }
+        }
+    }
+    assert!(files.len() > 10, "{files:?}");
+    for file in files {
+        let text = std::fs::read_to_string(&file).unwrap();
+        for printing in [
+            "print!(",
+            "println!(",
+            "ExitCode",
+            "stdin()",
+            "stdout()",
+            "stderr()",
+        ] {
+            assert!(!text.contains(printing), "{}: {printing}", file.display());
+        }
     }
 }
 

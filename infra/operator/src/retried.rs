@@ -38,7 +38,7 @@ pub struct Retried {
     /// Is it done, and gone?
     pub done: bool,
     /// Why it stays, for an operator; at most
-    /// [`REASON_CHARACTERS`](crate::limits::REASON_CHARACTERS) characters.
+    /// [`REASON_CHARACTERS`] characters.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
 }

@@ -48,7 +48,7 @@ pub struct Examined {
     /// Every row that is not as it should be.
     pub findings: Vec<Finding>,
     /// The first findings with both rows, at most
-    /// [`DIFFERENCES_PER_AGGREGATE`](crate::limits::DIFFERENCES_PER_AGGREGATE).
+    /// [`DIFFERENCES_PER_AGGREGATE`].
     pub differences: Vec<Difference>,
     /// What reading all of it has cost, in halves of a read unit: estimated, not reported.
     pub half_units: u64,

@@ -7,7 +7,6 @@ use operator::{
     Environment, OperatorError,
     announce::{self, TimeOptions, TimeReport, TimeRun, time_price},
     limits::{SEGMENTS, SEGMENTS_MAX},
-    messages::Messages,
 };
 use serde_json::json;
 
@@ -116,10 +115,8 @@ async fn one(
     let (from, json) = (args.from_sequence, args.target.json);
     let what = format!("announces {id} from event {from} on, at the price of reading its history");
     if !go_on(args.asking, &what)? {
-        let preview = announce::preview(environment, id, from).await?;
-        match json {
-            true => say_json(&preview)?,
-            false => previewed(&preview).iter().for_each(|line| say(line)),
+        if json {
+            say_json(&announce::preview(environment, id, from).await?)?;
         }
         return Ok(Outcome::Well);
     }
@@ -142,20 +139,6 @@ async fn one(
         )),
     }
     Ok(Outcome::Well)
-}
-
-/// Which messages would be sent, for a person.
-fn previewed(preview: &Messages) -> Vec<String> {
-    let messages = preview.messages.iter();
-    let mut lines: Vec<String> = messages
-        .map(|message| format!("{}  to {}", message.id, message.to))
-        .collect();
-    let refused = preview.refused.iter();
-    lines.extend(refused.map(|one| format!("event {}: {}", one.sequence, one.reason)));
-    if preview.more {
-        lines.push("and more".to_owned());
-    }
-    lines
 }
 
 async fn time(

@@ -28,7 +28,7 @@ pub struct AnnouncedOne {
 }
 
 /// Which messages [`one`] would send, at most
-/// [`PREVIEWED_MESSAGES_MAX`](crate::limits::PREVIEWED_MESSAGES_MAX). Its errors are those of
+/// [`PREVIEWED_MESSAGES_MAX`]. Its errors are those of
 /// [`one`].
 pub async fn preview(
     environment: &Environment,

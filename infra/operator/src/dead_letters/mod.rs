@@ -55,7 +55,7 @@ pub struct DeadLetter {
     /// Why, for an operator, as far as anybody has said so.
     pub reason: Option<String>,
     /// What it is about: orders and shipments as `order#<orderId>`, of an event its source and
-    /// detail-type, of a file its key. At most [`ABOUT_MAX`](crate::limits::ABOUT_MAX).
+    /// detail-type, of a file its key. At most [`ABOUT_MAX`].
     pub about: Vec<String>,
     /// Is it about more than was said?
     pub about_more: bool,
@@ -84,7 +84,7 @@ pub struct QueueLook {
 }
 
 /// What the stream's consumers have given up, behind the key `after`, at most `limit` (and never
-/// more than [`LISTED_OBJECTS_MAX`](crate::limits::LISTED_OBJECTS_MAX)). Each object is read for it.
+/// more than [`LISTED_OBJECTS_MAX`]). Each object is read for it.
 pub async fn stream_page(
     environment: &Environment,
     after: Option<&str>,
@@ -106,7 +106,7 @@ pub async fn stream_page(
 }
 
 /// What lies in the queue, at most `limit` (and never more than
-/// [`PEEKED_MESSAGES_MAX`](crate::limits::PEEKED_MESSAGES_MAX)). SQS shows a message only to who
+/// [`PEEKED_MESSAGES_MAX`]). SQS shows a message only to who
 /// takes it: each is taken, and given back at the end, and meanwhile hidden from others.
 pub async fn queue(environment: &Environment, limit: u32) -> Result<QueueLook, OperatorError> {
     let places = Places::of(environment)?;

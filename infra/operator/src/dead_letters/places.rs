@@ -127,7 +127,7 @@ impl Places {
             Some(Object {
                 key: object.key?,
                 bytes: object.size.and_then(|size| u64::try_from(size).ok())?,
-                at: millis.and_then(|millis| Timestamp::from_millis(millis)),
+                at: millis.and_then(Timestamp::from_millis),
             })
         });
         Ok(ObjectPage {

@@ -7,11 +7,17 @@ use std::{
 };
 
 use futures::{StreamExt, TryStreamExt, stream};
-use projectors::{Projectors, rebuild::gather::Gather};
+use projectors::{
+    Projectors,
+    rebuild::{
+        finding::{Difference, Finding},
+        gather::Gather,
+    },
+};
 
 use super::{
-    Difference, Finding, Summary,
     run::{Bucket, Run, summary},
+    summary::Summary,
 };
 use crate::{
     error::OperatorError,

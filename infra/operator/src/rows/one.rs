@@ -6,7 +6,7 @@ use projectors::{
     rebuild::{self, RebuildError, Rebuilt, aggregate::examine, finding::Finding, settle::Counted},
 };
 
-use super::Summary;
+use super::summary::Summary;
 use crate::{environment::Environment, error::OperatorError};
 
 /// Compares the rows of one order or shipment with its history. A history that cannot be read is a

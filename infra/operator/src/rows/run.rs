@@ -12,13 +12,14 @@ use std::path::Path;
 use domain::Timestamp;
 use lambda::ReadModel;
 use projectors::rebuild::{
+    finding::{Difference, Finding},
     gather::{Gather, Source},
     settle::{Counted, Settle},
     task::Plan,
 };
 use serde::{Deserialize, Serialize};
 
-use super::{Difference, Finding, Kind, Summary};
+use super::summary::{Kind, Summary};
 use crate::{
     error::OperatorError,
     folder::{Folder, STATE},
@@ -164,7 +165,7 @@ pub fn running(folder: &Path) -> Result<Option<Running>, OperatorError> {
         kind: run.kind(),
         only: run.plan.only,
         begun: run.begun,
-        saved: millis.and_then(|millis| Timestamp::from_millis(millis)),
+        saved: millis.and_then(Timestamp::from_millis),
         stage,
         done,
         total,

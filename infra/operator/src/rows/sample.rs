@@ -2,9 +2,12 @@
 
 use std::time::Duration;
 
-use projectors::rebuild::sweep::Sweep;
+use projectors::rebuild::{
+    finding::{Difference, Finding},
+    sweep::Sweep,
+};
 
-use super::{Difference, Finding, Summary, drive::Kept};
+use super::{drive::Kept, summary::Summary};
 use crate::{
     cost::{Cost, size},
     environment::{CapacityLimits, Environment},

@@ -6,7 +6,11 @@ use domain::Timestamp;
 use lambda::{ReadModel, read_models::Kind as ModelKind};
 use projectors::{Projectors, rebuild::task::Plan};
 
-use super::{Kind, Summary, drive, run::Run};
+use super::{
+    drive,
+    run::Run,
+    summary::{Kind, Summary},
+};
 use crate::{
     cost::{Cost, Size, size},
     environment::{CapacityLimits, Environment},
