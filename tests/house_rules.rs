@@ -105,27 +105,59 @@ fn crates_know_only_what_the_design_lets_them() {
     }
 }
 
-/// What runs in the emulator is said to it: it depends on no crate of ours, and no word of its source
-/// is ours either.
-#[test]
-fn the_emulator_says_nothing_of_waybill() {
-    let mut folders = vec![PathBuf::from("../infra/emulator/src")];
-    let mut files = 0;
+/// Every file of a crate's source, with its text.
+fn source_of(root: &str) -> Vec<(PathBuf, String)> {
+    let mut folders = vec![PathBuf::from(root)];
+    let mut files = Vec::new();
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
-            if path.is_dir() {
-                folders.push(path);
-                continue;
+            match path.is_dir() {
+                true => folders.push(path),
+                false => files.push((path.clone(), fs::read_to_string(&path).unwrap())),
             }
-            let text = fs::read_to_string(&path).unwrap().to_lowercase();
-            for word in ["waybill", "shipment", "carrier", "read model"] {
-                assert!(!text.contains(word), "{}: {word}", path.display());
-            }
-            files += 1;
         }
     }
-    assert!(files > 30, "{files}");
+    assert!(files.len() > 10, "too few files in {root}");
+    files
+}
+
+/// What runs in the emulator is handed to it: it depends on no crate of ours, and no word of its
+/// source is ours either.
+#[test]
+fn the_emulator_says_nothing_of_waybill() {
+    for (path, text) in source_of("../infra/emulator/src") {
+        let text = text.to_lowercase();
+        for word in ["waybill", "shipment", "carrier", "read model"] {
+            assert!(!text.contains(word), "{}: {word}", path.display());
+        }
+    }
+}
+
+/// What an operator does are functions that return values: whoever shows them, a terminal or a page,
+/// brings arguments, bars and exit codes.
+#[test]
+fn what_an_operator_does_knows_no_terminal() {
+    let metadata = workspace();
+    let mut packages = metadata.packages.iter();
+    let operator = packages.find(|package| package.name == "operator").unwrap();
+    for banned in ["clap", "clap_complete", "indicatif"] {
+        let known = |name: &str| name == banned;
+        let mut dependencies = operator.dependencies.iter();
+        assert!(!dependencies.any(|one| known(&one.name)), "{banned}");
+    }
+    for (path, text) in source_of("../infra/operator/src") {
+        for printing in [
+            "print!(",
+            "println!(",
+            "ExitCode",
+            "stdin()",
+            "stdout()",
+            "stderr()",
+        ] {
+            assert!(!text.contains(printing), "{}: {printing}", path.display());
+        }
+    }
 }
 
 #[test]

@@ -25,10 +25,7 @@
 
 use domain::json::Object;
 
-use crate::{
-    ports::{Row, Table},
-    shipment_log::CURRENT,
-};
+use crate::tables::{CURRENT, Row, Table};
 
 /// An index that lists are read from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

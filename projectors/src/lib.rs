@@ -12,7 +12,7 @@
 //! - [`batch`]: a stream's records, grouped by aggregate, and what is answered to the stream
 //! - [`project`], [`notify`], [`query`], [`mod@rebuild`], [`watch`]: a role each
 //! - [`parked`], [`mod@announce`]: what an operator sets going again
-//! - [`indexes`]: what lists are read from; [`cursor`]: where they go on
+//! - [`tables`], [`indexes`]: where rows are, what lists are read from; [`cursor`]: where they go on
 //! - [`ports`]: what is asked of the world; [`aws`]: the world on AWS; [`row`]: rows as items
 //!
 //! One executable holds every function; the Lambda's handler name picks the [`Role`].
@@ -44,6 +44,7 @@ pub mod query;
 pub mod rebuild;
 pub mod row;
 pub mod shipment_log;
+pub mod tables;
 pub mod watch;
 
 pub use environment::Environment;

@@ -5,6 +5,9 @@ use std::time::Duration;
 /// Aggregates of a batch that are projected at the same time.
 pub const AGGREGATES_AT_ONCE: usize = 16;
 
+/// Differences of one aggregate that are told with both rows: enough to see what is wrong.
+pub const DIFFERENCES_PER_AGGREGATE: usize = 10;
+
 /// Time that an invocation of `project` or `notify` keeps for its answer. Whatever is not done by
 /// then is left to the next delivery: an invocation that Lambda ends says nothing of what it has
 /// done, and all of it would be done again. It is kept against a process that stands still for a

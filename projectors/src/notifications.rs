@@ -323,6 +323,13 @@ fn message_id(commit: &Commit, sequence: u64, detail_type: &str) -> String {
     format!("{}/{sequence}/{detail_type}", commit.aggregate)
 }
 
+/// The sequence of the event and the detail-type, as they stand in a message's id.
+pub fn event_of(message_id: &str) -> Option<(u64, &str)> {
+    let mut parts = message_id.rsplitn(3, '/');
+    let (detail_type, sequence) = (parts.next()?, parts.next()?);
+    Some((sequence.parse().ok()?, detail_type))
+}
+
 /// The trace that a commit belongs to.
 fn trace(commit: &Commit) -> Option<TraceParent> {
     commit

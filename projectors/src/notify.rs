@@ -209,6 +209,11 @@ async fn tell(projectors: &Projectors, arrivals: &[Arrival], deadline: &Deadline
 fn said_of(arrival: &Arrival, environment: &str) -> Result<Messages, (&'static str, String)> {
     let commit = arrival.commit.as_ref();
     let commit = commit.map_err(|reason| ("unreadable_commit", reason.clone()))?;
+    said(commit, environment)
+}
+
+/// The messages of a commit; where there can be none, a code and a reason for an operator.
+pub fn said(commit: &Commit, environment: &str) -> Result<Messages, (&'static str, String)> {
     let said = std::panic::catch_unwind(AssertUnwindSafe(|| messages(commit, environment)));
     match said {
         Ok(Ok(said)) => Ok(said),

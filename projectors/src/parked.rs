@@ -57,14 +57,49 @@ impl Parked {
     }
 }
 
+/// A part of what is parked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ParkedPage {
+    /// Parked aggregates in the table's own order, at most 1 MB of them.
+    pub parked: Vec<Parked>,
+    /// What the next page goes on behind; `None` at the end.
+    pub next: Option<String>,
+}
+
+/// What is parked, behind what the page before says.
+pub async fn page(projectors: &Projectors, after: Option<&str>) -> Result<ParkedPage, RowError> {
+    let after = after.map(|id| Table::Parked.key(id, ""));
+    let page = projectors.rows.segment(Table::Parked, 0, 1, after).await?;
+    let id = |key: Row| {
+        let [id, _] = Table::Parked.key_of(&key);
+        id
+    };
+    Ok(ParkedPage {
+        parked: page.rows.into_iter().map(Parked::of).collect(),
+        next: page.last.map(id),
+    })
+}
+
+/// What a consumer has parked of one aggregate, as its name stands in the key; `None` where it has
+/// parked nothing of it.
+pub async fn one(
+    projectors: &Projectors,
+    consumer: &str,
+    aggregate: &str,
+) -> Result<Option<Parked>, RowError> {
+    let key = Table::Parked.key(&format!("{consumer}#{aggregate}"), "");
+    let row = projectors.rows.get(Table::Parked, key).await?;
+    Ok(row.map(Parked::of))
+}
+
 /// Everything that is parked, oldest first.
 pub async fn all(projectors: &Projectors) -> Result<Vec<Parked>, RowError> {
-    let (mut parked, mut after) = (Vec::new(), None);
+    let (mut parked, mut after): (Vec<Parked>, Option<String>) = (Vec::new(), None);
     for _ in 0..PARKED_PAGES_MAX {
-        let page = projectors.rows.segment(Table::Parked, 0, 1, after).await?;
-        parked.extend(page.rows.into_iter().map(Parked::of));
-        match page.last {
-            Some(last) => after = Some(last),
+        let page = page(projectors, after.as_deref()).await?;
+        parked.extend(page.parked);
+        match page.next {
+            Some(next) => after = Some(next),
             None => break,
         }
     }

@@ -6,10 +6,8 @@ use domain::{
 };
 use event_store::{Commit, commit::Unreadable};
 
-use crate::{Environment, ports::Row};
-
-/// The sort key of the row that says how a shipment stands. It sorts behind every time.
-pub const CURRENT: &str = "CURRENT";
+pub use crate::tables::CURRENT;
+use crate::{Environment, tables::Row};
 
 /// What stands where a carrier did not say.
 pub const UNKNOWN: &str = "Unknown";

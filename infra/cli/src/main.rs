@@ -7,6 +7,7 @@ use clap::{CommandFactory as _, Parser, Subcommand};
 
 #[cfg(feature = "local")]
 mod local_system;
+mod operator;
 
 /// An event-sourced backend for orders and shipments: on this machine, and what an operator does
 #[derive(Debug, Parser)]

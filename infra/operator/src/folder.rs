@@ -1,34 +1,89 @@
-//! Where a rebuild keeps what it must not forget: a folder, so that it can be stopped at any moment
-//! and gone on with.
+//! Where a run is kept that can be stopped at any moment and gone on with: a folder on this machine.
 
 use std::{
     io,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use async_trait::async_trait;
+use domain::Timestamp;
 use projectors::rebuild::ledger::{Ledger, LedgerError};
-use serde::{Serialize, de::DeserializeOwned};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use crate::outcome::OperatorError;
+use crate::{environment::Environment, error::OperatorError};
 
-/// The file in a folder that says where a run stands.
+/// The file in a folder that says what a run is.
 pub(crate) const STATE: &str = "run.json";
 
-/// Where a command keeps where it stands, unless somebody says otherwise.
-pub(crate) fn usual(command: &str, environment: &str) -> PathBuf {
-    PathBuf::from(format!(".waybill/{command}-{environment}"))
+/// Where runs are kept unless somebody says otherwise, under the folder that a command runs in.
+pub const STATE_FOLDER: &str = ".waybill";
+
+/// The folder of a kind of run (`verify`, `rebuild` or `announce`) in an environment, under `state`.
+pub fn usual(state: &Path, kind: &str, environment: &str) -> PathBuf {
+    state.join(format!("{kind}-{environment}"))
 }
 
-/// A folder of a rebuild.
+/// A run that was begun and not finished.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Unfinished {
+    /// `verify`, `rebuild` or `announce`.
+    pub command: &'static str,
+    /// When it was begun.
+    pub begun: String,
+}
+
+/// How a run starts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(
+    tag = "start",
+    rename_all = "camelCase",
+    rename_all_fields = "camelCase"
+)]
+pub enum Start {
+    /// From the beginning.
+    Anew,
+    /// Where it was stopped.
+    Resumed {
+        /// When it was begun.
+        begun: Timestamp,
+        /// How long ago that is, in seconds.
+        seconds: u64,
+    },
+    /// From the beginning, since what was begun is older than
+    /// [`RESUMED_WITHIN`](crate::limits::RESUMED_WITHIN): its digests say little of today's rows.
+    TooOld {
+        /// When it was begun.
+        begun: Timestamp,
+        /// How long ago that is, in seconds.
+        seconds: u64,
+    },
+}
+
+/// How a run starts where one is `known` that does the same, begun then; `within` which time it may
+/// go on, where there is a limit.
+pub(crate) fn started(known: Option<Timestamp>, now: Timestamp, within: Option<Duration>) -> Start {
+    let Some(begun) = known else {
+        return Start::Anew;
+    };
+    let millis = now.millis().saturating_sub(begun.millis()).max(0);
+    let age = Duration::from_millis(millis.unsigned_abs());
+    let seconds = age.as_secs();
+    match within.is_none_or(|within| age <= within) {
+        true => Start::Resumed { begun, seconds },
+        false => Start::TooOld { begun, seconds },
+    }
+}
+
+/// A folder of a run.
 #[derive(Debug, Clone)]
 pub(crate) struct Folder(PathBuf);
 
 impl Folder {
     /// The folder at `path`, made where it is not there.
     pub(crate) fn open(path: &Path) -> Result<Self, OperatorError> {
-        let said = |error: io::Error| OperatorError::Said(format!("{}: {error}", path.display()));
-        std::fs::create_dir_all(path).map_err(said)?;
+        let made = std::fs::create_dir_all(path);
+        made.map_err(|error| OperatorError::of_file(path, &error))?;
         Ok(Self(path.to_owned()))
     }
 
@@ -37,9 +92,24 @@ impl Folder {
         Self(path)
     }
 
+    /// Runs that were begun in the usual folders under `state`, and not finished.
+    pub(crate) fn unfinished(
+        state: &Path,
+        environment: &Environment,
+    ) -> Result<Vec<Unfinished>, OperatorError> {
+        let mut unfinished = Vec::new();
+        for command in ["rebuild", "verify", "announce"] {
+            let folder = Self::at(usual(state, command, environment.name()));
+            if let Some(begun) = folder.begun(&environment.identity())? {
+                unfinished.push(Unfinished { command, begun });
+            }
+        }
+        Ok(unfinished)
+    }
+
     /// When the run in it was begun; `None` where there is none, or one of another environment.
-    pub(crate) fn begun(&self, of: &str) -> Result<Option<String>, OperatorError> {
-        #[derive(serde::Deserialize)]
+    fn begun(&self, of: &str) -> Result<Option<String>, OperatorError> {
+        #[derive(Deserialize)]
         struct Run {
             of: String,
             begun: String,
@@ -50,26 +120,52 @@ impl Folder {
 
     /// What was saved under `name`; `None` where nothing was.
     pub(crate) fn load<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>, OperatorError> {
-        match std::fs::read(self.0.join(name)) {
-            Ok(bytes) => Ok(Some(serde_json::from_slice(&bytes)?)),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(error.into()),
-        }
+        let path = self.0.join(name);
+        let bytes = match std::fs::read(&path) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(OperatorError::of_file(&path, &error)),
+        };
+        let read = serde_json::from_slice(&bytes);
+        read.map(Some).map_err(|error| {
+            OperatorError::Folder(format!(
+                "{} cannot be read ({error}): begin anew, or name another folder",
+                path.display()
+            ))
+        })
     }
 
-    /// Saves it under `name`, in place of what was there, whole or not at all.
+    /// When something was last saved under `name`, by this machine's clock.
+    pub(crate) fn saved_at(&self, name: &str) -> Option<std::time::SystemTime> {
+        std::fs::metadata(self.0.join(name)).ok()?.modified().ok()
+    }
+
+    /// Saves it under `name`, in place of what was there, whole or not at all. A name may have a
+    /// folder in front, which is made.
     pub(crate) fn save(&self, name: &str, value: &impl Serialize) -> Result<(), OperatorError> {
-        write_whole(&self.0.join(name), &serde_json::to_vec(value)?)?;
-        Ok(())
+        let path = self.0.join(name);
+        let json = serde_json::to_vec(value);
+        let written = json.map_err(io::Error::other).and_then(|bytes| {
+            if let Some(parent) = path.parent() {
+                std::fs::create_dir_all(parent)?;
+            }
+            write_whole(&path, &bytes)
+        });
+        written.map_err(|error| OperatorError::of_file(&path, &error))
     }
 
     /// Forgets every run. What is not a run's stays: somebody may have named a folder of theirs.
     pub(crate) fn clear(&self) -> Result<(), OperatorError> {
+        let cleared = self.clear_files();
+        cleared.map_err(|error| OperatorError::of_file(&self.0, &error))
+    }
+
+    fn clear_files(&self) -> io::Result<()> {
         for entry in std::fs::read_dir(&self.0)? {
             let entry = entry?;
             let (name, path) = (entry.file_name(), entry.path());
             let name = name.to_string_lossy();
-            // A ledger lies in a folder that is called like its run.
+            // A run's ledger and steps lie in a folder that is called like it.
             if entry.file_type()?.is_dir() && uuid::Uuid::try_parse(&name).is_ok() {
                 std::fs::remove_dir_all(path)?;
             } else if name == STATE || name == "run.new" {
@@ -83,7 +179,9 @@ impl Folder {
     pub(crate) fn remove(self) -> Result<(), OperatorError> {
         self.clear()?;
         match std::fs::remove_dir(&self.0) {
-            Err(error) if error.kind() != io::ErrorKind::DirectoryNotEmpty => Err(error.into()),
+            Err(error) if error.kind() != io::ErrorKind::DirectoryNotEmpty => {
+                Err(OperatorError::of_file(&self.0, &error))
+            }
             _ => Ok(()),
         }
     }
@@ -134,6 +232,7 @@ impl Ledger for Folder {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 
@@ -144,14 +243,29 @@ mod tests {
         let folder = Folder::open(&path)?;
         let run = path.join(uuid::Uuid::new_v4().to_string());
         for directory in [&run, &path.join("photos")] {
-            std::fs::create_dir_all(directory)?;
-            std::fs::write(directory.join("1"), "1")?;
+            std::fs::create_dir_all(directory).unwrap();
+            std::fs::write(directory.join("1"), "1").unwrap();
         }
         folder.save(STATE, &1)?;
         folder.clone().remove()?;
         assert!(!run.exists() && !path.join(STATE).exists());
         assert!(path.join("photos").join("1").exists());
-        std::fs::remove_dir_all(&path)?;
+        std::fs::remove_dir_all(&path).unwrap();
+        Ok(())
+    }
+
+    #[test]
+    fn what_cannot_be_read_says_where_it_lies_and_what_helps() -> Result<(), OperatorError> {
+        let name = format!("waybill-folder-{}", uuid::Uuid::new_v4());
+        let path = std::env::temp_dir().join(name);
+        let folder = Folder::open(&path)?;
+        std::fs::write(path.join(STATE), "{").unwrap();
+        let error = folder.load::<Vec<u32>>(STATE).unwrap_err().to_string();
+        assert!(
+            error.contains(STATE) && error.contains("begin anew"),
+            "{error}"
+        );
+        std::fs::remove_dir_all(&path).unwrap();
         Ok(())
     }
 }

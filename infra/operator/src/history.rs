@@ -1,11 +1,10 @@
-//! `waybill history`: every event of an order or shipment, and why it happened.
+//! Every event of an order or shipment, why it happened, and which messages it made.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use domain::{
     AggregateId, EventSourced, Json, Order, Shipment, Timestamp,
     event::{EncodedEvent, Undecodable},
-    json::Object,
 };
 use event_store::{
     Commit,
@@ -13,84 +12,105 @@ use event_store::{
     dynamodb::DynamoDbTable,
     table::CommitTable,
 };
-use projectors::query;
-use serde_json::json;
+use serde::Serialize;
 
 use crate::{
-    arguments,
+    environment::Environment,
+    error::OperatorError,
     limits::{HISTORY_PAGE, HISTORY_PAGES_MAX},
-    outcome::{OperatorError, Outcome, counted, say, say_json},
-    target::{Environment, Target},
+    messages::{self, Message},
 };
 
-/// Whose
-#[derive(Debug, clap::Args)]
-#[command(after_help = "\
-What cannot be read is shown as `unreadable`, with the reason: a commit that is damaged, an event
-that newer code has written, a gap. This prints what customers have sent: mind who looks over your
-shoulder.
+/// A history, those events among it that cannot be read.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct History {
+    /// Whose it is.
+    pub aggregate: AggregateId,
+    /// Its events, by sequence.
+    pub events: Vec<HistoryEvent>,
+}
 
-Examples:
-  waybill history order#ORD-1 --local
-  waybill history shipment/SHIP-12345 --at 2026-03-01T08:00:00Z --env prod
-  waybill history order#ORD-1 --json | jq '.events[].type'
+/// An event. As JSON it is what the HTTP API shows of it; what only operators ask for (the version
+/// and the messages) is a member of this value, and not of that JSON.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct HistoryEvent {
+    /// Which event it is, from 1; 0 where even that cannot be read.
+    pub sequence: u64,
+    /// What happened, such as `OrderPlaced`.
+    #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
+    pub kind: Option<String>,
+    /// The version of that type in which the data are written, from 1.
+    #[serde(skip)]
+    pub version: Option<u32>,
+    /// When it was committed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub at: Option<Timestamp>,
+    /// What it says, with numbers as they were written. It may hold what customers have sent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub data: Option<Json>,
+    /// Who sent the command.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub actor: Option<String>,
+    /// By which way it came in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
+    /// The command's id.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub command_id: Option<String>,
+    /// What the whole chain of commands and events is about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub correlation_id: Option<String>,
+    /// The request or event that led to the command.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub causation_id: Option<String>,
+    /// Why it, or a part of it, cannot be read: a commit that is damaged, an event of newer code, a
+    /// gap before it. For an operator.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unreadable: Option<String>,
+    /// The messages that it makes, whether or not they were sent; none where it cannot be read.
+    #[serde(skip)]
+    pub messages: Vec<Message>,
+}
 
-Ends with 0; with 3 where anything is unreadable; with 1 where there are no events, or they could not
-be looked at.")]
-pub struct HistoryArgs {
-    /// Order or shipment: `order#<orderId>` or `shipment#<shipmentId>`
-    #[arg(value_name = "AGGREGATE", value_parser = arguments::aggregate)]
-    aggregate: AggregateId,
+impl History {
+    /// How many events, or places of events, cannot be read.
+    pub fn unreadable(&self) -> u64 {
+        let unreadable = |event: &&HistoryEvent| event.unreadable.is_some();
+        self.events.iter().filter(unreadable).count() as u64
+    }
+}
 
-    /// As it was at this time: what was committed later is left out
-    #[arg(long, value_name = "TIME", value_parser = arguments::time)]
+/// The history of an order or shipment; as it was at a time, where one is named: what was committed
+/// later is left out. `NotFound` where there are no events.
+pub async fn history(
+    environment: &Environment,
+    id: &AggregateId,
     at: Option<Timestamp>,
-
-    #[command(flatten)]
-    target: Target,
-}
-
-/// Why something is not shown as an event.
-const UNREADABLE: &str = "unreadable";
-
-/// Prints a history.
-pub(crate) async fn run(args: HistoryArgs) -> Result<Outcome, OperatorError> {
-    let environment = args.target.reach().await?;
-    let id = &args.aggregate;
-    let events = events(&environment, id, args.at).await?;
+) -> Result<History, OperatorError> {
+    let events = events(environment, id, at).await?;
     if events.is_empty() {
-        let then = args.at.map_or(String::new(), |at| format!(" by {at}"));
-        return Err(OperatorError::Said(format!("{id} has no events{then}")));
+        let then = at.map_or(String::new(), |at| format!(" by {at}"));
+        return Err(OperatorError::NotFound(format!("{id} has no events{then}")));
     }
-    let unreadable = events.iter().filter(|event| event.contains_key(UNREADABLE));
-    let unreadable = unreadable.count() as u64;
-    match args.target.json {
-        true => say_json(&json!({ "aggregate": id, "events": events }))?,
-        false => {
-            events.iter().for_each(|event| say(&lines(event)));
-            let all = counted(events.len() as u64, "event");
-            match unreadable {
-                0 => say(&format!("{all} of {id}")),
-                _ => say(&format!("{all} of {id}, {unreadable} of them unreadable")),
-            }
-        }
-    }
-    Ok(Outcome::wrong_if(unreadable > 0))
+    Ok(History {
+        aggregate: id.clone(),
+        events,
+    })
 }
 
-/// The events as they are shown, those that cannot be read among them.
 async fn events(
     environment: &Environment,
     id: &AggregateId,
     at: Option<Timestamp>,
-) -> Result<Vec<Object>, OperatorError> {
+) -> Result<Vec<HistoryEvent>, OperatorError> {
     let table = environment.names.events();
     let table: Arc<dyn CommitTable> =
         Arc::new(DynamoDbTable::new(environment.dynamodb.clone(), table));
     let (mut events, mut expected, mut from) = (Vec::new(), Some(1), 1);
     for _ in 0..HISTORY_PAGES_MAX {
         let page = table.oldest(&id.to_string(), from, HISTORY_PAGE).await;
-        let page = page.map_err(|error| OperatorError::Said(error.to_string()))?;
+        let page = page.map_err(|error| OperatorError::Unavailable(error.to_string()))?;
         for item in page.items {
             let sequence = sequence(&item);
             from = from.max(sequence + 1);
@@ -100,20 +120,22 @@ async fn events(
             }
             if let Some(expected) = expected.filter(|expected| *expected != sequence) {
                 let reason = format!("a commit that begins with {expected} was expected");
-                events.push(unreadable(sequence, reason));
+                events.push(HistoryEvent::unreadable(sequence, reason));
             }
             // How many events an unreadable one holds is not known: nor what comes next.
             expected = commit.as_ref().ok().map(Commit::next_sequence);
             match commit {
-                Ok(commit) => events.extend(shown(id, &commit)),
-                Err(error) => events.push(unreadable(sequence, error.to_string())),
+                Ok(commit) => events.extend(of_commit(environment, id, &commit)),
+                Err(error) => {
+                    events.push(HistoryEvent::unreadable(sequence, error.to_string()));
+                }
             }
         }
         if !page.more {
             return Ok(events);
         }
     }
-    Err(OperatorError::Said(format!(
+    Err(OperatorError::TooMany(format!(
         "the history of {id} has no end"
     )))
 }
@@ -125,60 +147,71 @@ fn sequence(item: &Item) -> u64 {
         .unwrap_or_default()
 }
 
-/// A commit's events, as the HTTP API shows them; one that this code cannot read says so beside.
-fn shown(id: &AggregateId, commit: &Commit) -> Vec<Object> {
-    let told = match query::told(commit) {
-        Ok(told) => told,
-        Err(error) => return vec![unreadable(commit.sequence, error.to_string())],
-    };
-    let shown = told.into_iter().filter_map(Json::into_object);
-    let mut shown: Vec<Object> = shown.collect();
-    for (event, shown) in commit.events.iter().zip(&mut shown) {
+/// A commit's events with their messages; one that this code cannot read says so beside.
+fn of_commit(environment: &Environment, id: &AggregateId, commit: &Commit) -> Vec<HistoryEvent> {
+    // Where no messages can be made, an event of the commit cannot be read, and says so itself.
+    let messages = messages::of_commit(environment, commit).unwrap_or_default();
+    let mut by_event: BTreeMap<u64, Vec<Message>> = BTreeMap::new();
+    for message in messages {
+        by_event.entry(message.sequence).or_default().push(message);
+    }
+    let mut events = read(id, commit);
+    for event in &mut events {
+        event.messages = by_event.remove(&event.sequence).unwrap_or_default();
+    }
+    events
+}
+
+fn read(id: &AggregateId, commit: &Commit) -> Vec<HistoryEvent> {
+    let numbered = commit.events.iter().zip(commit.sequence..);
+    let read = numbered.map(|(event, sequence)| {
+        let data = Json::parse(event.data.get()).map_err(|error| error.to_string())?;
         let decoded = match id {
             AggregateId::Order(_) => decoded::<Order>(event),
             AggregateId::Shipment(_) => decoded::<Shipment>(event),
         };
-        if let Err(error) = decoded {
-            shown.insert(UNREADABLE.to_owned(), error.to_string().into());
-        }
-    }
-    shown
+        let cause = commit.cause.clone();
+        Ok(HistoryEvent {
+            sequence,
+            kind: Some(event.kind.clone()),
+            version: Some(event.version),
+            at: Some(commit.at),
+            data: Some(data),
+            actor: Some(cause.actor),
+            source: Some(cause.source),
+            command_id: Some(cause.command_id),
+            correlation_id: Some(cause.correlation_id),
+            causation_id: Some(cause.causation_id),
+            unreadable: decoded.err().map(|error| error.to_string()),
+            messages: Vec::new(),
+        })
+    });
+    let read: Result<Vec<HistoryEvent>, String> = read.collect();
+    read.unwrap_or_else(|reason| vec![HistoryEvent::unreadable(commit.sequence, reason)])
 }
 
 fn decoded<A: EventSourced>(event: &EncodedEvent) -> Result<(), Undecodable> {
     A::decode(event).map(drop)
 }
 
-fn unreadable(sequence: u64, reason: String) -> Object {
-    Object::from([
-        ("sequence".to_owned(), sequence.into()),
-        (UNREADABLE.to_owned(), reason.into()),
-    ])
-}
-
-/// An event for a person.
-fn lines(event: &Object) -> String {
-    let text = |name: &str| match event.get(name) {
-        Some(Json::String(text)) => text.clone(),
-        Some(other) => other.to_string(),
-        None => String::new(),
-    };
-    let mut lines = format!("{:>4}  {}  {}", text("sequence"), text("at"), text("type"));
-    let beside = [
-        UNREADABLE,
-        "data",
-        "actor",
-        "source",
-        "commandId",
-        "correlationId",
-        "causationId",
-    ];
-    for name in beside {
-        if event.contains_key(name) {
-            lines.push_str(&format!("\n      {name:<14} {}", text(name)));
+impl HistoryEvent {
+    /// What stands where no event can be read.
+    pub fn unreadable(sequence: u64, reason: String) -> Self {
+        Self {
+            sequence,
+            kind: None,
+            version: None,
+            at: None,
+            data: None,
+            actor: None,
+            source: None,
+            command_id: None,
+            correlation_id: None,
+            causation_id: None,
+            unreadable: Some(reason),
+            messages: Vec::new(),
         }
     }
-    lines
 }
 
 #[cfg(test)]
@@ -187,27 +220,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_event_is_shown_with_its_cause_and_exact_numbers() {
-        let event = r#"{"sequence":2,"type":"OrderPlaced","at":"2026-03-01T08:00:00.000Z",
-                        "data":{"total":12345678901234567890.12},"actor":"http/a","commandId":"k"}"#;
-        let event = Json::parse(event).unwrap().into_object().unwrap();
-        let told = lines(&event);
-        let mut told = told.lines();
-        assert_eq!(
-            told.next().unwrap(),
-            "   2  2026-03-01T08:00:00.000Z  OrderPlaced"
-        );
-        assert_eq!(
-            told.next().unwrap(),
-            "      data           {\"total\":12345678901234567890.12}"
-        );
-        assert_eq!(told.count(), 2);
-    }
-
-    #[test]
-    fn what_is_no_event_says_why() {
-        let told = lines(&unreadable(7, "damaged".to_owned()));
-        assert!(told.starts_with("   7"), "{told}");
-        assert!(told.ends_with("unreadable     damaged"), "{told}");
+    fn what_is_no_event_says_why_and_nothing_else() {
+        let json = serde_json::to_string(&HistoryEvent::unreadable(7, "damaged".to_owned()));
+        assert_eq!(json.unwrap(), r#"{"sequence":7,"unreadable":"damaged"}"#);
     }
 }

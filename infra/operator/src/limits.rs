@@ -5,6 +5,9 @@ use std::time::Duration;
 /// One attempt of one call: a page of a scan is 1 MB, over whatever line an operator has.
 pub(crate) const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(20);
 
+/// A connection is made within this.
+pub(crate) const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
 /// A call with all its attempts.
 pub(crate) const CALL_TIMEOUT: Duration = Duration::from_secs(60);
 
@@ -16,10 +19,10 @@ pub(crate) const ATTEMPTS: u32 = 5;
 pub(crate) const CLOCK_TOLERANCE: Duration = Duration::from_secs(2);
 
 /// Segments that are scanned at the same time, unless somebody says otherwise
-pub(crate) const SEGMENTS: u32 = 8;
+pub const SEGMENTS: u32 = 8;
 
 /// and at most.
-pub(crate) const SEGMENTS_MAX: u32 = 256;
+pub const SEGMENTS_MAX: u32 = 256;
 
 /// Items of the store for which the ledger has a bucket of its own.
 pub(crate) const ITEMS_PER_BUCKET: u64 = 100_000;
@@ -33,8 +36,33 @@ pub(crate) const BUCKETS_AT_ONCE: usize = 4;
 /// How long a segment is read before where it stands is written down.
 pub(crate) const STEP: Duration = Duration::from_secs(1);
 
-/// Findings that are kept to be printed; the others are counted.
-pub(crate) const FINDINGS_KEPT: usize = 10_000;
+/// Findings of one run that are kept; the others are counted.
+pub const FINDINGS_KEPT: usize = 10_000;
+
+/// Differences that are kept with both rows of one run, at the most: rows may be large.
+pub const DIFFERENCES_KEPT_MAX: usize = 200;
+
+/// A run that was begun longer ago than this does not go on: its digests are of rows as they were
+/// then, and whatever has changed since would be examined one by one, or go unseen.
+pub const RESUMED_WITHIN: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Things that were taken up which a report names; the others are counted.
+pub const RETRIED_KEPT: usize = 10_000;
+
+/// Messages that a preview of announcing one order or shipment names.
+pub const PREVIEWED_MESSAGES_MAX: usize = 1_000;
+
+/// What one dead letter is said to be about.
+pub const ABOUT_MAX: usize = 20;
+
+/// Dead letters of the stream on one page: each is an object of up to 6 MB that is read for it.
+pub const LISTED_OBJECTS_MAX: u32 = 50;
+
+/// Messages of the queue of dead letters that one look takes.
+pub const PEEKED_MESSAGES_MAX: u32 = 100;
+
+/// For so long a message that is only looked at is hidden, unless it is given back before.
+pub(crate) const PEEK_HIDDEN: Duration = Duration::from_secs(30);
 
 /// Commits of one page of a history.
 pub(crate) const HISTORY_PAGE: u32 = 200;
@@ -84,7 +112,7 @@ pub(crate) const FOREIGN_ROUNDS_MAX: u32 = 10;
 pub(crate) const INVOCATION_TIMEOUT: Duration = Duration::from_secs(15 * 60 + 10);
 
 /// For so long nobody else takes a message that is retried.
-pub(crate) const MESSAGE_HIDDEN: Duration = Duration::from_secs(16 * 60);
+pub const MESSAGE_HIDDEN: Duration = Duration::from_secs(16 * 60);
 
 /// Characters of a reason that are told.
-pub(crate) const REASON_CHARACTERS: usize = 300;
+pub const REASON_CHARACTERS: usize = 300;

@@ -1,65 +1,19 @@
-//! `waybill parked`: what a consumer of the stream has stopped at.
+//! What a consumer of the stream has stopped at.
 
-use projectors::parked::{self, Parked};
-use serde_json::json;
+pub use projectors::parked::{Parked, ParkedPage};
 
-use crate::{
-    outcome::{OperatorError, Outcome, say, say_json},
-    target::{Environment, Target},
-};
+use crate::{environment::Environment, error::OperatorError};
 
-/// Of which environment
-#[derive(Debug, clap::Args)]
-#[command(after_help = "\
-An order or shipment is parked where one of its events cannot be projected (`project`) or announced
-(`notify`): that consumer has stopped at this one, and all others go on. Codes:
-  unreadable_commit  what is stored cannot be read: damaged, or written by newer code
-  unreadable_event   newer code has written an event that this code does not know
-  message_refused    EventBridge or SNS will never accept a message of it
-  corrupt_history    the events up to this one do not fit together, or one cannot be read
-  row_refused        DynamoDB will never accept a row of it
-  panic              a defect: the logs say more
-Find the cause (`waybill history` shows the event), mend it, then `waybill retry`.
-
-Examples:
-  waybill parked --local
-  waybill parked --env prod --json
-
-Ends with 0 where nothing is parked, 3 where anything is, 1 where it could not be looked at.")]
-pub struct ParkedArgs {
-    #[command(flatten)]
-    target: Target,
+/// A page of what is parked, in no order that means anything, behind the `next` of the page before.
+pub async fn page(
+    environment: &Environment,
+    after: Option<&str>,
+) -> Result<ParkedPage, OperatorError> {
+    Ok(projectors::parked::page(&environment.projectors, after).await?)
 }
 
-/// Lists what is parked, oldest first.
-pub(crate) async fn run(args: ParkedArgs) -> Result<Outcome, OperatorError> {
-    let environment = args.target.reach().await?;
-    let parked = all(&environment).await?;
-    if args.target.json {
-        say_json(&json!({ "parked": parked }))?;
-    } else if parked.is_empty() {
-        say("nothing is parked");
-    } else {
-        for one in &parked {
-            let Parked {
-                consumer,
-                aggregate,
-                since,
-                sequence,
-                code,
-                ..
-            } = one;
-            say(&format!(
-                "{consumer:<7}  since {since}  at event {sequence:<4}  {code:<17}  {aggregate}"
-            ));
-        }
-        say(&format!("{} parked", parked.len()));
-    }
-    Ok(Outcome::wrong_if(!parked.is_empty()))
-}
-
-/// Everything that is parked, oldest first.
-pub(crate) async fn all(environment: &Environment) -> Result<Vec<Parked>, OperatorError> {
-    let parked = parked::all(&environment.projectors).await;
-    parked.map_err(|error| OperatorError::Said(format!("what is parked: {error}")))
+/// Everything that is parked, oldest first, of the first pages that
+/// [`PARKED_PAGES_MAX`](projectors::limits::PARKED_PAGES_MAX) says.
+pub async fn all(environment: &Environment) -> Result<Vec<Parked>, OperatorError> {
+    Ok(projectors::parked::all(&environment.projectors).await?)
 }

@@ -1,179 +1,117 @@
-//! `waybill status`: what is there, what is parked, what lies among the dead letters.
+//! What is there, what is parked, what lies among the dead letters, and what was begun.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, path::Path};
 
-use indicatif::{HumanBytes, HumanCount};
-use serde_json::{Value, json};
+use serde::Serialize;
 
 use crate::{
     cost::{Size, size},
-    dead_letters::{DeadLetters, Depth, Objects},
-    folder::{Folder, usual},
-    outcome::{OperatorError, Outcome, counted, say, say_json},
+    dead_letters::places::Places,
+    environment::Environment,
+    error::OperatorError,
+    folder::{Folder, Unfinished},
     parked,
-    target::{Environment, Target},
 };
 
-/// Of which environment
-#[derive(Debug, clap::Args)]
-#[command(after_help = "\
-Tables: items and bytes as DynamoDB counts them, on AWS some hours late. What is unfinished is looked
-for in the folder `.waybill` under this one: a `rebuild`, `verify` or `announce` that was stopped.
-Messages: about, up to a minute late, and each copy of one that was kept more than once, which `retry`
-takes for one.
-
-Examples:
-  waybill status --local
-  waybill status --env prod --json | jq .parked
-
-Ends with 0 where all is well, 3 where anything is parked or a dead letter, 1 where it could not be
-looked at.")]
-pub struct StatusArgs {
-    #[command(flatten)]
-    target: Target,
+/// How an environment is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Status {
+    /// What it is called.
+    pub environment: String,
+    /// The tables of events, of what is parked, and of every read model.
+    pub tables: Vec<TableSize>,
+    /// What is parked, by consumer; a consumer that has parked nothing is left out.
+    pub parked: Vec<ParkedOf>,
+    /// How many dead letters there are.
+    pub dead_letters: DeadLetterCounts,
+    /// Runs that were begun from this machine and not finished.
+    pub unfinished: Vec<Unfinished>,
 }
 
-/// What is parked of one consumer.
-#[derive(Default)]
-struct OfConsumer {
-    number: u64,
-    /// Since when the one that stands longest.
-    since: String,
+/// A table's size, as DynamoDB counts it: on AWS some hours late.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct TableSize {
+    /// Its whole name.
+    pub table: String,
+    /// How large it is.
+    #[serde(flatten)]
+    pub size: Size,
 }
 
-/// Everything that is said.
-struct Status {
-    tables: Vec<(String, Size)>,
-    parked: BTreeMap<String, OfConsumer>,
-    queue: Depth,
-    bucket: Objects,
-    unfinished: Vec<Unfinished>,
+/// What one consumer has parked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ParkedOf {
+    /// `project` or `notify`.
+    pub consumer: String,
+    /// How many orders and shipments.
+    pub aggregates: u64,
+    /// When the one was parked that is parked for longest.
+    pub since: String,
 }
 
-/// A run that was begun and not finished.
-struct Unfinished {
-    command: &'static str,
-    begun: String,
+/// How many dead letters there are. Messages are counted by SQS, about, up to a minute late.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DeadLetterCounts {
+    /// Messages in the queue of events and files that a function has given up.
+    pub messages: u64,
+    /// Messages that somebody has taken and not yet removed or given back.
+    pub messages_in_flight: u64,
+    /// Objects in the bucket of what a consumer of the stream has given up.
+    pub objects: u64,
+    /// May there be more objects than were counted?
+    pub more_objects: bool,
 }
 
-/// Says how things are.
-pub(crate) async fn run(args: StatusArgs) -> Result<Outcome, OperatorError> {
-    let environment = args.target.reach().await?;
-    let status = Status::of(&environment).await?;
-    match args.target.json {
-        true => say_json(&status.json(&args.target.env))?,
-        false => status.say(),
+/// Says how an environment is; `state` is where runs are kept, such as
+/// [`STATE_FOLDER`](crate::folder::STATE_FOLDER).
+pub async fn status(environment: &Environment, state: &Path) -> Result<Status, OperatorError> {
+    let names = &environment.names;
+    let models = environment.settings.read_models.all().iter();
+    let rows = models.map(|model| names.of(&model.to_string()));
+    let all = [names.events(), names.parked()].into_iter().chain(rows);
+    let mut tables = Vec::new();
+    for table in all {
+        let size = size(environment, &table).await?;
+        tables.push(TableSize { table, size });
     }
-    Ok(Outcome::wrong_if(status.is_wrong()))
+    let mut by_consumer: BTreeMap<String, ParkedOf> = BTreeMap::new();
+    // The oldest come first.
+    for one in parked::all(environment).await? {
+        let of = by_consumer.entry(one.consumer.clone());
+        let of = of.or_insert_with(|| ParkedOf {
+            consumer: one.consumer,
+            aggregates: 0,
+            since: one.since,
+        });
+        of.aggregates += 1;
+    }
+    let places = Places::of(environment)?;
+    let (queue, bucket) = (places.depth().await?, places.count_objects().await?);
+    Ok(Status {
+        environment: environment.name().to_owned(),
+        tables,
+        parked: by_consumer.into_values().collect(),
+        dead_letters: DeadLetterCounts {
+            messages: queue.visible,
+            messages_in_flight: queue.hidden,
+            objects: bucket.number,
+            more_objects: bucket.more,
+        },
+        unfinished: Folder::unfinished(state, environment)?,
+    })
 }
 
 impl Status {
-    async fn of(environment: &Environment) -> Result<Self, OperatorError> {
-        let names = &environment.names;
-        let models = environment.settings.read_models.all().iter();
-        let rows = models.map(|model| names.of(&model.to_string()));
-        let all = [names.events(), names.parked()].into_iter().chain(rows);
-        let mut tables = Vec::new();
-        for table in all {
-            let size = size(environment, &table).await?;
-            tables.push((table, size));
-        }
-        let mut by_consumer: BTreeMap<String, OfConsumer> = BTreeMap::new();
-        // The oldest come first.
-        for one in parked::all(environment).await? {
-            let of = by_consumer.entry(one.consumer).or_default();
-            if of.number == 0 {
-                of.since = one.since;
-            }
-            of.number += 1;
-        }
-        let letters = DeadLetters::of(environment)?;
-        Ok(Self {
-            tables,
-            parked: by_consumer,
-            queue: letters.depth().await?,
-            bucket: letters.count_objects().await?,
-            unfinished: unfinished(environment)?,
-        })
+    /// Is anything parked, or a dead letter?
+    pub fn is_wrong(&self) -> bool {
+        let DeadLetterCounts {
+            messages,
+            messages_in_flight,
+            objects,
+            ..
+        } = self.dead_letters;
+        !self.parked.is_empty() || messages + messages_in_flight + objects > 0
     }
-
-    fn is_wrong(&self) -> bool {
-        let messages = self.queue.visible + self.queue.hidden;
-        !self.parked.is_empty() || messages > 0 || self.bucket.number > 0
-    }
-
-    fn json(&self, environment: &str) -> Value {
-        let tables = self.tables.iter().map(
-            |(table, size)| json!({ "table": table, "items": size.items, "bytes": size.bytes }),
-        );
-        let parked = self.parked.iter().map(|(consumer, of)| {
-            json!({ "consumer": consumer, "aggregates": of.number, "since": of.since })
-        });
-        let unfinished = self
-            .unfinished
-            .iter()
-            .map(|one| json!({ "command": one.command, "begun": one.begun }));
-        json!({
-            "environment": environment,
-            "tables": tables.collect::<Value>(),
-            "parked": parked.collect::<Value>(),
-            "deadLetters": {
-                "messages": self.queue.visible,
-                "messagesInFlight": self.queue.hidden,
-                "objects": self.bucket.number,
-                "moreObjects": self.bucket.more,
-            },
-            "unfinished": unfinished.collect::<Value>(),
-        })
-    }
-
-    fn say(&self) {
-        say("tables");
-        for (table, Size { items, bytes }) in &self.tables {
-            let (items, bytes) = (
-                HumanCount(*items).to_string(),
-                HumanBytes(*bytes).to_string(),
-            );
-            say(&format!("  {table:<40} {items:>12} items {bytes:>12}"));
-        }
-        say("parked");
-        for (consumer, OfConsumer { number, since }) in &self.parked {
-            say(&format!(
-                "  {consumer:<7} {number}, the oldest since {since}"
-            ));
-        }
-        if self.parked.is_empty() {
-            say("  nothing");
-        }
-        say("dead letters");
-        let Depth { visible, hidden } = self.queue;
-        let visible = counted(visible, "message");
-        say(&format!(
-            "  of the bus and of files  {visible}, and {hidden} that somebody has taken"
-        ));
-        let Objects { number, more } = self.bucket;
-        let or_more = if more { " or more" } else { "" };
-        let objects = counted(number, "object");
-        say(&format!("  of the stream            {objects}{or_more}"));
-        for Unfinished { command, begun } in &self.unfinished {
-            say(&format!(
-                "unfinished\n  {command}, begun at {begun}: the same command goes on with it"
-            ));
-        }
-        if self.is_wrong() {
-            say("`waybill parked` says what is parked, `waybill retry` takes it all up again");
-        }
-    }
-}
-
-/// Runs that were begun in the usual folder and not finished.
-fn unfinished(environment: &Environment) -> Result<Vec<Unfinished>, OperatorError> {
-    let mut unfinished = Vec::new();
-    for command in ["rebuild", "verify", "announce"] {
-        let folder = Folder::at(usual(command, environment.names.environment()));
-        if let Some(begun) = folder.begun(&environment.identity())? {
-            unfinished.push(Unfinished { command, begun });
-        }
-    }
-    Ok(unfinished)
 }

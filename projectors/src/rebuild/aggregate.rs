@@ -11,10 +11,13 @@ use domain::{AggregateId, Number, Timestamp, json::object_dynamodb_bytes};
 use event_store::{Commit, StoreError};
 use lambda::read_models::Kind;
 
-use super::{expected, finding::Finding};
+use super::{
+    expected,
+    finding::{Difference, Finding},
+};
 use crate::{
     Projectors,
-    limits::{LIST_MAX, LOG_PAGES_MAX, MEND_LOOKS},
+    limits::{DIFFERENCES_PER_AGGREGATE, LIST_MAX, LOG_PAGES_MAX, MEND_LOOKS},
     ports::{Row, RowError, Table},
     row,
 };
@@ -44,6 +47,9 @@ pub enum RebuildError {
 pub struct Examined {
     /// Every row that is not as it should be.
     pub findings: Vec<Finding>,
+    /// The first findings with both rows, at most
+    /// [`DIFFERENCES_PER_AGGREGATE`].
+    pub differences: Vec<Difference>,
     /// What reading all of it has cost, in halves of a read unit: estimated, not reported.
     pub half_units: u64,
     /// When the last commit of the history was made.
@@ -76,6 +82,8 @@ pub async fn aggregate(projectors: &Projectors, id: &AggregateId) -> Result<Rebu
 pub(super) struct Settled {
     /// What was found at the first look.
     pub findings: Vec<Finding>,
+    /// The first of them with both rows.
+    pub differences: Vec<Difference>,
     /// What was done about it, and about what came meanwhile.
     pub rebuilt: Rebuilt,
     /// What reading has cost, in halves of a read unit, estimated.
@@ -93,6 +101,7 @@ pub(super) async fn mended(projectors: &Projectors, name: &str) -> Result<Settle
         let findings = std::mem::take(&mut examined.findings);
         if look == 0 {
             settled.findings = findings;
+            settled.differences = std::mem::take(&mut examined.differences);
         }
         let blocked = examined.blocked;
         let rebuilt = mend(projectors, examined).await?;
@@ -117,6 +126,7 @@ pub async fn examine(projectors: &Projectors, name: &str) -> Result<Examined, Re
     };
     let mut examined = Examined {
         findings: Vec::new(),
+        differences: Vec::new(),
         half_units: cost(&there, &history),
         newest: history.last().map(|commit| commit.at),
         blocked: false,
@@ -132,7 +142,8 @@ pub async fn examine(projectors: &Projectors, name: &str) -> Result<Examined, Re
         let [_, entry] = table.key_of(&row);
         let found = there.remove(&entry);
         let finding = Finding::of(table, found.as_ref(), Some(&row));
-        if finding.is_some() {
+        if let Some(finding) = finding {
+            examined.note(finding, found.as_ref(), Some(&row));
             let version = row::version(&row);
             let seen = found.as_ref().and_then(row::written_version);
             let puts_over = seen.as_ref().is_some_and(|seen| *seen <= version.into());
@@ -142,15 +153,28 @@ pub async fn examine(projectors: &Projectors, name: &str) -> Result<Examined, Re
             examined.blocked |= versioned && !puts_over;
             examined.put.push((row, version, seen));
         }
-        examined.findings.extend(finding);
     }
     for row in there.into_values() {
-        let finding = Finding::of(table, Some(&row), None);
-        examined.findings.extend(finding);
+        if let Some(finding) = Finding::of(table, Some(&row), None) {
+            examined.note(finding, Some(&row), None);
+        }
         examined.blocked |= row.contains_key("version");
         examined.remove.push(row);
     }
     Ok(examined)
+}
+
+impl Examined {
+    fn note(&mut self, finding: Finding, there: Option<&Row>, expected: Option<&Row>) {
+        if self.differences.len() < DIFFERENCES_PER_AGGREGATE {
+            self.differences.push(Difference {
+                finding: finding.clone(),
+                there: there.cloned(),
+                expected: expected.cloned(),
+            });
+        }
+        self.findings.push(finding);
+    }
 }
 
 /// Makes the rows what they should be, waiting for the capacity that it uses.

@@ -87,6 +87,25 @@ impl Finding {
     }
 }
 
+/// A finding with the row as it is and the row as it should be. Rows hold what customers have sent:
+/// a difference belongs on an operator's screen, and in no log.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Difference {
+    /// What is wrong.
+    pub finding: Finding,
+    /// The row as it was read; `None` where there is none.
+    pub there: Option<Row>,
+    /// The row that follows from the history; `None` where none does, or nobody knows.
+    pub expected: Option<Row>,
+}
+
+/// Takes differences as they are found.
+pub type Tell<'a> = &'a mut (dyn FnMut(Difference) + Send);
+
+/// Takes findings without their rows: of whoever keeps no rows, as a deployed role must not.
+pub(super) fn nobody(_: Difference) {}
+
 impl fmt::Display for Wrong {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

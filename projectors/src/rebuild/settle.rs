@@ -9,7 +9,7 @@ use super::{
     RebuildError,
     aggregate::{Settled, examine, mended},
     expected,
-    finding::{Finding, Wrong},
+    finding::{Finding, Tell, Wrong, nobody},
     ledger::{self, Entries, LedgerError, bucket},
 };
 use crate::{
@@ -92,6 +92,16 @@ impl Settle {
         projectors: &Projectors,
         enough: impl Fn() -> bool,
     ) -> Result<Vec<Finding>, RebuildError> {
+        self.step_telling(projectors, enough, &mut nobody).await
+    }
+
+    /// As [`Settle::step`], and tells the first differences of each aggregate with both rows.
+    pub async fn step_telling(
+        &mut self,
+        projectors: &Projectors,
+        enough: impl Fn() -> bool,
+        tell: Tell<'_>,
+    ) -> Result<Vec<Finding>, RebuildError> {
         let entries = self.entries(projectors).await?;
         if self.behind.is_none() {
             self.counted.aggregates = entries.len() as u64;
@@ -111,7 +121,7 @@ impl Settle {
                 .collect()
                 .await;
             let before = self.clone();
-            let failed = self.take(some, settled, &mut findings);
+            let failed = self.take(some, settled, &mut findings, tell);
             match failed {
                 Some(error) if *self == before && first => return Err(error),
                 Some(error) => {
@@ -133,12 +143,13 @@ impl Settle {
         names: &[String],
         settled: Vec<Result<Settled, RebuildError>>,
         findings: &mut Vec<Finding>,
+        tell: Tell<'_>,
     ) -> Option<RebuildError> {
         let mut failed = None;
         for (name, settled) in names.iter().zip(settled) {
             match settled {
                 Ok(settled) if failed.is_none() || self.mend => {
-                    findings.extend(self.counted.count(settled));
+                    findings.extend(self.counted.count(settled, tell));
                     if failed.is_none() {
                         self.behind = Some(name.clone());
                     }
@@ -167,8 +178,9 @@ impl Settle {
 }
 
 impl Counted {
-    /// Counts what came of an aggregate that was examined; its findings.
-    pub(super) fn count(&mut self, settled: Settled) -> Vec<Finding> {
+    /// Counts what came of an aggregate that was examined, and tells its differences; its findings.
+    pub(super) fn count(&mut self, settled: Settled, tell: Tell<'_>) -> Vec<Finding> {
+        settled.differences.into_iter().for_each(tell);
         self.examined += 1;
         self.written += settled.rebuilt.written;
         self.removed += settled.rebuilt.removed;
@@ -261,6 +273,7 @@ async fn look(projectors: &Projectors, name: &str) -> Result<Settled, RebuildErr
             .read(projectors, examined.half_units)
             .await;
         settled.findings = examined.findings;
+        settled.differences = examined.differences;
         let on_its_way = settled.findings.iter().any(Finding::may_be_on_its_way);
         let age = i64::try_from(LOOK_AGE.as_millis()).unwrap_or(i64::MAX);
         let now = projectors.clock.now().millis();

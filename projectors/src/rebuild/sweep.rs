@@ -16,7 +16,7 @@ use super::{
     RebuildError,
     aggregate::there,
     expected,
-    finding::Finding,
+    finding::{Finding, Tell, nobody},
     gather::Key,
     settle::{Counted, one},
 };
@@ -63,6 +63,12 @@ pub enum Stage {
     ShipmentLog,
 }
 
+/// What a step has found, and whom it tells the rows.
+struct Found<'a> {
+    findings: Vec<Finding>,
+    tell: Tell<'a>,
+}
+
 impl Sweep {
     /// A segment's beginning.
     pub fn new(segment: u32, segments: u32, mend: bool) -> Self {
@@ -85,25 +91,40 @@ impl Sweep {
         projectors: &Projectors,
         enough: impl Fn() -> bool,
     ) -> Result<Vec<Finding>, RebuildError> {
-        let mut findings = Vec::new();
+        self.step_telling(projectors, enough, &mut nobody).await
+    }
+
+    /// As [`Sweep::step`], and tells the first differences of each aggregate with both rows.
+    pub async fn step_telling(
+        &mut self,
+        projectors: &Projectors,
+        enough: impl Fn() -> bool,
+        tell: Tell<'_>,
+    ) -> Result<Vec<Finding>, RebuildError> {
+        let mut found = Found {
+            findings: Vec::new(),
+            tell,
+        };
         let place = |sweep: &Self| (sweep.stage, sweep.behind.clone());
         let began = place(self);
         while !self.done {
             let ended = match self.stage {
-                Stage::Events => self.events(projectors, &enough, &mut findings).await,
+                Stage::Events => self.events(projectors, &enough, &mut found).await,
                 Stage::ProcessedOrders => {
                     let table = Table::ProcessedOrders;
-                    self.rows(projectors, table, &enough, &mut findings).await
+                    self.rows(projectors, table, &enough, &mut found).await
                 }
                 Stage::ShipmentLog => {
                     let table = Table::ShipmentLog;
-                    self.rows(projectors, table, &enough, &mut findings).await
+                    self.rows(projectors, table, &enough, &mut found).await
                 }
             };
             match ended {
                 Ok(true) => {}
                 Ok(false) => break,
-                Err(error) if place(self) == began && findings.is_empty() => return Err(error),
+                Err(error) if place(self) == began && found.findings.is_empty() => {
+                    return Err(error);
+                }
                 Err(error) => {
                     tracing::warn!(%error, "a segment is swept in part");
                     break;
@@ -116,7 +137,7 @@ impl Sweep {
                 Stage::ShipmentLog => self.done = true,
             }
         }
-        Ok(findings)
+        Ok(found.findings)
     }
 
     /// Goes through the events; says whether it came to their end.
@@ -124,7 +145,7 @@ impl Sweep {
         &mut self,
         projectors: &Projectors,
         enough: impl Fn() -> bool,
-        findings: &mut Vec<Finding>,
+        found: &mut Found<'_>,
     ) -> Result<bool, RebuildError> {
         let behind = self.behind.clone().map(Behind::from);
         let mut scan = projectors.store.scan(self.segment, self.segments, behind);
@@ -156,7 +177,7 @@ impl Sweep {
             self.read(projectors, used).await;
             let aggregates = (histories.len() + names.len()) as u64;
             names.extend(self.suspicious(projectors, histories).await?);
-            self.settle(projectors, names, findings).await?;
+            self.settle(projectors, names, found).await?;
             self.counted.aggregates += aggregates;
             failures = 0;
             self.behind = scan.behind().map(Key::from);
@@ -172,7 +193,7 @@ impl Sweep {
         projectors: &Projectors,
         table: Table,
         enough: impl Fn() -> bool,
-        findings: &mut Vec<Finding>,
+        found: &mut Found<'_>,
     ) -> Result<bool, RebuildError> {
         loop {
             let after = self
@@ -202,7 +223,7 @@ impl Sweep {
                 .await;
             let orphans: Result<Vec<Option<String>>, RebuildError> = looked.into_iter().collect();
             let orphans: Vec<String> = orphans?.into_iter().flatten().collect();
-            self.settle(projectors, orphans, findings).await?;
+            self.settle(projectors, orphans, found).await?;
             let Some(last) = page.last else {
                 return Ok(true);
             };
@@ -241,7 +262,7 @@ impl Sweep {
         &mut self,
         projectors: &Projectors,
         names: Vec<String>,
-        findings: &mut Vec<Finding>,
+        found: &mut Found<'_>,
     ) -> Result<(), RebuildError> {
         let (mut all, mut failed) = (Vec::new(), None);
         for name in names {
@@ -257,7 +278,8 @@ impl Sweep {
         // named is.
         if failed.is_none() || self.mend {
             for settled in all {
-                findings.extend(self.counted.count(settled));
+                let findings = self.counted.count(settled, &mut *found.tell);
+                found.findings.extend(findings);
             }
         }
         failed.map_or(Ok(()), Err)

@@ -7,3 +7,4 @@ mod durability;
 mod objects;
 mod protocols;
 mod support;
+mod what_an_operator_does;

@@ -1,26 +1,30 @@
 //! Where dead letters lie: the bucket of what the stream's consumers have given up, and the queue of
-//! events and files.
+//! events and files; and the functions that they are given to once more.
+
+use std::time::Duration;
 
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_lambda::{config::StalledStreamProtectionConfig, primitives::Blob};
 use aws_sdk_sqs::types::{Message, MessageSystemAttributeName, QueueAttributeName};
 use aws_smithy_types::timeout::TimeoutConfig;
+use domain::Timestamp;
 use event_store::failure::told;
+use futures::future::join_all;
 
 use crate::{
+    environment::Environment,
+    error::OperatorError,
     limits::{
-        COUNTED_PAGES, INVOCATION_TIMEOUT, MESSAGE_HIDDEN, MESSAGE_WAIT_SECONDS, MESSAGES_AT_ONCE,
-        OBJECT_BYTES_MAX, OBJECTS_PAGE,
+        COUNTED_PAGES, GIVEN_BACK_AT_ONCE, INVOCATION_TIMEOUT, MESSAGE_WAIT_SECONDS,
+        MESSAGES_AT_ONCE, OBJECT_BYTES_MAX, OBJECTS_PAGE,
     },
-    outcome::OperatorError,
-    target::Environment,
 };
 
 /// Under this the stream's failure destination puts its objects.
 const PREFIX: &str = "aws/lambda/";
 
 /// The dead letters of an environment.
-pub(crate) struct DeadLetters {
+pub(crate) struct Places {
     s3: aws_sdk_s3::Client,
     sqs: aws_sdk_sqs::Client,
     functions: aws_sdk_lambda::Client,
@@ -46,8 +50,16 @@ pub(crate) struct Objects {
 
 /// A page of the bucket.
 pub(crate) struct ObjectPage {
-    pub(crate) keys: Vec<String>,
+    pub(crate) objects: Vec<Object>,
     pub(crate) more: bool,
+}
+
+/// An object, as the bucket lists it.
+pub(crate) struct Object {
+    pub(crate) key: String,
+    pub(crate) bytes: u64,
+    /// When it was put.
+    pub(crate) at: Option<Timestamp>,
 }
 
 /// How an invocation ended.
@@ -58,7 +70,7 @@ pub(crate) enum Invoked {
     Failed(String),
 }
 
-impl DeadLetters {
+impl Places {
     /// The bucket is called as the one of the order files is, in the same account.
     pub(crate) fn of(environment: &Environment) -> Result<Self, OperatorError> {
         let (names, config) = (&environment.names, &environment.config);
@@ -66,7 +78,7 @@ impl DeadLetters {
         let account = bucket.strip_prefix(&names.orders_bucket(""));
         let account = account.ok_or_else(|| {
             let like = names.orders_bucket("<account>");
-            OperatorError::Said(format!("the bucket {bucket} is not called like {like}"))
+            OperatorError::Environment(format!("the bucket {bucket} is not called like {like}"))
         })?;
         // A name in front of the host's is for AWS alone.
         let by_path = config.endpoint_url().is_some();
@@ -86,28 +98,40 @@ impl DeadLetters {
     pub(crate) async fn count_objects(&self) -> Result<Objects, OperatorError> {
         let (mut number, mut after) = (0, None);
         for _ in 0..COUNTED_PAGES {
-            let page = self.objects(after.as_deref()).await?;
-            number += page.keys.len() as u64;
+            let page = self.objects(after.as_deref(), OBJECTS_PAGE).await?;
+            number += page.objects.len() as u64;
             if !page.more {
                 return Ok(Objects {
                     number,
                     more: false,
                 });
             }
-            after = page.keys.last().cloned();
+            after = page.objects.into_iter().next_back().map(|last| last.key);
         }
         Ok(Objects { number, more: true })
     }
 
-    /// Objects behind the key `after`.
-    pub(crate) async fn objects(&self, after: Option<&str>) -> Result<ObjectPage, OperatorError> {
+    /// Objects behind the key `after`, at most `limit`.
+    pub(crate) async fn objects(
+        &self,
+        after: Option<&str>,
+        limit: i32,
+    ) -> Result<ObjectPage, OperatorError> {
         let list = self.s3.list_objects_v2().bucket(&self.bucket);
-        let list = list.prefix(PREFIX).max_keys(OBJECTS_PAGE);
+        let list = list.prefix(PREFIX).max_keys(limit);
         let page = list.set_start_after(after.map(str::to_owned)).send().await;
         let page = page.map_err(|error| said(&format!("the bucket {}", self.bucket), &error))?;
-        let keys = page.contents.unwrap_or_default().into_iter();
+        let objects = page.contents.unwrap_or_default().into_iter();
+        let objects = objects.filter_map(|object| {
+            let millis = object.last_modified.and_then(|at| at.to_millis().ok());
+            Some(Object {
+                key: object.key?,
+                bytes: object.size.and_then(|size| u64::try_from(size).ok())?,
+                at: millis.and_then(Timestamp::from_millis),
+            })
+        });
         Ok(ObjectPage {
-            keys: keys.filter_map(|object| object.key).collect(),
+            objects: objects.collect(),
             more: page.is_truncated.unwrap_or_default(),
         })
     }
@@ -122,10 +146,11 @@ impl DeadLetters {
         };
         if got.content_length.unwrap_or_default() > OBJECT_BYTES_MAX {
             let text = format!("an object of more than {OBJECT_BYTES_MAX} bytes");
-            return Err(OperatorError::Said(text));
+            return Err(OperatorError::TooMany(text));
         }
         let content = got.body.collect().await;
-        let cut = |_| OperatorError::Said("an object could not be read to its end".to_owned());
+        let cut =
+            |_| OperatorError::Unavailable("an object could not be read to its end".to_owned());
         Ok(Some(content.map_err(cut)?.to_vec()))
     }
 
@@ -150,8 +175,9 @@ impl DeadLetters {
         let attributes = answer.attributes.unwrap_or_default();
         let number = |name| {
             let number = attributes.get(&name).and_then(|text| text.parse().ok());
-            number
-                .ok_or_else(|| OperatorError::Said(format!("{QUEUE}: it does not say its {name}")))
+            number.ok_or_else(|| {
+                OperatorError::Environment(format!("{QUEUE}: it does not say its {name}"))
+            })
         };
         Ok(Depth {
             visible: number(visible)?,
@@ -159,9 +185,9 @@ impl DeadLetters {
         })
     }
 
-    /// Takes some messages, which nobody else gets for a while.
-    pub(crate) async fn take(&self) -> Result<Vec<Message>, OperatorError> {
-        let hidden = i32::try_from(MESSAGE_HIDDEN.as_secs()).unwrap_or(i32::MAX);
+    /// Takes some messages, which nobody else gets for this long.
+    pub(crate) async fn take(&self, hidden: Duration) -> Result<Vec<Message>, OperatorError> {
+        let hidden = i32::try_from(hidden.as_secs()).unwrap_or(i32::MAX);
         let receive = self.sqs.receive_message().queue_url(&self.queue_url);
         let receive = receive
             .max_number_of_messages(MESSAGES_AT_ONCE)
@@ -180,8 +206,15 @@ impl DeadLetters {
         deleted.map(drop).map_err(|error| said(QUEUE, &error))
     }
 
+    /// Gives messages back that were taken.
+    pub(crate) async fn give_all_back(&self, receipts: &[String]) {
+        for receipts in receipts.chunks(GIVEN_BACK_AT_ONCE) {
+            join_all(receipts.iter().map(|receipt| self.give_back(receipt))).await;
+        }
+    }
+
     /// Gives a message back that was taken. Where that fails, it is back a little later anyway.
-    pub(crate) async fn give_back(&self, receipt: &str) {
+    async fn give_back(&self, receipt: &str) {
         let change = self.sqs.change_message_visibility();
         let change = change.queue_url(&self.queue_url).receipt_handle(receipt);
         if let Err(error) = change.visibility_timeout(0).send().await {
@@ -224,5 +257,5 @@ impl DeadLetters {
 const QUEUE: &str = "the queue of dead letters";
 
 fn said<E: ProvideErrorMetadata, R>(what: &str, error: &SdkError<E, R>) -> OperatorError {
-    OperatorError::Said(format!("{what}: {}", told(error)))
+    OperatorError::Unavailable(format!("{what}: {}", told(error)))
 }

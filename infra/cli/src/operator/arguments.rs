@@ -3,7 +3,7 @@
 use domain::{AggregateId, Timestamp, time::SentTime};
 
 /// Reads `order#<orderId>` or `shipment#<shipmentId>`, or the same with a `/`, as in a path.
-pub(crate) fn aggregate(text: &str) -> Result<AggregateId, String> {
+pub(super) fn aggregate(text: &str) -> Result<AggregateId, String> {
     let as_in_a_path = || {
         let (kind, id) = text.split_once('/')?;
         format!("{kind}#{id}")
@@ -16,7 +16,7 @@ pub(crate) fn aggregate(text: &str) -> Result<AggregateId, String> {
 }
 
 /// Reads a time in ISO 8601, or a day: its beginning. Without an offset it is UTC.
-pub(crate) fn time(text: &str) -> Result<Timestamp, String> {
+pub(super) fn time(text: &str) -> Result<Timestamp, String> {
     let sent = SentTime::parse(text);
     let expected = "a time such as 2026-03-01T08:00:00Z, or a day, was expected";
     sent.map(|sent| sent.at).map_err(|_| expected.to_owned())

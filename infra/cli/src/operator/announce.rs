@@ -1,0 +1,182 @@
+//! `waybill announce`: notifications sent once more, with the same ids.
+
+use std::path::PathBuf;
+
+use domain::{AggregateId, Timestamp};
+use operator::{
+    Environment, OperatorError,
+    announce::{self, TimeOptions, TimeReport, TimeRun, time_price},
+    limits::{SEGMENTS, SEGMENTS_MAX},
+};
+use serde_json::json;
+
+use super::{
+    Failed, Outcome, arguments,
+    ask::{Asking, go_on, priced},
+    bars::{Bars, say_start},
+    print::{counted, say, say_json},
+    target::Target,
+    whole::say_cost,
+};
+
+/// Which
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "\
+For consumers that have missed something: events go to the bus, alerts to the topic, as when they
+were announced first. They have the same ids, so whoever has heard one already knows it again.
+Commits of a time are found by reading all commits once; what that costs is told first. Whoever is
+stopped goes on from there by the same command; a message may be sent twice then.
+
+Examples:
+  waybill announce order#ORD-1 --local
+  waybill announce shipment/SHIP-1 --from-sequence 7 --env prod
+  waybill announce --from 2026-03-01T08:00:00Z --to 2026-03-01T09:30:00Z --dry-run --env prod
+  waybill announce --from 2026-03-01 --to 2026-03-02 --read-units 500 --yes --env prod
+
+Ends with 0 where everything is announced, 3 where something cannot be, 1 where it was not carried
+out.",
+    group = clap::ArgGroup::new("which").required(true).args(["aggregate", "from"])
+)]
+pub(crate) struct AnnounceArgs {
+    /// All of one order or shipment: `order#<orderId>` or `shipment#<shipmentId>`
+    #[arg(value_name = "AGGREGATE", value_parser = arguments::aggregate)]
+    aggregate: Option<AggregateId>,
+
+    /// From the first commit on that begins with this event or a later one
+    #[arg(long, value_name = "N", default_value_t = 1, requires = "aggregate", value_parser = clap::value_parser!(u64).range(1..))]
+    from_sequence: u64,
+
+    /// What was committed at this time or later: ISO 8601, or a day
+    #[arg(long, value_name = "TIME", requires = "to", value_parser = arguments::time)]
+    from: Option<Timestamp>,
+
+    /// and before this time
+    #[arg(long, value_name = "TIME", requires = "from", value_parser = arguments::time)]
+    to: Option<Timestamp>,
+
+    #[command(flatten)]
+    whole: Whole,
+
+    #[command(flatten)]
+    asking: Asking,
+
+    #[command(flatten)]
+    target: Target,
+}
+
+/// How a whole store is gone through.
+#[derive(Debug, clap::Args)]
+struct Whole {
+    /// Parts of the store that are read at the same time
+    #[arg(long, default_value_t = SEGMENTS, value_parser = clap::value_parser!(u32).range(1..=i64::from(SEGMENTS_MAX)))]
+    segments: u32,
+
+    /// Read units a second at most
+    #[arg(long, value_name = "UNITS", value_parser = clap::value_parser!(u32).range(1..))]
+    read_units: Option<u32>,
+
+    /// Folder for where it stands
+    #[arg(long, value_name = "FOLDER")]
+    state: Option<PathBuf>,
+
+    /// Begin anew, whatever was begun before
+    #[arg(long)]
+    anew: bool,
+}
+
+/// Announces.
+pub(super) async fn run(args: AnnounceArgs) -> Result<Outcome, Failed> {
+    if let (Some(from), Some(to)) = (args.from, args.to) {
+        let options = TimeOptions {
+            from,
+            to,
+            segments: args.whole.segments,
+            folder: args.target.state(args.whole.state.as_ref(), "announce"),
+            anew: args.whole.anew,
+            read_units: args.whole.read_units,
+        };
+        options.check()?;
+        let environment = args.target.reach().await?;
+        return time(&environment, &args, &options).await;
+    }
+    let environment = args.target.reach().await?;
+    match &args.aggregate {
+        Some(id) => one(&environment, &args, id).await,
+        None => Err(OperatorError::Usage("of what?".to_owned()).into()),
+    }
+}
+
+async fn one(
+    environment: &Environment,
+    args: &AnnounceArgs,
+    id: &AggregateId,
+) -> Result<Outcome, Failed> {
+    let (from, json) = (args.from_sequence, args.target.json);
+    let what = format!("announces {id} from event {from} on, at the price of reading its history");
+    if !go_on(args.asking, &what)? {
+        if json {
+            say_json(&announce::preview(environment, id, from).await?)?;
+        }
+        return Ok(Outcome::Well);
+    }
+    let announced = match announce::one(environment, id, from).await {
+        Err(OperatorError::Corrupt(reason)) => {
+            let refused = json!({ "aggregate": id, "refused": reason });
+            match json {
+                true => say_json(&refused)?,
+                false => say(&format!("{id} cannot be announced to its end: {reason}")),
+            }
+            return Ok(Outcome::Wrong);
+        }
+        announced => announced?,
+    };
+    match json {
+        true => say_json(&announced)?,
+        false => say(&format!(
+            "{id} is announced up to event {}",
+            announced.to_sequence
+        )),
+    }
+    Ok(Outcome::Well)
+}
+
+async fn time(
+    environment: &Environment,
+    args: &AnnounceArgs,
+    options: &TimeOptions,
+) -> Result<Outcome, Failed> {
+    let cost = time_price(environment).await?;
+    let told = format!(
+        "{}, and a message or two for each commit of that time",
+        priced(&cost)
+    );
+    if !go_on(args.asking, &told)? {
+        say_cost(args.target.json, &cost)?;
+        return Ok(Outcome::Well);
+    }
+    let run = TimeRun::begin(environment, options).await?;
+    say_start(run.start());
+    let report = run.finish(&Bars::default()).await?;
+    match args.target.json {
+        true => say_json(&report)?,
+        false => say(&reported(&report)),
+    }
+    Ok(Outcome::wrong_if(report.refused > 0))
+}
+
+fn reported(report: &TimeReport) -> String {
+    let refused = match report.refused {
+        0 => String::new(),
+        refused => format!(
+            "; {refused} cannot be read, or announced: `waybill parked` and `waybill history` say more"
+        ),
+    };
+    format!(
+        "{} of {} announced, by {}{refused}; {} read units",
+        report.commits,
+        counted(report.read, "commit"),
+        counted(report.messages, "message"),
+        report.read_units,
+    )
+}

@@ -1,0 +1,62 @@
+//! What is asked before something that costs.
+
+use std::io::{IsTerminal as _, Write as _};
+
+use operator::cost::Cost;
+
+use super::Failed;
+
+/// What is asked before something that costs
+#[derive(Debug, Clone, Copy, clap::Args)]
+pub(super) struct Asking {
+    /// Say what it costs, do nothing, and end with 0
+    #[arg(long)]
+    pub(super) dry_run: bool,
+
+    /// Do not ask; where nobody sits at a terminal, nobody is asked
+    #[arg(long, short)]
+    yes: bool,
+}
+
+/// Units with their price: `about 1200 read units ($0.0002 on demand in us-east-1)`.
+pub(super) fn priced(cost: &Cost) -> String {
+    let Cost {
+        read_units,
+        dollars,
+    } = cost;
+    format!("about {read_units} read units (${dollars} on demand in us-east-1)")
+}
+
+/// Says what is about to be done; whether to go on. Who is asked and says no has an error: a command
+/// that did not look must not end as one that found all well.
+pub(super) fn go_on(asking: Asking, cost: &str) -> Result<bool, Failed> {
+    eprintln!("{cost}");
+    if asking.dry_run {
+        return Ok(false);
+    }
+    if asking.yes || !std::io::stdin().is_terminal() || !std::io::stderr().is_terminal() {
+        return Ok(true);
+    }
+    eprint!("Go on? [y/N] ");
+    std::io::stderr().flush()?;
+    let mut answer = String::new();
+    std::io::stdin().read_line(&mut answer)?;
+    match answer.trim() {
+        "y" | "Y" | "yes" => Ok(true),
+        _ => Err(Failed::Nothing("nothing was done".to_owned())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_price_is_told_with_its_units() {
+        let told = priced(&Cost::of(1_200));
+        assert_eq!(
+            told,
+            "about 1200 read units ($0.0002 on demand in us-east-1)"
+        );
+    }
+}

@@ -1,0 +1,137 @@
+//! Progress, as a bar on standard error where that is a terminal.
+
+use std::sync::{Mutex, PoisonError};
+
+use indicatif::{ProgressBar, ProgressStyle};
+use operator::{Progress, Stage, folder::Start, limits::RESUMED_WITHIN, retry::Retried};
+
+use super::print::{lasted, say};
+
+/// Shows how far a command is.
+#[derive(Default)]
+pub(super) struct Bars {
+    bar: Mutex<Option<ProgressBar>>,
+    /// Is each thing that was taken up to be printed at once?
+    says_retried: bool,
+}
+
+impl Bars {
+    /// Bars that print each thing that was taken up at once, where that is wanted.
+    pub(super) fn saying_retried(says_retried: bool) -> Self {
+        Self {
+            says_retried,
+            ..Self::default()
+        }
+    }
+
+    fn with(&self, act: impl FnOnce(&mut Option<ProgressBar>)) {
+        act(&mut self.bar.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+}
+
+impl Progress for Bars {
+    fn begins(&self, stage: Stage, done: u64, total: u64) {
+        let Some(template) = template(stage) else {
+            return;
+        };
+        let bar = ProgressBar::new(total);
+        // A template that cannot be read would be a bar of another look, and no more.
+        if let Ok(style) = ProgressStyle::with_template(template) {
+            bar.set_style(style);
+        }
+        bar.set_position(done);
+        bar.reset_eta();
+        self.with(|now| *now = Some(bar));
+    }
+
+    fn advances(&self, by: u64) {
+        self.with(|bar| {
+            if let Some(bar) = bar {
+                bar.inc(by);
+            }
+        });
+    }
+
+    fn ends(&self) {
+        self.with(|bar| {
+            if let Some(bar) = bar.take() {
+                bar.finish_and_clear();
+            }
+        });
+    }
+
+    fn retries(&self, retried: &Retried) {
+        if self.says_retried {
+            say(&retried_line(retried));
+        }
+    }
+}
+
+fn template(stage: Stage) -> Option<&'static str> {
+    match stage {
+        Stage::Gathering => {
+            Some("gathering {wide_bar} {human_pos} of {human_len} items, {per_sec}, {eta} left")
+        }
+        Stage::Comparing => {
+            Some("comparing {wide_bar} {human_pos} of {human_len} buckets, {eta} left")
+        }
+        Stage::Announcing => {
+            Some("reading {wide_bar} {human_pos} of {human_len} commits, {per_sec}, {eta} left")
+        }
+        Stage::Retrying => Some("dead letters {wide_bar} {human_pos} of {human_len}, {eta} left"),
+        // Each has a line of its own.
+        Stage::TakingUp => None,
+    }
+}
+
+/// One thing that was taken up, as a line.
+fn retried_line(retried: &Retried) -> String {
+    let Retried {
+        kind, name, reason, ..
+    } = retried;
+    match reason {
+        None => format!("done   {kind:<7} {name}"),
+        Some(reason) => format!("stays  {kind:<7} {name}: {reason}"),
+    }
+}
+
+/// Says where a run goes on with what was begun before, or why it does not.
+pub(super) fn say_start(start: Start) {
+    match start {
+        Start::Anew => {}
+        Start::Resumed { begun, seconds } => {
+            let ago = lasted(seconds);
+            eprintln!("going on with what was begun at {begun} ({ago} ago)");
+        }
+        Start::TooOld { begun, seconds } => {
+            let (ago, within) = (lasted(seconds), RESUMED_WITHIN.as_secs() / 3_600);
+            eprintln!(
+                "what was begun at {begun} is not gone on with: that is {ago} ago, and after {within} \
+                 hours what it had read is too old; this begins anew"
+            );
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use operator::retry::RetriedKind;
+
+    use super::*;
+
+    #[test]
+    fn what_was_taken_up_is_a_line() {
+        let retried = |reason: Option<&str>| Retried {
+            kind: RetriedKind::Parked,
+            name: "notify order#1".to_owned(),
+            done: reason.is_none(),
+            reason: reason.map(str::to_owned),
+        };
+        assert_eq!(
+            retried_line(&retried(None)),
+            "done   parked  notify order#1"
+        );
+        let stays = retried_line(&retried(Some("damaged")));
+        assert_eq!(stays, "stays  parked  notify order#1: damaged");
+    }
+}

@@ -1,0 +1,89 @@
+//! `waybill rebuild`: rows made what follows from the events, where they differ.
+
+use domain::AggregateId;
+use operator::{
+    Kind, OperatorError,
+    rows::{Rebuilt, rebuild_one},
+};
+use serde_json::json;
+
+use super::{
+    Failed, Outcome, arguments,
+    print::{counted, say, say_json},
+    target::Target,
+    whole::{OF_ALL, Whole, used},
+};
+
+/// Which rows, and how
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Ends with 0 where every row is what follows from the events, 3 where a history cannot be read, 1 where
+nothing was done: the one that was named has no events and no rows, somebody did not want it, or it
+could not be carried out.")]
+pub(crate) struct RebuildArgs {
+    /// One order or shipment: `order#<orderId>` or `shipment#<shipmentId>`; all of them without it.
+    /// With one, no option says how, or whether, all are gone through
+    #[arg(value_name = "AGGREGATE", conflicts_with_all = OF_ALL, value_parser = arguments::aggregate)]
+    aggregate: Option<AggregateId>,
+
+    #[command(flatten)]
+    whole: Whole,
+
+    #[command(flatten)]
+    target: Target,
+}
+
+/// Rebuilds.
+pub(super) async fn run(args: RebuildArgs) -> Result<Outcome, Failed> {
+    let environment = args.target.reach().await?;
+    if let Some(id) = &args.aggregate {
+        return match rebuild_one(&environment, id).await {
+            Ok(rebuilt) => one(id, rebuilt, args.target.json),
+            Err(OperatorError::Corrupt(reason)) => {
+                eprintln!("waybill: {id} cannot be rebuilt: {reason}");
+                if args.target.json {
+                    say_json(&json!({ "aggregate": id, "refused": reason }))?;
+                }
+                Ok(Outcome::Wrong)
+            }
+            Err(failed) => Err(failed.into()),
+        };
+    }
+    let whole = &args.whole;
+    let done = whole.run(&environment, &args.target, Kind::Rebuild, 0);
+    let Some(done) = done.await? else {
+        return Ok(Outcome::Well);
+    };
+    let all = &done.counted;
+    match args.target.json {
+        true => say_json(&done)?,
+        false => {
+            say(&format!(
+                "{} compared: {} written, {} removed",
+                counted(all.aggregates, "order or shipment"),
+                counted(all.written, "row"),
+                all.removed,
+            ));
+            say(&used(&done));
+            if all.unreadable > 0 {
+                say(&format!(
+                    "{} cannot be folded, and no row of them was touched: `waybill verify` names them",
+                    counted(all.unreadable, "history"),
+                ));
+            }
+        }
+    }
+    Ok(Outcome::wrong_if(all.unreadable > 0))
+}
+
+fn one(id: &AggregateId, rebuilt: Rebuilt, json: bool) -> Result<Outcome, Failed> {
+    let Rebuilt { written, removed } = rebuilt;
+    match json {
+        true => say_json(&json!({ "written": written, "removed": removed }))?,
+        false => {
+            let written = counted(written, "row");
+            say(&format!("{id}: {written} written, {removed} removed"));
+        }
+    }
+    Ok(Outcome::Well)
+}

@@ -1,0 +1,200 @@
+//! `waybill retry`: takes up again what is parked, and what lies among the dead letters.
+
+use domain::AggregateId;
+use operator::{
+    limits::MESSAGE_HIDDEN,
+    retry::{self, Preview, Report, Wanted},
+};
+
+use super::{
+    Failed, Outcome, arguments,
+    bars::Bars,
+    print::{counted, say, say_json},
+    target::Target,
+};
+
+/// What
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+What is taken up, in this order:
+  parked        orders and shipments that a consumer has stopped at: their rows are made again, or
+                their notifications are sent, from the event on that it stopped at
+  stream        objects in the bucket of dead letters: what a consumer of the stream has given up
+  message       the queue of dead letters: events of the bus and files that a function has given up.
+                The function is run once more with them
+Whatever succeeds is removed, and only then: this may be stopped at any moment and started again.
+A message that is kept more than once, since it was delivered more than once, counts once: its copies
+go and stay with it. Messages that another retry has taken, or one that was stopped, are hidden from
+this one for up to 16 minutes, and those that come meanwhile are not yet due: both are counted, and
+left to the next retry. What time it is, the environment says, and not this machine.
+Doing it twice has no second effect; a notification may be sent twice, with the same id. What does not
+succeed stays, with the reason. An event that a function refuses for good comes into the queue anew,
+and is mailed anew: find out who sends it, or delete it.
+
+Examples:
+  waybill retry --dry-run --env prod
+  waybill retry --local
+  waybill retry order#ORD-1 --consumer notify --env prod
+  waybill retry --only dead-letters --env prod --json
+
+Ends with 0 where nothing is left, 3 where something stays, is hidden or not yet due, 1 where it could
+not be carried out.")]
+pub(crate) struct RetryArgs {
+    /// What is parked of one order or shipment alone: `order#<orderId>` or `shipment#<shipmentId>`
+    #[arg(value_name = "AGGREGATE", value_parser = arguments::aggregate)]
+    aggregate: Option<AggregateId>,
+
+    /// What one consumer of the stream has parked or given up alone
+    #[arg(long, value_enum)]
+    consumer: Option<Consumer>,
+
+    /// One of both alone
+    #[arg(long, value_enum)]
+    only: Option<Only>,
+
+    /// Say what there is, and do nothing
+    #[arg(long)]
+    dry_run: bool,
+
+    #[command(flatten)]
+    target: Target,
+}
+
+/// A consumer of the stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Consumer {
+    /// Rows
+    Project,
+    /// Notifications
+    Notify,
+}
+
+impl From<Consumer> for retry::Consumer {
+    fn from(consumer: Consumer) -> Self {
+        match consumer {
+            Consumer::Project => Self::Project,
+            Consumer::Notify => Self::Notify,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Only {
+    /// What is parked
+    Parked,
+    /// What was given up
+    DeadLetters,
+}
+
+impl From<Only> for retry::Only {
+    fn from(only: Only) -> Self {
+        match only {
+            Only::Parked => Self::Parked,
+            Only::DeadLetters => Self::DeadLetters,
+        }
+    }
+}
+
+/// Takes everything up.
+pub(super) async fn run(args: RetryArgs) -> Result<Outcome, Failed> {
+    let wanted = Wanted {
+        aggregate: args.aggregate,
+        consumer: args.consumer.map(Into::into),
+        only: args.only.map(Into::into),
+    };
+    wanted.check()?;
+    let (environment, json) = (args.target.reach().await?, args.target.json);
+    if args.dry_run {
+        let preview = retry::preview(&environment, &wanted).await?;
+        match json {
+            true => say_json(&preview)?,
+            false => previewed(&preview).iter().for_each(|line| say(line)),
+        }
+        return Ok(Outcome::wrong_if(preview.is_wrong()));
+    }
+    let bars = Bars::saying_retried(!json);
+    let report = retry::all(&environment, &wanted, &bars).await?;
+    match json {
+        true => say_json(&report)?,
+        false => reported(&report).iter().for_each(|line| say(line)),
+    }
+    Ok(Outcome::wrong_if(report.is_wrong()))
+}
+
+/// What there is, for a person.
+fn previewed(preview: &Preview) -> Vec<String> {
+    let parked = preview.parked.iter();
+    let parked = parked.map(|one| format!("parked  {} {}", one.consumer, one.aggregate));
+    let mut lines: Vec<String> = parked.collect();
+    let or_more = if preview.more_objects { " or more" } else { "" };
+    lines.push(format!(
+        "{} parked, {}{or_more} of the stream, {} of the bus and of files",
+        preview.parked.len(),
+        counted(preview.objects, "object"),
+        counted(preview.messages, "message"),
+    ));
+    lines.extend(hidden(preview.hidden));
+    lines
+}
+
+/// What came of it, for a person.
+fn reported(report: &Report) -> Vec<String> {
+    let Report {
+        done,
+        stays,
+        copies,
+        not_yet_due,
+        ..
+    } = report;
+    let mut lines = vec![match done + stays + report.left() {
+        0 => "there is nothing to take up".to_owned(),
+        _ => format!("{done} done, {stays} left"),
+    }];
+    if *copies > 0 {
+        let copies = counted(*copies, "copy");
+        lines.push(format!("{copies} of these removed with them"));
+    }
+    lines.extend(hidden(report.hidden));
+    if *not_yet_due > 0 {
+        lines.push(format!(
+            "{} not yet due: they came while this went on; start it again for them",
+            counted(*not_yet_due, "message")
+        ));
+    }
+    lines
+}
+
+/// What is said of messages that somebody else has taken.
+fn hidden(hidden: u64) -> Option<String> {
+    let minutes = MESSAGE_HIDDEN.as_secs() / 60;
+    (hidden > 0).then(|| {
+        format!(
+            "{} hidden: another retry has taken them, or one that was stopped; start this again \
+             when they are back, in {minutes} minutes at the most",
+            counted(hidden, "message")
+        )
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_left_says_what_to_do() {
+        let nothing = reported(&Report::default());
+        assert_eq!(nothing, ["there is nothing to take up"]);
+        let some = reported(&Report {
+            done: 2,
+            copies: 1,
+            hidden: 1,
+            not_yet_due: 3,
+            ..Report::default()
+        });
+        assert_eq!(some[0], "2 done, 0 left");
+        assert_eq!(some[1], "1 copy of these removed with them");
+        assert!(some[2].starts_with("1 message hidden"), "{some:?}");
+        assert!(some[2].contains("in 16 minutes"), "{some:?}");
+        assert!(some[3].starts_with("3 messages not yet due"), "{some:?}");
+    }
+}

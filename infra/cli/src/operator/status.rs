@@ -1,0 +1,134 @@
+//! `waybill status`: what is there, what is parked, what lies among the dead letters.
+
+use std::path::Path;
+
+use indicatif::{HumanBytes, HumanCount};
+use operator::{
+    folder::{STATE_FOLDER, Unfinished},
+    status::{DeadLetterCounts, ParkedOf, Status, TableSize, status},
+};
+
+use super::{
+    Failed, Outcome,
+    print::{counted, say, say_json},
+    target::Target,
+};
+
+/// Of which environment
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Tables: items and bytes as DynamoDB counts them, on AWS some hours late. What is unfinished is looked
+for in the folder `.waybill` under this one: a `rebuild`, `verify` or `announce` that was stopped.
+Messages: about, up to a minute late, and each copy of one that was kept more than once, which `retry`
+takes for one.
+
+Examples:
+  waybill status --local
+  waybill status --env prod --json | jq .parked
+
+Ends with 0 where all is well, 3 where anything is parked or a dead letter, 1 where it could not be
+looked at.")]
+pub(crate) struct StatusArgs {
+    #[command(flatten)]
+    target: Target,
+}
+
+/// Says how things are.
+pub(super) async fn run(args: StatusArgs) -> Result<Outcome, Failed> {
+    let environment = args.target.reach().await?;
+    let status = status(&environment, Path::new(STATE_FOLDER)).await?;
+    match args.target.json {
+        true => say_json(&status)?,
+        false => lines(&status).iter().for_each(|line| say(line)),
+    }
+    Ok(Outcome::wrong_if(status.is_wrong()))
+}
+
+fn lines(status: &Status) -> Vec<String> {
+    let mut lines = vec!["tables".to_owned()];
+    for TableSize { table, size } in &status.tables {
+        let (items, bytes) = (
+            HumanCount(size.items).to_string(),
+            HumanBytes(size.bytes).to_string(),
+        );
+        lines.push(format!("  {table:<40} {items:>12} items {bytes:>12}"));
+    }
+    lines.push("parked".to_owned());
+    for one in &status.parked {
+        let ParkedOf {
+            consumer,
+            aggregates,
+            since,
+        } = one;
+        lines.push(format!(
+            "  {consumer:<7} {aggregates}, the oldest since {since}"
+        ));
+    }
+    if status.parked.is_empty() {
+        lines.push("  nothing".to_owned());
+    }
+    lines.push("dead letters".to_owned());
+    let DeadLetterCounts {
+        messages,
+        messages_in_flight,
+        objects,
+        more_objects,
+    } = status.dead_letters;
+    lines.push(format!(
+        "  of the bus and of files  {}, and {messages_in_flight} that somebody has taken",
+        counted(messages, "message")
+    ));
+    let or_more = if more_objects { " or more" } else { "" };
+    let objects = counted(objects, "object");
+    lines.push(format!("  of the stream            {objects}{or_more}"));
+    for Unfinished { command, begun } in &status.unfinished {
+        lines.push(format!(
+            "unfinished\n  {command}, begun at {begun}: the same command goes on with it"
+        ));
+    }
+    if status.is_wrong() {
+        lines.push(
+            "`waybill parked` says what is parked, `waybill retry` takes it all up again"
+                .to_owned(),
+        );
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use operator::cost::Size;
+
+    use super::*;
+
+    #[test]
+    fn what_is_wrong_says_what_helps() {
+        let mut status = Status {
+            environment: "dev".to_owned(),
+            tables: vec![TableSize {
+                table: "waybill-dev-events".to_owned(),
+                size: Size {
+                    items: 1_234,
+                    bytes: 2_048,
+                },
+            }],
+            parked: Vec::new(),
+            dead_letters: DeadLetterCounts::default(),
+            unfinished: Vec::new(),
+        };
+        let well = lines(&status).join("\n");
+        assert!(
+            well.contains("1,234 items") && well.contains("2.00 KiB"),
+            "{well}"
+        );
+        assert!(
+            well.contains("nothing") && !well.contains("retry"),
+            "{well}"
+        );
+        status.dead_letters.objects = 1;
+        status.dead_letters.more_objects = true;
+        let wrong = lines(&status).join("\n");
+        assert!(wrong.contains("1 object or more"), "{wrong}");
+        assert!(wrong.contains("waybill retry"), "{wrong}");
+    }
+}

@@ -1,0 +1,157 @@
+//! `waybill verify`: every row against the fold of its history, and every history for its rows.
+
+use domain::AggregateId;
+use operator::{
+    Kind,
+    limits::DIFFERENCES_KEPT_MAX,
+    rows::{Difference, Finding, Summary, sample_price, verify_one, verify_sample},
+};
+
+use super::{
+    Failed, Outcome, arguments,
+    ask::{go_on, priced},
+    bars::Bars,
+    print::{counted, say, say_json},
+    target::Target,
+    whole::{OF_ALL, Whole, say_cost, used},
+};
+
+/// Which rows, and how
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Ends with 0 where every row that was compared is as it should be (of a sample, that says nothing of
+the others), 3 where any is not, 1 where nothing was compared: there are no events, somebody did not
+want it, or it could not be carried out to its end.")]
+pub(crate) struct VerifyArgs {
+    /// One order or shipment: `order#<orderId>` or `shipment#<shipmentId>`; all of them without it.
+    /// With one, no option says how, or whether, all are gone through
+    #[arg(value_name = "AGGREGATE", conflicts_with_all = OF_ALL, value_parser = arguments::aggregate)]
+    aggregate: Option<AggregateId>,
+
+    /// A sample: one of so many parts of the store, by chance
+    #[arg(long, value_name = "PARTS", conflicts_with_all = ["aggregate", "only", "segments", "state", "anew"], value_parser = clap::value_parser!(u32).range(2..))]
+    one_of: Option<u32>,
+
+    /// Show the row as it is and as it should be of the first findings, so many: they hold what
+    /// Show both rows of the first findings, so many; they hold what customers have sent
+    #[arg(long, value_name = "FINDINGS", default_value_t = 0, hide_default_value = true, value_parser = clap::value_parser!(u32).range(0..=DIFFERENCES_KEPT_MAX as i64))]
+    rows: u32,
+
+    #[command(flatten)]
+    whole: Whole,
+
+    #[command(flatten)]
+    target: Target,
+}
+
+/// Verifies.
+pub(super) async fn run(args: VerifyArgs) -> Result<Outcome, Failed> {
+    let (environment, json) = (args.target.reach().await?, args.target.json);
+    let sides = args.rows as usize;
+    let done = match (&args.aggregate, args.one_of) {
+        (Some(id), _) => {
+            let (summary, unreadable) = verify_one(&environment, id, sides).await?;
+            if let Some(reason) = unreadable {
+                eprintln!("waybill: {id} cannot be compared: {reason}");
+            }
+            summary
+        }
+        (None, Some(parts)) => {
+            let cost = sample_price(&environment, parts).await?;
+            if !go_on(args.whole.asking, &format!("at most {}", priced(&cost)))? {
+                say_cost(json, &cost)?;
+                return Ok(Outcome::Well);
+            }
+            let limits = args.whole.limits.into();
+            verify_sample(&environment, parts, limits, sides, &Bars::default()).await?
+        }
+        (None, None) => {
+            let whole = &args.whole;
+            match whole
+                .run(&environment, &args.target, Kind::Verify, sides)
+                .await?
+            {
+                Some(done) => done,
+                None => return Ok(Outcome::Well),
+            }
+        }
+    };
+    if done.is_empty() {
+        let nothing = "nothing was compared: there are no events";
+        let whose = args.one_of.map_or("", |_| " in this part of the store");
+        return Err(Failed::Nothing(format!("{nothing}{whose}")));
+    }
+    match json {
+        true => say_json(&done)?,
+        false => print(&done)?,
+    }
+    Ok(Outcome::wrong_if(done.counted.wrong() > 0))
+}
+
+fn print(done: &Summary) -> Result<(), Failed> {
+    done.findings.iter().for_each(|finding| say(&line(finding)));
+    let more = done.more();
+    if more > 0 {
+        say(&format!("and {more} more"));
+    }
+    for difference in &done.differences {
+        say(&both(difference)?);
+    }
+    say(&told(done));
+    say(&used(done));
+    Ok(())
+}
+
+/// A finding as a line.
+fn line(finding: &Finding) -> String {
+    let version = |version: Option<u64>| version.map_or("-".to_owned(), |it| it.to_string());
+    let entry = finding.entry.as_deref().unwrap_or_default();
+    format!(
+        "{:<12} {:<17} {} {entry} (version {}, expected {})",
+        finding.wrong.to_string(),
+        finding.table,
+        finding.id,
+        version(finding.there),
+        version(finding.expected),
+    )
+}
+
+/// Both rows of a finding.
+fn both(difference: &Difference) -> Result<String, Failed> {
+    let row = |row: &Option<_>| match row {
+        Some(row) => serde_json::to_string(row),
+        None => Ok("none".to_owned()),
+    };
+    Ok(format!(
+        "{}\n      is             {}\n      should be      {}",
+        line(&difference.finding),
+        row(&difference.there)?,
+        row(&difference.expected)?,
+    ))
+}
+
+/// What helps where an event cannot be read: rows follow from events, so no rebuild does.
+const UNREADABLE: &str =
+    "no rebuild mends an unreadable history: it takes a build that can read it";
+
+/// What came of it, in a sentence.
+fn told(done: &Summary) -> String {
+    let all = &done.counted;
+    let compared = counted(all.aggregates, "order or shipment");
+    if all.wrong() == 0 {
+        return format!("{compared} compared: every row is as it should be");
+    }
+    let rows = all.missing + all.stale + all.superfluous + all.different;
+    let advice = match (rows, all.unreadable) {
+        (_, 0) => "`waybill rebuild` mends them",
+        (0, _) => UNREADABLE,
+        _ => {
+            "`waybill rebuild` mends the rows; an unreadable history takes a build that can read it"
+        }
+    };
+    format!(
+        "{compared} compared: {} missing, {} stale, {} superfluous, {} different, {} unreadable; \
+         {advice}",
+        all.missing, all.stale, all.superfluous, all.different, all.unreadable,
+    )
+}

@@ -1,0 +1,296 @@
+//! What was given up: objects in a bucket, of the stream's consumers, and messages in a queue, of
+//! the functions that events, orders and files reach. Both are kept for 14 days.
+//!
+//! They hold what customers have sent. A list says what each is about and why it is there; its
+//! content is handed out by [`payload`] alone.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use domain::{Json, Timestamp};
+use futures::{StreamExt, TryStreamExt, stream};
+use projectors::batch::arrivals;
+use serde::{Deserialize, Serialize};
+
+pub(crate) mod function;
+pub(crate) mod letter;
+pub(crate) mod message;
+pub(crate) mod places;
+
+pub use letter::Consumer;
+
+use crate::{
+    environment::Environment,
+    error::OperatorError,
+    limits::{
+        ABOUT_MAX, LISTED_OBJECTS_MAX, OBJECTS_AT_ONCE, PEEK_HIDDEN, PEEKED_MESSAGES_MAX,
+        REASON_CHARACTERS,
+    },
+};
+use message::Message;
+use places::{Object, Places};
+
+/// Which dead letter.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "place", content = "name", rename_all = "lowercase")]
+pub enum LetterId {
+    /// An object of the bucket, by its key.
+    Stream(String),
+    /// A message of the queue, by its id.
+    Message(String),
+}
+
+/// A dead letter, without what is in it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DeadLetter {
+    /// Which.
+    pub id: LetterId,
+    /// When it was given up.
+    pub at: Option<Timestamp>,
+    /// How old it is, in seconds, by the environment's clock.
+    pub age_seconds: u64,
+    /// The function that has given it up: the end of its name, such as `notify` or `bus`. `None`
+    /// where nobody can say.
+    pub role: Option<String>,
+    /// Why, for an operator, as far as anybody has said so.
+    pub reason: Option<String>,
+    /// What it is about: orders and shipments as `order#<orderId>`, of an event its source and
+    /// detail-type, of a file its key. At most [`ABOUT_MAX`].
+    pub about: Vec<String>,
+    /// Is it about more than was said?
+    pub about_more: bool,
+    /// Bytes of its content.
+    pub bytes: u64,
+}
+
+/// A page of the bucket.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct StreamPage {
+    /// Dead letters in the order of their keys.
+    pub letters: Vec<DeadLetter>,
+    /// The key that the next page goes on behind; `None` at the end.
+    pub next: Option<String>,
+}
+
+/// A look into the queue.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct QueueLook {
+    /// Dead letters in no order.
+    pub letters: Vec<DeadLetter>,
+    /// Are there more than were looked at?
+    pub more: bool,
+    /// Messages that somebody else has taken, about.
+    pub hidden: u64,
+}
+
+/// What the stream's consumers have given up, behind the key `after`, at most `limit` (and never
+/// more than [`LISTED_OBJECTS_MAX`]). Each object is read for it.
+pub async fn stream_page(
+    environment: &Environment,
+    after: Option<&str>,
+    limit: u32,
+) -> Result<StreamPage, OperatorError> {
+    let places = Places::of(environment)?;
+    let limit = limit.clamp(1, LISTED_OBJECTS_MAX);
+    let limit = i32::try_from(limit).unwrap_or(1);
+    let page = places.objects(after, limit).await?;
+    let last = page.objects.last().map(|last| last.key.clone());
+    let looks = page.objects.into_iter();
+    let looks = looks.map(|object| of_object(environment, &places, object));
+    let letters = stream::iter(looks).buffered(OBJECTS_AT_ONCE);
+    let letters: Vec<Option<DeadLetter>> = letters.try_collect().await?;
+    Ok(StreamPage {
+        letters: letters.into_iter().flatten().collect(),
+        next: last.filter(|_| page.more),
+    })
+}
+
+/// What lies in the queue, at most `limit` (and never more than
+/// [`PEEKED_MESSAGES_MAX`]). SQS shows a message only to who
+/// takes it: each is taken, and given back at the end, and meanwhile hidden from others.
+pub async fn queue(environment: &Environment, limit: u32) -> Result<QueueLook, OperatorError> {
+    let places = Places::of(environment)?;
+    let hidden = places.depth().await?.hidden;
+    let limit = limit.clamp(1, PEEKED_MESSAGES_MAX) as usize;
+    let (looked, more) = look(&places, limit, |_| false).await?;
+    let letters = looked
+        .iter()
+        .map(|message| of_message(environment, message));
+    Ok(QueueLook {
+        letters: letters.collect(),
+        more,
+        hidden,
+    })
+}
+
+/// What is in a dead letter, as text: of an object the record that the stream's failure destination
+/// has written, of a message what the function was given. It may hold what customers have sent.
+/// `NotFound` where it is gone, or hidden since somebody has taken it.
+pub async fn payload(environment: &Environment, id: &LetterId) -> Result<String, OperatorError> {
+    let places = Places::of(environment)?;
+    match id {
+        LetterId::Stream(key) => {
+            let content = places.object(key).await?.ok_or_else(|| gone(id))?;
+            Ok(String::from_utf8_lossy(&content).into_owned())
+        }
+        LetterId::Message(wanted) => {
+            let is_it = |message: &Message| message.id == *wanted;
+            let (looked, _) = look(&places, PEEKED_MESSAGES_MAX as usize, is_it).await?;
+            let found = looked.into_iter().find(is_it);
+            found.map(|message| message.body).ok_or_else(|| gone(id))
+        }
+    }
+}
+
+/// The error of one that is not there.
+pub(crate) fn gone(id: &LetterId) -> OperatorError {
+    OperatorError::NotFound(match id {
+        LetterId::Stream(key) => format!("there is no dead letter {key}"),
+        LetterId::Message(id) => {
+            format!("the dead letter {id} was not found: it is gone, or another retry has taken it")
+        }
+    })
+}
+
+/// Takes messages until `enough` is among them, there are none left, or `limit` are taken; gives all
+/// of them back. Says whether there may be more.
+async fn look(
+    places: &Places,
+    limit: usize,
+    enough: impl Fn(&Message) -> bool,
+) -> Result<(Vec<Message>, bool), OperatorError> {
+    let (mut looked, mut more): (Vec<Message>, bool) = (Vec::new(), true);
+    let mut failed = None;
+    while looked.len() < limit && !looked.iter().any(&enough) {
+        match places.take(PEEK_HIDDEN).await {
+            Ok(taken) if taken.is_empty() => {
+                more = false;
+                break;
+            }
+            Ok(taken) => looked.extend(taken.into_iter().filter_map(Message::of)),
+            Err(error) => {
+                failed = Some(error);
+                break;
+            }
+        }
+    }
+    let receipts: Vec<String> = looked.iter().map(|one| one.receipt.clone()).collect();
+    places.give_all_back(&receipts).await;
+    match failed {
+        Some(error) => Err(error),
+        None => Ok((looked, more)),
+    }
+}
+
+async fn of_object(
+    environment: &Environment,
+    places: &Places,
+    object: Object,
+) -> Result<Option<DeadLetter>, OperatorError> {
+    let Some(content) = places.object(&object.key).await? else {
+        return Ok(None);
+    };
+    let mut letter = DeadLetter {
+        id: LetterId::Stream(object.key),
+        at: object.at,
+        age_seconds: age(environment, object.at),
+        role: None,
+        reason: None,
+        about: Vec::new(),
+        about_more: false,
+        bytes: object.bytes,
+    };
+    match letter::read(&content, &environment.names) {
+        Ok(given_up) => {
+            letter.role = Some(given_up.consumer.name().to_owned());
+            letter.reason = given_up.condition;
+            let arrivals = arrivals(&environment.projectors, &given_up.batch);
+            let names: BTreeSet<String> = arrivals
+                .unwrap_or_default()
+                .into_iter()
+                .map(|one| one.aggregate)
+                .collect();
+            letter.about_more = names.len() > ABOUT_MAX;
+            letter.about = names.into_iter().take(ABOUT_MAX).collect();
+        }
+        Err(reason) => letter.reason = Some(cut(reason)),
+    }
+    Ok(Some(letter))
+}
+
+fn of_message(environment: &Environment, message: &Message) -> DeadLetter {
+    let at = Timestamp::from_millis(message.sent_ms);
+    let reason = message.reason.clone().or_else(|| message.error.clone());
+    DeadLetter {
+        id: LetterId::Message(message.id.clone()),
+        at,
+        age_seconds: age(environment, at),
+        role: function::role_of(&message.body).map(str::to_owned),
+        reason: reason.map(cut),
+        about: about(&message.body),
+        about_more: false,
+        bytes: message.body.len() as u64,
+    }
+}
+
+/// What an event, an order or a file is about, as far as its content says.
+fn about(body: &str) -> Vec<String> {
+    let members = Json::parse(body).ok().and_then(Json::into_object);
+    let Some(members) = members else {
+        return Vec::new();
+    };
+    let text = |json: Option<&Json>| match json {
+        Some(Json::String(text)) => Some(text.clone()),
+        _ => None,
+    };
+    let detail = match members.get("detail") {
+        Some(Json::Object(detail)) => Some(detail),
+        _ => None,
+    };
+    let ids = |of: &domain::json::Object| {
+        [("orderId", "order"), ("shipmentId", "shipment")].map(|(name, kind)| {
+            let id = text(of.get(name))?;
+            Some(format!("{kind}#{id}"))
+        })
+    };
+    let mut about: Vec<Option<String>> = ids(detail.unwrap_or(&members)).into();
+    if let Some(Json::Object(object)) = detail.and_then(|detail| detail.get("object")) {
+        about.push(text(object.get("key")));
+    }
+    let event = text(members.get("source")).zip(text(members.get("detail-type")));
+    about.push(event.map(|(source, detail_type)| format!("{source}: {detail_type}")));
+    about.into_iter().flatten().map(cut).collect()
+}
+
+fn age(environment: &Environment, at: Option<Timestamp>) -> u64 {
+    let now = environment.now().millis();
+    let millis = at.map_or(0, |at| now.saturating_sub(at.millis()).max(0));
+    Duration::from_millis(millis.unsigned_abs()).as_secs()
+}
+
+fn cut(text: String) -> String {
+    text.chars().take(REASON_CHARACTERS).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_says_what_it_is_about_and_nothing_else_that_is_in_it() {
+        let event = r#"{"source":"logistics.shipments","detail-type":"Shipment Update",
+            "detail":{"shipmentId":"S-1","orderId":"O-1","location":"Elm Street 7"}}"#;
+        let expected = [
+            "order#O-1",
+            "shipment#S-1",
+            "logistics.shipments: Shipment Update",
+        ];
+        assert_eq!(about(event), expected);
+        let file = r#"{"source":"aws.s3","detail-type":"Object Created",
+            "detail":{"object":{"key":"orders/a.json"}}}"#;
+        assert_eq!(about(file), ["orders/a.json", "aws.s3: Object Created"]);
+        let order = r#"{"orderId":"O-2","customerName":"Ann","items":[]}"#;
+        assert_eq!(about(order), ["order#O-2"]);
+        assert!(about("no JSON").is_empty());
+    }
+}

@@ -1,0 +1,69 @@
+//! A part of the store, by chance.
+
+use std::time::Duration;
+
+use projectors::rebuild::{
+    finding::{Difference, Finding},
+    sweep::Sweep,
+};
+
+use super::{drive::Kept, summary::Summary};
+use crate::{
+    cost::{Cost, size},
+    environment::{CapacityLimits, Environment},
+    error::OperatorError,
+    progress::Progress,
+};
+
+/// What verifying one of `parts` parts costs, at most.
+pub async fn sample_price(environment: &Environment, parts: u32) -> Result<Cost, OperatorError> {
+    let names = &environment.names;
+    let mut units = 0;
+    for table in [
+        names.events(),
+        names.processed_orders(),
+        names.shipment_log(),
+    ] {
+        let size = size(environment, &table).await?;
+        // Each aggregate's rows are looked up besides: at most two units for each.
+        units += (size.scan_units() + 2 * size.items).div_ceil(u64::from(parts.max(1)));
+    }
+    Ok(Cost::of(units))
+}
+
+/// Verifies one of `parts` parts of the store, by chance. At most `sides` findings come with both
+/// rows.
+pub async fn verify_sample(
+    environment: &Environment,
+    parts: u32,
+    limits: CapacityLimits,
+    sides: usize,
+    progress: &dyn Progress,
+) -> Result<Summary, OperatorError> {
+    let projectors = environment.working(None, limits, None)?;
+    let parts = parts.max(1);
+    let most = Duration::from_millis(u64::from(parts) - 1);
+    let chance = projectors.clock.jitter(most);
+    let segment = u32::try_from(chance.as_millis()).unwrap_or_default();
+    let mut sweep = Sweep::new(segment, parts, false);
+    let kept = Kept::new(0, 0, sides);
+    let (mut findings, mut differences): (Vec<Finding>, Vec<Difference>) = Default::default();
+    // A step ends early where something cannot be reached. It is an error where it then comes no
+    // further, so there are no more steps than there are pages.
+    while !sweep.done {
+        if progress.stopped() {
+            return Err(OperatorError::Stopped);
+        }
+        let mut tell = |difference| kept.difference(difference, &mut differences, progress);
+        let stopped = || progress.stopped();
+        let found = sweep.step_telling(&projectors, stopped, &mut tell).await?;
+        kept.findings(found, &mut findings, progress);
+    }
+    Ok(Summary {
+        counted: sweep.counted,
+        examined_read_units: sweep.counted.half_units.div_ceil(2),
+        findings,
+        differences,
+        ..Summary::default()
+    })
+}

@@ -1,0 +1,274 @@
+//! The whole store: what it costs to go through it, and a run that does.
+
+use std::{path::PathBuf, sync::Arc};
+
+use domain::Timestamp;
+use lambda::{ReadModel, read_models::Kind as ModelKind};
+use projectors::{Projectors, rebuild::task::Plan};
+
+use super::{
+    drive,
+    run::Run,
+    summary::{Kind, Summary},
+};
+use crate::{
+    cost::{Cost, Size, size},
+    environment::{CapacityLimits, Environment},
+    error::OperatorError,
+    folder::{Folder, STATE, Start, started},
+    limits::{
+        BUCKETS_LEAST, DIFFERENCES_KEPT_MAX, ITEMS_PER_BUCKET, RESUMED_WITHIN, SEGMENTS,
+        SEGMENTS_MAX,
+    },
+    progress::Progress,
+};
+
+/// How the whole store is gone through.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Options {
+    /// Verify or rebuild.
+    pub kind: Kind,
+    /// One read model alone, be it one that is projected and not yet read; without it all that are
+    /// read.
+    pub only: Option<ReadModel>,
+    /// Parts of each table that are read at the same time, 1 to
+    /// [`SEGMENTS_MAX`](crate::limits::SEGMENTS_MAX).
+    pub segments: u32,
+    /// Where it is kept: 60 bytes of digests for each order and shipment, twice.
+    /// [`usual`](crate::folder::usual) says where commands keep theirs.
+    pub folder: PathBuf,
+    /// Begin anew, whatever was begun before in that folder?
+    pub anew: bool,
+    /// How much capacity it may use.
+    pub limits: CapacityLimits,
+    /// How many findings are kept with both rows, in the folder as well; at most
+    /// [`DIFFERENCES_KEPT_MAX`](crate::limits::DIFFERENCES_KEPT_MAX).
+    pub sides: usize,
+}
+
+impl Options {
+    /// As a command without options: everything, in the usual number of segments, without rows.
+    pub fn new(kind: Kind, folder: PathBuf) -> Self {
+        Self {
+            kind,
+            only: None,
+            segments: SEGMENTS,
+            folder,
+            anew: false,
+            limits: CapacityLimits::default(),
+            sides: 0,
+        }
+    }
+}
+
+/// What going through the whole store costs, and more for each order or shipment that differs.
+/// `NotFound` where the environment has no such read model.
+pub async fn price(
+    environment: &Environment,
+    only: Option<ReadModel>,
+) -> Result<Cost, OperatorError> {
+    environment.projectors_of(only)?;
+    let units = sizes(environment, only).await?;
+    Ok(Cost::of(units.into_iter().map(Size::scan_units).sum()))
+}
+
+/// The sizes of the tables that are read.
+async fn sizes(
+    environment: &Environment,
+    only: Option<ReadModel>,
+) -> Result<Vec<Size>, OperatorError> {
+    let mut sizes = Vec::new();
+    for table in tables(environment, only) {
+        sizes.push(size(environment, &table).await?);
+    }
+    Ok(sizes)
+}
+
+/// The tables that are read.
+fn tables(environment: &Environment, only: Option<ReadModel>) -> Vec<String> {
+    let read = &environment.settings.read_models;
+    let models = match only {
+        Some(model) => vec![model],
+        None => vec![
+            read.read(ModelKind::ProcessedOrders),
+            read.read(ModelKind::ShipmentLog),
+        ],
+    };
+    let models = models
+        .into_iter()
+        .map(|model| environment.names.of(&model.to_string()));
+    std::iter::once(environment.names.events())
+        .chain(models)
+        .collect()
+}
+
+/// A run over the whole store, begun or gone on with. Nothing is read before
+/// [`WholeRun::finish`].
+pub struct WholeRun {
+    folder: Folder,
+    run: Run,
+    projectors: Projectors,
+    start: Start,
+}
+
+impl WholeRun {
+    /// Goes on with the run in the folder, where there is one of the same environment, settings and
+    /// build that does the same and was begun within
+    /// [`RESUMED_WITHIN`](crate::limits::RESUMED_WITHIN); else begins anew. One folder takes one run
+    /// at a time.
+    pub async fn begin(
+        environment: &Environment,
+        options: &Options,
+    ) -> Result<Self, OperatorError> {
+        if !(1..=SEGMENTS_MAX).contains(&options.segments) {
+            let text = format!("there are 1 to {SEGMENTS_MAX} segments");
+            return Err(OperatorError::Usage(text));
+        }
+        environment.projectors_of(options.only)?;
+        let sizes = sizes(environment, options.only).await?;
+        let largest = sizes.iter().map(|size| size.items).max();
+        let buckets = largest.unwrap_or_default() / ITEMS_PER_BUCKET;
+        let buckets = u32::try_from(buckets).unwrap_or(u32::MAX);
+        let plan = Plan {
+            run: uuid::Uuid::new_v4().to_string(),
+            segments: options.segments,
+            buckets: buckets.clamp(BUCKETS_LEAST, projectors::limits::BUCKETS_MAX),
+            mend: options.kind == Kind::Rebuild,
+            only: options.only,
+        };
+        let run = Run {
+            of: environment.identity(),
+            plan,
+            begun: environment.now(),
+            items: sizes.iter().map(|size| size.items).sum(),
+            sides: options.sides.min(DIFFERENCES_KEPT_MAX),
+        };
+        let folder = Folder::open(&options.folder)?;
+        let (run, start) = begun(&folder, run, options.anew)?;
+        let ledger = Arc::new(folder.clone());
+        Ok(Self {
+            projectors: environment.working(options.only, options.limits, Some(ledger))?,
+            folder,
+            run,
+            start,
+        })
+    }
+
+    /// Does it begin anew, or go on?
+    pub fn start(&self) -> Start {
+        self.start
+    }
+
+    /// When it was begun.
+    pub fn begun(&self) -> Timestamp {
+        self.run.begun
+    }
+
+    /// Does all of it that is not done; the folder is removed at the end. On any error, and where
+    /// somebody stops it, what is done stays written down.
+    pub async fn finish(self, progress: &dyn Progress) -> Result<Summary, OperatorError> {
+        let summary = drive::finish(&self.folder, &self.run, &self.projectors, progress).await?;
+        self.folder.remove()?;
+        Ok(summary)
+    }
+}
+
+/// The run to go on with, and how it starts; `wanted` is what is begun otherwise.
+fn begun(folder: &Folder, wanted: Run, anew: bool) -> Result<(Run, Start), OperatorError> {
+    let known: Option<Run> = match anew {
+        true => None,
+        false => folder.load(STATE)?,
+    };
+    let same = |known: &Run| {
+        // A store that grows would have more buckets by now; the run keeps those it has.
+        let as_this = Plan {
+            run: known.plan.run.clone(),
+            buckets: known.plan.buckets,
+            ..wanted.plan.clone()
+        };
+        known.of == wanted.of && known.plan == as_this
+    };
+    let known = known.filter(same);
+    let start = started(
+        known.as_ref().map(|run| run.begun),
+        wanted.begun,
+        Some(RESUMED_WITHIN),
+    );
+    if let (Some(known), Start::Resumed { .. }) = (known, start) {
+        return Ok((known, start));
+    }
+    folder.clear()?;
+    folder.save(STATE, &wanted)?;
+    Ok((wanted, start))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn run(name: &str, buckets: u32, mend: bool, hours: i64) -> Run {
+        Run {
+            of: "here".to_owned(),
+            plan: Plan {
+                run: name.to_owned(),
+                segments: 2,
+                buckets,
+                mend,
+                only: None,
+            },
+            begun: Timestamp::from_millis(hours * 3_600_000).unwrap(),
+            items: 0,
+            sides: 0,
+        }
+    }
+
+    fn folder() -> (PathBuf, Folder) {
+        let name = format!("waybill-whole-{}", uuid::Uuid::new_v4());
+        let path = std::env::temp_dir().join(name);
+        let folder = Folder::open(&path).unwrap();
+        (path, folder)
+    }
+
+    #[test]
+    fn a_run_goes_on_in_a_store_that_has_grown() {
+        let (path, folder) = folder();
+        let (_, start) = begun(&folder, run("first", 16, true, 0), false).unwrap();
+        assert_eq!(start, Start::Anew);
+        let (known, start) = begun(&folder, run("second", 17, true, 1), false).unwrap();
+        assert!(
+            matches!(start, Start::Resumed { seconds: 3_600, .. }),
+            "{start:?}"
+        );
+        let buckets = known.buckets(&folder).unwrap().len();
+        assert_eq!((known.plan.run.as_str(), buckets), ("first", 16));
+        // One that does something else begins anew.
+        let (_, start) = begun(&folder, run("third", 17, false, 1), false).unwrap();
+        assert_eq!(start, Start::Anew);
+        std::fs::remove_dir_all(&path).unwrap();
+    }
+
+    #[test]
+    fn what_was_begun_too_long_ago_is_begun_anew_and_that_is_said() {
+        let (path, folder) = folder();
+        begun(&folder, run("first", 16, true, 0), false).unwrap();
+        let (_, start) = begun(&folder, run("second", 16, true, 24), false).unwrap();
+        assert!(matches!(start, Start::Resumed { .. }), "{start:?}");
+        let (known, start) = begun(&folder, run("third", 16, true, 25), false).unwrap();
+        assert!(
+            matches!(
+                start,
+                Start::TooOld {
+                    seconds: 90_000,
+                    ..
+                }
+            ),
+            "{start:?}"
+        );
+        assert_eq!(known.plan.run, "third");
+        // From then on it is the one that goes on.
+        let (known, _) = begun(&folder, run("fourth", 16, true, 26), false).unwrap();
+        assert_eq!(known.plan.run, "third");
+        std::fs::remove_dir_all(&path).unwrap();
+    }
+}
