@@ -43,6 +43,7 @@ const MAY_KNOW: [(&str, &[&str]); 14] = [
             "local",
             "operator",
             "projectors",
+            "system-tests",
         ],
     ),
     ("bare", &[]),

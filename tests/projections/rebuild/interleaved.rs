@@ -7,17 +7,17 @@ use std::sync::{
 
 use async_trait::async_trait;
 use commands::execute::execute;
-use domain::{Number, Order, Shipment, order::Intent};
+use domain::{Order, Shipment, order::Intent};
 use event_store::{Clock as _, Commit, SystemClock};
 use lambda::Invocation;
 use projectors::{
     Projectors, Role,
-    indexes::Index,
-    ports::{Direction, Row, RowError, RowPage, Rows, SegmentPage, Start, Table},
+    ports::{Row, RowError, Rows, Table},
     row,
 };
 use support::{
     envelopes::{placing, to_order, update},
+    hooked::{Hooked, Hooks},
     stream::batch,
 };
 
@@ -131,102 +131,47 @@ impl Life {
 /// Rows before and after each call of which life goes on.
 struct Busy(Arc<Life>);
 
-macro_rules! busy {
-    ($self:ident, $call:ident($($argument:expr),*)) => {{
-        $self.0.goes_on().await;
-        let done = $self.0.projectors.rows.$call($($argument),*).await;
-        $self.0.goes_on().await;
+impl Hooks for Busy {
+    fn rows(&self) -> &Arc<dyn Rows> {
+        &self.0.projectors.rows
+    }
+
+    async fn around<T: Send>(
+        &self,
+        call: &'static str,
+        work: impl Future<Output = Result<T, RowError>> + Send,
+    ) -> Result<T, RowError> {
+        assert!(
+            !self.0.honest || call != "rows remove",
+            "nobody made a row up"
+        );
+        self.0.goes_on().await;
+        let done = work.await;
+        self.0.goes_on().await;
         done
-    }};
-}
-
-#[async_trait]
-impl Rows for Busy {
-    async fn put(&self, table: Table, row: Row) -> Result<(), RowError> {
-        busy!(self, put(table, row))
     }
 
-    async fn put_newer(&self, table: Table, row: Row, version: u64) -> Result<(), RowError> {
-        busy!(self, put_newer(table, row, version))
-    }
-
-    async fn put_rebuilt(
+    async fn rebuilt(
         &self,
         table: Table,
-        row: Row,
-        version: u64,
-        seen: Option<Number>,
+        row: &Row,
+        put: impl Future<Output = Result<(), RowError>> + Send,
     ) -> Result<(), RowError> {
-        self.0.goes_on().await;
-        let rows = &self.0.projectors.rows;
-        let key = table.key_of(&row);
+        let rows = self.rows();
+        let key = table.key_of(row);
         let key = || table.key(&key[0], &key[1]);
-        let there = rows.get(table, key()).await.unwrap();
-        let done = rows.put_rebuilt(table, row, version, seen).await;
+        let there = rows.get(table, key()).await?;
+        let done = put.await;
         if self.0.honest
             && let Some(there) = there
         {
-            let put = rows.get(table, key()).await.unwrap().unwrap();
+            let put = rows.get(table, key()).await?.unwrap();
             assert!(
                 row::version(&put) >= row::version(&there),
                 "{there:?} went back"
             );
         }
-        self.0.goes_on().await;
         done
-    }
-
-    async fn remove(&self, table: Table, row: Row) -> Result<(), RowError> {
-        assert!(!self.0.honest, "nobody made {row:?} up");
-        busy!(self, remove(table, row))
-    }
-
-    async fn put_first(&self, table: Table, row: Row) -> Result<Option<Row>, RowError> {
-        busy!(self, put_first(table, row))
-    }
-
-    async fn get(&self, table: Table, key: Row) -> Result<Option<Row>, RowError> {
-        busy!(self, get(table, key))
-    }
-
-    async fn log(
-        &self,
-        shipment_id: &str,
-        after: Option<&str>,
-        limit: u32,
-    ) -> Result<RowPage, RowError> {
-        busy!(self, log(shipment_id, after, limit))
-    }
-
-    async fn whole(
-        &self,
-        table: Table,
-        partition: &str,
-        after: Option<&str>,
-        limit: u32,
-    ) -> Result<RowPage, RowError> {
-        busy!(self, whole(table, partition, after, limit))
-    }
-
-    async fn segment(
-        &self,
-        table: Table,
-        segment: u32,
-        segments: u32,
-        after: Option<Row>,
-    ) -> Result<SegmentPage, RowError> {
-        busy!(self, segment(table, segment, segments, after))
-    }
-
-    async fn list(
-        &self,
-        index: Index,
-        partition: &str,
-        start: &Start,
-        direction: Direction,
-        limit: u32,
-    ) -> Result<RowPage, RowError> {
-        busy!(self, list(index, partition, start, direction, limit))
     }
 }
 
@@ -254,7 +199,7 @@ async fn commands_and_live_projection_go_on_and_all_ends_right() {
             honest,
         });
         let mut busy = world.projectors.clone();
-        busy.rows = Arc::new(Busy(life.clone()));
+        busy.rows = Arc::new(Hooked(Busy(life.clone())));
         rebuild(&busy).await;
         life.delivery(usize::MAX).await;
         // Whatever somebody did to rows has been mended, whatever was live has come.

@@ -10,7 +10,6 @@ use std::{
 };
 
 use async_trait::async_trait;
-use domain::Number;
 use event_store::{
     EventStore,
     commit::Item,
@@ -19,12 +18,10 @@ use event_store::{
 use futures::future::BoxFuture;
 use projectors::{
     Projectors,
-    indexes::Index,
-    ports::{
-        Announcement, Bus, Direction, Row, RowError, RowPage, Rows, SegmentPage, Sent, Start, Table,
-    },
+    ports::{Announcement, Bus, RowError, Rows, Sent},
     rebuild::ledger::{Ledger, LedgerError},
 };
+use support::hooked::{Hooked, Hooks};
 use tokio::sync::Notify;
 
 /// What happens at the trap.
@@ -168,7 +165,7 @@ pub fn trapped(
     let mut trapped = projectors.clone();
     let (table, rows) = (port(events, trap), port(projectors.rows.clone(), trap));
     trapped.store = EventStore::new(Arc::new(table));
-    trapped.rows = Arc::new(rows);
+    trapped.rows = Arc::new(Hooked(rows));
     trapped.bus = Arc::new(port(projectors.bus.clone(), trap));
     let ledger = projectors.rebuilds.ledger.clone();
     trapped.rebuilds.ledger = Arc::new(port(ledger, trap));
@@ -246,105 +243,16 @@ impl Bus for Trapped<dyn Bus> {
     }
 }
 
-#[async_trait]
-impl Rows for Trapped<dyn Rows> {
-    async fn put(&self, table: Table, row: Row) -> Result<(), RowError> {
-        let call = self.port.put(table, row);
-        self.trap
-            .call("rows put", RowError::Unavailable, call)
-            .await
+impl Hooks for Trapped<dyn Rows> {
+    fn rows(&self) -> &Arc<dyn Rows> {
+        &self.port
     }
 
-    async fn put_newer(&self, table: Table, row: Row, version: u64) -> Result<(), RowError> {
-        let call = self.port.put_newer(table, row, version);
-        self.trap
-            .call("rows put_newer", RowError::Unavailable, call)
-            .await
-    }
-
-    async fn put_rebuilt(
+    async fn around<T: Send>(
         &self,
-        table: Table,
-        row: Row,
-        version: u64,
-        seen: Option<Number>,
-    ) -> Result<(), RowError> {
-        let call = self.port.put_rebuilt(table, row, version, seen);
-        self.trap
-            .call("rows put_rebuilt", RowError::Unavailable, call)
-            .await
-    }
-
-    async fn remove(&self, table: Table, row: Row) -> Result<(), RowError> {
-        let call = self.port.remove(table, row);
-        self.trap
-            .call("rows remove", RowError::Unavailable, call)
-            .await
-    }
-
-    async fn put_first(&self, table: Table, row: Row) -> Result<Option<Row>, RowError> {
-        let call = self.port.put_first(table, row);
-        self.trap
-            .call("rows put_first", RowError::Unavailable, call)
-            .await
-    }
-
-    async fn get(&self, table: Table, key: Row) -> Result<Option<Row>, RowError> {
-        let call = self.port.get(table, key);
-        self.trap
-            .call("rows get", RowError::Unavailable, call)
-            .await
-    }
-
-    async fn log(
-        &self,
-        shipment_id: &str,
-        after: Option<&str>,
-        limit: u32,
-    ) -> Result<RowPage, RowError> {
-        let call = self.port.log(shipment_id, after, limit);
-        self.trap
-            .call("rows log", RowError::Unavailable, call)
-            .await
-    }
-
-    async fn whole(
-        &self,
-        table: Table,
-        partition: &str,
-        after: Option<&str>,
-        limit: u32,
-    ) -> Result<RowPage, RowError> {
-        let call = self.port.whole(table, partition, after, limit);
-        self.trap
-            .call("rows whole", RowError::Unavailable, call)
-            .await
-    }
-
-    async fn segment(
-        &self,
-        table: Table,
-        segment: u32,
-        segments: u32,
-        after: Option<Row>,
-    ) -> Result<SegmentPage, RowError> {
-        let call = self.port.segment(table, segment, segments, after);
-        self.trap
-            .call("rows segment", RowError::Unavailable, call)
-            .await
-    }
-
-    async fn list(
-        &self,
-        index: Index,
-        partition: &str,
-        start: &Start,
-        direction: Direction,
-        limit: u32,
-    ) -> Result<RowPage, RowError> {
-        let call = self.port.list(index, partition, start, direction, limit);
-        self.trap
-            .call("rows list", RowError::Unavailable, call)
-            .await
+        call: &'static str,
+        work: impl Future<Output = Result<T, RowError>> + Send,
+    ) -> Result<T, RowError> {
+        self.trap.call(call, RowError::Unavailable, work).await
     }
 }

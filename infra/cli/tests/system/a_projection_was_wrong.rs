@@ -14,9 +14,9 @@ use lambda::{Answer, Invocation, Payload};
 use local::functions::{Functions, Role, Waybill};
 use local::{Printed, Settings, System};
 use projectors::Projectors;
-use projectors::indexes::Index;
-use projectors::ports::{Direction, Row, RowError, RowPage, Rows, SegmentPage, Start, Table};
+use projectors::ports::{Row, Rows, Table};
 use serde_json::{Value, json};
+use support::hooked::{Hooked, Hooks};
 use tokio::task::JoinHandle;
 
 use crate::support::{Folder, eventually};
@@ -70,77 +70,13 @@ fn defect(table: Table, mut row: Row) -> Row {
     row
 }
 
-#[async_trait]
-impl Rows for Wrong {
-    async fn put(&self, table: Table, row: Row) -> Result<(), RowError> {
-        self.0.put(table, defect(table, row)).await
+impl Hooks for Wrong {
+    fn rows(&self) -> &Arc<dyn Rows> {
+        &self.0
     }
 
-    async fn put_newer(&self, table: Table, row: Row, version: u64) -> Result<(), RowError> {
-        self.0.put_newer(table, defect(table, row), version).await
-    }
-
-    async fn put_rebuilt(
-        &self,
-        table: Table,
-        row: Row,
-        version: u64,
-        seen: Option<domain::Number>,
-    ) -> Result<(), RowError> {
-        self.0.put_rebuilt(table, row, version, seen).await
-    }
-
-    async fn remove(&self, table: Table, row: Row) -> Result<(), RowError> {
-        self.0.remove(table, row).await
-    }
-
-    async fn put_first(&self, table: Table, row: Row) -> Result<Option<Row>, RowError> {
-        self.0.put_first(table, row).await
-    }
-
-    async fn get(&self, table: Table, key: Row) -> Result<Option<Row>, RowError> {
-        self.0.get(table, key).await
-    }
-
-    async fn log(
-        &self,
-        shipment_id: &str,
-        after: Option<&str>,
-        limit: u32,
-    ) -> Result<RowPage, RowError> {
-        self.0.log(shipment_id, after, limit).await
-    }
-
-    async fn whole(
-        &self,
-        table: Table,
-        partition: &str,
-        after: Option<&str>,
-        limit: u32,
-    ) -> Result<RowPage, RowError> {
-        self.0.whole(table, partition, after, limit).await
-    }
-
-    async fn segment(
-        &self,
-        table: Table,
-        segment: u32,
-        segments: u32,
-        after: Option<Row>,
-    ) -> Result<SegmentPage, RowError> {
-        self.0.segment(table, segment, segments, after).await
-    }
-
-    async fn list(
-        &self,
-        index: Index,
-        partition: &str,
-        start: &Start,
-        direction: Direction,
-        limit: u32,
-    ) -> Result<RowPage, RowError> {
-        let rows = &self.0;
-        rows.list(index, partition, start, direction, limit).await
+    fn projected(&self, table: Table, row: Row) -> Row {
+        defect(table, row)
     }
 }
 
@@ -148,7 +84,7 @@ impl Rows for Wrong {
 async fn deploy_the_defect(settings: &Settings) -> System {
     let functions = |config: &aws_config::SdkConfig, settings: &lambda::Settings| {
         let projectors = Projectors::new(config, settings);
-        let rows = Arc::new(Wrong(Arc::clone(&projectors.rows)));
+        let rows = Arc::new(Hooked(Wrong(Arc::clone(&projectors.rows))));
         Arc::new(Deployed {
             healthy: Waybill::new(
                 config,
