@@ -177,6 +177,18 @@ fn attributes(request_id: &str, error: &str) -> String {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use crate::definition::toy;
+
+    #[test]
+    fn each_delivery_is_of_one_lane() {
+        let lanes = lanes(&toy::library());
+        let without = vec!["scan".to_owned()];
+        let expected = [
+            (Lane::Function("scan".to_owned()), 4),
+            (Lane::Others { without }, CONCURRENT_DELIVERIES),
+        ];
+        assert_eq!(lanes, expected);
+    }
 
     #[test]
     fn the_third_failure_is_the_last() {

@@ -1,7 +1,7 @@
 //! The rules of EventBridge: which event reaches which function.
 //!
-//! A [`pattern`] is written in EventBridge's own language, of which it understands a part and refuses
-//! the rest.
+//! A pattern is written in EventBridge's own language. Of that, exact values, `prefix` and `wildcard`
+//! are understood; a pattern with anything else is refused, so that no rule silently never matches.
 
 mod pattern;
 

@@ -135,3 +135,59 @@ fn access(settings: &Settings) -> Access {
         ),
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use async_trait::async_trait;
+    use clap::Parser;
+    use lambda::{Answer, Invocation, Payload};
+
+    use super::*;
+
+    struct Nothing;
+
+    #[async_trait]
+    impl Functions for Nothing {
+        async fn call(&self, _: Role, _: Payload, _: &Invocation) -> Answer {
+            Ok(serde_json::Value::Null)
+        }
+    }
+
+    #[derive(Parser)]
+    struct Arguments {
+        #[command(flatten)]
+        settings: Settings,
+    }
+
+    fn waybill() -> Definition {
+        let settings = Arguments::parse_from(["waybill"]).settings;
+        let told = lambda::Settings::read(|name| match name {
+            "WAYBILL_ENV" => Some("dev".to_owned()),
+            "WAYBILL_ALERTS_ARN" | "WAYBILL_DEAD_LETTERS_URL" | "WAYBILL_BUCKET" => {
+                Some("any".to_owned())
+            }
+            _ => None,
+        });
+        of(&settings, &told.unwrap(), Arc::new(Nothing)).unwrap()
+    }
+
+    #[test]
+    fn waybill_holds_together() {
+        assert_eq!(waybill().check(), Ok(()));
+    }
+
+    /// Data folders of earlier days are read by these names.
+    #[test]
+    fn what_the_state_calls_functions_and_buckets_stays() {
+        let waybill = waybill();
+        let buckets: Vec<&str> = waybill.buckets.iter().map(|it| it.id.as_str()).collect();
+        assert_eq!(buckets, ["orders", "dead-letters"]);
+        let functions: Vec<&str> = waybill.functions.iter().map(|it| it.id.as_str()).collect();
+        let names = [
+            "api", "invoke", "bus", "import", "carriers", "project", "notify", "query", "rebuild",
+            "watch",
+        ];
+        assert_eq!(functions, names);
+    }
+}
