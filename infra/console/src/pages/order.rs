@@ -164,8 +164,9 @@ async fn complete(view: View, Path(id): Path<String>, Posted(sent): Posted<Sent>
 
 async fn cancel(view: View, Path(id): Path<String>, Posted(sent): Posted<Sent>) -> Response {
     let form = cancel_form(&id, &view).filled(&sent);
-    let effect =
-        format!("order {id} becomes CANCELLED, and stays it. `Order Cancelled` is announced.");
+    let effect = format!(
+        "order {id} becomes CANCELLED, and stays it. The event Order Cancelled is announced."
+    );
     let change = change(&id, "cancel", "Cancel order", effect, form);
     change.make(view, &sent).await
 }
