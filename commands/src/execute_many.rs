@@ -49,8 +49,8 @@ pub struct Logged {
     pub new: Vec<Status>,
     /// How many were logged before.
     pub known: usize,
-    /// Why the others are not logged.
-    pub refused: Vec<Refusal>,
+    /// The others, by their `origin.id`, and why each is not logged.
+    pub refused: Vec<(String, Refusal)>,
     /// The sequence of the shipment's last event.
     pub version: u64,
 }
@@ -157,13 +157,14 @@ fn commits<'u, 'i>(updates: &'u [&'i Update]) -> impl Iterator<Item = &'u [&'i U
     })
 }
 
-/// The commit that the updates lead to, `None` where all are refused; and why those are that are.
+/// The commit that the updates lead to, `None` where all are refused; and those that are, each with
+/// its `origin.id`.
 fn decide(
     loaded: &Loaded<Shipment>,
     clock: &dyn Clock,
     updates: &Updates,
     intents: &[&Update],
-) -> Result<(Option<Commit>, Vec<Refusal>), Failure> {
+) -> Result<(Option<Commit>, Vec<(String, Refusal)>), Failure> {
     // A clock that was set back must not date a commit before its predecessor.
     let now = clock.now();
     let at = loaded.at.map_or(now, |last| last.max(now));
@@ -180,7 +181,7 @@ fn decide(
                 events.extend(decided);
                 ids.push(Json::from(intent.origin.id.as_str()));
             }
-            Err(refusal) => refused.push(refusal),
+            Err(refusal) => refused.push((intent.origin.id.clone(), refusal)),
         }
     }
     if events.is_empty() {

@@ -68,6 +68,22 @@ pub struct Update {
     pub intent: shipment::Update,
 }
 
+/// A scan that cannot be an update.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refused {
+    /// What the scan is known by, as that of an [`Update`].
+    pub id: String,
+    /// Why not.
+    pub refusal: Refusal,
+}
+
+/// What a parcel's number or reference is called by as a shipment. Ids of shipments stand in paths
+/// and hold no `/` and no `\`, which numbers of orders like `2025/0042` do: they are written as in a
+/// URL, `2025%2F0042`, so that no two parcels become one shipment.
+fn shipment_id(name: &str) -> String {
+    name.replace('/', "%2F").replace('\\', "%5C")
+}
+
 impl Parcel {
     /// Its scans as updates, oldest first, each with why not where it cannot be one; `reference`
     /// where the shipment is called by that and not by its tracking number.
@@ -76,15 +92,15 @@ impl Parcel {
         source: &str,
         by_reference: bool,
         arrived: Timestamp,
-    ) -> Result<Vec<Result<Update, Refusal>>, Unreadable> {
+    ) -> Result<Vec<Result<Update, Refused>>, Unreadable> {
         if self.scans.len() > SCANS_MAX {
             return Err(Unreadable("more scans than one webhook may bring"));
         }
         let reference = self.reference.as_ref().filter(|_| by_reference);
-        let shipment_id = reference.unwrap_or(&self.tracking_number);
-        let read = |scan| self.update(scan, shipment_id, source, arrived);
+        let shipment_id = shipment_id(reference.unwrap_or(&self.tracking_number));
+        let read = |scan| self.update(scan, &shipment_id, source, arrived);
         let mut updates: Vec<_> = self.scans.iter().map(read).collect();
-        let sent = |update: &Result<Update, Refusal>| {
+        let sent = |update: &Result<Update, Refused>| {
             let update = update.as_ref().ok()?;
             update.intent.timestamp.as_ref().map(|sent| sent.at)
         };
@@ -116,7 +132,7 @@ impl Parcel {
         shipment_id: &str,
         source: &str,
         arrived: Timestamp,
-    ) -> Result<Update, Refusal> {
+    ) -> Result<Update, Refused> {
         let facts = self.facts(scan);
         let id = Digest::of(&Json::Object(facts.clone())).as_str().to_owned();
         let mut detail = facts;
@@ -130,9 +146,14 @@ impl Parcel {
             event_source: source.to_owned(),
             event_time: arrived,
         };
-        let mut intent = update(detail, context)?;
-        intent.carrier_status = Some(scan.status.chars().take(CARRIER_STATUS_MAX).collect());
-        Ok(Update { id, intent })
+        match update(detail, context) {
+            Ok(mut intent) => {
+                intent.carrier_status =
+                    Some(scan.status.chars().take(CARRIER_STATUS_MAX).collect());
+                Ok(Update { id, intent })
+            }
+            Err(refusal) => Err(Refused { id, refusal }),
+        }
     }
 
     /// What the provider said, without what we make of it: a better table of codes must not make

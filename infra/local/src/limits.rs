@@ -183,6 +183,12 @@ pub const SQLITE_BUSY: Duration = Duration::from_secs(5);
 /// Attempts of a demonstration at one request.
 pub const DEMO_ATTEMPTS: u32 = 5;
 
+/// Parcels that a demonstration sends webhooks of.
+pub const DEMO_PARCELS: usize = 12;
+
+/// How long a demonstration waits for a silent parcel to be found, once it may be.
+pub const DEMO_STALL_PATIENCE: Duration = Duration::from_secs(30);
+
 /// How long a demonstration waits for everything to catch up.
 pub const DEMO_PATIENCE: Duration = Duration::from_secs(120);
 

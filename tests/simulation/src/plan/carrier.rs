@@ -101,7 +101,7 @@ fn list(body: &mut Value) -> &mut Vec<Value> {
 
 /// Does this answer say that every scan of a webhook is logged?
 pub fn is_logged(status: u16, body: &str) -> bool {
-    status == 200 && !is_kept(body)
+    status == 200 && !is_kept(body) && !body.contains(r#""refused""#)
 }
 
 /// Does an answer say that the webhook lies among the dead letters?
