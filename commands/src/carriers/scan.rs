@@ -1,7 +1,7 @@
 //! What a webhook says, whoever sent it: a parcel's scans.
 
 use domain::{
-    Digest, Json, Refusal, Timestamp,
+    Digest, Json, Timestamp,
     json::Object,
     limits::CARRIER_STATUS_MAX,
     shipment::{self, UpdateKind},
@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use super::codes::Meaning;
 use crate::{
+    execute_many::Refused,
     limits::SCANS_MAX,
     translate::shipment::{Context, update},
 };
@@ -66,15 +67,6 @@ pub struct Update {
     pub id: String,
     /// What is wanted of the shipment.
     pub intent: shipment::Update,
-}
-
-/// A scan that cannot be an update.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Refused {
-    /// What the scan is known by, as that of an [`Update`].
-    pub id: String,
-    /// Why not.
-    pub refusal: Refusal,
 }
 
 /// What a parcel's number or reference is called by as a shipment. Ids of shipments stand in paths

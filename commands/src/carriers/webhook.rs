@@ -20,14 +20,14 @@ use serde_json::value::{RawValue, to_raw_value};
 use super::{
     Provider, Trust,
     keys::KeySet,
-    scan::{Parcel, Refused, Unreadable, Update, Webhook},
+    scan::{Parcel, Unreadable, Update, Webhook},
     shipengine,
     signature::{Forged, Signed},
 };
 use crate::{
     Commands,
     execute::Failure,
-    execute_many::{Logged, Updates, log_all},
+    execute_many::{Logged, Refused, Updates, log_all},
     limits::{LETTER_BYTES_MAX, WEBHOOK_BYTES_MAX},
     rejection::{Rejection, reject},
 };
@@ -177,8 +177,7 @@ async fn accept(commands: &Commands, arrived: &Arrived, body: &[u8]) -> Result<J
     match logged {
         Ok(logged) => {
             count(commands, provider, &parcel, &logged);
-            let by_history = logged.refused.iter().cloned();
-            refused.extend(by_history.map(|(id, refusal)| Refused { id, refusal }));
+            refused.extend(logged.refused.iter().cloned());
             let told = tell(commands, arrived, body, &refused, Some(&shipment_id)).await?;
             if let Some(told) = told {
                 return Ok(told);
