@@ -7,6 +7,7 @@
 #   make clean-data  forget what the local system keeps
 #   make e2e         deploy to an emulator of AWS, and test what is promised there; logs: target/e2e
 #   make fuzz        arbitrary input for an entry point, for SECONDS; wants nightly Rust and cargo-fuzz
+#   make bench-watch    what a search for stalled shipments reads among SHIPMENTS of them
 #   make bench-rebuild  a rebuild of AGGREGATES beside a bare scan, and what commands feel of it
 #
 # On AWS, with credentials; ENV is dev, staging, prod or such as dev-alice (infra/cdk/environments.toml):
@@ -36,7 +37,8 @@ AUDIT := target/audit
 AUDIT_READY := $(AUDIT)/pip-audit-2.10.1
 
 .PHONY: help run demo test lint audit test-rust test-outside build clean-data fuzz e2e e2e-binaries
-.PHONY: test-console chromium bench-cold-start bench-rebuild test-cdk snapshots package bootstrap synth diff deploy destroy
+.PHONY: test-console chromium bench-cold-start bench-peers bench-rebuild bench-watch
+.PHONY: test-cdk snapshots package bootstrap synth diff deploy destroy
 
 # Which entry point `make fuzz` tries: api, bus, body, query or stream.
 ENTRY ?= api
@@ -208,6 +210,13 @@ AGGREGATES ?= 100000
 bench-rebuild: $(VENV)/ready
 	cargo build --locked --workspace --bin waybill --bin bare-scan
 	$(VENV)/bin/python tests/bench/rebuild.py --aggregates $(AGGREGATES)
+
+# Loads the embedded DynamoDB with rows of shipments, and counts what a run of the watcher reads.
+SHIPMENTS ?= 1000000
+
+bench-watch:
+	SHIPMENTS=$(SHIPMENTS) cargo test --locked -p system-tests --test projections \
+	  watch_many -- --ignored --nocapture
 
 # Of a function that does one GetItem and nothing else, and of the functions as they are deployed. The
 # target is named so that the executables do not lie where `make package` puts its folders.

@@ -49,10 +49,19 @@ pub struct Logged {
     pub new: Vec<Status>,
     /// How many were logged before.
     pub known: usize,
-    /// Why the others are not logged.
-    pub refused: Vec<Refusal>,
+    /// The others.
+    pub refused: Vec<Refused>,
     /// The sequence of the shipment's last event.
     pub version: u64,
+}
+
+/// An update that cannot be logged.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refused {
+    /// What it is known by, its `origin.id`.
+    pub id: String,
+    /// Why not.
+    pub refusal: Refusal,
 }
 
 /// One attempt, as far as it came.
@@ -157,13 +166,13 @@ fn commits<'u, 'i>(updates: &'u [&'i Update]) -> impl Iterator<Item = &'u [&'i U
     })
 }
 
-/// The commit that the updates lead to, `None` where all are refused; and why those are that are.
+/// The commit that the updates lead to, `None` where all are refused; and those that are.
 fn decide(
     loaded: &Loaded<Shipment>,
     clock: &dyn Clock,
     updates: &Updates,
     intents: &[&Update],
-) -> Result<(Option<Commit>, Vec<Refusal>), Failure> {
+) -> Result<(Option<Commit>, Vec<Refused>), Failure> {
     // A clock that was set back must not date a commit before its predecessor.
     let now = clock.now();
     let at = loaded.at.map_or(now, |last| last.max(now));
@@ -180,7 +189,10 @@ fn decide(
                 events.extend(decided);
                 ids.push(Json::from(intent.origin.id.as_str()));
             }
-            Err(refusal) => refused.push(refusal),
+            Err(refusal) => refused.push(Refused {
+                id: intent.origin.id.clone(),
+                refusal,
+            }),
         }
     }
     if events.is_empty() {

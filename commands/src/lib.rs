@@ -100,6 +100,7 @@ impl Commands {
                     settings.names.clone(),
                 ))),
                 keys: Arc::new(KeptKeys::new(Web::default())),
+                kept: Arc::default(),
                 by_reference: carriers::named(&settings.carrier_references).into(),
             },
             metrics: Metrics::new(settings.names.environment(), Arc::new(StandardOutput)),

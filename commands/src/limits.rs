@@ -90,6 +90,9 @@ pub const SCANS_PER_COMMIT: usize = 100;
 /// and bytes of their details, exceeded by one scan at most: a commit has at most 350 KB.
 pub const SCAN_BYTES_PER_COMMIT: usize = 128 * 1024;
 
+/// Scans that cannot be logged and that a process remembers to have told of, with 64 bytes each.
+pub const KEPT_SCANS_MAX: usize = 1_000;
+
 /// Seconds that a signature's time may be away from ours, where it has one.
 pub const SIGNATURE_AGE_SECONDS: u64 = 300;
 

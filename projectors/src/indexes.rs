@@ -17,6 +17,7 @@
 //! | shipment-log, one status of updates | 3,474 | 4 |
 //! | shipment-log, one status of shipments now | 3,474 (out of its old time, into its new one) | 4 |
 //! | shipment-log, shipments of one status that may stall | 3,474 (as the line above) | 4 |
+//! | shipment-log, stalled shipments | 3,474, were every update of a stalled one, and every shipment found anew | 4 |
 //! | shipment-log, one order | 1 for each update of its shipments | not spread |
 //! | a row of a table | 1 for each KB of one order or shipment | its id spreads it |
 //!
@@ -40,8 +41,9 @@ pub enum Index {
     ShipmentsByStatus,
     /// Shipments by order, in the order of `shipmentId`.
     ShipmentsByOrder,
-    /// Shipments that may yet stall by the status that they have now, spread, in the order of
-    /// `heardAt`. No list is read from it: it is the role `watch`'s.
+    /// Shipments that may yet stall by the status that they have now, which the role `watch` reads,
+    /// and those that have stalled, which a list shows: spread, in the order of `heardAt`. It shows
+    /// little beside its keys.
     ShipmentsWatched,
 }
 

@@ -9,6 +9,11 @@ use event_store::{Commit, commit::Unreadable};
 pub use crate::tables::CURRENT;
 use crate::{Environment, tables::Row};
 
+/// In whose partitions of the index of watched shipments those stand that have stalled. A status of
+/// this name cannot meet them there: only [known ones](domain::shipment::Status::UNDER_WAY) are
+/// watched.
+pub const STALLED: &str = "STALLED";
+
 /// What stands where a carrier did not say.
 pub const UNKNOWN: &str = "Unknown";
 
@@ -139,8 +144,9 @@ fn raw_event(update: &ShipmentUpdated) -> Json {
 
 /// The row that says how a shipment of version `version` stands; `None` before its first update.
 ///
-/// One that may yet stall stands in an index by when it was heard of last. It leaves that index once
-/// it is found to be stalled, so that whoever watches meets it no more.
+/// One that may yet stall stands in an index by when it was heard of last. Once it is found to be
+/// stalled it goes to partitions of its own, [`STALLED`], so that whoever watches meets it no more,
+/// and the list of stalled shipments reads them alone.
 pub fn current(shipment: &Shipment, version: u64, environment: &Environment) -> Option<Row> {
     let now = shipment.current.as_ref()?;
     let mut row = current_key(&now.shipment_id);
@@ -173,8 +179,11 @@ pub fn current(shipment: &Shipment, version: u64, environment: &Environment) -> 
     insert(&mut row, "trackingNumber", tracking_number);
     let stalled_since = shipment.stalled_since().map(|since| since.to_string());
     insert(&mut row, "stalledSince", stalled_since.as_deref());
-    if let Some(heard_at) = shipment.watched_since() {
-        let partition = environment.partition(now.status.as_str(), now.shipment_id.as_str());
+    let watched = shipment.watched_since();
+    let watched = watched.map(|heard_at| (now.status.as_str(), heard_at));
+    let stalled = shipment.stalled_since().map(|since| (STALLED, since));
+    if let Some((value, heard_at)) = watched.or(stalled) {
+        let partition = environment.partition(value, now.shipment_id.as_str());
         row.insert("watchShard".to_owned(), partition);
         row.insert("heardAt".to_owned(), heard_at.to_string().into());
     }

@@ -75,6 +75,10 @@ class Cloud:
         return self.client("s3")
 
     @cached_property
+    def secrets(self):
+        return self.client("secretsmanager")
+
+    @cached_property
     def sns(self):
         return self.client("sns")
 

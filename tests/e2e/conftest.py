@@ -24,6 +24,7 @@ ENFORCED = os.environ.get("E2E_IAM", "") == "enforced"
 ORDER = [
     "test_the_emulator",
     "test_entry_points",
+    "test_carriers",
     "test_reading",
     "test_bad_input",
     "test_poison",

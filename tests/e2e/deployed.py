@@ -51,8 +51,8 @@ class Deployed(Client):
         signed = self.caller.cloud.signed(method, url, body, headers or {})
         return super().request(method, url, body or None, signed)
 
-    def unsigned(self, method, path, headers=None) -> Answer:
-        return super().request(method, self.http + path, None, headers)
+    def unsigned(self, method, path, headers=None, body=None) -> Answer:
+        return super().request(method, self.http + path, body, headers)
 
     # Names: all of them are contract.
 
@@ -144,6 +144,10 @@ class Deployed(Client):
     @cached_property
     def logs(self):
         return self._aws("logs")
+
+    @cached_property
+    def secrets(self):
+        return self._aws("secretsmanager")
 
     @cached_property
     def sqs(self):

@@ -6,6 +6,7 @@ from botocore.exceptions import ClientError
 from client import new_id
 from cloud import Cloud
 from deployed import NAME, Caller
+from deployment import ENVIRONMENT
 from execution import credentials_of
 
 pytestmark = pytest.mark.enforced
@@ -103,6 +104,16 @@ def put_progress(cloud, waybill):
     cloud.s3.put_object(Bucket=waybill.bucket, Key=f"rebuilds/{new_id('x')}", Body=b"{}")
 
 
+def read_secret(name):
+    """Reading a secret by its name."""
+
+    def act(cloud, _):
+        cloud.secrets.get_secret_value(SecretId=f"waybill/{name}")
+
+    act.__name__ = f"read_secret_{name.rpartition('/')[2]}"
+    return act
+
+
 def invoke(name):
     """Invoking a function, which may name an alias."""
 
@@ -115,6 +126,9 @@ def invoke(name):
 
 # Events are immutable, whoever it is; and dead letters are the operator's.
 NOBODY = [delete_event, update_event, batch_write_events, read_dead_letters, read_dead_records]
+OWN_SECRET = f"{ENVIRONMENT}/carriers/shippo"
+OTHERS_SECRET = "other/carriers/shippo"
+NO_PROVIDERS_SECRET = f"{ENVIRONMENT}/carriers/nobody"
 ROWS = [put("processed-orders"), put("shipment-log"), delete_order_row]
 
 # Of each role something that it may, so that a refusal is not for another reason; and what it may
@@ -125,7 +139,10 @@ ROLES = {
     "bus": (query_events, [*ROWS, scan_events, get_order, put_event, put_file, invoke("api")]),
     "carriers": (
         query_events,
-        [*ROWS, scan_events, get_order, put_event, put_report, invoke("api")],
+        [
+            *(*ROWS, scan_events, get_order, put_event, put_report, invoke("api")),
+            *(read_secret(OTHERS_SECRET), read_secret(NO_PROVIDERS_SECRET)),
+        ],
     ),
     "import": (put_report, [*ROWS, scan_events, get_order, put_event, put_file]),
     "project": (
@@ -157,6 +174,28 @@ def test_a_role_may_do_what_is_its_own(waybill, as_role, role):
     may(as_role[role], waybill)
 
 
+@pytest.fixture(scope="module")
+def secrets(waybill):
+    """A secret of a carrier, and two that are none of this environment's."""
+    names = [f"waybill/{name}" for name in (OWN_SECRET, OTHERS_SECRET, NO_PROVIDERS_SECRET)]
+    for name in names:
+        waybill.secrets.create_secret(Name=name, SecretString="x")
+    yield
+    for name in names:
+        waybill.secrets.delete_secret(SecretId=name, ForceDeleteWithoutRecovery=True)
+
+
+@pytest.mark.usefixtures("secrets")
+def test_the_secrets_of_carriers_are_read_by_their_function_alone(waybill, as_role):
+    own = read_secret(OWN_SECRET)
+    own(as_role["carriers"], waybill)
+    for role in ROLES.keys() - {"carriers"}:
+        with pytest.raises(ClientError) as refused:
+            own(as_role[role], waybill)
+        assert refused.value.response["Error"]["Code"] in DENIED, (role, refused.value)
+
+
+@pytest.mark.usefixtures("secrets")
 @pytest.mark.parametrize(("role", "act"), FORBIDDEN)
 def test_a_role_may_do_nothing_else(waybill, as_role, role, act):
     with pytest.raises(ClientError) as refused:

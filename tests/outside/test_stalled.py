@@ -159,3 +159,43 @@ def assert_it_is_the_fold(client, shipment_id: str) -> None:
     row |= {"currentStatus": row["status"], "currentTimestamp": row["timestamp"]}
     assert differences(row, expected) == {}
     assert row.get("stalledSince") == expected.get("stalledSince")
+
+
+def test_the_stalled_ones_are_listed_oldest_first_until_they_are_heard_of_again(system):
+    client, order = system.client, new_id("ORD")
+    before = {each["shipmentId"] for each in every(client)}
+    shipments = [new_id("SHIP") for _ in range(3)]
+    for version, shipment_id in enumerate(shipments):
+        sent(client, shipment_id, "IN_TRANSIT", f"2024-01-15T1{version}:00:00Z", orderId=order)
+    moving = new_id("SHIP")
+    sent(client, moving, "OUT_FOR_DELIVERY", "2024-01-15T10:00:00Z")
+    for shipment_id in shipments:
+        stalled(client, shipment_id, 2)
+        client.shipment(shipment_id, 2)
+    listed = [each for each in every(client) if each["shipmentId"] not in before]
+    assert [each["shipmentId"] for each in listed] == shipments
+    for each in listed:
+        single = client.shipment(each["shipmentId"], 2)
+        assert each == {name: single[name] for name in each}
+        assert {"status", "timestamp", "stalledSince", "carrier", "version"} <= each.keys()
+        assert not {"watchShard", "heardAt", "entry", "currentOrderId"} & each.keys()
+    newest = client.get("/shipments?stalled=true&sort=newest&limit=1").ok()
+    assert [each["shipmentId"] for each in newest["items"]] == shipments[-1:]
+    # A page at a time.
+    cursor, paged = "", []
+    while cursor is not None:
+        page = client.get(f"/shipments?stalled=true&limit=2{cursor}").ok()
+        paged += page["items"]
+        cursor = page["cursor"] and f"&cursor={page['cursor']}"
+    assert paged == every(client)
+
+    sent(client, shipments[0], "DELIVERED", "2024-01-16T10:00:00Z")
+    client.shipment(shipments[0], 3)
+    assert shipments[0] not in {each["shipmentId"] for each in every(client)}
+    for wrong in ("stalled=false", "stalled=", "stalled=true&status=CREATED"):
+        assert client.get(f"/shipments?{wrong}").status == 400, wrong
+
+
+def every(client) -> list[dict]:
+    """All stalled shipments; a hundred are more than there are."""
+    return client.get("/shipments?stalled=true&limit=100").ok()["items"]

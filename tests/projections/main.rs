@@ -11,6 +11,7 @@ mod queries;
 mod rebuild;
 mod rows_contract;
 mod watch;
+mod watch_many;
 
 use std::sync::Arc;
 

@@ -17,6 +17,7 @@ use serde_json::Value;
 pub mod aftership;
 pub mod codes;
 pub mod easypost;
+pub mod kept;
 pub mod keys;
 pub mod scan;
 pub mod secrets;
@@ -28,6 +29,7 @@ pub mod track17;
 pub mod webhook;
 
 use codes::Codes;
+use kept::KeptScans;
 use keys::{KeptKeys, KeySet, Nowhere};
 use scan::{Unreadable, Webhook};
 use secrets::{FixedSecrets, KeptSecrets};
@@ -59,6 +61,8 @@ pub struct Carriers {
     pub keys: Arc<KeptKeys>,
     /// The providers whose own reference field names the shipment.
     pub by_reference: Arc<[Provider]>,
+    /// The scans that cannot be logged, and were kept by this process.
+    pub kept: Arc<KeptScans>,
 }
 
 impl Carriers {
@@ -68,6 +72,7 @@ impl Carriers {
             secrets: Arc::new(KeptSecrets::new(FixedSecrets::default())),
             keys: Arc::new(KeptKeys::new(Nowhere)),
             by_reference: Arc::new([]),
+            kept: Arc::default(),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! What a webhook says, whoever sent it: a parcel's scans.
 
 use domain::{
-    Digest, Json, Refusal, Timestamp,
+    Digest, Json, Timestamp,
     json::Object,
     limits::CARRIER_STATUS_MAX,
     shipment::{self, UpdateKind},
@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use super::codes::Meaning;
 use crate::{
+    execute_many::Refused,
     limits::SCANS_MAX,
     translate::shipment::{Context, update},
 };
@@ -68,6 +69,13 @@ pub struct Update {
     pub intent: shipment::Update,
 }
 
+/// What a parcel's number or reference is called by as a shipment. Ids of shipments stand in paths
+/// and hold no `/` and no `\`, which numbers of orders like `2025/0042` do: they are written as in a
+/// URL, `2025%2F0042`, so that no two parcels become one shipment.
+fn shipment_id(name: &str) -> String {
+    name.replace('/', "%2F").replace('\\', "%5C")
+}
+
 impl Parcel {
     /// Its scans as updates, oldest first, each with why not where it cannot be one; `reference`
     /// where the shipment is called by that and not by its tracking number.
@@ -76,15 +84,15 @@ impl Parcel {
         source: &str,
         by_reference: bool,
         arrived: Timestamp,
-    ) -> Result<Vec<Result<Update, Refusal>>, Unreadable> {
+    ) -> Result<Vec<Result<Update, Refused>>, Unreadable> {
         if self.scans.len() > SCANS_MAX {
             return Err(Unreadable("more scans than one webhook may bring"));
         }
         let reference = self.reference.as_ref().filter(|_| by_reference);
-        let shipment_id = reference.unwrap_or(&self.tracking_number);
-        let read = |scan| self.update(scan, shipment_id, source, arrived);
+        let shipment_id = shipment_id(reference.unwrap_or(&self.tracking_number));
+        let read = |scan| self.update(scan, &shipment_id, source, arrived);
         let mut updates: Vec<_> = self.scans.iter().map(read).collect();
-        let sent = |update: &Result<Update, Refusal>| {
+        let sent = |update: &Result<Update, Refused>| {
             let update = update.as_ref().ok()?;
             update.intent.timestamp.as_ref().map(|sent| sent.at)
         };
@@ -116,7 +124,7 @@ impl Parcel {
         shipment_id: &str,
         source: &str,
         arrived: Timestamp,
-    ) -> Result<Update, Refusal> {
+    ) -> Result<Update, Refused> {
         let facts = self.facts(scan);
         let id = Digest::of(&Json::Object(facts.clone())).as_str().to_owned();
         let mut detail = facts;
@@ -130,9 +138,14 @@ impl Parcel {
             event_source: source.to_owned(),
             event_time: arrived,
         };
-        let mut intent = update(detail, context)?;
-        intent.carrier_status = Some(scan.status.chars().take(CARRIER_STATUS_MAX).collect());
-        Ok(Update { id, intent })
+        match update(detail, context) {
+            Ok(mut intent) => {
+                intent.carrier_status =
+                    Some(scan.status.chars().take(CARRIER_STATUS_MAX).collect());
+                Ok(Update { id, intent })
+            }
+            Err(refusal) => Err(Refused { id, refusal }),
+        }
     }
 
     /// What the provider said, without what we make of it: a better table of codes must not make

@@ -6,7 +6,7 @@ use std::io::{Read as _, Write as _};
 
 use aws_lambda_events::apigw::ApiGatewayV2httpRequest;
 use base64::{Engine as _, prelude::BASE64_STANDARD};
-use domain::{Json, ShipmentId, Timestamp, json::Object, shipment::Status};
+use domain::{Digest, Json, ShipmentId, Timestamp, json::Object, shipment::Status};
 use flate2::{Compression, read::GzDecoder, write::GzEncoder};
 use lambda::{
     Answer, Failed, Invocation,
@@ -27,7 +27,7 @@ use super::{
 use crate::{
     Commands,
     execute::Failure,
-    execute_many::{Logged, Updates, log_all},
+    execute_many::{Logged, Refused, Updates, log_all},
     limits::{LETTER_BYTES_MAX, WEBHOOK_BYTES_MAX},
     rejection::{Rejection, reject},
 };
@@ -49,6 +49,7 @@ pub async fn handle(commands: &Commands, payload: &RawValue, invocation: &Invoca
         id: letter.id,
         at: letter.time,
         trace: None,
+        retried: true,
     };
     let said = accept(commands, &arrived, &letter.body).await;
     let said = said.map_err(|problem| Failed(problem.message))?;
@@ -56,12 +57,15 @@ pub async fn handle(commands: &Commands, payload: &RawValue, invocation: &Invoca
 }
 
 /// A webhook that is trusted.
+#[derive(Clone)]
 struct Arrived {
     provider: Provider,
     /// The request that brought it.
     id: String,
     at: Timestamp,
     trace: Option<TraceParent>,
+    /// Is it a dead letter that is taken up? Then what still cannot be logged of it is kept again.
+    retried: bool,
 }
 
 async fn request(
@@ -104,6 +108,7 @@ async fn request(
         id: request.request_id.clone(),
         at: now,
         trace: invocation.traceparent(),
+        retried: false,
     };
     accept(commands, &arrived, &request.body).await
 }
@@ -158,25 +163,24 @@ async fn accept(commands: &Commands, arrived: &Arrived, body: &[u8]) -> Result<J
     };
     let (updates, refused): (Vec<_>, Vec<_>) = updates.into_iter().partition(Result::is_ok);
     let updates: Vec<Update> = updates.into_iter().flatten().collect();
-    let refused = refused.into_iter().find_map(Result::err);
+    let mut refused: Vec<Refused> = refused.into_iter().filter_map(Result::err).collect();
     let Some(first) = updates.first() else {
-        return match refused {
-            Some(refusal) => give_up(commands, arrived, body, refusal.code(), None).await,
-            None => {
-                commands.count_webhook(provider, "nothing");
-                Ok(said("Nothing to do", None, None))
-            }
-        };
+        if !refused.is_empty() {
+            let told = tell(commands, arrived, body, &refused, None).await?;
+            return Ok(told.unwrap_or_else(|| said("Nothing to do", None, None)));
+        }
+        commands.count_webhook(provider, "nothing");
+        return Ok(said("Nothing to do", None, None));
     };
     let shipment_id = first.intent.shipment_id.clone();
     let logged = log(commands, arrived, source, &shipment_id, updates).await;
     match logged {
         Ok(logged) => {
             count(commands, provider, &parcel, &logged);
-            let refused = refused.as_ref().or(logged.refused.first());
-            if let Some(refusal) = refused {
-                let reason = refusal.code();
-                return give_up(commands, arrived, body, reason, Some(&shipment_id)).await;
+            refused.extend(logged.refused.iter().cloned());
+            let told = tell(commands, arrived, body, &refused, Some(&shipment_id)).await?;
+            if let Some(told) = told {
+                return Ok(told);
             }
             let outcome = if logged.new.is_empty() {
                 "known"
@@ -189,7 +193,11 @@ async fn accept(commands: &Commands, arrived: &Arrived, body: &[u8]) -> Result<J
             } else {
                 "Scans logged"
             };
-            Ok(said(message, Some(&shipment_id), Some(&logged)))
+            let mut answer = said(message, Some(&shipment_id), Some(&logged));
+            if let (Json::Object(members), 1..) = (&mut answer, refused.len()) {
+                members.insert("refused".to_owned(), (refused.len() as u64).into());
+            }
+            Ok(answer)
         }
         Err(Failure::Unavailable(reason)) => {
             tracing::warn!(reason, "a webhook waits to be sent again");
@@ -201,6 +209,34 @@ async fn accept(commands: &Commands, arrived: &Arrived, body: &[u8]) -> Result<J
             give_up(commands, arrived, body, failure.code(), Some(&shipment_id)).await
         }
     }
+}
+
+/// Keeps the webhook because of scans that cannot be logged, unless this process has told of each of
+/// them before; what is answered then, `None` where nothing was to be told.
+async fn tell(
+    commands: &Commands,
+    arrived: &Arrived,
+    body: &[u8],
+    refused: &[Refused],
+    shipment_id: Option<&ShipmentId>,
+) -> Result<Option<Json>, Problem> {
+    let kept = &commands.carriers.kept;
+    let is_new = |refused: &&Refused| arrived.retried || !kept.knows(&refused.id);
+    let new: Vec<&Refused> = refused.iter().filter(is_new).collect();
+    let Some(first) = new.first() else {
+        return Ok(None);
+    };
+    let ids: Vec<Json> = new.iter().map(|new| new.id.as_str().into()).collect();
+    let about = Arrived {
+        // That of the scans, which is the same whichever webhook brings them: who has one letter or
+        // mail of them knows the next.
+        id: format!("scans/{}", Digest::of(&Json::Array(ids)).as_str()),
+        ..arrived.clone()
+    };
+    let reason = first.refusal.code();
+    let answer = give_up(commands, &about, body, reason, shipment_id).await?;
+    kept.add(new.into_iter().map(|new| new.id.clone()));
+    Ok(Some(answer))
 }
 
 async fn log(

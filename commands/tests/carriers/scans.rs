@@ -287,7 +287,7 @@ fn one_scan_that_cannot_be_logged_does_not_stop_the_others() {
         .unwrap();
     assert_eq!(updates.iter().filter(|update| update.is_ok()).count(), 2);
     let wrong = updates.into_iter().find_map(Result::err).unwrap();
-    assert_eq!(wrong.code(), "invalid_field");
+    assert_eq!(wrong.refusal.code(), "invalid_field");
 }
 
 #[test]

@@ -600,6 +600,84 @@ async fn one_scan_that_cannot_be_logged_is_kept_and_the_others_are_logged() {
 }
 
 #[tokio::test]
+async fn a_scan_that_cannot_be_logged_is_told_of_once_whatever_webhooks_bring_it_again() {
+    let with_wrong = |scans: std::ops::Range<u32>, wrong: &[usize]| {
+        let mut body = tracker(scans);
+        for number in wrong {
+            body["result"]["tracking_details"][*number]["datetime"] = json!("yesterday");
+        }
+        body
+    };
+    let letters = |world: &World| world.operator.letters.lock().unwrap().clone();
+    let alerts = |world: &World| world.operator.alerts.lock().unwrap().len();
+    let world = World::new();
+    let (_, answer) = world.send(&with_wrong(0..3, &[1])).await;
+    assert_eq!(answer["message"], "Kept, since it cannot be read");
+    // Word for word, and with a scan more.
+    let (status, answer) = world.send(&with_wrong(0..3, &[1])).await;
+    let counts = |answer: &Value| ["logged", "known", "refused"].map(|name| answer[name].clone());
+    assert_eq!((status, counts(&answer)), (200, [0, 2, 1].map(Value::from)));
+    let (_, answer) = world.send(&with_wrong(0..4, &[1])).await;
+    assert_eq!(counts(&answer), [1, 2, 1].map(Value::from));
+    assert_eq!((letters(&world).len(), alerts(&world)), (1, 1));
+    // Another scan is another letter, once.
+    for _ in 0..2 {
+        world.send(&with_wrong(0..4, &[1, 3])).await;
+    }
+    assert_eq!((letters(&world).len(), alerts(&world)), (2, 2));
+    // Another process tells of it again, and by the same id.
+    let other = World::new();
+    other.send(&with_wrong(0..4, &[1])).await;
+    let id = |letter: &str| serde_json::from_str::<Value>(letter).unwrap()["id"].clone();
+    let (first, again) = (letters(&world)[0].clone(), letters(&other)[0].clone());
+    assert_eq!(id(&first), id(&again));
+    assert_ne!(id(&first), id(&letters(&world)[1]));
+    // A letter that is taken up and still cannot be logged must not be thought of as done.
+    world
+        .handle(&serde_json::from_str(&first).unwrap())
+        .await
+        .unwrap();
+    assert_eq!(letters(&world)[2], first);
+}
+
+#[tokio::test]
+async fn what_could_not_be_kept_is_told_of_by_the_next_webhook() {
+    let world = World::with(Told {
+        unreachable: true,
+        ..Told::default()
+    });
+    let mut body = tracker(0..3);
+    body["result"]["tracking_details"][1]["datetime"] = json!("yesterday");
+    for _ in 0..2 {
+        assert_eq!(world.send(&body).await.0, 503);
+    }
+}
+
+#[tokio::test]
+async fn a_number_with_a_slash_is_called_as_in_a_url() {
+    for (code, id) in [
+        ("2025/0042", "2025%2F0042"),
+        ("/", "%2F"),
+        ("A/B/C", "A%2FB%2FC"),
+    ] {
+        let world = World::new();
+        let mut body = tracker(0..2);
+        body["result"]["tracking_code"] = json!(code);
+        let (status, answer) = world.send(&body).await;
+        assert_eq!(
+            (status, &answer["shipmentId"]),
+            (200, &json!(id)),
+            "{answer}"
+        );
+        assert_eq!(world.logged(id).await, ["\"0\"", "\"1\""]);
+        assert!(world.operator.letters.lock().unwrap().is_empty());
+        let id = AggregateId::Shipment(id.parse().unwrap());
+        let loaded = world.commands.store.load::<Shipment>(&id).await.unwrap();
+        assert_eq!(loaded.state.tracking_number.unwrap().value, code);
+    }
+}
+
+#[tokio::test]
 async fn what_cannot_be_kept_is_to_be_sent_again() {
     let world = World::with(Told {
         unreachable: true,

@@ -14,7 +14,7 @@ from .tables import Table
 # Order files, and what is written about them; the ledgers of rebuilds.
 ORDERS_PREFIX, REPORTS_PREFIX, REBUILDS_PREFIX = "orders/", "reports/", "rebuilds/"
 
-# The index that no list is read from (projectors/src/watch.rs).
+# The index of shipments that may stall, or have (projectors/src/watch.rs).
 WATCHED = "/index/WatchIndex"
 
 
@@ -54,11 +54,11 @@ class Places:
 
     def lists(self, id: str) -> list[str]:
         """The indexes of a read model and of the later generations beside it that lists are read
-        from, one by one."""
-        return [index for index in self._of_models(id) if not index.endswith(WATCHED)]
+        from, one by one: all of them."""
+        return self._of_models(id)
 
     def watched(self) -> list[str]:
-        """The index of shipments that may stall, of every generation."""
+        """The index of shipments that may stall, or have, of every generation."""
         return [index for index in self._of_models("shipmentLog") if index.endswith(WATCHED)]
 
     def _of_models(self, id: str) -> list[str]:

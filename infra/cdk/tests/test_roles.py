@@ -25,7 +25,7 @@ def expected(stacks):
     status = "StatusIndex" if stacks.environment != "prod" else "StatusShardIndex"
     indexes = [
         *(f"{orders}/index/{i}" for i in ("StatusShardIndex", "CustomerIndex", "DayIndex")),
-        *(f"{log}/index/{i}" for i in (status, "CurrentStatusIndex", "OrderIndex")),
+        *(f"{log}/index/{i}" for i in (status, "CurrentStatusIndex", "OrderIndex", "WatchIndex")),
     ]
     providers = ("easypost", "aftership", "shipengine", "shippo", "17track", "sendcloud")
     secrets = [

@@ -37,6 +37,14 @@ impl StalledAfter {
     pub fn of(&self, status: &str) -> Option<Duration> {
         self.0.get(status).copied().filter(|after| !after.is_zero())
     }
+
+    /// The status that stalls soonest, and its time; of equal ones the first by name. `None`: no
+    /// status ever stalls.
+    pub fn soonest(&self) -> Option<(&'static str, Duration)> {
+        let ever = self.0.iter().filter(|(_, after)| !after.is_zero());
+        let soonest = ever.min_by_key(|(_, after)| **after);
+        soonest.map(|(status, after)| (*status, *after))
+    }
 }
 
 impl Default for StalledAfter {
@@ -133,6 +141,14 @@ mod tests {
         assert_eq!(
             default.of("IN_TRANSIT"),
             Some(Duration::from_secs(72 * 3_600))
+        );
+        assert_eq!(
+            default.soonest(),
+            Some(("OUT_FOR_DELIVERY", Duration::from_secs(86_400)))
+        );
+        assert_eq!(
+            set.soonest(),
+            Some(("RETURNING", Duration::from_millis(1_800)))
         );
         assert_eq!("".parse(), Ok(default));
         Ok(())

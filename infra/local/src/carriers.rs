@@ -107,29 +107,40 @@ fn example(
     now: DateTime<Utc>,
 ) -> Option<(&'static str, String, String)> {
     let body = event(provider, now)?.to_string();
-    let (header, signature) = match provider {
+    let (header, signature) = signature(provider, secret, &body, now)?;
+    Some((header, signature, body))
+}
+
+/// The header that the provider signs this body with, and what stands in it; none where nobody else
+/// can sign.
+pub(crate) fn signature(
+    provider: Provider,
+    secret: &str,
+    body: &str,
+    now: DateTime<Utc>,
+) -> Option<(&'static str, String)> {
+    Some(match provider {
         Provider::EasyPost => {
             let secret: String = secret.nfkd().collect();
-            let mac = hex::encode(mac(&secret, &[&body]));
+            let mac = hex::encode(mac(&secret, &[body]));
             ("x-hmac-signature", format!("hmac-sha256-hex={mac}"))
         }
         Provider::AfterShip => (
             "aftership-hmac-sha256",
-            BASE64_STANDARD.encode(mac(secret, &[&body])),
+            BASE64_STANDARD.encode(mac(secret, &[body])),
         ),
         Provider::Shippo => {
             let time = now.timestamp().to_string();
-            let mac = hex::encode(mac(secret, &[&time, ".", &body]));
+            let mac = hex::encode(mac(secret, &[&time, ".", body]));
             ("shippo-auth-signature", format!("t={time},v1={mac}"))
         }
         Provider::Track17 => {
             let hash = Sha256::digest(format!("{body}/{secret}"));
             ("sign", hex::encode(hash))
         }
-        Provider::Sendcloud => ("sendcloud-signature", hex::encode(mac(secret, &[&body]))),
+        Provider::Sendcloud => ("sendcloud-signature", hex::encode(mac(secret, &[body]))),
         Provider::ShipEngine => return None,
-    };
-    Some((header, signature, body))
+    })
 }
 
 fn mac(secret: &str, parts: &[&str]) -> Vec<u8> {

@@ -45,6 +45,12 @@ pub const TERMINAL_CHARACTERS: usize = 300;
 /// Attempts of a demonstration at one request.
 pub const DEMO_ATTEMPTS: u32 = 5;
 
+/// Parcels that a demonstration sends webhooks of.
+pub const DEMO_PARCELS: usize = 12;
+
+/// How long a demonstration waits for a silent parcel to be found, once it may be.
+pub const DEMO_STALL_PATIENCE: Duration = Duration::from_secs(30);
+
 /// How long a demonstration waits for everything to catch up.
 pub const DEMO_PATIENCE: Duration = Duration::from_secs(120);
 

@@ -115,6 +115,22 @@ pub(crate) fn carrier_secret_of_environment(provider: Provider) -> Option<String
 }
 
 impl Settings {
+    /// What a demonstration's own system has beside: a secret of EasyPost's that nobody knows, and
+    /// a status that stalls within seconds, each where none was set.
+    pub(crate) fn be_for_a_demonstration(&mut self) {
+        if !self.carrier_secrets().0.contains_key(&Provider::EasyPost) {
+            self.carrier_secret.push(CarrierSecret {
+                provider: Provider::EasyPost,
+                secret: uuid::Uuid::new_v4().to_string(),
+            });
+        }
+        if self.stalled_after_hours == StalledAfter::default()
+            && let Ok(short) = crate::demo::parcels::DEMO_STALLED_AFTER.parse()
+        {
+            self.stalled_after_hours = short;
+        }
+    }
+
     /// The secrets of carriers' webhooks: from the environment, and by flags, which come first.
     pub fn carrier_secrets(&self) -> FixedSecrets {
         let of_environment = |provider: Provider| {

@@ -19,6 +19,7 @@ use crate::{
     indexes::Index,
     limits::PARTITIONS_AT_ONCE,
     ports::{Direction, Row, RowPage, Start},
+    shipment_log::STALLED,
 };
 
 /// A list: the partitions of an index, and which way they are read.
@@ -29,6 +30,8 @@ struct Asked {
     direction: Direction,
     /// All of this as text, for cursors: they are good for nothing else.
     query: String,
+    /// Does the index show too little of a row? Then each row that is shown is read, too.
+    by_row: bool,
 }
 
 impl Asked {
@@ -58,24 +61,34 @@ pub(super) async fn orders(
     list(projectors, request, asked, shown).await
 }
 
-/// `GET /shipments?status=` or `?orderId=`.
+/// `GET /shipments?status=`, `?orderId=` or `?stalled=true`.
 pub(super) async fn shipments(
     projectors: &Projectors,
     request: &Request,
 ) -> Result<Response, Problem> {
-    let (name, value) = parameters::one_of(request, &["status", "orderId"])?;
+    let (name, value) = parameters::one_of(request, &["status", "orderId", "stalled"])?;
     let value = value.as_str();
-    let (index, direction) = if name == "status" {
-        let status = shipment::Status::try_from(value.to_owned());
-        status.map_err(|error| wrong("status", error.to_string()))?;
-        (Index::ShipmentsByStatus, parameters::direction(request)?)
-    } else {
-        parse::<OrderId>("orderId", value)?;
-        let why = "an order's shipments are in the order of their ids, not of time";
-        parameters::without(request, "sort", why)?;
-        (Index::ShipmentsByOrder, Direction::Up)
+    let asked = match name {
+        "status" => {
+            let status = shipment::Status::try_from(value.to_owned());
+            status.map_err(|error| wrong("status", error.to_string()))?;
+            let direction = parameters::direction(request)?;
+            asked(projectors, Index::ShipmentsByStatus, value, direction)
+        }
+        "orderId" => {
+            parse::<OrderId>("orderId", value)?;
+            let why = "an order's shipments are in the order of their ids, not of time";
+            parameters::without(request, "sort", why)?;
+            asked(projectors, Index::ShipmentsByOrder, value, Direction::Up)
+        }
+        _ => {
+            if value != "true" {
+                return Err(wrong("stalled", "true was expected"));
+            }
+            let direction = parameters::direction(request)?;
+            asked(projectors, Index::ShipmentsWatched, STALLED, direction)
+        }
     };
-    let asked = asked(projectors, index, value, direction);
     list(projectors, request, asked, shipment_shown).await
 }
 
@@ -99,6 +112,7 @@ fn all_orders(projectors: &Projectors, direction: Direction) -> Asked {
         phases: [true, false].map(of_phase).into(),
         direction,
         query: format!("all orders {direction:?} {shards}"),
+        by_row: false,
     }
 }
 
@@ -151,6 +165,7 @@ fn asked(projectors: &Projectors, index: Index, value: &str, direction: Directio
         phases: vec![partitions],
         direction,
         query,
+        by_row: index == Index::ShipmentsWatched,
     }
 }
 
@@ -174,7 +189,33 @@ async fn list(
     let pages = read(projectors, &asked, behind.as_ref(), limit + 1).await?;
     let Merged { rows, next } = merge(pages, asked.index, asked.direction, limit as usize);
     let next = next.map(|place| cursor::encode(&asked.query, &place.to_string()));
+    let rows = match asked.by_row {
+        true => stalled_rows(projectors, &rows).await?,
+        false => rows,
+    };
     Ok(page(rows.into_iter().map(show).collect(), next))
+}
+
+/// The rows of these entries, in their order, without those that are not stalled any more: of such a
+/// shipment the index is behind.
+async fn stalled_rows(projectors: &Projectors, entries: &[Row]) -> Result<Vec<Row>, Problem> {
+    let table = Index::ShipmentsWatched.table();
+    let key = |entry: &Row| {
+        let names = ["shipmentId", "entry"];
+        let members = names.map(|name| (name.to_owned(), entry.get(name).cloned()));
+        let members = members.into_iter();
+        members
+            .filter_map(|(name, value)| Some((name, value?)))
+            .collect()
+    };
+    let mut reads: Vec<BoxFuture<'_, _>> = Vec::with_capacity(entries.len());
+    for key in entries.iter().map(key) {
+        reads.push(projectors.rows.get(table, key).boxed());
+    }
+    let reads = stream::iter(reads).buffered(PARTITIONS_AT_ONCE);
+    let rows: Vec<Option<Row>> = reads.try_collect().await.map_err(row_problem)?;
+    let is_stalled = |row: &Row| row.contains_key("stalledSince");
+    Ok(rows.into_iter().flatten().filter(is_stalled).collect())
 }
 
 /// A page of every partition, in the order of the shards.

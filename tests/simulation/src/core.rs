@@ -42,11 +42,15 @@ pub enum Fault {
     Operator,
     /// A sweep goes through the store, by the clock.
     Sweep,
+    /// Hours go by in which nothing is heard of any shipment.
+    Silence,
+    /// The schedule has the watcher look for stalled shipments, whatever else goes on.
+    Watch,
 }
 
 impl Fault {
     /// Every one.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 16] = [
         Self::Throttle,
         Self::LostAnswer,
         Self::Entry,
@@ -61,6 +65,8 @@ impl Fault {
         Self::Spoiling,
         Self::Operator,
         Self::Sweep,
+        Self::Silence,
+        Self::Watch,
     ];
 
     /// The highest rate, in thousandths of the occasions, that a seed may draw.
@@ -78,6 +84,8 @@ impl Fault {
             Self::Spoiling => 2,
             Self::Operator => 10,
             Self::Sweep => 2,
+            Self::Silence => 8,
+            Self::Watch => 16,
         }
     }
 }
@@ -107,11 +115,13 @@ pub enum Act {
     EventRedriven,
     /// A dead letter was tried and stayed one.
     LetterStayed,
+    /// The watcher went through every status.
+    Watched,
 }
 
 impl Act {
     /// Every one.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::RebuiltOne,
         Self::RebuiltAll,
         Self::Announced,
@@ -123,6 +133,7 @@ impl Act {
         Self::RecordRedriven,
         Self::EventRedriven,
         Self::LetterStayed,
+        Self::Watched,
     ];
 }
 
@@ -180,6 +191,8 @@ struct State {
     faults_on: bool,
     millis: i64,
     offset: i64,
+    latest: i64,
+    puts: u64,
     tally: Tally,
     trace: Option<Vec<String>>,
 }
@@ -207,6 +220,8 @@ impl Core {
             faults_on: true,
             millis: BEGINNING,
             offset: 0,
+            latest: BEGINNING,
+            puts: 0,
             tally: Tally::default(),
             trace: traced.then(Vec::new),
         };
@@ -268,11 +283,34 @@ impl Core {
         state.tally.steps += 1;
         state.millis += millis;
         state.offset += hours * 3_600_000;
+        state.latest = state.latest.max(state.millis + state.offset);
     }
 
     /// Hours go by in which nobody does anything.
     pub fn outage(&self, hours: i64) {
-        self.state().millis += hours * 3_600_000;
+        self.pass(hours * 3_600_000);
+    }
+
+    /// Milliseconds go by in which nobody does anything.
+    pub fn pass(&self, millis: i64) {
+        let mut state = self.state();
+        state.millis += millis;
+        state.latest = state.latest.max(state.millis + state.offset);
+    }
+
+    /// The latest time that a clock has shown so far: it may have gone back since.
+    pub fn latest(&self) -> Timestamp {
+        Timestamp::from_millis(self.state().latest).unwrap()
+    }
+
+    /// Counts a put of a commit, whatever becomes of it.
+    pub fn count_put(&self) {
+        self.state().puts += 1;
+    }
+
+    /// Puts of commits so far.
+    pub fn puts(&self) -> u64 {
+        self.state().puts
     }
 
     /// Milliseconds that have gone by, whatever clocks show.

@@ -20,6 +20,8 @@ use projectors::{
 
 use crate::core::Core;
 
+pub mod marking;
+
 /// A mistake that somebody could make.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Defect {
@@ -85,11 +87,27 @@ pub enum Defect {
     ThrownAwayLetter,
     /// A record's redrive makes the rows again and tells nobody, for either consumer.
     SilentRedrive,
+    /// A webhook writes scans that are known once more.
+    RewrittenScans,
+    /// Of a webhook the latest scan alone is logged.
+    LatestScanOnly,
+    /// A webhook is trusted without a look at its signature.
+    TrustedBlindly,
+    /// A shipment is marked as stalled without a look at what was heard of it since.
+    StaleMark,
+    /// A shipment is marked as stalled as often as that is asked for.
+    MarkedAnew,
+    /// The watcher takes half the time for the whole.
+    WatchedTooEarly,
+    /// The watcher looks at the first shard alone.
+    FirstShardWatched,
+    /// A row keeps that its shipment is stalled when that is over.
+    KeptStall,
 }
 
 impl Defect {
     /// Every one.
-    pub const ALL: [Self; 31] = [
+    pub const ALL: [Self; 39] = [
         Self::LostCondition,
         Self::SwallowedConflict,
         Self::UnstoredAnswer,
@@ -121,6 +139,14 @@ impl Defect {
         Self::LostPart,
         Self::ThrownAwayLetter,
         Self::SilentRedrive,
+        Self::RewrittenScans,
+        Self::LatestScanOnly,
+        Self::TrustedBlindly,
+        Self::StaleMark,
+        Self::MarkedAnew,
+        Self::WatchedTooEarly,
+        Self::FirstShardWatched,
+        Self::KeptStall,
     ];
 
     /// Does it show only where something goes wrong? Then a world without faults must not find it.
@@ -143,6 +169,9 @@ impl Defect {
                 | Self::LostPart
                 | Self::ThrownAwayLetter
                 | Self::SilentRedrive
+                | Self::StaleMark
+                | Self::MarkedAnew
+                | Self::KeptStall
         )
     }
 }
@@ -176,7 +205,17 @@ pub fn read_on(core: &Core, mut page: Page) -> Page {
         let items = page.items.iter_mut();
         items.for_each(|item| forget(item, usize::MAX));
     }
+    if core.defect == Some(Defect::RewrittenScans) {
+        page.items.iter_mut().for_each(forget_scans);
+    }
     read(core, page)
+}
+
+/// Forgets by what the scans of a commit are known.
+fn forget_scans(item: &mut Item) {
+    if let Some(AttributeValue::S(events)) = item.get_mut("events") {
+        *events = events.replace(r#""origin":{"id":""#, r#""origin":{"id":"forgotten "#);
+    }
 }
 
 /// The same commit behind itself.

@@ -9,7 +9,7 @@
 //!
 //! - [`core`]: choices, time, faults, and how a task waits
 //! - [`ports`]: table, rows, bus, topic and operator in this world
-//! - [`plan`]: what the clients of a seed want
+//! - [`plan`]: what the clients of a seed want, and the carriers
 //! - [`platform`]: what AWS does around the functions: stream, mappings, event delivery
 //! - [`world`]: one run of a seed, with its clients and its operator
 //! - [`checks`]: what must hold of what was observed

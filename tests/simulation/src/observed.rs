@@ -1,6 +1,7 @@
 //! What an observer outside has seen of a run: the only thing that checks look at.
 
 use commands::import::files::Object;
+use domain::Timestamp;
 use projectors::ports::{Alert, Announcement, Row};
 
 use serde_json::Value;
@@ -19,6 +20,10 @@ pub struct Answered {
     pub status: u16,
     /// The answer.
     pub body: String,
+    /// Of a webhook: had every scan of it been acknowledged before it was sent this time?
+    pub known: bool,
+    /// Puts of commits that the answer took.
+    pub puts: u64,
 }
 
 /// A file that was uploaded: a wanted order, and a line that is none.
@@ -45,6 +50,11 @@ pub struct Observed {
     pub stored: Vec<event_store::commit::Item>,
     /// What was written, in the order of writing.
     pub written: Vec<std::sync::Arc<event_store::commit::Item>>,
+    /// Of each of them, the latest time that a clock had shown by then.
+    pub shown: Vec<Timestamp>,
+    /// From when on nothing went wrong any more, and nothing was left to do but to wait: how much
+    /// was written before, and what a clock showed.
+    pub quiet: Option<(usize, Timestamp)>,
     /// The read models.
     pub orders: Vec<Row>,
     /// The log and the rows `CURRENT`.

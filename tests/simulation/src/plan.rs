@@ -5,6 +5,8 @@ use serde_json::{Value, json};
 
 use crate::core::Core;
 
+pub mod carrier;
+
 /// Stands in customers' names, and must stand in no log, metric or operator's message.
 pub const MARKER: &str = "MARKER-7f3a";
 
@@ -19,6 +21,8 @@ pub enum Way {
     Bus,
     /// A file in the bucket, whose every upload is a command of its own.
     File,
+    /// A carrier's webhook, whose scans are its commands: it has no key.
+    Carrier,
 }
 
 /// A command that a client wants carried out.
@@ -44,6 +48,7 @@ impl Wanted {
             Way::Invoke => format!("invoke/{}", self.key),
             Way::Bus => format!("event/{}", self.key),
             Way::File => format!("file/{}", self.key),
+            Way::Carrier => format!("carriers/{}", self.key),
         }
     }
 
@@ -83,10 +88,11 @@ pub fn draw(core: &Core, limit: usize) -> Vec<Wanted> {
 
 fn one(core: &Core, number: usize) -> Wanted {
     let key = format!("key-{number}");
-    match core.choose(9) {
+    match core.choose(11) {
         0..=2 => place(core, key),
         3..=4 => close(core, key),
-        _ => update(core, key),
+        5..=8 => update(core, key),
+        _ => carrier::drawn(core, key),
     }
 }
 

@@ -57,6 +57,13 @@ pub struct Delivery {
     pub attempts: u32,
 }
 
+impl Delivery {
+    /// Does it ask that a shipment be marked as stalled?
+    pub fn is_mark(&self) -> bool {
+        self.event.contains(r#""detail-type":"Mark Stalled""#)
+    }
+}
+
 /// What the platform has given up after its last attempt, whole.
 #[derive(Debug, Clone)]
 pub enum Letter {
@@ -91,8 +98,10 @@ pub struct Kept {
     pub cursors: [[Cursor; SHARDS]; CONSUMERS],
     /// Events that wait for their delivery.
     pub deliveries: Vec<Delivery>,
-    /// What the bus has accepted.
+    /// What the bus has accepted, but for what the watcher asks for.
     pub announced: Vec<Announcement>,
+    /// How often the watcher has asked that a shipment be marked as stalled.
+    pub asked: u64,
     /// What the topic has accepted of `notify`.
     pub alerted: Vec<Alert>,
     /// What was said to operators.
@@ -105,6 +114,8 @@ pub struct Kept {
     pub left: Vec<Letter>,
     /// What was written, in the order of writing.
     pub written: Vec<Arc<Item>>,
+    /// Of each of them, the latest time that a clock had shown by then.
+    pub shown: Vec<Timestamp>,
     /// What the stream has forgotten unread.
     pub lost: Vec<Lost>,
 }
@@ -152,6 +163,7 @@ impl Platform {
         let record = Arc::new(Record::of(&item));
         let item = Arc::new(item);
         kept.written.push(item.clone());
+        kept.shown.push(core.latest());
         let read = kept
             .cursors
             .iter()
@@ -170,10 +182,26 @@ impl Platform {
         );
     }
 
-    /// The bus has accepted an event; its rule sends new automatic orders round again.
+    /// The bus has accepted an event; its rules send new automatic orders round again, and what
+    /// the watcher asks for.
     pub fn announced(&self, message: Announcement) {
         let detail = message.detail.to_string();
         let mut kept = self.kept();
+        if message.source == "waybill.watch" {
+            kept.asked += 1;
+            let event = event(
+                &format!("asked-{}", kept.asked),
+                message.source,
+                message.detail_type,
+                &detail,
+            );
+            kept.deliveries.push(Delivery {
+                event,
+                role: Role::Bus,
+                attempts: 0,
+            });
+            return;
+        }
         if message.detail_type == "Order Created" && detail.contains(r#""status":"NEW""#) {
             let number = kept.announced.len();
             let event = event(

@@ -1,11 +1,11 @@
-//! Every interleaving of a small world: two writers, three events, one crash.
+//! Every interleaving of a small world: two writers, three events or webhooks, one crash.
 
 use std::sync::{Arc, Mutex};
 
 use crate::{
     checks::violations,
     core::Chooser,
-    plan::{Wanted, Way},
+    plan::{Wanted, Way, carrier},
     world::run_with,
 };
 use serde_json::json;
@@ -57,6 +57,10 @@ fn update(status: &str, key: &str) -> Wanted {
     }
 }
 
+fn scans(count: usize) -> Wanted {
+    carrier::webhook("S", count, false, format!("{count}"))
+}
+
 /// The small worlds: clients, each with its commands in order.
 pub fn worlds() -> Vec<Vec<Vec<Wanted>>> {
     let body = json!({
@@ -77,6 +81,8 @@ pub fn worlds() -> Vec<Vec<Vec<Wanted>>> {
             vec![update("CREATED", "a"), update("LOST", "b")],
             vec![update("CREATED", "a")],
         ],
+        // Two webhooks of one parcel, whose lists overlap, at the same time.
+        vec![vec![scans(2)], vec![scans(3)]],
     ]
 }
 

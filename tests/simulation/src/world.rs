@@ -5,17 +5,21 @@ mod operator;
 mod schedule;
 mod spoiling;
 mod stream;
+mod watcher;
 mod works;
 
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     future::Future,
     pin::Pin,
     sync::{Arc, Mutex},
     task::{Context, Poll, Waker},
 };
 
-use commands::Commands;
+use commands::{
+    Commands,
+    carriers::{Carriers, secrets::KeptSecrets},
+};
 use event_store::{Commit, EventStore, Policy, commit::Item, memory::MemoryTable};
 use lambda::{
     Answer, Failed, Invocation,
@@ -38,6 +42,8 @@ use support::{
 use operator::{NOTIFY, Operator, PROJECT};
 use works::Work;
 
+pub(crate) use clients::post;
+
 use crate::{
     core::{Chooser, Core, Fault, Seeded, Tally},
     defects::{Defect, Remembered},
@@ -47,7 +53,7 @@ use crate::{
         CONSUMERS, Delivery, Letter, Platform, RETENTION_HOURS, SHARDS, Streamed, aggregate_of,
         event,
     },
-    ports::{SimClock, SimFiles, SimLedger, SimOutbox, SimRows, SimTable},
+    ports::{SimClock, SimFiles, SimLedger, SimOutbox, SimRows, SimSecrets, SimTable},
 };
 
 /// What rows hold of this world's environment: its indexes are spread.
@@ -157,6 +163,10 @@ pub struct World {
     clients: Vec<Client>,
     operator: Operator,
     observed: Observed,
+    /// Scans that a webhook brought which was answered that they are logged.
+    acknowledged: BTreeSet<(String, String)>,
+    /// Turns of the schedule since nothing goes wrong any more.
+    turns: u32,
 }
 
 /// A client: what it still wants, and how often it has tried the first of it.
@@ -165,6 +175,10 @@ struct Client {
     wanted: VecDeque<Wanted>,
     attempts: u32,
     waiting: bool,
+    /// Had every scan of the webhook that it sends been acknowledged before?
+    known: bool,
+    /// Puts of commits that it has taken so far.
+    puts: u64,
 }
 
 /// Which commits carry a snapshot: of every second seed's as everywhere, which of few commits are
@@ -264,7 +278,10 @@ impl World {
                 core: core.clone(),
                 files: files.clone(),
             }),
-            carriers: commands::carriers::Carriers::none(),
+            carriers: Carriers {
+                secrets: Arc::new(KeptSecrets::new(SimSecrets(core.clone()))),
+                ..Carriers::none()
+            },
             metrics: metrics.clone(),
             environment: "sim".to_owned(),
         };
@@ -280,7 +297,7 @@ impl World {
             metrics,
             clock,
             environment: environment(),
-            stalled_after: lambda::StalledAfter::default(),
+            stalled_after: watcher::STALLED_AFTER.parse().unwrap(),
             rebuilds: Rebuilds {
                 ledger: Arc::new(ledger),
                 sweep_segments: SWEEP_SEGMENTS,
@@ -312,6 +329,8 @@ impl World {
             clients,
             operator: Operator::default(),
             observed,
+            acknowledged: BTreeSet::new(),
+            turns: 0,
         }
     }
 
@@ -328,6 +347,7 @@ impl World {
         }
         observed.stored = self.table.all();
         observed.written = std::mem::take(&mut kept.written);
+        observed.shown = std::mem::take(&mut kept.shown);
         observed.orders = self.rows.all(Table::ProcessedOrders);
         observed.shipments = self.rows.all(Table::ShipmentLog);
         let parked = self.rows.all(Table::Parked);

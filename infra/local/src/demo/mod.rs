@@ -2,9 +2,11 @@
 //!
 //! - [`plan`]: what is sent, drawn from a seed; some of it is wrong on purpose, some sent twice
 //! - [`send`] and [`tally`]: sending it, and what the answers said
+//! - [`parcels`]: webhooks of carriers, and a parcel that falls silent
 //! - [`outcome`]: what is in the tables afterwards; [`report`]: whether it adds up
 
 pub mod outcome;
+pub mod parcels;
 pub mod plan;
 pub mod report;
 pub mod send;
@@ -14,12 +16,14 @@ use std::net::SocketAddr;
 use std::time::Instant;
 
 use aws_sdk_dynamodb::operation::scan::ScanError;
+use commands::carriers::Provider;
 use indicatif::{ProgressBar, ProgressStyle};
 use lambda::Names;
 use lambda::names::InvalidEnvironment;
 use tracing_subscriber::filter::LevelFilter;
 
 use self::outcome::Observer;
+use self::parcels::Parcels;
 use self::plan::Plan;
 use self::report::Report;
 use self::send::Sender;
@@ -91,9 +95,11 @@ pub async fn run(settings: &DemoSettings) -> Result<(), DemoError> {
     }
     // What is wrong on purpose is an error to the handlers: the log has it, the terminal not.
     logs::start(&settings.system.data, LevelFilter::OFF)?;
+    let mut settings = settings.clone();
+    settings.system.be_for_a_demonstration();
     let system = System::start(&settings.system).await?;
     println!("No system answers at http://{api}: one runs here for the demonstration");
-    let demonstrated = demonstrate(settings, http, system.api(), system.aws()).await;
+    let demonstrated = demonstrate(&settings, http, system.api(), system.aws()).await;
     system.stop().await;
     demonstrated
 }
@@ -122,7 +128,7 @@ async fn demonstrate(
         names: names.clone(),
     };
     let sender = Sender {
-        http,
+        http: http.clone(),
         api: format!("http://{api}"),
         events: aws_sdk_eventbridge::Client::new(&config),
         bus: names.bus(),
@@ -144,7 +150,22 @@ async fn demonstrate(
         lag,
     };
     println!("\n{report}");
-    let mismatches = report.mismatches();
+    let mut mismatches = report.mismatches();
+    let parcels = Parcels {
+        http: &http,
+        api: &format!("http://{api}"),
+        aws: &format!("http://{aws}"),
+        watch: &names.of("watch"),
+        // Not as the run is called: these are counted by themselves.
+        run: &format!("parcel-{:x}", now.timestamp_millis()),
+        began: now,
+    };
+    let secrets = settings.system.carrier_secrets();
+    let secret = secrets.0.get(&Provider::EasyPost);
+    let secret = secret.and_then(|text| text.lines().next());
+    let outcome = parcels.send(secret).await;
+    println!("{outcome}");
+    mismatches.extend(outcome.mismatches());
     if mismatches.is_empty() {
         Ok(())
     } else {

@@ -17,7 +17,8 @@ use crate::{
 pub(super) fn answers(seen: &Observed, histories: &Histories, found: &mut Vec<String>) {
     let nothing = Vec::new();
     let mut first: BTreeMap<_, &Answered> = BTreeMap::new();
-    for answered in &seen.answers {
+    let by_key = |answered: &&Answered| answered.wanted.way != Way::Carrier;
+    for answered in seen.answers.iter().filter(by_key) {
         let wanted = &answered.wanted;
         let history = histories.get(&wanted.aggregate).unwrap_or(&nothing);
         match answered.status {
@@ -114,8 +115,9 @@ fn says(commit: &Commit, wanted: &Wanted) -> bool {
         }
         "OrderProcessed" => wanted.path.ends_with("/complete"),
         "OrderCancelled" => wanted.path.ends_with("/cancel"),
-        _ => {
-            wanted.path.ends_with("/updates")
+        kind => {
+            kind == "ShipmentUpdated"
+                && wanted.path.ends_with("/updates")
                 && letters(&data["status"]) == letters(&wanted.body["status"])
                 && same_time(&data["timestamp"], &wanted.body["timestamp"])
                 // One place is an object, which is kept as it was sent.

@@ -4,6 +4,8 @@
 mod answers;
 mod messages;
 mod rows;
+mod stalls;
+mod webhooks;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -32,6 +34,8 @@ pub fn violations(seen: &Observed) -> Vec<String> {
     }
     answers::answers(seen, &histories, &mut found);
     answers::files(seen, &histories, &mut found);
+    webhooks::webhooks(seen, &histories, &mut found);
+    stalls::marks(seen, &histories, &mut found);
     if !seen.commands_only {
         answers::events(seen, &histories, &mut found);
         rows::rows(seen, &histories, &mut found);
@@ -39,6 +43,8 @@ pub fn violations(seen: &Observed) -> Vec<String> {
         rows::current(seen, &mut found);
         messages::messages(seen, &histories, &mut found);
         messages::automatic(&histories, &mut found);
+        webhooks::rows(seen, &histories, &mut found);
+        stalls::rows(seen, &histories, &mut found);
         stopped(seen, &mut found);
     }
     secrets(seen, &mut found);
@@ -173,8 +179,9 @@ fn secrets(seen: &Observed, found: &mut Vec<String>) {
     {
         found.push("I12: customer data in an operator's message".to_owned());
     }
-    // Operators hear of commands by the bus that are refused, and of files.
-    let heard = |wanted: &Wanted| matches!(wanted.way, Way::Bus | Way::File);
+    // Operators hear of commands by the bus that are refused, of files, and of webhooks that cannot
+    // be logged.
+    let heard = |wanted: &Wanted| matches!(wanted.way, Way::Bus | Way::File | Way::Carrier);
     if !seen.wanted.iter().any(heard) && !seen.told.is_empty() {
         found.push(format!("an operator was told {:?}", seen.told));
     }

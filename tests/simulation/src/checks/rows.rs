@@ -106,7 +106,7 @@ pub(super) fn current(seen: &Observed, found: &mut Vec<String>) {
 
 /// How far along the way a status of the plan is; another one is as far as any other that is under
 /// way.
-fn along(status: &str) -> usize {
+pub(super) fn along(status: &str) -> usize {
     let ways: [&[&str]; 4] = [
         &["CREATED"],
         &["IN_TRANSIT", "DELAYED"],

@@ -37,6 +37,7 @@ fn unavailable() -> Unavailable {
 impl CommitTable for SimTable {
     async fn put_new(&self, item: Item) -> Result<Put, Unavailable> {
         let key = || format!("{:?} {:?}", item["aggregate"], item["sequence"]);
+        self.core.count_put();
         if !before(&self.core, || format!("put {}", key())).await {
             return Err(unavailable());
         }

@@ -6,6 +6,7 @@ mod files;
 mod ledger;
 mod messages;
 mod rows;
+mod secrets;
 
 use std::time::Duration;
 
@@ -18,6 +19,7 @@ pub use files::SimFiles;
 pub use ledger::SimLedger;
 pub use messages::SimOutbox;
 pub use rows::SimRows;
+pub use secrets::SimSecrets;
 
 use crate::core::{Core, Fault, hold};
 

@@ -96,9 +96,15 @@ impl Rows for SimRows {
     async fn put_newer(&self, table: Table, row: Row, version: u64) -> Result<(), RowError> {
         self.before_put(table, || format!("row {table:?} version {version}"))
             .await?;
-        let row = defects::row(&self.core, row);
+        let mut row = defects::row(&self.core, row);
         let place = self.rows.place(table, &row);
         let there = self.rows.version_at(&place).is_some();
+        if self.core.defect == Some(Defect::KeptStall)
+            && let Some(earlier) = self.rows.get(table, row.clone()).await?
+            && let Some(since) = earlier.get("stalledSince")
+        {
+            row.insert("stalledSince".to_owned(), since.clone());
+        }
         let put = async |row| match self.core.defect {
             Some(Defect::BlindRow) => self.rows.put(table, row).await,
             Some(Defect::FirstRowWins) if there => Ok(()),
@@ -225,8 +231,16 @@ impl Rows for SimRows {
         if !before(&self.core, || format!("list {index:?} {partition}")).await {
             return Err(out_of_reach());
         }
-        self.rows
+        let mut page = self
+            .rows
             .list(index, partition, start, direction, limit)
-            .await
+            .await?;
+        if self.core.defect == Some(Defect::FirstShardWatched)
+            && index == Index::ShipmentsWatched
+            && !partition.ends_with("#0")
+        {
+            page.rows.clear();
+        }
+        Ok(page)
     }
 }

@@ -5,6 +5,7 @@ use std::io::Write as _;
 use flate2::{Compression, write::GzEncoder};
 
 use super::*;
+use crate::plan::carrier;
 
 impl World {
     pub(super) fn send(&mut self, number: usize) {
@@ -33,7 +34,18 @@ impl World {
         }
         client.waiting = true;
         let invocation = Invocation::of("request");
+        if wanted.way == Way::Carrier {
+            let known = |text| (wanted.aggregate.clone(), text);
+            let mut scans = carrier::scans(&wanted.body).into_iter().map(known);
+            client.known = scans.all(|scan| self.acknowledged.contains(&scan));
+            client.puts = 0;
+        }
         let (role, invocation, request) = match wanted.way {
+            Way::Carrier => (
+                commands::Role::Carriers,
+                invocation.by_gateway(),
+                carrier::request(&wanted, self.core.defect),
+            ),
             Way::Http => (
                 commands::Role::Api,
                 invocation.by_gateway(),
@@ -98,13 +110,21 @@ impl World {
         let Some(wanted) = client.wanted.pop_front() else {
             return;
         };
+        let (known, puts) = (client.known, client.puts);
         if let Some((status, body)) = settled {
+            if wanted.way == Way::Carrier && carrier::is_logged(status, &body) {
+                let scans = carrier::scans(&wanted.body).into_iter();
+                let scans = scans.map(|text| (wanted.aggregate.clone(), text));
+                self.acknowledged.extend(scans);
+            }
             self.core
                 .note(|| format!("client {number} is answered {status} {body}"));
             self.observed.answers.push(Answered {
                 wanted,
                 status,
                 body,
+                known,
+                puts,
             });
         }
     }
@@ -121,25 +141,31 @@ fn update_event(wanted: &Wanted) -> String {
 }
 
 fn http_request(wanted: &Wanted) -> Value {
+    let headers = json!({ "idempotency-key": wanted.key, "content-type": "application/json" });
+    post(&wanted.path, headers, &wanted.body.to_string())
+}
+
+/// A request, as the gateway hands it on.
+pub(crate) fn post(path: &str, headers: Value, body: &str) -> Value {
     json!({
         "version": "2.0",
         "routeKey": "$default",
-        "rawPath": wanted.path,
+        "rawPath": path,
         "rawQueryString": "",
-        "headers": { "idempotency-key": wanted.key, "content-type": "application/json" },
+        "headers": headers,
         "requestContext": {
-            "http": { "method": "POST", "path": wanted.path, "protocol": "HTTP/1.1",
+            "http": { "method": "POST", "path": path, "protocol": "HTTP/1.1",
                       "sourceIp": "127.0.0.1", "userAgent": "sim" },
             "requestId": "request", "stage": "$default", "timeEpoch": 0,
         },
-        "body": wanted.body.to_string(),
+        "body": body,
         "isBase64Encoded": false,
     })
 }
 
 /// What an answer says, by either way.
 fn status_and_body(wanted: &Wanted, answer: &Value) -> (u16, String) {
-    if wanted.way == Way::Http {
+    if matches!(wanted.way, Way::Http | Way::Carrier) {
         let status = answer["statusCode"].as_u64().unwrap_or(500) as u16;
         return (
             status,

@@ -1,6 +1,7 @@
 //! What goes on at each step, and what follows from the end of an invocation.
 
 use super::*;
+use crate::defects::marking;
 
 /// What can begin.
 #[derive(Debug, Clone, Copy)]
@@ -24,7 +25,7 @@ impl World {
             let startable = self.startable();
             let options = startable.len() + self.running.len();
             if options == 0 {
-                if self.attend() {
+                if self.attend() || self.keep_watch() {
                     continue;
                 }
                 return true;
@@ -51,6 +52,12 @@ impl World {
         }
         if self.core.strikes(Fault::Sweep) {
             self.begin_sweep();
+        }
+        if self.core.strikes(Fault::Silence) {
+            self.core.outage(1 + self.core.choose(4) as i64);
+        }
+        if self.core.strikes(Fault::Watch) {
+            self.watch();
         }
     }
 
@@ -128,9 +135,13 @@ impl World {
                 let commands = self.commands.clone();
                 let payload = payload(&delivery.event);
                 let (role, invocation) = (delivery.role, Invocation::of("request"));
-                let handle = async move { commands.handle(role, payload, &invocation).await };
-                self.running
-                    .push((Job::Delivery(delivery), Box::pin(handle)));
+                let handle: Running = match self.core.defect.filter(|_| delivery.is_mark()) {
+                    Some(defect @ (Defect::StaleMark | Defect::MarkedAnew)) => {
+                        Box::pin(marking::wrongly(defect, commands, delivery.event.clone()))
+                    }
+                    _ => Box::pin(async move { commands.handle(role, payload, &invocation).await }),
+                };
+                self.running.push((Job::Delivery(delivery), handle));
             }
             Start::Batch { consumer, shard } => self.read(consumer, shard),
             Start::Piece(number) => self.go_on_with(number),
@@ -146,7 +157,12 @@ impl World {
             return;
         }
         let mut context = Context::from_waker(Waker::noop());
-        if let Poll::Ready(answer) = self.running[place].1.as_mut().poll(&mut context) {
+        let before = self.core.puts();
+        let poll = self.running[place].1.as_mut().poll(&mut context);
+        if let Job::Client { client } = self.running[place].0 {
+            self.clients[client].puts += self.core.puts() - before;
+        }
+        if let Poll::Ready(answer) = poll {
             let (job, _) = self.running.remove(place);
             self.ended(job, answer);
         }

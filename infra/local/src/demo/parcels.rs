@@ -1,0 +1,283 @@
+//! Parcels as carriers tell of them: webhooks that overlap and repeat, signed here as their provider
+//! would; and one parcel of which nothing is heard any more.
+//!
+//! They are counted by themselves: what one webhook leads to says its answer, and that a parcel has
+//! stalled says its shipment.
+
+use std::{fmt, time::Instant};
+
+use chrono::{DateTime, TimeDelta, Utc};
+use commands::carriers::Provider;
+use lambda::StalledAfter;
+use serde_json::{Value, json};
+
+use crate::{
+    carriers, clock,
+    limits::{DEMO_PARCELS, DEMO_POLL, DEMO_STALL_PATIENCE},
+};
+
+/// Reaches the system under demonstration.
+pub struct Parcels<'a> {
+    /// For the HTTP API, and for the settings of functions.
+    pub http: &'a reqwest::Client,
+    /// The HTTP API, `http://<address>`.
+    pub api: &'a str,
+    /// The AWS protocols, `http://<address>`.
+    pub aws: &'a str,
+    /// The name of the function that looks for stalled shipments.
+    pub watch: &'a str,
+    /// Begins the number of every parcel.
+    pub run: &'a str,
+    /// When the run began: the scans are of the days before.
+    pub began: DateTime<Utc>,
+}
+
+/// What became of them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outcome {
+    /// Webhooks that were answered, and the scans that their answers say were new and known; `None`
+    /// where the system trusts no secret of ours.
+    pub webhooks: Option<Webhooks>,
+    /// The parcel that has stalled; or why none has.
+    pub stalled: Result<String, String>,
+}
+
+/// Webhooks, and what their answers say.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Webhooks {
+    /// How many were sent.
+    pub sent: u64,
+    /// Those that were not answered `200`.
+    pub failed: u64,
+    /// Scans that were logged.
+    pub logged: u64,
+    /// Scans that were known, and cost nothing.
+    pub known: u64,
+}
+
+/// What a parcel's webhooks bring: the first scans, all of them, and all of them once more.
+const LISTS: [usize; 3] = [2, SCANS.len(), SCANS.len()];
+
+/// A parcel's scans: status and detail of EasyPost's, text, and hours ago.
+const SCANS: [(&str, &str, &str, i64); 5] = [
+    ("pre_transit", "label_created", "Label created", 60),
+    (
+        "in_transit",
+        "arrived_at_facility",
+        "Arrived at a facility",
+        48,
+    ),
+    (
+        "in_transit",
+        "departed_facility",
+        "Departed from a facility",
+        40,
+    ),
+    (
+        "out_for_delivery",
+        "out_for_delivery",
+        "Out for delivery",
+        8,
+    ),
+    (
+        "delivered",
+        "arrived_at_destination",
+        "Left at the front door",
+        2,
+    ),
+];
+
+/// The longest that a demonstration waits for a parcel to be silent.
+const SILENT_SECONDS_MAX: u64 = 60;
+
+impl Parcels<'_> {
+    /// Sends all of them; `secret` is what EasyPost would sign with, where the system has one.
+    pub async fn send(&self, secret: Option<&str>) -> Outcome {
+        let webhooks = match secret {
+            Some(secret) => Some(self.webhooks(secret).await),
+            None => None,
+        };
+        let stalled = self.fall_silent().await;
+        Outcome { webhooks, stalled }
+    }
+
+    async fn webhooks(&self, secret: &str) -> Webhooks {
+        let mut told = Webhooks::default();
+        for number in 0..DEMO_PARCELS {
+            // The list grows, and is sent whole each time.
+            for scans in LISTS {
+                told.sent += 1;
+                let code = format!("{}-p{number}", self.run);
+                let event = tracker(&code, scans, self.began);
+                let Some(answer) = self.webhook(secret, event).await else {
+                    told.failed += 1;
+                    continue;
+                };
+                told.logged += answer["logged"].as_u64().unwrap_or_default();
+                told.known += answer["known"].as_u64().unwrap_or_default();
+            }
+        }
+        told
+    }
+
+    async fn webhook(&self, secret: &str, event: Value) -> Option<Value> {
+        let body = event.to_string();
+        let provider = Provider::EasyPost;
+        let (header, signature) = carriers::signature(provider, secret, &body, clock::now())?;
+        let url = format!("{}/carriers/{}", self.api, provider.as_str());
+        let request = self.http.post(url).header(header, signature);
+        let answer = request.body(body).send().await.ok()?;
+        let taken = answer.status().is_success();
+        let answer = answer.json().await.ok()?;
+        taken.then_some(answer)
+    }
+
+    /// An update of a status that the system waits for some seconds with, and then none.
+    async fn fall_silent(&self) -> Result<String, String> {
+        let after = self.stalled_after().await?;
+        let soonest = after.soonest();
+        let (status, after) = soonest.ok_or("no status stalls on this system")?;
+        if after.as_secs() > SILENT_SECONDS_MAX {
+            return Err(format!(
+                "the system waits for {} hours with {status}; start it with \
+                 --stalled-after-hours {DEMO_STALLED_AFTER} to see one",
+                after.as_secs() / 3_600
+            ));
+        }
+        let id = format!("{}-silent", self.run);
+        let url = format!("{}/shipments/{id}", self.api);
+        let update = json!({ "status": status, "location": "Rotterdam", "carrier": "PostNL" });
+        let sent = self.http.post(format!("{url}/updates")).json(&update);
+        let sent = sent.header("Idempotency-Key", &id).send().await;
+        let sent = sent.and_then(reqwest::Response::error_for_status);
+        sent.map_err(|error| error.to_string())?;
+        let started = Instant::now();
+        while started.elapsed() < after + DEMO_STALL_PATIENCE {
+            let row: Value = match self.http.get(&url).send().await {
+                Ok(answer) => answer.json().await.unwrap_or_default(),
+                Err(_) => Value::Null,
+            };
+            if let Some(since) = row["stalledSince"].as_str() {
+                return Ok(format!("{id}, silent since {since}"));
+            }
+            tokio::time::sleep(DEMO_POLL).await;
+        }
+        Err(format!("{id} was not found to be silent"))
+    }
+
+    /// For how long the system waits, as its function is set.
+    async fn stalled_after(&self) -> Result<StalledAfter, String> {
+        let functions = format!("{}/2015-03-31/functions", self.aws);
+        let url = format!("{functions}/{}/configuration", self.watch);
+        let answer = self.http.get(url).send().await;
+        let answer = answer.map_err(|error| error.to_string())?;
+        let config: Value = answer.json().await.map_err(|error| error.to_string())?;
+        let set = &config["Environment"]["Variables"]["WAYBILL_STALLED_AFTER_HOURS"];
+        let set = set
+            .as_str()
+            .ok_or("the system does not say how long it waits")?;
+        set.parse()
+            .map_err(|error: lambda::stalled_after::InvalidStalledAfter| error.to_string())
+    }
+}
+
+/// What a system of a demonstration's own waits: a parcel on its way back is silent after some
+/// seconds, and all others after their days.
+pub const DEMO_STALLED_AFTER: &str = "RETURNING=0.001";
+
+fn tracker(code: &str, scans: usize, began: DateTime<Utc>) -> Value {
+    let scan = |(status, detail, text, hours): &(&str, &str, &str, i64)| {
+        let time = clock::text(began - TimeDelta::hours(*hours));
+        json!({
+            "object": "TrackingDetail", "status": status, "status_detail": detail,
+            "datetime": time, "message": text,
+            "tracking_location": { "city": "Memphis", "state": "TN", "country": "US" },
+        })
+    };
+    json!({
+        "object": "Event", "description": "tracker.updated", "mode": "production",
+        "result": {
+            "object": "Tracker", "tracking_code": code, "carrier": "USPS",
+            "tracking_details": SCANS.iter().take(scans).map(scan).collect::<Vec<_>>(),
+        },
+    })
+}
+
+impl Outcome {
+    /// What does not add up.
+    pub fn mismatches(&self) -> Vec<String> {
+        let Some(told) = self.webhooks else {
+            return Vec::new();
+        };
+        let parcels = DEMO_PARCELS as u64;
+        let scans = parcels * SCANS.len() as u64;
+        let repeats = parcels * (LISTS.iter().sum::<usize>() - SCANS.len()) as u64;
+        let expected = Webhooks {
+            sent: parcels * LISTS.len() as u64,
+            failed: 0,
+            logged: scans,
+            known: repeats,
+        };
+        match told == expected {
+            true => Vec::new(),
+            false => vec![format!("webhooks: {told:?}, and {expected:?} was expected")],
+        }
+    }
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.webhooks {
+            Some(Webhooks {
+                sent,
+                failed,
+                logged,
+                known,
+            }) => writeln!(
+                f,
+                "Carriers' webhooks: {sent} of {DEMO_PARCELS} parcels, {logged} scans logged, \
+                 {known} known before, {failed} failed"
+            )?,
+            None => writeln!(
+                f,
+                "Carriers' webhooks: none, since EasyPost has no secret here \
+                 (WAYBILL_CARRIER_SECRET_EASYPOST)"
+            )?,
+        }
+        match &self.stalled {
+            Ok(parcel) => write!(f, "Stalled: {parcel}"),
+            Err(reason) => write!(f, "Stalled: none, since {reason}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_answered_as_expected_does_not_add_up() {
+        let told = Webhooks {
+            sent: 36,
+            failed: 0,
+            logged: 60,
+            known: 84,
+        };
+        let outcome = |webhooks| Outcome {
+            webhooks,
+            stalled: Err("reasons".to_owned()),
+        };
+        assert!(outcome(None).mismatches().is_empty());
+        assert!(outcome(Some(told)).mismatches().is_empty());
+        let less = Webhooks { logged: 59, ..told };
+        assert_eq!(outcome(Some(less)).mismatches().len(), 1);
+    }
+
+    #[test]
+    fn every_code_of_a_scan_is_known() {
+        for (status, detail, ..) in SCANS {
+            let meaning = Provider::EasyPost.codes().read(Some(status), Some(detail));
+            assert!(meaning.mapped, "{status}/{detail}");
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! Each scan of a webhook is an update once, whatever was delivered, and how often.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use domain::Json;
+use event_store::Commit;
+use serde_json::Value;
+
+use super::Histories;
+use crate::{
+    observed::{Answered, Observed},
+    plan::{Way, carrier},
+};
+
+/// How often each scan stands in the histories: by shipment and text.
+fn logged(histories: &Histories) -> BTreeMap<(&str, String), usize> {
+    let mut logged = BTreeMap::new();
+    for (aggregate, history) in histories {
+        let of_carriers = |commit: &&Commit| commit.cause.source == "carriers";
+        let commits = history.iter().filter(of_carriers);
+        for event in commits.flat_map(|commit| &commit.events) {
+            let data: Value = serde_json::from_str(event.data.get()).unwrap();
+            let text = data["attributes"]["message"].as_str().unwrap_or_default();
+            let scan = (aggregate.as_str(), text.to_owned());
+            *logged.entry(scan).or_default() += 1;
+        }
+    }
+    logged
+}
+
+/// I1, I3: every scan of a webhook that was answered is logged, none is logged twice, none that
+/// nobody is trusted with; and what is known costs no write.
+pub(super) fn webhooks(seen: &Observed, histories: &Histories, found: &mut Vec<String>) {
+    let logged = logged(histories);
+    let webhooks = seen
+        .wanted
+        .iter()
+        .filter(|wanted| wanted.way == Way::Carrier);
+    let trusted = webhooks.filter(|wanted| !carrier::is_forged(wanted));
+    let wanted: BTreeSet<(&str, String)> = trusted
+        .flat_map(|wanted| {
+            let scans = carrier::scans(&wanted.body).into_iter();
+            scans.map(|text| (wanted.aggregate.as_str(), text))
+        })
+        .collect();
+    for (scan, count) in &logged {
+        if *count > 1 {
+            found.push(format!("I3: {scan:?} was logged {count} times"));
+        }
+        if !wanted.contains(scan) {
+            found.push(format!("a scan of nobody's was logged: {scan:?}"));
+        }
+    }
+    let answers = seen.answers.iter();
+    for answered in answers.filter(|answered| answered.wanted.way == Way::Carrier) {
+        match (answered.status, carrier::is_forged(&answered.wanted)) {
+            (401, true) => {}
+            (200, false) => accepted(seen, answered, &logged, found),
+            (status, forged) => found.push(format!(
+                "a webhook was answered {status}, forged: {forged}: {}",
+                answered.body
+            )),
+        }
+    }
+}
+
+fn accepted(
+    seen: &Observed,
+    answered: &Answered,
+    logged: &BTreeMap<(&str, String), usize>,
+    found: &mut Vec<String>,
+) {
+    let body = answered.wanted.body.to_string();
+    if carrier::is_kept(&answered.body) {
+        let body = Value::from(body).to_string();
+        if !seen.set_aside.iter().any(|letter| letter.contains(&body)) {
+            found.push("I1: a webhook was said to be kept, and is not".to_owned());
+        }
+        return;
+    }
+    let scans = carrier::scans(&answered.wanted.body);
+    let answer: Value = serde_json::from_str(&answered.body).unwrap();
+    let count = |name: &str| answer[name].as_u64().unwrap_or_default() as usize;
+    let missing = scans.iter().filter(|text| {
+        let scan = (answered.wanted.aggregate.as_str(), (*text).clone());
+        !logged.contains_key(&scan)
+    });
+    // One that cannot be logged is kept, by this webhook or an earlier one.
+    let is_kept = |text: &&String| seen.set_aside.iter().any(|letter| letter.contains(*text));
+    let (kept, lost): (Vec<&String>, Vec<&String>) = missing.partition(is_kept);
+    if !lost.is_empty() || kept.len() > count("refused") {
+        found.push(format!(
+            "I1: acknowledged and not logged: {lost:?} {kept:?}"
+        ));
+    }
+    if count("logged") + count("known") + count("refused") != scans.len() {
+        found.push(format!("of {} scans it was said {answer}", scans.len()));
+    }
+    if answered.known && answered.puts > 0 {
+        found.push(format!("{} puts for scans that are known", answered.puts));
+    }
+}
+
+/// I6: each scan that is logged is one row of the log.
+pub(super) fn rows(seen: &Observed, histories: &Histories, found: &mut Vec<String>) {
+    let mut rows: BTreeMap<(String, String), usize> = BTreeMap::new();
+    for row in &seen.shipments {
+        if let (Some(Json::String(id)), Some(Json::Object(attributes))) =
+            (row.get("shipmentId"), row.get("attributes"))
+            && let Some(Json::String(text)) = attributes.get("message")
+        {
+            let scan = (format!("shipment#{id}"), text.clone());
+            *rows.entry(scan).or_default() += 1;
+        }
+    }
+    for (aggregate, text) in logged(histories).into_keys() {
+        let scan = (aggregate.to_owned(), text);
+        let count = rows.get(&scan).copied().unwrap_or_default();
+        if count != 1 {
+            found.push(format!("I6: {scan:?} has {count} rows"));
+        }
+    }
+}

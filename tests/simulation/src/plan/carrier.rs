@@ -1,0 +1,128 @@
+//! Carriers' webhooks: a parcel's list of scans as far as it has come, signed, or forged.
+//!
+//! The lists of a parcel grow, and are drawn in any order: so a client sends a shorter one behind a
+//! longer one, two clients send lists that overlap at the same time, and what is cut off is sent
+//! again.
+
+use hmac::{Hmac, Mac as _};
+use serde_json::{Value, json};
+use sha2::Sha256;
+
+use super::{MARKER, Way};
+use crate::{core::Core, defects::Defect, plan::Wanted, world::post};
+
+/// What the provider signs with.
+pub const SECRET: &str = "the provider's secret";
+
+/// What somebody else signs with.
+const NO_SECRET: &str = "somebody's guess";
+
+/// The scans of every parcel: status, detail, minute past ten.
+const SCANS: [(&str, &str, u32); 6] = [
+    ("pre_transit", "label_created", 0),
+    ("in_transit", "arrived_at_facility", 2),
+    ("in_transit", "departed_facility", 2),
+    ("out_for_delivery", "out_for_delivery", 5),
+    ("failure", "delivery_exception", 6),
+    ("in_transit", "arrived_at_facility", 70),
+];
+
+/// One in so many webhooks is forged.
+const FORGED_ONE_IN: usize = 8;
+
+/// A webhook of some parcel.
+pub fn drawn(core: &Core, key: String) -> Wanted {
+    let parcel = format!("S{}", 1 + core.choose(2));
+    let scans = 1 + core.choose(SCANS.len());
+    let newest_first = core.choose(2) == 0;
+    let forged = core.choose(FORGED_ONE_IN) == 0;
+    let key = if forged {
+        format!("{FORGED}{key}")
+    } else {
+        key
+    };
+    let mut wanted = webhook(&parcel, scans, newest_first, key);
+    if forged {
+        // Its scans are nobody else's, so that one of them in a history tells.
+        for (number, scan) in list(&mut wanted.body).iter_mut().enumerate() {
+            scan["message"] = format!("{MARKER} forged {number}").into();
+        }
+    }
+    wanted
+}
+
+/// A webhook with the first so many scans of a parcel.
+pub fn webhook(parcel: &str, scans: usize, newest_first: bool, key: String) -> Wanted {
+    let scan = |(number, (status, detail, minute)): (usize, &(&str, &str, u32))| {
+        let (hour, minute) = (10 + minute / 60, minute % 60);
+        json!({
+            "object": "TrackingDetail", "status": status, "status_detail": detail,
+            "datetime": format!("2024-01-15T{hour}:{minute:02}:00Z"),
+            "message": format!("{MARKER} scan {number}"),
+        })
+    };
+    let mut scans: Vec<Value> = SCANS.iter().take(scans).enumerate().map(scan).collect();
+    if newest_first {
+        scans.reverse();
+    }
+    Wanted {
+        way: Way::Carrier,
+        aggregate: format!("shipment#{parcel}"),
+        path: "/carriers/easypost".to_owned(),
+        body: json!({
+            "object": "Event", "description": "tracker.updated",
+            "result": {
+                "object": "Tracker", "tracking_code": parcel, "carrier": "UPS",
+                "tracking_details": scans,
+            },
+        }),
+        key,
+    }
+}
+
+/// What the key of a forged webhook begins with.
+const FORGED: &str = "forged-";
+
+/// Is it signed by somebody else?
+pub fn is_forged(wanted: &Wanted) -> bool {
+    wanted.key.starts_with(FORGED)
+}
+
+/// The texts of a webhook's scans, which tell a parcel's scans apart.
+pub fn scans(body: &Value) -> Vec<String> {
+    let scans = body["result"]["tracking_details"].as_array();
+    let text = |scan: &Value| scan["message"].as_str().map(str::to_owned);
+    scans.into_iter().flatten().filter_map(text).collect()
+}
+
+fn list(body: &mut Value) -> &mut Vec<Value> {
+    body["result"]["tracking_details"].as_array_mut().unwrap()
+}
+
+/// Does this answer say that every scan of a webhook is logged?
+pub fn is_logged(status: u16, body: &str) -> bool {
+    status == 200 && !is_kept(body) && !body.contains(r#""refused""#)
+}
+
+/// Does an answer say that the webhook lies among the dead letters?
+pub fn is_kept(body: &str) -> bool {
+    body.contains(r#""Kept, since it cannot be read""#)
+}
+
+/// The request that brings a webhook.
+pub fn request(wanted: &Wanted, defect: Option<Defect>) -> Value {
+    let mut body = wanted.body.clone();
+    if defect == Some(Defect::LatestScanOnly) {
+        let scans = list(&mut body);
+        let latest = scans.iter().max_by_key(|scan| scan["datetime"].to_string());
+        *scans = latest.cloned().into_iter().collect();
+    }
+    let trusted = defect == Some(Defect::TrustedBlindly) || !is_forged(wanted);
+    let secret = if trusted { SECRET } else { NO_SECRET };
+    let body = body.to_string();
+    let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).unwrap();
+    mac.update(body.as_bytes());
+    let mac = hex::encode(mac.finalize().into_bytes());
+    let headers = json!({ "x-hmac-signature": format!("hmac-sha256-hex={mac}") });
+    post(&wanted.path, headers, &body)
+}
