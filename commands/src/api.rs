@@ -1,4 +1,4 @@
-//! Commands over HTTP.
+//! The role `api`: commands over the HTTP API.
 
 use aws_lambda_events::apigw::ApiGatewayV2httpRequest;
 use domain::{
@@ -20,11 +20,11 @@ use crate::{
     translate::{self, fields::Fields},
 };
 
-/// Handles a request of the HTTP API, which says who its caller is. So it counts only where the
-/// gateway brought it, by the alias that nobody else may invoke.
+/// Handles a request of the HTTP API. The request names its caller, so it is accepted only from the
+/// gateway, by the alias that nobody else may invoke.
 ///
-/// An order by direct invocation, which the function `invoke` is for, is still taken under the old
-/// name, with a warning.
+/// An order by direct invocation, which the function `invoke` is for, is still accepted under the
+/// old name, with a warning in the log.
 pub async fn handle(commands: &Commands, payload: &RawValue, invocation: &Invocation) -> Answer {
     if !is_request(payload) {
         tracing::warn!("an order by direct invocation: its function is `invoke` now");
@@ -117,7 +117,7 @@ async fn send<A: EventSourced>(
     Ok(Response::ok(reply))
 }
 
-/// The members of a request about the order that its path names; they must not name another.
+/// The members of a request about the order that its path names; refused where they name another.
 fn of_path(request: &Request, id: &str) -> Result<Fields, Problem> {
     let mut fields = Fields::new(request.json()?);
     match fields.id("orderId")? {

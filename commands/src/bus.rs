@@ -1,5 +1,5 @@
-//! Commands from EventBridge: shipment updates, orders, the completion of `automatic` orders, and
-//! shipments that are found to be stalled.
+//! The role `bus`: commands from EventBridge. They are shipment updates, commands to orders, the
+//! completion of `automatic` orders, and shipments that are found to be stalled.
 
 use aws_lambda_events::eventbridge::EventBridgeEvent;
 use domain::{
@@ -23,8 +23,9 @@ use crate::{
 
 pub(crate) type Event = EventBridgeEvent<Box<RawValue>>;
 
-/// Handles an event. One that may succeed later fails, and is retried by whoever delivers it; one
-/// that never can is kept and announced, and is done with.
+/// Handles an event of EventBridge. An event that may succeed later is a function error, after
+/// which the platform delivers it again. An event that can never succeed becomes a dead letter with
+/// an alert, and is not delivered again.
 pub async fn handle(commands: &Commands, payload: &RawValue, invocation: &Invocation) -> Answer {
     let started = commands.clock.now();
     let Ok(event) = serde_json::from_str::<Event>(payload.get()) else {
@@ -45,8 +46,8 @@ pub async fn handle(commands: &Commands, payload: &RawValue, invocation: &Invoca
         tracing::warn!(reason, "an event waits for its next delivery");
         return Err(Failed("temporarily unavailable".to_owned()));
     }
-    // EventBridge keeps no order: what a command is for may come yet, and after the last attempt
-    // the platform makes a dead letter of the event.
+    // EventBridge does not keep the order of events: the order that this one is about may still
+    // arrive. After the last attempt the platform makes a dead letter of the event.
     if let Failure::Refused {
         refusal: Refusal::NotFound { .. },
         ..
@@ -114,11 +115,11 @@ fn refused(refusal: Refusal) -> Failure {
     }
 }
 
-/// What causes a command: an event with its id, and the trace that it belongs to.
+/// The event that causes a command, with its id and its trace.
 struct Caused<'a> {
     event: &'a Event,
     id: String,
-    /// What finds its whole way: the trace that it names, or else itself.
+    /// The correlation id: the trace id that the event names, or else the event's id.
     correlation_id: String,
     trace: Option<TraceParent>,
 }
@@ -141,7 +142,7 @@ impl Caused<'_> {
     }
 }
 
-/// What is wanted of which order.
+/// The id of an order, and the content of the command to it.
 type Wanted = Result<(OrderId, order::Intent), Refusal>;
 
 fn place(commands: &Commands, caused: &Caused<'_>, fields: Fields) -> Wanted {
@@ -165,7 +166,7 @@ fn cancel(_: &Commands, _: &Caused<'_>, mut fields: Fields) -> Wanted {
     Ok((order_id, translate::order::cancel(fields)?))
 }
 
-/// Executes what `read` makes of the event's detail.
+/// Executes the command that `read` makes of the event's detail.
 async fn order_command(
     commands: &Commands,
     caused: Caused<'_>,
@@ -209,8 +210,8 @@ async fn update_shipment(
     commands.execute::<Shipment>(envelope).await
 }
 
-/// Completes an order that nobody else is going to. The announcement that asks for it comes at
-/// least once, so this does nothing where it has been done.
+/// Completes an order that is `automatic`. Idempotent, since the message that triggers it is
+/// delivered at least once.
 async fn fulfil(
     commands: &Commands,
     caused: Caused<'_>,
@@ -240,9 +241,9 @@ async fn fulfil(
     commands.execute::<Order>(envelope).await
 }
 
-/// Notes that a shipment is stalled, where its history says so, too. Whoever watches asks again each
-/// time it looks, until that is so: a history that takes no event any more, or cannot be read, is
-/// counted and logged, and leaves no dead letter for every time.
+/// Notes that a shipment is stalled, where its history confirms it. The role `watch` sends this
+/// command again each time it looks, until it has had its effect. So where the history is full or
+/// damaged, the failure is counted and logged, and makes no dead letter each time.
 async fn stall(commands: &Commands, caused: Caused<'_>, detail: Object) -> Result<(), Failure> {
     let started = commands.clock.now();
     let stall = translate::shipment::stall(detail).map_err(refused)?;

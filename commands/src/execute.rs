@@ -1,4 +1,4 @@
-//! The way of a command: recognise, load, decide, append; again where a rival was first.
+//! Executes a command: load, recognise a repeat, decide, append; retried where a rival was first.
 
 use domain::{
     AggregateId, EventSourced, Refusal,
@@ -12,66 +12,66 @@ use lambda::http::Standing;
 
 use crate::limits::{RIVAL_ATTEMPTS, RIVAL_WAIT_FIRST, RIVAL_WAIT_MOST, UNAVAILABLE_ATTEMPTS};
 
-/// A command on its way: what is wanted, of what, and because of whom.
+/// A command with its metadata: its aggregate, its content and its cause.
 #[derive(Debug, Clone)]
 pub struct Envelope<I> {
-    /// The order or shipment.
+    /// The id of the order or shipment that the command is sent to.
     pub aggregate: AggregateId,
-    /// What is wanted.
+    /// The content of the command.
     pub intent: I,
-    /// The version that the sender has seen, where it says so.
+    /// The version that the aggregate must have, where the sender demands one.
     pub expected_version: Option<u64>,
-    /// Who and what caused it; its digest is the intent's.
+    /// Who and what caused the command. Its digest is that of `intent`.
     pub cause: Cause,
 }
 
-/// What became of a command.
+/// The result of an executed command.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outcome {
-    /// What happened, the kind of its last event; `None` where nothing had to.
+    /// The kind of the last event that the command led to; `None` where nothing had to change.
     pub event: Option<String>,
-    /// The status that it gave.
+    /// The status after that event, or the present one where nothing had to change.
     pub status: String,
-    /// The sequence of its last event.
+    /// The sequence of that event, or the present version where nothing had to change.
     pub version: u64,
-    /// Did this very command make it, now or in an earlier attempt? No where nothing had to
-    /// happen, and where it was known by its content from another command.
+    /// Whether this command itself made the event, now or in an earlier attempt. False where
+    /// nothing had to change, and where another command with the same content made it.
     pub own: bool,
-    /// Had it been made before, so that this time nothing happened?
+    /// Whether the effect existed before, so that this execution changed nothing.
     pub repeated: bool,
 }
 
 /// Why a command had no effect.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Failure {
-    /// The business says no; `standing` where something is there.
+    /// The business rules refuse the command.
     #[error("{refusal}")]
     Refused {
-        /// What it says.
+        /// The refusal, with its code and message.
         refusal: Refusal,
-        /// How things stand.
+        /// The aggregate's present state, where it exists.
         standing: Option<Standing>,
     },
     /// The command id was used before, with another content.
     #[error("command id used before with another content")]
     IdReused,
-    /// The sender has seen another version.
+    /// The aggregate's version, given here, is not the one that the sender expects.
     #[error("version {} is not the expected one", .0.version)]
     Moved(Standing),
-    /// The aggregate can take no more.
+    /// The aggregate has reached its limit of commits or of their bytes.
     #[error("history full")]
     HistoryFull,
-    /// Try again: the table is unavailable, or the history has an event of newer code, which
-    /// another build will read. The text is for logs.
+    /// The table is unavailable, or the history has an event of newer code, which another build can
+    /// read. The command can be repeated. The text is for logs.
     #[error("unavailable: {0}")]
     Unavailable(String),
-    /// The history cannot be read. The text is for logs.
+    /// The history is damaged. The text is for logs.
     #[error("{0}")]
     Corrupt(String),
 }
 
 impl Failure {
-    /// What kind of failure, as its problem has it.
+    /// The failure's code, as in its problem.
     pub fn code(&self) -> &'static str {
         match self {
             Self::Refused { refusal, .. } => refusal.code(),
@@ -84,13 +84,14 @@ impl Failure {
     }
 }
 
-/// One attempt, as far as it came.
+/// The result of one attempt that did not fail.
 enum Attempt {
     Settled(Outcome),
     RivalWasFirst,
 }
 
-/// Executes a command: once, however often it is sent, and never half.
+/// Executes a command. It takes effect once, however often it is sent, and completely or not at
+/// all.
 pub async fn execute<A: EventSourced>(
     store: &EventStore,
     clock: &dyn Clock,
@@ -103,8 +104,8 @@ pub async fn execute<A: EventSourced>(
             let longest = backoff(attempt - 1, RIVAL_WAIT_FIRST, RIVAL_WAIT_MOST);
             clock.sleep(clock.jitter(longest)).await;
         }
-        // What comes first finds nothing there: the first attempt does without loading, and its
-        // append finds out.
+        // A command that is probably the first of its aggregate is tried without a load: the append
+        // fails where the aggregate exists.
         let blind =
             attempt == 1 && envelope.intent.comes_first() && envelope.expected_version.is_none();
         let settled = match blind {
@@ -128,7 +129,7 @@ pub async fn execute<A: EventSourced>(
     )))
 }
 
-/// An attempt on the assumption that nothing is there yet: one request.
+/// An attempt without a load, as if the aggregate did not exist: one request where that is so.
 async fn begin<A: EventSourced>(
     store: &EventStore,
     clock: &dyn Clock,
@@ -137,15 +138,15 @@ async fn begin<A: EventSourced>(
     let nothing: Loaded<A> = store.nothing(&envelope.aggregate);
     let commit = match decide(&nothing, clock, envelope) {
         Ok(Some(commit)) => commit,
-        // A refusal counts only once the command is known to be new: what was accepted under
-        // older rules stays accepted.
+        // A refusal counts only once the command is known to be new: a repeat of a command that
+        // older rules accepted stays accepted.
         Ok(None) | Err(Failure::Refused { .. }) => {
             return change::<A>(store, clock, envelope).await;
         }
         Err(failure) => return Err(failure),
     };
     let appended = match store.append(&commit).await {
-        // Nothing was sent, so nobody has seen whether the command is known.
+        // Nothing was sent, so it is not known yet whether the command is a repeat.
         Err(StoreError::TooLarge { .. }) => return change::<A>(store, clock, envelope).await,
         appended => appended?,
     };
@@ -154,13 +155,13 @@ async fn begin<A: EventSourced>(
         Append::Occupied(first) if Mark::Command(&envelope.cause.command_id).is_on(&first) => {
             repeated::<A>(envelope, &first).map(Attempt::Settled)
         }
-        // It is there already: how it stands says what to answer. That its first commit says the
-        // same does not: this command's id may have made a later one.
+        // The aggregate exists, so its present state decides the answer. Its first commit does not,
+        // even with the same content: this command's id may have made a later one.
         Append::Occupied(_) => change::<A>(store, clock, envelope).await,
     }
 }
 
-/// An attempt on the aggregate as it is.
+/// An attempt on the loaded aggregate.
 async fn change<A: EventSourced>(
     store: &EventStore,
     clock: &dyn Clock,
@@ -191,8 +192,8 @@ async fn change<A: EventSourced>(
     }
 }
 
-/// The answer where nothing had to happen: how things stand now. To whoever creates what is there
-/// already, it had been made before.
+/// The result where nothing had to change: the present state. A command that creates an existing
+/// aggregate counts as repeated.
 fn as_it_stands<A: EventSourced>(envelope: &Envelope<A::Intent>, loaded: &Loaded<A>) -> Outcome {
     Outcome {
         event: None,
@@ -203,7 +204,7 @@ fn as_it_stands<A: EventSourced>(envelope: &Envelope<A::Intent>, loaded: &Loaded
     }
 }
 
-/// The commit that the command leads to; `None` where nothing is to be done.
+/// The commit that the command leads to; `None` where nothing has to change.
 fn decide<A: EventSourced>(
     loaded: &Loaded<A>,
     clock: &dyn Clock,
@@ -250,7 +251,8 @@ async fn append<A: EventSourced>(
     }
 }
 
-/// The answer to a command that has been executed before, if it is the same one.
+/// The result of a command that was executed before. Fails with [`Failure::IdReused`] where the
+/// earlier command had another content.
 fn repeated<A: EventSourced>(
     envelope: &Envelope<A::Intent>,
     commit: &Commit,
@@ -261,7 +263,7 @@ fn repeated<A: EventSourced>(
     outcome::<A>(envelope, commit, true)
 }
 
-/// The answer that a commit stands for, today as on the first day.
+/// The result that follows from a commit: the same for every repeat.
 fn outcome<A: EventSourced>(
     envelope: &Envelope<A::Intent>,
     commit: &Commit,
@@ -282,7 +284,7 @@ fn outcome<A: EventSourced>(
     })
 }
 
-/// How an aggregate stands.
+/// The aggregate's present version, status and allowed actions.
 fn standing<A: EventSourced>(loaded: &Loaded<A>) -> Standing {
     Standing {
         version: loaded.version,
@@ -292,7 +294,8 @@ fn standing<A: EventSourced>(loaded: &Loaded<A>) -> Standing {
 }
 
 impl<I: Intent> Envelope<I> {
-    /// The digests that it is known by whatever its id is: none where its content may be news.
+    /// The digests by which its content is recognised under another command id; none where the same
+    /// content may be a new command.
     fn contents(&self) -> Vec<domain::Digest> {
         if !self.intent.known_by_content() {
             return Vec::new();
@@ -304,13 +307,13 @@ impl<I: Intent> Envelope<I> {
             .collect()
     }
 
-    /// Is this its content's digest, as this build or an earlier one takes it?
+    /// Whether `digest` is that of its content, as this build or an earlier one takes it.
     fn has_digest(&self, digest: &domain::Digest) -> bool {
         self.cause.digest == *digest || self.intent.earlier_digest().as_ref() == Some(digest)
     }
 
-    /// Does `commit` say what this command would lead to? One that cannot be read counts: whoever
-    /// answers from it meets the error.
+    /// Whether the events of `commit` follow from this command. A commit that cannot be decoded
+    /// counts, so that answering from it meets the error.
     fn led_to<A: EventSourced<Intent = I>>(&self, commit: &Commit) -> bool {
         let Ok(events) = commit.decoded::<A>() else {
             return true;
@@ -320,13 +323,13 @@ impl<I: Intent> Envelope<I> {
             .all(|event| A::follows_from(event, &self.intent))
     }
 
-    /// Is what this command creates there by `commit` of another command? Then how it stands now
-    /// is the answer: it may have been closed since.
+    /// Whether this command creates its aggregate, and another command made `commit`. Then the
+    /// answer is the present state: the order may have been closed since.
     fn known_as_it_stands(&self, commit: &Commit) -> bool {
         self.intent.creates() && commit.cause.command_id != self.cause.command_id
     }
 
-    /// Has this command, or one that is known as the same, made `commit`?
+    /// Whether this command, or another one with the same content, made `commit`.
     fn made<A: EventSourced<Intent = I>>(&self, commit: &Commit) -> bool {
         let by_content = || {
             let digests = self.contents();
@@ -349,7 +352,7 @@ impl From<StoreError> for Failure {
             StoreError::TooLarge { bytes } => Self::Refused {
                 refusal: Refusal::too_large(
                     "",
-                    format!("it takes {bytes} bytes to keep, {ITEM_BYTES_MAX} at most"),
+                    format!("its commit would take {bytes} bytes, {ITEM_BYTES_MAX} at most"),
                 ),
                 standing: None,
             },

@@ -1,9 +1,9 @@
-//! Many updates of one shipment with one load: those that are known cost nothing, and those that are
-//! new share as few commits as hold them.
+//! Logs many updates of one shipment with one load. Updates that are logged already cost nothing,
+//! and new ones share as few commits as can hold them.
 //!
-//! What an update is known by is the id of the event that brought it (`origin.id`), under which it
-//! stands in the history: one commit holds many updates, and its own digest tells them not apart. So
-//! the whole history is read, which is one request up to 1 MB of it.
+//! An update is recognised by the id of the event that brought it (`origin.id`), which stands in
+//! the history. The digest of its commit does not identify it, since one commit holds many updates.
+//! So the whole history is read, which takes one request for each 1 MB.
 
 use std::collections::HashSet;
 
@@ -22,34 +22,34 @@ use crate::{
     },
 };
 
-/// Updates of one shipment on their way, and because of whom.
+/// Updates of one shipment to be logged, with their cause.
 #[derive(Debug, Clone)]
 pub struct Updates {
-    /// Which shipment.
+    /// The shipment's id.
     pub shipment_id: ShipmentId,
-    /// What is to be logged, in this order. Each `origin.id` is the same for the same update, and
-    /// another one for another update.
+    /// The updates, in the order in which they are logged. Each has a unique `origin.id`, which
+    /// stays the same whenever the update is sent again.
     pub intents: Vec<Update>,
-    /// Who sends them: it stands before every command id.
+    /// The sender of the updates: the first part of every command id.
     pub actor: String,
-    /// By which way they came in.
+    /// The trigger that the updates came by.
     pub source: String,
-    /// What the whole chain of commands and events is about.
+    /// The id that all commands and events of one business transaction share.
     pub correlation_id: String,
-    /// The request that led to them.
+    /// The id of the request that led to the updates.
     pub causation_id: String,
-    /// The W3C trace that they belong to.
+    /// The W3C `traceparent` of the updates, where they have one.
     pub traceparent: Option<String>,
 }
 
-/// What became of them.
+/// The result of logging many updates.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Logged {
-    /// The statuses of those that were logged now, in their order.
+    /// The statuses of the updates that were logged now, in their order.
     pub new: Vec<Status>,
-    /// How many were logged before.
+    /// The number of updates that were logged before.
     pub known: usize,
-    /// The others.
+    /// The other updates, each with its refusal.
     pub refused: Vec<Refused>,
     /// The sequence of the shipment's last event.
     pub version: u64,
@@ -58,20 +58,20 @@ pub struct Logged {
 /// An update that cannot be logged.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refused {
-    /// What it is known by, its `origin.id`.
+    /// The id of the event that brought it, its `origin.id`.
     pub id: String,
-    /// Why not.
+    /// Why it cannot be logged.
     pub refusal: Refusal,
 }
 
-/// One attempt, as far as it came.
+/// The result of one attempt that did not fail.
 enum Attempt {
     Settled,
     RivalWasFirst,
 }
 
-/// Logs those updates that are not yet logged: each once, however often and from however many sides
-/// they are sent. Where it fails, some may be logged; sent again, the others are.
+/// Logs those updates that are not logged yet: each once, however often and concurrently they are
+/// sent. After a failure some may be logged; sending all again logs the others.
 pub async fn log_all(
     store: &EventStore,
     clock: &dyn Clock,
@@ -100,7 +100,7 @@ pub async fn log_all(
     Err(Failure::Unavailable(reason))
 }
 
-/// An attempt on the shipment as it is; `logged` has what earlier attempts have logged.
+/// An attempt on the loaded shipment; `logged` has the results of earlier attempts.
 async fn log_new(
     store: &EventStore,
     clock: &dyn Clock,
@@ -137,7 +137,7 @@ async fn log_new(
     Ok(Attempt::Settled)
 }
 
-/// The ids of all updates that a history has.
+/// The `origin.id`s of all updates in a history.
 fn known(history: &[Commit]) -> Result<HashSet<String>, Failure> {
     let mut known = HashSet::new();
     for commit in history {
@@ -149,7 +149,7 @@ fn known(history: &[Commit]) -> Result<HashSet<String>, Failure> {
     Ok(known)
 }
 
-/// The updates of one commit each: so many, and so many bytes, that a commit holds them.
+/// Splits the updates into one slice for each commit, within the limits of a commit.
 fn commits<'u, 'i>(updates: &'u [&'i Update]) -> impl Iterator<Item = &'u [&'i Update]> {
     let mut rest = updates;
     std::iter::from_fn(move || {
@@ -166,7 +166,7 @@ fn commits<'u, 'i>(updates: &'u [&'i Update]) -> impl Iterator<Item = &'u [&'i U
     })
 }
 
-/// The commit that the updates lead to, `None` where all are refused; and those that are.
+/// The commit that the updates lead to, `None` where all are refused; and the refusals.
 fn decide(
     loaded: &Loaded<Shipment>,
     clock: &dyn Clock,
@@ -200,7 +200,7 @@ fn decide(
     }
     let digest = Digest::of(&Json::Array(ids));
     let cause = Cause {
-        // Of the same updates, so that no other command of this sender has it.
+        // It contains the digest of these updates, so that no other command of this sender has it.
         command_id: format!("{}/{}", updates.actor, digest.as_str()),
         digest,
         actor: updates.actor.clone(),

@@ -1,4 +1,4 @@
-//! Orders by direct invocation: the order itself is the payload.
+//! The role `invoke`: orders by direct invocation. The payload is the order itself.
 
 use domain::{AggregateId, Json, Order, Refusal, json::Object, order, order::Fulfilment};
 use lambda::{Answer, Failed, Invocation, http::Problem, trace::TraceParent};
@@ -12,12 +12,11 @@ use crate::{
 };
 
 /// Places the order in `payload`, which may have `commandId` and `traceparent` beside its own
-/// members. Whatever else a payload says of itself, its sender is `invoke`, and it can place an
-/// order and do no more.
+/// members. Whatever else the payload says of itself, its sender is `invoke`, and it can only place
+/// an order.
 ///
-/// A refusal is an answer, under `error`. What nothing could be stored of, for no fault of its
-/// own, is a function error: an asynchronous invocation is tried again, and then kept among the
-/// dead letters.
+/// A refusal is an answer with the member `error`. An internal error is a function error: Lambda
+/// retries an asynchronous invocation after it, and then stores it in the dead letter queue.
 pub async fn handle(commands: &Commands, payload: &RawValue, invocation: &Invocation) -> Answer {
     let started = commands.clock.now();
     let answer = match place(commands, payload.get(), invocation).await {
@@ -27,7 +26,7 @@ pub async fn handle(commands: &Commands, payload: &RawValue, invocation: &Invoca
             if problem.status >= 500 {
                 return Err(Failed(problem.message));
             }
-            // Nobody may read the answer: an asynchronous invocation is done with it.
+            // The answer to an asynchronous invocation is lost, so the refusal is logged as well.
             let (request_id, code) = (&invocation.request_id, problem.code);
             tracing::warn!(request_id, code, "an order by invocation is refused");
             Json::Object(Object::from([("error".to_owned(), problem.to_json())]))

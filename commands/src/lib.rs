@@ -1,4 +1,4 @@
-//! A trigger's payload becomes a command, is executed, and answered.
+//! Command handlers: a trigger's payload is translated to a command, executed, and answered.
 //!
 //! ```text
 //! payload ─▶ api, invoke, bus, import ─translate─▶ command ─▶ execute ─▶ reply
@@ -6,14 +6,15 @@
 //!
 //! - [`api`]: HTTP API; [`invoke`]: orders by direct invocation; [`bus`]: EventBridge; [`import`]:
 //!   order files in S3; [`carriers`]: webhooks of carriers
-//! - [`translate`]: JSON to what is wanted of an order or a shipment
-//! - `sender`: who sends a command by the first two, and how it is known again
-//! - [`execute`]: recognise, load, decide, append, and the only retry loop; [`execute_many`]: the same
-//!   for many updates of one shipment
+//! - [`translate`]: translates JSON to a command's intent
+//! - `sender`: the sender and the command id of a command over HTTP or by direct invocation
+//! - [`execute`]: loads, recognises a repeat, decides and appends, in the only retry loop;
+//!   [`execute_many`]: the same for many updates of one shipment
 //! - [`reply`]: the answer to the sender, of success and of failure
 //! - `telemetry`: the log line and the metrics of a command
-//! - `rejection`: what can never succeed
-//! - [`operator`]: what a person must look at: the topic and the dead letters
+//! - `rejection`: events that can never succeed: dead letter and alert
+//! - [`operator`]: the interface to the operator: the alerts topic and the dead letter queue
+//! - [`limits`]: every limit of the command functions
 //!
 //! One executable holds every function; the Lambda's handler name picks the [`Role`].
 
@@ -50,42 +51,43 @@ use carriers::{
 use import::{aws::S3Files, files::Files};
 use operator::{AwsOperator, Operator};
 
-/// What a function of this executable does: the end of its name, and its handler's name.
+/// The role of a function of this executable: the end of the function's name, and its handler's
+/// name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
-    /// HTTP API.
+    /// Serves commands over the HTTP API.
     Api,
-    /// Orders by direct invocation.
+    /// Places orders by direct invocation.
     Invoke,
-    /// EventBridge.
+    /// Handles events of EventBridge.
     Bus,
-    /// Order files in S3.
+    /// Imports order files from S3.
     Import,
-    /// Webhooks of carriers.
+    /// Receives webhooks of carriers.
     Carriers,
 }
 
-/// The functions of this executable, and what they work with.
+/// The functions of this executable with their dependencies.
 #[derive(Clone)]
 pub struct Commands {
-    /// Where commits are kept.
+    /// The event store.
     pub store: EventStore,
-    /// What time it is.
+    /// The source of time.
     pub clock: Arc<dyn Clock>,
-    /// Who hears of events that can never succeed.
+    /// Receives alerts and dead letters.
     pub operator: Arc<dyn Operator>,
-    /// Where order files and their reports lie.
+    /// The bucket of order files and their reports.
     pub files: Arc<dyn Files>,
-    /// What webhooks of carriers are checked with.
+    /// The secrets and keys with which webhooks of carriers are verified.
     pub carriers: Carriers,
-    /// Where metrics go.
+    /// The sink for metrics.
     pub metrics: Metrics,
-    /// `dev`, `staging`, `prod` …
+    /// The name of the environment, such as `dev`.
     pub environment: String,
 }
 
 impl Commands {
-    /// The functions of one environment, on AWS clients made from `config`.
+    /// The functions of one environment, with AWS clients made from `config`.
     pub fn new(config: &SdkConfig, settings: &Settings) -> Self {
         let dynamodb = aws_sdk_dynamodb::Client::new(config);
         let table = DynamoDbTable::new(dynamodb, settings.names.events());
@@ -108,22 +110,22 @@ impl Commands {
         }
     }
 
-    /// Handles one invocation.
+    /// Handles one invocation of the function with this role.
     pub async fn handle(&self, role: Role, payload: Payload, invocation: &Invocation) -> Answer {
         match role {
             Role::Api => api::handle(self, &payload, invocation).await,
             Role::Invoke => invoke::handle(self, &payload, invocation).await,
             Role::Bus => bus::handle(self, &payload, invocation).await,
-            // Boxed, since the compiler cannot see that the bare future may change its thread.
+            // Boxed, since the compiler cannot prove that the bare future is `Send`.
             Role::Import => import::handle(self, &payload, invocation).boxed().await,
             Role::Carriers => carriers::webhook::handle(self, &payload, invocation).await,
         }
     }
 }
 
-/// A handler's name that is no role of this executable.
+/// The handler's name is no role of this executable.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("no function here is called {0:?}")]
+#[error("no role is called {0:?}")]
 pub struct UnknownRole(pub String);
 
 impl FromStr for Role {

@@ -1,4 +1,4 @@
-//! What a person must look at: an alert on the topic, and the event itself among the dead letters.
+//! The interface to the operator: alerts on the SNS topic, and events in the dead letter queue.
 
 use std::borrow::Cow;
 
@@ -10,22 +10,24 @@ use lambda::Settings;
 
 use crate::limits::ALERT_TEXT_MAX;
 
-/// Who hears of an event that can never succeed.
+/// Receives events that can never succeed, and the alerts about them.
 #[async_trait]
 pub trait Operator: Send + Sync {
-    /// Keeps the event. It holds customer data, so it goes nowhere else.
+    /// Stores an event in the dead letter queue. It holds customer data, so it goes nowhere else.
+    /// `reason` is the code of its rejection.
     async fn keep_dead_letter(&self, event: &str, reason: &str) -> Result<(), Unreachable>;
 
-    /// Says that a command was rejected. The text holds no customer data.
+    /// Sends an alert that a command was rejected. The text holds no customer data; `id` is the
+    /// same when the alert is sent again.
     async fn alert(&self, subject: &str, text: &str, id: &str) -> Result<(), Unreachable>;
 }
 
-/// The queue or the topic cannot be reached. The text is for logs.
+/// The queue or the topic is unavailable. The text is for logs.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("operator unreachable: {0}")]
 pub struct Unreachable(pub String);
 
-/// The operator by way of SQS and SNS.
+/// The operator behind SQS and SNS.
 #[derive(Debug)]
 pub struct AwsOperator {
     sqs: aws_sdk_sqs::Client,
@@ -36,7 +38,7 @@ pub struct AwsOperator {
 }
 
 impl AwsOperator {
-    /// On clients made from `config`.
+    /// The operator of the environment in `settings`, with clients made from `config`.
     pub fn new(config: &SdkConfig, settings: &Settings) -> Self {
         Self {
             sqs: aws_sdk_sqs::Client::new(config),
@@ -75,7 +77,7 @@ impl Operator for AwsOperator {
                 .build()
                 .map_err(unbuilt)
         };
-        // Lines are ours; any other control character is not, whoever it came from.
+        // Waybill's texts have line ends; any other control character comes from a sender.
         let printable = |c: char| if c.is_control() && c != '\n' { ' ' } else { c };
         let text: String = text.chars().map(printable).take(ALERT_TEXT_MAX).collect();
         let id: String = id.chars().map(printable).collect();
@@ -94,7 +96,7 @@ impl Operator for AwsOperator {
 }
 
 /// The same JSON in characters that SQS takes: it refuses U+FFFE and U+FFFF (`SendMessage`,
-/// *MessageBody*), which JSON can also write as escapes. Raw control characters JSON has none.
+/// *MessageBody*), which are replaced by escapes. Raw control characters do not occur in JSON.
 fn storable(json: &str) -> Cow<'_, str> {
     if !json.contains(['\u{fffe}', '\u{ffff}']) {
         return Cow::Borrowed(json);

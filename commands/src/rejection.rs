@@ -1,5 +1,5 @@
-//! What can never succeed: kept among the dead letters, and told to a person without a word of its
-//! sender.
+//! Rejects an event that can never succeed: stores it in the dead letter queue, and alerts the
+//! operator without quoting anything that its sender wrote.
 
 use domain::{Json, OrderId, ShipmentId, order::names};
 use event_store::commit::bounded;
@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 
 use crate::{Commands, bus::Event, execute::Failure, limits::PLACE_PARTS_MAX};
 
-/// Why an event can never succeed, without anything of its detail: it goes out by mail.
+/// Why an event can never succeed, without anything of its detail, since it is sent by mail.
 pub(crate) struct Rejection {
     pub(crate) event_id: String,
     pub(crate) code: String,
@@ -49,11 +49,11 @@ impl Rejection {
     }
 }
 
-/// Codes whose messages hold numbers, and no text that somebody has sent.
+/// The codes whose messages hold numbers, and no text of a sender.
 const SAYS_NUMBERS_ONLY: [&str; 3] = ["total_mismatch", "order_closed", "too_large"];
 
-/// The order or shipment that an event names, as a line of a mail; `None` where it names none
-/// rightly.
+/// A line for the alert with the id of the order or shipment that an event is about; `None` where
+/// it names none, or an invalid one.
 fn about(detail: &str) -> Option<String> {
     let members = Json::parse(detail).ok()?.into_object()?;
     let named = |name: &str| match members.get(name)? {
@@ -70,7 +70,7 @@ fn about(detail: &str) -> Option<String> {
     }
 }
 
-/// Names of the contract that stand in a place beside those of an order, its items and adjustments.
+/// Names of the contract in a field's path, beside those of an order, its items and adjustments.
 const OTHER_NAMES: [&str; 11] = [
     "attributes",
     "carrier",
@@ -85,13 +85,15 @@ const OTHER_NAMES: [&str; 11] = [
     "trackingNumber",
 ];
 
-/// Is it a name of the contract? Any other one was chosen by a sender, and may be a customer's data.
+/// Whether it is a name of the contract. Any other name was chosen by a sender, and may be a
+/// customer's data.
 fn is_ours(name: &str) -> bool {
     let of_orders = [names::ORDER, names::ITEM, names::ADJUSTMENT];
     of_orders.iter().any(|names| names.contains(&name)) || OTHER_NAMES.contains(&name)
 }
 
-/// A place such as `items[3].price`, with `…` for every name that is none of the contract.
+/// A field's path such as `items[3].price`, with `…` for every name that the contract does not
+/// have.
 fn names_only(place: &str) -> String {
     let name_only = |part: &str| {
         let (name, index) = part.split_at(part.find('[').unwrap_or(part.len()));
@@ -105,18 +107,18 @@ fn names_only(place: &str) -> String {
             (false, _) => "…".to_owned(),
         }
     };
-    // Where names of a sender have dots, there are more parts; what is cut off is theirs, too.
+    // A sender's name with dots makes more parts; those that are cut off are the sender's too.
     let parts = place.split('.').take(PLACE_PARTS_MAX);
     parts.map(name_only).collect::<Vec<_>>().join(".")
 }
 
-/// Keeps the event, then says so: whoever is called finds it.
+/// Stores the event in the dead letter queue, then alerts the operator, who so finds it there.
 ///
-/// Where it cannot be said, the event is delivered again, and kept again. To say it first would call
-/// people to a place where nothing may lie, as often as that fails; and a crash between the two, or
-/// a platform that delivers twice, keeps it twice whatever the order is, since EventBridge and Lambda
-/// take standard queues alone for dead letters, and those know no copies. So whoever takes dead
-/// letters up has to know them: `waybill retry` takes letters with the same content for one.
+/// Where the alert fails, the event is delivered again, and stored again. The opposite order would
+/// alert people to a letter that may not exist, as often as storing fails. With any order, a crash
+/// between the two, or a platform that delivers twice, stores the event twice: EventBridge and
+/// Lambda take only standard queues for dead letters, which do not detect duplicates. So the
+/// redrive must: `waybill retry` takes letters with the same content for one.
 pub(crate) async fn reject(
     commands: &Commands,
     payload: &RawValue,

@@ -1,4 +1,4 @@
-//! What the sender of a command is told.
+//! The answer to the sender of a command.
 
 use domain::{AggregateId, Json, json::Object};
 use lambda::http::Problem;
@@ -7,8 +7,8 @@ use crate::execute::{Failure, Outcome};
 
 /// The answer to a command: `{message, orderId | shipmentId, status, version}`.
 pub fn reply(aggregate: &AggregateId, outcome: &Outcome) -> Json {
-    // Only an order is known by its content from another command: whoever sent it must not take
-    // an order that has been cancelled since for a live one.
+    // Only an order is recognised by its content when another command placed it. Its sender must
+    // not take an order that has been cancelled since for an open one.
     let known = !outcome.own && outcome.repeated && matches!(aggregate, AggregateId::Order(_));
     let message = match outcome.event.as_deref() {
         _ if known => "Order already known",
@@ -32,12 +32,12 @@ pub fn reply(aggregate: &AggregateId, outcome: &Outcome) -> Json {
     ]))
 }
 
-/// The problem that a failure is to its sender. What it hides, it logs.
+/// The problem that reports a failure to the sender. Internal reasons are logged instead.
 pub fn problem(failure: Failure) -> Problem {
     match failure {
         Failure::Refused { refusal, standing } => {
             let problem = Problem::from(refusal);
-            // How things stand matters to a conflict alone.
+            // Only a conflict reports the present state.
             match standing.filter(|_| problem.status == 409) {
                 Some(standing) => problem.standing(standing),
                 None => problem,
@@ -57,11 +57,11 @@ pub fn problem(failure: Failure) -> Problem {
             Problem::new(
                 409,
                 "history_full",
-                "it has as many entries as one can have",
+                "its history has reached its limit and takes no more events",
             )
         }
         Failure::Unavailable(reason) => {
-            tracing::warn!(reason, "a command has to wait");
+            tracing::warn!(reason, "a command cannot be executed now");
             Problem::unavailable()
         }
         Failure::Corrupt(reason) => {

@@ -1,4 +1,4 @@
-//! Who sends a command over HTTP or by direct invocation, and how it is known again.
+//! The sender and the command id of a command over HTTP or by direct invocation.
 
 use domain::{AggregateId, EventSourced, Json, OrderId, aggregate::Intent as _};
 use event_store::Cause;
@@ -16,13 +16,14 @@ use crate::{
     translate::{self, fields::Fields},
 };
 
-/// Who sends a command, and how it is known again.
+/// The sender of a command with the command's metadata.
 #[derive(Debug)]
 pub(crate) struct Sender {
     actor: String,
     source: &'static str,
     command_id: String,
-    /// What makes the command id, without its sender: the order's id comes from it.
+    /// The part of the command id without the sender, of which the id of an order that names none
+    /// is made.
     key: String,
     correlation_id: String,
     cause_id: String,
@@ -31,13 +32,13 @@ pub(crate) struct Sender {
 }
 
 impl Sender {
-    /// The caller that the gateway names, and what the request's headers say.
+    /// The caller that the gateway names, with the metadata in the request's headers.
     pub(crate) fn of_request(request: &Request, invocation: &Invocation) -> Result<Self, Problem> {
         let caller = &request.caller;
         let (command_id, key) = match request.header("idempotency-key")? {
             Some(key) => {
                 check_key("Idempotency-Key", key)?;
-                // A '/' in the caller must not read like the one before the key.
+                // A '/' in the caller must not look like the one before the key.
                 let caller = caller.replace('%', "%25").replace('/', "%2F");
                 (format!("http/{caller}/{key}"), key.to_owned())
             }
@@ -67,8 +68,9 @@ impl Sender {
         })
     }
 
-    /// `commandId` and `traceparent` beside an order, which are taken out of it. Lambda does not tell
-    /// a function who has invoked it, so all of them are one sender.
+    /// The sender `invoke`, with the metadata in `commandId` and `traceparent` beside an order,
+    /// which are removed from it. Lambda does not say who has invoked a function, so all callers
+    /// are one sender.
     pub(crate) fn of_invocation(
         fields: &mut Fields,
         traceparent: Option<TraceParent>,
@@ -95,17 +97,18 @@ impl Sender {
         })
     }
 
-    /// The id of the request.
+    /// The id of the request or invocation.
     pub(crate) fn cause_id(&self) -> &str {
         &self.cause_id
     }
 
-    /// The id of an order that names none: the same for the same key, so a retry finds its order.
+    /// The id of an order that names none. It is the same for the same key, so a retry finds its
+    /// order.
     pub(crate) fn order_id(&self, environment: &str) -> OrderId {
         translate::order::id_of(environment, &self.actor, &self.key)
     }
 
-    /// Has the command executed, and answers as the sender is told.
+    /// Executes the command, and returns the answer or problem for the sender.
     pub(crate) async fn execute<A: EventSourced>(
         self,
         commands: &Commands,
@@ -134,7 +137,7 @@ impl Sender {
     }
 }
 
-/// `"7"` or `7`: the version that the sender has seen.
+/// Parses the header `If-Match`, `"7"` or `7`: the version that the sender expects.
 fn expected_version(if_match: Option<&str>) -> Result<Option<u64>, Problem> {
     let Some(text) = if_match else {
         return Ok(None);
@@ -164,7 +167,7 @@ fn check_key(name: &str, key: &str) -> Result<(), Problem> {
     Err(Problem::invalid("invalid_header", name, message))
 }
 
-/// What finds the whole way of a command: the trace that it belongs to, or else the request.
+/// The correlation id: the id of the trace, or of the request where there is no trace.
 fn correlation<'a>(trace: Option<&'a TraceParent>, request_id: &'a str) -> &'a str {
     trace.map_or(request_id, TraceParent::trace_id)
 }

@@ -1,5 +1,5 @@
-//! The log line and the metrics of a command. The line has the ids by which the whole way of the
-//! command is found. Neither holds anything of the order or shipment that the command is about.
+//! The log line and the metrics of a command. The line has the ids by which the command's request,
+//! events and messages are found. Neither holds any content of the order or shipment.
 
 use domain::{AggregateId, EventSourced, Timestamp, shipment::Status};
 use event_store::Cause;
@@ -10,7 +10,7 @@ use crate::{
     execute::{Envelope, Failure, Outcome, execute},
 };
 
-/// What a command is about, as metrics tell it apart.
+/// The subject of a command, by which metrics are separated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum About {
     Orders,
@@ -18,7 +18,7 @@ pub(crate) enum About {
 }
 
 impl About {
-    /// By the first segment of a request's path; `None` of what is neither.
+    /// The subject by the first segment of a request's path; `None` of any other path.
     pub(crate) fn of_path(path: &[&str]) -> Option<Self> {
         match path.first() {
             Some(&"orders") => Some(Self::Orders),
@@ -29,7 +29,7 @@ impl About {
 }
 
 impl Commands {
-    /// Executes a command, and says what became of it.
+    /// Executes a command, and logs and counts its result.
     pub(crate) async fn execute<A: EventSourced>(
         &self,
         envelope: Envelope<A::Intent>,
@@ -44,7 +44,7 @@ impl Commands {
         done
     }
 
-    /// Counts what a command did. A repeat did it before, and was counted then.
+    /// Counts the effect of a command. A repeat was counted when it had the effect.
     fn count(&self, aggregate: &AggregateId, outcome: &Outcome, started: Timestamp) {
         let now = self.clock.now();
         let anew = outcome.own && !outcome.repeated;
@@ -73,8 +73,7 @@ impl Commands {
         }
     }
 
-    /// Counts a command that came to nothing: refused, or, with a status of 500 or more, not to be
-    /// carried out.
+    /// Counts a command without effect: a refused one, or with a status of 500 or more a failure.
     pub(crate) fn count_failed(&self, about: About, status: u16, started: Timestamp) {
         let now = self.clock.now();
         let failed = status >= 500;
@@ -99,12 +98,12 @@ impl Commands {
     }
 }
 
-/// Milliseconds from one time to another; none where the clock went back.
+/// Milliseconds from one time to another; zero where the clock went back.
 pub(crate) fn millis(from: Timestamp, to: Timestamp) -> u64 {
     u64::try_from(to.millis() - from.millis()).unwrap_or_default()
 }
 
-/// One line, by which a command is found from either end of its way.
+/// Logs one line with the ids by which the command's cause and its messages are found.
 fn log(aggregate: &AggregateId, cause: &Cause, done: &Result<Outcome, Failure>) {
     let Cause {
         source,

@@ -1,4 +1,5 @@
-//! What an aggregate owes the event store, beside cqrs-es's own trait.
+//! The traits that an aggregate and its commands implement for the event store, beside cqrs-es's
+//! own.
 
 use cqrs_es::{Aggregate, event_sink::EventSink};
 
@@ -7,40 +8,42 @@ use crate::{
     event::{self, EncodedEvent, Kind, Undecodable},
 };
 
-/// What somebody wants, and when: an aggregate's command.
+/// A command to an aggregate: what its sender wants, and the time at which it is decided.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Command<I> {
-    /// When it arrived, or the time of the last commit where the clock has gone back since.
+    /// The time of its arrival, or of the aggregate's last commit where the clock has gone back
+    /// since.
     pub at: Timestamp,
-    /// What is wanted.
+    /// What the sender wants.
     pub intent: I,
 }
 
-/// What can be wanted of an aggregate, and how it is known again.
+/// The content of a command: what it asks of its aggregate, and how a repeat of it is recognised.
 pub trait Intent: Clone + Send + Sync {
-    /// Tells this content from another: a command id that comes again with another digest is
-    /// refused. Time, source and caller have no part in it, since a retry may change them.
+    /// The digest of the content. A command id that is used again with another digest is refused.
+    /// Time, source and caller are not part of it, since a retry may change them.
     ///
-    /// Contents that lead to different events have different digests. The one exception is the
-    /// default of `fulfilment`, which an order's source decides: the same order by another way is
-    /// the same order.
+    /// Contents that lead to different events have different digests, with one exception: the
+    /// default of `fulfilment`, which depends on an order's source. The same order from another
+    /// source is the same order.
     fn digest(&self) -> Digest;
 
-    /// The digest of the same content as earlier builds took it, where it was another one: it
-    /// stands in their commits.
+    /// The digest that earlier builds took of the same content, where it differs from that of
+    /// today. Commits that they wrote hold it.
     fn earlier_digest(&self) -> Option<Digest> {
         None
     }
 
-    /// Is the same content under another command id the same command, and not to be done again?
+    /// Whether the same content under another command id is a repeat of the same command, and so
+    /// has no second effect.
     fn known_by_content(&self) -> bool;
 
-    /// Does it expect that nothing is there yet? To whoever creates what is there already, it
-    /// stands as it stands now.
+    /// Whether the command creates its aggregate. If the aggregate exists already with the same
+    /// content, the sender is answered with its present status.
     fn creates(&self) -> bool;
 
-    /// Is it likely the first that is heard of its aggregate? Then it is tried without a load, and
-    /// the append finds out; where it was not, it has cost a request.
+    /// Whether the command is probably the first of its aggregate. Then it is tried without a load,
+    /// and a failed append shows that the aggregate exists, at the cost of one more request.
     fn comes_first(&self) -> bool {
         self.creates()
     }
@@ -48,49 +51,53 @@ pub trait Intent: Clone + Send + Sync {
 
 /// An aggregate whose history the event store keeps.
 ///
-/// cqrs-es asks for `handle` and `apply`. Here the decision is a plain function, and `handle` hands
-/// over to it ([`handle`]), so a decision can be tried without a runtime and never awaits anything.
+/// cqrs-es asks for `handle` and `apply`. Here the decision is a plain function,
+/// [`EventSourced::decide`], to which [`handle`] delegates: a test calls it without a runtime, and
+/// it never awaits anything.
 pub trait EventSourced:
     Aggregate<Command = Command<Self::Intent>, Event: 'static, Error = Refusal, Services = ()> + Clone
 {
-    /// What can be wanted of it.
+    /// The content of the aggregate's commands.
     type Intent: Intent;
 
-    /// A name of the state's shape: a snapshot of another shape is passed over. It changes
-    /// whenever the state's fields or their meaning do; a frozen sample of it fails until then.
+    /// The name of the state's schema, such as `order/2`. A load ignores a snapshot with another
+    /// one. It must change whenever the state's fields or their meaning change; a test with a
+    /// frozen sample fails until it does.
     const SHAPE: &'static str;
 
-    /// The events that `command` leads to, none where nothing changes; or why not.
+    /// The events that `command` leads to, none where nothing changes. Fails with a [`Refusal`]
+    /// where the command is invalid, or the state does not allow it.
     fn decide(&self, command: &Self::Command) -> Result<Vec<Self::Event>, Refusal>;
 
-    /// Every kind of event that its histories hold.
+    /// Every kind of event that the aggregate's histories hold.
     fn kinds() -> &'static [Kind<Self::Event>];
 
-    /// Writes an event down, in the version of today.
+    /// Encodes an event in the latest version of its kind.
     fn encode(event: &Self::Event) -> Result<EncodedEvent, serde_json::Error>;
 
-    /// Reads an event, of any version ever written.
+    /// Decodes an event of any version ever written. Fails where the event is damaged, or written
+    /// by newer code.
     fn decode(event: &EncodedEvent) -> Result<Self::Event, Undecodable> {
         event::decode(Self::kinds(), event)
     }
 
-    /// Is `event` one that `intent` leads to? Asked of an event whose commit bears a digest of
-    /// `intent`, since digests of earlier builds left out something that decides the event.
+    /// Whether `intent` leads to `event`. It is asked of an event whose commit has a digest of
+    /// `intent`, since the digests of earlier builds left out some of what decides the event.
     fn follows_from(_event: &Self::Event, _intent: &Self::Intent) -> bool {
         true
     }
 
-    /// The status that `event` gave: what the sender of its command is answered, today as on the
-    /// first day.
+    /// The status that `event` gave its aggregate. It is the answer to the event's command, also
+    /// when that is repeated years later.
     fn status_of(event: &Self::Event) -> &str;
 
-    /// The status now, `None` before the first event.
+    /// The present status, `None` before the first event.
     fn status(&self) -> Option<&str>;
 
-    /// What may be done next, in the words of the HTTP API.
+    /// The actions that are allowed next, by their names in the HTTP API.
     fn allowed_actions(&self) -> &'static [&'static str];
 
-    /// The state that `events` lead to.
+    /// The state after `events`.
     fn folded(mut self, events: impl IntoIterator<Item = Self::Event>) -> Self {
         for event in events {
             self.apply(event);
@@ -99,7 +106,7 @@ pub trait EventSourced:
     }
 }
 
-/// cqrs-es's `handle` for every [`EventSourced`] aggregate.
+/// Implements cqrs-es's `handle` for every [`EventSourced`] aggregate.
 pub async fn handle<A: EventSourced>(
     aggregate: &mut A,
     command: &Command<A::Intent>,

@@ -1,20 +1,21 @@
-//! What tells one content from another.
+//! The digest by which contents of commands are compared.
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use crate::Json;
 
-/// The first 16 bytes of a SHA-256 over a value's one way of being written, as lower-case hex.
+/// The first 16 bytes of a SHA-256 over a value's canonical JSON text, as lower-case hex.
 ///
-/// 128 bits are beyond chance among an aggregate's 20,000 commits, and beyond an attack that would
-/// only make an attacker's own command a repeat.
+/// With 128 bits, two contents of one aggregate (20,000 commits at most) do not collide by chance.
+/// A collision made on purpose would only make the attacker's own command a repeat.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Digest(String);
 
 impl Digest {
-    /// Of a JSON value: equal values, equal digests, whatever order or notation they came in.
+    /// The digest of a JSON value. Equal values have equal digests, whatever the order of their
+    /// members or the notation of their numbers.
     pub fn of(content: &Json) -> Self {
         let hash = Sha256::digest(content.to_string());
         Self(
@@ -25,7 +26,7 @@ impl Digest {
         )
     }
 
-    /// The hex digits.
+    /// The 32 hex digits.
     pub fn as_str(&self) -> &str {
         &self.0
     }

@@ -1,64 +1,64 @@
-//! How an event is written down, and how an old one is read.
+//! How events are encoded, and how those of older versions are decoded.
 //!
 //! An event's kind, version and data never change once written. A new field or meaning is a new
-//! version, with an [`Upcaster`] from the one before; `domain/golden` keeps a sample of each. Every
-//! kind that an aggregate has stands in its list of [`Kind`]s.
+//! version, with an [`Upcaster`] from the one before; `domain/golden` keeps a sample of each. An
+//! aggregate lists all its kinds of events as [`Kind`]s.
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
 
 use crate::{Json, json::Object};
 
-/// An event as it stands in a commit.
+/// An encoded event, as a commit stores it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct EncodedEvent {
-    /// The name of its [`Kind`], such as `OrderPlaced`.
+    /// The name of the event's [`Kind`], such as `OrderPlaced`.
     #[serde(rename = "type")]
     pub kind: String,
-    /// The version of that kind in which the data are written, from 1.
+    /// The version of the kind in which `data` are written, from 1.
     pub version: u32,
-    /// The data, an object, as text.
+    /// The event's data: the text of a JSON object.
     pub data: Box<RawValue>,
 }
 
-/// An event that this code cannot read: written by newer code, or damaged.
+/// Decoding an event failed: it is damaged, or newer code has written it. The text is for logs.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("event {kind} version {version} cannot be read: {reason}")]
 pub struct Undecodable {
-    /// Its kind as written.
+    /// The event's kind, as stored.
     pub kind: String,
-    /// Its version as written.
+    /// The event's version, as stored.
     pub version: u32,
-    /// Why not, without a word of the data: it goes to logs.
+    /// Why decoding failed. It quotes nothing of the event's data, since it goes to logs.
     pub reason: String,
-    /// Newer code has written it, as far as this code can tell: its kind or its version is not
-    /// known here. Then another build can read it, and nothing is damaged.
+    /// Whether newer code seems to have written the event: this code does not know its kind or
+    /// version. Then another build can decode it, and nothing is damaged.
     pub newer: bool,
 }
 
-/// The step from one version of an event's data to the next.
+/// Converts an event's data from one version to the next.
 pub type Upcaster = fn(Object) -> Object;
 
-/// A kind of event: everything that is to be known of it in order to write and to read it.
+/// A kind of event, with all that encoding and decoding it need.
 #[derive(Debug)]
 pub struct Kind<E: 'static> {
-    /// Its name as it is stored, such as `OrderPlaced`.
+    /// The kind's name as it is stored, such as `OrderPlaced`.
     pub name: &'static str,
-    /// The steps from version 1 to the version that is written today; a kind whose data have never
+    /// The upcasters from version 1 to the latest version, in order. A kind whose data have never
     /// changed has none.
     pub upcasters: &'static [Upcaster],
-    /// Makes the event of data of the version that is written today.
+    /// Deserializes an event from data of the latest version.
     pub read: fn(&str) -> Result<E, serde_json::Error>,
 }
 
 impl<E> Kind<E> {
-    /// The version that is written today.
+    /// The latest version, in which events are encoded: the number of upcasters plus 1.
     pub fn version(&self) -> u32 {
         self.upcasters.iter().fold(1, |version, _| version + 1)
     }
 
-    /// Writes an event's data down.
+    /// Encodes an event's data in the latest version.
     pub fn write(&self, data: &impl Serialize) -> Result<EncodedEvent, serde_json::Error> {
         Ok(EncodedEvent {
             kind: self.name.to_owned(),
@@ -67,7 +67,7 @@ impl<E> Kind<E> {
         })
     }
 
-    /// Reads an event of this kind, of any version up to that of today.
+    /// Decodes an event of this kind, of any version up to the latest.
     fn read(&self, event: &EncodedEvent) -> Result<E, Undecodable> {
         let unread = |error| event.undecodable(position_of(&error));
         let text = event.data.get();
@@ -89,7 +89,8 @@ impl<E> Kind<E> {
     }
 }
 
-/// Reads an event that is of one of `kinds`.
+/// Decodes an event of one of `kinds`. Fails where it is of none of them, of a newer version, or
+/// damaged.
 pub fn decode<E>(kinds: &[Kind<E>], event: &EncodedEvent) -> Result<E, Undecodable> {
     let kind = kinds.iter().find(|kind| kind.name == event.kind);
     kind.ok_or_else(|| event.unknown("this code has no such kind"))?
@@ -97,7 +98,7 @@ pub fn decode<E>(kinds: &[Kind<E>], event: &EncodedEvent) -> Result<E, Undecodab
 }
 
 impl EncodedEvent {
-    /// This event cannot be read, because of `reason`: it is damaged.
+    /// The error of this event as a damaged one, with `reason`.
     pub fn undecodable(&self, reason: impl ToString) -> Undecodable {
         Undecodable {
             kind: self.kind.clone(),
@@ -107,7 +108,7 @@ impl EncodedEvent {
         }
     }
 
-    /// This event cannot be read, because of `reason`: newer code knows it.
+    /// The error of this event as one that newer code has written, with `reason`.
     pub fn unknown(&self, reason: impl ToString) -> Undecodable {
         Undecodable {
             newer: true,
@@ -116,8 +117,8 @@ impl EncodedEvent {
     }
 }
 
-/// Why a text could not be read, and at which line and column: serde's own words quote what they
-/// stumble over, and that may be a customer's.
+/// The class, line and column of a JSON error. The message of serde is left out: it quotes the
+/// text, which may hold a customer's data.
 pub fn position_of(error: &serde_json::Error) -> String {
     format!(
         "{:?} error at line {} column {}",

@@ -1,6 +1,7 @@
-//! Ids as other systems have them: whatever a path can hold, and nobody mistakes for another one.
+//! Ids that other systems give to orders and shipments, restricted to what a URL path can hold and
+//! nobody mistakes for another id.
 //!
-//! An id may contain `#`, so whoever takes a key apart looks for the first one.
+//! An id may contain `#`, so a key such as `order#<orderId>` is split at its first `#`.
 
 use std::{fmt, str::FromStr};
 
@@ -9,7 +10,7 @@ use unicode_normalization::is_nfc;
 
 use crate::{Refusal, limits::ID_MAX};
 
-/// A text that is no id.
+/// The text is not an id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
     "an id has 1 to {ID_MAX} characters, none of them a control character, '/' or '\\', no white \
@@ -17,9 +18,9 @@ use crate::{Refusal, limits::ID_MAX};
 )]
 pub struct InvalidId;
 
-/// The rule of the contract for every id of an order and a shipment.
+/// Checks an order's or a shipment's id by the contract's rule.
 fn check(text: &str) -> Result<(), InvalidId> {
-    // A path of `.` or `..` is another path before anybody could read an id in it.
+    // Clients and gateways resolve `.` and `..` as steps in a path.
     let walks = matches!(text, "." | "..");
     match is_one_of_somebody(text) && !text.contains('/') && !walks {
         true => Ok(()),
@@ -27,7 +28,7 @@ fn check(text: &str) -> Result<(), InvalidId> {
     }
 }
 
-/// Could it be what some system calls something?
+/// Whether `text` obeys the rule for ids of other systems: length, characters and normal form.
 fn is_one_of_somebody(text: &str) -> bool {
     (1..=ID_MAX).contains(&text.chars().count())
         && !text.contains(|c: char| c.is_control() || c == '\\')
@@ -35,8 +36,8 @@ fn is_one_of_somebody(text: &str) -> bool {
         && is_nfc(text)
 }
 
-/// Refuses what is no id of a customer, a product or a carrier's parcel: the rule of every id, but
-/// it may hold `/`, since it stands in no path. `field` is named in the refusal.
+/// Checks the id of a customer, a product or a carrier's parcel. The rule of an order's id holds,
+/// except that `/` is allowed, since it stands in no path. The refusal names `field`.
 pub(crate) fn check_foreign(field: &str, id: Option<&str>) -> Result<(), Refusal> {
     if id.is_none_or(is_one_of_somebody) {
         return Ok(());
@@ -93,21 +94,21 @@ macro_rules! id {
 }
 
 id! {
-    /// An order's id.
+    /// The id of an order, given by the shop: 1 to 128 characters.
     OrderId
 }
 id! {
-    /// A shipment's id.
+    /// The id of a shipment, given by its sender: 1 to 128 characters.
     ShipmentId
 }
 
-/// An order or a shipment: `order#<orderId>` or `shipment#<shipmentId>`.
+/// The id of an aggregate, as a text `order#<orderId>` or `shipment#<shipmentId>`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum AggregateId {
-    /// An order.
+    /// The id of an order.
     Order(OrderId),
-    /// A shipment.
+    /// The id of a shipment.
     Shipment(ShipmentId),
 }
 

@@ -1,4 +1,4 @@
-//! JSON whose numbers are exact.
+//! JSON values with exact numbers.
 
 use std::{collections::BTreeMap, fmt};
 
@@ -11,10 +11,10 @@ use crate::{
     number::InvalidNumber,
 };
 
-/// Members of an object, sorted by name: equal objects are written alike.
+/// The members of an object, sorted by name, so that equal objects have equal texts.
 pub type Object = BTreeMap<String, Json>;
 
-/// A JSON value that DynamoDB can hold.
+/// A JSON value that DynamoDB can hold: nested and precise within its limits.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
 pub enum Json {
@@ -35,36 +35,36 @@ pub enum Json {
 /// Why a text is no [`Json`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidJson {
-    /// Not JSON at all.
+    /// The text is not JSON. The message may quote it.
     #[error("not JSON: {0}")]
     Syntax(String),
-    /// Nested too deep.
+    /// The values are nested more than 16 levels deep.
     #[error("more than {JSON_DEPTH_MAX} levels of JSON")]
     Depth,
-    /// A number that cannot be held.
+    /// A number is beyond the limits of [`Number`].
     #[error("{reason}; a number has at most {DIGITS_MAX} digits and is at most 9.9E+125")]
     Number {
-        /// Where it is, such as `items[3].price`.
+        /// The path of the number, such as `items[3].price`.
         place: String,
-        /// Why it cannot be held.
+        /// The limit that it exceeds.
         reason: InvalidNumber,
     },
-    /// A member twice in one object: two readers would see two objects.
+    /// An object has two members of one name, which two readers would understand differently.
     #[error("a member stands twice in one object")]
     Duplicate {
-        /// Where it is, with its name.
+        /// The path of the member, its name included.
         place: String,
     },
-    /// A member without a name, which DynamoDB refuses.
+    /// An object has a member with an empty name, which DynamoDB refuses.
     #[error("a member has an empty name")]
     EmptyName {
-        /// The object that has it.
+        /// The path of the object.
         place: String,
     },
 }
 
 impl InvalidJson {
-    /// The same, seen from one level further out.
+    /// The same error with a path that begins one level further out, at `outer`.
     fn within(mut self, outer: &str) -> Self {
         if let Self::Number { place, .. } | Self::EmptyName { place } | Self::Duplicate { place } =
             &mut self
@@ -102,13 +102,13 @@ impl From<InvalidJson> for Refusal {
 }
 
 impl Json {
-    /// Reads a whole text.
+    /// Parses a text that is one JSON value.
     pub fn parse(text: &str) -> Result<Self, InvalidJson> {
         let raw: &RawValue = serde_json::from_str(text).map_err(syntax)?;
         read(raw, 1)
     }
 
-    /// The members, where it is an object.
+    /// The members of an object; `None` of any other value.
     pub fn into_object(self) -> Option<Object> {
         match self {
             Self::Object(members) => Some(members),
@@ -116,7 +116,7 @@ impl Json {
         }
     }
 
-    /// What the value is called in a message to whoever sent it.
+    /// The value's type with its article, such as `a number`, for a message to the sender.
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Null => "null",
@@ -128,8 +128,8 @@ impl Json {
         }
     }
 
-    /// Bytes that DynamoDB counts for it: the content, three for a list or map and one for each of
-    /// its elements ("DynamoDB item sizes and formats" in its developer guide).
+    /// The size that DynamoDB counts for it, in bytes: the content, three for a list or map and one
+    /// for each of its elements ("DynamoDB item sizes and formats" in its developer guide).
     pub fn dynamodb_bytes(&self) -> usize {
         match self {
             Self::Null | Self::Bool(_) => 1,
@@ -146,7 +146,7 @@ impl Json {
     }
 }
 
-/// Bytes that DynamoDB counts for a map of these members.
+/// The size that DynamoDB counts for a map of these members, in bytes.
 pub fn object_dynamodb_bytes(members: &Object) -> usize {
     3 + members
         .iter()
@@ -178,7 +178,7 @@ impl From<u64> for Json {
     }
 }
 
-/// One line of JSON, the same for equal values.
+/// The canonical text: JSON on one line, the same for equal values.
 impl fmt::Display for Json {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&serde_json::to_string(self).map_err(|_| fmt::Error)?)
@@ -224,7 +224,7 @@ fn read(raw: &RawValue, depth: usize) -> Result<Json, InvalidJson> {
     }
 }
 
-/// An object's members in the order in which they were sent, also those that stand there twice.
+/// An object's members in the order in which they were sent, duplicates included.
 struct Members<'a>(Vec<(String, &'a RawValue)>);
 
 impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {

@@ -1,18 +1,20 @@
 //! Orders and shipments: the whole business of Waybill.
 //!
-//! Nothing here does IO, reads a clock, draws a random number or knows AWS: time, ids and
-//! randomness arrive with the command. What crosses the border:
+//! The crate is pure: it does no IO, reads no clock, draws no random number and does not know AWS.
+//! Times and ids arrive with the command. Data flow through it like this:
 //!
 //! ```text
 //! history ──fold──▶ aggregate ──decide(command)──▶ events, or a Refusal
 //! ```
 //!
-//! - [`order`], [`shipment`]: an aggregate a file, in the order state, command, event, decide, evolve
-//! - [`aggregate`]: what an aggregate owes the event store, beside cqrs-es's own trait
-//! - [`event`]: how an event is written down, and how an old one is read
-//! - [`number`], [`json`], [`time`], [`ids`], [`money`]: exact values that cannot be invalid
-//! - [`refusal`]: the business says no
-//! - [`limits`]: every limit on what is accepted
+//! - [`order`], [`shipment`]: the two aggregates: state, commands, events, `decide` and `apply`
+//! - [`aggregate`]: the trait that an aggregate implements for the event store, beside that of
+//!   cqrs-es
+//! - [`event`]: how events are encoded, and how those of older versions are decoded
+//! - [`number`], [`json`], [`time`], [`ids`], [`money`]: exact value types that are never invalid
+//! - [`digest`]: the hash by which the content of a command is compared
+//! - [`refusal`]: the errors by which the business rejects a command
+//! - [`limits`]: every limit on accepted input
 
 pub mod aggregate;
 pub mod digest;

@@ -1,4 +1,4 @@
-//! Currencies, and how their amounts are compared.
+//! Currencies, and how amounts in them are compared.
 
 use std::fmt;
 
@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::Number;
 
-/// A currency of ISO 4217, of today's list or withdrawn.
+/// A currency of ISO 4217, present or withdrawn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Currency(Code);
@@ -14,21 +14,21 @@ pub struct Currency(Code);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Code {
     Listed(iso_currency::Currency),
-    /// One that the library does not know any more: its code, and the decimals of its minor unit.
+    /// A currency that `iso_currency` does not have: its code, and the decimals of its minor unit.
     Withdrawn(&'static str, i64),
 }
 
-/// A text that is no currency code.
+/// The text is not a currency code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("not a currency code of ISO 4217, such as USD")]
 pub struct InvalidCurrency;
 
 impl Currency {
-    /// US dollars, where an order names no currency.
+    /// US dollars: the currency of an order that names none.
     pub const DEFAULT: Self = Self(Code::Listed(iso_currency::Currency::USD));
 
-    /// Reads a code of three letters, in any case: also one that is no money (see
-    /// [`Self::is_money`]), since old orders were placed in such.
+    /// Parses a code of three letters, upper or lower case. Codes that are no money (see
+    /// [`Self::is_money`]) are accepted too, since old orders hold such.
     pub fn parse(code: &str) -> Result<Self, InvalidCurrency> {
         let code = code.to_ascii_uppercase();
         let listed = iso_currency::Currency::from_code(&code).map(Code::Listed);
@@ -43,7 +43,7 @@ impl Currency {
             .ok_or(InvalidCurrency)
     }
 
-    /// Does anybody pay in it? Not in funds, metals, codes for tests, or `XXX`.
+    /// Whether people pay in it. Funds, metals, codes for tests and `XXX` are no money.
     pub fn is_money(self) -> bool {
         match self.0 {
             Code::Listed(listed) => !listed.is_fund() && !listed.is_special(),
@@ -51,9 +51,9 @@ impl Currency {
         }
     }
 
-    /// Are two amounts the same once rounded to the currency's minor unit, halves away from zero?
-    /// A client that sums in floats sends `0.30000000000000004`. Gold and other units without a
-    /// minor one must be equal.
+    /// Whether two amounts are equal once rounded to the currency's minor unit, halves away from
+    /// zero: a client that adds floats sends `0.30000000000000004`. Where a unit such as gold has
+    /// no minor unit, the amounts must be equal exactly.
     pub fn same(self, one: &Number, other: &Number) -> bool {
         let decimals = match self.0 {
             Code::Listed(listed) => listed.exponent().map(i64::from),

@@ -8,40 +8,41 @@ use serde_json::value::RawValue;
 
 use crate::limits::{DIGITS_MAX, MAGNITUDE, NUMBER_TEXT_MAX};
 
-/// A number with at most 38 significant digits between 1E-130 and 9.9…E+125: what DynamoDB holds.
+/// A number of at most 38 significant digits between 1E-130 and 9.9…E+125: the range of DynamoDB.
 ///
-/// Kept without trailing zeros, so equal numbers are written alike: `2.50` reads as `2.5`.
-/// In JSON it is written as a number, and read from a number or a numeric string. Both work with
-/// `serde_json` alone, since only there a number keeps its text.
+/// It is kept without trailing zeros, so equal numbers have equal texts: `2.50` reads as `2.5`. In
+/// JSON it is written as a number, and read from a number or a numeric string. Both work with
+/// `serde_json` alone, which keeps a number's text.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Number(BigDecimal);
 
-/// Why a text is no [`Number`].
+/// Why a text or a computed value is no [`Number`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidNumber {
-    /// Not written as JSON writes numbers.
+    /// The text is not a number in JSON's notation.
     #[error("not a number")]
     Syntax,
-    /// Too precise.
+    /// It has more than 38 significant digits.
     #[error("more than {DIGITS_MAX} digits")]
     Digits,
-    /// Too large or too small.
+    /// Its absolute value is too large or too small.
     #[error("out of range: its size must be between 1E-130 and 9.9E+125")]
     Range,
 }
 
 impl Number {
-    /// The exact product.
+    /// The exact product of two numbers.
     pub fn times(&self, factor: &Self) -> BigDecimal {
         &self.0 * &factor.0
     }
 
-    /// The number, to compute with.
+    /// The number as a [`BigDecimal`], for arithmetic.
     pub fn as_decimal(&self) -> &BigDecimal {
         &self.0
     }
 
-    /// A computed value, refused where it cannot be stored exactly.
+    /// Makes a number of a computed value. Fails where DynamoDB cannot hold it exactly: it is never
+    /// rounded.
     pub fn exact(value: BigDecimal) -> Result<Self, InvalidNumber> {
         let value = value.normalized();
         if value.is_zero() {
@@ -62,27 +63,27 @@ impl Number {
         }
     }
 
-    /// Rounded to `decimals` places, halves away from zero, as invoices are.
+    /// The number rounded to `decimals` decimal places, halves away from zero, as on invoices.
     pub fn rounded(&self, decimals: i64) -> BigDecimal {
         self.0.with_scale_round(decimals, RoundingMode::HalfUp)
     }
 
-    /// Above zero?
+    /// Whether it is greater than zero.
     pub fn is_positive(&self) -> bool {
         self.0.is_positive()
     }
 
-    /// Below zero?
+    /// Whether it is less than zero.
     pub fn is_negative(&self) -> bool {
         self.0.is_negative()
     }
 
-    /// Without a fraction?
+    /// Whether it has no fraction.
     pub fn is_whole(&self) -> bool {
         self.0.is_integer()
     }
 
-    /// The number itself where it is whole and fits, else `None`.
+    /// The number as an integer; `None` where it has a fraction, is negative, or exceeds 64 bits.
     pub fn whole(&self) -> Option<u64> {
         if !self.0.is_integer() {
             None
@@ -91,7 +92,8 @@ impl Number {
         }
     }
 
-    /// Bytes that DynamoDB counts for it: a byte for every two digits, and one.
+    /// The size that DynamoDB counts for it, in bytes: one for every two digits, and two more, so
+    /// that it is never counted too small.
     pub fn dynamodb_bytes(&self) -> usize {
         // At most 38 digits, so never cut.
         usize::try_from(self.0.digits())
@@ -101,7 +103,8 @@ impl Number {
     }
 }
 
-/// Is `text` what JSON calls a number? Rust's own parsers also take `+1`, `.5` and `1_000`.
+/// Whether `text` is a number in JSON's notation. Rust's own parsers also take `+1`, `.5` and
+/// `1_000`.
 fn is_json_number(text: &str) -> bool {
     fn digits(text: &str) -> Option<&str> {
         let rest = text.trim_start_matches(|c: char| c.is_ascii_digit());

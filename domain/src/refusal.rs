@@ -1,39 +1,39 @@
-//! The business says no.
+//! The errors by which the business rejects a command.
 
-/// Why a command was refused: what whoever sent it can do something about.
+/// Why a command was refused, for the sender, who can do something about it.
 ///
 /// The texts go outside as they are, so they name only what the sender sent. `code` is stable for
 /// machines; the message is for people and may change.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
-    /// The command itself is at fault, whatever the state.
+    /// The command is invalid, whatever the aggregate's state.
     #[error("{message}")]
     Invalid {
-        /// What kind of fault.
+        /// The kind of fault, stable for machines, such as `invalid_field`.
         code: &'static str,
-        /// Where it is, such as `items[3].price`; empty where it is nowhere in particular.
+        /// The field at fault, such as `items[3].price`; empty where the whole command is at fault.
         field: String,
-        /// What is wrong and what would be right.
+        /// What is wrong, and what would be right; for people.
         message: String,
     },
-    /// There is no such order or shipment.
+    /// No order or shipment with this id exists.
     #[error("{message}")]
     NotFound {
-        /// What is missing.
+        /// Says what does not exist, for people.
         message: String,
     },
-    /// The state does not allow it.
+    /// The aggregate's state does not allow the command.
     #[error("{message}")]
     Conflict {
-        /// What kind of conflict.
+        /// The kind of conflict, stable for machines, such as `order_closed`.
         code: &'static str,
-        /// What stands against it.
+        /// Why the state does not allow it, for people.
         message: String,
     },
 }
 
 impl Refusal {
-    /// What kind of refusal, stable for machines.
+    /// The refusal's code, stable for machines.
     pub fn code(&self) -> &'static str {
         match self {
             Self::Invalid { code, .. } | Self::Conflict { code, .. } => code,
@@ -41,7 +41,7 @@ impl Refusal {
         }
     }
 
-    /// A field that is at fault.
+    /// A refusal because of the field at the path `field`, with the code `invalid_field`.
     pub fn field(field: impl Into<String>, message: impl Into<String>) -> Self {
         Self::Invalid {
             code: "invalid_field",
@@ -50,7 +50,8 @@ impl Refusal {
         }
     }
 
-    /// A limit that is exceeded.
+    /// A refusal because a limit is exceeded, with the code `too_large`; `field` is empty where it
+    /// is the whole command's.
     pub fn too_large(field: impl Into<String>, message: impl Into<String>) -> Self {
         Self::Invalid {
             code: "too_large",

@@ -25,7 +25,7 @@ impl Timestamp {
     /// 1970-01-01T00:00:00.000Z.
     pub const EPOCH: Self = Self(DateTime::UNIX_EPOCH);
 
-    /// From milliseconds since 1970, where that is between 1970 and 9999.
+    /// The time `millis` milliseconds after 1970 began; `None` before 1970 and after 9999.
     pub fn from_millis(millis: i64) -> Option<Self> {
         if !(0..=LAST_MILLIS).contains(&millis) {
             return None;
@@ -33,7 +33,7 @@ impl Timestamp {
         DateTime::from_timestamp_millis(millis).map(Self)
     }
 
-    /// From chrono's type, cut to milliseconds.
+    /// The same time as chrono's, cut to milliseconds; `None` before 1970 and after 9999.
     pub fn from_datetime(time: DateTime<Utc>) -> Option<Self> {
         Self::from_millis(time.timestamp_millis())
     }
@@ -43,17 +43,17 @@ impl Timestamp {
         self.0.timestamp_millis()
     }
 
-    /// Seconds since 1970, cut.
+    /// Whole seconds since 1970, rounded down.
     pub fn seconds(self) -> i64 {
         self.0.timestamp()
     }
 
-    /// The UTC day, `2010-12-01`.
+    /// The day in UTC, such as `2010-12-01`.
     pub fn day(self) -> String {
         self.0.format("%Y-%m-%d").to_string()
     }
 
-    /// Is it more than `hours` after `other`?
+    /// Whether it is more than `hours` after `other`.
     pub fn is_ahead_of(self, other: Self, hours: i64) -> bool {
         self.0 - other.0 > TimeDelta::hours(hours)
     }
@@ -78,12 +78,12 @@ impl<'de> Deserialize<'de> for Timestamp {
     }
 }
 
-/// A text that is not what a [`Timestamp`] is written as.
+/// The text is not the stored form of a [`Timestamp`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("not a time as it is stored")]
+#[error("not a time in the stored format")]
 pub struct NotATimestamp;
 
-/// Reads what was stored, from 1970 on. What somebody sends is read as a [`SentTime`].
+/// Parses the stored form. A time that a client sends is parsed as a [`SentTime`].
 impl FromStr for Timestamp {
     type Err = NotATimestamp;
 
@@ -93,27 +93,28 @@ impl FromStr for Timestamp {
     }
 }
 
-/// A time as somebody sent it.
+/// A time as a client sent it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SentTime {
     /// The point in time, in 2000 or later.
     pub at: Timestamp,
-    /// The offset as written, such as `+02:00`; `None` where none was, and the time is taken as UTC.
+    /// The offset from UTC as it was sent, such as `+02:00`; `None` where there was none, and the
+    /// time is taken as UTC.
     pub offset: Option<String>,
-    /// `None` where the text named a time of day.
+    /// How precise the sent text was; `None` where it had a time of day.
     pub precision: Option<Precision>,
 }
 
-/// How much less than a point in time was sent.
+/// The precision of a time that was sent without a time of day.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Precision {
-    /// A date alone: the point in time is the first of that day in UTC.
+    /// A date alone: the point in time is the beginning of that day in UTC.
     Day,
 }
 
 impl Precision {
-    /// As it is written in rows.
+    /// The precision's name in rows.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Day => "day",
@@ -121,7 +122,7 @@ impl Precision {
     }
 }
 
-/// A text or number that is no time of 2000 or later.
+/// The text or number is not a time in 2000 or later.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
     "a time of 2000 or later was expected: ISO 8601 such as 2024-01-15T10:30:00+02:00 or \
@@ -130,17 +131,18 @@ impl Precision {
 )]
 pub struct InvalidTime;
 
-/// Milliseconds of 2000-01-01T00:00:00Z. No order and no parcel is older: what would be is a number
-/// of another unit, or a date of another form, and is not guessed at.
+/// Milliseconds of 2000-01-01T00:00:00Z. No order and no parcel is older, so an earlier time is
+/// refused: it is a number of another unit, or a date in another format.
 const FIRST_SENT_MILLIS: i64 = 946_684_800_000;
 
-/// Bytes of a time as text. The longest that is read, with nanoseconds and an offset, has 36.
+/// The most bytes of a time's text. The longest supported one, with nanoseconds and an offset, has
+/// 36.
 const TEXT_MAX: usize = 48;
 
 impl SentTime {
-    /// Reads a text: ISO 8601 and RFC 3339 in the extended and the basic form, with seconds and
-    /// fraction or without, `T` or a space before the time of day, with an offset or without (UTC);
-    /// a date alone; or the digits that [`Self::from_number`] reads.
+    /// Parses a text: ISO 8601 and RFC 3339 in the extended and the basic format, with or without
+    /// seconds and their fraction, `T` or a space before the time of day, with an offset or without
+    /// (UTC); a date alone; or the digits that [`Self::from_number`] takes.
     pub fn parse(text: &str) -> Result<Self, InvalidTime> {
         if text.len() > TEXT_MAX || !text.is_ascii() {
             return Err(InvalidTime);
@@ -159,7 +161,7 @@ impl SentTime {
         Self::from_pieces(&pieces).ok_or(InvalidTime)
     }
 
-    /// Reads a whole number since 1970: of 9 or 10 digits seconds, of 12 or 13 milliseconds.
+    /// Takes a whole number since 1970: 9 or 10 digits are seconds, 12 or 13 are milliseconds.
     pub fn from_number(number: &Number) -> Result<Self, InvalidTime> {
         let whole = number.whole().ok_or(InvalidTime)?;
         Self::from_digits(&whole.to_string())

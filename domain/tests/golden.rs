@@ -1,4 +1,4 @@
-//! Every event ever written must be readable for ever: a sample of each, frozen.
+//! Every version of every event must stay readable for ever: a frozen sample of each is read here.
 //!
 //! A new version of an event adds a file; none is ever changed. To write a missing one:
 //! `WRITE_GOLDEN=1 cargo test -p domain --test golden`.

@@ -1,4 +1,5 @@
-//! Notifications sent once more, with the same ids: for a time in which nobody heard them.
+//! Announces the commits of a span of time once more, with the same message ids: for subscribers
+//! that missed them.
 
 use domain::Timestamp;
 use event_store::{
@@ -14,47 +15,49 @@ use crate::{
     rebuild::{RebuildError, gather::Key},
 };
 
-/// One segment of the store, of which the commits of a time are announced, and how far it has come.
+/// One segment of the event store whose commits of a span of time are announced again, and the
+/// progress in it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Announce {
-    /// Which segment, from 0.
+    /// The segment's number, from 0.
     pub segment: u32,
-    /// Of how many.
+    /// The number of segments.
     pub segments: u32,
-    /// Commits of this time or later
+    /// The beginning of the span: commits at this time or later are announced.
     pub from: Timestamp,
-    /// and before this.
+    /// The end of the span: commits before this time are announced.
     pub to: Timestamp,
-    /// The key that it goes on behind.
+    /// The key after which the next step continues.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub behind: Option<Key>,
-    /// What came of it so far.
+    /// The counts so far.
     #[serde(default)]
     pub counted: Announced,
-    /// Has it come to its end?
+    /// Whether the segment is done.
     #[serde(default)]
     pub done: bool,
 }
 
-/// What came of announcing.
+/// The counts of announcing commits again.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 pub struct Announced {
-    /// Commits that were read.
+    /// The number of commits that were read.
     pub read: u64,
-    /// Those of them that are of the time.
+    /// The number of commits in the span of time.
     pub commits: u64,
-    /// Their messages that were accepted.
+    /// The number of their messages that were accepted.
     pub messages: u64,
-    /// Aggregates with a commit that cannot be read or a message that will never be accepted.
+    /// The number of aggregates with a commit that cannot be read, or a message that will never be
+    /// accepted.
     pub refused: u64,
-    /// What reading has cost, in halves of a read unit.
+    /// The cost of reading, in halves of a read unit.
     pub half_units: u64,
 }
 
 impl Announced {
-    /// Counts what another has counted.
+    /// Adds the counts of another segment or step.
     pub fn add(&mut self, other: &Self) {
         let Self {
             read,
@@ -72,7 +75,7 @@ impl Announced {
 }
 
 impl Announce {
-    /// A segment's beginning.
+    /// The beginning of a segment.
     pub fn new((segment, segments): (u32, u32), from: Timestamp, to: Timestamp) -> Self {
         Self {
             segment,
@@ -85,8 +88,9 @@ impl Announce {
         }
     }
 
-    /// Goes through the segment, until its end or until `enough` says so. Where it fails, it goes
-    /// on from the aggregates that are done; messages may be sent twice, with the same ids.
+    /// Announces the commits of the segment, until its end or until `enough` says so. After a
+    /// failure, the next step continues after the aggregates that are done; messages may be sent
+    /// twice, with the same ids.
     pub async fn step(
         &mut self,
         projectors: &Projectors,

@@ -1,7 +1,7 @@
-//! A stream's records, and what is answered to the stream.
+//! A batch of stream records, and the answer to the stream.
 //!
-//! A record is a doorbell that brings one commit. The stream keeps order per item only, so a batch
-//! may hold an aggregate's commits in any order, some of them twice, and some of them never before.
+//! Each record brings one commit. The stream keeps order per item only, so a batch may hold an
+//! aggregate's commits in any order, may repeat them, and may lack earlier ones.
 
 use aws_lambda_events::dynamodb::{Event, EventRecord};
 use event_store::{
@@ -14,23 +14,23 @@ use serde_json::{Value, json, value::RawValue};
 
 use crate::Projectors;
 
-/// A commit that has arrived, or one that cannot be read.
+/// A commit that a stream record brings, or the error where it cannot be read.
 #[derive(Debug)]
 pub struct Arrival {
-    /// The record's number in the stream.
+    /// The record's sequence number in the stream.
     pub number: String,
-    /// Whose commit it is, as the key says.
+    /// The commit's aggregate, by the item's key.
     pub aggregate: String,
-    /// The sequence that it begins with, as the key says.
+    /// The sequence of the commit's first event, by the item's key.
     pub sequence: u64,
-    /// The commit; where it cannot be read, why, for logs.
+    /// The commit; where it cannot be read, the reason, for logs.
     pub commit: Result<Commit, String>,
 }
 
 /// The commits that a batch brings, in its order.
 ///
-/// A change or removal of a stored commit is no commit: it breaks the promise that events are
-/// immutable, and is shouted about.
+/// A record that changes or removes a stored commit brings none. It breaks the promise that events
+/// are immutable, so it is logged as an error and counted in a metric with an alarm.
 pub fn arrivals(projectors: &Projectors, payload: &RawValue) -> Result<Vec<Arrival>, Failed> {
     let event: Event = serde_json::from_str(payload.get())
         .map_err(|_| Failed("not a batch of a DynamoDB stream".to_owned()))?;
@@ -41,7 +41,7 @@ pub fn arrivals(projectors: &Projectors, payload: &RawValue) -> Result<Vec<Arriv
 }
 
 impl From<Commit> for Arrival {
-    /// A commit that was read, and not brought by the stream.
+    /// A commit that was read from the store, and not brought by the stream.
     fn from(commit: Commit) -> Self {
         Self {
             number: String::new(),
@@ -93,20 +93,20 @@ fn arrival(projectors: &Projectors, record: EventRecord) -> Option<Arrival> {
     })
 }
 
-/// One aggregate's commits of a batch.
+/// The commits of one aggregate in a batch.
 #[derive(Debug)]
 pub struct Group {
-    /// The number in the stream of the first record.
+    /// The sequence number in the stream of the group's first record.
     pub number: String,
-    /// Whose commits they are, as the key says.
+    /// The aggregate, by the items' keys.
     pub aggregate: String,
-    /// The commits before the first one that cannot be read: by sequence, each once.
+    /// The commits before the first unreadable one, ordered by sequence, without duplicates.
     pub commits: Vec<Commit>,
-    /// The first one that cannot be read: its sequence, and why.
+    /// The sequence of the first unreadable commit, and the reason.
     pub unreadable: Option<(u64, String)>,
 }
 
-/// A batch by aggregate, in the order of their first records.
+/// Groups a batch by aggregate, in the order of the groups' first records.
 pub fn groups(arrivals: Vec<Arrival>) -> Vec<Group> {
     let mut groups: Vec<Group> = Vec::new();
     for arrival in arrivals {
@@ -148,7 +148,8 @@ pub fn groups(arrivals: Vec<Arrival>) -> Vec<Group> {
     groups
 }
 
-/// The answer to the stream: go on, or come again from record `failed_at` on.
+/// The answer to the stream: the batch is done, or must be delivered again from record `failed_at`
+/// on.
 pub fn response(failed_at: Option<String>) -> Value {
     let failures = failed_at.map(|number| json!({ "itemIdentifier": number }));
     json!({ "batchItemFailures": failures.into_iter().collect::<Vec<_>>() })

@@ -1,21 +1,23 @@
-//! Where a list goes on: opaque outside, and good for the query that it came from alone.
+//! Cursors of lists: opaque to clients, and valid only for the query that they came from.
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use domain::{Digest, Json};
 use lambda::http::Problem;
 
-/// Characters of the check that stands before the place.
+/// Characters of the checksum before the position in a cursor.
 const CHECK: usize = 8;
 
-/// The cursor of `query` at `place`. `query` has everything in it that the place depends on.
+/// The cursor at the position `place` of `query`. `query` contains everything that the position
+/// depends on.
 pub fn encode(query: &str, place: &str) -> String {
     BASE64_URL_SAFE_NO_PAD.encode(format!("{}{place}", check(query, place)))
 }
 
-/// The place that `cursor` says, if it is one of `query` and nobody has changed it.
+/// The position in `cursor`; refused where the cursor belongs to another query, or was changed.
 ///
-/// The check is against mistakes, not against attackers: whoever makes up a cursor gets to another
-/// place of a list that is open to them anyway. So a place still has to be looked at.
+/// The checksum protects against mistakes, not against attackers: a made-up cursor leads to another
+/// position of a list that its sender may read anyway. So the position itself must be validated
+/// too.
 pub fn decode(query: &str, cursor: &str) -> Result<String, Problem> {
     let text = BASE64_URL_SAFE_NO_PAD
         .decode(cursor)
@@ -30,9 +32,13 @@ pub fn decode(query: &str, cursor: &str) -> Result<String, Problem> {
     }
 }
 
-/// A cursor that is not one of this list.
+/// The problem of a cursor that does not belong to this list.
 pub fn foreign() -> Problem {
-    Problem::invalid("invalid_cursor", "cursor", "it is not one of this list")
+    Problem::invalid(
+        "invalid_cursor",
+        "cursor",
+        "this is not a cursor of this list",
+    )
 }
 
 fn check(query: &str, place: &str) -> String {

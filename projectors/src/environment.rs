@@ -1,24 +1,24 @@
-//! What a row holds of its environment: beside the history, all that it follows from.
+//! The values of an environment that rows hold. A row is a function of its history and of these.
 
 use domain::Json;
 use lambda::{ReadModel, Shards, read_models::Kind};
 
-/// An environment, as rows know it.
+/// The values of an environment that rows hold.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Environment {
-    /// `dev`, `staging`, `prod` …
+    /// The name, such as `dev`.
     pub name: String,
-    /// Over how many partitions its indexes are spread.
+    /// The number of shards of its indexes.
     pub shards: Shards,
-    /// The generation of `processed-orders` that rows are for. All have one shape until one needs
-    /// another: then the pure function that makes the row asks for it here.
+    /// The generation of `processed-orders` that the rows belong to. All generations have the same
+    /// rows today; a later one with other rows makes the pure function of the row depend on this.
     pub processed_orders: u32,
-    /// The generation of `shipment-log` that rows are for.
+    /// The generation of `shipment-log` that the rows belong to.
     pub shipment_log: u32,
 }
 
 impl Environment {
-    /// An environment that is not spread.
+    /// An environment with one shard and the first generations.
     pub fn of_one_shard(name: impl Into<String>) -> Self {
         Self {
             name: name.into(),
@@ -28,7 +28,7 @@ impl Environment {
         }
     }
 
-    /// The same with the generation of a read model.
+    /// The same environment with the generation of `model`.
     pub fn with(mut self, model: ReadModel) -> Self {
         match model.kind {
             Kind::ProcessedOrders => self.processed_orders = model.generation,
@@ -37,7 +37,7 @@ impl Environment {
         self
     }
 
-    /// The read model of this kind that rows are for.
+    /// The read model of this kind that the rows belong to.
     pub fn model(&self, kind: Kind) -> ReadModel {
         let generation = match kind {
             Kind::ProcessedOrders => self.processed_orders,
@@ -46,7 +46,7 @@ impl Environment {
         ReadModel { kind, generation }
     }
 
-    /// The partition of `value` in which the order or shipment `id` stands: `<value>#<shard>`.
+    /// The index partition of `value` that holds the order or shipment `id`: `<value>#<shard>`.
     pub(crate) fn partition(&self, value: &str, id: &str) -> Json {
         Shards::partition(value, self.shards.of(id)).into()
     }

@@ -1,4 +1,5 @@
-//! Commits become read models and messages, and read models are queried.
+//! Event handlers: commits are projected to read models and announced as messages, and read models
+//! are queried.
 //!
 //! ```text
 //!          ┌─ project ─▶ processed-orders, shipment-log ─▶ query
@@ -6,14 +7,18 @@
 //!          └─ notify ──▶ EventBridge, SNS
 //! ```
 //!
-//! Pure functions say what follows from a history: the rows of [`processed_orders`] and
-//! [`shipment_log`], the messages of [`mod@notifications`]. The rest carries it out:
+//! Pure functions map a history to rows ([`processed_orders`], [`shipment_log`]) and a commit to
+//! messages ([`mod@notifications`]). The other modules carry this out:
 //!
-//! - [`batch`]: a stream's records, grouped by aggregate, and what is answered to the stream
-//! - [`project`], [`notify`], [`query`], [`mod@rebuild`], [`watch`]: a role each
-//! - [`parked`], [`mod@announce`]: what an operator sets going again
-//! - [`tables`], [`indexes`]: where rows are, what lists are read from; [`cursor`]: where they go on
-//! - [`ports`]: what is asked of the world; [`aws`]: the world on AWS; [`row`]: rows as items
+//! - [`batch`]: a batch of stream records, grouped by aggregate, and the answer to the stream
+//! - [`project`], [`notify`], [`query`], [`mod@rebuild`], [`watch`]: one module for each role
+//! - [`parked`], [`mod@announce`]: what an operator starts by hand: resuming parked aggregates, and
+//!   announcing commits again
+//! - [`tables`]: the tables of rows; [`indexes`]: the indexes that lists are read from; [`cursor`]:
+//!   the cursors of their pages
+//! - [`ports`]: the interfaces to the outside; [`aws`]: their implementations on AWS; [`row`]: rows
+//!   as DynamoDB items
+//! - [`environment`]: the values of an environment in rows; [`limits`]: every limit
 //!
 //! One executable holds every function; the Lambda's handler name picks the [`Role`].
 
@@ -51,58 +56,59 @@ pub use environment::Environment;
 use ports::{Bus, Rows, Topic};
 use rebuild::Rebuilds;
 
-/// What a function of this executable does: the end of its name, and its handler's name.
+/// The role of a function of this executable: the end of the function's name, and its handler's
+/// name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
-    /// Stream to read models.
+    /// Projects the stream to read models.
     Project,
-    /// Stream to EventBridge and SNS.
+    /// Announces the stream's events on EventBridge and SNS.
     Notify,
-    /// HTTP queries.
+    /// Answers queries over the HTTP API.
     Query,
-    /// Read models made again from the events.
+    /// Rebuilds read models from the events.
     Rebuild,
-    /// Shipments of which nothing is heard any more.
+    /// Finds stalled shipments.
     Watch,
 }
 
-/// The functions of this executable, and what they work with.
+/// The functions of this executable with their dependencies.
 #[derive(Clone)]
 pub struct Projectors {
-    /// Where commits are kept.
+    /// The event store.
     pub store: EventStore,
-    /// Where rows are kept, and what is parked.
+    /// The tables of rows and of parked aggregates.
     pub rows: Arc<dyn Rows>,
-    /// Where events are announced.
+    /// The event bus on which events are announced.
     pub bus: Arc<dyn Bus>,
-    /// Where alerts go.
+    /// The topic for alerts.
     pub topic: Arc<dyn Topic>,
-    /// Where metrics go.
+    /// The sink for metrics.
     pub metrics: Metrics,
-    /// What time it is, for waiting and for the date of parking: rows take no time from it.
+    /// The source of time, for waits and for the time of parking: rows take no time from it.
     pub clock: Arc<dyn Clock>,
-    /// What rows hold of their environment.
+    /// The values of the environment that rows hold.
     pub environment: Environment,
-    /// For how long nothing may be heard of a shipment.
+    /// The time without an update after which a shipment is stalled.
     pub stalled_after: StalledAfter,
-    /// What rebuilds work with.
+    /// The dependencies of rebuilds.
     pub rebuilds: Rebuilds,
-    /// Read models beside the ones that are read.
+    /// The read models that are projected but not queried.
     pub beside: Vec<Beside>,
 }
 
-/// A read model that is projected and not read: one that readers are about to move to, or have
-/// moved from.
+/// A read model that is projected but not queried: readers are about to move to it, or have moved
+/// to a newer one.
 #[derive(Clone)]
 pub struct Beside {
-    /// Which.
+    /// The read model.
     pub model: ReadModel,
-    /// What writes its rows; of its own kind alone.
+    /// Projectors that write the rows of this read model, and of no other of its kind.
     pub projectors: Projectors,
 }
 
 impl Projectors {
-    /// The functions of one environment, on AWS clients made from `config`.
+    /// The functions of one environment, with AWS clients made from `config`.
     pub fn new(config: &SdkConfig, settings: &Settings) -> Self {
         let (names, models) = (&settings.names, &settings.read_models);
         let dynamodb = aws_sdk_dynamodb::Client::new(config);
@@ -143,7 +149,8 @@ impl Projectors {
         projectors
     }
 
-    /// The projectors whose rows are those of `model`; `None` where the environment has none such.
+    /// The projectors that write the rows of `model`; `None` where the environment does not have
+    /// it.
     pub fn of(&self, model: ReadModel) -> Option<&Self> {
         let read = self.environment.model(model.kind) == model;
         let mut beside = self.beside.iter().filter(|beside| beside.model == model);
@@ -153,7 +160,7 @@ impl Projectors {
         }
     }
 
-    /// The projectors of every read model of this kind, of the one that is read first.
+    /// The projectors of every read model of this kind, beginning with the one that is queried.
     pub(crate) fn of_kind(&self, kind: Kind) -> impl Iterator<Item = &Self> {
         let beside = self
             .beside
@@ -162,7 +169,7 @@ impl Projectors {
         std::iter::once(self).chain(beside.map(|beside| &beside.projectors))
     }
 
-    /// Handles one invocation.
+    /// Handles one invocation of the function with this role.
     pub async fn handle(&self, role: Role, payload: Payload, invocation: &Invocation) -> Answer {
         match role {
             Role::Project => project::handle(self, &payload, invocation).await,
@@ -174,9 +181,9 @@ impl Projectors {
     }
 }
 
-/// A handler's name that is no role of this executable.
+/// The handler's name is no role of this executable.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("no function here is called {0:?}")]
+#[error("no role is called {0:?}")]
 pub struct UnknownRole(pub String);
 
 impl FromStr for Role {

@@ -1,4 +1,4 @@
-//! What is announced of an event: a function of its commit alone.
+//! The messages about an event: a function of its commit alone.
 
 use domain::{
     AggregateId, EventSourced, Json, Number, Order, Shipment, Timestamp,
@@ -16,16 +16,16 @@ use crate::{
     shipment_log::UNKNOWN,
 };
 
-/// What is said of one commit.
+/// The messages about one commit.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Messages {
-    /// On the bus.
+    /// The messages to the event bus.
     pub announcements: Vec<Announcement>,
-    /// On the topic.
+    /// The messages to the topic for alerts.
     pub alerts: Vec<Alert>,
 }
 
-/// The messages of a commit's events.
+/// The messages about a commit's events. Fails where an event cannot be decoded.
 pub fn messages(commit: &Commit, environment: &str) -> Result<Messages, Unreadable> {
     let mut messages = Messages::default();
     match &commit.aggregate {
@@ -191,7 +191,7 @@ fn of_stall(
         at: stalled.at,
         trace: trace(commit),
     });
-    // Of a place as one text nobody can say what in it is a recipient's: a mail leaves it out.
+    // A location as one text may hold a recipient's name or street, so the mail leaves it out.
     let carrier = in_one_line(&carrier);
     let ShipmentStalled {
         shipment_id,
@@ -243,7 +243,7 @@ fn about_shipment(update: &ShipmentUpdated) -> Object {
     about
 }
 
-/// The text to the people on the topic.
+/// The alert about a critical update.
 fn alert(update: &ShipmentUpdated, id: String, environment: &str) -> Alert {
     let carrier = in_one_line(update.carrier.as_deref().unwrap_or(UNKNOWN));
     let location = in_one_line(&place(update));
@@ -278,7 +278,7 @@ fn alert(update: &ShipmentUpdated, id: String, environment: &str) -> Alert {
     }
 }
 
-/// As SNS takes a subject: printable ASCII, so many characters at most. The body has the whole id.
+/// A subject that SNS accepts: printable ASCII, limited in length. The body has the whole id.
 fn subject(text: &str) -> String {
     let ascii = text.chars().map(|c| match c {
         ' '..='~' => c,
@@ -287,8 +287,8 @@ fn subject(text: &str) -> String {
     ascii.take(SUBJECT_MAX).collect()
 }
 
-/// Where it is, as far as a mail says so. An object may name a recipient and a street, which are
-/// nothing for people who watch over shipments: of one, the mail has city, state and country.
+/// The location as a mail shows it. A location that was sent as an object may hold a recipient and
+/// a street, which the readers do not need: the mail has its city, state and country.
 fn place(update: &ShipmentUpdated) -> String {
     let Some(Json::Object(members)) = update.attributes.get("location") else {
         return update.location.as_deref().unwrap_or(UNKNOWN).to_owned();
@@ -308,29 +308,29 @@ fn place(update: &ShipmentUpdated) -> String {
     }
 }
 
-/// A sender's text without control characters, which SNS refuses, in one line, and not all of it
-/// where it is long.
+/// A sender's text on one line: without control characters, which SNS refuses, and cut where it is
+/// long.
 fn in_one_line(text: &str) -> String {
     let breaks = |c: char| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}');
     let line = text.chars().map(|c| if breaks(c) { ' ' } else { c });
     line.take(MAIL_TEXT_MAX).collect()
 }
 
-// ---- Both
+// ---- Orders and shipments
 
-/// `<aggregate>/<sequence>/<detail-type>`
+/// The id of a message, the same each time it is sent: `<aggregate>/<sequence>/<detail-type>`.
 fn message_id(commit: &Commit, sequence: u64, detail_type: &str) -> String {
     format!("{}/{sequence}/{detail_type}", commit.aggregate)
 }
 
-/// The sequence of the event and the detail-type, as they stand in a message's id.
+/// The sequence of the event and the detail-type in a message's id; `None` of any other text.
 pub fn event_of(message_id: &str) -> Option<(u64, &str)> {
     let mut parts = message_id.rsplitn(3, '/');
     let (detail_type, sequence) = (parts.next()?, parts.next()?);
     Some((sequence.parse().ok()?, detail_type))
 }
 
-/// The trace that a commit belongs to.
+/// The trace of the commit's command.
 fn trace(commit: &Commit) -> Option<TraceParent> {
     commit
         .cause
@@ -339,7 +339,7 @@ fn trace(commit: &Commit) -> Option<TraceParent> {
         .and_then(TraceParent::parse)
 }
 
-/// What every announcement's detail says.
+/// The members of a detail that every announcement has.
 fn detail(commit: &Commit, id: &str, sequence: u64) -> Object {
     let (id_name, aggregate_id) = match &commit.aggregate {
         AggregateId::Order(id) => ("orderId", id.as_str()),

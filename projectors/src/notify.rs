@@ -1,4 +1,5 @@
-//! The role `notify`: commits become messages. It keeps nothing: each commit makes its own.
+//! The role `notify`: announces commits as messages. It is stateless: the messages of a commit
+//! follow from that commit alone.
 
 use std::{collections::BTreeMap, panic::AssertUnwindSafe};
 
@@ -19,13 +20,13 @@ use crate::{
     rebuild::RebuildError,
 };
 
-/// A message on its way: which arrival of the batch it came of.
+/// A message to be sent, with the index of its arrival in the batch.
 struct Pending<M> {
     arrival: usize,
     message: M,
 }
 
-/// What could not be sent: to be tried again, and never to be accepted.
+/// The messages that were not accepted: those to send again, and those that will never be accepted.
 #[derive(Default)]
 struct Unsent {
     accepted: u64,
@@ -33,26 +34,28 @@ struct Unsent {
     refused: BTreeMap<usize, String>,
 }
 
-/// What became of the messages of some arrivals.
+/// The result of sending the messages of several arrivals.
 struct Told {
-    /// The first arrival that has a message which is to be tried again.
+    /// The first arrival with a message that must be sent again.
     first_failed: Option<usize>,
-    /// Arrivals that have no messages, or one that will never be accepted: a code, and why.
+    /// The arrivals to park, each with a code and a reason: a commit that cannot be read, or a
+    /// message that will never be accepted.
     parked: BTreeMap<usize, (&'static str, String)>,
-    /// How many messages were accepted.
+    /// The number of messages that were accepted.
     messages: u64,
 }
 
-/// What came of announcing commits once more.
+/// The result of announcing commits again.
 pub(crate) struct Again {
-    /// How many messages were accepted.
+    /// The number of messages that were accepted.
     pub messages: u64,
-    /// Of which aggregates one never will be, and why.
+    /// The aggregates with a message that will never be accepted, and the reason.
     pub refused: BTreeMap<String, String>,
 }
 
-/// Handles a batch of the stream. The batch comes again from the first record on that is not done:
-/// a message of it was not accepted within the time, or it could not be parked.
+/// Handles a batch of the stream. The stream delivers it again from the first record on that is not
+/// done: one of its messages was not accepted within the time, or its aggregate could not be
+/// parked.
 pub async fn handle(
     projectors: &Projectors,
     payload: &RawValue,
@@ -75,7 +78,7 @@ pub async fn handle(
             Some(Err(error)) => error.to_string(),
             None => "the time is up".to_owned(),
         };
-        // A function error instead would have the whole batch announced again.
+        // A function error instead would make the stream deliver the whole batch again.
         tracing::warn!(reason, sequence, aggregate, "an aggregate cannot be parked");
         failed_at = failed_at.into_iter().chain([index]).min();
         break;
@@ -85,8 +88,9 @@ pub async fn handle(
     ))
 }
 
-/// Announces an aggregate's commits from sequence `from` on, once more; the sequence behind the
-/// last of them. What will never be accepted is `Corrupt`, and what came before it is announced.
+/// Announces an aggregate's commits again, from sequence `from` on; returns the sequence after the
+/// last of them. A message that will never be accepted is the error `Corrupt`; the commits before
+/// it are announced.
 pub async fn history(
     projectors: &Projectors,
     id: &AggregateId,
@@ -109,8 +113,8 @@ pub async fn history(
     )))
 }
 
-/// Announces commits once more; how many messages they had. What will never be accepted is
-/// `Corrupt`; the others are announced.
+/// Announces commits again; returns the number of their messages. A message that will never be
+/// accepted is the error `Corrupt`; all others are sent.
 pub async fn commits(projectors: &Projectors, commits: Vec<Commit>) -> Result<u64, RebuildError> {
     let again = again(projectors, commits).await?;
     match again.refused.into_values().next() {
@@ -119,7 +123,7 @@ pub async fn commits(projectors: &Projectors, commits: Vec<Commit>) -> Result<u6
     }
 }
 
-/// Announces commits once more; what will never be accepted is told beside the others.
+/// Announces commits again; messages that will never be accepted are part of the result.
 pub(crate) async fn again(
     projectors: &Projectors,
     commits: Vec<Commit>,
@@ -143,7 +147,8 @@ pub(crate) async fn again(
     })
 }
 
-/// Puts on the bus what is not of a commit; how many of these were not accepted within the time.
+/// Sends messages that belong to no commit to the bus; returns the number of those that were not
+/// accepted within the time.
 pub(crate) async fn put_all(
     projectors: &Projectors,
     announcements: Vec<Announcement>,
@@ -156,7 +161,7 @@ pub(crate) async fn put_all(
     unsent.failed.len() + unsent.refused.len()
 }
 
-/// Sends the messages of some arrivals, as far as the time goes.
+/// Sends the messages of the arrivals, until all are accepted or the time is up.
 async fn tell(projectors: &Projectors, arrivals: &[Arrival], deadline: &Deadline<'_>) -> Told {
     let mut announcements = Vec::new();
     let mut alerts = Vec::new();
@@ -179,7 +184,7 @@ async fn tell(projectors: &Projectors, arrivals: &[Arrival], deadline: &Deadline
             }
         }
     }
-    // At the same time: while the bus is slow, people still hear that a shipment is in trouble.
+    // Concurrently, so that alerts are sent while the bus is slow.
     let (of_bus, of_topic) = futures::join!(
         send(projectors, announcements, announcement_bytes, put, deadline),
         send(projectors, alerts, alert_bytes, publish, deadline),
@@ -205,14 +210,15 @@ async fn tell(projectors: &Projectors, arrivals: &[Arrival], deadline: &Deadline
     }
 }
 
-/// The messages of an arrival; where there can be none, a code and a reason to park it.
+/// The messages of an arrival. An error has a code and a reason for parking it.
 fn said_of(arrival: &Arrival, environment: &str) -> Result<Messages, (&'static str, String)> {
     let commit = arrival.commit.as_ref();
     let commit = commit.map_err(|reason| ("unreadable_commit", reason.clone()))?;
     said(commit, environment)
 }
 
-/// The messages of a commit; where there can be none, a code and a reason for an operator.
+/// The messages of a commit. An error has a code and a reason, for an operator: an event cannot be
+/// decoded, or decoding panicked.
 pub fn said(commit: &Commit, environment: &str) -> Result<Messages, (&'static str, String)> {
     let said = std::panic::catch_unwind(AssertUnwindSafe(|| messages(commit, environment)));
     match said {
@@ -244,9 +250,9 @@ async fn publish(projectors: &Projectors, alerts: &[Alert]) -> Vec<Sent> {
     projectors.topic.publish(alerts).await
 }
 
-/// Sends messages in calls of ten, looks at every single answer, and sends again what failed. Once
-/// the time is up it drops the call under way, whose messages may have been accepted: whatever has
-/// no answer has failed.
+/// Sends messages in calls of ten, checks the result of every entry, and sends failed ones again.
+/// Once the time is up, it drops the call under way, whose messages may have been accepted: a
+/// message without a result counts as failed.
 async fn send<M: Clone>(
     projectors: &Projectors,
     mut pending: Vec<Pending<M>>,
@@ -289,7 +295,7 @@ async fn send<M: Clone>(
 }
 
 impl Unsent {
-    /// Notes what was accepted of a call's messages and what never will be; the others.
+    /// Records the accepted and the refused messages of a call; returns those to send again.
     fn sort<M>(
         &mut self,
         sent: Vec<Pending<M>>,
@@ -308,7 +314,7 @@ impl Unsent {
                     tracing::warn!(reason, attempt, "a message was not accepted");
                     again.push(one);
                 }
-                // An answer that leaves a message out has not accepted it.
+                // A message without an entry in the answer was not accepted.
                 None => again.push(one),
             }
         }
@@ -316,8 +322,8 @@ impl Unsent {
     }
 }
 
-/// Messages of one call: ten, but one by one at the last attempts, so that a malformed message
-/// that its whole call is refused for is found.
+/// The number of messages in one call: ten, but one in the last attempts, so that a malformed
+/// message because of which its whole call is refused is found.
 fn per_call(attempt: u32) -> usize {
     if attempt + 1 < SEND_ATTEMPTS {
         MESSAGES_PER_CALL
@@ -326,7 +332,7 @@ fn per_call(attempt: u32) -> usize {
     }
 }
 
-/// How many of the first messages fit one call; at least one.
+/// The number of first messages that fit into one call; at least one.
 fn call_length<M>(pending: &[Pending<M>], most: usize, bytes: fn(&M) -> usize) -> usize {
     let mut total = 0;
     let fits = |one: &&Pending<M>| {
@@ -342,12 +348,13 @@ fn call_length<M>(pending: &[Pending<M>], most: usize, bytes: fn(&M) -> usize) -
         .min(pending.len())
 }
 
-/// As EventBridge counts it: time 14, and the texts.
+/// The size of a message in bytes as EventBridge counts it: 14 for the time, and the texts.
 fn announcement_bytes(message: &Announcement) -> usize {
     14 + message.source.len() + message.detail_type.len() + message.detail.to_string().len()
 }
 
-/// As SNS counts it: text, and attributes with names, types and values.
+/// The size of an alert in bytes as SNS counts it: the text, and attributes with names, types and
+/// values.
 fn alert_bytes(message: &Alert) -> usize {
     let attribute = |(name, value): &(&str, String)| name.len() + "String".len() + value.len();
     message.subject.len()

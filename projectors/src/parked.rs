@@ -1,5 +1,4 @@
-//! Aggregates that a consumer of the stream has stopped at: what is parked, and how it is taken up
-//! again.
+//! Parked aggregates, at which a consumer of the stream has stopped, and how they are resumed.
 
 use domain::{AggregateId, Json};
 use serde::Serialize;
@@ -16,26 +15,26 @@ use crate::{
 /// A parked aggregate.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Parked {
-    /// `project` or `notify`.
+    /// The consumer that stopped, `project` or `notify`.
     pub consumer: String,
-    /// `order#<orderId>` or `shipment#<shipmentId>`, or what stood in its place in the key.
+    /// The aggregate: `order#<orderId>` or `shipment#<shipmentId>`, or the text of an invalid key.
     pub aggregate: String,
-    /// When it was parked.
+    /// The time at which it was parked first, such as `2010-12-01T08:26:00.000Z`.
     pub since: String,
-    /// The sequence of the commit that it stopped at.
+    /// The sequence of the commit at which the consumer stopped.
     pub sequence: u64,
-    /// Why: a word.
+    /// The kind of error that stopped it, such as `row_refused`.
     pub code: String,
     #[serde(skip)]
     row: Row,
 }
 
-/// What became of taking an aggregate up again.
+/// The result of resuming a parked aggregate.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TakenUp {
-    /// It goes on.
+    /// It is resumed, and no longer parked.
     Done,
-    /// It stays parked. The text is for an operator.
+    /// It stays parked. The text says why, for an operator.
     Stays(String),
 }
 
@@ -57,16 +56,17 @@ impl Parked {
     }
 }
 
-/// A part of what is parked.
+/// One page of the parked aggregates.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ParkedPage {
-    /// Parked aggregates in the table's own order, at most 1 MB of them.
+    /// Parked aggregates in the order of the table's scan, at most 1 MB of them.
     pub parked: Vec<Parked>,
-    /// What the next page goes on behind; `None` at the end.
+    /// The key after which the next page begins; `None` after the last page.
     pub next: Option<String>,
 }
 
-/// What is parked, behind what the page before says.
+/// Reads a page of the parked aggregates: the first one, or the one after a page whose `next` is
+/// given.
 pub async fn page(projectors: &Projectors, after: Option<&str>) -> Result<ParkedPage, RowError> {
     let after = after.map(|id| Table::Parked.key(id, ""));
     let page = projectors.rows.segment(Table::Parked, 0, 1, after).await?;
@@ -80,8 +80,8 @@ pub async fn page(projectors: &Projectors, after: Option<&str>) -> Result<Parked
     })
 }
 
-/// What a consumer has parked of one aggregate, as its name stands in the key; `None` where it has
-/// parked nothing of it.
+/// The aggregate as one consumer has parked it, by its name, valid or not; `None` where it is not
+/// parked.
 pub async fn one(
     projectors: &Projectors,
     consumer: &str,
@@ -92,7 +92,7 @@ pub async fn one(
     Ok(row.map(Parked::of))
 }
 
-/// Everything that is parked, oldest first.
+/// All parked aggregates, oldest first.
 pub async fn all(projectors: &Projectors) -> Result<Vec<Parked>, RowError> {
     let (mut parked, mut after): (Vec<Parked>, Option<String>) = (Vec::new(), None);
     for _ in 0..PARKED_PAGES_MAX {
@@ -108,7 +108,7 @@ pub async fn all(projectors: &Projectors) -> Result<Vec<Parked>, RowError> {
     Ok(parked)
 }
 
-/// How many are parked; `None` where nobody can say.
+/// The number of parked aggregates; `None` where the table cannot be read.
 pub(crate) async fn count(projectors: &Projectors) -> Option<u64> {
     match all(projectors).await {
         Ok(parked) => Some(parked.len() as u64),
@@ -119,10 +119,10 @@ pub(crate) async fn count(projectors: &Projectors) -> Option<u64> {
     }
 }
 
-/// Takes an aggregate up again where it was stopped, and forgets that it was.
+/// Resumes a parked aggregate at the commit where its consumer stopped, then removes its row.
 ///
-/// Where it is parked once more while this goes on, its row's version is another, and the row
-/// stays: then it is gone on with from where it has come to.
+/// If the aggregate is parked again meanwhile, the version of its row has changed and the row
+/// stays. Then the consumer is resumed again from where it has come to.
 pub async fn take_up(projectors: &Projectors, parked: &Parked) -> Result<TakenUp, RebuildError> {
     let rows = &projectors.rows;
     let (mut parked, mut behind) = (parked.clone(), parked.sequence);
@@ -142,7 +142,8 @@ pub async fn take_up(projectors: &Projectors, parked: &Parked) -> Result<TakenUp
             None => return Ok(TakenUp::Done),
             Some(again) => {
                 let again = Parked::of(again);
-                // An earlier commit may have been refused later: nobody has announced that.
+                // An earlier commit may have been delivered and refused later: it is not announced
+                // yet.
                 if again.sequence < parked.sequence {
                     behind = again.sequence;
                 }
@@ -153,7 +154,7 @@ pub async fn take_up(projectors: &Projectors, parked: &Parked) -> Result<TakenUp
     Ok(TakenUp::Stays("it is parked again each time".to_owned()))
 }
 
-/// Says in its row how far a parked aggregate has come, unless it is parked once more meanwhile.
+/// Writes to the row how far a parked aggregate has come, unless it is parked again meanwhile.
 async fn stopped_at(
     projectors: &Projectors,
     parked: Parked,
@@ -176,7 +177,8 @@ fn stays(error: RebuildError) -> Result<TakenUp, RebuildError> {
     }
 }
 
-/// Does what the consumer has not done, from `sequence` on; the sequence behind that.
+/// Repeats the consumer's work from `sequence` on; returns the sequence after the last event that
+/// is done.
 async fn go_on(
     projectors: &Projectors,
     parked: &Parked,

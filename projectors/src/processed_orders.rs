@@ -1,4 +1,4 @@
-//! The read model `processed-orders`: a row per order, a function of its history alone.
+//! The read model `processed-orders`: one row for each order, a function of its history alone.
 
 use domain::{
     EventSourced, Json, Order, OrderId, Timestamp,
@@ -8,10 +8,10 @@ use domain::{
 
 use crate::{Environment, ports::Row};
 
-/// What stands as the reason of an order that was cancelled without one.
+/// The `cancelReason` of an order that was cancelled without a reason.
 pub const NO_REASON: &str = "Unspecified";
 
-/// The row of an order of version `version`; `None` of one that was never placed.
+/// The row of an order at version `version`; `None` of an order that does not exist.
 pub fn row(order: &Order, version: u64, environment: &Environment) -> Option<Row> {
     let status = order.status()?.to_owned();
     let (placed, updated_at) = match order {
@@ -57,7 +57,7 @@ pub fn key(id: &OrderId) -> Row {
     Row::from([("orderId".to_owned(), id.as_str().into())])
 }
 
-/// What was ordered: every field of the event that is the same whatever became of the order.
+/// The row's attributes that do not depend on the order's status.
 fn content(order: &OrderPlaced) -> Row {
     let OrderPlaced {
         order_id,

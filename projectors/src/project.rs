@@ -1,7 +1,7 @@
-//! The role `project`: commits become rows.
+//! The role `project`: projects commits to rows.
 //!
-//! A row is a function of its aggregate's history, never of its own earlier content; whatever
-//! comes late, twice or out of order, the fold of the longest history wins.
+//! A row is a function of its aggregate's history, never of its own earlier content. Even if
+//! commits are delivered late, twice or out of order, the fold of the longest history wins.
 
 use std::panic::AssertUnwindSafe;
 
@@ -22,9 +22,9 @@ use crate::{
 /// Why an aggregate's rows cannot be written. The texts are for logs.
 #[derive(Debug)]
 enum Stop {
-    /// Try again, and whatever comes behind it, too.
+    /// A table is unavailable: this record and those after it must be delivered again.
     Unavailable(String),
-    /// It will never work: park the aggregate.
+    /// A retry will never succeed: the aggregate is parked.
     Park {
         sequence: u64,
         code: &'static str,
@@ -32,8 +32,9 @@ enum Stop {
     },
 }
 
-/// Handles a batch of the stream. Where the time is up, the batch comes again from the first
-/// aggregate on that is not done; what was put of it and behind it is put again.
+/// Handles a batch of the stream. Where the time is up, the stream delivers the batch again from
+/// the first aggregate on that is not done; rows that were written already are written again, which
+/// is idempotent.
 pub async fn handle(
     projectors: &Projectors,
     payload: &RawValue,
@@ -49,7 +50,7 @@ pub async fn handle(
             .unwrap_or_else(|| Err("the time is up".to_owned()))
             .map_err(|reason| (number, reason))
     });
-    // In the batch's order, so the first to fail has the lowest number.
+    // Results come in the batch's order, so the first failure has the lowest number.
     let mut settled = stream::iter(work).buffered(AGGREGATES_AT_ONCE);
     while let Some(result) = settled.next().await {
         if let Err((number, reason)) = result {
@@ -60,7 +61,7 @@ pub async fn handle(
     Ok(response(None))
 }
 
-/// Projects one aggregate, or parks it. An error is worth another try.
+/// Projects one aggregate, or parks it. An error means that it should be delivered again.
 async fn settle(projectors: &Projectors, group: Group) -> Result<(), String> {
     let aggregate = group.aggregate.clone();
     let unreadable = group.unreadable.clone();
@@ -123,7 +124,7 @@ async fn project(projectors: &Projectors, commits: Vec<Commit>) -> Result<(), St
     Ok(())
 }
 
-/// Puts a row for each update.
+/// Writes a log row for each update.
 async fn log(projectors: &Projectors, commits: &[Commit]) -> Result<(), Stop> {
     for commit in commits {
         let entries = shipment_log::entries(commit, &projectors.environment);
@@ -141,8 +142,8 @@ async fn log(projectors: &Projectors, commits: &[Commit]) -> Result<(), Stop> {
     Ok(())
 }
 
-/// The aggregate that these commits lead to: of themselves where they are its beginning, else as
-/// it is stored.
+/// Folds the aggregate of these commits: from the commits alone where they are its whole history
+/// from sequence 1 on without gaps, else by loading it.
 async fn fold<A: EventSourced>(
     projectors: &Projectors,
     commits: Vec<Commit>,
@@ -191,10 +192,10 @@ fn stop(error: RowError, sequence: u64) -> Stop {
 }
 
 impl Projectors {
-    /// Stops an aggregate for one consumer, loudly: the others go on. One that is parked again
-    /// stands since the first time, and at the lowest sequence: the stream may bring a commit after
-    /// those behind it. Its row's version is raised in any case, so that nobody forgets it who has
-    /// not seen that.
+    /// Parks an aggregate for one consumer, with an error in the log and a metric; the other
+    /// aggregates go on. One that is parked already keeps the time of the first time and the lowest
+    /// sequence, since the stream may deliver a commit after later ones. The version of its row is
+    /// raised in any case, so that resuming it does not remove a row that it has not seen.
     pub(crate) async fn park(
         &self,
         consumer: &str,
@@ -220,7 +221,7 @@ impl Projectors {
             ("since".to_owned(), now.to_string().into()),
             ("sequence".to_owned(), sequence.into()),
             ("code".to_owned(), code.into()),
-            // Of a row that was forgotten meanwhile, and one that stands since, it is not the same.
+            // A row that was removed and parked again must have another version than before.
             ("version".to_owned(), now.millis().unsigned_abs().into()),
         ]);
         let mut earliest = None;
@@ -241,7 +242,7 @@ impl Projectors {
             let put = self.rows.put_newer(Table::Parked, there, version + 1);
             put.await?;
         }
-        let rivals = "it is parked by others all the time".to_owned();
+        let rivals = "others wrote its row in every attempt to park it".to_owned();
         Err(RowError::Unavailable(rivals))
     }
 }

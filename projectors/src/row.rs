@@ -1,4 +1,5 @@
-//! Rows as DynamoDB items. Not by way of serde: a number must keep its digits.
+//! Converts rows to DynamoDB items and back. It does not use serde, since numbers must keep their
+//! digits.
 
 use std::collections::HashMap;
 
@@ -7,10 +8,10 @@ use domain::{Json, Number};
 
 use crate::ports::Row;
 
-/// An item.
+/// A DynamoDB item.
 pub type Item = HashMap<String, AttributeValue>;
 
-/// The version of a row; 0 of one that no projection has written.
+/// The version of a row; 0 where no projection has written it.
 pub fn version(row: &Row) -> u64 {
     let written = written_version(row);
     written
@@ -18,7 +19,7 @@ pub fn version(row: &Row) -> u64 {
         .unwrap_or_default()
 }
 
-/// A whole number in a row; 0 where there is none.
+/// A whole number in a row; 0 where it is missing.
 pub fn whole(row: &Row, name: &str) -> u64 {
     match row.get(name) {
         Some(Json::Number(number)) => number.whole().unwrap_or_default(),
@@ -26,7 +27,7 @@ pub fn whole(row: &Row, name: &str) -> u64 {
     }
 }
 
-/// What stands as the version of a row, if it is a number, be it one that no history can have.
+/// The stored version of a row, if it is a number, even one that no history can have.
 pub fn written_version(row: &Row) -> Option<Number> {
     match row.get("version") {
         Some(Json::Number(number)) => Some(number.clone()),
@@ -34,18 +35,18 @@ pub fn written_version(row: &Row) -> Option<Number> {
     }
 }
 
-/// A row as an item.
+/// Converts a row to an item.
 pub fn to_item(row: Row) -> Item {
     row.into_iter()
         .map(|(name, value)| (name, to_attribute(value)))
         .collect()
 }
 
-/// What stands in a row for an attribute of a type that no row has (bytes, a set): somebody else
-/// wrote it, and it equals nothing that a history leads to.
+/// The value in a row that stands for an attribute of a type that no row has (bytes, a set). Such
+/// an attribute was written by somebody else, and equals nothing that follows from a history.
 const FOREIGN: &str = "\u{0}an attribute of a type that no row has";
 
-/// An item as a row.
+/// Converts an item to a row.
 pub fn from_item(item: Item) -> Row {
     item.into_iter()
         .map(|(name, value)| (name, from_attribute(value)))

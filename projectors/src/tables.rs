@@ -1,22 +1,22 @@
-//! The tables of read models, and what a row's key is.
+//! The tables of rows, and the keys of their rows.
 
 use domain::{Json, json::Object};
 use lambda::read_models::Kind;
 
-/// The sort key of the row that says how a shipment stands. It sorts behind every time.
+/// The sort key of the row with a shipment's present state. It sorts after every time.
 pub const CURRENT: &str = "CURRENT";
 
-/// A row of a read model, by attribute name.
+/// A row: the values of its attributes by their names.
 pub type Row = Object;
 
-/// Which table.
+/// A table of rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Table {
     /// The read model of orders.
     ProcessedOrders,
     /// The read model of shipments.
     ShipmentLog,
-    /// Aggregates that a consumer of the stream has stopped at.
+    /// The parked aggregates, at which a consumer of the stream has stopped.
     Parked,
 }
 
@@ -30,7 +30,7 @@ impl From<Kind> for Table {
 }
 
 impl Table {
-    /// The end of its name, as in `infra/tables.json`.
+    /// The end of the table's name, as in `infra/tables.json`.
     pub fn suffix(self) -> &'static str {
         match self {
             Self::ProcessedOrders => "processed-orders",
@@ -39,7 +39,7 @@ impl Table {
         }
     }
 
-    /// The attributes that are its key: the partition key, and where there is one the sort key.
+    /// The names of the key attributes: the partition key, and the sort key where there is one.
     pub fn key_names(self) -> &'static [&'static str] {
         match self {
             Self::ProcessedOrders => &["orderId"],
@@ -48,7 +48,7 @@ impl Table {
         }
     }
 
-    /// A row's key, partition and sort; the sort key is empty where the table has none.
+    /// The partition key and the sort key of a row; the sort key is empty where the table has none.
     pub fn key_of(self, row: &Row) -> [String; 2] {
         let text = |place: usize| match self.key_names().get(place).and_then(|name| row.get(*name))
         {
@@ -58,7 +58,7 @@ impl Table {
         [text(0), text(1)]
     }
 
-    /// A key as [`Table::key_of`] says it.
+    /// A row with the key attributes only, from keys as [`Table::key_of`] returns them.
     pub fn key(self, partition: &str, sort: &str) -> Row {
         let parts = self.key_names().iter().zip([partition, sort]);
         parts
@@ -66,7 +66,7 @@ impl Table {
             .collect()
     }
 
-    /// The name of the aggregate that a row is of.
+    /// The name of the aggregate that a row belongs to, such as `order#<orderId>`.
     pub fn aggregate(self, row: &Row) -> String {
         let [id, _] = self.key_of(row);
         match self {

@@ -1,4 +1,4 @@
-//! The bucket on AWS.
+//! The bucket of order files and reports on S3.
 
 use async_trait::async_trait;
 use aws_config::SdkConfig;
@@ -20,7 +20,7 @@ pub struct S3Files {
 }
 
 impl S3Files {
-    /// The bucket called `bucket`, on a client made from `config`.
+    /// The bucket with the name `bucket`, with a client made from `config`.
     pub fn new(config: &SdkConfig, bucket: String) -> Self {
         Self {
             client: Client::new(config),
@@ -47,7 +47,7 @@ impl Files for S3Files {
             .key(&object.key)
             .set_version_id(object.version_id.clone())
             .set_if_match(if_match)
-            // An empty object has no byte 0, and S3 refuses a range that begins behind the end.
+            // An empty object has no byte 0, and S3 refuses a range that begins after the end.
             .set_range((offset > 0).then(|| format!("bytes={offset}-")))
             .send()
             .await;
@@ -99,7 +99,7 @@ impl Files for S3Files {
     }
 }
 
-/// What a failed read means.
+/// The meaning of a failed read.
 #[derive(Debug, PartialEq, Eq)]
 enum GetFailed {
     Gone,
@@ -110,7 +110,7 @@ enum GetFailed {
 fn outcome<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> GetFailed {
     let code = error.as_service_error().and_then(|error| error.code());
     match code {
-        // The last two: it is a delete marker, or another version has taken its place.
+        // The last two: the object is a delete marker, or another version has replaced it.
         Some("NoSuchKey" | "NoSuchVersion" | "MethodNotAllowed" | "PreconditionFailed") => {
             GetFailed::Gone
         }
@@ -119,7 +119,7 @@ fn outcome<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> GetFailed {
     }
 }
 
-/// A body, and how much of it is still to come.
+/// The body of an answer, and the number of bytes that are still to come.
 #[derive(Debug, Default)]
 struct Body {
     stream: ByteStream,
@@ -144,9 +144,11 @@ impl Chunks for Body {
                 self.missing = self.missing.saturating_sub(bytes.len() as u64);
                 Ok(Some(bytes.to_vec()))
             }
-            // The error's text is the connection's; it holds nothing of the body.
+            // The error is the connection's; its text holds nothing of the body.
             Some(Err(error)) => Err(FileError::Unavailable(format!("cut off: {error}"))),
-            None if self.missing > 0 => Err(FileError::Unavailable("it ended early".to_owned())),
+            None if self.missing > 0 => {
+                Err(FileError::Unavailable("the body ended early".to_owned()))
+            }
             None => Ok(None),
         }
     }

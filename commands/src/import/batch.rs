@@ -1,7 +1,7 @@
-//! Some orders of a file, executed side by side.
+//! Executes the orders of a file in batches, concurrently.
 //!
-//! Orders of one id go one after the other, in the file's order, and a batch ends before the next
-//! one begins: so of two entries with one id the earlier always wins.
+//! Orders with one id are executed one after the other, in the file's order, and a batch ends
+//! before the next one begins. So of two entries with one id the earlier always wins.
 
 use std::{
     collections::HashMap,
@@ -33,7 +33,7 @@ use crate::{
     translate::{self, fields::Fields},
 };
 
-/// Pieces of a file to be executed together.
+/// Pieces of a file that are executed together.
 #[derive(Default)]
 pub(super) struct Batch {
     pub(super) pieces: Vec<Piece>,
@@ -53,25 +53,26 @@ impl Batch {
     }
 }
 
-/// What became of a batch.
+/// The results of a batch.
 pub(super) struct Executed {
-    /// Each order's fate, in order; `None` where it was not tried, or is not known.
+    /// The result of each order, in order; `None` where it was not tried, or its result is not
+    /// known.
     pub(super) fates: Vec<Option<Fate>>,
-    /// Why not all were tried, if it was not for the time. The text is for logs.
+    /// Why orders were not tried, where the reason was not the time. The text is for logs.
     pub(super) unavailable: Option<String>,
 }
 
-/// An order on its way: where it stands in the batch, and what is wanted.
+/// An order to execute, and its position in the batch.
 struct Task {
     index: usize,
     position: u64,
-    /// The byte of the file at which it begins.
+    /// The byte of the unpacked file at which it begins.
     begins: u64,
     place: Place,
 }
 
-/// Executes pieces, the first of which is the one at `position`. It starts no order once the time
-/// is up, or once one has met a table that is unavailable.
+/// Executes pieces, of which the first is at `position` in the file. No order is started once the
+/// time is up, or once the table was unavailable.
 pub(super) async fn execute_all(import: Import<'_>, position: u64, pieces: &[Piece]) -> Executed {
     let file = import.file;
     let mut fates = vec![None; pieces.len()];
@@ -99,7 +100,7 @@ pub(super) async fn execute_all(import: Import<'_>, position: u64, pieces: &[Pie
         import,
         unavailable: Mutex::default(),
     };
-    // Boxed, since the compiler cannot see that the bare futures may change their thread.
+    // Boxed, since the compiler cannot prove that the bare futures are `Send`.
     let groups: Vec<BoxFuture<'_, _>> = groups
         .into_iter()
         .map(|group| world.one_by_one(group).boxed())
@@ -115,7 +116,7 @@ pub(super) async fn execute_all(import: Import<'_>, position: u64, pieces: &[Pie
     Executed { fates, unavailable }
 }
 
-/// What all orders of a file have in common.
+/// What all orders of a file share.
 #[derive(Clone, Copy)]
 pub(super) struct Import<'a> {
     pub(super) commands: &'a Commands,
@@ -124,7 +125,7 @@ pub(super) struct Import<'a> {
     pub(super) trace: Option<&'a TraceParent>,
 }
 
-/// What orders of a batch have in common.
+/// What the orders of a batch share.
 struct World<'a> {
     import: Import<'a>,
     unavailable: Mutex<Option<String>>,
@@ -149,7 +150,7 @@ impl World<'_> {
         fates
     }
 
-    /// The order's fate; an error where that is not known, for logs.
+    /// Executes one order. An error means that its result is not known; its text is for logs.
     async fn execute(&self, order: Task) -> Result<Fate, String> {
         let (file, position, begins) = (self.import.file, order.position, order.begins);
         let order_id = order.place.order_id.clone();
@@ -188,9 +189,9 @@ impl World<'_> {
     }
 }
 
-// ---- Reading
+// ---- Reading an order
 
-/// The order that a piece is, to be placed.
+/// The order in a piece.
 fn read(piece: &Piece, file: &File, position: u64) -> Result<Place, Rejection> {
     let begins = piece.begins;
     let members = members(&piece.what, begins)
@@ -257,7 +258,8 @@ fn members(what: &What, begins: u64) -> Result<Object, Problem> {
     order.into_object().ok_or_else(not_an_object)
 }
 
-/// What is wrong with a text, and at which byte of the file that it begins at byte `begins` of.
+/// What is wrong with an order's text, and at which byte of the file; the text begins at byte
+/// `begins`.
 fn syntax_error(text: &str, begins: u64) -> String {
     let Err(error) = serde_json::from_str::<serde::de::IgnoredAny>(text) else {
         return "not JSON".to_owned();
@@ -272,7 +274,7 @@ fn syntax_error(text: &str, begins: u64) -> String {
     format!("not JSON: {what}, at byte {at} of the file")
 }
 
-/// The rejection of what stands at a position, and at a byte, of the file.
+/// The rejection of the piece at a position, which begins at a byte of the file.
 fn rejected((position, byte): (u64, u64), order_id: Option<String>, problem: Problem) -> Rejection {
     let short = |text: String| text.chars().take(REASON_MAX).collect();
     Rejection {

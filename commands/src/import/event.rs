@@ -1,4 +1,4 @@
-//! What S3 says: an object was created.
+//! Reads the events of S3: an object was created.
 
 use aws_lambda_events::eventbridge::EventBridgeEvent;
 use serde::{Deserialize, Serialize};
@@ -10,36 +10,36 @@ use crate::{
     rejection::Rejection,
 };
 
-/// What keys of order files begin with.
+/// The prefix of the keys of order files.
 pub const ORDERS: &str = "orders/";
 
-/// What keys of reports, and of all that belongs to them, begin with.
+/// The prefix of the keys of reports and of everything beside them.
 pub const REPORTS: &str = "reports/";
 
-/// What keys of checkpoints end with.
+/// The suffix of the keys of checkpoints.
 pub const CHECKPOINT: &str = ".checkpoint.json";
 
-/// One version of an order file, as it was announced.
+/// One version of an order file, as S3 announced it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct File {
-    /// The bucket it lies in.
+    /// The name of the file's bucket.
     pub bucket: String,
-    /// The object.
+    /// The key and version of the file.
     pub object: Object,
-    /// S3's own order of the writes to this key: another one is another upload.
+    /// S3's sequence number of the write to this key: another one is another upload.
     pub sequencer: String,
-    /// The id of the event that announced it.
+    /// The id of the event that announced the file.
     pub event_id: String,
 }
 
 impl File {
-    /// `s3://bucket/key`, as it stands in the order's row.
+    /// `s3://bucket/key`, as it stands in the rows of the file's orders.
     pub fn source_file(&self) -> String {
         format!("s3://{}/{}", self.bucket, self.object.key)
     }
 
-    /// Who sent the orders.
+    /// The sender of the file's orders: `files/<bucket>`.
     pub fn actor(&self) -> String {
         format!("files/{}", self.bucket)
     }
@@ -50,7 +50,8 @@ impl File {
         format!("file/{bucket}/{key}/{}/{position}", self.object.version())
     }
 
-    /// What finds all commits of the file: `<key>@<version>`, or its digest where that is too long.
+    /// The correlation id of all commits of the file: `<key>@<version>`, or its digest where that
+    /// is too long.
     pub fn correlation_id(&self) -> String {
         let whole = format!("{}@{}", self.object.key, self.object.version());
         match whole.chars().count() <= KEY_MAX {
@@ -59,31 +60,31 @@ impl File {
         }
     }
 
-    /// The key of what belongs to its report, such as `report.json`.
+    /// The key of an object beside the report, such as `report.json` itself.
     pub fn beside_report(&self, name: &str) -> String {
         let (key, version) = (&self.object.key, self.object.version());
         format!("{REPORTS}{key}/{version}/{name}")
     }
 
-    /// Are these two the same upload? An event that comes twice may differ in its id.
+    /// Whether both are the same upload. An event that is delivered twice may differ in its id.
     pub fn is_same_upload(&self, other: &Self) -> bool {
         self.object == other.object && self.sequencer == other.sequencer
     }
 }
 
-/// What an event asks for.
+/// What an event asks the import to do.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Wanted {
-    /// A file is to be imported.
+    /// Import a file.
     Import(File),
-    /// The import that left a checkpoint is to go on.
+    /// Continue the import that wrote a checkpoint.
     GoOn {
         /// The checkpoint's key.
         checkpoint: String,
-        /// The id of the event that announced it.
+        /// The id of the event that announced the checkpoint.
         event_id: String,
     },
-    /// A folder was made in the console: an empty object that stands for it.
+    /// Do nothing: a folder was made in the console, which is an empty object.
     Nothing,
 }
 
@@ -111,8 +112,8 @@ struct Created {
     sequencer: Option<String>,
 }
 
-/// Reads an event about `bucket`. What the rule asks for is checked again: a rule can be changed by
-/// hand.
+/// Reads an event about `bucket`. The conditions of the EventBridge rule are checked again, since a
+/// rule can be changed by hand.
 pub(super) fn wanted(payload: &RawValue, bucket: &str) -> Result<Wanted, Rejection> {
     let not_an_event = || Rejection::new("not_an_event", "this is no event of EventBridge");
     let event: EventBridgeEvent<Box<RawValue>> =
@@ -124,12 +125,18 @@ pub(super) fn wanted(payload: &RawValue, bucket: &str) -> Result<Wanted, Rejecti
         ..Rejection::new(code, text)
     };
     if (event.source.as_str(), event.detail_type.as_str()) != ("aws.s3", "Object Created") {
-        return Err(refused("invalid_field", "no such event at detail-type"));
+        return Err(refused(
+            "invalid_field",
+            "the event is not Object Created of aws.s3",
+        ));
     }
     let detail: Detail = serde_json::from_str(event.detail.get())
-        .map_err(|_| refused("invalid_field", "no object at detail"))?;
+        .map_err(|_| refused("invalid_field", "the detail names no object"))?;
     if detail.bucket.name != bucket {
-        return Err(refused("invalid_field", "another bucket"));
+        return Err(refused(
+            "invalid_field",
+            "the event is about another bucket",
+        ));
     }
     let created = detail.object;
     if created.key.starts_with(REPORTS) && created.key.ends_with(CHECKPOINT) {
@@ -139,7 +146,10 @@ pub(super) fn wanted(payload: &RawValue, bucket: &str) -> Result<Wanted, Rejecti
         });
     }
     if !created.key.starts_with(ORDERS) {
-        return Err(refused("invalid_field", "no order file by its key"));
+        return Err(refused(
+            "invalid_field",
+            "the key is not that of an order file",
+        ));
     }
     if created.key.ends_with('/') && created.size == Some(0) {
         return Ok(Wanted::Nothing);
@@ -159,7 +169,7 @@ pub(super) fn wanted(payload: &RawValue, bucket: &str) -> Result<Wanted, Rejecti
 }
 
 fn object(key: String, version_id: Option<String>, etag: Option<String>) -> Option<Object> {
-    // S3 says "null" where versions are switched off: every object of the key is called that.
+    // S3 says "null" where versioning is off: every object of the key has that version id.
     let version_id = version_id.filter(|id| !id.is_empty() && id != "null");
     let etag = etag.unwrap_or_default().trim_matches('"').to_owned();
     let object = Object {
@@ -169,6 +179,6 @@ fn object(key: String, version_id: Option<String>, etag: Option<String>) -> Opti
     };
     let version = object.version();
     let valid = (1..=FILE_VERSION_MAX).contains(&version.chars().count());
-    // A '/' would make it read like a part of the key.
+    // A '/' would look like a part of the key.
     (valid && !version.contains('/')).then_some(object)
 }

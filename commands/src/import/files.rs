@@ -1,35 +1,35 @@
-//! What an import asks of the bucket.
+//! The interface of the bucket of order files and reports.
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
-/// One version of one object: what is read today is what is read tomorrow.
+/// One version of an object, whose content never changes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Object {
-    /// Its key.
+    /// The object's key.
     pub key: String,
-    /// Its version id, where the bucket keeps versions.
+    /// The version id; `None` where the bucket keeps no versions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version_id: Option<String>,
-    /// Its ETag, without quotes: stands for the version where there is no version id.
+    /// The ETag, without quotes. It stands for the version where there is no version id.
     pub etag: String,
 }
 
 impl Object {
-    /// What tells this version from another one of the same key.
+    /// The version id, or the ETag where there is none.
     pub fn version(&self) -> &str {
         self.version_id.as_deref().unwrap_or(&self.etag)
     }
 }
 
-/// What a bucket cannot do.
+/// Why a call of the bucket failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum FileError {
-    /// Try again. The text is for logs.
+    /// The bucket is unavailable; the call can be repeated. The text is for logs.
     #[error("bucket unavailable: {0}")]
     Unavailable(String),
-    /// This version is not there any more, and will not come back.
+    /// This version was deleted or overwritten, and will not come back.
     #[error("object gone")]
     Gone,
 }
@@ -37,23 +37,24 @@ pub enum FileError {
 /// The bucket for order files and their reports.
 #[async_trait]
 pub trait Files: Send + Sync {
-    /// Its name.
+    /// The bucket's name.
     fn bucket(&self) -> &str;
 
-    /// Reads one version from byte `offset` to its end; nothing where it ends before.
+    /// Opens one version from byte `offset` to its end; empty where it ends before `offset`.
     async fn open(&self, object: &Object, offset: u64) -> Result<Box<dyn Chunks>, FileError>;
 
-    /// A small object's latest version, `None` where there is none. One of more than `most` bytes
-    /// is not read: it is none of ours.
+    /// Reads the latest version of a small object; `None` where there is none, or it has more than
+    /// `most` bytes and so was not written by Waybill.
     async fn get(&self, key: &str, most: usize) -> Result<Option<Vec<u8>>, FileError>;
 
-    /// Writes an object of JSON, whatever was there.
+    /// Writes a JSON object, and overwrites an existing one.
     async fn put(&self, key: &str, json: Vec<u8>) -> Result<(), FileError>;
 }
 
-/// An object's bytes on their way.
+/// A stream of an object's bytes.
 #[async_trait]
 pub trait Chunks: Send {
-    /// The next of them, `None` at the end. After an error it is over: open it again from there.
+    /// The next chunk, `None` at the end. After an error the stream is over, and a new one must be
+    /// opened at the same offset.
     async fn next(&mut self) -> Result<Option<Vec<u8>>, FileError>;
 }

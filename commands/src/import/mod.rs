@@ -1,5 +1,5 @@
-//! Order files: what is uploaded under `orders/` is read as a stream, order by order, and told of
-//! in a report.
+//! The role `import`: a file uploaded under `orders/` is read as a stream, order by order, and its
+//! result is written to a report.
 //!
 //! ```text
 //! S3 ─Object Created─▶ event ─▶ reader ─pieces─▶ batch ─execute─▶ progress ─▶ report
@@ -7,37 +7,38 @@
 //!                        └──── Object Created ◀── checkpoint ◀───────┘ when the time is up
 //! ```
 //!
-//! - [`event`]: what S3 says; [`files`]: what is asked of the bucket, and [`aws`], the bucket
-//! - [`splitter`]: bytes to orders, and [`unpacker`], where they are packed; `reader`: a stream of
-//!   them that goes on where it broke off
-//! - `batch`: orders executed side by side
-//! - [`progress`]: how far it has come, and why everything may happen twice; `report`: the end
+//! - [`event`]: the events of S3; [`files`]: the interface of the bucket; [`aws`]: the bucket on S3
+//! - [`splitter`]: splits a file's bytes into orders; `sniff`: detects the file's format;
+//!   [`unpacker`]: unpacks gzip; `reader`: reads a file as a stream, and resumes one that broke off
+//! - `batch`: executes orders concurrently
+//! - [`progress`]: an import's progress, and why everything may happen twice; `report`: the report
 //!
-//! # What lies where
+//! # Objects in the bucket
 //!
-//! Of the file `<key>` (which begins with `orders/`) in the version `<version>` (its version id, or
-//! its ETag where the bucket keeps no versions), under `reports/<key>/<version>/`:
+//! For the file `<key>` (which begins with `orders/`) in the version `<version>` (its version id,
+//! or its ETag where the bucket keeps no versions), under `reports/<key>/<version>/`:
 //!
-//! - `report.json`, once all is done: `sourceFile`, `version`, `correlationId`, `total`,
+//! - `report.json`, after the last order: `sourceFile`, `version`, `correlationId`, `total`,
 //!   `accepted`, `alreadyKnown`, `rejected`, `rejections` (each with `position`, `orderId` where it
 //!   could be read, `code`, `field` where one is at fault, `reason`) and `rejectionParts`
-//! - `rejected-<n>.json`, from 1, 1,000 rejections each, where there are that many; the report
-//!   names them all
-//! - `progress.json` and `<leg>.checkpoint.json`, Waybill's own
+//! - `rejected-<n>.json`, from 1, for each full 1,000 rejections; the report lists their keys
+//! - `progress.json` and `<leg>.checkpoint.json`, for Waybill's own use
 //!
 //! `accepted + alreadyKnown + rejected = total`. An empty array is a file of no orders, and so is
 //! an empty file called `.jsonl` or `.ndjson`; any other empty file is one rejection.
 //!
-//! # When it fails
+//! # Failures
 //!
-//! - The table, the bucket or the topic is unavailable: the progress is kept, the invocation
-//!   fails, and the platform tries again. No order is rejected for that. Nor is one whose history
-//!   has an event of a newer build, which an older one meets while a version is deployed or taken
-//!   back: the file waits for a build that can read it, as one with a newer build's checkpoint does.
-//! - The object is gone before it was read to its end, deleted or overwritten: there is nothing to
-//!   try again. The event becomes a dead letter, the operator hears of it, and what was placed
-//!   stays placed. There is no report.
-//! - An invocation that gets no further, or one too many for the same file, fails as an error.
+//! - The table, the bucket or the topic is unavailable: the progress is saved, the invocation
+//!   fails, and the platform retries. No order is rejected for it. The same happens where an
+//! order's
+//!   history has an event of a newer build, or a checkpoint is of a newer build, as during a
+//!   deployment or rollback: the file waits for a build that can read it.
+//! - The object was deleted or overwritten before it was read to its end: a retry cannot help. The
+//!   event becomes a dead letter, the operator is alerted, and orders that were placed stay placed.
+//!   There is no report.
+//! - An invocation makes no progress, or the file has had too many invocations: the import fails
+//!   with an error in the log.
 
 pub mod aws;
 mod batch;
@@ -68,19 +69,19 @@ use files::FileError;
 use progress::Progress;
 use reader::{Read, Reader};
 
-/// How far an invocation has come.
+/// How an invocation ended that did not fail.
 enum Came {
     ToTheEnd,
     ToItsTime,
 }
 
-/// Why an invocation has not come as far as it should.
+/// Why an invocation stopped early.
 enum Stop {
-    /// Try again. The text is for logs.
+    /// A dependency is unavailable; a retry may succeed. The text is for logs.
     Unavailable(String),
-    /// The file is gone.
+    /// The file was deleted or overwritten.
     Gone,
-    /// Trying again as it is will not help. The text is for logs.
+    /// A retry of the same kind will not succeed. The text is for logs.
     Stuck(&'static str),
 }
 
@@ -99,7 +100,7 @@ impl From<Unreachable> for Stop {
     }
 }
 
-/// Handles an event of S3: imports a file, or goes on with it.
+/// Handles an event of S3: imports a file, or continues an import.
 pub async fn handle(commands: &Commands, payload: &RawValue, invocation: &Invocation) -> Answer {
     let started = commands.clock.now();
     let rejection = match begin(commands, payload).await {
@@ -137,13 +138,13 @@ fn unavailable(reason: &str) -> Failed {
     Failed("temporarily unavailable".to_owned())
 }
 
-// ---- Where to begin
+// ---- Begin or resume
 
-/// Why an event is not followed.
+/// Why an event starts no import.
 enum Refused {
-    /// It can never succeed.
+    /// The event can never succeed; it becomes a dead letter.
     Never(Rejection),
-    /// Try again. The text is for logs.
+    /// A dependency is unavailable; a retry may succeed. The text is for logs.
     NotNow(String),
 }
 
@@ -153,7 +154,7 @@ impl From<FileError> for Refused {
     }
 }
 
-/// Where the import that the event asks for stands; `None` where nothing is to be done.
+/// The progress of the import that the event is about; `None` where nothing is left to do.
 async fn begin(commands: &Commands, payload: &RawValue) -> Result<Option<Progress>, Refused> {
     let files = commands.files.as_ref();
     let start = match wanted(payload, files.bucket()).map_err(Refused::Never)? {
@@ -191,7 +192,7 @@ async fn begin(commands: &Commands, payload: &RawValue) -> Result<Option<Progres
 
 // ---- The import
 
-/// Imports, and says in the metrics what this invocation did.
+/// Imports, and writes the metrics of this invocation.
 async fn counted(
     commands: &Commands,
     mut progress: Progress,
@@ -211,7 +212,7 @@ async fn counted(
     imported
 }
 
-/// Goes on from `progress` to the end, or until the time is up.
+/// Continues from `progress` to the file's end, or until the time is up.
 async fn import(
     commands: &Commands,
     progress: &mut Progress,
@@ -224,7 +225,7 @@ async fn import(
     match read_all(commands, progress, invocation, &deadline).await {
         Ok(Came::ToTheEnd) => finish(commands, progress).await,
         Ok(Came::ToItsTime) if progress.position == began_at => {
-            Err(Stop::Stuck("not one order within the time"))
+            Err(Stop::Stuck("no order was executed within the time"))
         }
         Ok(Came::ToItsTime) if progress.legs >= LEGS_MAX => {
             Err(Stop::Stuck("too many invocations"))
@@ -248,7 +249,7 @@ async fn import(
     }
 }
 
-/// Reads and executes batch by batch.
+/// Reads and executes the orders, batch by batch.
 async fn read_all(
     commands: &Commands,
     progress: &mut Progress,
@@ -276,7 +277,7 @@ async fn read_all(
         };
         let executed = execute_all(import, position, &batch.pieces).await;
         for (fate, piece) in executed.fates.into_iter().zip(batch.pieces) {
-            // What is done behind a gap will be done again: it has no second effect.
+            // Orders after one without a result are repeated later, which has no second effect.
             let Some(fate) = fate else {
                 let unavailable = executed.unavailable.map(Stop::Unavailable);
                 return unavailable.map_or(Ok(Came::ToItsTime), Err);
@@ -294,7 +295,7 @@ async fn read_all(
     }
 }
 
-/// The next orders, none at the end; `None` where the time is up.
+/// Reads the next batch, an empty one at the file's end; `None` where the time is up.
 async fn read_batch(
     reader: &mut Reader<'_>,
     deadline: &Deadline<'_>,
@@ -311,8 +312,8 @@ async fn read_batch(
     Ok(Some(batch))
 }
 
-/// Writes the report, tells of it, and only then remembers that it is done: a crash in between
-/// brings the event again, and the message has the same id.
+/// Writes the report, announces it, and only then saves that the import is finished: after a crash
+/// in between, the event is delivered again, and the message has the same id.
 async fn finish(commands: &Commands, progress: &mut Progress) -> Result<(), Stop> {
     let files = commands.files.as_ref();
     report::write(files, progress).await?;

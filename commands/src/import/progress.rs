@@ -1,19 +1,19 @@
-//! How far an import has come, and the notes of it in the bucket.
+//! The progress of an import, and how it is saved in the bucket.
 //!
-//! A note says: of the file's first `position` orders so many were accepted, known, rejected, and
-//! the next one begins at this mark. It is true whoever wrote it and whenever: what becomes of a
-//! position does not depend on the attempt. An order once accepted under its command id is found
-//! accepted again; one that another command placed stays known, and one that stands against the
-//! history or the rules stays rejected, since no order ever goes away. So two invocations of one
-//! file may run at once and overwrite each other's notes. The last writer wins, and at the worst
-//! somebody starts further back and does again what has no second effect. The same holds for an
-//! event that comes twice, or after a later one.
+//! Saved progress says how many of the file's first `position` orders were accepted, already known
+//! and rejected, and at which mark the next one begins. It is true whichever attempt saved it,
+//! since the result of a position does not depend on the attempt: an order that was accepted under
+//! its command id is recognised as accepted again; one that another command placed stays known; and
+//! one that contradicts the history or the rules stays rejected, since no order is ever deleted. So
+//! two invocations for one file may run at once and overwrite each other's progress. The last
+//! writer wins, and at the worst an invocation starts further back and repeats commands, which is
+//! idempotent. The same holds for an event that is delivered twice, or after a later one.
 //!
-//! There are two kinds of notes, with the same content:
+//! Progress is saved under two kinds of keys, with the same content:
 //!
-//! - `progress.json`, written now and then: a retry after a crash goes on from there.
+//! - `progress.json`, written at intervals: a retry after a crash continues from there.
 //! - `<leg>.checkpoint.json`, written when the time is up. S3 announces it, and that event invokes
-//!   the function again: to keep the note and to be called again are one write, which cannot part.
+//!   the function again: one write saves the progress and triggers the next invocation.
 
 use serde::{Deserialize, Serialize};
 
@@ -24,46 +24,46 @@ use super::{
 };
 use crate::limits::{NOTE_BYTES_MAX, REJECTIONS_PER_PART};
 
-/// How far the import of one file has come.
+/// The progress of the import of one file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Progress {
-    /// The file.
+    /// The file that is imported.
     pub file: File,
-    /// Where the next order begins.
+    /// The place in the file where the next order begins.
     pub mark: Mark,
-    /// Its position, from 0: so many orders are done with.
+    /// The position of the next order, from 0: the number of orders that are done.
     pub position: u64,
-    /// Orders committed under this file's command ids, by whichever attempt.
+    /// The number of orders that were committed under this file's command ids, by any attempt.
     pub accepted: u64,
-    /// Orders that another command had placed before, with equal content.
+    /// The number of orders that another command had placed before, with equal content.
     pub already_known: u64,
-    /// Orders that were rejected.
+    /// The number of orders that were rejected.
     pub rejected: u64,
-    /// Parts of the report that are full of rejections and lie beside it.
+    /// The number of full parts of the report, which are written beside it.
     pub parts: u64,
-    /// Rejections that no part holds yet.
+    /// The rejections that are in no part yet.
     pub rejections: Vec<Rejection>,
-    /// Checkpoints so far.
+    /// The number of checkpoints so far.
     pub legs: u32,
-    /// The report is written and announced.
+    /// Whether the report is written and announced.
     pub finished: bool,
 }
 
-/// An order that was rejected.
+/// The rejection of one order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Rejection {
-    /// Its position in the file, from 0.
+    /// The order's position in the file, from 0.
     pub position: u64,
-    /// The byte of the file, unpacked, at which it begins, from 0. Progress that an earlier build
-    /// kept lacks it.
+    /// The byte of the unpacked file at which the order begins, from 0. It is missing in progress
+    /// that an earlier build saved.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub byte: Option<u64>,
-    /// Its id, where that could be read.
+    /// The order's id, where it could be read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub order_id: Option<String>,
-    /// What kind of fault; stable, for machines.
+    /// The kind of fault, stable for machines.
     pub code: String,
     /// The field at fault, such as `items[3].price`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -72,7 +72,7 @@ pub struct Rejection {
     pub reason: String,
 }
 
-/// What became of one order.
+/// The result of one order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Fate {
     Accepted,
@@ -81,10 +81,10 @@ pub(super) enum Fate {
 }
 
 impl Progress {
-    /// The beginning of a file.
+    /// The progress at the beginning of a file.
     pub fn new(file: File) -> Self {
-        // A name that says so is better than a look at the beginning: then a broken first line
-        // cannot be anything else.
+        // The file's name decides before its beginning does: with these names, a broken first line
+        // cannot be mistaken for another format.
         let lines = [".jsonl", ".ndjson"];
         let named_so = |end: &&str| file.object.key.to_ascii_lowercase().ends_with(*end);
         let mark = match lines.iter().any(named_so) {
@@ -105,7 +105,7 @@ impl Progress {
         }
     }
 
-    /// Counts the order at `position`, behind which the file goes on at `after`.
+    /// Counts the order at `position`; the file continues at `after`.
     pub(super) fn count(&mut self, fate: Fate, after: Mark) {
         self.position += 1;
         self.mark = after;
@@ -119,25 +119,25 @@ impl Progress {
         }
     }
 
-    /// Has it rejections enough for a part of the report? That one is written before the next
-    /// order is counted, so that a part is full for whoever writes it.
+    /// Whether the rejections fill a part of the report. It is written before the next order is
+    /// counted, so that a part is the same for every attempt.
     pub(super) fn has_part(&self) -> bool {
         self.rejections.len() >= REJECTIONS_PER_PART
     }
 
-    /// The key of the part that its rejections make.
+    /// The key of the part that the collected rejections become.
     pub(super) fn next_part(&self) -> String {
         self.part(self.parts + 1)
     }
 
-    /// That part is written.
+    /// Notes that the next part is written.
     pub(super) fn part_written(&mut self) {
         self.parts += 1;
         self.rejections.clear();
     }
 
-    /// The key of a part of the report, from 1. It always holds the same rejections, so that
-    /// writing it again changes nothing.
+    /// The key of a part of the report, numbered from 1. A part always holds the same rejections,
+    /// so writing it again changes nothing.
     pub fn part(&self, number: u64) -> String {
         let name = format!("rejected-{number}.json");
         self.file.beside_report(&name)
@@ -148,24 +148,25 @@ impl Progress {
         self.file.beside_report("report.json")
     }
 
-    /// The key of the checkpoint that it stands in.
+    /// The key under which this progress is saved as a checkpoint.
     pub fn checkpoint(&self) -> String {
         let name = format!("{}{CHECKPOINT}", self.legs);
         self.file.beside_report(&name)
     }
 
-    /// Keeps it for a retry.
+    /// Saves the progress for a retry.
     pub(super) async fn keep(&self, files: &dyn Files) -> Result<(), FileError> {
         files.put(&note(&self.file), to_json(self)?).await
     }
 
-    /// Keeps it, and has the function called again.
+    /// Saves the progress as a checkpoint, which triggers the next invocation.
     pub(super) async fn hand_over(&self, files: &dyn Files) -> Result<(), FileError> {
         files.put(&self.checkpoint(), to_json(self)?).await
     }
 
-    /// The further one of this and what was kept of the same upload. What cannot be read was
-    /// written by other code; from the start is right as well.
+    /// The further one of this progress and the saved one of the same upload. Saved progress that
+    /// cannot be read is of other code and is ignored: starting from the beginning is right as
+    /// well.
     pub(super) async fn or_kept(self, files: &dyn Files) -> Result<Self, FileError> {
         let kept = files.get(&note(&self.file), NOTE_BYTES_MAX).await?;
         let kept: Option<Self> = kept.and_then(|kept| serde_json::from_slice(&kept).ok());
@@ -179,14 +180,14 @@ fn note(file: &File) -> String {
     file.beside_report("progress.json")
 }
 
-/// As it lies in the bucket.
+/// The JSON of a value, as it is stored in the bucket.
 pub(super) fn to_json(value: &impl Serialize) -> Result<Vec<u8>, FileError> {
     // Texts and whole numbers can always be written.
     serde_json::to_vec(value).map_err(|error| FileError::Unavailable(error.to_string()))
 }
 
-/// Does this, which is no progress that this build can read, name the file of a checkpoint with this
-/// key? Then another build has written it, which can go on with it.
+/// Whether content that is no progress of this build names the file of the checkpoint with this
+/// key. Then another build wrote it, which can continue with it.
 pub(super) fn is_of_another_build(content: &[u8], checkpoint: &str) -> bool {
     #[derive(Deserialize)]
     struct Named {

@@ -1,4 +1,4 @@
-//! A file as a stream of pieces. A stream that breaks off is taken up again where it was.
+//! Reads a file as a stream of pieces, and resumes a stream that breaks off.
 
 use event_store::{Clock, clock::backoff};
 
@@ -17,29 +17,29 @@ pub(super) struct Reader<'a> {
     splitter: Splitter,
     packing: Packing,
     stream: Option<Box<dyn Chunks>>,
-    /// The next byte to read of the file as it lies in the bucket.
+    /// The offset of the next byte to read of the stored file.
     offset: u64,
-    /// What lies before the mark in the unpacked file, and has not been passed over yet.
+    /// The number of unpacked bytes before the mark that are still to be skipped.
     to_skip: u64,
-    /// The file's first byte, where that is all that has come.
+    /// The file's first byte, while the second one has not come yet.
     beginning: Vec<u8>,
     ended: bool,
 }
 
-/// Is the file packed? Its beginning shows it, and marks remember it.
+/// Whether the file is packed: its beginning shows it, and marks record it.
 enum Packing {
     Unknown,
     Plain,
     Gzip(Box<Unpacker>),
 }
 
-/// What a look for the next piece has brought.
+/// The result of one step of reading.
 pub(super) enum Read {
     /// A piece.
     Piece(Piece),
-    /// Some bytes, no piece yet.
+    /// Some bytes were read, and no piece is complete yet.
     Bytes,
-    /// The file is at its end.
+    /// The end of the file.
     End,
 }
 
@@ -50,7 +50,7 @@ impl<'a> Reader<'a> {
         object: &'a Object,
         mark: Mark,
     ) -> Self {
-        // A plain file is read on from its mark, a packed one unpacked up to there once more.
+        // A plain file is read from its mark on; a packed one must be unpacked again up to it.
         let (packing, offset, to_skip) = match mark {
             Mark { packed: true, .. } => (Packing::Gzip(Box::default()), 0, mark.offset),
             Mark { offset: 0, .. } => (Packing::Unknown, 0, 0),
@@ -70,7 +70,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// The next piece, or one step towards it.
+    /// Reads the next piece, or takes one step towards it.
     pub(super) async fn read(&mut self) -> Result<Read, FileError> {
         if let Some(piece) = self.splitter.next_piece() {
             return Ok(Read::Piece(piece));
@@ -107,7 +107,7 @@ impl<'a> Reader<'a> {
         Ok(Read::Bytes)
     }
 
-    /// Takes the file's first bytes, which show how it is packed.
+    /// Takes the file's first bytes, which show whether it is packed.
     fn begin(&mut self, chunk: &[u8]) {
         self.beginning.extend_from_slice(chunk);
         if self.beginning.len() < 2 {
@@ -125,7 +125,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Hands on what lies behind the mark.
+    /// Passes the bytes after the mark to the splitter.
     fn take(&mut self, bytes: &[u8]) {
         let skipped = bytes
             .len()
@@ -141,7 +141,7 @@ impl<'a> Reader<'a> {
         self.splitter.end();
     }
 
-    /// The next bytes, by as many streams as it takes.
+    /// Reads the next chunk, and opens new streams after failures.
     async fn chunk(&mut self) -> Result<Option<Vec<u8>>, FileError> {
         let mut attempt = 1;
         loop {

@@ -1,4 +1,4 @@
-//! What an import says at its end.
+//! The report of an import, and the alert about rejected orders.
 
 use serde::Serialize;
 
@@ -11,30 +11,30 @@ use crate::{
     operator::{Operator, Unreachable},
 };
 
-/// The report of one file, as it lies in the bucket.
+/// The report of one file, as it is stored in the bucket.
 ///
-/// It says nothing of when and how often it was tried: every attempt writes the same one.
+/// It does not depend on the number or time of attempts: every attempt writes the same report.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Report<'a> {
-    /// `s3://bucket/key`
+    /// The file as `s3://bucket/key`.
     source_file: String,
     /// The object's version id, or its ETag.
     version: &'a str,
-    /// What the commits of the file's orders have as their correlation id.
+    /// The correlation id of the commits of the file's orders.
     correlation_id: String,
-    /// Orders, accepted or not.
+    /// The number of orders, accepted or not.
     total: u64,
     accepted: u64,
     already_known: u64,
     rejected: u64,
-    /// Keys of objects with rejections, each `{sourceFile, version, rejections}`.
+    /// The keys of the parts, objects with rejections: `{sourceFile, version, rejections}`.
     rejection_parts: Vec<String>,
-    /// The other rejections: the last ones, and all where there are few.
+    /// The rejections that are in no part: the last ones, or all where there are few.
     rejections: &'a [Rejection],
 }
 
-/// Some of a file's rejections, as they lie beside its report.
+/// A part of the report: some of a file's rejections, as they are stored in the bucket.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Rejections<'a> {
@@ -43,7 +43,7 @@ struct Rejections<'a> {
     rejections: &'a [Rejection],
 }
 
-/// Writes the part of the report that the rejections make.
+/// Writes the collected rejections as the next part of the report.
 pub(super) async fn write_part(files: &dyn Files, progress: &Progress) -> Result<(), FileError> {
     let content = Rejections {
         source_file: progress.file.source_file(),
@@ -53,7 +53,7 @@ pub(super) async fn write_part(files: &dyn Files, progress: &Progress) -> Result
     files.put(&progress.next_part(), to_json(&content)?).await
 }
 
-/// Writes the report of a file that is done with.
+/// Writes the report of a file whose orders are all executed.
 pub(super) async fn write(files: &dyn Files, progress: &Progress) -> Result<(), FileError> {
     let report = Report {
         source_file: progress.file.source_file(),
@@ -71,7 +71,7 @@ pub(super) async fn write(files: &dyn Files, progress: &Progress) -> Result<(), 
     files.put(&progress.report(), to_json(&report)?).await
 }
 
-/// Tells the operator of a file with rejections; of any other there is nothing to tell.
+/// Alerts the operator to a file with rejections; there is no alert for any other file.
 pub(super) async fn announce(commands: &Commands, progress: &Progress) -> Result<(), Unreachable> {
     if progress.rejected == 0 {
         return Ok(());

@@ -1,36 +1,36 @@
-//! How a file is written: its beginning shows it.
+//! Detects the format of a file by its beginning.
 //!
-//! The hard case is a first line that is no whole JSON: either the file is one order over several
-//! lines, or its first line is broken and the others are orders. It is one order for as long as
-//! the lines together can still become JSON; once they cannot, a line that is an object in itself
-//! says that it is lines.
+//! The hard case is a first line that is no complete JSON. Either the file is one order over
+//! several lines, or its first line is broken and the others are orders. It counts as one order as
+//! long as the lines together can still become JSON. Once they cannot, a line that is an object by
+//! itself shows that each line is an order.
 
 use serde::de::IgnoredAny;
 use serde_json::Deserializer;
 
-/// What a beginning shows.
+/// The format that a beginning shows.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Sniffed {
-    /// Nothing yet.
+    /// Nothing yet; more bytes are needed.
     More,
     /// An array.
     Array,
-    /// An object with an array of orders, whose first element begins so many bytes behind.
+    /// An object with an array of orders, whose first element begins after this many bytes.
     Orders(usize),
-    /// An order a line, from here on.
+    /// One order on each line, from here on.
     Lines,
-    /// One order over several lines, of so many bytes.
+    /// One order over several lines, of this many bytes.
     Order(usize),
-    /// One order over several lines, beyond the limit.
+    /// One order over several lines, which is longer than the limit.
     TooLong,
-    /// None of all this.
+    /// None of the formats.
     NotJson,
 }
 
-/// Looks at a beginning without white space before it, of which the first `longest` bytes count;
-/// `ended` where no more follows.
+/// Detects the format by a beginning without leading white space, of which the first `longest`
+/// bytes count; `ended` says that no more bytes follow.
 pub(super) fn sniff(beginning: &[u8], ended: bool, longest: usize) -> Sniffed {
-    // A look at more than that would let the answer depend on how the bytes came.
+    // With more bytes, the answer would depend on the sizes of the chunks.
     let full = beginning.len() >= longest;
     let text = &beginning[..beginning.len().min(longest)];
     let ended = ended && !full;
@@ -70,10 +70,11 @@ pub(super) fn sniff(beginning: &[u8], ended: bool, longest: usize) -> Sniffed {
     }
 }
 
-/// Bytes that tell a foreign file.
+/// The number of bytes by which a foreign file is recognised.
 pub(super) const SIGNATURE_BYTES: usize = 4;
 
-/// What a file is that begins like this and is no JSON in UTF-8; `None` of one that may be.
+/// The name of a file format other than JSON in UTF-8 that begins like this; `None` where the file
+/// may be JSON.
 pub(super) fn foreign(beginning: &[u8]) -> Option<&'static str> {
     match beginning {
         [0xff, 0xfe, 0, 0, ..] | [0, 0, 0xfe, 0xff, ..] => Some("UTF-32"),
@@ -90,23 +91,23 @@ pub(super) fn foreign(beginning: &[u8]) -> Option<&'static str> {
     }
 }
 
-/// Where an object has its array of orders.
+/// The position of an object's array of orders.
 enum Orders {
-    /// Its first element begins so many bytes behind the object's beginning.
+    /// Its first element begins this many bytes after the object's beginning.
     At(usize),
-    /// That is not yet to be seen.
+    /// More bytes are needed.
     Open,
-    /// It is no such object.
+    /// The object has no array of orders.
     Without,
 }
 
-/// Members that an order has, and an object around orders has not.
+/// Members by which an order is told from an object around orders.
 const OF_AN_ORDER: [&[u8]; 3] = [b"orderId", b"items", b"snackItems"];
 
-/// Looks for the member `orders` of an object's own, as far as the text goes.
+/// Looks for the member `orders` of the outermost object, as far as the text goes.
 fn orders_in(text: &[u8]) -> Orders {
     let (mut depth, mut at) = (0_usize, 0);
-    // The name of the member whose value is looked at, in the object itself.
+    // The name of the outermost object's member whose value is being read.
     let mut name: Option<&[u8]> = None;
     while let Some(byte) = text.get(at) {
         match *byte {
@@ -136,7 +137,7 @@ fn orders_in(text: &[u8]) -> Orders {
     Orders::Open
 }
 
-/// Bytes of the string that a text begins with, its quotes included.
+/// The number of bytes of the string that a text begins with, its quotes included.
 fn string_length(text: &[u8]) -> Option<usize> {
     let mut escaped = false;
     for (at, byte) in text.iter().enumerate().skip(1) {
@@ -150,12 +151,12 @@ fn string_length(text: &[u8]) -> Option<usize> {
     None
 }
 
-/// Bytes of the first object of a text, where another one follows behind it.
+/// The number of bytes of the first object of a text, where another one follows it.
 pub(super) fn first_of_several(text: &[u8]) -> Option<usize> {
     let Value::Ends(ends) = first_value(text) else {
         return None;
     };
-    // On another line it may be one that is to be read as a line.
+    // An object on another line may have to be read as a line.
     let behind = text[ends..].iter();
     let next = behind
         .copied()
@@ -163,7 +164,8 @@ pub(super) fn first_of_several(text: &[u8]) -> Option<usize> {
     (next == Some(b'{')).then_some(ends)
 }
 
-/// Does an object seem to follow another one on a line? Quick, and right where it says no.
+/// Whether one object seems to follow another on a line. It is quick, and always right where it
+/// says no.
 pub(super) fn has_adjacent(line: &[u8]) -> bool {
     let mut closed = false;
     for byte in line {
@@ -178,9 +180,9 @@ pub(super) fn has_adjacent(line: &[u8]) -> bool {
 }
 
 enum Value {
-    /// So many bytes are JSON.
+    /// A complete value of this many bytes.
     Ends(usize),
-    /// It may still become JSON.
+    /// The text may still become JSON.
     Open,
     Broken,
 }
@@ -194,7 +196,8 @@ fn first_value(text: &[u8]) -> Value {
     }
 }
 
-/// Is one of the whole lines an object in itself? One that is indented is rather a part of one.
+/// Whether one of the complete lines is an object by itself. An indented one is rather a part of an
+/// object.
 fn has_order_line(text: &[u8], ended: bool) -> bool {
     let mut lines = text.split(|byte| *byte == b'\n');
     if !ended {
@@ -204,7 +207,7 @@ fn has_order_line(text: &[u8], ended: bool) -> bool {
     lines.any(is_json)
 }
 
-/// Is this text JSON as a whole?
+/// Whether the whole text is one JSON value.
 pub(super) fn is_json(text: &[u8]) -> bool {
     serde_json::from_slice::<IgnoredAny>(text).is_ok()
 }

@@ -1,23 +1,23 @@
-//! A file's bytes, cut into orders. Pure: it is fed with chunks, however they come.
+//! Splits a file's bytes into orders. It is pure: the bytes are fed in chunks of any size.
 //!
-//! What an order file may be, and what is made of one that is not quite that:
+//! The formats of an order file, and how errors in them are handled:
 //!
-//! - **JSON Lines**: an order a line. A line that is no order is a rejection of its own, whatever
-//!   brace it leaves open. Blank lines, CRLF and a byte order mark are passed over.
-//! - **An array** of orders. What stands between two commas is an order or a rejection of its own.
-//!   Where the array ends too early, what came before counts and the rest is one rejection.
-//!   A comma behind the last one is passed over.
-//! - **An object with the array `orders`**, and whatever stands beside it. An object is one order,
-//!   and not this, where `orderId`, `items` or `snackItems` stand in it before `orders`.
-//! - **One order**, over as many lines as it likes; several of them, one behind the other, with
-//!   any white space between them or none.
+//! - **JSON Lines**: one order on each line. A line that is no order is one rejection, even if it
+//!   leaves a brace open. Blank lines, CRLF and a byte order mark are ignored.
+//! - **An array** of orders. Each text between two commas is an order or one rejection. Where the
+//!   array ends too early, the orders before count and the rest is one rejection. A comma after the
+//!   last order is ignored.
+//! - **An object with the array `orders`**; its other members are ignored. Where `orderId`, `items`
+//!   or `snackItems` come before `orders`, the object is one order instead.
+//! - **One order**, over any number of lines; or several of them, with or without white space
+//!   between them.
 //!
-//! Which of them it is shows in its beginning ([`super::sniff`]). An order longer than the limit is
-//! passed over without being held; the file goes on behind it. What is none of all this is one
-//! rejection, and so is a file with nothing in it.
+//! The format is detected at the file's beginning ([`super::sniff`]). An order longer than the
+//! limit is skipped without being held in memory, and the file continues after it. A file of any
+//! other format is one rejection, and so is an empty file.
 //!
-//! The cuts depend on the bytes alone, never on the chunks, and each comes with a [`Mark`] from
-//! which another splitter makes all later cuts alike.
+//! Where the file is split depends on its bytes alone, never on the chunks. Each piece comes with a
+//! [`Mark`], from which another splitter splits the rest in the same way.
 
 use serde::{Deserialize, Serialize};
 
@@ -26,44 +26,44 @@ use super::{
     unpacker::Unpackable,
 };
 
-/// A place between two orders of a file.
+/// A position between two orders of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Mark {
-    /// Bytes of the file that lie before it.
+    /// The number of bytes of the file before it.
     pub offset: u64,
-    /// What follows.
+    /// The format of what follows.
     pub format: Format,
-    /// The array lies in an object, of which something may follow behind it.
+    /// Whether the array lies in an object, which may have further members after it.
     #[serde(default)]
     pub wrapped: bool,
-    /// `offset` counts what the file unpacks to.
+    /// Whether the file is packed; then `offset` counts unpacked bytes.
     #[serde(default)]
     pub packed: bool,
 }
 
-/// How a file, or the rest of one, is written.
+/// The format of a file, or of the rest of one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Format {
-    /// That has to show.
+    /// Not detected yet.
     Unknown,
-    /// An order a line.
+    /// One order on each line.
     Lines,
     /// The first element of an array, or its end.
     FirstElement,
-    /// An element of an array, behind a comma.
+    /// An element of an array, after a comma.
     NextElement,
-    /// The rest of the object that the array `orders` lies in.
+    /// The rest of the object around the array `orders`.
     Wrapper,
-    /// Nothing, where an array should go on.
+    /// The end of the file, although the array is not closed.
     Unclosed,
-    /// Nothing that is read.
+    /// The rest of the file is not read.
     End,
 }
 
 impl Mark {
-    /// The beginning of a file whose format has to show.
+    /// The beginning of a file whose format is not detected yet.
     pub const BEGINNING: Self = Self {
         offset: 0,
         format: Format::Unknown,
@@ -71,7 +71,7 @@ impl Mark {
         packed: false,
     };
 
-    /// The beginning of a file that is known to have an order a line.
+    /// The beginning of a file that is known to have one order on each line.
     pub const FIRST_LINE: Self = Self {
         offset: 0,
         format: Format::Lines,
@@ -80,61 +80,62 @@ impl Mark {
     };
 }
 
-/// What stands in a file where one order may stand.
+/// A part of a file where one order is expected.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Piece {
-    /// What it is.
+    /// The content of the piece.
     pub what: What,
-    /// The byte of the file, unpacked, at which it begins.
+    /// The byte of the unpacked file at which it begins.
     pub begins: u64,
-    /// Where the next one may begin.
+    /// Where the next piece may begin.
     pub after: Mark,
 }
 
-/// What a piece of a file is.
+/// The content of a piece.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum What {
-    /// An order's text, or what stands in its place.
+    /// A text that is expected to be an order.
     Text(Vec<u8>),
-    /// A text beyond the limit, passed over.
+    /// A text longer than the limit, which was skipped.
     TooLong,
-    /// The rest of an array that ends too early.
+    /// The rest of an array that is not closed.
     Unclosed,
-    /// The file, or the rest of it, is no JSON.
+    /// The file, or the rest of it, is in none of the formats.
     NotJson,
-    /// There is nothing in the file.
+    /// The file is empty.
     Nothing,
-    /// The file is something else than JSON in UTF-8, this.
+    /// The file is not JSON in UTF-8 but something else, which this names.
     Foreign(&'static str),
     /// The rest of the file cannot be unpacked, for this reason.
     Packed(Unpackable),
 }
 
-/// Cuts a file into pieces.
+/// Splits a file into pieces.
 #[derive(Debug)]
 pub struct Splitter {
-    /// Where `buffer[from]` lies, and how it is to be read.
+    /// The position of `buffer[from]`, and the format of what follows.
     mark: Mark,
     buffer: Vec<u8>,
-    /// What lies before is done with.
+    /// The bytes before this index are done.
     from: usize,
-    /// What lies between `from` and here has been looked at.
+    /// The bytes from `from` to this index have been looked at.
     seen: usize,
-    /// The buffer ends where the file does.
+    /// Whether the file ends where the buffer ends.
     ended: bool,
-    /// Bytes of the longest order's text.
+    /// The most bytes of an order's text.
     longest: usize,
-    /// How long the beginning must have become to be looked at again.
+    /// The length at which the beginning is looked at again.
     sniff_at: usize,
-    /// A byte order mark may come.
+    /// Whether a byte order mark may follow.
     before_mark: bool,
-    /// Nothing has come that counts.
+    /// Whether no content has come so far.
     nothing_yet: bool,
-    /// Inside the text of an order that is too long.
+    /// Whether it is inside the text of an order that is too long.
     skipping: bool,
-    /// The byte at which it began.
+    /// The byte at which that order begins.
     skipped_from: u64,
-    /// Inside an array's element: open braces and brackets, and what the string is about.
+    /// Inside an element of an array: the number of open braces and brackets, and the state of a
+    /// string.
     depth: u64,
     in_string: bool,
     escaped: bool,
@@ -143,7 +144,7 @@ pub struct Splitter {
 const BYTE_ORDER_MARK: [u8; 3] = [0xef, 0xbb, 0xbf];
 
 impl Splitter {
-    /// Cuts what lies behind `mark` into texts of at most `longest` bytes.
+    /// Splits the file from `mark` on into texts of at most `longest` bytes.
     pub fn new(mark: Mark, longest: usize) -> Self {
         Self {
             mark,
@@ -163,40 +164,40 @@ impl Splitter {
         }
     }
 
-    /// Takes the next bytes of the file.
+    /// Adds the next bytes of the file.
     pub fn feed(&mut self, chunk: &[u8]) {
         self.buffer.drain(..self.from);
         self.from = 0;
         self.buffer.extend_from_slice(chunk);
     }
 
-    /// No more bytes will come.
+    /// Says that the file has no further bytes.
     pub fn end(&mut self) {
         self.ended = true;
     }
 
-    /// Is nothing behind this of interest any more?
+    /// Whether the rest of the file is not needed.
     pub fn is_done(&self) -> bool {
         self.mark.format == Format::End
     }
 
-    /// The file is packed, and what comes is what it unpacks to: marks say so.
+    /// Says that the file is packed, and is fed with unpacked bytes: marks record it.
     pub fn set_packed(&mut self) {
         self.mark.packed = true;
     }
 
-    /// The piece that stands for the rest of a file that cannot be unpacked. What is held of an
-    /// order is a part of that rest.
+    /// The piece that stands for the rest of a file that cannot be unpacked, including an order
+    /// that has begun.
     pub fn broken_off(&mut self, reason: Unpackable) -> Piece {
         self.last(What::Packed(reason))
     }
 
-    /// Bytes that it holds.
+    /// The number of bytes in the buffer.
     pub fn held(&self) -> usize {
         self.buffer.len()
     }
 
-    /// The next piece; `None` where it takes more bytes, or where nothing is left.
+    /// The next piece; `None` where more bytes are needed, or nothing is left.
     pub fn next_piece(&mut self) -> Option<Piece> {
         if self.before_mark {
             if self.rest().len() < BYTE_ORDER_MARK.len() && !self.ended {
@@ -233,7 +234,7 @@ impl Splitter {
         }
     }
 
-    // ---- Where it begins
+    // ---- The beginning of a file
 
     fn look(&mut self) -> Found {
         self.pass_blank();
@@ -250,8 +251,8 @@ impl Splitter {
         }
         match sniff(self.rest(), self.ended, self.longest) {
             Sniffed::More => {
-                // Twice as much each time, so that a byte is looked at twice and not a thousand
-                // times.
+                // The length doubles each time, so that a byte is looked at about twice and not a
+                // thousand times.
                 self.sniff_at = self.rest().len() * 2;
                 return Found::More;
             }
@@ -305,7 +306,7 @@ impl Splitter {
             self.pass(next);
             return Found::Another;
         }
-        // Some write a batch of objects into one line.
+        // Some clients write several objects on one line.
         if has_adjacent(text)
             && let Some(ends) = first_of_several(text)
         {
@@ -334,7 +335,7 @@ impl Splitter {
                     return self.text_of_element(length, Format::NextElement);
                 }
                 b']' if self.depth == 0 => {
-                    // An empty array, or a comma behind the last element.
+                    // An empty array, or a comma after the last element.
                     if length == 0 && !self.skipping {
                         self.pass(1);
                         self.mark.format = self.behind_array();
@@ -353,7 +354,7 @@ impl Splitter {
             self.skip_if_too_long();
             return Found::More;
         }
-        // The file ends within the array. An order that is whole is an order all the same.
+        // The file ends within the array. A complete last order still counts.
         let text = self.rest().trim_ascii();
         let fits = self.rest().len() <= self.longest && !self.skipping;
         if fits && text.starts_with(b"{") && is_json(text) {
@@ -370,7 +371,7 @@ impl Splitter {
         }
     }
 
-    /// Passes over what stands behind the array in its object.
+    /// Skips the rest of the object around the array.
     fn rest_of_wrapper(&mut self) -> Found {
         let mut length = 0;
         for byte in &self.buffer[self.from..] {
@@ -391,7 +392,7 @@ impl Splitter {
                 _ => {}
             }
         }
-        // No mark is given out within it, so that another splitter begins where the array ends.
+        // No piece ends within it, so another splitter begins where the array ends.
         self.pass(length);
         match self.ended {
             true => Found::Piece(self.last(What::Unclosed)),
@@ -399,7 +400,7 @@ impl Splitter {
         }
     }
 
-    /// The element's text has `length` bytes, and a comma or the array's end is behind it.
+    /// The element's text has `length` bytes, and is followed by a comma or the array's end.
     fn text_of_element(&mut self, length: usize, next: Format) -> Found {
         let what = match self.skipping || length > self.longest {
             true => What::TooLong,
@@ -414,20 +415,20 @@ impl Splitter {
         self.buffer.get(self.from..).unwrap_or_default()
     }
 
-    /// Is done with so many bytes.
+    /// Removes this number of bytes from the buffer.
     fn pass(&mut self, bytes: usize) {
         self.from += bytes;
         self.mark.offset += bytes as u64;
         self.seen = 0;
     }
 
-    /// Is done with white space.
+    /// Removes white space from the buffer.
     fn pass_blank(&mut self) {
         let blank = self.rest().len() - self.rest().trim_ascii_start().len();
         self.pass(blank);
     }
 
-    /// Lets go of a text that is too long already; its end is still looked for.
+    /// Drops a text that is too long already; its end is still looked for.
     fn skip_if_too_long(&mut self) {
         if self.skipping || self.seen > self.longest {
             if !self.skipping {
@@ -438,7 +439,7 @@ impl Splitter {
         }
     }
 
-    /// A piece that ends `bytes` from here.
+    /// A piece that ends after `bytes` bytes of the buffer.
     fn cut(&mut self, what: What, bytes: usize, next: Format) -> Piece {
         let begins = match self.skipping {
             true => self.skipped_from,
@@ -456,13 +457,13 @@ impl Splitter {
         }
     }
 
-    /// The byte at which what follows begins, without white space.
+    /// The byte at which the next text begins, after white space.
     fn begins(&self) -> u64 {
         let blank = self.rest().len() - self.rest().trim_ascii_start().len();
         self.mark.offset + blank as u64
     }
 
-    /// The piece that takes all the rest with it.
+    /// The piece that stands for the whole rest of the file.
     fn last(&mut self, what: What) -> Piece {
         self.cut(what, 0, Format::End)
     }
@@ -471,8 +472,8 @@ impl Splitter {
 /// What a look at the buffer has found.
 enum Found {
     Piece(Piece),
-    /// It takes more bytes.
+    /// More bytes are needed.
     More,
-    /// Another look is worth it.
+    /// No piece, but the buffer can be looked at again.
     Another,
 }

@@ -1,5 +1,5 @@
-//! Gzip, unpacked as it comes: one member or several, a little at a time, so that what a few bytes
-//! unpack to is never held as a whole.
+//! Unpacks gzip of one or several members as a stream, in small steps, so that a few bytes that
+//! unpack to very many never fill the memory.
 
 use std::io::Write as _;
 
@@ -7,16 +7,16 @@ use flate2::write::MultiGzDecoder;
 
 use crate::limits::UNPACKED_BYTES_MAX;
 
-/// Bytes of packed data that are unpacked at once: they become a thousand times as many at most.
+/// Bytes of packed data for one step. They unpack to a thousand times as many at most.
 const STEP_BYTES: usize = 4 * 1024;
 
 /// Why the rest of a packed file cannot be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Unpackable {
-    /// It is damaged, or ends too early.
+    /// The gzip data are damaged, or end too early.
     #[error("from here on the file cannot be unpacked: its gzip data are damaged or cut off")]
     Damaged,
-    /// It unpacks to more than is read.
+    /// The file unpacks to more bytes than the limit.
     #[error(
         "from here on nothing is read: the file unpacks to more than {UNPACKED_BYTES_MAX} bytes"
     )]
@@ -27,20 +27,20 @@ pub enum Unpackable {
 pub(super) struct Unpacker {
     decoder: MultiGzDecoder<Vec<u8>>,
     packed: Vec<u8>,
-    /// Bytes that have been unpacked.
+    /// The number of bytes that have been unpacked.
     unpacked: u64,
     ended: bool,
     /// Why nothing more is unpacked.
     broken: Option<Unpackable>,
 }
 
-/// A step of unpacking.
+/// The result of one step.
 pub(super) enum Step {
-    /// Some bytes more, perhaps none.
+    /// More unpacked bytes, perhaps none.
     Bytes(Vec<u8>),
-    /// It wants more packed bytes.
+    /// More packed bytes are needed.
     Hungry,
-    /// The file is unpacked to its end.
+    /// The end of the file.
     End,
 }
 
@@ -57,23 +57,23 @@ impl Default for Unpacker {
 }
 
 impl Unpacker {
-    /// Does a file that begins like this want unpacking?
+    /// Whether a file with this beginning is packed.
     pub(super) fn is_meant(beginning: &[u8]) -> bool {
         beginning.starts_with(&[0x1f, 0x8b])
     }
 
-    /// Takes the next packed bytes.
+    /// Adds the next packed bytes.
     pub(super) fn feed(&mut self, chunk: &[u8]) {
         self.packed.extend_from_slice(chunk);
     }
 
-    /// No more packed bytes will come.
+    /// Says that there are no further packed bytes.
     pub(super) fn end(&mut self) {
         self.ended = true;
     }
 
-    /// Unpacks a little more. What comes out of which step depends on the file alone, and not on
-    /// the chunks that it came in: a retry must meet the same orders at the same positions.
+    /// Unpacks a little more. The result of each step depends on the file alone, and not on the
+    /// sizes of its chunks, since a retry must find the same orders at the same positions.
     pub(super) fn step(&mut self) -> Result<Step, Unpackable> {
         if let Some(reason) = self.broken {
             return Err(reason);
@@ -91,7 +91,7 @@ impl Unpacker {
         }
         let length = self.packed.len().min(STEP_BYTES);
         let written = self.decoder.write(&self.packed[..length]);
-        // So that nothing which is unpacked already stays behind, whatever comes next.
+        // Flush, so that nothing that is unpacked already is lost if the next bytes are damaged.
         let flushed = self.decoder.flush();
         let read = written.as_ref().copied().unwrap_or(0);
         self.packed.drain(..read);
@@ -99,7 +99,7 @@ impl Unpacker {
         Ok(Step::Bytes(self.taken(damaged)))
     }
 
-    /// What has been unpacked and not been taken, up to the limit; remembers why it is the last.
+    /// Takes the unpacked bytes up to the limit, and notes why they are the last.
     fn taken(&mut self, damaged: bool) -> Vec<u8> {
         let mut bytes = std::mem::take(self.decoder.get_mut());
         let left = usize::try_from(UNPACKED_BYTES_MAX - self.unpacked).unwrap_or(usize::MAX);

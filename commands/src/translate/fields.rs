@@ -1,19 +1,19 @@
-//! An object's members, taken out one by one; what is wrong with one is said with its place.
+//! Takes the members of a JSON object one by one; a refusal names the path of the member at fault.
 
 use std::fmt::Display;
 
 use domain::{Json, Number, Refusal, json::Object, order::names};
 
-/// An object's members that are not yet taken.
+/// The members of a JSON object that are not taken yet.
 #[derive(Debug)]
 pub struct Fields {
     members: Object,
-    /// Where the object is: empty, or such as `items[3].`
+    /// The path of the object: empty, or such as `items[3].`
     place: String,
 }
 
 impl Fields {
-    /// The members of the object that was sent.
+    /// The members of the whole object that was sent.
     pub fn new(members: Object) -> Self {
         Self {
             members,
@@ -21,7 +21,8 @@ impl Fields {
         }
     }
 
-    /// The members of an object within: `place` is such as `items[3]`.
+    /// The members of a nested object at the path `place`, such as `items[3]`; refused where the
+    /// value is no object.
     pub fn within(place: &str, value: Json) -> Result<Self, Refusal> {
         let kind = value.kind();
         match value.into_object() {
@@ -36,7 +37,7 @@ impl Fields {
         }
     }
 
-    /// A text; missing, `null` and empty are all none.
+    /// Takes a text; `None` where it is missing, `null` or empty. Refused where it is no string.
     pub fn text(&mut self, name: &str) -> Result<Option<String>, Refusal> {
         match self.take(name) {
             None => Ok(None),
@@ -46,8 +47,8 @@ impl Fields {
         }
     }
 
-    /// An id: a text, or a whole number, which is read as its digits; missing, `null` and empty
-    /// are all none.
+    /// Takes an id: a text, or a whole number, which is read as its digits; `None` where it is
+    /// missing, `null` or empty. Refused where it is anything else.
     pub fn id(&mut self, name: &str) -> Result<Option<String>, Refusal> {
         match self.take(name) {
             Some(Json::Number(number)) if number.is_whole() => Ok(Some(number.to_string())),
@@ -61,7 +62,7 @@ impl Fields {
         }
     }
 
-    /// A number, also one written as a string.
+    /// Takes a number, also one that is written as a string. Refused where it is anything else.
     pub fn number(&mut self, name: &str) -> Result<Option<Number>, Refusal> {
         match self.take(name) {
             None => Ok(None),
@@ -71,7 +72,7 @@ impl Fields {
         }
     }
 
-    /// An array.
+    /// Takes an array. Refused where it is anything else.
     pub fn array(&mut self, name: &str) -> Result<Option<Vec<Json>>, Refusal> {
         match self.take(name) {
             None => Ok(None),
@@ -80,7 +81,7 @@ impl Fields {
         }
     }
 
-    /// Yes or no; missing and `null` are no.
+    /// Takes a boolean; missing and `null` are `false`. Refused where it is anything else.
     pub fn flag(&mut self, name: &str) -> Result<bool, Refusal> {
         match self.take(name) {
             None => Ok(false),
@@ -89,19 +90,20 @@ impl Fields {
         }
     }
 
-    /// Whatever it is; missing and `null` are none.
+    /// Takes a value of any type; `None` where it is missing or `null`.
     pub fn take(&mut self, name: &str) -> Option<Json> {
         self.members
             .remove(name)
             .filter(|value| *value != Json::Null)
     }
 
-    /// A refusal of a field here.
+    /// A refusal of the member `name`, with its path.
     pub fn wrong(&self, name: &str, message: impl Display) -> Refusal {
         Refusal::field(self.place_of(name), message.to_string())
     }
 
-    /// A refusal of a field that must be there.
+    /// A refusal because the required member `name` is missing; it names a member that looks like a
+    /// misspelling of it.
     pub fn missing(&self, name: &str) -> Refusal {
         match self.members.keys().find(|sent| names::nearly(sent, name)) {
             Some(sent) => names::misspelt(&self.place, sent, name),
@@ -109,15 +111,15 @@ impl Fields {
         }
     }
 
-    /// Where a member here is, such as `items[3].price`.
+    /// The path of the member `name`, such as `items[3].price`.
     pub fn place_of(&self, name: &str) -> String {
         format!("{}{name}", self.place)
     }
 
-    /// Refuses the first member that nobody has taken; `taken` says who takes what, such as
-    /// "cancelling takes a reason and".
+    /// Refuses the first member that is not taken. `taken` begins the message and names what is
+    /// allowed, such as "cancelling takes a reason and".
     pub fn nothing_else(&self, taken: &str) -> Result<(), Refusal> {
-        // A member that is `null` says as much as a missing one.
+        // A member that is `null` means the same as a missing one.
         let mut left = self
             .members
             .iter()
@@ -127,7 +129,7 @@ impl Fields {
             Some((name, _)) => Err(Refusal::Invalid {
                 code: "unknown_member",
                 field: self.place_of(name),
-                message: format!("{taken} nothing else: this would go unheard"),
+                message: format!("{taken} nothing else: this member would be ignored"),
             }),
         }
     }
@@ -139,7 +141,7 @@ impl Fields {
         )
     }
 
-    /// What nobody has taken.
+    /// The members that are not taken.
     pub fn rest(self) -> Object {
         self.members
     }

@@ -1,5 +1,5 @@
-//! JSON to what is wanted of an order or a shipment. Names of fields are contract; what has no
-//! name there is kept as an attribute.
+//! Translates JSON to the commands of orders and shipments. The contract defines the names of
+//! members; any other member is kept as an attribute.
 
 pub mod fields;
 pub mod order;

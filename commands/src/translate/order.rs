@@ -1,4 +1,4 @@
-//! Orders as they are sent: by the web shop (S4), from the snack counter (S5), in files (S1).
+//! Translates orders as they are sent: by the web shop (S4), the snack counter (S5), in files (S1).
 
 use domain::{
     Json, OrderId, Refusal,
@@ -11,29 +11,29 @@ use uuid::Uuid;
 
 use super::fields::Fields;
 
-/// Where ids of orders come from that name none themselves: a random UUID, drawn once.
+/// The UUID namespace of generated order ids: a random UUID, drawn once.
 const ORDER_IDS: Uuid = Uuid::from_u128(0x6c1f_0a7e_52d4_4b7f_9a3c_1d5e_8f20_77b1);
 
-/// What the way that an order came by adds to it.
+/// The values that depend on an order's source.
 #[derive(Debug)]
 pub struct Context {
-    /// The order's id where the order names none; `None` where it must.
+    /// The id of an order that names none; `None` where the order must name one.
     pub default_id: Option<OrderId>,
-    /// Who completes it where the order does not say.
+    /// Who completes an order that does not say it.
     pub default_fulfilment: Fulfilment,
 }
 
-/// The id of an order that names none: the same for the same sender and key, so a retry finds its
-/// own order.
+/// The id of an order that names none. It is the same for the same sender and key, so a retry finds
+/// its own order.
 pub fn id_of(environment: &str, actor: &str, key: &str) -> OrderId {
     let name = format!("{environment}\n{actor}\n{key}");
     let uuid = Uuid::new_v5(&ORDER_IDS, name.as_bytes()).to_string();
-    // A UUID is 36 hex digits and hyphens, beginning with a digit or letter: an id.
+    // A UUID is 36 hex digits and hyphens, which is a valid id.
     uuid.parse()
         .unwrap_or_else(|_| unreachable!("a UUID is an id"))
 }
 
-/// The order that a command names.
+/// Takes the id of the order that a command is about; refused where it is missing or invalid.
 pub fn named(fields: &mut Fields) -> Result<OrderId, Refusal> {
     let text = fields
         .id("orderId")?
@@ -41,7 +41,8 @@ pub fn named(fields: &mut Fields) -> Result<OrderId, Refusal> {
     text.parse().map_err(|error| fields.wrong("orderId", error))
 }
 
-/// Reads an order.
+/// Translates an order. Its members are checked for their types here, and for their values when the
+/// command is decided.
 pub fn place(mut fields: Fields, context: Context) -> Result<Place, Refusal> {
     let order_id = match fields.id("orderId")? {
         Some(text) => text
@@ -117,7 +118,7 @@ fn item(mut fields: Fields) -> Result<Item, Refusal> {
     })
 }
 
-/// What an order or an item costs beside quantity × price.
+/// The adjustments of an order or an item.
 fn adjustments(fields: &mut Fields) -> Result<Vec<Adjustment>, Refusal> {
     let place = fields.place_of("adjustments");
     let values = fields.array("adjustments")?.unwrap_or_default();
@@ -147,7 +148,7 @@ fn adjustment(mut fields: Fields) -> Result<Adjustment, Refusal> {
     })
 }
 
-/// When the customer placed it.
+/// The time at which the customer placed the order.
 fn placed_at(fields: &mut Fields) -> Result<Option<PlacedAt>, Refusal> {
     let sent = match fields.take("placedAt") {
         None => return Ok(None),
@@ -158,15 +159,16 @@ fn placed_at(fields: &mut Fields) -> Result<Option<PlacedAt>, Refusal> {
     Ok(Some(read))
 }
 
-/// Reads why an order is cancelled, and refuses whatever else is sent with it: who cancels some
-/// items wants something else than that the whole order is cancelled for ever.
+/// Translates the cancellation of an order. Any member but `reason` is refused: a sender who names
+/// some items does not mean to cancel the whole order for good.
 pub fn cancel(mut fields: Fields) -> Result<Intent, Refusal> {
     let reason = fields.text("reason")?;
     fields.nothing_else("cancelling takes a reason and")?;
     Ok(Intent::Cancel { reason })
 }
 
-/// Completes an order, and refuses whatever is sent with it: nobody completes a part of one.
+/// Translates the completion of an order. Any member is refused, since an order cannot be completed
+/// in part.
 pub fn complete(fields: Fields) -> Result<Intent, Refusal> {
     fields.nothing_else("completing takes")?;
     Ok(Intent::Complete)

@@ -1,4 +1,4 @@
-//! Shipment updates as carriers send them (S2, S3).
+//! Translates shipment updates as carriers send them (S2, S3).
 
 use domain::{
     Json, Refusal, ShipmentId, Timestamp,
@@ -10,22 +10,24 @@ use domain::{
 
 use super::fields::Fields;
 
-/// What the way that an update came by adds to it.
+/// The values that depend on an update's source.
 #[derive(Debug)]
 pub struct Context {
-    /// The shipment that the path names; the detail must not name another.
+    /// The shipment's id in the path of the request, where there is one; the detail must not name
+    /// another.
     pub shipment_id: Option<ShipmentId>,
-    /// What kind of update.
+    /// The kind of the update.
     pub kind: UpdateKind,
     /// The id of the event or request that brought it.
     pub event_id: String,
-    /// Its source.
+    /// The source of that event or request.
     pub event_source: String,
-    /// Its time.
+    /// The time of that event or request.
     pub event_time: Timestamp,
 }
 
-/// Reads an update's detail.
+/// Translates the detail of an update. Refused where a member has a wrong type, or the detail is
+/// too large.
 pub fn update(detail: Object, context: Context) -> Result<Update, Refusal> {
     let detail = meaningful(detail);
     let whole = whole(&detail, context.shipment_id.as_ref());
@@ -69,7 +71,8 @@ pub fn update(detail: Object, context: Context) -> Result<Update, Refusal> {
     })
 }
 
-/// Reads what the role `watch` says of a shipment: which, and when it was heard of last.
+/// Translates the detail of the role `watch`: the shipment's id, and the arrival of its last
+/// update.
 pub fn stall(detail: Object) -> Result<Stall, Refusal> {
     let mut fields = Fields::new(detail);
     let shipment_id = shipment_id(&mut fields, None)?;
@@ -82,8 +85,8 @@ pub fn stall(detail: Object) -> Result<Stall, Refusal> {
     })
 }
 
-/// The whole detail; the shipment stands in it whether path or detail names it, and ids as the
-/// texts that they are read as: `123` and `"123"` are the same one.
+/// The whole detail in a normal form, for the comparison of updates. It always has the shipment's
+/// id, and ids are texts: `123` and `"123"` are the same id.
 fn whole(detail: &Object, in_path: Option<&ShipmentId>) -> Object {
     let mut whole = detail.clone();
     for name in ["shipmentId", "orderId", "trackingNumber"] {
@@ -98,7 +101,7 @@ fn whole(detail: &Object, in_path: Option<&ShipmentId>) -> Object {
     whole
 }
 
-/// The status, and how the carrier spells it where that is something else.
+/// The status, and the carrier's spelling where that differs.
 fn status(fields: &mut Fields, kind: UpdateKind) -> Result<(Status, Option<String>), Refusal> {
     let Some(text) = fields.text("status")? else {
         let default = kind.default_status();
@@ -115,7 +118,8 @@ fn status(fields: &mut Fields, kind: UpdateKind) -> Result<(Status, Option<Strin
     Ok((status, spelling))
 }
 
-/// Where it is: a text as it is, or an object's members put together, and then the object, too.
+/// The location as one text. Where an object was sent, its members are joined, and the object is
+/// returned too.
 fn location(fields: &mut Fields) -> Result<(Option<String>, Option<Json>), Refusal> {
     match fields.take("location") {
         Some(Json::Object(members)) => Ok((in_one_line(&members), Some(Json::Object(members)))),
@@ -128,7 +132,8 @@ fn location(fields: &mut Fields) -> Result<(Option<String>, Option<Json>), Refus
     }
 }
 
-/// From the narrowest to the widest; of two names for one thing the first that says something.
+/// The members of a location from the narrowest to the widest. Of two names for one member, the
+/// first with a value counts.
 const LOCATION_MEMBERS: [&[&str]; 6] = [
     &["name"],
     &["address"],
@@ -138,7 +143,7 @@ const LOCATION_MEMBERS: [&[&str]; 6] = [
     &["country"],
 ];
 
-/// `Berlin, 10115, DE`; `None` where no member says anything.
+/// The location on one line, such as `Berlin, 10115, DE`; `None` where no member has a value.
 fn in_one_line(location: &Object) -> Option<String> {
     let said = |name: &&str| match location.get(*name) {
         Some(Json::String(text)) => Some(text.trim().to_owned()).filter(|text| !text.is_empty()),
@@ -169,7 +174,7 @@ fn shipment_id(fields: &mut Fields, in_path: Option<ShipmentId>) -> Result<Shipm
     }
 }
 
-/// A text or a number, as [`SentTime`] reads them.
+/// The time of the update: a text or a number in the formats of [`SentTime`].
 fn timestamp(fields: &mut Fields) -> Result<Option<SentTime>, Refusal> {
     let sent = match fields.take("timestamp") {
         None => return Ok(None),

@@ -1,4 +1,4 @@
-//! Whether an order can be placed, and whether it is one that has been placed already.
+//! Checks whether an order can be placed, and whether it equals one that has been placed before.
 
 use super::{
     Adjustment, AdjustmentType, Event, Item, OrderPlaced, Place,
@@ -16,7 +16,7 @@ use crate::{
 };
 
 impl Place {
-    /// The event of this order, if it is one that can be kept.
+    /// The event of placing this order; refused where the order is invalid or too large.
     pub(super) fn accepted(&self, at: Timestamp) -> Result<Event, Refusal> {
         self.check(at)?;
         let Amounts { items, total } = amounts::of(self)?;
@@ -38,7 +38,7 @@ impl Place {
         })))
     }
 
-    /// Checks every member by itself; the amounts, which depend on several, are `amounts::of`'s.
+    /// Checks every member by itself. `amounts::of` checks the amounts, which depend on several.
     fn check(&self, arrived: Timestamp) -> Result<(), Refusal> {
         let Self {
             order_id: _, // checked when it was read
@@ -85,7 +85,8 @@ impl Place {
         items.try_for_each(|(index, item)| check_item(item, &format!("items[{index}]")))
     }
 
-    /// Its row must fit, too: DynamoDB counts a short number in a map for more than JSON needs.
+    /// Checks that the order's row fits into an item. It can be larger than the order's JSON:
+    /// DynamoDB counts more for a short number in a map.
     fn check_size(&self) -> Result<(), Refusal> {
         let items: usize = self
             .items
@@ -103,7 +104,8 @@ impl Place {
         Ok(())
     }
 
-    /// Is it the order that was placed? Refused with the names of the members that differ.
+    /// Checks that it equals the order that was placed. Otherwise the refusal names the members
+    /// that differ.
     pub(super) fn known_as(&self, placed: &OrderPlaced) -> Result<(), Refusal> {
         let differences = self.differences(placed);
         if differences.is_empty() {
@@ -118,8 +120,8 @@ impl Place {
         })
     }
 
-    /// The members that say something else than the order as it was placed, by the contract's
-    /// names. None: it is that order.
+    /// The members that differ from the order as it was placed, by their names in the contract. The
+    /// orders are the same where there are none.
     fn differences(&self, placed: &OrderPlaced) -> Vec<&'static str> {
         let Self {
             order_id: _,
@@ -138,7 +140,7 @@ impl Place {
         let placed_at = placed_at.as_ref().map(|placed_at| placed_at.at);
         let fulfilment = fulfilment.unwrap_or(*default_fulfilment);
         let meant = |items: &[Item]| -> Vec<Item> { items.iter().map(meaningful_item).collect() };
-        // A total that is wrong makes it another order; a right one follows from the rest.
+        // A wrong total makes it another order; a right one follows from the other members.
         let same_total =
             (total_amount.as_ref()).is_none_or(|sent| currency.same(sent, &placed.total_amount));
         let same_attributes = meaningful(attributes) == meaningful(&placed.attributes);
@@ -158,7 +160,7 @@ impl Place {
     }
 }
 
-/// Without members that are `null`: they say as much as missing ones.
+/// The attributes without members that are `null`, which mean the same as missing ones.
 fn meaningful(attributes: &Object) -> Object {
     let members = attributes.iter().filter(|(_, value)| **value != Json::Null);
     members
@@ -209,7 +211,7 @@ fn check_adjustments(place: &str, adjustments: &[Adjustment]) -> Result<(), Refu
     Ok(())
 }
 
-/// A text where one is given: not empty, not too long, nothing that a terminal would obey.
+/// Checks an optional text: it has 1 to `max` characters, none of them a control character.
 pub(super) fn check_text(field: &str, text: &Option<String>, max: usize) -> Result<(), Refusal> {
     let Some(text) = text else { return Ok(()) };
     let length = text.chars().count();

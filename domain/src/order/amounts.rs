@@ -1,21 +1,21 @@
-//! What an order comes to, to the digit: nothing is ever rounded.
+//! The amounts of an order, computed exactly: nothing is ever rounded.
 
 use bigdecimal::BigDecimal;
 
 use super::{Adjustment, Place};
 use crate::{Number, Refusal};
 
-/// What an order comes to, in its currency.
+/// The amounts of an order, in its currency.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Amounts {
     /// The sum of the items: quantity × price and the items' own adjustments.
     pub items: Number,
-    /// That, and the order's adjustments; never below zero.
+    /// The sum of the items and the order's adjustments; never below zero.
     pub total: Number,
 }
 
-/// What the order comes to. Refused: a product or sum that 38 digits cannot hold, a total below
-/// zero, and one that is not what the sender came to.
+/// Computes an order's amounts. Refused: a product or sum that 38 digits cannot hold, a total below
+/// zero, and a `totalAmount` that differs from the computed total.
 pub fn of(order: &Place) -> Result<Amounts, Refusal> {
     let mut sum = BigDecimal::default();
     for (index, item) in order.items.iter().enumerate() {
@@ -47,7 +47,7 @@ pub fn of(order: &Place) -> Result<Amounts, Refusal> {
     Ok(amounts)
 }
 
-/// The sum of what the prices do not include.
+/// The sum of the adjustments that are not included in the prices.
 fn added(adjustments: &[Adjustment]) -> BigDecimal {
     adjustments
         .iter()

@@ -1,4 +1,4 @@
-//! What can be wanted of an order, and what an order is as it is sent.
+//! The commands to an order, and an order as a client sends it.
 
 use serde::{Deserialize, Serialize};
 
@@ -10,64 +10,65 @@ use crate::{
 /// A command to an order.
 pub type Command = aggregate::Command<Intent>;
 
-/// What can be wanted of an order.
+/// The content of a command to an order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Intent {
-    /// Place it.
+    /// Places the order.
     Place(Box<Place>),
-    /// The shop has completed it.
+    /// Completes the order, for the shop.
     Complete,
-    /// Cancel it.
+    /// Cancels the order.
     Cancel {
-        /// Why, in up to 1,024 characters.
+        /// The reason that the sender gives, up to 1,024 characters.
         reason: Option<String>,
     },
-    /// Waybill completes an `automatic` order by itself. Where that is not called for any more it
-    /// does nothing, since the notification that asks for it comes at least once.
+    /// Completes an `automatic` order; sent by Waybill itself. Idempotent, since the message that
+    /// triggers it is delivered at least once: an order that is closed, or that the shop completes,
+    /// stays as it is.
     Fulfil,
 }
 
-/// An order as it is sent.
+/// An order as a client sends it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Place {
-    /// Its id.
+    /// The order's id.
     pub order_id: OrderId,
-    /// Whose it is, up to 128 characters.
+    /// The shop's id of the customer, up to 128 characters.
     pub customer_id: Option<String>,
-    /// What they are called, up to 1,024 characters.
+    /// The customer's name, up to 1,024 characters: personal data.
     pub customer_name: Option<String>,
-    /// 1 to 2,000 items.
+    /// The items, 1 to 2,000.
     pub items: Vec<Item>,
-    /// What the whole order costs beside its items, such as shipping; up to 100.
+    /// What the whole order costs beside its items, such as shipping; up to 100 adjustments.
     pub adjustments: Vec<Adjustment>,
-    /// The total that the sender came to, in `currency`.
+    /// The total that the sender has computed, in `currency`. A wrong one is refused.
     pub total_amount: Option<Number>,
-    /// What all amounts are in.
+    /// The currency of all amounts.
     pub currency: Currency,
-    /// When the customer placed it, where the sender says so.
+    /// The time at which the customer placed the order, where the sender says it.
     pub placed_at: Option<PlacedAt>,
-    /// Who completes it, as the sender named it.
+    /// Who completes the order, where the sender says it.
     pub fulfilment: Option<Fulfilment>,
-    /// Who completes it where the sender did not say: its source decides.
+    /// Who completes the order where the sender does not say it. It depends on the order's source.
     pub default_fulfilment: Fulfilment,
-    /// The file that it came in, `s3://bucket/key`.
+    /// The file that the order came in, `s3://bucket/key`.
     pub source_file: Option<String>,
-    /// Whatever else was sent.
+    /// Members that the contract does not name, as they were sent.
     pub attributes: Object,
 }
 
-/// When the customer placed an order.
+/// The time at which the customer placed an order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PlacedAt {
     /// The point in time.
     pub at: Timestamp,
-    /// As it was sent. Older builds took it for an attribute, so the order's digest has it as one:
-    /// an order that was sent to an older build is the same order today.
+    /// The time as it was sent. Older builds kept it as an attribute, and the order's digest still
+    /// has it there, so that an order sent to an older build is the same order today.
     pub sent: Json,
 }
 
 impl PlacedAt {
-    /// Reads it in the forms of a shipment's `timestamp`; `None` of anything else.
+    /// Parses the formats of a shipment's `timestamp` (see [`SentTime`]); `None` of anything else.
     pub fn read(sent: &Json) -> Option<Self> {
         let time = match sent {
             Json::Number(number) => SentTime::from_number(number),
@@ -80,49 +81,50 @@ impl PlacedAt {
     }
 }
 
-/// One line of an order.
+/// An item: one line of an order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Item {
-    /// What it is, by id; up to 128 characters.
+    /// The shop's id of the product, up to 128 characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub product_id: Option<String>,
-    /// What it is, by name; up to 1,024 characters. An item has one of the two.
+    /// The product's name, up to 1,024 characters. An item has a `product_id`, a `name` or both.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// How many, or how much; above zero.
+    /// The quantity, above zero; it may have a fraction, such as a weight.
     pub quantity: Number,
-    /// Each, in the order's currency; below zero for what is given back.
+    /// The price for a quantity of one, in the order's currency; below zero for a returned item.
     pub price: Number,
-    /// What this line costs beside quantity × price, such as its discount; up to 100.
+    /// What this item costs beside quantity × price, such as its discount; up to 100 adjustments.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub adjustments: Vec<Adjustment>,
-    /// Whatever else was sent with it.
+    /// Members of the item that the contract does not name, as they were sent.
     #[serde(default, skip_serializing_if = "Object::is_empty")]
     pub attributes: Object,
 }
 
-/// What an order or an item costs beside quantity × price.
+/// An amount that an order or an item costs beside quantity × price.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Adjustment {
-    /// What for.
+    /// The purpose of the adjustment.
     #[serde(rename = "type")]
     pub kind: AdjustmentType,
-    /// Added as it stands, in the order's currency; a discount is zero or less.
+    /// The amount in the order's currency, added with its sign: a discount is zero or less.
     pub amount: Number,
-    /// What the sender calls it, in up to 1,024 characters.
+    /// The sender's name of the adjustment, up to 1,024 characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// Is it in the prices already? Then it is told, and not added.
+    /// Whether the prices include the amount already, as a tax may be. Then it is kept for
+    /// information and not added.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub included: bool,
-    /// Whatever else was sent with it.
+    /// Members of the adjustment that the contract does not name, as they were sent.
     #[serde(default, skip_serializing_if = "Object::is_empty")]
     pub attributes: Object,
 }
 
-/// What an adjustment is for.
+/// The purpose of an adjustment. A discount is zero or less; any other amount may have either sign.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum AdjustmentType {
@@ -132,11 +134,11 @@ pub enum AdjustmentType {
     Tax,
     /// A discount, zero or less.
     Discount,
-    /// A fee, such as for a way of paying.
+    /// A fee, such as one for a payment method.
     Fee,
     /// A tip.
     Tip,
-    /// The difference that a shop comes to which rounds each line.
+    /// A rounding difference, such as that of a shop which rounds each line.
     Rounding,
     /// Anything else.
     Other,
@@ -146,14 +148,14 @@ pub enum AdjustmentType {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Fulfilment {
-    /// The shop, by a command.
+    /// The shop completes it by a command.
     Merchant,
-    /// Waybill, as soon as it is placed.
+    /// Waybill completes it as soon as it is placed.
     Automatic,
 }
 
 impl Fulfilment {
-    /// As it is written in commands and rows.
+    /// The name in commands and rows.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Merchant => "merchant",
@@ -163,7 +165,7 @@ impl Fulfilment {
 }
 
 impl AdjustmentType {
-    /// Every one.
+    /// All types of adjustments.
     pub const ALL: [Self; 7] = [
         Self::Shipping,
         Self::Tax,
@@ -174,7 +176,7 @@ impl AdjustmentType {
         Self::Other,
     ];
 
-    /// As it is written in commands and rows.
+    /// The name in commands and rows.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Shipping => "shipping",
@@ -189,7 +191,7 @@ impl AdjustmentType {
 }
 
 impl Item {
-    /// As it stands in rows and answers.
+    /// The JSON object of rows and answers.
     pub fn to_json(&self) -> Json {
         let mut members = Object::from([
             ("quantity".to_owned(), self.quantity.clone().into()),
@@ -204,7 +206,7 @@ impl Item {
 }
 
 impl Adjustment {
-    /// As it stands in rows and answers.
+    /// The JSON object of rows and answers.
     pub fn to_json(&self) -> Json {
         let mut members = Object::from([
             ("type".to_owned(), self.kind.as_str().into()),
@@ -219,7 +221,7 @@ impl Adjustment {
     }
 }
 
-/// The member `adjustments` of an order or an item; none where there are none.
+/// The member `adjustments` of an order or an item; `None` where there are no adjustments.
 pub fn adjustments(adjustments: &[Adjustment]) -> Option<(String, Json)> {
     let list = || adjustments.iter().map(Adjustment::to_json).collect();
     (!adjustments.is_empty()).then(|| ("adjustments".to_owned(), Json::Array(list())))
@@ -261,8 +263,9 @@ fn optional(text: &Option<String>) -> Json {
 }
 
 impl Place {
-    /// What makes two orders the same one: everything but id, source and caller. A right total
-    /// follows from the items; a wrong one makes it another order, which is none.
+    /// The content by which two orders are compared: everything but id, source and caller. A right
+    /// total follows from the items, so only a wrong one, with which no order is placed, is part of
+    /// it.
     ///
     /// A new field must be left out where it is missing, so that the digests of orders without it
     /// stay what they are.

@@ -1,4 +1,4 @@
-//! What can have happened to an order. These names and fields are stored: they never change, see
+//! The events of an order. Their names and fields are stored and never change, see
 //! [`crate::event`].
 
 use cqrs_es::DomainEvent;
@@ -12,26 +12,26 @@ use crate::{
     money::Currency,
 };
 
-/// What has happened to an order.
+/// An event of an order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Event {
-    /// It was placed.
+    /// The order was placed.
     OrderPlaced(Box<OrderPlaced>),
-    /// It was completed.
+    /// The order was completed.
     OrderProcessed(OrderProcessed),
-    /// It was cancelled.
+    /// The order was cancelled.
     OrderCancelled(OrderCancelled),
 }
 
-/// An order was placed: everything that was sent, and the amounts that it comes to.
+/// An order was placed: everything that was sent, and the computed amounts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct OrderPlaced {
     /// The order's id.
     pub order_id: OrderId,
-    /// When the command was decided; the row's `createdAt`.
+    /// The time at which the command was decided: the row's `createdAt`.
     pub at: Timestamp,
-    /// When the customer placed it, where its sender said so.
+    /// The time at which the customer placed the order, where the sender said it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub placed_at: Option<Timestamp>,
     /// The shop's id of the customer.
@@ -45,15 +45,15 @@ pub struct OrderPlaced {
     /// What the whole order costs beside its items, such as shipping.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub adjustments: Vec<Adjustment>,
-    /// The exact sum of the items: quantity × price, with the items' own adjustments.
+    /// The exact sum of the items: quantity × price, and the items' own adjustments.
     pub items_amount: Number,
-    /// The exact total: that sum and the order's adjustments.
+    /// The exact total: the sum of the items and the order's adjustments.
     pub total_amount: Number,
-    /// The currency of all its amounts.
+    /// The currency of all amounts.
     pub currency: Currency,
-    /// Who completes it: its sender's word, or else what its trigger makes of an order.
+    /// Who completes the order: as the sender said, or the default of the order's source.
     pub fulfilment: Fulfilment,
-    /// The file that it came in, `s3://bucket/key`.
+    /// The file that the order came in, `s3://bucket/key`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source_file: Option<String>,
     /// Members that the contract does not name, as they were sent.
@@ -61,18 +61,18 @@ pub struct OrderPlaced {
     pub attributes: Object,
 }
 
-/// An order was completed. It carries what its message says of the order.
+/// An order was completed. The event carries all that its message says of the order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct OrderProcessed {
     /// The order's id.
     pub order_id: OrderId,
-    /// When the command was decided.
+    /// The time at which the command was decided.
     pub at: Timestamp,
-    /// When the customer had placed it; unknown of events of version 1.
+    /// The time at which the customer placed the order; missing in events of version 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub placed_at: Option<Timestamp>,
-    /// The status that it had until then.
+    /// The order's status before this event.
     pub previous_status: Status,
     /// The shop's id of the customer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -83,18 +83,18 @@ pub struct OrderProcessed {
     pub currency: Currency,
 }
 
-/// An order was cancelled. It carries what its message says of the order.
+/// An order was cancelled. The event carries all that its message says of the order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct OrderCancelled {
     /// The order's id.
     pub order_id: OrderId,
-    /// When the command was decided.
+    /// The time at which the command was decided.
     pub at: Timestamp,
-    /// When the customer had placed it; unknown of events of version 1.
+    /// The time at which the customer placed the order; missing in events of version 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub placed_at: Option<Timestamp>,
-    /// The status that it had until then.
+    /// The order's status before this event.
     pub previous_status: Status,
     /// The reason that the sender of the command gave.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -127,13 +127,13 @@ pub(super) const KINDS: [Kind<Event>; 3] = [
     },
 ];
 
-/// Version 2 may say when the customer placed the order; of version 1 that is not known.
+/// Version 2 added `placedAt`, which is optional: events of version 1 stay without it.
 fn may_say_when_it_was_placed(data: Object) -> Object {
     data
 }
 
-/// Version 1 had no adjustments, so the total was the sum of the items; and when the customer
-/// placed the order was an attribute, which it stays beside.
+/// Version 1 had no adjustments, so the total was the sum of the items. It kept `placedAt` as an
+/// attribute, where it stays.
 fn placed_without_adjustments(mut data: Object) -> Object {
     if let Some(total) = data.get("totalAmount").cloned() {
         data.insert("itemsAmount".to_owned(), total);
@@ -159,7 +159,7 @@ impl DomainEvent for Event {
 }
 
 impl Event {
-    /// Its kind. An index that [`KINDS`] does not have is refused by the compiler.
+    /// The event's kind. The compiler refuses an index that [`KINDS`] does not have.
     pub fn kind(&self) -> &'static Kind<Self> {
         match self {
             Self::OrderPlaced(_) => &KINDS[0],
@@ -168,7 +168,7 @@ impl Event {
         }
     }
 
-    /// Writes it down.
+    /// Encodes the event in the latest version of its kind.
     pub(super) fn encode(&self) -> Result<EncodedEvent, serde_json::Error> {
         match self {
             Self::OrderPlaced(data) => self.kind().write(data),
@@ -179,7 +179,7 @@ impl Event {
 }
 
 impl OrderPlaced {
-    /// The order is completed.
+    /// The event of completing this order at the time `at`.
     pub(super) fn processed(&self, at: Timestamp) -> Event {
         Event::OrderProcessed(OrderProcessed {
             order_id: self.order_id.clone(),
@@ -192,7 +192,7 @@ impl OrderPlaced {
         })
     }
 
-    /// The order is cancelled.
+    /// The event of cancelling this order at the time `at`.
     pub(super) fn cancelled(&self, at: Timestamp, reason: Option<String>) -> Event {
         Event::OrderCancelled(OrderCancelled {
             order_id: self.order_id.clone(),
@@ -206,7 +206,8 @@ impl OrderPlaced {
         })
     }
 
-    /// When the customer placed it; when it arrived, where its sender did not say.
+    /// The time at which the customer placed the order, or at which it arrived where the sender did
+    /// not say.
     pub fn placed_at(&self) -> Timestamp {
         self.placed_at.unwrap_or(self.at)
     }

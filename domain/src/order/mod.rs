@@ -1,4 +1,4 @@
-//! An order: placed once, then processed or cancelled, and so it stays.
+//! The aggregate of an order: it is placed once, then processed or cancelled, which is final.
 //!
 //! ```text
 //!              ┌─ automatic: NEW ────────┐   ┌─ PROCESSED
@@ -6,9 +6,9 @@
 //!              └─ merchant: PROCESSING ──┘   └─ CANCELLED
 //! ```
 //!
-//! - [`command`]: what can be wanted of it, and what is sent
-//! - `accept`, `amounts`, `names`: whether it can be placed; what it comes to; names nearly right
-//! - [`events`]: what can have happened to it
+//! - [`command`]: the commands to an order, and an order as it is sent
+//! - `accept`, `amounts`, [`names`]: checks before placing; amounts; misspelt names of members
+//! - [`events`]: the events of an order
 
 use cqrs_es::{Aggregate, event_sink::EventSink};
 use serde::{Deserialize, Serialize};
@@ -30,50 +30,50 @@ use accept::check_text;
 pub use command::{Adjustment, AdjustmentType, Command, Fulfilment, Intent, Item, Place, PlacedAt};
 pub use events::{Event, OrderCancelled, OrderPlaced, OrderProcessed};
 
-// ---- What it is now
+// ---- State
 
-/// An order.
+/// The state of an order.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Order {
-    /// Nobody has placed it.
+    /// The order does not exist yet.
     #[default]
     Unplaced,
-    /// It waits for its completion.
+    /// The order is placed, and neither completed nor cancelled.
     Open(Box<OrderPlaced>),
-    /// It is completed.
+    /// The order is completed.
     Processed {
-        /// The order.
+        /// The order as it was placed.
         order: Box<OrderPlaced>,
-        /// When it was completed.
+        /// The time of its completion.
         at: Timestamp,
     },
-    /// It is cancelled.
+    /// The order is cancelled.
     Cancelled {
-        /// The order.
+        /// The order as it was placed.
         order: Box<OrderPlaced>,
-        /// When it was cancelled.
+        /// The time of its cancellation.
         at: Timestamp,
-        /// Why.
+        /// The reason that the sender of the cancellation gave.
         reason: Option<String>,
     },
 }
 
-/// Where an order stands.
+/// The status of an order, written in capitals in rows, messages and answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum Status {
-    /// Waybill is going to complete it.
+    /// Placed; Waybill completes it.
     New,
-    /// The shop is going to complete it.
+    /// Placed; the shop completes it.
     Processing,
-    /// Completed.
+    /// Completed; final.
     Processed,
-    /// Cancelled.
+    /// Cancelled; final.
     Cancelled,
 }
 
 impl Status {
-    /// Every one.
+    /// All statuses of an order.
     pub const ALL: [Self; 4] = [
         Self::New,
         Self::Processing,
@@ -81,12 +81,12 @@ impl Status {
         Self::Cancelled,
     ];
 
-    /// May it become another one yet?
+    /// Whether the status can still change.
     pub fn is_open(self) -> bool {
         !self.allowed_actions().is_empty()
     }
 
-    /// As it is written everywhere.
+    /// The status in rows, messages and answers.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::New => "NEW",
@@ -96,7 +96,7 @@ impl Status {
         }
     }
 
-    /// What may be done next, in the words of the HTTP API.
+    /// The actions that are allowed next, by their names in the HTTP API.
     pub fn allowed_actions(self) -> &'static [&'static str] {
         match self {
             Self::New | Self::Processing => &["complete", "cancel"],
@@ -104,7 +104,7 @@ impl Status {
         }
     }
 
-    /// Where a placed order begins.
+    /// The status of an order that was just placed.
     pub fn initial(fulfilment: Fulfilment) -> Self {
         match fulfilment {
             Fulfilment::Automatic => Self::New,
@@ -114,7 +114,7 @@ impl Status {
 }
 
 impl Order {
-    /// Where it stands, `None` before it is placed.
+    /// The order's status, `None` before it is placed.
     pub fn standing(&self) -> Option<Status> {
         match self {
             Self::Unplaced => None,
@@ -125,7 +125,7 @@ impl Order {
     }
 }
 
-// ---- How it decides
+// ---- Decisions
 
 impl EventSourced for Order {
     type Intent = Intent;
@@ -191,7 +191,7 @@ fn closed(status: Status) -> Refusal {
     }
 }
 
-// ---- How it evolves
+// ---- Evolution
 
 impl Aggregate for Order {
     const TYPE: &'static str = "order";
@@ -221,7 +221,7 @@ impl Aggregate for Order {
                 at: event.at,
                 reason: event.reason,
             },
-            // Decided by nothing above, so it stands in no history that `decide` has written.
+            // `decide` never leads to such an event in this state, so no history has one.
             (state, _) => state,
         };
     }

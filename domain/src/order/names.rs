@@ -1,9 +1,9 @@
-//! The names that the contract has for what is sent with an order, and names that are nearly one.
+//! The contract's names of an order's members, and the check for misspelt ones.
 
 use crate::{Json, Refusal, json::Object};
 
-/// What can be sent with an order. `commandId` and `traceparent` are not taken by every way in,
-/// but a shop that nearly writes one means it.
+/// The members of an order. Not every source takes `commandId` and `traceparent`, but a client that
+/// nearly writes one means it.
 pub const ORDER: &[&str] = &[
     "orderId",
     "customerId",
@@ -19,16 +19,16 @@ pub const ORDER: &[&str] = &[
     "traceparent",
 ];
 
-/// What can be sent with an item.
+/// The members of an item.
 pub const ITEM: &[&str] = &["productId", "name", "quantity", "price", "adjustments"];
 
-/// What can be sent with an adjustment.
+/// The members of an adjustment.
 pub const ADJUSTMENT: &[&str] = &["type", "amount", "name", "included"];
 
-/// Refuses attributes with a name that is nearly one of `names`; `place` is where they are, such as
-/// `items[3].`
+/// Refuses attributes of which one has a misspelt name out of `names` (see [`nearly`]). `place` is
+/// the path of the attributes, such as `items[3].`
 pub fn check(place: &str, attributes: &Object, names: &[&str]) -> Result<(), Refusal> {
-    // A member that is `null` says as much as a missing one.
+    // A member that is `null` means the same as a missing one.
     let sent = attributes.iter().filter(|(_, value)| **value != Json::Null);
     let mut pairs = sent.flat_map(|(sent, _)| names.iter().map(move |meant| (sent, *meant)));
     match pairs.find(|(sent, meant)| nearly(sent, meant)) {
@@ -37,7 +37,7 @@ pub fn check(place: &str, attributes: &Object, names: &[&str]) -> Result<(), Ref
     }
 }
 
-/// The refusal of the member `sent` at `place`, which looks like `meant`.
+/// The refusal of the member `sent` at the path `place`, which looks like the name `meant`.
 pub fn misspelt(place: &str, sent: &str, meant: &str) -> Refusal {
     Refusal::Invalid {
         code: "misspelt_member",
@@ -48,8 +48,8 @@ pub fn misspelt(place: &str, sent: &str, meant: &str) -> Refusal {
     }
 }
 
-/// Is `sent` the name `meant` but for case, `_`, `-`, white space, or one letter: one more, one
-/// less, another one, or two that have changed places?
+/// Whether `sent` is a misspelling of the name `meant`: they differ, and only in case, `_`, `-`,
+/// white space, or one letter that is added, missing, replaced or swapped with its neighbour.
 pub fn nearly(sent: &str, meant: &str) -> bool {
     if sent == meant {
         return false;
@@ -72,7 +72,7 @@ pub fn nearly(sent: &str, meant: &str) -> bool {
     }
 }
 
-/// At most as many letters as decide whether a name is nearly one of ours, in lower case.
+/// The first 32 letters of a name in lower case, which are enough for the comparison.
 fn letters(name: &str) -> Vec<char> {
     const ENOUGH: usize = 32;
     name.chars()

@@ -1,4 +1,4 @@
-//! What can be wanted of a shipment: that an update is logged, and that it is known to be stalled.
+//! The commands to a shipment: to log an update, and to note that the shipment is stalled.
 
 use serde::{Deserialize, Serialize};
 
@@ -10,12 +10,12 @@ use crate::{
 /// A command to a shipment.
 pub type Command = aggregate::Command<Intent>;
 
-/// What can be wanted of a shipment.
+/// The content of a command to a shipment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Intent {
-    /// That an update is logged.
+    /// Logs an update.
     Update(Box<Update>),
-    /// That its history says that it is stalled, where that is still so.
+    /// Notes that the shipment is stalled, where its history confirms it.
     Stall(Stall),
 }
 
@@ -25,77 +25,79 @@ impl From<Update> for Intent {
     }
 }
 
-/// A shipment has had no update for longer than its environment allows. Whoever says so has looked
-/// at a row, and an update may have come since: the shipment's own history decides.
+/// Says that a shipment has had no update for longer than its environment allows. The sender has
+/// looked at a row, and an update may have come since, so the shipment's own history decides.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stall {
-    /// Which shipment.
+    /// The shipment's id.
     pub shipment_id: ShipmentId,
-    /// When its last update arrived, as the row said: another update since then makes this void.
+    /// The arrival of its last update, as the row said. Where another update has arrived since, the
+    /// command has no effect.
     pub heard_at: Timestamp,
 }
 
-/// An update that is to be logged.
+/// An update to be logged.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Update {
-    /// Which shipment.
+    /// The shipment's id.
     pub shipment_id: ShipmentId,
-    /// What kind of update, its detail-type on the bus.
+    /// The kind of the update, by its detail-type on the bus.
     pub kind: UpdateKind,
-    /// What the carrier says it is.
+    /// The shipment's status according to the carrier.
     pub status: Status,
-    /// How the carrier spells that status, where it is not the status itself.
+    /// The carrier's spelling of the status, where it differs from `status`.
     pub carrier_status: Option<String>,
-    /// Where it is.
+    /// The shipment's location, as one text.
     pub location: Option<String>,
-    /// Who carries it.
+    /// The carrier's name.
     pub carrier: Option<String>,
-    /// The carrier's own number.
+    /// The carrier's own number of the parcel, up to 128 characters.
     pub tracking_number: Option<String>,
-    /// The order that it belongs to.
+    /// The order that the shipment belongs to.
     pub order_id: Option<OrderId>,
-    /// When the carrier says it was; without it, the event's time.
+    /// The time of the update according to the carrier; where it is missing, that of `origin`
+    /// counts.
     pub timestamp: Option<SentTime>,
-    /// The event that brought it.
+    /// The event that brought the update.
     pub origin: Origin,
-    /// Whatever else was sent.
+    /// Members of the detail that the contract does not name, as they were sent.
     pub attributes: Object,
-    /// The whole detail as sent, without what counts as missing. With the kind, which decides the
-    /// status of a detail that names none, it makes two updates one.
+    /// The whole detail without members that count as missing. Two updates with equal details and
+    /// kinds are the same one; the kind decides the status of a detail that names none.
     pub detail: Object,
 }
 
-/// The event that brought an update.
+/// The event or request that brought an update.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Origin {
-    /// Its id.
+    /// The event's id.
     pub id: String,
-    /// Its source, such as `logistics.shipments`.
+    /// The event's source, such as `logistics.shipments`.
     pub source: String,
-    /// Its time.
+    /// The event's time.
     pub time: Timestamp,
 }
 
-/// What kind of update, after its detail-type on the bus.
+/// The kind of an update, named after its detail-type on the bus.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum UpdateKind {
-    /// Anything.
+    /// Any update.
     #[serde(rename = "Shipment Update")]
     Update,
-    /// It was created.
+    /// The shipment was created.
     #[serde(rename = "Shipment Created")]
     Created,
-    /// It is late.
+    /// The shipment is late.
     #[serde(rename = "Shipment Delayed")]
     Delayed,
 }
 
 impl UpdateKind {
-    /// Every kind.
+    /// All kinds of updates.
     pub const ALL: [Self; 3] = [Self::Update, Self::Created, Self::Delayed];
 
-    /// The detail-type.
+    /// The detail-type on the bus, such as `Shipment Update`.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Update => "Shipment Update",
@@ -104,7 +106,7 @@ impl UpdateKind {
         }
     }
 
-    /// The status that an update of this kind has where it names none.
+    /// The status of an update of this kind that names none; `None` where it must name one.
     pub fn default_status(self) -> Option<Status> {
         match self {
             Self::Update => None,
@@ -115,8 +117,8 @@ impl UpdateKind {
 }
 
 impl aggregate::Intent for Intent {
-    // A detail cannot have a member without a name, so no other content looks like that of a kind
-    // or of a stall.
+    // The kind and the stall stand under an empty name, which no detail has
+    // (`InvalidJson::EmptyName`), so their contents differ from that of any detail.
     fn digest(&self) -> Digest {
         let content = match self {
             Self::Update(update) => {
@@ -134,7 +136,7 @@ impl aggregate::Intent for Intent {
         Digest::of(&Json::Object(content))
     }
 
-    /// Builds before took an update's detail alone, whatever the kind was.
+    /// Earlier builds took the digest of an update's detail alone, whatever its kind.
     fn earlier_digest(&self) -> Option<Digest> {
         match self {
             Self::Update(update) if update.kind != UpdateKind::Update => {
@@ -144,7 +146,7 @@ impl aggregate::Intent for Intent {
         }
     }
 
-    /// Without a time of its own, the same detail may well be news.
+    /// An update without a time of its own may repeat an earlier detail and still be a new update.
     fn known_by_content(&self) -> bool {
         matches!(self, Self::Update(update) if update.timestamp.is_some())
     }
@@ -163,7 +165,7 @@ impl aggregate::Intent for Intent {
     }
 }
 
-/// The detail that an update came with, without what counts as missing: `null` and empty strings.
+/// The detail of an update without members that count as missing: `null` and empty strings.
 pub fn meaningful(detail: Object) -> Object {
     let missing = |value: &Json| matches!(value, Json::Null) || *value == Json::from("");
     detail

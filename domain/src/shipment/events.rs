@@ -1,4 +1,4 @@
-//! What can have happened to a shipment. These names and fields are stored: they never change, see
+//! The events of a shipment. Their names and fields are stored and never change, see
 //! [`crate::event`].
 
 use cqrs_es::DomainEvent;
@@ -12,57 +12,59 @@ use crate::{
     time::Precision,
 };
 
-/// What has happened to a shipment.
+/// An event of a shipment.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Event {
     /// An update was logged.
     ShipmentUpdated(Box<ShipmentUpdated>),
-    /// It was found to have had no update for longer than its environment allows.
+    /// The shipment has had no update for longer than its environment allows.
     ShipmentStalled(Box<ShipmentStalled>),
 }
 
-/// An update was logged. It carries what its messages say of the shipment.
+/// An update was logged. The event carries all that its messages say of the shipment.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ShipmentUpdated {
-    /// Which shipment.
+    /// The shipment's id.
     pub shipment_id: ShipmentId,
-    /// When it was logged.
+    /// The time at which the update was logged.
     pub at: Timestamp,
-    /// Its detail-type on the bus.
+    /// The kind of the update, by its detail-type on the bus.
     pub kind: UpdateKind,
-    /// What the carrier says it is.
+    /// The shipment's status according to the carrier.
     pub status: Status,
-    /// How the carrier spells that status, where it is not the status itself. Since version 2.
+    /// The carrier's spelling of the status, where it differs from `status`. Since version 2.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub carrier_status: Option<String>,
-    /// When the carrier says it was.
+    /// The time of the update according to the carrier; that of `origin` where the carrier named
+    /// none.
     pub timestamp: Timestamp,
-    /// The offset that the carrier wrote its time in.
+    /// The offset from UTC in which the carrier wrote its time, such as `+02:00`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timestamp_offset: Option<String>,
-    /// How much less than a point in time the carrier told. Since version 2.
+    /// The precision of the carrier's time, where it named a date alone. Since version 2.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timestamp_precision: Option<Precision>,
     /// The location that the update names, as one text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub location: Option<String>,
-    /// The carrier's name, where the update says it.
+    /// The carrier's name, where the update has it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub carrier: Option<String>,
-    /// The carrier's own number, where the update says it.
+    /// The carrier's own number of the parcel, where the update has it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tracking_number: Option<String>,
-    /// The order that it belongs to, where the update says it.
+    /// The order that the shipment belongs to, where the update names it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub order_id: Option<OrderId>,
-    /// Was it the current one when it was decided? Messages say so. The fold compares for itself,
-    /// since version 1 took the later sequence of two updates with the same time.
+    /// Whether the update was the current one when it was decided; messages say so. The fold
+    /// compares for itself, since version 1 took the later sequence of two updates with the same
+    /// time.
     pub current: bool,
-    /// The current status before it.
+    /// The shipment's current status before this update.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub previous_status: Option<Status>,
-    /// The event that brought it.
+    /// The event that brought the update.
     pub origin: Origin,
     /// Members of the detail that the contract does not name, as they were sent.
     #[serde(default, skip_serializing_if = "Object::is_empty")]
@@ -70,37 +72,37 @@ pub struct ShipmentUpdated {
 }
 
 impl ShipmentUpdated {
-    /// Did the current status become another one?
+    /// Whether the update changed the shipment's current status.
     pub fn changed_status(&self) -> bool {
         self.current && self.previous_status.as_ref() != Some(&self.status)
     }
 }
 
-/// It was found to have had no update for longer than its environment allows. It carries what its
-/// messages say of the shipment.
+/// A shipment has had no update for longer than its environment allows. The event carries all that
+/// its messages say of the shipment.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ShipmentStalled {
-    /// Which shipment.
+    /// The shipment's id.
     pub shipment_id: ShipmentId,
-    /// When this was noted.
+    /// The time at which the stall was noted.
     pub at: Timestamp,
-    /// Since when nothing was heard of it: when its last update arrived.
+    /// The arrival of the shipment's last update.
     pub stalled_since: Timestamp,
-    /// The status of the update that is current.
+    /// The status of the current update.
     pub status: Status,
-    /// The time of that update, as its carrier told it.
+    /// The time of the current update, according to its carrier.
     pub timestamp: Timestamp,
-    /// The location of that update.
+    /// The location of the current update.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub location: Option<String>,
-    /// Who carries it, by the latest update that says so.
+    /// The carrier's name, by the latest update that has it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub carrier: Option<String>,
-    /// The carrier's own number, by the latest update that says so.
+    /// The carrier's own number of the parcel, by the latest update that has it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tracking_number: Option<String>,
-    /// The order that it belongs to, by the latest update that says so.
+    /// The order that the shipment belongs to, by the latest update that names it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub order_id: Option<OrderId>,
 }
@@ -119,7 +121,7 @@ pub(super) const KINDS: [Kind<Event>; 2] = [
     },
 ];
 
-/// Version 2 has two members more, `carrierStatus` and `timestampPrecision`, both optional.
+/// Version 2 added `carrierStatus` and `timestampPrecision`, both optional.
 fn may_say_how_it_was_told(data: Object) -> Object {
     data
 }
@@ -135,7 +137,7 @@ impl DomainEvent for Event {
 }
 
 impl Event {
-    /// Its kind. An index that [`KINDS`] does not have is refused by the compiler.
+    /// The event's kind. The compiler refuses an index that [`KINDS`] does not have.
     pub fn kind(&self) -> &'static Kind<Self> {
         match self {
             Self::ShipmentUpdated(_) => &KINDS[0],
@@ -143,7 +145,7 @@ impl Event {
         }
     }
 
-    /// Writes it down.
+    /// Encodes the event in the latest version of its kind.
     pub(super) fn encode(&self) -> Result<EncodedEvent, serde_json::Error> {
         match self {
             Self::ShipmentUpdated(data) => self.kind().write(data),
@@ -151,7 +153,7 @@ impl Event {
         }
     }
 
-    /// The update that it is, where it is one.
+    /// The event as an update; `None` of any other event.
     pub fn update(&self) -> Option<&ShipmentUpdated> {
         match self {
             Self::ShipmentUpdated(update) => Some(update),

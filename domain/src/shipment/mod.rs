@@ -1,15 +1,15 @@
-//! A shipment: a log of what carriers say of it, in whatever order they say it.
+//! The aggregate of a shipment: a log of carriers' updates, in whatever order they arrive.
 //!
-//! Every update is logged, a late one too. Current is the update with the latest `timestamp`; of
-//! several with the same one (carriers tell minutes) the one whose status is furthest along; of
-//! equal ones the one that came later.
+//! Every update is logged, a late one too. The current update is the one with the latest
+//! `timestamp`; of several with the same one (carriers often round to minutes) the one whose status
+//! is furthest along; of equal ones the one that arrived last.
 //!
-//! A shipment that is under way and of which nothing is heard for too long is stalled: its history
-//! says so once for each current update, and whatever update arrives next ends it.
+//! A shipment is stalled where it is under way and has had no update for too long. Its history gets
+//! one event of it for each current update, and the next update of any kind ends the stall.
 //!
-//! - [`command`]: what can be wanted of it: that an update is logged, and that it is stalled
-//! - [`events`]: what can have happened to it
-//! - [`status`]: what a carrier says it is, in whatever spelling
+//! - [`command`]: the commands to a shipment: to log an update, and to note that it is stalled
+//! - [`events`]: the events of a shipment
+//! - [`status`]: the status of a shipment, and how carriers' spellings are read
 
 use cqrs_es::{Aggregate, event_sink::EventSink};
 use serde::{Deserialize, Serialize};
@@ -30,74 +30,75 @@ pub use command::{Command, Intent, Origin, Stall, Update, UpdateKind, meaningful
 pub use events::{Event, ShipmentStalled, ShipmentUpdated};
 pub use status::{InvalidStatus, Status};
 
-// ---- What it is now
+// ---- State
 
-/// A shipment. What it lacks is not written: a snapshot of a usual one must stay small enough to ride
-/// in a commit for nothing.
+/// The state of a shipment. Missing values are not written, so that the usual snapshot is small
+/// enough to cost no further write unit in its commit.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Shipment {
-    /// How many updates are logged.
+    /// The number of logged updates.
     pub updates: u64,
-    /// When the last update arrived, late ones included; `None` before the first.
+    /// The arrival of the last update, late ones included; `None` before the first.
     pub heard_at: Option<Timestamp>,
-    /// Where it stands, `None` before the first update.
+    /// The current update's share of the state; `None` before the first update.
     pub current: Option<Current>,
-    /// Who carries it, by the latest update that says so.
+    /// The carrier's name, by the latest update that has it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub carrier: Option<Known<String>>,
-    /// The carrier's own number, by the latest update that says so.
+    /// The carrier's own number of the parcel, by the latest update that has it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tracking_number: Option<Known<String>>,
-    /// The order that it belongs to, by the latest update that says so.
+    /// The order that the shipment belongs to, by the latest update that names it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub order_id: Option<Known<OrderId>>,
 }
 
-/// Where a shipment stands.
+/// What the current update says of a shipment.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Current {
-    /// Which shipment it is.
+    /// The shipment's id.
     pub shipment_id: ShipmentId,
     /// The status that the current update names.
     pub status: Status,
-    /// The time of the current update, as its carrier told it.
+    /// The time of the current update, according to its carrier.
     pub timestamp: Timestamp,
-    /// The place that the current update names. A place belongs to its update, so it is not taken
-    /// over from an older one.
+    /// The location that the current update names. It is not taken over from an older update.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub location: Option<String>,
-    /// That it was found to be stalled since that update; once for each current one.
+    /// The stall that was noted since the current update: at most one for each current update.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub silence: Option<Silence>,
 }
 
-/// Nothing was heard of a shipment for too long.
+/// A time in which a shipment had no update for longer than its environment allows: a stall.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Silence {
-    /// Since when.
+    /// The arrival of the last update before it.
     pub since: Timestamp,
-    /// Has an update come since? A late one, which is not current, ends it as well.
+    /// Whether an update has arrived since. A late one, which is not current, ends the stall as
+    /// well.
     pub over: bool,
 }
 
 impl Current {
-    /// Is an update of this time and status current in its stead, when it comes now?
+    /// Whether an update of this time and status that arrives now becomes the current one.
     fn yields_to(&self, timestamp: Timestamp, status: &Status) -> bool {
         (self.timestamp, self.status.progress()) <= (timestamp, status.progress())
     }
 }
 
 impl Shipment {
-    /// Since when nothing has been heard of it, where it is stalled.
+    /// The arrival of the last update of a stalled shipment; `None` where it is not stalled.
     pub fn stalled_since(&self) -> Option<Timestamp> {
         let silence = self.current.as_ref()?.silence.as_ref()?;
         (!silence.over).then_some(silence.since)
     }
 
-    /// When it was heard of last, where it would be stalled if nothing more were heard.
+    /// The arrival of the last update of a shipment that will be stalled if no further one arrives;
+    /// `None` where it cannot stall, or is noted as stalled since its current update.
     pub fn watched_since(&self) -> Option<Timestamp> {
         let current = self.current.as_ref()?;
         let watched = current.status.is_under_way() && current.silence.is_none();
@@ -105,16 +106,17 @@ impl Shipment {
     }
 }
 
-/// A fact of the shipment itself, which an update may leave out without denying it.
+/// A property of the shipment, such as its carrier. An update that leaves it out does not change
+/// it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Known<T> {
-    /// The fact.
+    /// The value.
     pub value: T,
-    /// The time of the update that told it.
+    /// The time of the update that named it.
     pub timestamp: Timestamp,
 }
 
-/// Takes over what an update tells, unless a later one has told it already.
+/// Takes over the value that an update names, unless an update of a later time has named one.
 fn learn<T>(known: &mut Option<Known<T>>, told: Option<T>, timestamp: Timestamp) {
     if let Some(value) = told
         && known
@@ -125,7 +127,7 @@ fn learn<T>(known: &mut Option<Known<T>>, told: Option<T>, timestamp: Timestamp)
     }
 }
 
-// ---- How it decides
+// ---- Decisions
 
 impl EventSourced for Shipment {
     type Intent = Intent;
@@ -208,7 +210,8 @@ impl Shipment {
         }))])
     }
 
-    /// Nothing where it was heard of since, was found to be stalled before, or has come to an end.
+    /// The event of the stall; none where an update has arrived since, the stall is noted already,
+    /// or the shipment has reached a status in which it cannot stall.
     fn stall(&self, stall: &Stall, at: Timestamp) -> Option<Event> {
         let watched_since = self.watched_since()?;
         let current = self.current.as_ref()?;
@@ -232,7 +235,7 @@ fn told<T: Clone>(known: &Option<Known<T>>) -> Option<T> {
     known.as_ref().map(|known| known.value.clone())
 }
 
-// ---- How it evolves
+// ---- Evolution
 
 impl Aggregate for Shipment {
     const TYPE: &'static str = "shipment";

@@ -1,14 +1,14 @@
-//! What a carrier says a shipment is, in whatever spelling.
+//! The status of a shipment, and how carriers' spellings of it are read.
 
 use serde::{Deserialize, Serialize};
 
-/// What a carrier says a shipment is: one of [`Status::KNOWN`], or any other word of its own that
-/// matches `^[A-Z][A-Z0-9_]{0,39}$`.
+/// The status of a shipment according to its carrier: one of [`Status::KNOWN`], or a word of the
+/// carrier's own that matches `^[A-Z][A-Z0-9_]{0,39}$`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Status(String);
 
-/// A text that is no status.
+/// The text is not a status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
     "a status is a word of 1 to 40 letters, digits and '_', '-' or spaces, beginning with a letter"
@@ -16,12 +16,12 @@ pub struct Status(String);
 pub struct InvalidStatus;
 
 impl Status {
-    /// The status of this name, if it is one of [`Status::KNOWN`].
+    /// The member of [`Status::KNOWN`] with this name, if there is one.
     pub fn known(name: &str) -> Option<&'static str> {
         Self::KNOWN.into_iter().find(|known| *known == name)
     }
 
-    /// What carriers usually say.
+    /// The statuses with a meaning of their own in Waybill. A carrier may use others.
     pub const KNOWN: [&'static str; 14] = [
         "CREATED",
         "PICKED_UP",
@@ -39,11 +39,11 @@ impl Status {
         "CANCELLED",
     ];
 
-    /// What somebody must look at.
+    /// The statuses that need a person's attention, and so raise an alert.
     pub const CRITICAL: [&'static str; 4] = ["DELAYED", "LOST", "DAMAGED", "EXCEPTION"];
 
-    /// What goes on by itself: a shipment of such a status that is not heard of any more is stalled.
-    /// (Of the others, somebody knows already, or nothing more will come.)
+    /// The statuses after which further updates are expected, so that a shipment without them is
+    /// stalled. After any other status somebody knows already, or no update will come.
     pub const UNDER_WAY: [&'static str; 8] = [
         "CREATED",
         "PICKED_UP",
@@ -55,34 +55,35 @@ impl Status {
         "RETURNING",
     ];
 
-    /// `CREATED`, the status of a shipment that nobody has picked up yet.
+    /// `CREATED`: the carrier has not picked the shipment up yet.
     pub fn created() -> Self {
         Self("CREATED".to_owned())
     }
 
-    /// `DELAYED`.
+    /// `DELAYED`: the shipment is late.
     pub fn delayed() -> Self {
         Self("DELAYED".to_owned())
     }
 
-    /// As text.
+    /// The status as text, such as `IN_TRANSIT`.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// Must somebody look at it?
+    /// Whether it is one of [`Status::CRITICAL`].
     pub fn is_critical(&self) -> bool {
         Self::CRITICAL.contains(&self.as_str())
     }
 
-    /// Is more expected to be heard of the shipment, before long?
+    /// Whether it is one of [`Status::UNDER_WAY`].
     pub fn is_under_way(&self) -> bool {
         Self::UNDER_WAY.contains(&self.as_str())
     }
 
-    /// Reads a carrier's spelling: words in any case, parted by `_`, `-`, spaces or a capital, are
-    /// the known status of the same letters, and `CANCELED` is `CANCELLED`. Another one becomes
-    /// its words in capitals, parted by `_`.
+    /// Reads a carrier's spelling. Case and the separators `_`, `-` and space do not matter: words
+    /// with the letters of a known status are that status, and `CANCELED` is `CANCELLED`. Any other
+    /// text becomes its words in capitals with `_` between them; a capital inside a word, as in
+    /// `customsHold`, begins a new one.
     pub fn read(text: &str) -> Result<Self, InvalidStatus> {
         if let Some(known) = Self::known_by_letters(text) {
             return Ok(Self(known.to_owned()));
@@ -107,15 +108,15 @@ impl Status {
         }
     }
 
-    /// How far along the way a status is: of updates with the same time the highest is current
-    /// (the order is the contract's).
+    /// How far a status is along the way, from 0 to 4: of several updates with the same time, the
+    /// one with the highest is current. The contract defines the order.
     pub fn progress(&self) -> u8 {
         match self.as_str() {
             "CREATED" => 0,
             "PICKED_UP" => 1,
             "OUT_FOR_DELIVERY" | "READY_FOR_PICKUP" | "DELIVERY_ATTEMPTED" | "RETURNING" => 3,
             "DELIVERED" | "RETURNED" | "LOST" | "DAMAGED" | "CANCELLED" => 4,
-            // IN_TRANSIT, DELAYED, EXCEPTION, and what only the carrier knows.
+            // IN_TRANSIT, DELAYED, EXCEPTION, and statuses of the carrier's own.
             _ => 2,
         }
     }
@@ -125,8 +126,8 @@ fn is_separator(c: char) -> bool {
     matches!(c, '_' | '-' | ' ')
 }
 
-/// `Customs hold`, `customs-hold` and `customsHold` as `CUSTOMS_HOLD`; the last one only where a
-/// capital parts words, which makes them longer.
+/// `Customs hold`, `customs-hold` and `customsHold` as `CUSTOMS_HOLD`. The last one only with
+/// `capitals_part`, where a capital begins a word: that makes the text longer.
 fn in_capitals(text: &str, capitals_part: bool) -> String {
     let mut written = String::new();
     let mut after_small = false;

@@ -1,4 +1,4 @@
-//! Time, waiting and jitter.
+//! Time, waiting, jitter, and the deadline of an invocation.
 
 use std::{
     pin::pin,
@@ -9,16 +9,16 @@ use async_trait::async_trait;
 use domain::Timestamp;
 use futures::future::{Either, select};
 
-/// What a handler knows of time. A test brings its own, and so decides what happens when.
+/// The source of time for handlers. A test brings its own, and so decides what happens when.
 #[async_trait]
 pub trait Clock: Send + Sync {
-    /// Now. It may jump, also backwards.
+    /// The present time. It may jump, also backwards.
     fn now(&self) -> Timestamp;
 
-    /// Waits.
+    /// Waits for `duration`.
     async fn sleep(&self, duration: Duration);
 
-    /// A random duration up to `max`, so that rivals do not meet again.
+    /// A random duration from zero to `max`, so that rivals do not retry at the same time.
     fn jitter(&self, max: Duration) -> Duration;
 }
 
@@ -47,42 +47,42 @@ impl Clock for SystemClock {
     }
 }
 
-/// The longest wait before attempt `attempt` (from 1): doubling from `first` to `most`.
+/// The longest wait before attempt `attempt` (from 1): it doubles from `first` up to `most`.
 pub fn backoff(attempt: u32, first: Duration, most: Duration) -> Duration {
     first
         .saturating_mul(1 << attempt.saturating_sub(1).min(16))
         .min(most)
 }
 
-/// When an invocation has to come to an end by itself: some time before its platform ends it, which
-/// would lose what it has to answer.
+/// The time from which on an invocation starts no new work, a reserve before its platform ends it
+/// and its answer is lost.
 pub struct Deadline<'a> {
     clock: &'a dyn Clock,
-    /// Milliseconds since 1970, from which on nothing new is begun.
+    /// Milliseconds since 1970, from which on no new work is started; `None`: there is no deadline.
     near: Option<i64>,
 }
 
 impl<'a> Deadline<'a> {
-    /// `reserve` before `end`; never where there is no end.
+    /// A deadline `reserve` before `end`; none where `end` is `None`.
     pub fn before(end: Option<Timestamp>, reserve: Duration, clock: &'a dyn Clock) -> Self {
         let reserve = i64::try_from(reserve.as_millis()).unwrap_or(i64::MAX);
         let near = end.map(|end| end.millis().saturating_sub(reserve));
         Self { clock, near }
     }
 
-    /// Never.
+    /// No deadline.
     pub fn never(clock: &'a dyn Clock) -> Self {
         Self { clock, near: None }
     }
 
-    /// Is it time to come to an end?
+    /// Whether the deadline has passed, so that no new work may start.
     pub fn is_near(&self) -> bool {
         self.near
             .is_some_and(|near| self.clock.now().millis() >= near)
     }
 
-    /// What `work` comes to; `None` where the time is up before it is done, or was before it began.
-    /// Then it is dropped at the point that it has come to: it must be fit to be done again.
+    /// The result of `work`; `None` where the deadline passes before it is done. Then `work` is
+    /// dropped wherever it is, so it must be safe to repeat.
     pub async fn within<T>(&self, work: impl Future<Output = T>) -> Option<T> {
         let Some(near) = self.near else {
             return Some(work.await);

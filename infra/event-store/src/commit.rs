@@ -1,4 +1,4 @@
-//! One command's events: one item, written once.
+//! A commit: the events of one command, stored as one item that never changes.
 
 use std::collections::HashMap;
 
@@ -15,29 +15,30 @@ use crate::{limits::CAUSE_TEXT_BYTES_MAX, snapshot::Snapshot, store::StoreError}
 /// A DynamoDB item.
 pub type Item = HashMap<String, AttributeValue>;
 
-/// The attributes that make the key.
+/// The attribute of the partition key: the aggregate's id, such as `order#<orderId>`.
 pub const AGGREGATE: &str = "aggregate";
-/// The sequence of the commit's first event.
+/// The attribute of the sort key: the sequence of the commit's first event.
 pub const SEQUENCE: &str = "sequence";
-/// The attribute that a snapshot rides in.
+/// The attribute that holds a commit's snapshot.
 pub const SNAPSHOT: &str = "snapshot";
 
-/// The events of one command, all or none of them stored.
+/// The events of one command, stored atomically: all or none.
 #[derive(Debug, Clone)]
 pub struct Commit {
-    /// Whose events they are.
+    /// The aggregate that the events belong to.
     pub aggregate: AggregateId,
     /// The sequence of the first event, from 1 without gaps.
     pub sequence: u64,
-    /// Which commit of its aggregate it is, from 1 without gaps.
+    /// The commit's number within its aggregate, from 1 without gaps.
     pub ordinal: u32,
-    /// When it was decided, never before the commit before it.
+    /// The time at which the command was decided, never before that of the previous commit.
     pub at: Timestamp,
     /// The events, at least one.
     pub events: Vec<EncodedEvent>,
-    /// Who and what caused it.
+    /// Who and what caused the commit.
     pub cause: Cause,
-    /// The state after it, wherever it rides free, and at the latest in every eighth.
+    /// The state after the commit. It is there wherever it costs no further write unit, and at the
+    /// latest in every eighth commit.
     pub snapshot: Option<Snapshot>,
 }
 
@@ -45,25 +46,25 @@ pub struct Commit {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Cause {
-    /// The command's id: the same one again has no second effect.
+    /// The command's id. The same id again has no second effect.
     pub command_id: String,
-    /// The command's content: the same id with another one is refused.
+    /// The digest of the command's content. The same id with another digest is refused.
     pub digest: Digest,
-    /// Who sent the command.
+    /// The sender of the command, such as `anonymous` or `files/<bucket>`.
     pub actor: String,
-    /// By which way it came in.
+    /// The trigger that the command came by, such as `http`, `invoke`, `bus` or `file`.
     pub source: String,
-    /// What the whole chain of commands and events is about.
+    /// The id that all commands and events of one business transaction share.
     pub correlation_id: String,
-    /// The request or event that led to the command.
+    /// The id of the request or event that led to the command.
     pub causation_id: String,
-    /// The W3C trace that the command belongs to.
+    /// The W3C `traceparent` of the command, where it has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub traceparent: Option<String>,
 }
 
-/// A text that a sender names as a cause, of at most [`CAUSE_TEXT_BYTES_MAX`] bytes: a longer one is
-/// replaced by its digest, so that equal ones stay equal.
+/// A sender's text, limited to [`CAUSE_TEXT_BYTES_MAX`] bytes: a longer one is replaced by its
+/// digest, so that equal texts stay equal.
 pub fn bounded(text: String) -> String {
     match text.len() > CAUSE_TEXT_BYTES_MAX {
         true => format!("sha256/{}", Digest::of(&text.into()).as_str()),
@@ -72,9 +73,9 @@ pub fn bounded(text: String) -> String {
 }
 
 impl Cause {
-    /// The same, with every text [`bounded`], whoever has filled it: each stands in the commit and
-    /// most in its messages, and what is accepted must fit them all. None of the ways in makes one
-    /// that long by itself; a sender can, in an event or an invocation.
+    /// The same cause with every text limited by [`bounded`]. Each text stands in the commit and
+    /// most in its messages, and an accepted command must fit them all. No trigger makes a text
+    /// that long by itself, but a sender can, in an event or an invocation.
     pub fn bounded(mut self) -> Self {
         let texts = [
             &mut self.command_id,
@@ -93,14 +94,14 @@ impl Cause {
     }
 }
 
-/// An item that is no commit, or one with an event that cannot be read: damaged, or written by newer
-/// code.
+/// The item is not a commit, or an event in it cannot be decoded: it is damaged, or newer code has
+/// written it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("unreadable commit: {reason}")]
 pub struct Unreadable {
-    /// It goes to logs, and so holds nothing of the item.
+    /// What is wrong, without anything of the item's content, since it goes to logs.
     pub reason: String,
-    /// Newer code has written it, as far as this code can tell.
+    /// Whether newer code seems to have written it.
     pub newer: bool,
 }
 
@@ -112,7 +113,7 @@ impl Unreadable {
         }
     }
 
-    /// The error of a store in whose history of `aggregate` it stands at `sequence`.
+    /// The store's error about the commit of `aggregate` at `sequence`.
     pub fn of(self, aggregate: &AggregateId, sequence: u64) -> StoreError {
         let (aggregate, reason) = (aggregate.clone(), self.reason);
         match self.newer {
@@ -139,7 +140,7 @@ impl From<Undecodable> for Unreadable {
     }
 }
 
-/// How a commit lies in the table.
+/// The attributes of a commit's item.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct StoredCommit {
@@ -147,7 +148,8 @@ struct StoredCommit {
     sequence: u64,
     ordinal: u32,
     at: Timestamp,
-    /// A JSON array: numbers keep their text, and it costs less than DynamoDB's own lists.
+    /// The events as a JSON array. Its numbers keep their text, and it is smaller than a DynamoDB
+    /// list.
     events: String,
     command_id: String,
     digest: Digest,
@@ -162,17 +164,17 @@ struct StoredCommit {
 }
 
 impl Commit {
-    /// The sequence that the next commit begins with.
+    /// The sequence with which the next commit begins.
     pub fn next_sequence(&self) -> u64 {
         self.sequence + self.events.len() as u64
     }
 
-    /// The sequence of its last event: the version that it gave its aggregate.
+    /// The sequence of the last event: the aggregate's version after this commit.
     pub fn version(&self) -> u64 {
         self.next_sequence() - 1
     }
 
-    /// Bytes of its events and of what caused them: what the size of a history is reckoned in.
+    /// The bytes of its events and its cause, by which the size of a history is limited.
     pub fn text_bytes(&self) -> u64 {
         let cause = &self.cause;
         let texts = [
@@ -190,13 +192,13 @@ impl Commit {
         (texts + events) as u64
     }
 
-    /// Its events, read.
+    /// Decodes the events. Fails where one is damaged, or written by newer code.
     pub fn decoded<A: EventSourced>(&self) -> Result<Vec<A::Event>, Unreadable> {
         let decoded = self.events.iter().map(A::decode).collect::<Result<_, _>>();
         decoded.map_err(Unreadable::from)
     }
 
-    /// As an item.
+    /// The commit as a DynamoDB item.
     pub fn to_item(&self) -> Result<Item, Unreadable> {
         let events = serde_json::to_string(&self.events).map_err(Unreadable::damaged)?;
         let cause = self.cause.clone();
@@ -218,7 +220,8 @@ impl Commit {
         .map_err(Unreadable::damaged)
     }
 
-    /// From an item.
+    /// Reads a commit from a DynamoDB item. Fails where the item is not a commit; its events are
+    /// not decoded.
     pub fn from_item(item: Item) -> Result<Self, Unreadable> {
         let stored: StoredCommit = from_item(item)
             .map_err(|_| Unreadable::damaged("its attributes are not those of a commit"))?;

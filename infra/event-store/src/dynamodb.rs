@@ -1,4 +1,4 @@
-//! The table on AWS.
+//! The table of commits on AWS: a DynamoDB table.
 
 use std::{collections::HashMap, sync::Mutex};
 
@@ -26,19 +26,20 @@ pub struct DynamoDbTable {
     usage: Mutex<Usage>,
 }
 
-/// What a table's calls have cost, as DynamoDB reports it.
+/// The cost of a table's calls, as DynamoDB reports it.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Usage {
-    /// Calls; an SDK's own repeats are not seen here.
+    /// The number of calls. Retries by the SDK itself are not counted.
     pub requests: u64,
-    /// Capacity units, reading.
+    /// Read units that were consumed.
     pub read_units: f64,
-    /// Capacity units, writing. A failed condition costs some, which DynamoDB does not report.
+    /// Write units that were consumed. A failed condition costs some, which DynamoDB does not
+    /// report.
     pub write_units: f64,
 }
 
 impl DynamoDbTable {
-    /// The table called `name`.
+    /// The table with the name `name`.
     pub fn new(client: Client, name: impl Into<String>) -> Self {
         Self {
             client,
@@ -47,7 +48,7 @@ impl DynamoDbTable {
         }
     }
 
-    /// What its calls have cost so far.
+    /// The cost of all calls so far.
     pub fn usage(&self) -> Usage {
         *self
             .usage
@@ -83,7 +84,7 @@ impl DynamoDbTable {
         newest_first: bool,
         limit: u32,
     ) -> Result<Page, Unavailable> {
-        // Every name by way of a placeholder: `aggregate` is a reserved word.
+        // Every name goes through a placeholder, since `aggregate` is a reserved word.
         let mut condition = "#aggregate = :aggregate".to_owned();
         let mut query = self
             .client
@@ -192,7 +193,7 @@ impl CommitTable for DynamoDbTable {
     }
 }
 
-/// What DynamoDB says that a call has cost, in halves of a capacity unit.
+/// The cost of a call as DynamoDB reports it, in halves of a capacity unit.
 // A unit is a whole or a half: exact in a float.
 #[allow(
     clippy::float_arithmetic,
@@ -204,7 +205,7 @@ pub fn half_units(capacity: Option<&ConsumedCapacity>) -> u64 {
     (units.unwrap_or(0.0) * 2.0).round() as u64
 }
 
-/// An item's key alone.
+/// The key attributes of an item, without the others.
 fn key(item: &Item) -> HashMap<String, AttributeValue> {
     let of_key = |name: &&str| {
         item.get(*name)

@@ -1,11 +1,11 @@
-//! What an AWS call failed with, told without a word of what was sent or answered: a raw answer
+//! Describes a failed AWS call for logs, without anything of its request or answer: a raw answer
 //! can be a whole order, and logs hold no customer data.
 
 use std::error::Error;
 
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 
-/// A service's code where there is one, else how far the call came.
+/// The service's error code where there is one, else the stage at which the call failed.
 pub fn told<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> String {
     match error {
         SdkError::ServiceError(failed) => {
@@ -23,7 +23,7 @@ pub fn told<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> String {
     }
 }
 
-/// The most causes of a failed connection that are told.
+/// The most causes of a failed connection that a description lists.
 const CAUSES_MAX: usize = 5;
 
 fn causes(error: &dyn Error) -> String {

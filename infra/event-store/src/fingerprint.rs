@@ -1,24 +1,25 @@
-//! What is remembered of every commit, so that a repeated command is known without its history.
+//! Fingerprints of commits, by which a repeated command is recognised without reading the history.
 //!
-//! A snapshot has the fingerprints of all commits up to its own: then it is a *seal*. Or it names
-//! an earlier seal and has those behind it only, so that it stays small; whoever wants all of them
-//! reads that seal, too.
+//! A snapshot with the fingerprints of all commits up to its own is a *seal*. Any other snapshot
+//! names an earlier seal and has only the fingerprints of the commits after it, so that it stays
+//! small; a reader that needs all of them reads that seal, too.
 
 use domain::Digest;
 use sha2::{Digest as _, Sha256};
 
 use crate::commit::{Cause, Commit};
 
-/// What remains of an old commit: four bytes each of its command id and its digest, hashed. Enough
-/// to say "never seen"; what seems seen is confirmed in the history.
+/// The fingerprint of a commit: four bytes of a hash of its command id, and four of a hash of its
+/// digest. Without a match, no such command was executed before; a match is confirmed in the
+/// history.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Fingerprint([u8; Fingerprint::BYTES]);
 
 impl Fingerprint {
-    /// Bytes of a fingerprint.
+    /// The bytes of a fingerprint.
     pub const BYTES: usize = 8;
 
-    /// Of a commit with this cause.
+    /// The fingerprint of a commit with this cause.
     pub fn of(cause: &Cause) -> Self {
         let mut bytes = [0; Self::BYTES];
         bytes[..4].copy_from_slice(&short_hash(&cause.command_id));
@@ -26,13 +27,13 @@ impl Fingerprint {
         Self(bytes)
     }
 
-    /// Its bytes.
+    /// The 8 bytes of the fingerprint.
     pub fn bytes(&self) -> &[u8] {
         &self.0
     }
 }
 
-/// What a commit is known by.
+/// A property by which the commit of a command is looked up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mark<'a> {
     /// The id of the command that made it.
@@ -42,7 +43,7 @@ pub enum Mark<'a> {
 }
 
 impl Mark<'_> {
-    /// Does this commit bear it?
+    /// Whether the commit has this command id or content.
     pub fn is_on(self, commit: &Commit) -> bool {
         match self {
             Self::Command(id) => commit.cause.command_id == id,
@@ -50,7 +51,7 @@ impl Mark<'_> {
         }
     }
 
-    /// Where it is in a fingerprint, and what it looks like there.
+    /// The bytes of a fingerprint that stand for this property, and their value.
     fn hashed(self) -> (std::ops::Range<usize>, [u8; 4]) {
         match self {
             Self::Command(id) => (0..4, short_hash(id)),
@@ -64,28 +65,29 @@ fn short_hash(text: &str) -> [u8; 4] {
     [hash[0], hash[1], hash[2], hash[3]]
 }
 
-/// Where the fingerprints of an aggregate's commits up to one of them stand.
+/// The position of a seal, the commit whose snapshot has all fingerprints up to its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Seal {
-    /// The sequence that the commit with them begins with.
+    /// The sequence with which the seal's commit begins.
     pub sequence: u64,
-    /// Which commit it is, and how many fingerprints there are.
+    /// The ordinal of the seal's commit, which is also the number of its fingerprints.
     pub ordinal: u32,
 }
 
-/// Fingerprints of an aggregate's commits: of all of them, or of those behind a seal.
+/// The fingerprints of all commits of an aggregate, or of those after a seal.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Fingerprints {
-    /// Commits before the first of these.
+    /// The number of commits before the first of these fingerprints.
     lacking: u32,
-    /// The latest seal that is stored.
+    /// The latest stored seal.
     seal: Option<Seal>,
     bytes: Vec<u8>,
 }
 
 impl Fingerprints {
-    /// Those that a commit's snapshot has or names; `None` where it has none, or they are damaged:
-    /// the last one is the commit's own, so that none can be missing behind it.
+    /// The fingerprints in a commit's snapshot; `None` where it has no snapshot, or they are
+    /// damaged. They are sound if the last one is the commit's own: then none is missing at the
+    /// end.
     pub fn stored(commit: &Commit) -> Option<Self> {
         let snapshot = commit.snapshot.as_ref()?;
         let bytes = &snapshot.fingerprints;
@@ -111,10 +113,10 @@ impl Fingerprints {
         })
     }
 
-    /// Takes in the commit that comes next.
+    /// Adds the fingerprint of the next commit, and notes whether that commit carries a seal.
     pub fn add(&mut self, commit: &Commit) {
         self.push(&commit.cause);
-        // Of a shape that its state is not read of, it is a seal all the same.
+        // Its fingerprints count even where its state has another shape and is ignored.
         match Self::stored(commit).filter(|stored| stored.lacking == 0) {
             Some(all) if self.lacking > 0 => *self = all,
             Some(all) => self.seal = all.seal,
@@ -122,36 +124,37 @@ impl Fingerprints {
         }
     }
 
-    /// The same, and that of a commit with this cause.
+    /// Adds the fingerprint of a commit with this cause.
     pub fn push(&mut self, cause: &Cause) {
         self.bytes.extend_from_slice(Fingerprint::of(cause).bytes());
     }
 
-    /// The seal that has those which are not here; `None` where all are.
+    /// The seal with the missing fingerprints; `None` where none are missing.
     pub fn missing(&self) -> Option<Seal> {
         self.seal.filter(|_| self.lacking > 0)
     }
 
-    /// Takes those in that the missing seal has.
+    /// Adds the missing fingerprints, which the seal has.
     pub fn complete(&mut self, mut earlier: Vec<u8>) {
         earlier.append(&mut self.bytes);
         self.bytes = earlier;
         self.lacking = 0;
     }
 
-    /// All of them, where all are here.
+    /// The bytes of all fingerprints; `None` where some are missing.
     pub fn all(&self) -> Option<&[u8]> {
         (self.lacking == 0).then_some(&self.bytes)
     }
 
-    /// The latest seal and the fingerprints behind it, where there is one.
+    /// The latest seal and the fingerprints of the commits after it; `None` where there is no seal.
     pub fn behind_seal(&self) -> Option<(Seal, &[u8])> {
         let seal = self.seal?;
         let sealed = seal.ordinal.checked_sub(self.lacking)? as usize * Fingerprint::BYTES;
         Some((seal, self.bytes.get(sealed..)?))
     }
 
-    /// The number of the first commit up to `last` that may bear a mark, as far as is known here.
+    /// The ordinal of the first commit up to `last` whose fingerprint matches `mark`. Missing
+    /// fingerprints are not looked at.
     pub fn first(&self, mark: Mark<'_>, last: u32) -> Option<u32> {
         let (place, hash) = mark.hashed();
         let numbered = self.bytes.chunks_exact(Fingerprint::BYTES);

@@ -1,16 +1,20 @@
-//! Every order and shipment as immutable commits in one DynamoDB table.
+//! The event store: the histories of all orders and shipments, as immutable commits in one DynamoDB
+//! table.
 //!
-//! - [`commit`]: one command's events, one item
-//! - [`table`]: the few things asked of a table, and the error it may answer with
-//! - [`dynamodb`], [`memory`]: the table on AWS, and its twin for tests
-//! - [`store`]: append and history; [`load`]: an aggregate, from its latest snapshot; [`scan`]: all
-//! - [`snapshot`], [`fingerprint`]: what rides in a commit of all that were before it
-//! - [`recognise`]: the commit that a command has made before
-//! - [`failure`]: what an AWS call failed with, fit for logs
-//! - [`clock`]: time, waiting, jitter and the end of an invocation, so that a test can bring its own
+//! - [`commit`]: a commit: the events of one command, stored as one item
+//! - [`table`]: the interface of the table, and the error of its calls
+//! - [`dynamodb`], [`memory`]: the table on AWS, and in memory for tests
+//! - [`store`]: appends commits and reads histories; [`load`]: loads an aggregate from its latest
+//!   snapshot; [`scan`]: reads all histories
+//! - [`snapshot`], [`fingerprint`]: what a commit can carry of its aggregate's earlier commits
+//! - [`recognise`]: finds the commit of a repeated command
+//! - [`failure`]: describes a failed AWS call for logs, without customer data
+//! - [`size`]: the sizes of items, as DynamoDB counts them
+//! - [`limits`]: every limit of the event store
+//! - [`clock`]: time, waiting, jitter and an invocation's deadline; a test can replace the clock
 //!
-//! Every put of an event is [`store::EventStore::append`], conditional on a key that was never
-//! written; nothing here updates or deletes.
+//! Events are written by [`store::EventStore::append`] alone, on condition that their key does not
+//! exist (optimistic concurrency). Nothing here updates or deletes an item.
 
 pub mod clock;
 pub mod commit;

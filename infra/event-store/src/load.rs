@@ -1,4 +1,4 @@
-//! An aggregate as it is now, from its latest snapshot on.
+//! Loads an aggregate: its state and version, from its latest snapshot on.
 
 use domain::{AggregateId, EventSourced, Timestamp};
 
@@ -11,28 +11,28 @@ use crate::{
     store::{EventStore, StoreError, gap, read},
 };
 
-/// An aggregate as it is now.
+/// An aggregate with its present state.
 #[derive(Debug, Clone)]
 pub struct Loaded<A> {
-    /// Which one.
+    /// The aggregate's id.
     pub id: AggregateId,
-    /// Its state.
+    /// The state after the last commit.
     pub state: A,
     /// The sequence of its last event, 0 before the first.
     pub version: u64,
-    /// How many commits it has.
+    /// The number of commits.
     pub commits: u32,
-    /// The time of its last commit.
+    /// The time of the last commit, `None` before the first.
     pub at: Option<Timestamp>,
-    /// The commits that were read, oldest first: the one with the snapshot and all after it, or
-    /// all there are.
+    /// The commits that were read, oldest first: the one with the snapshot and all after it, or the
+    /// whole history. Empty where the history was too large to hold.
     pub recent: Vec<Commit>,
-    /// Fingerprints of its commits, or of those behind a seal.
+    /// The fingerprints of all commits, or of those after a seal.
     pub(crate) fingerprints: Fingerprints,
-    /// What its commits take, as far as snapshots say: those of older builds did not.
+    /// The bytes of all commits; those before a snapshot of an older build are not counted.
     bytes: u64,
     policy: Policy,
-    /// Commits since the latest snapshot, those of another shape not counted as one.
+    /// The number of commits since the latest snapshot of the present shape.
     bare: u32,
 }
 
@@ -53,13 +53,14 @@ impl<A: EventSourced> Loaded<A> {
         }
     }
 
-    /// The same, with other bounds.
+    /// The same aggregate with the limits of `policy`.
     pub fn under(mut self, policy: Policy) -> Self {
         self.policy = policy;
         self
     }
 
-    /// The aggregate that a whole history leads to: commits from sequence 1 on.
+    /// Folds a whole history, from sequence 1 on. Fails where it has a gap, or an event cannot be
+    /// decoded.
     pub fn from_history(id: AggregateId, history: Vec<Commit>) -> Result<Self, StoreError> {
         let mut loaded = Self::new(id);
         for commit in history {
@@ -68,7 +69,8 @@ impl<A: EventSourced> Loaded<A> {
         Ok(loaded)
     }
 
-    /// The commit that `events` would make, with a snapshot where it rides free, or is due and fits.
+    /// The commit that `events` make, with a snapshot as [`Policy::carried`] chooses. Fails with
+    /// [`StoreError::HistoryFull`] where the aggregate has reached a limit.
     pub fn next_commit(
         &self,
         events: Vec<A::Event>,
@@ -101,7 +103,7 @@ impl<A: EventSourced> Loaded<A> {
         Ok(commit)
     }
 
-    /// The snapshot that rides in a commit, of the state after it.
+    /// The snapshot that `commit` carries: the given state after it, and fingerprints.
     fn snapshot(&self, commit: &Commit, state: String) -> Result<Option<Snapshot>, Unreadable> {
         let mut fingerprints = self.fingerprints.clone();
         fingerprints.push(&commit.cause);
@@ -137,7 +139,8 @@ impl<A: EventSourced> Loaded<A> {
         })
     }
 
-    /// Takes a commit in: the one that comes next.
+    /// Applies the next commit. Fails where its sequence does not follow, or an event cannot be
+    /// decoded.
     fn add(&mut self, commit: Commit) -> Result<(), StoreError> {
         if commit.sequence != self.version + 1 || commit.ordinal != self.commits + 1 {
             return Err(gap(&self.id, self.version + 1, commit.sequence));
@@ -152,9 +155,9 @@ impl<A: EventSourced> Loaded<A> {
         Ok(())
     }
 
-    /// Begins with a commit's snapshot; hands the commit back where it has none of this shape.
+    /// Begins with a commit's snapshot; returns the commit where it has none of the present shape.
     ///
-    /// A snapshot is only a short cut, so one that cannot be read is passed over like an old one.
+    /// A snapshot only saves reads, so one that cannot be read is ignored like one of an old shape.
     fn from_snapshot(id: &AggregateId, commit: Commit) -> Result<Self, Box<Commit>> {
         let snapshot = commit
             .snapshot
@@ -175,7 +178,7 @@ impl<A: EventSourced> Loaded<A> {
         Ok(loaded)
     }
 
-    /// Takes in the commits that follow, given newest first.
+    /// Applies the commits that follow, given newest first.
     pub fn followed_by(mut self, mut newest_first: Vec<Commit>) -> Result<Self, StoreError> {
         while let Some(commit) = newest_first.pop() {
             self.add(commit)?;
@@ -205,11 +208,11 @@ impl<A: EventSourced> Loaded<A> {
 }
 
 impl EventStore {
-    /// Loads an aggregate: backwards to the latest snapshot, or to its first commit.
+    /// Loads an aggregate: it reads backwards to the latest snapshot, or to the first commit.
     ///
-    /// It asks for the newest commit first, which mostly has a snapshot; then as far back as one is
-    /// due; and only where there is none (it did not fit, or is of another shape) for pages that
-    /// grow.
+    /// The first request asks for the newest commit, which mostly has a snapshot. The second goes
+    /// as far back as one is due. Only where that is missing too (it did not fit, or has another
+    /// shape) further requests ask for growing pages.
     pub async fn load<A: EventSourced>(&self, id: &AggregateId) -> Result<Loaded<A>, StoreError> {
         let name = id.to_string();
         let mut newest_first: Vec<Commit> = Vec::new();
@@ -235,12 +238,13 @@ impl EventStore {
         self.nothing(id).followed_by(newest_first)
     }
 
-    /// An aggregate without a history, without asking whether it has one.
+    /// An aggregate without a history, for a command that is tried without a load. The table is not
+    /// asked whether it has one.
     pub fn nothing<A: EventSourced>(&self, id: &AggregateId) -> Loaded<A> {
         Loaded::new(id.clone()).under(self.policy)
     }
 
-    /// An aggregate from its first commit on, whatever snapshots there are, a page at a time.
+    /// Folds an aggregate from its first commit on, a page at a time, without using snapshots.
     async fn folded<A: EventSourced>(&self, id: &AggregateId) -> Result<Loaded<A>, StoreError> {
         let mut loaded = self.nothing(id);
         for _ in 0..PAGES_MAX {
@@ -257,8 +261,8 @@ impl EventStore {
     }
 }
 
-/// How many commits before number `ordinal` to ask for next, where the `read` ones down to it have
-/// no snapshot: as far as the next one is due, and no fewer than were read before.
+/// The number of commits before number `ordinal` to ask for next, where the `read` ones down to it
+/// have no snapshot: as far as the next one is due, and no fewer than were read before.
 fn further(ordinal: u32, read: usize, every: u32) -> u32 {
     let due = ordinal.saturating_sub(1) % every + 1;
     let read = u32::try_from(read).unwrap_or(HISTORY_PAGE);

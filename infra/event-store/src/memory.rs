@@ -1,4 +1,4 @@
-//! The table in memory, for tests: it keeps the same contract suite as the one on AWS.
+//! The table of commits in memory, for tests. It passes the same contract suite as the one on AWS.
 
 use std::{
     collections::BTreeMap,
@@ -14,7 +14,7 @@ use crate::{
     table::{CommitTable, Page, Put, Unavailable},
 };
 
-/// DynamoDB cuts a page at 1 MB.
+/// The most bytes of a page: DynamoDB cuts one at 1 MB.
 const PAGE_BYTES: usize = 1024 * 1024;
 
 type Key = (String, u64);
@@ -26,13 +26,14 @@ pub struct MemoryTable {
 }
 
 impl MemoryTable {
-    /// Writes an item over whatever is there: what no part of Waybill does, and a test may.
+    /// Writes an item whether its key exists or not. Only tests do this, for instance to damage a
+    /// commit.
     pub fn overwrite(&self, item: Item) -> Result<(), Unavailable> {
         self.items().insert(key(&item)?, item);
         Ok(())
     }
 
-    /// Every item, in order of aggregate and sequence.
+    /// All items, ordered by aggregate and sequence.
     pub fn all(&self) -> Vec<Item> {
         self.items().values().cloned().collect()
     }
@@ -55,7 +56,7 @@ fn key(item: &Item) -> Result<Key, Unavailable> {
     }
 }
 
-/// As many items as DynamoDB would put on a page: at most `limit`, and not beyond 1 MB.
+/// One page, cut as DynamoDB would cut it: at most `limit` items, and not beyond 1 MB.
 fn page<'a>(items: impl Iterator<Item = &'a Item>, limit: usize) -> Page {
     let mut page = Page::default();
     let mut bytes = 0;
@@ -128,7 +129,7 @@ impl CommitTable for MemoryTable {
             .iter()
             .filter(|(key, _)| in_segment(key) && after.as_ref().is_none_or(|after| *key > after));
         let mut page = page(rest.map(|(_, item)| item), usize::MAX);
-        // Half a read unit for each 4 KB, begun or whole.
+        // An eventually consistent read costs half a read unit for each 4 KB, rounded up.
         let bytes: usize = page.items.iter().map(item_bytes).sum();
         page.half_units = bytes.div_ceil(4 * 1024) as u64;
         Ok(page)

@@ -1,4 +1,4 @@
-//! The commit that a command has made before.
+//! Recognises a repeated command: finds the commit that it made before.
 
 use domain::{AggregateId, Digest, EventSourced};
 
@@ -11,14 +11,15 @@ use crate::{
 };
 
 impl EventStore {
-    /// The commit that a command has made before: looked up before anything is decided.
+    /// Finds the commit that a command made before; it is called before anything is decided.
     ///
-    /// By its id first, then by the digests that its content has or had in earlier builds; of
-    /// commits that bear one of those, only one that `says_the_same` counts.
+    /// The command's id is looked up first, then the digests that its content has in this build and
+    /// had in earlier ones. A commit with one of those digests counts only if `says_the_same` is
+    /// true of it.
     ///
-    /// Where `loaded` has not the fingerprints of all commits, a command that is none of the latest
-    /// costs one request more, for the others: a consistent read of 8 bytes a commit. They stay
-    /// with `loaded`, whose next commit may so be a seal.
+    /// Where `loaded` has not the fingerprints of all commits, and the command is none of the
+    /// latest, one more request reads the others: consistent, 8 bytes a commit. They are kept in
+    /// `loaded`, so its next commit can carry a seal.
     pub async fn recognise<A: EventSourced>(
         &self,
         loaded: &mut Loaded<A>,
@@ -65,7 +66,7 @@ impl EventStore {
         }
     }
 
-    /// The fingerprints that a seal has; those of the history itself where it is damaged.
+    /// The fingerprints of a seal; where the seal is damaged, those of the history itself.
     async fn sealed(&self, id: &AggregateId, seal: Seal) -> Result<Vec<u8>, StoreError> {
         let page = self.history(id, seal.sequence, 1).await?;
         let commit = page.commits.first();
@@ -91,7 +92,7 @@ impl EventStore {
         Err(StoreError::Corrupt {
             aggregate: id.clone(),
             sequence: seal.sequence,
-            reason: "a snapshot names a seal that is not there".to_owned(),
+            reason: "a snapshot names a seal that does not exist".to_owned(),
         })
     }
 }

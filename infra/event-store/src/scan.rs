@@ -1,4 +1,4 @@
-//! Every aggregate there is.
+//! A scan over the whole event store, which yields every aggregate with its history.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::AggregateId;
@@ -13,51 +13,52 @@ pub struct Scan {
     store: EventStore,
     segment: u32,
     segments: u32,
-    /// Items that were read and not yet handed out, newest first.
+    /// Items that were read and not yet yielded, newest first.
     waiting: Vec<Item>,
-    /// Where the table is read on.
+    /// The last item read, after which the next page begins.
     last: Option<Item>,
     more: bool,
     behind: Option<Behind>,
     half_units: u64,
 }
 
-/// A place in a segment: behind one commit of an aggregate. A scan that begins there goes on
-/// where another was when it said so.
+/// A position in a segment: after the last commit of an aggregate. A scan that begins here
+/// continues where another one ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Behind {
-    /// The aggregate as its key has it.
+    /// The aggregate's key, such as `order#<orderId>`.
     pub aggregate: String,
-    /// The sequence that its last commit begins with.
+    /// The sequence with which the aggregate's last commit begins.
     pub sequence: u64,
 }
 
 /// An aggregate with its whole history.
 #[derive(Debug)]
 pub struct Whole {
-    /// Which one.
+    /// The aggregate's id.
     pub id: AggregateId,
     /// All its commits, oldest first.
     pub history: Vec<Commit>,
 }
 
-/// Why an aggregate is not handed out. The texts are for logs.
+/// Why the scan could not yield an aggregate. The texts are for logs.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ScanError {
-    /// The table answers no, not yet, or not at all; the scan goes on where it was.
+    /// The table is unavailable, and the next call repeats the aggregate; or its history cannot be
+    /// read, and the next call continues after it.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// Items of what is no order and no shipment; the scan goes on behind them.
+    /// The key is that of neither an order nor a shipment; the next call continues after its items.
     #[error("items of {0:?}, which is no aggregate")]
     NoAggregate(String),
 }
 
 impl EventStore {
-    /// Scans segment `segment` of `segments` from its beginning, or from where another scan was.
-    /// Run together, the segments pass over the table once.
+    /// Scans segment `segment` of `segments` from its beginning, or from the position `behind` of
+    /// another scan. All segments together cover the table once.
     ///
-    /// It reads with eventual consistency, at half the price: what is written meanwhile may be
-    /// missing at the end of a history.
+    /// The scan reads with eventual consistency, at half the price: commits written meanwhile may
+    /// be missing at the end of a history.
     pub fn scan(&self, segment: u32, segments: u32, behind: Option<Behind>) -> Scan {
         Scan {
             store: self.clone(),
@@ -73,14 +74,16 @@ impl EventStore {
 }
 
 impl Scan {
-    /// The next aggregate, whole; `None` at the end. After an error about one aggregate the next
-    /// call goes on with the one behind it; after an unavailable table it goes on where it was.
+    /// The next aggregate with its whole history; `None` at the end. After an error about one
+    /// aggregate the next call continues after it; after an unavailable table it tries the same one
+    /// again.
     pub async fn next(&mut self) -> Option<Result<Whole, ScanError>> {
         let mut group: Vec<Item> = Vec::new();
         loop {
             if self.waiting.is_empty() && self.more {
                 if let Err(error) = self.read_on().await {
-                    // Nothing is lost: the group begins anew when it is read again.
+                    // Nothing is lost: the items are put back, and the next call begins the group
+                    // again.
                     self.waiting.extend(group.into_iter().rev());
                     return Some(Err(error.into()));
                 }
@@ -105,7 +108,8 @@ impl Scan {
         let behind = group.last().map(Behind::of);
         let whole = self.whole(group).await;
         if let Err(ScanError::Store(StoreError::Unavailable(_))) = whole {
-            // Read again from behind the last aggregate: seldom, and simpler than keeping items.
+            // Read again from after the last aggregate: this is rare, and simpler than keeping
+            // items.
             self.waiting.clear();
             self.last = self.behind.as_ref().map(Behind::key);
             self.more = true;
@@ -115,12 +119,12 @@ impl Scan {
         Some(whole)
     }
 
-    /// Behind the last aggregate that was handed out, or passed over with an error.
+    /// The position after the last aggregate that was yielded, or passed over with an error.
     pub fn behind(&self) -> Option<&Behind> {
         self.behind.as_ref()
     }
 
-    /// What its pages have cost so far, in halves of a read unit.
+    /// The cost of all pages so far, in halves of a read unit.
     pub fn half_units(&self) -> u64 {
         self.half_units
     }
@@ -140,8 +144,8 @@ impl Scan {
         Ok(())
     }
 
-    /// The history that `items` are, or, where they are not all of it, the history as it is stored:
-    /// DynamoDB hands an aggregate out in one piece and in order, but does not promise it.
+    /// The history that `items` make. Where they are not all of it, the history is read from the
+    /// table: DynamoDB yields an aggregate in one piece and in order, but does not promise it.
     async fn whole(&self, items: Vec<Item>) -> Result<Whole, ScanError> {
         let name = items.first().map(aggregate).unwrap_or_default();
         let id: AggregateId = name.parse().map_err(|_| ScanError::NoAggregate(name))?;

@@ -1,10 +1,11 @@
-//! Items as DynamoDB counts them ("DynamoDB item sizes and formats" in its developer guide).
+//! The sizes of items, as DynamoDB counts them ("DynamoDB item sizes and formats" in its developer
+//! guide).
 
 use aws_sdk_dynamodb::types::AttributeValue;
 
 use crate::commit::Item;
 
-/// Bytes of an item: names and values.
+/// The size of an item in bytes: the names and values of its attributes.
 pub fn item_bytes(item: &Item) -> usize {
     item.iter()
         .map(|(name, value)| name.len() + value_bytes(value))
@@ -34,7 +35,7 @@ fn value_bytes(value: &AttributeValue) -> usize {
     }
 }
 
-/// A byte for every two digits, one for the exponent and one for a sign: never too few.
+/// One byte for every two digits, one for the exponent and one for a sign: never too few.
 fn number_bytes(text: &str) -> usize {
     text.bytes().filter(u8::is_ascii_digit).count().div_ceil(2) + 2
 }

@@ -1,4 +1,4 @@
-//! The state after a commit, and which commits carry it.
+//! Snapshots: the state after a commit, and the choice of the commits that carry one.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde::{Deserialize, Serialize};
@@ -13,29 +13,32 @@ use crate::{
     size::item_bytes,
 };
 
-/// The state after a commit. These names are stored, and read for ever.
+/// The state of an aggregate after a commit, stored in the commit's item. The names of its fields
+/// are stored and never change.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Snapshot {
-    /// The state's shape; one of another shape is passed over.
+    /// The name of the state's schema (`EventSourced::SHAPE`). A load ignores a snapshot with
+    /// another one.
     pub shape: String,
     /// The state, as JSON.
     pub state: String,
-    /// A [`crate::fingerprint::Fingerprint`] of every commit so far, its own included, in order;
-    /// where it names a seal, of every commit behind that. Stored under the name of old, so that
-    /// builds before seals read it: they pass over a snapshot that has not all of them.
+    /// A [`crate::fingerprint::Fingerprint`] of every commit up to this one, in order; where `seal`
+    /// is set, of every commit after that seal. The stored name is an old one: builds from before
+    /// seals still read it, and ignore a snapshot that has not all fingerprints.
     #[serde(rename = "traces", with = "serde_bytes")]
     pub fingerprints: Vec<u8>,
-    /// The sequence of the commit whose snapshot has the fingerprints before these. Without it,
-    /// this snapshot has all of them.
+    /// The sequence of the commit whose snapshot has the fingerprints before these. Where it is
+    /// missing, this snapshot has all of them and is a seal itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seal: Option<u64>,
-    /// What all commits so far take, see [`crate::Commit::text_bytes`]. Older builds did not say.
+    /// The bytes of all commits so far, see [`crate::Commit::text_bytes`]; missing in snapshots of
+    /// older builds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bytes: Option<u64>,
 }
 
 impl Snapshot {
-    /// Bytes that it adds to its commit's item.
+    /// The bytes that the snapshot adds to its commit's item.
     pub fn item_bytes(&self) -> Result<usize, Unreadable> {
         let members: Item = to_item(self).map_err(Unreadable::damaged)?;
         let alone = Item::from([(SNAPSHOT.to_owned(), AttributeValue::M(members))]);
@@ -43,19 +46,20 @@ impl Snapshot {
     }
 }
 
-/// How long a history may get, and which of its commits carry a snapshot. The default is what
-/// [`crate::limits`] says; a test may want the same in small.
+/// How large a history may become, and which of its commits carry a snapshot. The default follows
+/// [`crate::limits`]; a test may use smaller numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Policy {
-    /// Commits of an aggregate.
+    /// The most commits of an aggregate.
     pub commits_max: u32,
-    /// Bytes of an aggregate's commits.
+    /// The most bytes of an aggregate's commits.
     pub bytes_max: u64,
-    /// At the latest, commits whose ordinal this divides carry a snapshot.
+    /// A snapshot is due in every commit whose ordinal is a multiple of this.
     pub every: u32,
-    /// Bytes that a put is charged by.
+    /// Bytes of a write unit, by which a put is charged.
     pub unit_bytes: usize,
-    /// A seal is worth paying for where one in so many fingerprints is behind the last.
+    /// A seal is worth its write units once one in this many fingerprints is newer than the last
+    /// seal.
     pub seal_share: u32,
 }
 
@@ -71,41 +75,44 @@ impl Default for Policy {
     }
 }
 
-/// What a commit can carry, by size.
+/// The sizes from which [`Policy::carried`] chooses what a commit carries.
 #[derive(Debug, Clone, Copy)]
 pub struct Choice {
-    /// Bytes of its item alone.
+    /// The bytes of the commit's item without a snapshot.
     pub bytes: usize,
-    /// Is a snapshot due, whatever it costs?
+    /// Whether a snapshot is due, whatever it costs.
     pub due: bool,
-    /// Commits up to and with this one.
+    /// The commit's ordinal: the number of commits up to this one.
     pub ordinal: u32,
-    /// Bytes of a snapshot with all fingerprints, where they are known.
+    /// The bytes of a snapshot with all fingerprints; `None` where they are not all known.
     pub seal: Option<usize>,
-    /// Bytes of a snapshot with those behind the last seal, where there is one, and how many.
+    /// The bytes of a snapshot with the fingerprints after the last seal, and their number; `None`
+    /// where there is no seal.
     pub light: Option<(usize, u32)>,
 }
 
-/// What a commit carries.
+/// The kind of snapshot that a commit carries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Carried {
     /// No snapshot.
     Nothing,
-    /// The state, with the fingerprints behind the last seal.
+    /// The state, with the fingerprints of the commits after the last seal.
     Light,
-    /// The state, with all fingerprints.
+    /// The state, with the fingerprints of all commits.
     Seal,
 }
 
 impl Policy {
-    /// Is the snapshot of commit number `ordinal` due, where `bare` commits before it have none?
+    /// Whether commit number `ordinal` is due to carry a snapshot, where the `bare` commits before
+    /// it carry none.
     pub fn due(&self, ordinal: u32, bare: u32) -> bool {
         ordinal.is_multiple_of(self.every) || bare >= self.every
     }
 
-    /// What a commit carries: whatever rides free, all fingerprints rather than some. What must be
-    /// paid for waits until it is due; a seal, until [`Policy::seal_share`] says that it is worth
-    /// it, but then at once, so that the snapshots behind it ride free again.
+    /// Chooses what a commit carries. A snapshot that costs no further write unit is always
+    /// carried, a seal before a light one. One that costs waits until it is due. A seal that costs
+    /// waits until it is worth it by [`Policy::seal_share`], but is then written at once, so that
+    /// the light snapshots after it are small and free again.
     pub fn carried(&self, choice: Choice) -> Carried {
         let Choice { bytes, .. } = choice;
         let seal = choice.seal.filter(|more| bytes + more <= ITEM_BYTES_MAX);
@@ -128,7 +135,7 @@ impl Policy {
             }
             (Some(_), None) => Carried::Seal,
             (None, Some(_)) => Carried::Light,
-            // A snapshot is only a short cut: the command must not fail for it.
+            // A snapshot only saves reads: the command must not fail because it does not fit.
             (None, None) => Carried::Nothing,
         }
     }

@@ -1,4 +1,4 @@
-//! Append a commit, read a history.
+//! The event store: appends commits and reads histories.
 
 use std::sync::Arc;
 
@@ -12,83 +12,85 @@ use crate::{
     table::{CommitTable, Put, Unavailable},
 };
 
-/// The event store: every commit of every order and shipment.
+/// The event store of all orders and shipments.
 #[derive(Clone)]
 pub struct EventStore {
     pub(crate) table: Arc<dyn CommitTable>,
     pub(crate) policy: Policy,
 }
 
-/// What became of an append.
+/// The result of an append.
 #[derive(Debug)]
 pub enum Append {
     /// The commit is stored.
     Done,
-    /// Its place is taken by this one: a rival's, or our own from an attempt whose answer was lost.
+    /// The commit is not stored: its key is taken by this one, a rival's or our own from an attempt
+    /// whose answer was lost.
     Occupied(Box<Commit>),
 }
 
-/// What the event store cannot do. The texts are for logs.
+/// Why a call of the event store failed. The texts are for logs.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum StoreError {
-    /// Try again.
+    /// The table is unavailable; the call can be repeated.
     #[error(transparent)]
     Unavailable(#[from] Unavailable),
-    /// A history that cannot be read, or has a gap: nobody guesses at it.
+    /// The history is damaged or has a gap; it is never repaired by a guess.
     #[error("corrupt history of {aggregate} at {sequence}: {reason}")]
     Corrupt {
-        /// Whose history.
+        /// The aggregate whose history it is.
         aggregate: AggregateId,
-        /// Where.
+        /// The sequence of the damaged or missing commit.
         sequence: u64,
-        /// What is wrong.
+        /// What is wrong, for logs.
         reason: String,
     },
-    /// A history with an event that newer code has written: this build can do nothing with it until
-    /// it is replaced by one that can. It is not damaged.
+    /// The history has an event that newer code has written. It is not damaged, but can only be
+    /// read by a newer build.
     #[error("history of {aggregate} by newer code, at {sequence}: {reason}")]
     Newer {
-        /// Whose history.
+        /// The aggregate whose history it is.
         aggregate: AggregateId,
-        /// Where its commit begins.
+        /// The sequence of the event's commit.
         sequence: u64,
-        /// What is not known.
+        /// What this build does not know.
         reason: String,
     },
-    /// A commit beyond what an item may hold; it was not sent.
+    /// The commit is larger than an item may be; it was not sent.
     #[error("a commit of {bytes} bytes, {ITEM_BYTES_MAX} at most")]
     TooLarge {
-        /// Its size as DynamoDB counts it.
+        /// The commit's size in bytes, as DynamoDB counts it.
         bytes: usize,
     },
-    /// The aggregate has as many commits as it may have, or they take as much.
+    /// The aggregate has reached its limit of commits or of their bytes.
     #[error("the history of {0} is full")]
     HistoryFull(AggregateId),
 }
 
-/// A part of a history.
+/// One page of a history.
 #[derive(Debug)]
 pub struct HistoryPage {
-    /// Commits, oldest first.
+    /// The commits of the page, oldest first.
     pub commits: Vec<Commit>,
-    /// The sequence that the next part begins with, if there may be one.
+    /// The sequence with which the next page begins; `None` after the last page.
     pub next: Option<u64>,
 }
 
 impl EventStore {
-    /// The store in `table`.
+    /// The event store in `table`, with the default limits.
     pub fn new(table: Arc<dyn CommitTable>) -> Self {
         let policy = Policy::default();
         Self { table, policy }
     }
 
-    /// The same store, with other bounds.
+    /// The same store with the limits of `policy`.
     pub fn under(mut self, policy: Policy) -> Self {
         self.policy = policy;
         self
     }
 
-    /// Stores a commit, if its place is free. Sends nothing that is too large.
+    /// Stores a commit on condition that its key does not exist. A commit that is too large is not
+    /// sent.
     pub async fn append(&self, commit: &Commit) -> Result<Append, StoreError> {
         let corrupt = |error: Unreadable| error.of(&commit.aggregate, commit.sequence);
         let item = commit.to_item().map_err(corrupt)?;
@@ -105,8 +107,8 @@ impl EventStore {
         }
     }
 
-    /// A part of an aggregate's history, from the commit at or after sequence `from`; at most
-    /// `limit` commits.
+    /// Reads one page of an aggregate's history, at most `limit` commits, beginning with the commit
+    /// at or after sequence `from`.
     pub async fn history(
         &self,
         aggregate: &AggregateId,
@@ -130,7 +132,7 @@ impl EventStore {
         Ok(HistoryPage { commits, next })
     }
 
-    /// An aggregate's whole history, oldest first; empty where there is none.
+    /// Reads an aggregate's whole history, oldest commit first; empty where there is none.
     pub async fn whole_history(&self, aggregate: &AggregateId) -> Result<Vec<Commit>, StoreError> {
         let mut commits: Vec<Commit> = Vec::new();
         let mut from = 1;
@@ -150,14 +152,15 @@ impl EventStore {
         Err(StoreError::HistoryFull(aggregate.clone()))
     }
 
-    /// The first commit that `is_it`, looked for from sequence `from` on.
+    /// Finds the first commit at or after sequence `from` for which `is_it` is true.
     pub async fn find(
         &self,
         aggregate: &AggregateId,
         from: u64,
         is_it: &(dyn Fn(&Commit) -> bool + Sync),
     ) -> Result<Option<Commit>, StoreError> {
-        // A commit of one event stands where its fingerprint says: the first look is for just that one.
+        // Where all commits before it have one event each, it begins at `from` exactly: read that
+        // one first.
         let (mut from, mut limit) = (from, 1);
         for _ in 0..PAGES_MAX {
             let page = self.history(aggregate, from, limit).await?;
@@ -172,7 +175,8 @@ impl EventStore {
     }
 }
 
-/// Reads an item of `aggregate` that should begin with sequence `expected`.
+/// Reads a commit of `aggregate` from an item; an error where it does not begin with sequence
+/// `expected`.
 pub(crate) fn read(
     aggregate: &AggregateId,
     expected: Option<u64>,
@@ -191,7 +195,7 @@ pub(crate) fn read(
     }
 }
 
-/// The history of `aggregate` goes on at `found`, not at `expected`.
+/// The error of a history that continues with sequence `found` instead of `expected`.
 pub(crate) fn gap(aggregate: &AggregateId, expected: u64, found: u64) -> StoreError {
     StoreError::Corrupt {
         aggregate: aggregate.clone(),

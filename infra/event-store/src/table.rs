@@ -1,43 +1,43 @@
-//! The few things that are asked of a table.
+//! The interface of a table of commits.
 
 use async_trait::async_trait;
 
 use crate::commit::Item;
 
-/// The table answers no, not yet, or not at all. The text is for logs.
+/// A call of the table failed: throttled, timed out or refused. The text is for logs.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("table unavailable: {0}")]
 pub struct Unavailable(pub String);
 
-/// What became of a put.
+/// The result of a put.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Put {
     /// The item is written.
     Written,
-    /// Another item has the key: this one.
+    /// Nothing is written: this other item has the key.
     Occupied(Item),
 }
 
-/// A part of an answer.
+/// One page of a query's or scan's answer.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Page {
     /// The items.
     pub items: Vec<Item>,
-    /// May more follow?
+    /// Whether another page may follow.
     pub more: bool,
-    /// What a page of a scan has cost, in halves of a read unit; a scan with eventual consistency
-    /// is charged by those. Other pages are not counted here.
+    /// The cost of a page of a scan, in halves of a read unit, by which a scan with eventual
+    /// consistency is charged. It is 0 for pages of a query.
     pub half_units: u64,
 }
 
 /// A table of commits.
 #[async_trait]
 pub trait CommitTable: Send + Sync {
-    /// Writes an item whose key was never written.
+    /// Writes an item on condition that its key does not exist.
     async fn put_new(&self, item: Item) -> Result<Put, Unavailable>;
 
-    /// An aggregate's items below sequence `before`, newest first, at most `limit`; sees every
-    /// write that was acknowledged.
+    /// Queries an aggregate's items below sequence `before`, newest first, at most `limit`. The
+    /// read is consistent: it sees every acknowledged write.
     async fn newest(
         &self,
         aggregate: &str,
@@ -45,12 +45,13 @@ pub trait CommitTable: Send + Sync {
         limit: u32,
     ) -> Result<Page, Unavailable>;
 
-    /// An aggregate's items from sequence `from`, oldest first, at most `limit`; sees every write
-    /// that was acknowledged.
+    /// Queries an aggregate's items from sequence `from` on, oldest first, at most `limit`. The
+    /// read is consistent: it sees every acknowledged write.
     async fn oldest(&self, aggregate: &str, from: u64, limit: u32) -> Result<Page, Unavailable>;
 
-    /// Items of one of `segments` parts of the table, after the item `after`; an aggregate lies in
-    /// one segment, its items in order. It may miss the latest writes.
+    /// Scans one of `segments` parts of the table, continuing after the item `after`. All items of
+    /// an aggregate lie in one segment, in order. The read is eventually consistent: it may miss
+    /// the latest writes.
     async fn segment(
         &self,
         segment: u32,

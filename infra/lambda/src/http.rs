@@ -9,29 +9,30 @@ use domain::{Json, Refusal, json::Object};
 use http::HeaderMap;
 use serde_json::{Value, json, value::RawValue};
 
-/// Bytes of a request's body.
+/// The most bytes of a request's body.
 pub const BODY_BYTES_MAX: usize = 256 * 1024;
 
-/// A request, as a handler needs it.
+/// A request of an HTTP API, as a handler needs it.
 #[derive(Debug)]
 pub struct Request {
-    /// `GET`, `POST` …
+    /// The HTTP method, such as `GET`.
     pub method: String,
-    /// The path behind the stage, a segment each.
+    /// The segments of the path after the stage.
     pub path: Vec<String>,
     query: QueryMap,
     /// The headers.
     pub headers: HeaderMap,
-    /// The body, not yet read.
+    /// The body, decoded from Base64 but not yet parsed.
     pub body: Vec<u8>,
-    /// Who sends it: a JWT's `sub`, an IAM role without its session, or `anonymous`.
+    /// The authenticated caller: a JWT's `sub`, an IAM role without its session, or `anonymous`.
     pub caller: String,
     /// The gateway's id of the request.
     pub request_id: String,
 }
 
 impl Request {
-    /// From what the gateway sends, or the problem with it.
+    /// Reads the gateway's event. Fails with a [`Problem`] where the body is not valid Base64, or
+    /// the authoriser names no caller.
     pub fn new(event: ApiGatewayV2httpRequest) -> Result<Self, Problem> {
         let context = event.request_context;
         let body = event.body.unwrap_or_default();
@@ -55,14 +56,15 @@ impl Request {
         })
     }
 
-    /// A parameter of the query string as the gateway sends it, several of one name joined by
-    /// commas: the reader of its events takes every value apart that has a comma in it.
+    /// A parameter of the query string. Several of one name are joined by commas, as the gateway
+    /// sends them, since the library splits every value at its commas.
     pub fn parameter(&self, name: &str) -> Option<String> {
         let values = self.query.all(name)?;
         (!values.is_empty()).then(|| values.join(","))
     }
 
-    /// A header's text, `None` where it is missing; a problem where it is no text.
+    /// A header's text without white space at its ends; `None` where it is missing. A value that is
+    /// not printable ASCII is a problem.
     pub fn header(&self, name: &str) -> Result<Option<&str>, Problem> {
         let Some(value) = self.headers.get(name) else {
             return Ok(None);
@@ -79,7 +81,7 @@ impl Request {
         }
     }
 
-    /// The body as JSON; an empty one is an empty object.
+    /// Parses the body as a JSON object; an empty body is an empty object.
     pub fn json(&self) -> Result<Object, Problem> {
         if self.body.len() > BODY_BYTES_MAX {
             let message = format!("a body has at most {BODY_BYTES_MAX} bytes");
@@ -88,7 +90,7 @@ impl Request {
         let Ok(text) = std::str::from_utf8(&self.body) else {
             return Err(Problem::invalid("not_json", "", "the body is not UTF-8"));
         };
-        // Some clients begin a text with a byte order mark, which is none of its content.
+        // Some clients begin a text with a byte order mark, which does not belong to its content.
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         if text.trim().is_empty() {
             return Ok(Object::new());
@@ -105,8 +107,8 @@ impl Request {
     }
 }
 
-/// The path's segments behind the stage: with a named stage, the path begins with it. The gateway
-/// has decoded it.
+/// The path's segments after the stage. With a named stage, the path begins with its name. The
+/// gateway has already decoded the path.
 fn segments(path: &str, stage: &str) -> Vec<String> {
     let path = path.trim_start_matches('/');
     let path = match path.split_once('/') {
@@ -116,12 +118,13 @@ fn segments(path: &str, stage: &str) -> Vec<String> {
     path.split('/').map(str::to_owned).collect()
 }
 
-/// Who the authoriser says it is; nothing in the request itself says so.
+/// The caller that the authoriser names; nothing in the request itself is trusted for it.
 ///
-/// A token of an application of its own (client credentials) may have no `sub`: then it is the
-/// application, by `client_id` or `azp` (RFC 9068, OpenID Connect) and issuer. Callers that nothing
-/// tells apart would share their keys, so a token without any of them is refused. Without an
-/// authoriser nobody is asked, as on the local system; one that names nobody is refused.
+/// The token of an application (client credentials) may have no `sub`. Then the caller is the
+/// application, by `client_id` or `azp` (RFC 9068, OpenID Connect) and issuer. Callers without any
+/// name would share their idempotency keys, so a token without all of these is refused, and so is
+/// an authoriser that names nobody. Without an authoriser, as on the local system, the caller is
+/// `anonymous`.
 fn caller(authorizer: Option<&ApiGatewayRequestAuthorizer>) -> Result<String, Problem> {
     let Some(authorizer) = authorizer else {
         return Ok("anonymous".to_owned());
@@ -146,8 +149,8 @@ fn caller(authorizer: Option<&ApiGatewayRequestAuthorizer>) -> Result<String, Pr
     arn.ok_or_else(|| Problem::new(401, "nobody", "the authoriser names nobody"))
 }
 
-/// A token's subject as a caller. Where users choose it themselves, it must not read like a caller of
-/// another kind: those get `sub/` in front.
+/// The caller of a token's subject. Where users choose their subject, it must not look like a
+/// caller of another kind: such subjects get the prefix `sub/`.
 fn of_subject(sub: &str) -> String {
     let ours = ["waybill", "invoke", "anonymous"].contains(&sub);
     let kinds = ["arn:", "carriers/", "client/", "events/", "files/", "sub/"];
@@ -157,7 +160,8 @@ fn of_subject(sub: &str) -> String {
     }
 }
 
-/// `arn:aws:sts::1:assumed-role/Name/session` without its session: a retry may run in another one.
+/// `arn:aws:sts::1:assumed-role/Name/session` without its session, since a retry may come from
+/// another session.
 fn role_of(arn: &str) -> String {
     match (arn.contains(":assumed-role/"), arn.rsplit_once('/')) {
         (true, Some((role, _session))) => role.to_owned(),
@@ -165,19 +169,19 @@ fn role_of(arn: &str) -> String {
     }
 }
 
-/// An answer.
+/// A successful answer to a request.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Response {
     /// The HTTP status.
     pub status: u16,
     /// Headers beside `content-type`.
     pub headers: Vec<(&'static str, String)>,
-    /// The body.
+    /// The JSON of the body.
     pub body: Json,
 }
 
 impl Response {
-    /// `200` with a body.
+    /// The answer `200` with a body.
     pub fn ok(body: Json) -> Self {
         Self {
             status: 200,
@@ -186,13 +190,13 @@ impl Response {
         }
     }
 
-    /// With a header more.
+    /// The same answer with one more header.
     pub fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
         self.headers.push((name, value.into()));
         self
     }
 
-    /// As the gateway wants it.
+    /// The answer in the gateway's payload format 2.0.
     pub fn to_payload(&self) -> Value {
         self.payload("application/json")
     }
@@ -212,37 +216,37 @@ impl Response {
     }
 }
 
-/// What went wrong, for whoever sent the request (RFC 9457). Internal causes stay in the logs.
+/// An error answer for the sender of a request (RFC 9457). Internal causes stay in the logs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
     /// The HTTP status.
     pub status: u16,
-    /// What kind of problem, stable for machines.
+    /// The kind of problem, stable for machines, such as `not_found`.
     pub code: &'static str,
     /// What is wrong, for people.
     pub message: String,
-    /// The field at fault.
+    /// The field at fault, such as `items[3].price`; `None` where it is none in particular.
     pub field: Option<String>,
-    /// On a conflict, how things stand.
+    /// The present state of the order or shipment, on a conflict.
     pub standing: Option<Standing>,
 }
 
-/// How an order or shipment stands.
+/// The present version, status and allowed actions of an order or shipment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Standing {
-    /// The sequence of its last event.
+    /// The version: the sequence of the last event.
     pub version: u64,
-    /// Its status, where it has one.
+    /// The status, where there is one.
     pub status: Option<String>,
-    /// What may be done next.
+    /// The actions that are allowed next, by their names in the HTTP API.
     pub allowed_actions: &'static [&'static str],
 }
 
-/// Seconds after which a client may try again.
+/// The header `retry-after` of a `503`, in seconds.
 const RETRY_AFTER_SECONDS: &str = "1";
 
 impl Problem {
-    /// A problem with no field at fault.
+    /// A problem without a field at fault.
     pub fn new(status: u16, code: &'static str, message: impl Into<String>) -> Self {
         Self {
             status,
@@ -253,7 +257,7 @@ impl Problem {
         }
     }
 
-    /// `400`: a field at fault, or the whole request where `field` is empty.
+    /// `400`: the field is at fault, or the whole request where `field` is empty.
     pub fn invalid(
         code: &'static str,
         field: impl Into<String>,
@@ -266,17 +270,17 @@ impl Problem {
         }
     }
 
-    /// `403`: it may not be asked by whoever asks.
+    /// `403`: the caller is not allowed to do this.
     pub fn forbidden(code: &'static str, message: impl Into<String>) -> Self {
         Self::new(403, code, message)
     }
 
-    /// `404`.
+    /// `404`: the resource does not exist.
     pub fn not_found(message: impl Into<String>) -> Self {
         Self::new(404, "not_found", message)
     }
 
-    /// `503`: nothing is wrong with the request, it may simply be sent again.
+    /// `503`: the request is valid and can be sent again.
     pub fn unavailable() -> Self {
         Self::new(
             503,
@@ -285,7 +289,7 @@ impl Problem {
         )
     }
 
-    /// `500`: nothing that the sender can do about.
+    /// `500`: an internal error, which the sender cannot resolve.
     pub fn internal() -> Self {
         Self::new(
             500,
@@ -294,7 +298,7 @@ impl Problem {
         )
     }
 
-    /// With how things stand.
+    /// The same problem with the present state of the order or shipment.
     pub fn standing(mut self, standing: Standing) -> Self {
         self.standing = Some(standing);
         self
@@ -334,7 +338,7 @@ impl Problem {
         Json::Object(members)
     }
 
-    /// As the gateway wants it.
+    /// The problem in the gateway's payload format 2.0.
     pub fn to_payload(&self) -> Value {
         let mut response = Response {
             status: self.status,
@@ -362,7 +366,7 @@ impl From<Refusal> for Problem {
     }
 }
 
-/// The request in `payload`, where it is one of an HTTP API and not a direct invocation.
+/// Whether `payload` is a request of an HTTP API, and not a direct invocation.
 pub fn is_request(payload: &RawValue) -> bool {
     #[derive(serde::Deserialize)]
     struct Shape {

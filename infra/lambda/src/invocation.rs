@@ -1,24 +1,24 @@
-//! What Lambda says of one run of a function, beside the payload.
+//! The context of one invocation of a function: what Lambda says beside the payload.
 
 use domain::Timestamp;
 
 use crate::{names::GATEWAY_ALIAS, trace::TraceParent};
 
-/// What Lambda says of one run of a function, beside the payload.
+/// The context of one invocation of a function.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Invocation {
-    /// What Lambda calls it; a retry by Lambda keeps it.
+    /// Lambda's id of the invocation; a retry by Lambda keeps it.
     pub request_id: String,
-    /// When Lambda ends it, done or not; `None` where nobody does.
+    /// The time at which Lambda ends the invocation, done or not; `None` where nothing ends it.
     pub deadline: Option<Timestamp>,
-    /// The X-Ray header (`Root=…;Parent=…;Sampled=…`) that it belongs to.
+    /// The X-Ray header (`Root=…;Parent=…;Sampled=…`) of the invocation.
     pub trace: Option<String>,
-    /// The alias or version that the function was invoked by, where it was by one.
+    /// The alias or version by which the function was invoked; `None` where the caller named none.
     pub qualifier: Option<String>,
 }
 
 impl Invocation {
-    /// One without an end and without a trace, for a test.
+    /// An invocation without a deadline and without a trace, for a test.
     pub fn of(request_id: impl Into<String>) -> Self {
         Self {
             request_id: request_id.into(),
@@ -28,7 +28,7 @@ impl Invocation {
         }
     }
 
-    /// The same, by the alias of the HTTP API's gateway.
+    /// The same invocation through the HTTP API's gateway, by its alias.
     pub fn by_gateway(self) -> Self {
         Self {
             qualifier: Some(GATEWAY_ALIAS.to_owned()),
@@ -36,12 +36,12 @@ impl Invocation {
         }
     }
 
-    /// The trace that it belongs to, as W3C writes it.
+    /// The invocation's trace as a W3C `traceparent`; `None` where there is none.
     pub fn traceparent(&self) -> Option<TraceParent> {
         self.trace.as_deref().and_then(TraceParent::from_xray)
     }
 
-    /// One as Lambda describes it; `deadline` in milliseconds since 1970.
+    /// The invocation that Lambda describes; `deadline` in milliseconds since 1970.
     pub fn from_lambda(
         request_id: impl Into<String>,
         deadline: u64,
@@ -56,8 +56,9 @@ impl Invocation {
         }
     }
 
-    /// The same, of the function by this ARN: `arn:aws:lambda:<region>:<account>:function:<name>`,
-    /// with `:<qualifier>` behind it where its caller named an alias or a version.
+    /// The same invocation of the function with this ARN:
+    /// `arn:aws:lambda:<region>:<account>:function:<name>`, followed by `:<qualifier>` where the
+    /// caller named an alias or a version.
     pub fn invoked_as(self, arn: &str) -> Self {
         Self {
             qualifier: arn.split(':').nth(7).map(str::to_owned),
@@ -65,8 +66,8 @@ impl Invocation {
         }
     }
 
-    /// Did the gateway of the HTTP API bring it? Lambda says by which alias a function is invoked,
-    /// and [`GATEWAY_ALIAS`] is one that nobody else may invoke.
+    /// Whether the gateway of the HTTP API made the invocation. Lambda says by which alias a
+    /// function is invoked, and nobody but the gateway may use [`GATEWAY_ALIAS`].
     pub fn is_by_gateway(&self) -> bool {
         self.qualifier.as_deref() == Some(GATEWAY_ALIAS)
     }

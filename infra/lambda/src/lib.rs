@@ -1,14 +1,14 @@
-//! What the executables `commands` and `projectors` share of their surroundings on AWS Lambda.
+//! What the executables `commands` and `projectors` share on AWS Lambda.
 //!
 //! - [`http`]: requests of an HTTP API, answers and problems
-//! - [`invocation`]: what Lambda says of one run of a function
-//! - [`names`]: what tables, functions, bus, topic and bucket of an environment are called
-//! - [`read_models`]: which read models an environment has
+//! - [`invocation`]: the context of one invocation of a function
+//! - [`names`]: the names of an environment's tables, functions, bus, topic and buckets
+//! - [`read_models`]: the read models of an environment
 //! - [`sdk`]: the AWS SDK's configuration, time-outs and retries
-//! - [`settings`]: what a function is told of its environment
-//! - [`shards`]: over how many partitions an index is spread
-//! - [`stalled_after`]: for how long nothing may be heard of a shipment
-//! - [`logs`]: structured logs; [`metrics`]: metrics in them; [`trace`]: one id for the whole way
+//! - [`settings`]: the settings of a function, from its environment variables
+//! - [`shards`]: the partitions that an index is spread over
+//! - [`stalled_after`]: the time without an update after which a shipment is stalled
+//! - [`logs`]: structured logs; [`metrics`]: metrics in them; [`trace`]: W3C trace context
 //!
 //! A handler takes a [`Payload`] exactly as Lambda delivers it and answers with JSON, so the same
 //! handler runs under the Lambda runtime, under the local system and in a test.
@@ -32,13 +32,13 @@ pub use settings::Settings;
 pub use shards::Shards;
 pub use stalled_after::StalledAfter;
 
-/// What triggers a function: JSON as it came, numbers still as they were written.
+/// The JSON that a function is invoked with, as it came: numbers keep their text.
 pub type Payload = Box<serde_json::value::RawValue>;
 
-/// What a function answers.
+/// The JSON that a function answers with, or a function error.
 pub type Answer = Result<serde_json::Value, Failed>;
 
-/// A function error: Lambda reports it to the caller, and retries where the trigger retries.
+/// A function error. Lambda reports it to the caller, and retries where the trigger retries.
 ///
 /// The text is safe to show; the cause is in the logs.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -5,7 +5,7 @@ use tracing_subscriber::EnvFilter;
 /// Starts logging to standard output; a second call does nothing.
 pub fn start() {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-    // Fails only where logging has been started already, which is what was asked for.
+    // This fails only where logging has been started already, which is no error here.
     let _ = tracing_subscriber::fmt()
         .json()
         .flatten_event(true)

@@ -1,9 +1,8 @@
 //! Metrics in CloudWatch's embedded metric format: a line of JSON in the function's log, which
-//! CloudWatch turns into metrics by itself. No call of an API, nothing to wait for.
+//! CloudWatch turns into metrics by itself. It needs no API call, and nothing waits for it.
 //!
-//! (CloudWatch user guide, "Specification: Embedded metric format". It is small enough that this
-//! page is shorter than the adapter for a library would be: the ones there are keep one namespace
-//! per process, and here are three.)
+//! See "Specification: Embedded metric format" in the CloudWatch user guide. No library is used:
+//! existing ones keep one namespace per process, and Waybill has three.
 
 use std::{
     collections::BTreeMap,
@@ -13,36 +12,37 @@ use std::{
 use domain::Timestamp;
 use serde_json::{Map, Value, json};
 
-/// Orders: namespace `DeliveryApp/OrderProcessing`.
+/// The namespace of metrics about orders.
 const ORDERS: &str = "DeliveryApp/OrderProcessing";
 
-/// Shipments: namespace `LogisticsProcessing`.
+/// The namespace of metrics about shipments.
 const SHIPMENTS: &str = "LogisticsProcessing";
 
-/// The projections' health: namespace `Waybill`.
+/// The namespace of metrics about projections.
 const PROJECTIONS: &str = "Waybill";
 
-/// What stands as the status of an update whose status is none of the known ones: a metric for
-/// each that anybody makes up would cost without limit.
+/// The dimension value of a status that is none of the known ones. Each new value would be a metric
+/// of its own, and senders could make them without limit.
 const OTHER: &str = "OTHER";
 
 /// What one invocation did for orders.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Orders {
-    /// Commands that had an effect.
+    /// The number of commands that had an effect.
     pub processed: u64,
-    /// Commands that were refused.
+    /// The number of commands that were refused.
     pub refused: u64,
-    /// Times that the invocation, or a command of it, could not be carried out at all.
+    /// Failures of the invocation or of its commands for other reasons than a refusal.
     pub failures: u64,
-    /// How long it took, in milliseconds.
+    /// The duration of the invocation, in milliseconds.
     pub millis: u64,
 }
 
 /// What one invocation did for shipments.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Shipments {
-    /// Updates that were logged, by status; `None` of a status that is not known.
+    /// The number of logged updates by status; `None` stands for all statuses that are not known
+    /// ones.
     pub processed: BTreeMap<Option<&'static str>, u64>,
     /// Shipments that were found to be stalled.
     pub stalled: u64,
@@ -50,33 +50,33 @@ pub struct Shipments {
     pub errors: u64,
 }
 
-/// A carrier's webhook, and what became of it.
+/// The result of one webhook of a carrier.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CarrierWebhook {
-    /// Who sent it.
+    /// The provider that sent the webhook.
     pub provider: &'static str,
-    /// What became of it, one of a few words.
+    /// The result, one word of a small fixed set.
     pub outcome: &'static str,
 }
 
 /// What a sweep did for the projections.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Swept {
-    /// Aggregates that were looked at.
+    /// The number of aggregates that the sweep compared.
     pub aggregates: u64,
-    /// Rows that were written or removed.
+    /// The number of rows that it wrote or removed.
     pub mended: u64,
-    /// Aggregates whose history cannot be folded.
+    /// The number of aggregates whose history cannot be folded.
     pub unreadable: u64,
-    /// Did it run out of time before its end?
+    /// Whether it ran out of time before its end.
     pub unfinished: bool,
-    /// Aggregates that are parked now; `None` where nobody can say.
+    /// The number of aggregates that are parked now; `None` where it could not be read.
     pub parked: Option<u64>,
 }
 
-/// Where the lines go: a Lambda's standard output, or somewhere to look at.
+/// A sink for lines of metrics: a Lambda's standard output, or a buffer to inspect.
 pub trait Lines: Send + Sync {
-    /// Takes one line, without its end.
+    /// Writes one line, given without its line end.
     fn take(&self, line: String);
 }
 
@@ -90,7 +90,7 @@ impl Lines for StandardOutput {
     }
 }
 
-/// The latest lines, kept to look at.
+/// A buffer of the latest lines, to inspect.
 #[derive(Debug)]
 pub struct LatestLines {
     lines: Mutex<std::collections::VecDeque<String>>,
@@ -98,7 +98,7 @@ pub struct LatestLines {
 }
 
 impl LatestLines {
-    /// Keeps the latest `most` lines.
+    /// A buffer that keeps the latest `most` lines.
     pub fn new(most: usize) -> Self {
         Self {
             lines: Mutex::default(),
@@ -106,7 +106,7 @@ impl LatestLines {
         }
     }
 
-    /// What is kept, oldest first.
+    /// The kept lines, oldest first.
     pub fn all(&self) -> Vec<String> {
         let lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
         lines.iter().cloned().collect()
@@ -142,7 +142,7 @@ impl Metrics {
         }
     }
 
-    /// Says what an invocation that ended at `now` did for orders.
+    /// Writes the metrics of an invocation that handled orders and ended at `now`.
     pub fn orders(&self, now: Timestamp, orders: Orders) {
         let mut metrics = vec![
             ("OrdersProcessed", "Count", orders.processed),
@@ -150,7 +150,7 @@ impl Metrics {
             ("ProcessingTime", "Milliseconds", orders.millis),
             ("ProcessingFailures", "Count", orders.failures),
         ];
-        // Whole per cent, rounded down: 100 means every single one. None of none is no rate.
+        // Whole per cent, rounded down: 100 means every single one. Without any there is no rate.
         let all = orders.processed + orders.refused + orders.failures;
         if let Some(rate) = (orders.processed * 100).checked_div(all) {
             metrics.push(("SuccessRate", "Percent", rate));
@@ -158,7 +158,7 @@ impl Metrics {
         self.say(now, ORDERS, &[], &metrics);
     }
 
-    /// Says what an invocation that ended at `now` did for shipments.
+    /// Writes the metrics of an invocation that handled shipments and ended at `now`.
     pub fn shipments(&self, now: Timestamp, shipments: &Shipments) {
         for (status, count) in &shipments.processed {
             let status = status.unwrap_or(OTHER);
@@ -172,7 +172,7 @@ impl Metrics {
         self.say(now, SHIPMENTS, &[], &metrics);
     }
 
-    /// Says what became of a carrier's webhook that ended at `now`.
+    /// Writes the metrics of a carrier's webhook that was answered at `now`.
     pub fn carrier_webhook(&self, now: Timestamp, webhook: CarrierWebhook) {
         let CarrierWebhook { provider, outcome } = webhook;
         let metrics = [("CarrierWebhooks", "Count", 1)];
@@ -184,24 +184,25 @@ impl Metrics {
         );
     }
 
-    /// Says that so many scans had a code that the provider's table lacks.
+    /// Writes the number of scans whose status code the provider's table does not have.
     pub fn unmapped_carrier_statuses(&self, now: Timestamp, provider: &'static str, count: u64) {
         let metrics = [("UnmappedCarrierStatus", "Count", count)];
         self.say(now, SHIPMENTS, &[("Provider", provider)], &metrics);
     }
 
-    /// Says that a consumer of the stream, `project` or `notify`, has parked an aggregate.
+    /// Writes that a consumer of the stream, `project` or `notify`, has parked an aggregate.
     pub fn parked(&self, now: Timestamp, consumer: &str) {
         let metrics = [("AggregatesParked", "Count", 1)];
         self.say(now, PROJECTIONS, &[("Consumer", consumer)], &metrics);
     }
 
-    /// Says that the stream brought a change or the removal of a stored commit.
+    /// Writes that the stream delivered the change or removal of a stored commit, which never
+    /// happens in normal operation.
     pub fn tampered(&self, now: Timestamp) {
         self.say(now, PROJECTIONS, &[], &[("CommitsTampered", "Count", 1)]);
     }
 
-    /// Says what a sweep did that ended at `now`, and how much is parked.
+    /// Writes the metrics of a sweep that ended at `now`, and the number of parked aggregates.
     pub fn swept(&self, now: Timestamp, swept: &Swept) {
         let mut metrics = vec![
             ("SweptAggregates", "Count", swept.aggregates),
@@ -217,7 +218,8 @@ impl Metrics {
         self.say(now, PROJECTIONS, &[], &metrics);
     }
 
-    /// Writes a line: each metric by environment, and by environment and `more` where there is any.
+    /// Writes a line with each metric by environment, and by environment and the dimensions `more`
+    /// where there are any.
     fn say(&self, now: Timestamp, namespace: &str, more: &[(&str, &str)], metrics: &[Metric]) {
         let mut dimensions = vec![vec!["Environment"]];
         if !more.is_empty() {

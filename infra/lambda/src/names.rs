@@ -1,4 +1,4 @@
-//! Names of an environment's resources: `waybill-<env>-<role>`.
+//! The names of an environment's resources: `waybill-<env>-<role>`.
 
 use std::collections::BTreeMap;
 
@@ -6,14 +6,14 @@ use serde::Deserialize;
 
 use crate::{ReadModel, ReadModels, Shards};
 
-/// The tables' keys and indexes, read by Rust and by the provisioning alike.
+/// The tables' keys and indexes, read by the Rust code and by the CDK app.
 const TABLES: &str = include_str!("../../tables.json");
 
-/// The alias by which the gateway of the HTTP API invokes the functions behind it, and by which it
-/// alone may. (`infra/cdk/stacks/gateway_alias.py` makes it.)
+/// The alias by which the gateway of the HTTP API, and nobody else, may invoke the functions behind
+/// it. `infra/cdk/stacks/gateway_alias.py` creates it.
 pub const GATEWAY_ALIAS: &str = "live";
 
-/// What everything of one environment is called.
+/// The names of all resources of one environment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Names {
     environment: String,
@@ -23,15 +23,15 @@ pub struct Names {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Table {
-    /// The end of the table's name, behind `waybill-<env>-`.
+    /// The end of the table's name, after `waybill-<env>-`.
     pub suffix: String,
     /// The partition key.
     pub partition_key: Key,
     /// The sort key, where the table has one.
     pub sort_key: Option<Key>,
-    /// What the table's stream shows, where it has one.
+    /// The stream's view type, such as `NEW_AND_OLD_IMAGES`; `None` where the table has no stream.
     pub stream: Option<String>,
-    /// The table's global secondary indexes, those of other environments included.
+    /// The table's global secondary indexes, including those that only some environments have.
     #[serde(default)]
     pub indexes: Vec<Index>,
 }
@@ -47,25 +47,25 @@ pub struct Index {
     pub partition_key: Key,
     /// The sort key.
     pub sort_key: Key,
-    /// The attributes that it shows beside the keys, its own and the table's; all of the item's
-    /// where this is missing.
+    /// The attributes that the index projects beside the keys; all attributes where this is
+    /// missing.
     pub include: Option<Vec<String>>,
-    /// Which environments have it; all of them where this is missing.
+    /// The environments that have the index; all of them where this is missing.
     pub only_with: Option<OnlyWith>,
 }
 
-/// Environments by the number of their shards.
+/// A condition on the number of an environment's shards.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum OnlyWith {
-    /// Those with one shard.
+    /// Environments with one shard.
     OneShard,
-    /// Those with more than one.
+    /// Environments with more than one shard.
     MoreShards,
 }
 
 impl Table {
-    /// The indexes that the table has in an environment of so many shards.
+    /// The indexes of the table in an environment with this number of shards.
     pub fn indexes(&self, shards: Shards) -> impl Iterator<Item = &Index> {
         self.indexes
             .iter()
@@ -82,12 +82,12 @@ impl Table {
 pub struct Key {
     /// The attribute's name.
     pub name: String,
-    /// Its DynamoDB type, `S` or `N`.
+    /// The attribute's DynamoDB type, `S` or `N`.
     #[serde(rename = "type")]
     pub kind: String,
 }
 
-/// An environment's name that cannot stand in a resource's name.
+/// The name of an environment does not match `^[a-z0-9-]{1,20}$`.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("environment {0:?}: 1 to 20 of a-z, 0-9 and '-'")]
 pub struct InvalidEnvironment(pub String);
@@ -107,32 +107,32 @@ impl Names {
         })
     }
 
-    /// The environment's name alone.
+    /// The name of the environment.
     pub fn environment(&self) -> &str {
         &self.environment
     }
 
-    /// `waybill-<env>-<suffix>`: a function by its role, or a table by its suffix.
+    /// `waybill-<env>-<suffix>`: the name of a function by its role, or of a table by its suffix.
     pub fn of(&self, suffix: &str) -> String {
         format!("waybill-{}-{suffix}", self.environment)
     }
 
-    /// The event store.
+    /// The table of the event store.
     pub fn events(&self) -> String {
         self.of("events")
     }
 
-    /// The read model of orders.
+    /// The table of the read model of orders.
     pub fn processed_orders(&self) -> String {
         self.of("processed-orders")
     }
 
-    /// The read model of shipments.
+    /// The table of the read model of shipments.
     pub fn shipment_log(&self) -> String {
         self.of("shipment-log")
     }
 
-    /// Aggregates that a consumer of the stream has stopped at.
+    /// The table of parked aggregates, at which a consumer of the stream has stopped.
     pub fn parked(&self) -> String {
         self.of("parked")
     }
@@ -142,35 +142,36 @@ impl Names {
         format!("waybill-{}", self.environment)
     }
 
-    /// The topic for alerts, by name; its ARN needs region and account.
+    /// The SNS topic for alerts, by name; its ARN needs region and account.
     pub fn alerts(&self) -> String {
         self.of("alerts")
     }
 
-    /// The bucket for order files and their reports, in the account of this number; buckets share
-    /// their names with all accounts.
+    /// The bucket for order files and their reports, in the account with this number: bucket names
+    /// are shared by all accounts.
     pub fn orders_bucket(&self, account: &str) -> String {
         self.of(&format!("orders-{account}"))
     }
 
-    /// The bucket for what the stream's consumers have given up, in the account of this number.
+    /// The bucket for the dead letters of the stream's consumers, in the account with this number.
     pub fn dead_letters_bucket(&self, account: &str) -> String {
         self.of(&format!("dead-letters-{account}"))
     }
 
-    /// The secret of a provider of carriers' webhooks.
+    /// The secret for the webhooks of a carrier's provider, by name.
     pub fn carrier_secret(&self, provider: &str) -> String {
         format!("waybill/{}/carriers/{provider}", self.environment)
     }
 }
 
-/// Every table, by its key in `infra/tables.json`.
+/// All tables, by their keys in `infra/tables.json`.
 pub fn tables() -> Result<BTreeMap<String, Table>, serde_json::Error> {
     serde_json::from_str(TABLES)
 }
 
-/// The tables of an environment with these read models: a later generation of one has the keys and
-/// indexes that stand under its own suffix, or where none do those of the first.
+/// The tables of an environment with these read models. A later generation of a read model has the
+/// keys and indexes under its own suffix in `infra/tables.json`, or else those of the first
+/// generation.
 pub fn tables_of(models: &ReadModels) -> Result<Vec<Table>, serde_json::Error> {
     let described: Vec<Table> = tables()?.into_values().collect();
     let with = |suffix: &str| described.iter().find(|table| table.suffix == suffix);

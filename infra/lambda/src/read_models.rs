@@ -1,24 +1,25 @@
-//! Which read models an environment has. One of another shape or key is another generation beside
-//! the old (`processed-orders-v2`): projected live, filled by a rebuild, and then read.
+//! The read models of an environment. A read model with other rows or keys is a new generation
+//! beside the old one (`processed-orders-v2`): it is projected, filled by a rebuild, and then
+//! queried instead of the old one.
 
 use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
-/// Read models that an environment may have.
+/// The most read models of an environment.
 const READ_MODELS_MAX: usize = 6;
 
-/// What a read model is of.
+/// The kind of a read model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Kind {
-    /// Orders: a row each.
+    /// Orders: one row each.
     ProcessedOrders,
-    /// Shipments: a row for each update, and one for how it stands.
+    /// Shipments: one row for each update, and one with the present state.
     ShipmentLog,
 }
 
 impl Kind {
-    /// What its tables' names end in, behind `waybill-<env>-` and before a generation.
+    /// The end of its tables' names, after `waybill-<env>-` and before the generation.
     pub fn name(self) -> &'static str {
         match self {
             Self::ProcessedOrders => "processed-orders",
@@ -32,23 +33,23 @@ impl Kind {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct ReadModel {
-    /// What it is of.
+    /// Whether it holds orders or shipments.
     pub kind: Kind,
-    /// 1, or the number behind `-v`.
+    /// The generation: 1, or the number after `-v`.
     pub generation: u32,
 }
 
-/// The read models of an environment: all are projected, and the first of each kind is read.
+/// The read models of an environment: all are projected, and the first of each kind is queried.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReadModels(Vec<ReadModel>);
 
-/// A text that names no read model, or no list of them.
+/// The text is not the name of a read model, or not a valid list of them.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidReadModel {
-    /// No read model.
+    /// The name of no read model.
     #[error("{0:?}: processed-orders or shipment-log was expected, or either with -v2, -v3 …")]
     Name(String),
-    /// A list that an environment cannot work with.
+    /// A list that lacks a kind, has a read model twice, or is too long.
     #[error(
         "at least one of processed-orders and of shipment-log, each once, {READ_MODELS_MAX} at most"
     )]
@@ -119,19 +120,19 @@ impl Default for ReadModels {
 }
 
 impl ReadModels {
-    /// The one of this kind that is read.
+    /// The read model of this kind that is queried.
     pub fn read(&self, kind: Kind) -> ReadModel {
         let of_kind = self.0.iter().find(|model| model.kind == kind);
         of_kind.copied().unwrap_or(ReadModel::first(kind))
     }
 
-    /// Those beside the ones that are read.
+    /// The read models that are projected but not queried.
     pub fn beside(&self) -> impl Iterator<Item = ReadModel> {
         let others = self.0.iter().copied();
         others.filter(|model| self.read(model.kind) != *model)
     }
 
-    /// All of them.
+    /// All read models, in the order of the setting.
     pub fn all(&self) -> &[ReadModel] {
         &self.0
     }
@@ -140,7 +141,7 @@ impl ReadModels {
 impl FromStr for ReadModels {
     type Err = InvalidReadModel;
 
-    /// Names, with commas between them.
+    /// Parses names with commas between them.
     fn from_str(text: &str) -> Result<Self, InvalidReadModel> {
         let models: Vec<ReadModel> = text
             .split(',')

@@ -1,4 +1,4 @@
-//! What a function is told of its environment, by environment variables.
+//! The settings of a function, from its environment variables.
 
 use crate::{
     names::{InvalidEnvironment, Names},
@@ -7,46 +7,47 @@ use crate::{
     stalled_after::{InvalidStalledAfter, StalledAfter},
 };
 
-/// What a function is told of its environment.
+/// The settings of a function.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
-    /// `WAYBILL_ENV`: what everything is called.
+    /// `WAYBILL_ENV`: the environment, which all resources are named after.
     pub names: Names,
-    /// `WAYBILL_ALERTS_ARN`: the topic for alerts.
+    /// `WAYBILL_ALERTS_ARN`: the ARN of the topic for alerts.
     pub alerts_arn: String,
-    /// `WAYBILL_DEAD_LETTERS_URL`: the queue for events that can never succeed.
+    /// `WAYBILL_DEAD_LETTERS_URL`: the URL of the queue for events that can never succeed.
     pub dead_letters_url: String,
-    /// `WAYBILL_BUCKET`: the whole name of the bucket for order files and their reports.
+    /// `WAYBILL_BUCKET`: the full name of the bucket for order files and their reports.
     pub bucket: String,
-    /// `WAYBILL_SHARDS`: over how many partitions indexes are spread; 1 where it is not set.
+    /// `WAYBILL_SHARDS`: the number of shards of an index; 1 by default.
     pub shards: Shards,
-    /// `WAYBILL_READ_MODELS`: which read models are projected, the first of each kind read; the
-    /// first generations where it is not set.
+    /// `WAYBILL_READ_MODELS`: the read models that are projected; the first of each kind is
+    /// queried. The first generations by default.
     pub read_models: ReadModels,
-    /// What rebuilds may use, and how sweeps are spread.
+    /// The capacity that rebuilds may use, and the schedule of sweeps.
     pub rebuild: RebuildSettings,
-    /// `WAYBILL_CARRIER_REFERENCES`: the providers of carriers' webhooks whose own reference field
-    /// names the shipment, by commas; none where it is not set, and the tracking number does.
+    /// `WAYBILL_CARRIER_REFERENCES`: the carrier webhook providers whose reference field holds the
+    /// shipment's id, separated by commas. For all others the tracking number is the shipment's id.
     pub carrier_references: Vec<String>,
-    /// `WAYBILL_STALLED_AFTER_HOURS`: for how long nothing may be heard of a shipment.
+    /// `WAYBILL_STALLED_AFTER_HOURS`: the time without an update after which a shipment is stalled.
     pub stalled_after: StalledAfter,
 }
 
-/// What rebuilds may use, and how sweeps are spread.
+/// The capacity that rebuilds may use, and the schedule of sweeps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RebuildSettings {
-    /// `WAYBILL_REBUILD_READ_UNITS`: read units a second; without limit where it is not set.
+    /// `WAYBILL_REBUILD_READ_UNITS`: the most read units a second; no limit by default.
     pub read_units: Option<u32>,
-    /// `WAYBILL_REBUILD_WRITE_UNITS`: write units a second; without limit where it is not set.
+    /// `WAYBILL_REBUILD_WRITE_UNITS`: the most write units a second; no limit by default.
     pub write_units: Option<u32>,
-    /// `WAYBILL_SWEEP_SEGMENTS`: in how many segments the whole store is swept, one a sweep.
+    /// `WAYBILL_SWEEP_SEGMENTS`: the number of segments of the event store, of which each sweep
+    /// takes one.
     pub sweep_segments: u32,
     /// `WAYBILL_SWEEP_MINUTES`: minutes from one sweep to the next.
     pub sweep_minutes: u32,
 }
 
 impl Default for RebuildSettings {
-    /// No limit; a sweep an hour, and so the whole store in a week.
+    /// No limit on capacity; a sweep an hour, which covers the whole event store in a week.
     fn default() -> Self {
         Self {
             read_units: None,
@@ -57,31 +58,31 @@ impl Default for RebuildSettings {
     }
 }
 
-/// A setting that is missing or wrong: the function cannot start.
+/// A setting that is missing or invalid; the function does not start.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidSettings {
     /// An environment variable is not set.
     #[error("{0} is not set")]
     Missing(&'static str),
-    /// The environment's name is wrong.
+    /// The name of the environment is invalid.
     #[error(transparent)]
     Environment(#[from] InvalidEnvironment),
-    /// The number of shards is wrong.
+    /// The number of shards is invalid.
     #[error("WAYBILL_SHARDS: {0}")]
     Shards(#[from] InvalidShards),
-    /// The list of read models is wrong.
+    /// The list of read models is invalid.
     #[error("WAYBILL_READ_MODELS: {0}")]
     ReadModels(#[from] InvalidReadModel),
-    /// The hours after which shipments are stalled are wrong.
+    /// The hours after which shipments are stalled are invalid.
     #[error("WAYBILL_STALLED_AFTER_HOURS: {0}")]
     StalledAfter(#[from] InvalidStalledAfter),
-    /// Something that is a number of its own is none, or nothing.
+    /// Another number is not a whole number of at least 1.
     #[error("{0}: a whole number from 1 on was expected")]
     Number(&'static str),
 }
 
 impl Settings {
-    /// Reads them, with `variable` to look one up: `std::env::var` in a function.
+    /// Reads the settings through `variable`, which looks up one environment variable.
     pub fn read(
         variable: impl Fn(&'static str) -> Option<String>,
     ) -> Result<Self, InvalidSettings> {
@@ -113,7 +114,7 @@ impl Settings {
         })
     }
 
-    /// Reads them from the process's environment.
+    /// Reads the settings from the environment variables of the process.
     pub fn from_environment() -> Result<Self, InvalidSettings> {
         Self::read(|name| std::env::var(name).ok())
     }

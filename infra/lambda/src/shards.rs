@@ -1,35 +1,35 @@
-//! Over how many partitions an index is spread.
+//! Shards: the partitions that an index is spread over.
 
 use std::str::FromStr;
 
 use sha2::{Digest, Sha256};
 
-/// More shards than this help nobody: a list reads every one of them.
+/// The most shards of an index. More would not help: a list reads every one of them.
 pub const SHARDS_MAX: u8 = 64;
 
-/// How many shards an environment's indexes have, 1 to 64.
+/// The number of shards of an environment's indexes, 1 to 64.
 ///
-/// The number only grows, and after it has grown the read models are rebuilt. Until then rows
-/// stand in the shard that they were written to, which is still one of those that a list reads.
+/// The number may only grow, and the read models are rebuilt after that. Until then rows stay in
+/// the shard that they were written to, which is still one of those that a list reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Shards(u8);
 
-/// A number of shards that cannot be.
+/// The text is not a number of shards.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0:?} shards: a whole number from 1 to {SHARDS_MAX} was expected")]
 pub struct InvalidShards(pub String);
 
 impl Shards {
-    /// What is not spread at all.
+    /// One shard: the index is not spread.
     pub const ONE: Self = Self(1);
 
-    /// How many.
+    /// The number of shards.
     pub fn count(self) -> u8 {
         self.0
     }
 
     /// The shard of an order or shipment: the first four bytes of the SHA-256 of its id, as a
-    /// big-endian number, modulo the number of shards. Rows say so for years: it never changes.
+    /// big-endian number, modulo the number of shards. Rows store it, so this rule never changes.
     pub fn of(self, id: &str) -> u8 {
         let hash = Sha256::digest(id);
         let number = u32::from_be_bytes([hash[0], hash[1], hash[2], hash[3]]);
@@ -37,7 +37,7 @@ impl Shards {
         u8::try_from(number % u32::from(self.0)).unwrap_or_default()
     }
 
-    /// `<value>#<shard>`: a partition of an index that is spread.
+    /// The partition key of a shard: `<value>#<shard>`.
     pub fn partition(value: &str, shard: u8) -> String {
         format!("{value}#{shard}")
     }

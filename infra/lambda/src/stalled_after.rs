@@ -1,4 +1,4 @@
-//! For how long nothing may be heard of a shipment before it is stalled, by its status.
+//! The time without an update after which a shipment is stalled, by its status.
 
 use std::{collections::BTreeMap, fmt, str::FromStr, time::Duration};
 
@@ -7,23 +7,24 @@ use domain::shipment::Status;
 /// The most hours that may be set: more than a year.
 pub const HOURS_MAX: u64 = 10_000;
 
-/// A millisecond is the least that two times in rows differ by.
+/// Milliseconds of an hour. The times in rows have a resolution of a millisecond.
 const MILLIS_PER_HOUR: u64 = 60 * 60 * 1_000;
 
-/// Digits of an hour's fraction, as many as tell milliseconds apart.
+/// The most decimal digits of an hour's fraction, enough to tell milliseconds apart.
 const DIGITS: usize = 7;
 
-/// What a fraction of so many digits is counted in.
+/// 10 to the power of [`DIGITS`].
 const FRACTIONS: u64 = 10_000_000;
 
-/// For how long nothing may be heard of a shipment, by the status that it has.
+/// The time without an update after which a shipment is stalled, by its status.
 ///
-/// Written as `IN_TRANSIT=72,CREATED=0`: hours, with at most seven digits behind the point; 0 is never. A status of
-/// [`Status::UNDER_WAY`] that is not named keeps its default, and other ones cannot stall.
+/// Written as `IN_TRANSIT=72,CREATED=0`: hours, with at most seven decimal digits; 0 means never. A
+/// status of [`Status::UNDER_WAY`] that is not named keeps its default; shipments of other statuses
+/// are never stalled.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StalledAfter(BTreeMap<&'static str, Duration>);
 
-/// A text that is no such setting.
+/// A part of the setting is invalid: this one.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "{0:?}: a status of {statuses} with hours from 0 to {HOURS_MAX} was expected, such as \
@@ -33,7 +34,7 @@ pub struct StalledAfter(BTreeMap<&'static str, Duration>);
 pub struct InvalidStalledAfter(pub String);
 
 impl StalledAfter {
-    /// The time for this status; `None`: never.
+    /// The time for this status; `None` where it never stalls.
     pub fn of(&self, status: &str) -> Option<Duration> {
         self.0.get(status).copied().filter(|after| !after.is_zero())
     }
@@ -97,7 +98,7 @@ fn read(part: &str) -> Option<(&'static str, Duration)> {
     }
     let whole: u64 = whole.parse().ok().filter(|whole| *whole <= HOURS_MAX)?;
     let fraction: u64 = format!("{fraction:0<DIGITS$}").parse().ok()?;
-    // Rounded up: what is above 0 must not become it, and what is written is less than it was.
+    // Rounded up: a value above 0 must not become 0, and `Display` rounds down.
     let millis = whole * MILLIS_PER_HOUR + (fraction * MILLIS_PER_HOUR).div_ceil(FRACTIONS);
     let valid = millis <= HOURS_MAX * MILLIS_PER_HOUR;
     valid.then(|| (status, Duration::from_millis(millis)))

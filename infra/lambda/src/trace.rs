@@ -1,5 +1,4 @@
-//! Trace context: the one id that finds the whole way of an order, from the request that brought it
-//! to the messages that went out.
+//! W3C trace context: one trace id for an order's request, its events and its messages.
 
 use domain::Json;
 use domain::json::Object;
@@ -9,13 +8,13 @@ use domain::json::Object;
 pub struct TraceParent(String);
 
 impl TraceParent {
-    /// From a header's or member's text; another one is ignored, as the standard asks
-    /// (W3C Trace Context, 3.2.2).
+    /// Parses the text of a header or member. An invalid one is ignored, as the standard asks (W3C
+    /// Trace Context, 3.2.2).
     pub fn parse(text: &str) -> Option<Self> {
         let parts: Vec<&str> = text.split('-').collect();
         let hex = |part: &&str| part.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
         let shaped = parts.iter().map(|part| part.len()).eq([2, 32, 16, 2]);
-        // An id of zeros says that there is none; version ff is forbidden.
+        // An id of zeros is invalid, and so is version ff.
         let meaningful = |part: &&str| part.bytes().any(|b| b != b'0');
         let valid = shaped
             && parts.iter().all(hex)
@@ -24,7 +23,8 @@ impl TraceParent {
         valid.then(|| Self(text.to_owned()))
     }
 
-    /// From the X-Ray header that Lambda passes on: `Root=1-<8 hex>-<24 hex>;Parent=<16 hex>;Sampled=1`.
+    /// Converts the X-Ray header that Lambda passes on: `Root=1-<8 hex>-<24 hex>;Parent=<16
+    /// hex>;Sampled=1`. `None` where it is invalid.
     pub fn from_xray(header: &str) -> Option<Self> {
         let part = |name: &str| {
             header
@@ -42,8 +42,8 @@ impl TraceParent {
         Self::parse(&text).filter(|_| version == "1")
     }
 
-    /// Takes the member `traceparent` out of what was sent: it says how something came, not what it
-    /// is.
+    /// Removes the member `traceparent` from a payload and parses it: it belongs to the delivery,
+    /// not to the content.
     pub fn take(members: &mut Object) -> Option<Self> {
         match members.remove("traceparent") {
             Some(Json::String(text)) => Self::parse(&text),
@@ -51,17 +51,17 @@ impl TraceParent {
         }
     }
 
-    /// As it stands in a header.
+    /// The text of the header `traceparent`.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The trace's own id, 32 hex digits.
+    /// The trace id, 32 hex digits.
     pub fn trace_id(&self) -> &str {
         &self.0[3..35]
     }
 
-    /// As X-Ray's header, which EventBridge passes on to its targets.
+    /// The X-Ray header for this trace, which EventBridge passes on to its targets.
     pub fn to_xray(&self) -> String {
         let (time, rest) = self.trace_id().split_at(8);
         // The lowest bit of the flags.

@@ -10,7 +10,8 @@ use crate::{
     rebuild::ledger::{Ledger, LedgerError},
 };
 
-/// Under which prefix of the bucket ledgers lie. Whoever provisions the bucket lets them expire.
+/// The prefix of the keys of ledgers. The bucket's lifecycle rules delete these objects after some
+/// time.
 pub const PREFIX: &str = "rebuilds/";
 
 /// A ledger in a bucket.

@@ -1,4 +1,4 @@
-//! The bus on EventBridge, the topic on SNS.
+//! The event bus on EventBridge, and the topic for alerts on SNS.
 
 use async_trait::async_trait;
 use aws_config::SdkConfig;
@@ -13,7 +13,7 @@ use lambda::trace::TraceParent;
 
 use crate::ports::{Alert, Announcement, Bus, Sent, Topic};
 
-/// The bus on EventBridge.
+/// An event bus on EventBridge.
 #[derive(Debug)]
 pub struct EventBridge {
     client: aws_sdk_eventbridge::Client,
@@ -21,7 +21,7 @@ pub struct EventBridge {
 }
 
 impl EventBridge {
-    /// The bus called `bus`.
+    /// The bus with the name `bus`.
     pub fn new(config: &SdkConfig, bus: String) -> Self {
         Self {
             client: aws_sdk_eventbridge::Client::new(config),
@@ -42,10 +42,10 @@ impl EventBridge {
     }
 }
 
-/// What an entry or a lone message is refused for: it is itself at fault, and always will be. Any
-/// other error is one of the service or of the set-up, which may be mended.
-/// (EventBridge API reference, `PutEventsResultEntry`; SNS API reference, `PublishBatch` and common
-/// errors.)
+/// The error codes that say that an entry or a single message is itself at fault, so that it will
+/// never be accepted. Any other error is one of the service or of its configuration, which may be
+/// repaired. (EventBridge API reference, `PutEventsResultEntry`; SNS API reference, `PublishBatch`
+/// and common errors.)
 const AT_FAULT: [&str; 7] = [
     "InvalidArgument",
     "InvalidParameter",
@@ -56,8 +56,9 @@ const AT_FAULT: [&str; 7] = [
     "ValidationException",
 ];
 
-/// What an entry's error means for its message. SNS says besides whose fault it is, and calls a key
-/// that is switched off, or a right that is missing, the sender's: both are mended in the set-up.
+/// The meaning of an entry's error for its message. The flag of SNS that says whose fault it is is
+/// not used: SNS blames the sender for a disabled key or a missing permission, both of which may be
+/// repaired.
 fn of_entry(code: String) -> Sent {
     match AT_FAULT.contains(&code.as_str()) {
         true => Sent::Refused(code),
@@ -79,7 +80,7 @@ impl Bus for EventBridge {
             .send()
             .await
         {
-            // 200 says nothing about the entries: each has its own answer.
+            // Status 200 says nothing about the entries: each has its own result.
             Ok(answer) => answer
                 .entries
                 .unwrap_or_default()
@@ -94,7 +95,7 @@ impl Bus for EventBridge {
     }
 }
 
-/// The topic on SNS.
+/// A topic on SNS.
 #[derive(Debug)]
 pub struct Sns {
     client: aws_sdk_sns::Client,
@@ -111,8 +112,8 @@ impl Sns {
     }
 }
 
-/// An alert as an entry of a call, called by its place in it. It fails only where a part is
-/// missing, and none is.
+/// An alert as an entry of a call, with its index as its id. It fails only where a required part is
+/// missing, which never happens.
 fn entry(
     (place, alert): (usize, &Alert),
 ) -> Result<PublishBatchRequestEntry, aws_sdk_sns::error::BuildError> {
@@ -150,10 +151,10 @@ impl Topic for Sns {
     }
 }
 
-/// What became of so many alerts, each an entry called by its place.
+/// The results of a call with this number of alerts, whose ids are their indexes.
 fn of_batch(answer: PublishBatchOutput, alerts: usize) -> Vec<Sent> {
-    // What neither list names was not accepted.
-    let mut sent = vec![Sent::Failed("not answered for".to_owned()); alerts];
+    // An entry in neither list was not accepted.
+    let mut sent = vec![Sent::Failed("the answer has no entry for it".to_owned()); alerts];
     let mut set = |id: Option<&str>, answer: Sent| {
         let place = id.and_then(|id| id.parse::<usize>().ok());
         if let Some(slot) = place.and_then(|place| sent.get_mut(place)) {
@@ -169,8 +170,8 @@ fn of_batch(answer: PublishBatchOutput, alerts: usize) -> Vec<Sent> {
     sent
 }
 
-/// A call that failed as a whole has accepted nothing. Which of several messages is at fault it
-/// does not say, so only a lone one is refused.
+/// The results of a call that failed as a whole, and so accepted no message. It does not say which
+/// of several messages is at fault, so only a single one is refused.
 fn of_call<E, R>(error: SdkError<E, R>, messages: usize) -> Vec<Sent>
 where
     E: ProvideErrorMetadata,

@@ -1,4 +1,4 @@
-//! The world on AWS: DynamoDB, EventBridge, SNS, S3.
+//! The ports on AWS: DynamoDB, EventBridge, SNS, S3.
 
 mod ledger;
 mod messages;

@@ -1,4 +1,4 @@
-//! Rows in DynamoDB.
+//! The tables of rows in DynamoDB.
 
 use std::collections::HashMap;
 
@@ -22,7 +22,7 @@ use crate::{
     shipment_log::CURRENT,
 };
 
-/// Rows in DynamoDB.
+/// The tables of rows in DynamoDB.
 #[derive(Debug)]
 pub struct DynamoDbRows {
     client: aws_sdk_dynamodb::Client,
@@ -32,7 +32,7 @@ pub struct DynamoDbRows {
 }
 
 impl DynamoDbRows {
-    /// The tables of one environment, the read models of the first generation.
+    /// The tables of one environment, with the first generations of its read models.
     pub fn new(client: aws_sdk_dynamodb::Client, names: &Names) -> Self {
         Self {
             client,
@@ -42,7 +42,7 @@ impl DynamoDbRows {
         }
     }
 
-    /// The same with `model` as its read model of that kind.
+    /// The same tables with `model` as the read model of its kind.
     pub fn with(mut self, names: &Names, model: ReadModel) -> Self {
         let name = names.of(&model.to_string());
         match model.kind {
@@ -68,7 +68,7 @@ impl DynamoDbRows {
     }
 }
 
-/// What a write came to; a condition that does not hold has done its work.
+/// The result of a write. A failed condition is no error: a row that is as new is there already.
 fn settle<O, E, R>(written: Result<O, SdkError<E, R>>) -> Result<(), RowError>
 where
     E: ProvideErrorMetadata,
@@ -112,7 +112,7 @@ impl Rows for DynamoDbRows {
         let number = |text: String| AttributeValue::N(text);
         let version = version.to_string();
         let seen = seen.map_or_else(|| version.clone(), |seen| seen.to_string());
-        // A row without a version has none that is a number.
+        // This also covers a row without a version.
         let put = self
             .put_item(table, row)
             .condition_expression(
@@ -138,7 +138,7 @@ impl Rows for DynamoDbRows {
             Some(version @ AttributeValue::N(_)) => delete
                 .condition_expression("#version = :version")
                 .expression_attribute_values(":version", version),
-            // No projection has written it, and none has since.
+            // No projection had written the row, and none has written it since.
             _ => delete
                 .condition_expression("NOT attribute_type(#version, :number)")
                 .expression_attribute_values(":number", AttributeValue::S("N".to_owned())),
@@ -156,7 +156,8 @@ impl Rows for DynamoDbRows {
             Err(SdkError::ServiceError(error)) => match error.err() {
                 PutItemError::ConditionalCheckFailedException(failed) => {
                     let there = failed.item.clone();
-                    let nothing = || RowError::Unavailable("what is there was not said".to_owned());
+                    let nothing =
+                        || RowError::Unavailable("the existing row was not returned".to_owned());
                     there.map(from_item).map(Some).ok_or_else(nothing)
                 }
                 _ => settle::<(), _, _>(Err(SdkError::ServiceError(error))).map(|()| None),
@@ -171,7 +172,7 @@ impl Rows for DynamoDbRows {
             .get_item()
             .table_name(self.name(table))
             .set_key(Some(to_item(key)))
-            // What is parked once more must not be taken for gone.
+            // Consistent, since an aggregate that is parked again must not seem to be removed.
             .consistent_read(table == Table::Parked);
         let answer = get.send().await.map_err(unavailable)?;
         Ok(answer.item.map(from_item))
@@ -302,7 +303,7 @@ impl Rows for DynamoDbRows {
     }
 }
 
-/// A page as DynamoDB cut it: by the limit, or at 1 MB.
+/// A page as DynamoDB cut it: at the limit, or at 1 MB.
 fn page(answer: QueryOutput) -> RowPage {
     let rows = answer.items.unwrap_or_default().into_iter();
     RowPage {

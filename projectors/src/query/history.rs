@@ -1,4 +1,4 @@
-//! An order's history, page by page.
+//! Queries of an order's history, page by page.
 
 use domain::{
     AggregateId, Json,
@@ -14,8 +14,8 @@ use crate::{
     limits::{HISTORY_BYTES_MAX, HISTORY_EVENTS_MAX},
 };
 
-/// Every event with when, who and why; a page of up to [`HISTORY_EVENTS_MAX`] events or
-/// [`HISTORY_BYTES_MAX`].
+/// All events with their time, sender and cause. A page has at most [`HISTORY_EVENTS_MAX`] events
+/// or [`HISTORY_BYTES_MAX`] bytes.
 pub(super) async fn history(
     projectors: &Projectors,
     request: &Request,
@@ -54,7 +54,7 @@ pub(super) async fn history(
                 tracing::error!(%aggregate, sequence, %error, "unreadable event");
                 Problem::internal()
             })?;
-            // With who and why of each event, which may be more than the event.
+            // The sender and cause of each event count as well: they may be larger than the event.
             bytes += told
                 .iter()
                 .map(|event| event.to_string().len())
@@ -83,7 +83,8 @@ pub(super) async fn history(
     ]))))
 }
 
-/// A commit's events as a history tells them: numbers stay as they were written.
+/// The JSON of a commit's events in a history. Numbers keep their text. Fails where an event's data
+/// are no valid JSON.
 pub fn told(commit: &Commit) -> Result<Vec<Json>, InvalidJson> {
     let cause = &commit.cause;
     let tell = |(event, sequence): (&EncodedEvent, u64)| {

@@ -1,4 +1,4 @@
-//! A shipment's log, page by page.
+//! Queries of a shipment's log, page by page.
 
 use domain::{Json, ShipmentId, Timestamp};
 use lambda::http::{Problem, Request, Response};
@@ -50,7 +50,8 @@ fn query(id: &ShipmentId, at: Option<Timestamp>) -> String {
     }
 }
 
-/// `<timestamp>#<sequence>`, as rows have it: DynamoDB takes no other place of this log.
+/// Whether a text is a sort key of log rows, `<timestamp>#<sequence>`; any other position of a
+/// cursor is refused.
 fn is_entry(text: &str) -> bool {
     text.split_once('#').is_some_and(|(time, sequence)| {
         let written = time.parse().map(|at: Timestamp| at.to_string());
@@ -59,7 +60,7 @@ fn is_entry(text: &str) -> bool {
     })
 }
 
-/// As many rows as an answer holds, but always one.
+/// As many rows of the page as an answer can hold, but at least one.
 fn fitting(mut page: RowPage) -> RowPage {
     let mut held = 0;
     let fits = |row: &Row| {

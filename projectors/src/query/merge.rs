@@ -1,9 +1,9 @@
-//! One list out of the partitions that an index is spread over.
+//! Merges the shards of an index into one list.
 //!
-//! The whole list is in the order of the sort key; of entries with the same one, those of the
-//! first shard come first, and within a shard they are in the index's own order. So one entry's
-//! place, with its shard, says for every shard where to go on: nothing is lost and nothing comes
-//! twice, however many entries have the same time.
+//! The whole list is ordered by the sort key. Entries with the same sort key are ordered by their
+//! shard, and within a shard by the index itself. So the position of one entry, with its shard,
+//! determines where every shard continues: no entry is lost or repeated, however many entries have
+//! the same time.
 
 use std::{collections::VecDeque, fmt};
 
@@ -19,16 +19,16 @@ use crate::{
 /// The place of an entry in the whole list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Place {
-    /// Its shard.
+    /// The number of the entry's shard.
     shard: usize,
-    /// Its sort key.
+    /// The entry's sort key.
     sort: String,
-    /// The id of its order or shipment.
+    /// The id of the entry's order or shipment.
     id: String,
 }
 
 impl Place {
-    /// Where `shard` goes on behind this place.
+    /// Where `shard` continues after this position.
     pub(super) fn start_in(&self, shard: usize) -> Start {
         let sort = self.sort.clone();
         match shard.cmp(&self.shard) {
@@ -41,7 +41,8 @@ impl Place {
         }
     }
 
-    /// The place that a cursor says, if there can be one like it in `index`, of so many shards.
+    /// Parses the position in a cursor; `None` where `index`, with this number of shards, cannot
+    /// have such a position.
     pub(super) fn parse(text: &str, index: Index, shards: usize) -> Option<Self> {
         let mut parts = text.splitn(3, BETWEEN);
         let shard = parts.next()?.parse().ok().filter(|shard| *shard < shards)?;
@@ -61,7 +62,7 @@ impl Place {
     }
 }
 
-/// Neither a time nor an id has a control character in it.
+/// The separator of a position's parts. Neither a time nor an id holds a control character.
 const BETWEEN: char = '\n';
 
 impl fmt::Display for Place {
@@ -77,14 +78,15 @@ impl fmt::Display for Place {
 /// A page of the whole list.
 #[derive(Debug)]
 pub(super) struct Merged {
-    /// Its entries, in order.
+    /// The entries, in order.
     pub rows: Vec<Row>,
-    /// The last entry's place, where more follow.
+    /// The position of the last entry; `None` where no more entries follow.
     pub next: Option<Place>,
 }
 
-/// The next entries of the whole list, at most `limit` and [`LIST_BYTES_MAX`] of them, but always one
-/// if there is one. `pages` has a page of every shard, each with `limit` entries or all there are.
+/// The next entries of the whole list, at most `limit` of them and [`LIST_BYTES_MAX`] bytes, but at
+/// least one if there is one. `pages` has one page of every shard, each with `limit` entries or all
+/// that are left.
 pub(super) fn merge(
     pages: Vec<RowPage>,
     index: Index,
@@ -97,7 +99,8 @@ pub(super) fn merge(
         .collect();
     let (mut rows, mut last, mut held) = (Vec::<Row>::new(), None, 0);
     while rows.len() < limit {
-        // A page may have been cut short. What is behind it nobody knows, so all have to wait.
+        // The page of a shard may have been cut short. Its next entry is not known, so the list
+        // ends here.
         if shards.iter().any(|(rows, more)| rows.is_empty() && *more) {
             break;
         }
@@ -112,7 +115,7 @@ pub(super) fn merge(
             break;
         }
         let (sort, id) = (text(row, index.sort_key()), text(row, index.id()));
-        // Met twice, it has moved from one partition to a later one meanwhile.
+        // Found twice, the entry has moved to another partition meanwhile: the later one counts.
         let met = rows.iter().position(|met| text(met, index.id()) == id);
         last = Some(Place { shard, sort, id });
         let Some(row) = shards[shard].0.pop_front() else {
@@ -130,13 +133,13 @@ pub(super) fn merge(
     }
 }
 
-/// The shard that has the next entry.
+/// The shard with the next entry.
 fn first(shards: &[(VecDeque<Row>, bool)], index: Index, direction: Direction) -> Option<usize> {
     let heads = shards.iter().enumerate().filter_map(|(shard, (rows, _))| {
         let sort = text(rows.front()?, index.sort_key());
         Some((sort, shard))
     });
-    // Of equal ones, both take the first shard.
+    // Of equal sort keys, both take the one of the first shard.
     let head = match direction {
         Direction::Up => heads.min(),
         Direction::Down => heads.min_by(|one, other| other.0.cmp(&one.0)),

@@ -1,12 +1,12 @@
-//! The role `query`: read models and histories over HTTP.
+//! The role `query`: answers queries of read models and histories over the HTTP API.
 //!
-//! - `single`: an order or shipment as it is, or was; `past`: histories up to some time
-//! - `lists`: what a list is asked for; `merge`: one list out of the shards of an index
-//! - `log`, `history`: everything about one
-//! - `parameters`: what stands behind the question mark
+//! - `single`: one order or shipment, at present or in the past; `past`: histories up to a time
+//! - `lists`: lists of orders and shipments; `merge`: merges the shards of an index into one list
+//! - `log`, `history`: a shipment's log, an order's history
+//! - `parameters`: parameters of the query string
 //!
-//! A parameter that no answer knows is passed over; one that this answer has no use for, but
-//! another has, is refused: whoever sends it would take the answer for what it is not.
+//! A parameter that no query has is ignored. A parameter of another query is refused, since its
+//! sender would misunderstand the answer.
 
 use aws_lambda_events::apigw::ApiGatewayV2httpRequest;
 use domain::{AggregateId, Json, json::Object};
@@ -72,7 +72,7 @@ fn parse<T: std::str::FromStr<Err: ToString>>(field: &str, text: &str) -> Result
         .map_err(|error: T::Err| parameters::wrong(field, error.to_string()))
 }
 
-/// A row without what only an index wants of it.
+/// A row without the attributes that only an index needs.
 fn shown(mut row: Row) -> Row {
     for name in INDEX_ONLY {
         row.remove(name);
@@ -80,7 +80,7 @@ fn shown(mut row: Row) -> Row {
     row
 }
 
-/// A shipment's row `CURRENT` as it is shown: its status is the current one.
+/// A shipment's row `CURRENT` as a query shows it: its current status is its `status`.
 fn shipment_shown(row: Row) -> Row {
     let mut row = shown(row);
     row.remove("entry");
@@ -95,7 +95,7 @@ fn shipment_shown(row: Row) -> Row {
     row
 }
 
-/// A page of a list, and where the next one begins.
+/// A page of a list with the cursor of the next one.
 fn page(rows: Vec<Row>, cursor: Option<String>) -> Response {
     let items = rows.into_iter().map(Json::Object).collect();
     Response::ok(Json::Object(Object::from([
@@ -104,7 +104,7 @@ fn page(rows: Vec<Row>, cursor: Option<String>) -> Response {
     ])))
 }
 
-/// Bytes of a row in an answer.
+/// The size of a row in an answer, in bytes.
 fn bytes(row: &Row) -> usize {
     serde_json::to_string(row).map_or(0, |text| text.len())
 }
@@ -124,7 +124,7 @@ fn store_problem(error: StoreError) -> Problem {
             Problem::unavailable()
         }
         StoreError::Newer { .. } => {
-            tracing::error!(%error, "a history takes a newer build");
+            tracing::error!(%error, "a history needs a newer build");
             Problem::unavailable()
         }
         error => {

@@ -1,4 +1,4 @@
-//! What stands behind the question mark.
+//! Reads the parameters of a query string.
 
 use domain::{Timestamp, time::SentTime};
 use lambda::http::{Problem, Request};
@@ -9,12 +9,12 @@ use crate::{
     ports::Direction,
 };
 
-/// A parameter at fault.
+/// The problem of an invalid parameter.
 pub(super) fn wrong(name: &str, message: impl Into<String>) -> Problem {
     Problem::invalid("invalid_field", name, message)
 }
 
-/// `limit=`, 1 to 100, or 100.
+/// The parameter `limit`: 1 to 100; 100 by default.
 pub(super) fn limit(request: &Request) -> Result<u32, Problem> {
     let Some(text) = request.parameter("limit") else {
         return Ok(LIST_MAX);
@@ -30,13 +30,13 @@ pub(super) fn limit(request: &Request) -> Result<u32, Problem> {
         })
 }
 
-/// `cursor=`, the place that it says in `query`.
+/// The parameter `cursor`: the position in it; refused where it does not belong to `query`.
 pub(super) fn place(request: &Request, query: &str) -> Result<Option<String>, Problem> {
     let cursor = request.parameter("cursor");
     cursor.map(|text| cursor::decode(query, &text)).transpose()
 }
 
-/// `at=`, in the forms of a [`SentTime`].
+/// The parameter `at`: a time in the formats of a [`SentTime`].
 pub(super) fn at(request: &Request) -> Result<Option<Timestamp>, Problem> {
     let Some(text) = request.parameter("at") else {
         return Ok(None);
@@ -50,7 +50,7 @@ pub(super) fn at(request: &Request) -> Result<Option<Timestamp>, Problem> {
     }
 }
 
-/// `minVersion=`, 1 or more.
+/// The parameter `minVersion`: 1 to [`VERSION_MAX`].
 pub(super) fn min_version(request: &Request) -> Result<Option<u64>, Problem> {
     let Some(text) = request.parameter("minVersion") else {
         return Ok(None);
@@ -63,7 +63,7 @@ pub(super) fn min_version(request: &Request) -> Result<Option<u64>, Problem> {
         .ok_or_else(|| wrong("minVersion", expected()))
 }
 
-/// `sort=`: `oldest` first, or `newest`.
+/// The parameter `sort`: `oldest` first (the default), or `newest`.
 pub(super) fn direction(request: &Request) -> Result<Direction, Problem> {
     match request.parameter("sort").as_deref() {
         None | Some("oldest") => Ok(Direction::Up),
@@ -72,7 +72,7 @@ pub(super) fn direction(request: &Request) -> Result<Direction, Problem> {
     }
 }
 
-/// The one of these parameters that is there; a problem where it is not one.
+/// The one of these parameters that is given; a problem where none or several are.
 pub(super) fn one_of(
     request: &Request,
     names: &[&'static str],
@@ -80,7 +80,7 @@ pub(super) fn one_of(
     at_most_one_of(request, names)?.ok_or_else(|| not_one("exactly", names))
 }
 
-/// The one of these parameters that is there, if any is; a problem where there are several.
+/// The one of these parameters that is given, if any; a problem where several are.
 pub(super) fn at_most_one_of(
     request: &Request,
     names: &[&'static str],
@@ -99,7 +99,7 @@ fn not_one(how_many: &str, names: &[&str]) -> Problem {
     Problem::new(400, "invalid_query", message)
 }
 
-/// A parameter that this answer has no use for must not be there.
+/// Refuses a parameter that this query does not have.
 pub(super) fn without(request: &Request, name: &str, why: &str) -> Result<(), Problem> {
     match request.parameter(name) {
         None => Ok(()),

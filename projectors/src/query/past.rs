@@ -1,6 +1,6 @@
-//! Histories up to some time. An aggregate's commits are bounded, in number and in bytes
-//! ([`event_store::limits`]), so any history is short enough to be folded for an answer. A page of a
-//! log reads it from its beginning: of 20,000 commits of 1 KB that is some 20 MB, for each page.
+//! Reads histories up to a time in the past. The number and the bytes of an aggregate's commits are
+//! limited ([`event_store::limits`]), so that any history can be folded for an answer. Each page of
+//! a log reads the history from its beginning: with 20,000 commits of 1 KB, some 20 MB.
 
 use std::collections::BTreeMap;
 
@@ -19,7 +19,7 @@ use crate::{
     shipment_log,
 };
 
-/// The aggregate as it was committed by `at`; `None` where nothing was.
+/// Folds the commits up to the time `at`; `None` where there are none.
 pub(super) async fn folded<A: EventSourced>(
     projectors: &Projectors,
     id: &AggregateId,
@@ -30,7 +30,7 @@ pub(super) async fn folded<A: EventSourced>(
         commits.reverse();
         if let Some(before) = loaded.take() {
             let mut after = before.followed_by(commits)?;
-            // Nobody asks for them, and a history of large commits would be held twice.
+            // They are not needed here, and would hold a history of large commits in memory.
             after.recent.clear();
             loaded = Some(after);
         }
@@ -42,8 +42,8 @@ pub(super) async fn folded<A: EventSourced>(
     Ok(loaded.filter(|loaded| loaded.version > 0))
 }
 
-/// A shipment's log as it was committed by `at`: the entries behind `after`, in order, at most
-/// `limit`.
+/// A shipment's log of the commits up to the time `at`: the entries after `after`, in order, at
+/// most `limit`.
 pub(super) async fn log(
     projectors: &Projectors,
     id: &ShipmentId,
@@ -52,7 +52,7 @@ pub(super) async fn log(
     limit: u32,
 ) -> Result<RowPage, Problem> {
     let id = AggregateId::Shipment(id.clone());
-    // In the order of their keys; never more than a page of them, and one to know of more.
+    // Ordered by their keys. One entry more than a page is kept, to know whether more follow.
     let mut entries: BTreeMap<String, Row> = BTreeMap::new();
     let take = |commits: Vec<Commit>| {
         for commit in commits {
@@ -82,8 +82,8 @@ fn unreadable(commit: &Commit, error: Unreadable) -> StoreError {
     error.of(&commit.aggregate, commit.sequence)
 }
 
-/// Hands the commits up to `at` to `take`, oldest first, some at a time. Times of commits never go
-/// back, so the first that is later is behind all of them.
+/// Passes the commits up to the time `at` to `take`, oldest first, in pages. The times of commits
+/// never go back, so the first later one ends the history.
 async fn until(
     projectors: &Projectors,
     id: &AggregateId,

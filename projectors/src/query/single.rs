@@ -1,4 +1,5 @@
-//! One order or shipment: its row as it is, or as its history says that it was.
+//! Queries of one order or shipment: its present row, or its state at a time in the past, folded
+//! from its history.
 
 use std::time::Duration;
 
@@ -59,7 +60,7 @@ pub(super) async fn shipment(
     Ok(single(shipment_shown(row), &["update"]))
 }
 
-/// A row with what may be done next, and with its version as the tag that `If-Match` takes.
+/// The answer with a row, its allowed actions, and its version as the `ETag` that `If-Match` takes.
 fn single(mut row: Row, actions: &[&str]) -> Response {
     let actions = actions.iter().map(|action| (*action).into()).collect();
     row.insert("allowedActions".to_owned(), Json::Array(actions));
@@ -67,7 +68,7 @@ fn single(mut row: Row, actions: &[&str]) -> Response {
     Response::ok(Json::Object(row)).with("etag", format!("\"{version}\""))
 }
 
-/// The time that is asked for, if it is one of the past.
+/// The parameter `at`: the time in the past that is asked for, if any.
 fn past(request: &Request) -> Result<Option<domain::Timestamp>, Problem> {
     let at = parameters::at(request)?;
     if at.is_some() {
@@ -77,7 +78,7 @@ fn past(request: &Request) -> Result<Option<domain::Timestamp>, Problem> {
     Ok(at)
 }
 
-/// The row as it is now, or once it has caught up with `minVersion`.
+/// The present row; with `minVersion`, once it has reached that version.
 async fn now(
     projectors: &Projectors,
     request: &Request,
@@ -91,7 +92,8 @@ async fn now(
     }
 }
 
-/// Looks at a row until its version is `wanted` or higher. Nobody waits for what does not exist.
+/// Reads a row until its version is `wanted` or higher. It does not wait for an aggregate that does
+/// not exist.
 async fn caught_up(
     projectors: &Projectors,
     table: Table,
@@ -100,7 +102,8 @@ async fn caught_up(
     wanted: u64,
 ) -> Result<Option<Row>, Problem> {
     let began = projectors.clock.now();
-    // By the clock, which knows how long a look takes; and by what was slept, as it may jump.
+    // By the clock, which includes the time of the reads, and by the sum of the waits, since the
+    // clock may jump.
     let mut slept = Duration::ZERO;
     for look in 1.. {
         let row = projectors.rows.get(table, key.clone()).await;

@@ -1,9 +1,10 @@
-//! One aggregate's rows, examined and mended.
+//! Compares the rows of one aggregate with its history, and repairs them.
 //!
-//! Why it may race `project`: both put the fold of a prefix of one history, and neither puts it
-//! over one of a higher version. The rows are read first and the history, consistently, after
-//! them: so a row that is ahead of its history is the fold of nothing, and is replaced, too. Such a
-//! row may have kept `project` from putting a commit that came meanwhile, so it is looked at again.
+//! It may run concurrently with `project`: both write the fold of a prefix of one history, and
+//! neither overwrites a row of a higher version. The rows are read first, and the history after
+//! them, consistently. So a row with a higher version than its history follows from no history, and
+//! is replaced, too. Such a row may have kept `project` from writing a later commit, so the
+//! aggregate is compared again.
 
 use std::collections::BTreeMap;
 
@@ -22,19 +23,19 @@ use crate::{
     row,
 };
 
-/// How many rows were written and removed.
+/// The number of rows that were written and removed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Rebuilt {
-    /// Rows that were missing or different.
+    /// The number of rows that were missing or different, and were written.
     pub written: u64,
-    /// Rows that follow from no event.
+    /// The number of rows that follow from no event, and were removed.
     pub removed: u64,
 }
 
 /// Why rows cannot be rebuilt. The texts are for logs.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RebuildError {
-    /// Try again.
+    /// A table is unavailable; the call can be repeated.
     #[error("{0}")]
     Unavailable(String),
     /// The history cannot be folded; no row is touched.
@@ -42,22 +43,21 @@ pub enum RebuildError {
     Corrupt(String),
 }
 
-/// An aggregate's rows beside what they should be.
+/// The result of comparing an aggregate's rows with its history.
 #[derive(Debug)]
 pub struct Examined {
-    /// Every row that is not as it should be.
+    /// Every row that differs from what is expected.
     pub findings: Vec<Finding>,
-    /// The first findings with both rows, at most
-    /// [`DIFFERENCES_PER_AGGREGATE`].
+    /// The first findings with both rows, at most [`DIFFERENCES_PER_AGGREGATE`].
     pub differences: Vec<Difference>,
-    /// What reading all of it has cost, in halves of a read unit: estimated, not reported.
+    /// The cost of reading rows and history, in halves of a read unit: estimated, not reported.
     pub half_units: u64,
-    /// When the last commit of the history was made.
+    /// The time of the history's last commit.
     pub newest: Option<Timestamp>,
-    /// Is there a row that `project` puts nothing over?
+    /// Whether a row has a version that keeps `project` from overwriting it.
     blocked: bool,
     table: Table,
-    /// Rows to put, with their version and the one that was seen in their place.
+    /// The rows to write, with their version and the version of the row that they replace.
     put: Vec<(Row, u64, Option<Number>)>,
     remove: Vec<Row>,
 }
@@ -77,20 +77,20 @@ pub async fn aggregate(projectors: &Projectors, id: &AggregateId) -> Result<Rebu
     Ok(all)
 }
 
-/// What came of examining an aggregate, and of mending it where that is asked for.
+/// The result of comparing an aggregate, and of repairing it where the task says so.
 #[derive(Debug, Default)]
 pub(super) struct Settled {
-    /// What was found at the first look.
+    /// The findings of the first comparison.
     pub findings: Vec<Finding>,
-    /// The first of them with both rows.
+    /// The first findings of that comparison with both rows.
     pub differences: Vec<Difference>,
-    /// What was done about it, and about what came meanwhile.
+    /// The rows that were repaired, including those that were found later.
     pub rebuilt: Rebuilt,
-    /// What reading has cost, in halves of a read unit, estimated.
+    /// The estimated cost of reading, in halves of a read unit.
     pub half_units: u64,
 }
 
-/// Examines an aggregate and mends it, within the limit on capacity.
+/// Compares an aggregate and repairs it, within the limit on capacity.
 pub(super) async fn mended(projectors: &Projectors, name: &str) -> Result<Settled, RebuildError> {
     let mut settled = Settled::default();
     for look in 0..MEND_LOOKS {
@@ -114,8 +114,8 @@ pub(super) async fn mended(projectors: &Projectors, name: &str) -> Result<Settle
     Ok(settled)
 }
 
-/// Compares the rows of an aggregate with its history. Its name is taken as it stands in a key: to
-/// a name that can be no aggregate's there is no history, and no row should be.
+/// Compares the rows of an aggregate with its history. `name` is the text of a key, valid or not:
+/// an invalid name has no history, so no row of it is expected.
 pub async fn examine(projectors: &Projectors, name: &str) -> Result<Examined, RebuildError> {
     let unknown = || RebuildError::Corrupt(format!("{name:?} is no order and no shipment"));
     let table = expected::table(name).ok_or_else(unknown)?;
@@ -177,7 +177,7 @@ impl Examined {
     }
 }
 
-/// Makes the rows what they should be, waiting for the capacity that it uses.
+/// Writes and removes rows as a comparison demands, and waits for the capacity that this uses.
 pub async fn mend(projectors: &Projectors, examined: Examined) -> Result<Rebuilt, RebuildError> {
     let (rows, table) = (&projectors.rows, examined.table);
     let (clock, pace) = (projectors.clock.as_ref(), &projectors.rebuilds.pace);
@@ -197,8 +197,9 @@ pub async fn mend(projectors: &Projectors, examined: Examined) -> Result<Rebuilt
     Ok(rebuilt)
 }
 
-/// The rows that an aggregate has, by their sort key; an order's one row has an empty one. Rows
-/// that do not end are an error: what was not read must not pass for missing.
+/// The stored rows of an aggregate by their sort key; an order's only row has an empty one. It
+/// fails where there are more pages than allowed, since a row that was not read must not count as
+/// missing.
 pub(super) async fn there(
     projectors: &Projectors,
     table: Table,
@@ -218,18 +219,19 @@ pub(super) async fn there(
         }
     }
     Err(RebuildError::Corrupt(format!(
-        "the rows of {id} have no end"
+        "the rows of {id} have more pages than they may have"
     )))
 }
 
-/// Half a unit for each 4 KB of rows, and a whole one for each 4 KB of history; a commit is taken
-/// for 1 KB.
+/// The estimated cost of reading: half a unit for each 4 KB of rows, and a whole one for each 4 KB
+/// of history, where a commit counts as 1 KB.
 fn cost(there: &BTreeMap<String, Row>, history: &[Commit]) -> u64 {
     let rows: usize = there.values().map(object_dynamodb_bytes).sum();
     (rows / 4_096 + history.len() / 2 + 3) as u64
 }
 
-/// A unit for each KB of a row, in its table and at the worst in three indexes.
+/// The estimated cost of writing a row, in halves of a write unit: a unit for each KB, in its table
+/// and at the worst in three indexes.
 fn write_cost(row: &Row) -> u64 {
     (object_dynamodb_bytes(row).div_ceil(1_024) * 4 * 2) as u64
 }

@@ -12,8 +12,8 @@ use crate::{
     processed_orders, shipment_log,
 };
 
-/// The table that an aggregate's rows are in, by the aggregate's name, valid or not; `None` of a
-/// name that begins like none.
+/// The table of an aggregate's rows, by the aggregate's name, valid or not; `None` where the name
+/// begins with no kind of aggregate.
 pub fn table(aggregate: &str) -> Option<Table> {
     match aggregate.split_once('#')?.0 {
         "order" => Some(Table::ProcessedOrders),
@@ -27,8 +27,8 @@ pub fn id(aggregate: &str) -> &str {
     aggregate.split_once('#').map_or(aggregate, |(_, id)| id)
 }
 
-/// The rows that follow from a history; none from an empty one. A panic must stop this aggregate
-/// only: it is a history that cannot be folded.
+/// The rows that follow from a history; none from an empty one. A panic counts as a history that
+/// cannot be folded, so that it stops this aggregate only.
 pub fn rows(
     id: &AggregateId,
     history: Vec<Commit>,
@@ -67,7 +67,7 @@ fn fold<A: EventSourced>(
     Ok(Loaded::from_history(id.clone(), history)?)
 }
 
-/// A row for each update.
+/// The log rows of a history, one for each update.
 fn log(history: &[Commit], environment: &Environment) -> Result<Vec<Row>, RebuildError> {
     let mut rows = Vec::new();
     for commit in history {

@@ -1,4 +1,4 @@
-//! What is wrong with a row.
+//! Findings: rows that differ from what follows from their history.
 
 use std::fmt;
 
@@ -9,42 +9,41 @@ use crate::{
     row,
 };
 
-/// What is wrong with a row.
+/// The kind of a finding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Wrong {
-    /// It follows from the history and is not there.
+    /// The row follows from the history and does not exist.
     Missing,
-    /// It is of a lower version than the history.
+    /// The row has a lower version than the history.
     Stale,
-    /// It is there and follows from no event.
+    /// The row exists and follows from no event.
     Superfluous,
-    /// It is of the history's version, or a higher one, and not what follows from it.
+    /// The row has at least the history's version, and differs from what follows from it.
     Different,
-    /// The history cannot be folded, so nobody knows what the row should be.
+    /// The history cannot be folded, so the expected row is not known.
     Unreadable,
 }
 
-/// A row that is not as it should be.
+/// A row that differs from what follows from its history.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Finding {
-    /// The table: the end of its name.
+    /// The end of the table's name, such as `processed-orders`.
     pub table: String,
     /// The order's or shipment's id.
     pub id: String,
-    /// The row's sort key, where the table has one; not of a history that is unreadable.
+    /// The row's sort key, where the table has one; `None` for an unreadable history.
     pub entry: Option<String>,
-    /// What is wrong with it.
+    /// The kind of the finding.
     pub wrong: Wrong,
-    /// Its version, where it is there.
+    /// The version of the stored row, where it exists.
     pub there: Option<u64>,
-    /// The version that it should have, where it should be there.
+    /// The version that the row should have, where it should exist.
     pub expected: Option<u64>,
 }
 
 impl Finding {
-    /// What is wrong with a row that is `there` and should be as `expected`; `None` where they are
-    /// equal.
+    /// Compares the stored row `there` with the row `expected`; `None` where they are equal.
     pub fn of(table: Table, there: Option<&Row>, expected: Option<&Row>) -> Option<Self> {
         if there == expected {
             return None;
@@ -68,7 +67,7 @@ impl Finding {
         })
     }
 
-    /// An aggregate whose history cannot be folded.
+    /// The finding about an aggregate whose history cannot be folded.
     pub fn unreadable(table: Table, id: &str) -> Self {
         Self {
             table: table.suffix().to_owned(),
@@ -80,30 +79,31 @@ impl Finding {
         }
     }
 
-    /// May it be that the row is on its way? A row that the stream is about to bring looks the same
-    /// as one that never comes.
+    /// Whether the finding may disappear by itself: a row that `project` is about to write looks
+    /// the same as one that is never written.
     pub fn may_be_on_its_way(&self) -> bool {
         matches!(self.wrong, Wrong::Missing | Wrong::Stale)
     }
 }
 
-/// A finding with the row as it is and the row as it should be. Rows hold what customers have sent:
-/// a difference belongs on an operator's screen, and in no log.
+/// A finding with the stored row and the expected row. Rows hold customer data, so a difference may
+/// be shown to an operator but never logged.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Difference {
-    /// What is wrong.
+    /// The finding.
     pub finding: Finding,
-    /// The row as it was read; `None` where there is none.
+    /// The stored row; `None` where there is none.
     pub there: Option<Row>,
-    /// The row that follows from the history; `None` where none does, or nobody knows.
+    /// The row that follows from the history; `None` where none does, or the history cannot be
+    /// folded.
     pub expected: Option<Row>,
 }
 
-/// Takes differences as they are found.
+/// A callback that receives differences as they are found.
 pub type Tell<'a> = &'a mut (dyn FnMut(Difference) + Send);
 
-/// Takes findings without their rows: of whoever keeps no rows, as a deployed role must not.
+/// The callback that drops differences, for the deployed role, which must not keep rows.
 pub(super) fn nobody(_: Difference) {}
 
 impl fmt::Display for Wrong {

@@ -1,5 +1,5 @@
-//! The first half of a rebuild: one segment of one table is scanned once, and digests of what
-//! is found there go to the ledger.
+//! The first half of a rebuild: scans one segment of one table once, and writes digests of its
+//! aggregates' rows to the ledger.
 
 use domain::AggregateId;
 use event_store::{
@@ -20,7 +20,7 @@ use crate::{
     ports::{Row, Table},
 };
 
-/// What is scanned.
+/// The table that is scanned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Source {
@@ -33,7 +33,7 @@ pub enum Source {
 }
 
 impl Source {
-    /// The read model; `None` of the event store.
+    /// The read model's table; `None` for the event store.
     pub fn table(self) -> Option<Table> {
         match self {
             Self::Events => None,
@@ -42,7 +42,7 @@ impl Source {
         }
     }
 
-    /// Its name, as in a request.
+    /// The name in tasks and in parts of the ledger.
     pub fn name(self) -> &'static str {
         match self {
             Self::Events => "events",
@@ -52,41 +52,41 @@ impl Source {
     }
 }
 
-/// One segment to gather, and how far it has come.
+/// One segment to gather, and the progress in it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Gather {
-    /// Which rebuild it is a part of: a name of its own.
+    /// The unique name of the rebuild.
     pub run: String,
-    /// What is scanned.
+    /// The table that is scanned.
     pub source: Source,
-    /// Which segment, from 0.
+    /// The segment's number, from 0.
     pub segment: u32,
-    /// Of how many.
+    /// The number of segments.
     pub segments: u32,
-    /// Over how many buckets the ledger is spread.
+    /// The number of buckets of the ledger.
     pub buckets: u32,
-    /// For one read model alone.
+    /// The only read model to rebuild; without it, all that are queried.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub only: Option<ReadModel>,
-    /// How many parts of the ledger it has written.
+    /// The number of parts of the ledger that it has written.
     #[serde(default)]
     pub parts: u32,
-    /// The key that it goes on behind.
+    /// The key after which the next step continues.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub behind: Option<Key>,
-    /// What it has read: commits or rows, and halves of a read unit.
+    /// The number of commits or rows that it has read.
     #[serde(default)]
     pub items: u64,
-    /// What that has cost, in halves of a read unit.
+    /// The cost of reading, in halves of a read unit.
     #[serde(default)]
     pub half_units: u64,
-    /// Has it come to its end?
+    /// Whether the segment is done.
     #[serde(default)]
     pub done: bool,
 }
 
-/// A key of a table, as text.
+/// A table's key as text: partition key and sort key.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Key(pub String, pub String);
 
@@ -106,7 +106,7 @@ impl From<Key> for Behind {
 }
 
 impl Gather {
-    /// A segment's beginning.
+    /// The beginning of a segment.
     pub fn new(run: &str, source: Source, (segment, segments): (u32, u32), buckets: u32) -> Self {
         Self {
             run: run.to_owned(),
@@ -123,9 +123,9 @@ impl Gather {
         }
     }
 
-    /// Scans until a part of the ledger is written, or `enough` says so after a page, or the
-    /// segment ends. What is put away and what [`Gather`] says then go together: a scan that is cut
-    /// off goes on from the [`Gather`] before, and writes the same part again.
+    /// Scans until a part of the ledger is full, `enough` says so after a page, or the segment
+    /// ends; then writes the part. The progress in [`Gather`] changes only after that: a step that
+    /// is cut off is repeated from the [`Gather`] before, and writes the same part again.
     pub async fn step(
         &mut self,
         projectors: &Projectors,
@@ -188,7 +188,7 @@ impl Gather {
                     projectors.clock.sleep(GATHER_WAIT).await;
                     continue;
                 }
-                // It cannot be folded: settling will say so.
+                // It cannot be folded: settling reports it.
                 Some(Err(ScanError::Store(error))) => {
                     tracing::error!(%error, "a history cannot be read");
                     if let Some(behind) = scan.behind()
@@ -207,7 +207,7 @@ impl Gather {
         }
     }
 
-    /// Are an aggregate's events asked for?
+    /// Whether an aggregate belongs to the read model that is rebuilt.
     fn wants(&self, aggregate: &str) -> bool {
         let only = self.only.map(|model| Table::from(model.kind));
         only.is_none() || only == expected::table(aggregate)
@@ -242,7 +242,7 @@ impl Gather {
             failures = 0;
             self.items += page.rows.len() as u64;
             self.half_units += page.half_units;
-            // Rows of one aggregate lie together.
+            // Rows of one aggregate follow one another in a scan.
             for rows in page
                 .rows
                 .chunk_by(|one, next| same_aggregate(table, one, next))

@@ -1,5 +1,6 @@
-//! Where digests lie between gathering and settling: in buckets, each small enough to be
-//! compared in memory, so that the whole needs no more memory than one of them.
+//! The ledger of a rebuild holds digests of rows between gathering and settling. It has buckets,
+//! each small enough to be compared in memory, so that a rebuild needs the memory of one bucket
+//! only.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -10,46 +11,48 @@ use sha2::{Digest, Sha256};
 use super::rows_digest::RowsDigest;
 use crate::limits::{LEDGER_BUFFER_BYTES, LEDGER_CALLS_AT_ONCE};
 
-/// What a ledger's place cannot do. The text is for logs.
+/// A call of the ledger's storage failed. The text is for logs.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the ledger is unavailable: {0}")]
 pub struct LedgerError(pub String);
 
-/// A place for the parts of a ledger: objects by path, `<run>/<bucket>/<part>`.
+/// The storage of a ledger's parts: objects by path, `<run>/<bucket>/<part>`.
 #[async_trait]
 pub trait Ledger: Send + Sync {
-    /// Keeps a part, whole or not at all, in place of one with the same path.
+    /// Writes a part atomically, and overwrites one with the same path.
     async fn put(&self, path: &str, bytes: Vec<u8>) -> Result<(), LedgerError>;
 
-    /// The paths of the parts that begin so.
+    /// The paths of all parts that begin with `prefix`.
     async fn list(&self, prefix: &str) -> Result<Vec<String>, LedgerError>;
 
-    /// A part as it was put.
+    /// Reads a part.
     async fn get(&self, path: &str) -> Result<Vec<u8>, LedgerError>;
 }
 
-/// Which rows a digest is of.
+/// The rows that a digest covers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Side {
-    /// Those that should be.
+    /// The rows that follow from the history.
     Expected,
-    /// Those that are.
+    /// The rows that are stored.
     There,
 }
 
-/// The path of a bucket's parts.
+/// The path prefix of a bucket's parts.
 pub fn bucket(run: &str, bucket: u32) -> String {
     format!("{run}/{bucket:05}/")
 }
 
-/// The name of a part of a segment: which one, and how far it reaches. A piece of work may be done
-/// twice, even at the same time, and then its parts reach differently far.
+/// The name of a part: its source and segment, its number, and how many items it covers. A task may
+/// be executed twice, even concurrently, and then the same part can cover different numbers of
+/// items.
 pub fn part(source: &str, segment: u32, number: u32, items: u64) -> String {
     format!("{source}-{segment}-{number}-{items:015}")
 }
 
-/// Of parts that are the same one, the one that reaches furthest: it holds what the others do. What
-/// the next part holds as well makes a digest that differs, and no row goes unseen.
+/// Of all versions of the same part, the one that covers the most items: it contains the others.
+/// Items that the next part covers as well make a digest that differs, so the aggregate is compared
+/// exactly, and no row is missed.
 pub fn furthest(mut paths: Vec<String>) -> Vec<String> {
     paths.sort_unstable();
     let same = |path: &str| path.rsplit_once('-').map(|(part, _)| part.to_owned());
@@ -63,7 +66,7 @@ pub fn furthest(mut paths: Vec<String>) -> Vec<String> {
     furthest
 }
 
-/// Parts being written: entries by bucket.
+/// Collects entries by bucket, to be written as parts.
 #[derive(Debug, Default)]
 pub struct Buffer {
     buckets: BTreeMap<u32, Vec<u8>>,
@@ -71,11 +74,12 @@ pub struct Buffer {
 }
 
 impl Buffer {
-    /// Notes an aggregate by its name, in one of `buckets` buckets.
+    /// Adds the digest of an aggregate, by its name, to one of `buckets` buckets.
     pub fn add(&mut self, name: &str, side: Side, digest: RowsDigest, buckets: u32) {
         let bytes = self.buckets.entry(bucket_of(name, buckets)).or_default();
         let before = bytes.len();
-        // Ids have at most 64 characters, invented ones at most 2,048 bytes, set by DynamoDB.
+        // A valid name has at most 521 bytes; a key that somebody made up has at most 2,048, set by
+        // DynamoDB.
         let length = u16::try_from(name.len()).unwrap_or(u16::MAX);
         bytes.extend(length.to_be_bytes());
         bytes.extend(&name.as_bytes()[..usize::from(length)]);
@@ -88,12 +92,12 @@ impl Buffer {
         self.bytes += bytes.len() - before;
     }
 
-    /// Is it time to put it away?
+    /// Whether the buffer should be written.
     pub fn is_full(&self) -> bool {
         self.bytes >= LEDGER_BUFFER_BYTES
     }
 
-    /// Puts all of it away as `part` of `run`, and is empty.
+    /// Writes all entries as the part `part` of the rebuild `run`, and empties the buffer.
     pub async fn put_away(
         &mut self,
         ledger: &dyn Ledger,
@@ -111,21 +115,21 @@ impl Buffer {
     }
 }
 
-/// An aggregate's digests: of the rows that should be, and of those that are.
+/// The two digests of an aggregate.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Both {
-    /// Of those that should be.
+    /// The digest of the rows that follow from its history.
     pub expected: RowsDigest,
-    /// Of those that are.
+    /// The digest of the rows that are stored.
     pub there: RowsDigest,
 }
 
-/// Reads the parts of a bucket together, each in turn by [`Entries::read`].
+/// The entries of all parts of a bucket, which [`Entries::read`] adds one by one.
 #[derive(Debug, Default)]
 pub struct Entries(HashMap<String, Both>);
 
 impl Entries {
-    /// Reads one part. Where it is cut short, that is said.
+    /// Adds the entries of a part. Fails where the part is cut short.
     pub fn read(&mut self, part: &[u8]) -> Result<(), LedgerError> {
         let mut rest = part;
         while !rest.is_empty() {
@@ -140,17 +144,17 @@ impl Entries {
         Ok(())
     }
 
-    /// How many aggregates were read.
+    /// The number of aggregates.
     pub fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// Was nothing read?
+    /// Whether there are no aggregates.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// The aggregates whose digests differ, by name.
+    /// The names of the aggregates whose digests differ, in order.
     pub fn different(self) -> Vec<String> {
         let different =
             |(name, both): (String, Both)| (both.expected != both.there).then_some(name);
@@ -180,8 +184,8 @@ fn take<'a, const N: usize>(rest: &mut &'a [u8]) -> Option<&'a [u8; N]> {
     Some(first)
 }
 
-/// The bucket of a name. Not by a hasher of the standard library: those may change, and a ledger is
-/// read by another process than wrote it.
+/// The bucket of a name. It does not use a hasher of the standard library, since those may change
+/// between builds, and another process reads the ledger.
 fn bucket_of(name: &str, buckets: u32) -> u32 {
     let digest = Sha256::digest(name);
     u32::from_be_bytes([digest[0], digest[1], digest[2], digest[3]]) % buckets.max(1)

@@ -1,24 +1,25 @@
-//! Rows made again from the events: in place while commands flow and `project` goes on, written
-//! only where they differ, and nobody is notified.
+//! Rebuilds rows from the events: in place, while commands are executed and `project` runs. Only
+//! rows that differ are written, and no message is sent.
 //!
 //! ```text
 //! events ─┐           ┌ bucket 0 ┐
 //! rows  ──┴─ gather ─▶│    …     │─ settle ─▶ the aggregates whose digests differ
-//!                     └ bucket n ┘            are examined and mended, one by one
+//!                     └ bucket n ┘            are compared and repaired, one by one
 //! ```
 //!
-//! Events and rows lie in their tables in different orders, and to look every row up would cost
-//! several times what a scan does. So both are scanned once, and of each aggregate there stays a
-//! digest ([`rows_digest`]) of its rows as they should be, and one of its rows as they are, in a
-//! bucket of the [`ledger`] by the aggregate's name. Where all is gathered, a bucket is small enough
-//! to be compared in memory. Digests that differ prove nothing, rows move on meanwhile: they say
-//! which aggregates are worth the exact comparison of [`aggregate`](mod@aggregate).
+//! Events and rows are stored in different orders, and to read every row by its key would cost
+//! several times as much as a scan. So both are scanned once. For each aggregate, a digest
+//! ([`rows_digest`]) of its expected rows and one of its stored rows are written to the [`ledger`],
+//! into a bucket by the aggregate's name. After that, each bucket is small enough to be compared in
+//! memory. Digests that differ prove nothing, since rows change meanwhile: they select the
+//! aggregates for the exact comparison of [`aggregate`](mod@aggregate).
 //!
-//! - [`aggregate`](mod@aggregate): one aggregate's rows, examined and mended
-//! - [`gather`], [`settle`]: all of them, in steps that can be stopped and gone on with anywhere
-//! - [`sweep`]: a small part of the store, row by row, in passing
-//! - [`task`]: each of these as an invocation of the role `rebuild`, whose answer is the next one
-//! - [`pace`]: how much capacity all of it may use
+//! - [`aggregate`](mod@aggregate): compares and repairs the rows of one aggregate
+//! - [`gather`], [`settle`]: the two halves of a rebuild, in steps that can be stopped and resumed
+//! - [`sweep`]: compares a small part of the store regularly, row by row
+//! - [`task`]: each of these as an invocation of the role `rebuild`, whose answer is the next task
+//! - [`expected`], [`finding`]: the rows that follow from a history; a row that differs from them
+//! - [`pace`]: limits the capacity that rebuilds use
 
 pub mod aggregate;
 pub mod expected;

@@ -1,11 +1,11 @@
-//! How much capacity a rebuild may use.
+//! Limits the capacity that rebuilds use.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use event_store::Clock;
 
-/// Capacity units that may be used in a second, reading and writing; `None` is without limit.
+/// The most capacity units to use in a second; `None` means no limit.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct CapacityLimit {
     /// Read units a second.
@@ -14,33 +14,34 @@ pub struct CapacityLimit {
     pub write: Option<u32>,
 }
 
-/// Lets whoever has used capacity wait until the limit is kept again; shared by all that work at
-/// the same time.
+/// Makes callers that have used capacity wait until the limit is kept again. All concurrent work
+/// shares one.
 #[derive(Debug, Default)]
 pub struct Pace {
     read: Meter,
     write: Meter,
 }
 
-/// What is used of one kind of capacity.
+/// The use of one kind of capacity.
 #[derive(Debug, Default)]
 struct Meter {
-    /// Halves of a unit a second.
+    /// The limit in halves of a unit a second.
     limit: Option<u64>,
     debt: Mutex<Debt>,
 }
 
-/// What is not yet paid for, in microseconds: half a unit may cost less than a millisecond.
+/// Capacity that was used in advance, as a time in microseconds: half a unit may take less than a
+/// millisecond.
 #[derive(Debug, Default)]
 struct Debt {
-    /// When this was looked at last, since 1970.
+    /// The time of the last update, in microseconds since 1970.
     seen: i64,
-    /// How long it then took to pay for all that was used.
+    /// The time that it then took until the limit was kept again, in microseconds.
     owed: i64,
 }
 
 impl Pace {
-    /// Keeps a limit.
+    /// A pace that keeps this limit.
     pub fn new(limit: CapacityLimit) -> Self {
         Self {
             read: Meter::new(limit.read),
@@ -48,12 +49,12 @@ impl Pace {
         }
     }
 
-    /// So many halves of a read unit were used: waits for them.
+    /// Counts halves of a read unit as used, and waits for them.
     pub async fn read(&self, clock: &dyn Clock, half_units: u64) {
         clock.sleep(self.read.used(clock, half_units)).await;
     }
 
-    /// So many halves of a write unit were used: waits for them.
+    /// Counts halves of a write unit as used, and waits for them.
     pub async fn written(&self, clock: &dyn Clock, half_units: u64) {
         clock.sleep(self.write.used(clock, half_units)).await;
     }
@@ -67,7 +68,7 @@ impl Meter {
         }
     }
 
-    /// Counts what was used; how long to wait.
+    /// Counts halves of a unit as used; returns the time to wait.
     fn used(&self, clock: &dyn Clock, half_units: u64) -> Duration {
         let Some(limit) = self.limit else {
             return Duration::ZERO;
@@ -76,7 +77,7 @@ impl Meter {
         let cost = i64::try_from(cost).unwrap_or(i64::MAX);
         let now = clock.now().millis().saturating_mul(1_000);
         let mut debt = self.debt.lock().unwrap_or_else(PoisonError::into_inner);
-        // A clock that jumps back has let no time pass; one that jumps on forgives once.
+        // If the clock jumps back, no time has passed; if it jumps forward, some debt is lost once.
         let passed = now.saturating_sub(debt.seen).max(0);
         let rest = debt.owed.saturating_sub(passed).max(0);
         *debt = Debt {

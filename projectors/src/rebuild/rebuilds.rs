@@ -1,4 +1,4 @@
-//! What rebuilds work with, beside what every projector has.
+//! The dependencies of rebuilds, beside those of every projector.
 
 use std::sync::Arc;
 
@@ -13,21 +13,21 @@ use super::{
 };
 use crate::{Projectors, aws::S3Ledger};
 
-/// What rebuilds work with.
+/// The dependencies and settings of rebuilds.
 #[derive(Clone)]
 pub struct Rebuilds {
-    /// Where digests lie meanwhile.
+    /// The store of digests between gathering and settling.
     pub ledger: Arc<dyn Ledger>,
-    /// How much capacity they may use, all together.
+    /// The limit on the capacity that all rebuilds together use.
     pub pace: Arc<Pace>,
-    /// In how many segments the whole store is swept.
+    /// The number of segments in which the whole store is swept.
     pub sweep_segments: u32,
     /// Minutes from one sweep to the next.
     pub sweep_minutes: u32,
 }
 
 impl Rebuilds {
-    /// As the settings of an environment say, with the ledger in its bucket.
+    /// The dependencies by an environment's settings, with the ledger in its bucket.
     pub fn new(config: &SdkConfig, settings: &Settings) -> Self {
         let limit = CapacityLimit {
             read: settings.rebuild.read_units,
@@ -41,13 +41,13 @@ impl Rebuilds {
         }
     }
 
-    /// So many halves of a read unit were used: waits until the limit is kept.
+    /// Counts halves of a read unit as used, and waits until the limit is kept again.
     pub(crate) async fn read(&self, projectors: &Projectors, half_units: u64) {
         self.pace.read(projectors.clock.as_ref(), half_units).await;
     }
 
-    /// The segment whose turn it is. By the clock, so nobody has to remember where the last sweep
-    /// was; one that is missed has its turn in the next round.
+    /// The segment whose turn it is by the clock, so that the last sweep need not be remembered. A
+    /// segment that is missed has its turn in the next round.
     pub(crate) fn turn(&self, now: Timestamp) -> Sweep {
         let round = i64::from(self.sweep_minutes.max(1)) * 60_000;
         let segments = self.sweep_segments.max(1);

@@ -1,29 +1,30 @@
-//! A digest of an aggregate's rows, of those that should be or of those that are.
+//! A digest of a set of rows: of those that an aggregate should have, or of those that are stored.
 
 use domain::Json;
 use sha2::{Digest, Sha256};
 
 use crate::ports::Row;
 
-/// So many rows, and the sum of their digests: the order in which they come does not matter, nor
-/// whether they come at once. Two sets of rows with the same one are equal, as far as 128 bits of
-/// SHA-256 can tell; nobody who may write rows gains by making them collide.
+/// The number of rows, and the sum of their digests, which depends neither on their order nor on
+/// how they are grouped. Two sets of rows with the same digest are equal, as far as 128 bits of
+/// SHA-256 can tell; whoever may write rows gains nothing by a collision.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct RowsDigest {
-    /// How many rows.
+    /// The number of rows.
     pub rows: u32,
     /// The sum of their digests, modulo 2^128.
     pub sum: u128,
 }
 
 impl RowsDigest {
-    /// Of rows that nobody knows: no set of rows has it, so the aggregate is always examined.
+    /// The digest of unknown rows. No set of rows has it, so the aggregate is always compared row
+    /// by row.
     pub const UNKNOWN: Self = Self {
         rows: u32::MAX,
         sum: 0,
     };
 
-    /// Takes another row in.
+    /// Adds a row.
     pub fn add(&mut self, row: &Row) {
         self.merge(Self {
             rows: 1,
@@ -31,7 +32,7 @@ impl RowsDigest {
         });
     }
 
-    /// Takes the rows of another digest in.
+    /// Adds the rows of another digest.
     pub fn merge(&mut self, other: Self) {
         self.rows = self.rows.saturating_add(other.rows);
         self.sum = self.sum.wrapping_add(other.sum);
@@ -46,8 +47,8 @@ impl<'a> FromIterator<&'a Row> for RowsDigest {
     }
 }
 
-/// Rows that are equal have one text: members stand in the order of their names, and a number has
-/// one way to be written.
+/// The digest of one row. Equal rows have equal texts: members are ordered by name, and a number is
+/// written in one way only.
 fn digest(row: &Row) -> u128 {
     let mut hasher = Sha256::new();
     for (name, value) in row {

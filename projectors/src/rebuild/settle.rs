@@ -1,5 +1,5 @@
-//! The second half of a rebuild: a bucket of the ledger is compared, and the aggregates whose
-//! digests differ are examined, named, and where that is asked for mended.
+//! The second half of a rebuild: compares the digests of one bucket of the ledger. Aggregates whose
+//! digests differ are compared row by row, reported, and repaired where the task says so.
 
 use futures::{StreamExt, stream};
 use lambda::ReadModel;
@@ -20,58 +20,58 @@ use crate::{
     },
 };
 
-/// What came of comparing.
+/// The counts of a comparison.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 pub struct Counted {
-    /// Aggregates whose rows were compared.
+    /// The number of aggregates whose rows were compared.
     pub aggregates: u64,
-    /// Those of them that were examined row by row.
+    /// The number of those that were compared row by row.
     pub examined: u64,
-    /// Rows that follow from the history and were not there.
+    /// The number of rows that follow from the history and did not exist.
     pub missing: u64,
-    /// Rows of a lower version than the history.
+    /// The number of rows with a lower version than the history.
     pub stale: u64,
-    /// Rows that follow from no event.
+    /// The number of rows that follow from no event.
     pub superfluous: u64,
-    /// Rows that were not what follows from the history.
+    /// The number of rows of at least the history's version that differ from what follows from it.
     pub different: u64,
-    /// Aggregates whose history cannot be folded.
+    /// The number of aggregates whose history cannot be folded.
     pub unreadable: u64,
-    /// Rows that were put.
+    /// The number of rows that were written.
     pub written: u64,
-    /// Rows that were removed.
+    /// The number of rows that were removed.
     pub removed: u64,
-    /// What examining has cost, in halves of a read unit, estimated.
+    /// The estimated cost of comparing row by row, in halves of a read unit.
     pub half_units: u64,
 }
 
-/// One bucket to settle, and how far it has come.
+/// One bucket to settle, and the progress in it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Settle {
-    /// Which rebuild it is a part of.
+    /// The unique name of the rebuild.
     pub run: String,
-    /// Which bucket of its ledger, from 0.
+    /// The bucket's number, from 0.
     pub bucket: u32,
-    /// Make the rows what they should be? Else they are only named.
+    /// Whether rows that differ are repaired. Otherwise they are only reported.
     pub mend: bool,
-    /// For one read model alone.
+    /// The only read model to rebuild; without it, all that are queried.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub only: Option<ReadModel>,
-    /// The aggregate that it goes on behind, in order of their names.
+    /// The aggregate after which the next step continues, in order of their names.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub behind: Option<String>,
-    /// What came of it so far.
+    /// The counts so far.
     #[serde(default)]
     pub counted: Counted,
-    /// Has it come to its end?
+    /// Whether the bucket is done.
     #[serde(default)]
     pub done: bool,
 }
 
 impl Settle {
-    /// A bucket's beginning.
+    /// The beginning of a bucket.
     pub fn new(run: &str, bucket: u32, mend: bool) -> Self {
         Self {
             run: run.to_owned(),
@@ -84,9 +84,9 @@ impl Settle {
         }
     }
 
-    /// Settles the bucket, until its end, until `enough` says so after some aggregates, or until one
-    /// cannot be settled now; hands out what was found. It is an error only where nothing is
-    /// settled, so what was found is never lost with one.
+    /// Settles the bucket, until its end, until `enough` says so after some aggregates, or until an
+    /// aggregate cannot be settled now; returns the findings. It fails only where nothing was
+    /// settled, so findings are never lost.
     pub async fn step(
         &mut self,
         projectors: &Projectors,
@@ -95,7 +95,7 @@ impl Settle {
         self.step_telling(projectors, enough, &mut nobody).await
     }
 
-    /// As [`Settle::step`], and tells the first differences of each aggregate with both rows.
+    /// Like [`Settle::step`], and passes the first differences of each aggregate to `tell`.
     pub async fn step_telling(
         &mut self,
         projectors: &Projectors,
@@ -136,8 +136,9 @@ impl Settle {
         Ok(findings)
     }
 
-    /// Takes in what came of `names`, up to the first that failed: that error. Behind it, what was
-    /// mended counts as well, since it is not found again; what was only named is.
+    /// Counts the results of `names` up to the first failure, and returns that error. After it, the
+    /// results of repaired aggregates count as well, since they are not found again; those that
+    /// were only reported are.
     fn take(
         &mut self,
         names: &[String],
@@ -178,7 +179,7 @@ impl Settle {
 }
 
 impl Counted {
-    /// Counts what came of an aggregate that was examined, and tells its differences; its findings.
+    /// Counts the result of one aggregate, and passes its differences to `tell`; returns its findings.
     pub(super) fn count(&mut self, settled: Settled, tell: Tell<'_>) -> Vec<Finding> {
         settled.differences.into_iter().for_each(tell);
         self.examined += 1;
@@ -202,7 +203,7 @@ impl Counted {
         }
     }
 
-    /// Counts what another has counted.
+    /// Adds the counts of another step or bucket.
     pub fn add(&mut self, other: &Self) {
         let Self {
             aggregates,
@@ -228,13 +229,13 @@ impl Counted {
         self.half_units += half_units;
     }
 
-    /// How many rows, or histories, are not as they should be.
+    /// The number of rows, or unreadable histories, that differ from what is expected.
     pub fn wrong(&self) -> u64 {
         self.missing + self.stale + self.superfluous + self.different + self.unreadable
     }
 }
 
-/// Examines an aggregate, and mends it where that is asked for. An unavailable table is asked a few
+/// Compares an aggregate, and repairs it where `mend` says so. An unavailable table is tried a few
 /// times.
 pub(super) async fn one(
     projectors: &Projectors,
@@ -262,7 +263,8 @@ pub(super) async fn one(
     }
 }
 
-/// What is wrong with an aggregate, and stays so: a row may be on its way.
+/// The findings about an aggregate that do not disappear within some seconds: `project` may be
+/// about to write a missing row.
 async fn look(projectors: &Projectors, name: &str) -> Result<Settled, RebuildError> {
     let mut settled = Settled::default();
     for look in 1..=LOOKS {

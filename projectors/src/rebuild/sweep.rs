@@ -1,6 +1,6 @@
-//! A part of the store, compared row by row, in passing: what is behind or wrong is mended without
-//! being asked for. There is no ledger, so each aggregate's rows are looked up: dearer than a scan
-//! of all rows, and right for a part.
+//! The sweep compares a segment of the store with its rows regularly, and rewrites rows that
+//! differ. It has no ledger and reads each aggregate's rows by their keys, which costs more for
+//! each row than a scan, but is the right way for a small part.
 
 use std::collections::BTreeMap;
 
@@ -26,31 +26,32 @@ use crate::{
     ports::{Row, Table},
 };
 
-/// One segment of the events and of the rows, and how far it has come.
+/// One segment of the events and of the rows, and the progress in it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Sweep {
-    /// Which segment, from 0.
+    /// The segment's number, from 0.
     pub segment: u32,
-    /// Of how many.
+    /// The number of segments.
     pub segments: u32,
-    /// Make the rows what they should be? Else they are only named.
+    /// Whether rows that differ are repaired. Otherwise they are only reported.
     pub mend: bool,
-    /// What is gone through now.
+    /// The table that is swept now.
     #[serde(default)]
     pub stage: Stage,
-    /// The key that it goes on behind.
+    /// The key after which the next step continues.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub behind: Option<Key>,
-    /// What came of it so far.
+    /// The counts so far.
     #[serde(default)]
     pub counted: Counted,
-    /// Has it come to its end?
+    /// Whether the segment is done.
     #[serde(default)]
     pub done: bool,
 }
 
-/// What is gone through: every aggregate, for its rows; then rows, for those of no aggregate.
+/// The table that a sweep reads: first the events, to check every aggregate's rows; then the rows,
+/// to find those without an aggregate.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Stage {
@@ -63,14 +64,14 @@ pub enum Stage {
     ShipmentLog,
 }
 
-/// What a step has found, and whom it tells the rows.
+/// The findings of a step, and the callback for their rows.
 struct Found<'a> {
     findings: Vec<Finding>,
     tell: Tell<'a>,
 }
 
 impl Sweep {
-    /// A segment's beginning.
+    /// The beginning of a segment.
     pub fn new(segment: u32, segments: u32, mend: bool) -> Self {
         Self {
             segment,
@@ -83,9 +84,9 @@ impl Sweep {
         }
     }
 
-    /// Goes through the segment, until its end, until `enough` says so, or until something cannot
-    /// be reached now; hands out what was found. It is an error only where it has not come any
-    /// further, so what was found is never lost with one.
+    /// Sweeps the segment, until its end, until `enough` says so, or until a table is unavailable;
+    /// returns the findings. It fails only where it has made no progress, so findings are never
+    /// lost.
     pub async fn step(
         &mut self,
         projectors: &Projectors,
@@ -94,7 +95,7 @@ impl Sweep {
         self.step_telling(projectors, enough, &mut nobody).await
     }
 
-    /// As [`Sweep::step`], and tells the first differences of each aggregate with both rows.
+    /// Like [`Sweep::step`], and passes the first differences of each aggregate to `tell`.
     pub async fn step_telling(
         &mut self,
         projectors: &Projectors,
@@ -140,7 +141,7 @@ impl Sweep {
         Ok(found.findings)
     }
 
-    /// Goes through the events; says whether it came to their end.
+    /// Sweeps the events; returns whether their end was reached.
     async fn events(
         &mut self,
         projectors: &Projectors,
@@ -187,7 +188,7 @@ impl Sweep {
         }
     }
 
-    /// Goes through rows, for those of no aggregate; says whether it came to their end.
+    /// Sweeps the rows, to find those without an aggregate; returns whether their end was reached.
     async fn rows(
         &mut self,
         projectors: &Projectors,
@@ -235,13 +236,14 @@ impl Sweep {
         }
     }
 
-    /// The aggregates whose rows, as of lately, are not what follows from their history.
+    /// The aggregates whose rows, by an eventually consistent read, differ from what follows from
+    /// their history.
     async fn suspicious(
         &mut self,
         projectors: &Projectors,
         histories: Vec<Whole>,
     ) -> Result<Vec<String>, RebuildError> {
-        // At most a unit for each: a row of up to 8 KB, with eventual consistency.
+        // One read unit each: a row of up to 8 KB, with eventual consistency.
         self.read(projectors, 2 * histories.len() as u64).await;
         let compared = histories
             .into_iter()
@@ -274,8 +276,8 @@ impl Sweep {
                 }
             }
         }
-        // Where it failed it comes again: what was mended is then not found again, what was only
-        // named is.
+        // After a failure it is repeated: repaired rows are then not found again, but rows that
+        // were only reported are.
         if failed.is_none() || self.mend {
             for settled in all {
                 let findings = self.counted.count(settled, &mut *found.tell);
@@ -291,7 +293,8 @@ impl Sweep {
     }
 }
 
-/// Are the rows of this aggregate what follows from its history? Not where that cannot be folded.
+/// Whether the rows of this aggregate are what follows from its history; `false` where that cannot
+/// be folded.
 async fn is_as_it_should_be(
     projectors: &Projectors,
     name: &str,
@@ -312,7 +315,7 @@ async fn is_as_it_should_be(
     Ok(expected_rows == there(projectors, table, bare).await?)
 }
 
-/// The name, where there is no history of it.
+/// The name, if the aggregate has no history.
 async fn orphan(projectors: &Projectors, name: String) -> Result<Option<String>, RebuildError> {
     let Ok(id) = name.parse() else {
         return Ok(Some(name));
@@ -320,7 +323,7 @@ async fn orphan(projectors: &Projectors, name: String) -> Result<Option<String>,
     match projectors.store.history(&id, 1, 1).await {
         Ok(page) => Ok(page.commits.is_empty().then_some(name)),
         Err(StoreError::Unavailable(error)) => Err(RebuildError::Unavailable(error.to_string())),
-        // It is named when the events are gone through.
+        // It is reported when the events are swept.
         Err(_) => Ok(None),
     }
 }

@@ -1,6 +1,6 @@
-//! The role `rebuild`: each invocation is a piece of work, and its answer is the next one, until
-//! that says `done`. So whoever drives it (a state machine, a schedule, a person) keeps where it
-//! stands, and the function keeps nothing.
+//! The role `rebuild`: each invocation is a task, and its answer is the next task, until that says
+//! `done`. So its caller (a state machine, a schedule, a person) keeps the progress, and the
+//! function is stateless.
 
 use event_store::Deadline;
 use lambda::{Answer, Failed, Invocation, ReadModel};
@@ -24,50 +24,51 @@ use crate::{
     ports::Table,
 };
 
-/// A piece of work.
+/// A task of the role `rebuild`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "operation", rename_all = "kebab-case")]
 pub enum Task {
-    /// Says which pieces a whole rebuild is made of.
+    /// Lists the tasks of a whole rebuild.
     Plan(Plan),
-    /// A segment of a whole rebuild.
+    /// Gathers a segment of a whole rebuild.
     Gather(Gather),
-    /// A bucket of a whole rebuild.
+    /// Settles a bucket of a whole rebuild.
     Settle(Settle),
-    /// One aggregate.
+    /// Rebuilds one aggregate.
     Aggregate(Aggregate),
-    /// The segment of the store whose turn it is by the clock, mended.
+    /// Sweeps and repairs the segment of the store whose turn it is by the clock.
     Sweep {},
-    /// A segment of the store, named.
+    /// Sweeps the named segment of the store.
     Part(Sweep),
 }
 
-/// A whole rebuild.
+/// A rebuild of all aggregates, to be planned as tasks.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Plan {
-    /// A name of its own: letters, digits and `-`, at most 80, such as a state machine's execution
-    /// has.
+    /// The rebuild's unique name: 1 to 80 letters, digits and `-`, such as the name of a state
+    /// machine's execution.
     pub run: String,
-    /// Segments that each table is scanned in; at most 64 where the role plans.
+    /// The number of segments in which each table is scanned; at most 64 where the role plans.
     pub segments: u32,
-    /// Buckets of its ledger, one for some 100,000 aggregates; at most 512 where the role plans.
+    /// The number of buckets of the ledger, one for some 100,000 aggregates; at most 512 where the
+    /// role plans.
     pub buckets: u32,
-    /// Make the rows what they should be? Else they are only named, in the log.
+    /// Whether rows that differ are repaired. Otherwise they are only logged.
     #[serde(default = "yes")]
     pub mend: bool,
-    /// One read model alone; without it, all that are read.
+    /// The only read model to rebuild; without it, all read models that are queried.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub only: Option<ReadModel>,
 }
 
-/// One aggregate.
+/// The rebuild of one aggregate.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Aggregate {
-    /// `order#<orderId>` or `shipment#<shipmentId>`.
+    /// The aggregate: `order#<orderId>` or `shipment#<shipmentId>`.
     pub aggregate: String,
-    /// Make the rows what they should be? Else they are only named.
+    /// Whether rows that differ are repaired. Otherwise they are only reported.
     #[serde(default = "yes")]
     pub mend: bool,
 }
@@ -77,7 +78,7 @@ fn yes() -> bool {
 }
 
 impl Plan {
-    /// All that is to be gathered, at once or one after the other.
+    /// All segments to gather, in any order or concurrently.
     pub fn gather(&self) -> Vec<Gather> {
         let sources = [Source::Events, Source::ProcessedOrders, Source::ShipmentLog];
         let wanted = |source: &Source| {
@@ -99,7 +100,7 @@ impl Plan {
             .collect()
     }
 
-    /// All that is to be settled when everything is gathered, at once or one after the other.
+    /// All buckets to settle after everything is gathered, in any order or concurrently.
     pub fn settle(&self) -> Vec<Settle> {
         (0..self.buckets)
             .map(|bucket| Settle {
@@ -119,7 +120,7 @@ impl Plan {
     }
 }
 
-/// The projectors of a read model: those that are read where none is named.
+/// The projectors of a read model; without `only`, those of the read models that are queried.
 fn of(projectors: &Projectors, only: Option<ReadModel>) -> Result<&Projectors, Failed> {
     match only {
         None => Ok(projectors),
@@ -136,7 +137,7 @@ fn check(name: &str, value: u32, most: u32) -> Result<(), Failed> {
     }
 }
 
-/// Handles an invocation.
+/// Handles one invocation.
 pub async fn handle(
     projectors: &Projectors,
     payload: &RawValue,
@@ -163,7 +164,7 @@ pub async fn handle(
             check("segments", gather.segments, SEGMENTS_MAX)?;
             check("buckets", gather.buckets, BUCKETS_MAX)?;
             let projectors = of(projectors, gather.only)?;
-            // One step in any case: who has too little time must not come again for ever.
+            // At least one step: an invocation with too little time must not be repeated for ever.
             while !gather.done {
                 gather.step(projectors, enough).await.map_err(failed)?;
                 if enough() {
@@ -212,7 +213,8 @@ async fn aggregate(projectors: &Projectors, task: &Aggregate) -> Answer {
     Ok(json!({ "written": written, "removed": removed, "findings": findings, "done": true }))
 }
 
-/// Tells what a sweep did, and what is parked: by the clock, so an alarm on it ends by itself.
+/// Writes the metrics of a sweep and the number of parked aggregates. The schedule repeats them, so
+/// that an alarm on them ends by itself.
 async fn say(projectors: &Projectors, sweep: &Sweep) {
     let now = projectors.clock.now();
     let Counted {
@@ -235,7 +237,7 @@ async fn say(projectors: &Projectors, sweep: &Sweep) {
     );
 }
 
-/// A line for each finding, of the first of them.
+/// Logs a line for each finding, up to a limit.
 fn log(findings: &[Finding]) {
     for finding in findings.iter().take(FINDINGS_LOGGED) {
         tracing::warn!(
@@ -245,16 +247,19 @@ fn log(findings: &[Finding]) {
             wrong = %finding.wrong,
             there = finding.there,
             expected = finding.expected,
-            "a row was not as it should be"
+            "a row differs from what follows from its history"
         );
     }
     if findings.len() > FINDINGS_LOGGED {
         let more = findings.len() - FINDINGS_LOGGED;
-        tracing::warn!(more, "rows were not as they should be");
+        tracing::warn!(
+            more,
+            "more rows differ from what follows from their history"
+        );
     }
 }
 
 fn failed(error: RebuildError) -> Failed {
-    tracing::error!(%error, "a piece of a rebuild failed");
-    Failed("temporarily unavailable; the same piece may be done again".to_owned())
+    tracing::error!(%error, "a task of a rebuild failed");
+    Failed("temporarily unavailable; the same task can be repeated".to_owned())
 }
