@@ -7,6 +7,7 @@
 #   make clean-data  forget what the local system keeps
 #   make e2e         deploy to an emulator of AWS, and test what is promised there; logs: target/e2e
 #   make fuzz        arbitrary input for an entry point, for SECONDS; wants nightly Rust and cargo-fuzz
+#   make bench-peers    requests, units, processor time and speed of a command, beside other event stores
 #   make bench-watch    what a search for stalled shipments reads among SHIPMENTS of them
 #   make bench-rebuild  a rebuild of AGGREGATES beside a bare scan, and what commands feel of it
 #
@@ -217,6 +218,11 @@ SHIPMENTS ?= 1000000
 bench-watch:
 	SHIPMENTS=$(SHIPMENTS) cargo test --locked -p system-tests --test projections \
 	  watch_many -- --ignored --nocapture
+
+# Waybill's way of a command beside cqrs-es with dynamo-es and event-store-adapter-rs, which nobody else
+# compiles: they have a lock file of their own. ROUNDS and AGGREGATES may be given.
+bench-peers:
+	cargo run --locked --release --manifest-path tests/bench/peers/Cargo.toml --target-dir target/bench
 
 # Of a function that does one GetItem and nothing else, and of the functions as they are deployed. The
 # target is named so that the executables do not lie where `make package` puts its folders.

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use async_trait::async_trait;
 use aws_config::SdkConfig;
 use aws_sdk_sns::types::MessageAttributeValue;
-use event_store::failure::told;
+use event_store::failure::describe;
 use lambda::Settings;
 
 use crate::limits::ALERT_TEXT_MAX;
@@ -66,7 +66,8 @@ impl Operator for AwsOperator {
             .message_attributes("reason", reason)
             .send()
             .await;
-        sent.map(drop).map_err(|error| Unreachable(told(&error)))
+        sent.map(drop)
+            .map_err(|error| Unreachable(describe(&error)))
     }
 
     async fn alert(&self, subject: &str, text: &str, id: &str) -> Result<(), Unreachable> {
@@ -91,7 +92,8 @@ impl Operator for AwsOperator {
             .message_attributes("environment", attribute(&self.environment)?)
             .send()
             .await;
-        sent.map(drop).map_err(|error| Unreachable(told(&error)))
+        sent.map(drop)
+            .map_err(|error| Unreachable(describe(&error)))
     }
 }
 

@@ -36,7 +36,7 @@ fn frozen(name: &str, text: &str) {
     );
 }
 
-fn full_order() -> order::Place {
+fn full_order() -> order::PlaceOrder {
     let mut sent = place();
     sent.customer_name = Some("Zoë".to_owned());
     sent.source_file = Some("s3://waybill-dev-orders-000000000000/orders/a.json".to_owned());

@@ -5,7 +5,7 @@
 use domain::{
     EventSourced, Number, Order, Refusal,
     aggregate::Command,
-    order::{self, Adjustment, AdjustmentType, Place},
+    order::{self, Adjustment, AdjustmentType, PlaceOrder},
 };
 use proptest::prelude::*;
 
@@ -13,12 +13,12 @@ mod samples;
 use samples::{adjustment, at, item, place};
 
 /// An order of items with a price and a quantity, and adjustments.
-fn order(items: &[(&str, &str)], adjustments: &[(AdjustmentType, &str)]) -> Place {
+fn order(items: &[(&str, &str)], adjustments: &[(AdjustmentType, &str)]) -> PlaceOrder {
     let item = |(quantity, price): &(&str, &str)| order::Item {
         quantity: quantity.parse().unwrap(),
         ..item("p", 1, price)
     };
-    Place {
+    PlaceOrder {
         items: items.iter().map(item).collect(),
         adjustments: adjustments
             .iter()
@@ -29,14 +29,14 @@ fn order(items: &[(&str, &str)], adjustments: &[(AdjustmentType, &str)]) -> Plac
     }
 }
 
-fn sent(order: Place, total: &str) -> Place {
-    Place {
+fn sent(order: PlaceOrder, total: &str) -> PlaceOrder {
+    PlaceOrder {
         total_amount: Some(total.parse().unwrap()),
         ..order
     }
 }
 
-fn placed(order: Place) -> Result<order::OrderPlaced, Refusal> {
+fn placed(order: PlaceOrder) -> Result<order::OrderPlaced, Refusal> {
     let command = Command {
         at: at("2024-01-15T12:00:00Z"),
         intent: order::Intent::Place(Box::new(order)),
@@ -49,7 +49,7 @@ fn placed(order: Place) -> Result<order::OrderPlaced, Refusal> {
 }
 
 /// The sum of the items and the total.
-fn amounts(order: Place) -> (String, String) {
+fn amounts(order: PlaceOrder) -> (String, String) {
     let placed = placed(order).unwrap();
     (
         placed.items_amount.to_string(),
@@ -58,7 +58,7 @@ fn amounts(order: Place) -> (String, String) {
 }
 
 /// Code, field and message.
-fn refused(order: Place) -> (&'static str, String, String) {
+fn refused(order: PlaceOrder) -> (&'static str, String, String) {
     match placed(order) {
         Err(Refusal::Invalid {
             code,

@@ -24,14 +24,14 @@ trait IntoIntent {
     fn into_intent(self) -> order::Intent;
 }
 
-impl IntoIntent for order::Place {
+impl IntoIntent for order::PlaceOrder {
     fn into_intent(self) -> order::Intent {
         order::Intent::Place(Box::new(self))
     }
 }
 
 /// The field that an order is refused for.
-fn refused_field(sent: order::Place) -> String {
+fn refused_field(sent: order::PlaceOrder) -> String {
     let result = Orders::with(())
         .given_no_previous_events()
         .when(when(NOON, sent.into_intent()));
@@ -194,7 +194,7 @@ fn an_order_whose_row_would_not_fit_is_refused() {
 }
 
 /// What differs between an order that was placed and `sent`; none where it is the same order.
-fn differing(order: order::Event, sent: order::Place) -> String {
+fn differing(order: order::Event, sent: order::PlaceOrder) -> String {
     let result = Orders::with(())
         .given(vec![order])
         .when(when(LATER, sent.into_intent()));
@@ -249,13 +249,13 @@ fn an_order_that_says_the_same_is_the_same() {
 
 #[test]
 fn a_name_that_is_nearly_one_of_ours_is_refused() {
-    let refused = |change: &dyn Fn(&mut order::Place)| {
+    let refused = |change: &dyn Fn(&mut order::PlaceOrder)| {
         let mut sent = place();
         change(&mut sent);
         refused_field(sent)
     };
     let with = |name: &'static str, value: Json| {
-        move |sent: &mut order::Place| {
+        move |sent: &mut order::PlaceOrder| {
             sent.attributes.insert(name.to_owned(), value.clone());
         }
     };
@@ -301,7 +301,7 @@ fn a_name_that_is_nearly_one_of_ours_is_refused() {
         );
     }
     let of_item = |name: &'static str| {
-        move |sent: &mut order::Place| {
+        move |sent: &mut order::PlaceOrder| {
             let attributes = [(name.to_owned(), Json::from(1))];
             sent.items[1].attributes = attributes.into();
         }
@@ -313,7 +313,7 @@ fn a_name_that_is_nearly_one_of_ours_is_refused() {
         assert!(refused(&of_item(name)).starts_with("Ok("), "{name}");
     }
     let of_adjustment = |name: &'static str| {
-        move |sent: &mut order::Place| {
+        move |sent: &mut order::PlaceOrder| {
             let attributes = [(name.to_owned(), Json::from(1))];
             sent.adjustments = vec![order::Adjustment {
                 attributes: attributes.into(),

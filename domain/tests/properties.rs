@@ -25,12 +25,12 @@ fn price() -> impl Strategy<Value = String> {
     })
 }
 
-fn any_order() -> impl Strategy<Value = order::Place> {
+fn any_order() -> impl Strategy<Value = order::PlaceOrder> {
     (
         prop::collection::vec((1_u64..10_000, price()), 1..40),
         any::<bool>(),
     )
-        .prop_map(|(lines, automatic)| order::Place {
+        .prop_map(|(lines, automatic)| order::PlaceOrder {
             items: lines
                 .iter()
                 .map(|(quantity, price)| item("p", *quantity, price))
@@ -265,7 +265,7 @@ proptest! {
     fn a_digest_tells_contents_apart_and_nothing_else(
         one in any_order(), other in any_order(), id in "[a-z]{1,8}"
     ) {
-        let digest = |place: &order::Place| order::Intent::Place(Box::new(place.clone())).digest();
+        let digest = |place: &order::PlaceOrder| order::Intent::Place(Box::new(place.clone())).digest();
         let mut renamed = one.clone();
         renamed.order_id = id.parse().unwrap();
         renamed.source_file = Some("s3://orders/a.json".to_owned());

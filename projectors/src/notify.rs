@@ -64,9 +64,9 @@ pub async fn handle(
     let arrivals = arrivals(projectors, payload)?;
     let clock = projectors.clock.as_ref();
     let deadline = Deadline::before(invocation.deadline, BATCH_RESERVE, clock);
-    let told = tell(projectors, &arrivals, &deadline).await;
-    let mut failed_at = told.first_failed;
-    for (index, (code, reason)) in told.parked {
+    let sent = tell(projectors, &arrivals, &deadline).await;
+    let mut failed_at = sent.first_failed;
+    for (index, (code, reason)) in sent.parked {
         let Arrival {
             aggregate,
             sequence,
@@ -130,19 +130,19 @@ pub(crate) async fn again(
 ) -> Result<Again, RebuildError> {
     let arrivals: Vec<Arrival> = commits.into_iter().map(Arrival::from).collect();
     let deadline = Deadline::never(projectors.clock.as_ref());
-    let told = tell(projectors, &arrivals, &deadline).await;
-    if let Some(index) = told.first_failed {
+    let sent = tell(projectors, &arrivals, &deadline).await;
+    if let Some(index) = sent.first_failed {
         let aggregate = &arrivals[index].aggregate;
         return Err(RebuildError::Unavailable(format!(
             "a message of {aggregate} was not accepted"
         )));
     }
-    let refused = told.parked.into_iter().map(|(index, (code, reason))| {
+    let refused = sent.parked.into_iter().map(|(index, (code, reason))| {
         let aggregate = arrivals[index].aggregate.clone();
         (aggregate, format!("{code}: {reason}"))
     });
     Ok(Again {
-        messages: told.messages,
+        messages: sent.messages,
         refused: refused.collect(),
     })
 }

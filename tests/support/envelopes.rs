@@ -6,7 +6,7 @@ use domain::{
     aggregate::Intent as _,
     json::Object,
     money::Currency,
-    order::{self, Fulfilment, Item, Place},
+    order::{self, Fulfilment, Item, PlaceOrder},
     shipment::{self, Origin, UpdateKind},
     time::SentTime,
 };
@@ -43,8 +43,8 @@ pub fn item(product_id: &str, quantity: u64, price: &str) -> Item {
 }
 
 /// An order of these lines.
-pub fn place(id: &str, items: Vec<Item>) -> Place {
-    Place {
+pub fn place(id: &str, items: Vec<Item>) -> PlaceOrder {
+    PlaceOrder {
         order_id: id.parse().unwrap(),
         customer_id: Some("customer123".to_owned()),
         customer_name: None,

@@ -22,7 +22,7 @@ use projectors::{
 const SEGMENT_PAGE: usize = 5;
 
 /// Table, partition key and sort key.
-pub type Place = (Table, String, String);
+pub type RowKey = (Table, String, String);
 
 /// What each index shows beside its keys.
 static SHOWN: LazyLock<BTreeMap<(String, String), Vec<String>>> = LazyLock::new(|| {
@@ -39,7 +39,7 @@ static SHOWN: LazyLock<BTreeMap<(String, String), Vec<String>>> = LazyLock::new(
 /// Tables of rows in memory.
 #[derive(Debug, Default)]
 pub struct MemoryRows {
-    rows: Mutex<BTreeMap<Place, Row>>,
+    rows: Mutex<BTreeMap<RowKey, Row>>,
     puts: AtomicU64,
     pages: AtomicU64,
     entries: AtomicU64,
@@ -58,12 +58,12 @@ impl MemoryRows {
     }
 
     /// Where a row stands.
-    pub fn place(&self, table: Table, row: &Row) -> Place {
+    pub fn place(&self, table: Table, row: &Row) -> RowKey {
         key(table, row)
     }
 
     /// The version of the row at a place, 0 where it has none; `None` where no row is.
-    pub fn version_at(&self, place: &Place) -> Option<u64> {
+    pub fn version_at(&self, place: &RowKey) -> Option<u64> {
         let rows = self.rows();
         rows.get(place).map(|row| version(row).unwrap_or_default())
     }
@@ -89,7 +89,7 @@ impl MemoryRows {
         *self.parking_broken.lock().unwrap() = error;
     }
 
-    fn rows(&self) -> MutexGuard<'_, BTreeMap<Place, Row>> {
+    fn rows(&self) -> MutexGuard<'_, BTreeMap<RowKey, Row>> {
         self.rows.lock().unwrap()
     }
 
@@ -110,7 +110,7 @@ fn text(row: &Row, name: &str) -> String {
     }
 }
 
-fn key(table: Table, row: &Row) -> Place {
+fn key(table: Table, row: &Row) -> RowKey {
     match table {
         Table::ProcessedOrders => (table, text(row, "orderId"), String::new()),
         Table::ShipmentLog => (table, text(row, "shipmentId"), text(row, "entry")),
@@ -246,7 +246,7 @@ impl Rows for MemoryRows {
                 && in_segment(&place.1)
                 && after.as_ref().is_none_or(|after| *place > after)
         });
-        let page: Vec<(&Place, &Row)> = rest.by_ref().take(SEGMENT_PAGE).collect();
+        let page: Vec<(&RowKey, &Row)> = rest.by_ref().take(SEGMENT_PAGE).collect();
         let more = rest.next().is_some();
         let bytes: usize = page.iter().map(|(_, row)| object_dynamodb_bytes(row)).sum();
         Ok(SegmentPage {
@@ -267,7 +267,7 @@ impl Rows for MemoryRows {
         limit: u32,
     ) -> Result<RowPage, RowError> {
         let rows = self.rows();
-        let mut entries: Vec<(String, &Place, &Row)> = rows
+        let mut entries: Vec<(String, &RowKey, &Row)> = rows
             .iter()
             .filter(|((table, _, _), row)| {
                 *table == index.table()
@@ -302,7 +302,7 @@ impl Rows for MemoryRows {
 }
 
 /// A row as an index shows it.
-fn shown(index: Index, key: &Place, row: &Row) -> Row {
+fn shown(index: Index, key: &RowKey, row: &Row) -> Row {
     let suffix = match index.table() {
         Table::ProcessedOrders => "processed-orders",
         Table::ShipmentLog | Table::Parked => "shipment-log",

@@ -8,7 +8,7 @@ use aws_sdk_secretsmanager::{
     error::ProvideErrorMetadata, operation::get_secret_value::GetSecretValueError,
 };
 use domain::Timestamp;
-use event_store::failure::told;
+use event_store::failure::describe;
 use lambda::Names;
 use serde_json::Value;
 use tokio::sync::Mutex;
@@ -144,11 +144,11 @@ impl Secrets for SecretsManager {
             Err(error) => match error.as_service_error() {
                 Some(answer) if is_none(answer) => Ok(None),
                 Some(answer) if is_forbidden(answer) => {
-                    let (provider, answer) = (provider.as_str(), told(&error));
+                    let (provider, answer) = (provider.as_str(), describe(&error));
                     tracing::info!(provider, answer, "no secret that this function may read");
                     Err(NoSecret::Forbidden)
                 }
-                _ => Err(NoSecret::Unreadable(told(&error))),
+                _ => Err(NoSecret::Unreadable(describe(&error))),
             },
         }
     }

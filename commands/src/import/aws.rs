@@ -8,7 +8,7 @@ use aws_sdk_s3::{
     operation::get_object::GetObjectOutput,
     primitives::ByteStream,
 };
-use event_store::failure::told;
+use event_store::failure::describe;
 
 use super::files::{Chunks, FileError, Files, Object};
 
@@ -56,7 +56,7 @@ impl Files for S3Files {
             Err(error) => match outcome(&error) {
                 GetFailed::BehindTheEnd => Ok(Box::new(Body::default())),
                 GetFailed::Gone => Err(FileError::Gone),
-                GetFailed::Unavailable => Err(FileError::Unavailable(told(&error))),
+                GetFailed::Unavailable => Err(FileError::Unavailable(describe(&error))),
             },
         }
     }
@@ -72,7 +72,7 @@ impl Files for S3Files {
         let mut body = match got {
             Ok(output) => Body::of(output),
             Err(error) if outcome(&error) == GetFailed::Gone => return Ok(None),
-            Err(error) => return Err(FileError::Unavailable(told(&error))),
+            Err(error) => return Err(FileError::Unavailable(describe(&error))),
         };
         let mut bytes = Vec::new();
         while let Some(chunk) = body.next().await? {
@@ -95,7 +95,7 @@ impl Files for S3Files {
             .send()
             .await;
         put.map(drop)
-            .map_err(|error| FileError::Unavailable(told(&error)))
+            .map_err(|error| FileError::Unavailable(describe(&error)))
     }
 }
 

@@ -13,7 +13,7 @@ use domain::{
     aggregate::Intent as _,
     json::{InvalidJson, Object},
     limits::ID_MAX,
-    order::{Fulfilment, Intent, Place},
+    order::{Fulfilment, Intent, PlaceOrder},
 };
 use event_store::{Cause, Deadline};
 use futures::{FutureExt as _, StreamExt as _, future::BoxFuture, stream};
@@ -68,7 +68,7 @@ struct Task {
     position: u64,
     /// The byte of the unpacked file at which it begins.
     begins: u64,
-    place: Place,
+    place: PlaceOrder,
 }
 
 /// Executes pieces, of which the first is at `position` in the file. No order is started once the
@@ -192,7 +192,7 @@ impl World<'_> {
 // ---- Reading an order
 
 /// The order in a piece.
-fn read(piece: &Piece, file: &File, position: u64) -> Result<Place, Rejection> {
+fn read(piece: &Piece, file: &File, position: u64) -> Result<PlaceOrder, Rejection> {
     let begins = piece.begins;
     let members = members(&piece.what, begins)
         .map_err(|problem| rejected((position, begins), None, problem))?;
@@ -206,7 +206,7 @@ fn read(piece: &Piece, file: &File, position: u64) -> Result<Place, Rejection> {
         default_fulfilment: Fulfilment::Automatic,
     };
     match translate::order::place(Fields::new(members), context) {
-        Ok(place) => Ok(Place {
+        Ok(place) => Ok(PlaceOrder {
             source_file: Some(file.source_file()),
             ..place
         }),

@@ -31,8 +31,7 @@
 //!
 //! - The table, the bucket or the topic is unavailable: the progress is saved, the invocation
 //!   fails, and the platform retries. No order is rejected for it. The same happens where an
-//! order's
-//!   history has an event of a newer build, or a checkpoint is of a newer build, as during a
+//!   order's history has an event of a newer build, or a checkpoint is of a newer build, as during a
 //!   deployment or rollback: the file waits for a build that can read it.
 //! - The object was deleted or overwritten before it was read to its end: a retry cannot help. The
 //!   event becomes a dead letter, the operator is alerted, and orders that were placed stay placed.

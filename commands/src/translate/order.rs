@@ -3,7 +3,7 @@
 use domain::{
     Json, OrderId, Refusal,
     money::Currency,
-    order::{Adjustment, AdjustmentType, Fulfilment, Intent, Item, Place, PlacedAt},
+    order::{Adjustment, AdjustmentType, Fulfilment, Intent, Item, PlaceOrder, PlacedAt},
     time::InvalidTime,
 };
 
@@ -43,7 +43,7 @@ pub fn named(fields: &mut Fields) -> Result<OrderId, Refusal> {
 
 /// Translates an order. Its members are checked for their types here, and for their values when the
 /// command is decided.
-pub fn place(mut fields: Fields, context: Context) -> Result<Place, Refusal> {
+pub fn place(mut fields: Fields, context: Context) -> Result<PlaceOrder, Refusal> {
     let order_id = match fields.id("orderId")? {
         Some(text) => text
             .parse()
@@ -68,7 +68,7 @@ pub fn place(mut fields: Fields, context: Context) -> Result<Place, Refusal> {
         Some(_) => return Err(fields.wrong("fulfilment", "either \"merchant\" or \"automatic\"")),
     };
     let placed_at = placed_at(&mut fields)?;
-    Ok(Place {
+    Ok(PlaceOrder {
         order_id,
         customer_id,
         customer_name,

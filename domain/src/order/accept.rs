@@ -1,7 +1,7 @@
 //! Checks whether an order can be placed, and whether it equals one that has been placed before.
 
 use super::{
-    Adjustment, AdjustmentType, Event, Item, OrderPlaced, Place,
+    Adjustment, AdjustmentType, Event, Item, OrderPlaced, PlaceOrder,
     amounts::{self, Amounts},
     command::adjustments,
     names,
@@ -15,7 +15,7 @@ use crate::{
     },
 };
 
-impl Place {
+impl PlaceOrder {
     /// The event of placing this order; refused where the order is invalid or too large.
     pub(super) fn accepted(&self, at: Timestamp) -> Result<Event, Refusal> {
         self.check(at)?;

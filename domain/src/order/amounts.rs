@@ -2,7 +2,7 @@
 
 use bigdecimal::BigDecimal;
 
-use super::{Adjustment, Place};
+use super::{Adjustment, PlaceOrder};
 use crate::{Number, Refusal};
 
 /// The amounts of an order, in its currency.
@@ -16,7 +16,7 @@ pub struct Amounts {
 
 /// Computes an order's amounts. Refused: a product or sum that 38 digits cannot hold, a total below
 /// zero, and a `totalAmount` that differs from the computed total.
-pub fn of(order: &Place) -> Result<Amounts, Refusal> {
+pub fn of(order: &PlaceOrder) -> Result<Amounts, Refusal> {
     let mut sum = BigDecimal::default();
     for (index, item) in order.items.iter().enumerate() {
         let field = format!("items[{index}]");
@@ -56,7 +56,7 @@ fn added(adjustments: &[Adjustment]) -> BigDecimal {
         .sum()
 }
 
-fn check_total(order: &Place, Amounts { items, total }: &Amounts) -> Result<(), Refusal> {
+fn check_total(order: &PlaceOrder, Amounts { items, total }: &Amounts) -> Result<(), Refusal> {
     let currency = order.currency;
     if total.is_negative() {
         let message = format!("the order comes to {total} {currency}; a total is zero or more");

@@ -14,7 +14,7 @@ pub type Command = aggregate::Command<Intent>;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Intent {
     /// Places the order.
-    Place(Box<Place>),
+    Place(Box<PlaceOrder>),
     /// Completes the order, for the shop.
     Complete,
     /// Cancels the order.
@@ -30,7 +30,7 @@ pub enum Intent {
 
 /// An order as a client sends it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Place {
+pub struct PlaceOrder {
     /// The order's id.
     pub order_id: OrderId,
     /// The shop's id of the customer, up to 128 characters.
@@ -262,7 +262,7 @@ fn optional(text: &Option<String>) -> Json {
     text.as_ref().map_or(Json::Null, |text| text.clone().into())
 }
 
-impl Place {
+impl PlaceOrder {
     /// The content by which two orders are compared: everything but id, source and caller. A right
     /// total follows from the items, so only a wrong one, with which no order is placed, is part of
     /// it.

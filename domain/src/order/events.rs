@@ -112,29 +112,29 @@ pub struct OrderCancelled {
 pub(super) const KINDS: [Kind<Event>; 3] = [
     Kind {
         name: "OrderPlaced",
-        upcasters: &[placed_without_adjustments],
+        upcasters: &[order_placed_1_to_2],
         read: |data| serde_json::from_str(data).map(Event::OrderPlaced),
     },
     Kind {
         name: "OrderProcessed",
-        upcasters: &[may_say_when_it_was_placed],
+        upcasters: &[order_closed_1_to_2],
         read: |data| serde_json::from_str(data).map(Event::OrderProcessed),
     },
     Kind {
         name: "OrderCancelled",
-        upcasters: &[may_say_when_it_was_placed],
+        upcasters: &[order_closed_1_to_2],
         read: |data| serde_json::from_str(data).map(Event::OrderCancelled),
     },
 ];
 
 /// Version 2 added `placedAt`, which is optional: events of version 1 stay without it.
-fn may_say_when_it_was_placed(data: Object) -> Object {
+fn order_closed_1_to_2(data: Object) -> Object {
     data
 }
 
 /// Version 1 had no adjustments, so the total was the sum of the items. It kept `placedAt` as an
 /// attribute, where it stays.
-fn placed_without_adjustments(mut data: Object) -> Object {
+fn order_placed_1_to_2(mut data: Object) -> Object {
     if let Some(total) = data.get("totalAmount").cloned() {
         data.insert("itemsAmount".to_owned(), total);
     }

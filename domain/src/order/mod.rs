@@ -27,7 +27,9 @@ pub mod events;
 pub mod names;
 
 use accept::check_text;
-pub use command::{Adjustment, AdjustmentType, Command, Fulfilment, Intent, Item, Place, PlacedAt};
+pub use command::{
+    Adjustment, AdjustmentType, Command, Fulfilment, Intent, Item, PlaceOrder, PlacedAt,
+};
 pub use events::{Event, OrderCancelled, OrderPlaced, OrderProcessed};
 
 // ---- State

@@ -111,7 +111,7 @@ pub struct ShipmentStalled {
 pub(super) const KINDS: [Kind<Event>; 2] = [
     Kind {
         name: "ShipmentUpdated",
-        upcasters: &[may_say_how_it_was_told],
+        upcasters: &[shipment_updated_1_to_2],
         read: |data| serde_json::from_str(data).map(Event::ShipmentUpdated),
     },
     Kind {
@@ -122,7 +122,7 @@ pub(super) const KINDS: [Kind<Event>; 2] = [
 ];
 
 /// Version 2 added `carrierStatus` and `timestampPrecision`, both optional.
-fn may_say_how_it_was_told(data: Object) -> Object {
+fn shipment_updated_1_to_2(data: Object) -> Object {
     data
 }
 

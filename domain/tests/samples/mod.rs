@@ -7,7 +7,7 @@ use domain::{
     Timestamp,
     aggregate::Command,
     json::Object,
-    order::{Adjustment, AdjustmentType, Fulfilment, Item, Place},
+    order::{Adjustment, AdjustmentType, Fulfilment, Item, PlaceOrder},
     shipment::{Origin, Update, UpdateKind},
     time::SentTime,
 };
@@ -43,8 +43,8 @@ pub fn adjustment(kind: AdjustmentType, amount: &str) -> Adjustment {
     }
 }
 
-pub fn place() -> Place {
-    Place {
+pub fn place() -> PlaceOrder {
+    PlaceOrder {
         order_id: "536365".parse().unwrap(),
         customer_id: Some("customer123".to_owned()),
         customer_name: None,

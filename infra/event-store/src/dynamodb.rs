@@ -14,7 +14,7 @@ use aws_sdk_dynamodb::{
 
 use crate::{
     commit::{AGGREGATE, Item, SEQUENCE},
-    failure::told,
+    failure::describe,
     table::{CommitTable, Page, Put, Unavailable},
 };
 
@@ -215,5 +215,5 @@ fn key(item: &Item) -> HashMap<String, AttributeValue> {
 }
 
 fn unavailable<E: ProvideErrorMetadata, R>(error: SdkError<E, R>) -> Unavailable {
-    Unavailable(told(&error))
+    Unavailable(describe(&error))
 }

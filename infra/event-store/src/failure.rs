@@ -6,7 +6,7 @@ use std::error::Error;
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 
 /// The service's error code where there is one, else the stage at which the call failed.
-pub fn told<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> String {
+pub fn describe<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> String {
     match error {
         SdkError::ServiceError(failed) => {
             let code = failed.err().code().unwrap_or("an error without a code");
@@ -27,12 +27,12 @@ pub fn told<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> String {
 const CAUSES_MAX: usize = 5;
 
 fn causes(error: &dyn Error) -> String {
-    let mut told = String::new();
+    let mut described = String::new();
     let mut cause = error.source();
     for _ in 0..CAUSES_MAX {
         let Some(error) = cause else { break };
-        told.push_str(&format!(": {error}"));
+        described.push_str(&format!(": {error}"));
         cause = error.source();
     }
-    told
+    described
 }

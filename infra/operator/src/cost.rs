@@ -1,6 +1,6 @@
 //! What a piece of work costs, told before it begins.
 
-use event_store::failure::told;
+use event_store::failure::describe;
 use serde::{Deserialize, Serialize};
 
 use crate::{environment::Environment, error::OperatorError};
@@ -57,7 +57,7 @@ pub(crate) async fn size(environment: &Environment, table: &str) -> Result<Size,
         .send()
         .await;
     let described = described
-        .map_err(|error| OperatorError::Unavailable(format!("{table}: {}", told(&error))))?;
+        .map_err(|error| OperatorError::Unavailable(format!("{table}: {}", describe(&error))))?;
     let table = described.table;
     let number = |number: Option<i64>| number.and_then(|number| u64::try_from(number).ok());
     Ok(Size {

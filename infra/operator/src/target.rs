@@ -5,7 +5,7 @@ use std::{collections::HashMap, sync::Arc};
 use aws_config::{Region, SdkConfig};
 use aws_sdk_dynamodb::config::{Credentials, SharedCredentialsProvider};
 use aws_smithy_types::{retry::RetryConfig, timeout::TimeoutConfig};
-use event_store::{Clock as _, SystemClock, failure::told};
+use event_store::{Clock as _, SystemClock, failure::describe};
 use lambda::{
     Names, Settings,
     metrics::{LatestLines, Metrics},
@@ -68,7 +68,7 @@ impl Target {
             .send()
             .await
             .map_err(|error| {
-                let reason = told(&error);
+                let reason = describe(&error);
                 OperatorError::Unavailable(format!(
                     "{function} cannot be asked for its settings: {reason}"
                 ))

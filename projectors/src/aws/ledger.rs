@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use aws_config::SdkConfig;
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
-use event_store::failure::told;
+use event_store::failure::describe;
 
 use crate::{
     limits::LEDGER_PARTS_MAX,
@@ -32,7 +32,7 @@ impl S3Ledger {
 }
 
 fn unavailable<E: ProvideErrorMetadata, R>(error: SdkError<E, R>) -> LedgerError {
-    LedgerError(told(&error))
+    LedgerError(describe(&error))
 }
 
 #[async_trait]

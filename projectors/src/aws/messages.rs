@@ -8,7 +8,7 @@ use aws_sdk_sns::{
     operation::publish_batch::PublishBatchOutput,
     types::{MessageAttributeValue, PublishBatchRequestEntry},
 };
-use event_store::failure::told;
+use event_store::failure::describe;
 use lambda::trace::TraceParent;
 
 use crate::ports::{Alert, Announcement, Bus, Sent, Topic};
@@ -178,8 +178,8 @@ where
 {
     let at_fault = error.code().is_some_and(|code| AT_FAULT.contains(&code));
     let answer = match at_fault && messages == 1 {
-        true => Sent::Refused(told(&error)),
-        false => Sent::Failed(told(&error)),
+        true => Sent::Refused(describe(&error)),
+        false => Sent::Failed(describe(&error)),
     };
     vec![answer; messages]
 }

@@ -12,7 +12,7 @@ use aws_sdk_dynamodb::{
     types::{AttributeValue, ReturnConsumedCapacity, ReturnValuesOnConditionCheckFailure},
 };
 use domain::Number;
-use event_store::{dynamodb::half_units, failure::told};
+use event_store::{dynamodb::half_units, failure::describe};
 use lambda::{Names, ReadModel, read_models::Kind};
 
 use crate::{
@@ -77,14 +77,14 @@ where
         Ok(_) => Ok(()),
         Err(error) => match error.code() {
             Some("ConditionalCheckFailedException") => Ok(()),
-            Some("ValidationException") => Err(RowError::Refused(told(&error))),
-            _ => Err(RowError::Unavailable(told(&error))),
+            Some("ValidationException") => Err(RowError::Refused(describe(&error))),
+            _ => Err(RowError::Unavailable(describe(&error))),
         },
     }
 }
 
 fn unavailable<E: ProvideErrorMetadata, R>(error: SdkError<E, R>) -> RowError {
-    RowError::Unavailable(told(&error))
+    RowError::Unavailable(describe(&error))
 }
 
 #[async_trait]

@@ -49,13 +49,13 @@ pub(super) async fn history(
                 later = true;
                 break;
             }
-            let told = told(commit).map_err(|error| {
+            let shown = events_json(commit).map_err(|error| {
                 let (aggregate, sequence) = (&commit.aggregate, commit.sequence);
                 tracing::error!(%aggregate, sequence, %error, "unreadable event");
                 Problem::internal()
             })?;
             // The sender and cause of each event count as well: they may be larger than the event.
-            bytes += told
+            bytes += shown
                 .iter()
                 .map(|event| event.to_string().len())
                 .sum::<usize>();
@@ -63,7 +63,7 @@ pub(super) async fn history(
                 cut = Some(commit.sequence);
                 break;
             }
-            events.extend(told);
+            events.extend(shown);
         }
         match cut.or(page.next).filter(|_| !later) {
             Some(sequence) if cut.is_some() || events.len() >= HISTORY_EVENTS_MAX => {
@@ -85,7 +85,7 @@ pub(super) async fn history(
 
 /// The JSON of a commit's events in a history. Numbers keep their text. Fails where an event's data
 /// are no valid JSON.
-pub fn told(commit: &Commit) -> Result<Vec<Json>, InvalidJson> {
+pub fn events_json(commit: &Commit) -> Result<Vec<Json>, InvalidJson> {
     let cause = &commit.cause;
     let tell = |(event, sequence): (&EncodedEvent, u64)| {
         Ok(Json::Object(Object::from([

@@ -9,7 +9,7 @@ use lambda::{
 };
 
 use super::{
-    merge::{Merged, Place, merge},
+    merge::{Merged, Position, merge},
     page, parameters,
     parameters::wrong,
     parse, row_problem, shipment_shown, shown,
@@ -182,7 +182,7 @@ async fn list(
     let limit = parameters::limit(request)?;
     let behind = parameters::place(request, &asked.query)?
         .map(|text| {
-            Place::parse(&text, asked.index, asked.partitions()).ok_or_else(cursor::foreign)
+            Position::parse(&text, asked.index, asked.partitions()).ok_or_else(cursor::foreign)
         })
         .transpose()?;
     // One more than is shown says whether there are more.
@@ -222,7 +222,7 @@ async fn stalled_rows(projectors: &Projectors, entries: &[Row]) -> Result<Vec<Ro
 async fn read(
     projectors: &Projectors,
     asked: &Asked,
-    behind: Option<&Place>,
+    behind: Option<&Position>,
     limit: u32,
 ) -> Result<Vec<RowPage>, Problem> {
     let mut pages: Vec<RowPage> = Vec::with_capacity(asked.partitions());

@@ -18,7 +18,7 @@ use crate::{
 
 /// The place of an entry in the whole list.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Place {
+pub(super) struct Position {
     /// The number of the entry's shard.
     shard: usize,
     /// The entry's sort key.
@@ -27,7 +27,7 @@ pub(super) struct Place {
     id: String,
 }
 
-impl Place {
+impl Position {
     /// Where `shard` continues after this position.
     pub(super) fn start_in(&self, shard: usize) -> Start {
         let sort = self.sort.clone();
@@ -65,7 +65,7 @@ impl Place {
 /// The separator of a position's parts. Neither a time nor an id holds a control character.
 const BETWEEN: char = '\n';
 
-impl fmt::Display for Place {
+impl fmt::Display for Position {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
@@ -81,7 +81,7 @@ pub(super) struct Merged {
     /// The entries, in order.
     pub rows: Vec<Row>,
     /// The position of the last entry; `None` where no more entries follow.
-    pub next: Option<Place>,
+    pub next: Option<Position>,
 }
 
 /// The next entries of the whole list, at most `limit` of them and [`LIST_BYTES_MAX`] bytes, but at
@@ -117,7 +117,7 @@ pub(super) fn merge(
         let (sort, id) = (text(row, index.sort_key()), text(row, index.id()));
         // Found twice, the entry has moved to another partition meanwhile: the later one counts.
         let met = rows.iter().position(|met| text(met, index.id()) == id);
-        last = Some(Place { shard, sort, id });
+        last = Some(Position { shard, sort, id });
         let Some(row) = shards[shard].0.pop_front() else {
             break;
         };
@@ -239,7 +239,8 @@ mod tests {
     #[test]
     fn a_place_is_read_only_where_there_can_be_one() {
         let time = "2024-01-15T10:30:00.000Z";
-        let read = |text: &str, index| Place::parse(text, index, 2).map(|place| place.to_string());
+        let read =
+            |text: &str, index| Position::parse(text, index, 2).map(|place| place.to_string());
         let good = format!("1\n{time}\nA 1#");
         assert_eq!(read(&good, INDEX), Some(good.clone()));
         let of_order = "0\nS 1\nS 1".to_owned();

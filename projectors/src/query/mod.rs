@@ -31,7 +31,7 @@ mod parameters;
 mod past;
 mod single;
 
-pub use history::told;
+pub use history::events_json;
 
 /// Handles a request of the HTTP API.
 pub async fn handle(projectors: &Projectors, payload: &RawValue) -> Answer {

@@ -35,7 +35,7 @@ use serde_json::{Value, json, value::RawValue};
 use support::{
     files::{BUCKET, MemoryFiles},
     ledger::MemoryLedger,
-    rows::{MemoryRows, Place},
+    rows::{MemoryRows, RowKey},
     stream::{batch_of_items, batch_of_records},
 };
 
@@ -152,7 +152,7 @@ pub struct World {
     table: Arc<MemoryTable>,
     rows: Arc<MemoryRows>,
     went_back: Arc<Mutex<Vec<String>>>,
-    spoilt: Arc<Mutex<BTreeMap<Place, Row>>>,
+    spoilt: Arc<Mutex<BTreeMap<RowKey, Row>>>,
     lines: Arc<LatestLines>,
     platform: Arc<Platform>,
     files: MemoryFiles,

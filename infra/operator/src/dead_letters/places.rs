@@ -8,7 +8,7 @@ use aws_sdk_lambda::{config::StalledStreamProtectionConfig, primitives::Blob};
 use aws_sdk_sqs::types::{Message, MessageSystemAttributeName, QueueAttributeName};
 use aws_smithy_types::timeout::TimeoutConfig;
 use domain::Timestamp;
-use event_store::failure::told;
+use event_store::failure::describe;
 use futures::future::join_all;
 
 use crate::{
@@ -218,7 +218,7 @@ impl Places {
         let change = self.sqs.change_message_visibility();
         let change = change.queue_url(&self.queue_url).receipt_handle(receipt);
         if let Err(error) = change.visibility_timeout(0).send().await {
-            tracing::debug!(error = told(&error), "a message comes back later");
+            tracing::debug!(error = describe(&error), "a message comes back later");
         }
     }
 
@@ -257,5 +257,5 @@ impl Places {
 const QUEUE: &str = "the queue of dead letters";
 
 fn said<E: ProvideErrorMetadata, R>(what: &str, error: &SdkError<E, R>) -> OperatorError {
-    OperatorError::Unavailable(format!("{what}: {}", told(error)))
+    OperatorError::Unavailable(format!("{what}: {}", describe(error)))
 }

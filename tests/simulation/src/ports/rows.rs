@@ -10,7 +10,7 @@ use projectors::{
     indexes::Index,
     ports::{Direction, Row, RowError, RowPage, Rows, SegmentPage, Start, Table},
 };
-use support::rows::{MemoryRows, Place};
+use support::rows::{MemoryRows, RowKey};
 
 use super::{after, before};
 use crate::{
@@ -27,7 +27,7 @@ pub struct SimRows {
     /// Rows whose version went back.
     pub went_back: Arc<Mutex<Vec<String>>>,
     /// Rows that somebody has spoilt, as they were left: they may go back to what is right.
-    pub spoilt: Arc<Mutex<BTreeMap<Place, Row>>>,
+    pub spoilt: Arc<Mutex<BTreeMap<RowKey, Row>>>,
 }
 
 fn out_of_reach() -> RowError {
@@ -68,7 +68,7 @@ impl SimRows {
     }
 
     /// Does a row stand here as somebody has spoilt it?
-    fn is_spoilt(&self, place: &Place) -> bool {
+    fn is_spoilt(&self, place: &RowKey) -> bool {
         let spoilt = self.spoilt.lock().unwrap();
         let Some(left) = spoilt.get(place) else {
             return false;

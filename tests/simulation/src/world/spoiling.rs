@@ -2,7 +2,7 @@
 //! somebody has changed, removed or invented.
 
 use domain::Json;
-use support::rows::Place;
+use support::rows::RowKey;
 
 use super::*;
 
@@ -81,7 +81,7 @@ impl World {
         }
         row.insert("spoilt".to_owned(), Json::Bool(true));
         self.core.note(|| format!("row {row:?} is spoilt"));
-        let place: Place = self.rows.place(table, &row);
+        let place: RowKey = self.rows.place(table, &row);
         self.spoilt.lock().unwrap().insert(place, row.clone());
         at_once(self.rows.put(table, row)).unwrap();
     }
