@@ -21,7 +21,7 @@ use crate::{
     translate::{self, fields::Fields},
 };
 
-pub(crate) type Event = EventBridgeEvent<Box<RawValue>>;
+type Event = EventBridgeEvent<Box<RawValue>>;
 
 /// Handles an event of EventBridge. An event that may succeed later is a function error, after
 /// which the platform delivers it again. An event that can never succeed becomes a dead letter with

@@ -1,12 +1,13 @@
 //! Rejects an event that can never succeed: stores it in the dead letter queue, and alerts the
 //! operator without quoting anything that its sender wrote.
 
+use aws_lambda_events::eventbridge::EventBridgeEvent;
 use domain::{Json, OrderId, ShipmentId, order::names};
 use event_store::commit::bounded;
 use lambda::Failed;
 use serde_json::value::RawValue;
 
-use crate::{Commands, bus::Event, execute::Failure, limits::PLACE_PARTS_MAX};
+use crate::{Commands, execute::Failure, limits::PLACE_PARTS_MAX};
 
 /// Why an event can never succeed, without anything of its detail, since it is sent by mail.
 pub(crate) struct Rejection {
@@ -24,7 +25,7 @@ impl Rejection {
         }
     }
 
-    pub(crate) fn of(event: &Event, failure: Failure) -> Self {
+    pub(crate) fn of(event: &EventBridgeEvent<Box<RawValue>>, failure: Failure) -> Self {
         let id = event.id.clone().filter(|id| !id.is_empty());
         let event_id = id.unwrap_or_else(|| "unknown".to_owned());
         let problem = crate::reply::problem(failure);

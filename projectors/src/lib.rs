@@ -50,8 +50,10 @@ pub mod rebuild;
 pub mod row;
 pub mod shipment_log;
 pub mod tables;
+pub mod task;
 pub mod watch;
 
+use aws::S3Ledger;
 pub use environment::Environment;
 use ports::{Bus, Rows, Topic};
 use rebuild::Rebuilds;
@@ -134,7 +136,10 @@ impl Projectors {
             clock: Arc::new(SystemClock),
             environment: read.into_iter().fold(environment, Environment::with),
             stalled_after: settings.stalled_after.clone(),
-            rebuilds: Rebuilds::new(config, settings),
+            rebuilds: Rebuilds::new(
+                Arc::new(S3Ledger::new(config, settings.bucket.clone())),
+                settings,
+            ),
             beside: Vec::new(),
         };
         let beside = models.beside().map(|model| Beside {
@@ -175,7 +180,7 @@ impl Projectors {
             Role::Project => project::handle(self, &payload, invocation).await,
             Role::Notify => notify::handle(self, &payload, invocation).await,
             Role::Query => query::handle(self, &payload).await,
-            Role::Rebuild => rebuild::task::handle(self, &payload, invocation).await,
+            Role::Rebuild => task::handle(self, &payload, invocation).await,
             Role::Watch => watch::handle(self, invocation).await,
         }
     }

@@ -32,6 +32,7 @@ PAGES = (
     "domain/README.md",
     "domain/CHANGING.md",
     "projectors/README.md",
+    "infra/CHANGING.md",
     "infra/cdk/README.md",
     "infra/console/README.md",
     "infra/emulator/README.md",

@@ -22,10 +22,8 @@ use projectors::{
     Environment, Projectors, Role,
     indexes::Index,
     ports::{Direction, Row, RowError, RowPage, Rows, SegmentPage, Start, Table},
-    rebuild::{
-        ledger::{Ledger, LedgerError},
-        task::{Plan, Task},
-    },
+    rebuild::ledger::{Ledger, LedgerError},
+    task::{Plan, Task},
 };
 use serde_json::{Value, value::to_raw_value};
 use support::{envelopes, outbox::Outbox};

@@ -138,9 +138,11 @@ impl EventSourced for Order {
         let at = command.at;
         match (self, &command.intent) {
             (Self::Unplaced, Intent::Place(place)) => place.accepted(at).map(|event| vec![event]),
-            (Self::Unplaced, _) => Err(Refusal::NotFound {
-                message: "there is no such order".to_owned(),
-            }),
+            (Self::Unplaced, Intent::Complete | Intent::Fulfil | Intent::Cancel { .. }) => {
+                Err(Refusal::NotFound {
+                    message: "there is no such order".to_owned(),
+                })
+            }
             (Self::Open(order), Intent::Place(place))
             | (Self::Processed { order, .. }, Intent::Place(place))
             | (Self::Cancelled { order, .. }, Intent::Place(place)) => {
@@ -155,9 +157,13 @@ impl EventSourced for Order {
                 check_text("reason", reason, TEXT_MAX)?;
                 Ok(vec![order.cancelled(at, reason.clone())])
             }
-            (_, Intent::Fulfil) => Ok(vec![]),
-            (Self::Processed { .. }, _) => Err(closed(Status::Processed)),
-            (Self::Cancelled { .. }, _) => Err(closed(Status::Cancelled)),
+            (Self::Processed { .. } | Self::Cancelled { .. }, Intent::Fulfil) => Ok(vec![]),
+            (Self::Processed { .. }, Intent::Complete | Intent::Cancel { .. }) => {
+                Err(closed(Status::Processed))
+            }
+            (Self::Cancelled { .. }, Intent::Complete | Intent::Cancel { .. }) => {
+                Err(closed(Status::Cancelled))
+            }
         }
     }
 

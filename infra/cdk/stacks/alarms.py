@@ -12,7 +12,7 @@ from .triggers import CONSUMERS, WATCH, Rule
 
 MINUTE, FIVE_MINUTES = 60, 300
 
-# Who waits for `api`, `query` or the bus waits 10 s on average at the most.
+# Who waits for `api`, `carriers`, `query` or the bus waits 10 s on average at the most.
 DURATION_AVERAGE_MS = 10_000
 AVERAGED = ("api", "carriers", "bus", "query")
 

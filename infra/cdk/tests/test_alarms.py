@@ -149,7 +149,7 @@ def test_every_alarm_tells_the_topic_and_only_the_one_on_silence_rings_without_d
         assert alarm["AlarmDescription"].endswith(".")
 
 
-# The alarms of contract.md: metric → (how it compares, threshold, seconds, periods, statistic).
+# The alarms that the business has always had: metric → (how it compares, threshold, seconds, periods, statistic).
 ABOVE, AT_LEAST = "GreaterThanThreshold", "GreaterThanOrEqualToThreshold"
 BELOW = "LessThanThreshold"
 BUSINESS = {

@@ -1,26 +1,18 @@
 //! A commit: the events of one command, stored as one item that never changes.
 
-use std::collections::HashMap;
-
-use aws_sdk_dynamodb::types::AttributeValue;
 use domain::{
     AggregateId, Digest, EventSourced, Timestamp,
-    event::{EncodedEvent, Undecodable, position_of},
+    event::{EncodedEvent, position_of},
 };
 use serde::{Deserialize, Serialize};
 use serde_dynamo::aws_sdk_dynamodb_1::{from_item, to_item};
 
-use crate::{limits::CAUSE_TEXT_BYTES_MAX, snapshot::Snapshot, store::StoreError};
+use crate::{limits::CAUSE_TEXT_BYTES_MAX, snapshot::Snapshot};
 
-/// A DynamoDB item.
-pub type Item = HashMap<String, AttributeValue>;
-
-/// The attribute of the partition key: the aggregate's id, such as `order#<orderId>`.
-pub const AGGREGATE: &str = "aggregate";
-/// The attribute of the sort key: the sequence of the commit's first event.
-pub const SEQUENCE: &str = "sequence";
-/// The attribute that holds a commit's snapshot.
-pub const SNAPSHOT: &str = "snapshot";
+pub use crate::{
+    error::Unreadable,
+    item::{AGGREGATE, Item, SEQUENCE, SNAPSHOT},
+};
 
 /// The events of one command, stored atomically: all or none.
 #[derive(Debug, Clone)]
@@ -91,52 +83,6 @@ impl Cause {
             .traceparent
             .filter(|text| text.len() <= CAUSE_TEXT_BYTES_MAX);
         self
-    }
-}
-
-/// The item is not a commit, or an event in it cannot be decoded: it is damaged, or newer code has
-/// written it.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("unreadable commit: {reason}")]
-pub struct Unreadable {
-    /// What is wrong, without anything of the item's content, since it goes to logs.
-    pub reason: String,
-    /// Whether newer code seems to have written it.
-    pub newer: bool,
-}
-
-impl Unreadable {
-    pub(crate) fn damaged(reason: impl ToString) -> Self {
-        Self {
-            reason: reason.to_string(),
-            newer: false,
-        }
-    }
-
-    /// The store's error about the commit of `aggregate` at `sequence`.
-    pub fn of(self, aggregate: &AggregateId, sequence: u64) -> StoreError {
-        let (aggregate, reason) = (aggregate.clone(), self.reason);
-        match self.newer {
-            true => StoreError::Newer {
-                aggregate,
-                sequence,
-                reason,
-            },
-            false => StoreError::Corrupt {
-                aggregate,
-                sequence,
-                reason,
-            },
-        }
-    }
-}
-
-impl From<Undecodable> for Unreadable {
-    fn from(error: Undecodable) -> Self {
-        Self {
-            reason: error.to_string(),
-            newer: error.newer,
-        }
     }
 }
 

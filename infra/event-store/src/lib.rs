@@ -2,6 +2,7 @@
 //! table.
 //!
 //! - [`commit`]: a commit: the events of one command, stored as one item
+//! - [`item`]: what an item is; [`error`]: what the event store cannot do
 //! - [`table`]: the interface of the table, and the error of its calls
 //! - [`dynamodb`], [`memory`]: the table on AWS, and in memory for tests
 //! - [`store`]: appends commits and reads histories; [`load`]: loads an aggregate from its latest
@@ -19,8 +20,10 @@
 pub mod clock;
 pub mod commit;
 pub mod dynamodb;
+pub mod error;
 pub mod failure;
 pub mod fingerprint;
+pub mod item;
 pub mod limits;
 pub mod load;
 pub mod memory;
@@ -33,6 +36,7 @@ pub mod table;
 
 pub use clock::{Clock, Deadline, SystemClock};
 pub use commit::{Cause, Commit};
+pub use error::StoreError;
 pub use load::Loaded;
 pub use snapshot::{Policy, Snapshot};
-pub use store::{Append, EventStore, StoreError};
+pub use store::{Append, EventStore};

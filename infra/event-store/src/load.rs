@@ -4,11 +4,12 @@ use domain::{AggregateId, EventSourced, Timestamp};
 
 use crate::{
     commit::{Cause, Commit, Unreadable},
+    error::StoreError,
     fingerprint::{Fingerprint, Fingerprints},
     limits::{HISTORY_PAGE, LOAD_BYTES_MAX, PAGES_MAX},
     size::item_bytes,
     snapshot::{Carried, Choice, Policy, Snapshot},
-    store::{EventStore, StoreError, gap, read},
+    store::{EventStore, gap, read},
 };
 
 /// An aggregate with its present state.

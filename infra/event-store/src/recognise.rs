@@ -4,10 +4,11 @@ use domain::{AggregateId, Digest, EventSourced};
 
 use crate::{
     commit::Commit,
+    error::StoreError,
     fingerprint::{Fingerprints, Mark, Seal},
     limits::{HISTORY_PAGE, PAGES_MAX},
     load::Loaded,
-    store::{EventStore, StoreError},
+    store::EventStore,
 };
 
 impl EventStore {

@@ -5,7 +5,8 @@ use domain::AggregateId;
 
 use crate::{
     commit::{AGGREGATE, Commit, Item, SEQUENCE},
-    store::{EventStore, StoreError, read},
+    error::StoreError,
+    store::{EventStore, read},
 };
 
 /// One segment of a scan over the whole store.

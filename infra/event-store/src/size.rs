@@ -3,7 +3,7 @@
 
 use aws_sdk_dynamodb::types::AttributeValue;
 
-use crate::commit::Item;
+use crate::item::Item;
 
 /// The size of an item in bytes: the names and values of its attributes.
 pub fn item_bytes(item: &Item) -> usize {

@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 use serde_dynamo::aws_sdk_dynamodb_1::to_item;
 
 use crate::{
-    commit::{Item, SNAPSHOT, Unreadable},
+    error::Unreadable,
+    item::{Item, SNAPSHOT},
     limits::{
         COMMITS_MAX, HISTORY_BYTES_MAX, ITEM_BYTES_MAX, SEAL_SHARE, SIZE_ERROR_BYTES,
         SNAPSHOT_EVERY, WRITE_UNIT_BYTES,

@@ -6,10 +6,11 @@ use domain::AggregateId;
 
 use crate::{
     commit::{Commit, Item, Unreadable},
+    error::StoreError,
     limits::{HISTORY_PAGE, ITEM_BYTES_MAX, PAGES_MAX},
     size::item_bytes,
     snapshot::Policy,
-    table::{CommitTable, Put, Unavailable},
+    table::{CommitTable, Put},
 };
 
 /// The event store of all orders and shipments.
@@ -27,44 +28,6 @@ pub enum Append {
     /// The commit is not stored: its key is taken by this one, a rival's or our own from an attempt
     /// whose answer was lost.
     Occupied(Box<Commit>),
-}
-
-/// Why a call of the event store failed. The texts are for logs.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum StoreError {
-    /// The table is unavailable; the call can be repeated.
-    #[error(transparent)]
-    Unavailable(#[from] Unavailable),
-    /// The history is damaged or has a gap; it is never repaired by a guess.
-    #[error("corrupt history of {aggregate} at {sequence}: {reason}")]
-    Corrupt {
-        /// The aggregate whose history it is.
-        aggregate: AggregateId,
-        /// The sequence of the damaged or missing commit.
-        sequence: u64,
-        /// What is wrong, for logs.
-        reason: String,
-    },
-    /// The history has an event that newer code has written. It is not damaged, but can only be
-    /// read by a newer build.
-    #[error("history of {aggregate} by newer code, at {sequence}: {reason}")]
-    Newer {
-        /// The aggregate whose history it is.
-        aggregate: AggregateId,
-        /// The sequence of the event's commit.
-        sequence: u64,
-        /// What this build does not know.
-        reason: String,
-    },
-    /// The commit is larger than an item may be; it was not sent.
-    #[error("a commit of {bytes} bytes, {ITEM_BYTES_MAX} at most")]
-    TooLarge {
-        /// The commit's size in bytes, as DynamoDB counts it.
-        bytes: usize,
-    },
-    /// The aggregate has reached its limit of commits or of their bytes.
-    #[error("the history of {0} is full")]
-    HistoryFull(AggregateId),
 }
 
 /// One page of a history.

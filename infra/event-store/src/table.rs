@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 
-use crate::commit::Item;
+use crate::item::Item;
 
 /// A call of the table failed: throttled, timed out or refused. The text is for logs.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -28,7 +28,7 @@ const OTHER: &str = "OTHER";
 /// What one invocation did for orders.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Orders {
-    /// The number of commands that had an effect.
+    /// The number of orders that were placed.
     pub processed: u64,
     /// The number of commands that were refused.
     pub refused: u64,

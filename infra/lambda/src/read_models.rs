@@ -12,7 +12,7 @@ const READ_MODELS_MAX: usize = 6;
 /// The kind of a read model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Kind {
-    /// Orders: one row each.
+    /// Orders of every status, one row each; the table's name is older than that.
     ProcessedOrders,
     /// Shipments: one row for each update, and one with the present state.
     ShipmentLog,

@@ -34,7 +34,7 @@ pub enum Role {
     Notify,
     /// Queries over HTTP.
     Query,
-    /// Read models made again; nothing but a caller triggers it.
+    /// Rebuilds and sweeps of read models. Locally only a caller triggers it; on AWS a schedule does.
     Rebuild,
     /// Shipments of which nothing is heard any more, on a schedule.
     Watch,

@@ -114,6 +114,10 @@ pub(crate) fn carrier_secret_of_environment(provider: Provider) -> Option<String
     std::env::var(format!("WAYBILL_CARRIER_SECRET_{name}")).ok()
 }
 
+/// What a system of a demonstration's own waits: a parcel on its way back is silent after some
+/// seconds, and all others after their days.
+pub(crate) const DEMO_STALLED_AFTER: &str = "RETURNING=0.001";
+
 impl Settings {
     /// What a demonstration's own system has beside: a secret of EasyPost's that nobody knows, and
     /// a status that stalls within seconds, each where none was set.
@@ -125,7 +129,7 @@ impl Settings {
             });
         }
         if self.stalled_after_hours == StalledAfter::default()
-            && let Ok(short) = crate::demo::parcels::DEMO_STALLED_AFTER.parse()
+            && let Ok(short) = DEMO_STALLED_AFTER.parse()
         {
             self.stalled_after_hours = short;
         }

@@ -17,8 +17,6 @@ use crate::{
     shipment_log,
 };
 
-const OPEN: [order::Status; 2] = [order::Status::New, order::Status::Processing];
-
 pub(super) async fn order(
     projectors: &Projectors,
     request: &Request,
@@ -37,7 +35,10 @@ pub(super) async fn order(
     let row = row.ok_or_else(|| Problem::not_found("there is no such order"))?;
     let status = row.get("status").cloned();
     let is = |open: &&order::Status| status == Some(open.as_str().into());
-    let actions = OPEN.iter().find(is).map(|open| open.allowed_actions());
+    let actions = order::Status::ALL
+        .iter()
+        .find(is)
+        .map(|status| status.allowed_actions());
     Ok(single(shown(row), actions.unwrap_or_default()))
 }
 

@@ -79,7 +79,7 @@ pub async fn aggregate(projectors: &Projectors, id: &AggregateId) -> Result<Rebu
 
 /// The result of comparing an aggregate, and of repairing it where the task says so.
 #[derive(Debug, Default)]
-pub(super) struct Settled {
+pub(crate) struct Settled {
     /// The findings of the first comparison.
     pub findings: Vec<Finding>,
     /// The first findings of that comparison with both rows.

@@ -17,7 +17,7 @@
 //! - [`aggregate`](mod@aggregate): compares and repairs the rows of one aggregate
 //! - [`gather`], [`settle`]: the two halves of a rebuild, in steps that can be stopped and resumed
 //! - [`sweep`]: compares a small part of the store regularly, row by row
-//! - [`task`]: each of these as an invocation of the role `rebuild`, whose answer is the next task
+//! - [`crate::task`]: each of these as an invocation of the role `rebuild`, whose answer is the next task
 //! - [`expected`], [`finding`]: the rows that follow from a history; a row that differs from them
 //! - [`pace`]: limits the capacity that rebuilds use
 
@@ -31,7 +31,6 @@ mod rebuilds;
 pub mod rows_digest;
 pub mod settle;
 pub mod sweep;
-pub mod task;
 
 pub use aggregate::{RebuildError, Rebuilt, aggregate};
 pub use rebuilds::Rebuilds;

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use aws_config::SdkConfig;
 use domain::Timestamp;
 use lambda::Settings;
 
@@ -11,7 +10,7 @@ use super::{
     pace::{CapacityLimit, Pace},
     sweep::Sweep,
 };
-use crate::{Projectors, aws::S3Ledger};
+use crate::Projectors;
 
 /// The dependencies and settings of rebuilds.
 #[derive(Clone)]
@@ -27,14 +26,14 @@ pub struct Rebuilds {
 }
 
 impl Rebuilds {
-    /// The dependencies by an environment's settings, with the ledger in its bucket.
-    pub fn new(config: &SdkConfig, settings: &Settings) -> Self {
+    /// The dependencies by an environment's settings, with this ledger.
+    pub fn new(ledger: Arc<dyn Ledger>, settings: &Settings) -> Self {
         let limit = CapacityLimit {
             read: settings.rebuild.read_units,
             write: settings.rebuild.write_units,
         };
         Self {
-            ledger: Arc::new(S3Ledger::new(config, settings.bucket.clone())),
+            ledger,
             pace: Arc::new(Pace::new(limit)),
             sweep_segments: settings.rebuild.sweep_segments,
             sweep_minutes: settings.rebuild.sweep_minutes,

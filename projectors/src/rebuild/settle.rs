@@ -237,7 +237,7 @@ impl Counted {
 
 /// Compares an aggregate, and repairs it where `mend` says so. An unavailable table is tried a few
 /// times.
-pub(super) async fn one(
+pub(crate) async fn one(
     projectors: &Projectors,
     name: String,
     mend: bool,

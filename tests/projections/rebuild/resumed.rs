@@ -9,14 +9,10 @@ use projectors::{
     limits::REBUILD_RESERVE,
     ports::{Row, Table},
     rebuild::{
-        RebuildError,
-        finding::Finding,
-        gather::Gather,
-        ledger::bucket,
-        settle::Settle,
+        RebuildError, finding::Finding, gather::Gather, ledger::bucket, settle::Settle,
         sweep::Sweep,
-        task::{Plan, Task},
     },
+    task::{Plan, Task},
 };
 use serde_json::{Value, value::to_raw_value};
 use support::envelopes::placing;

@@ -11,12 +11,8 @@ use event_store::Clock;
 use projectors::{
     Projectors, Role,
     ports::{Row, Table},
-    rebuild::{
-        finding::Finding,
-        gather::Source,
-        settle::Counted,
-        task::{Plan, Task},
-    },
+    rebuild::{finding::Finding, gather::Source, settle::Counted},
+    task::{Plan, Task},
 };
 use support::{
     envelopes::{at, placing, to_order, update},

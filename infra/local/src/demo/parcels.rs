@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use crate::{
     carriers, clock,
     limits::{DEMO_PARCELS, DEMO_POLL, DEMO_STALL_PATIENCE},
+    settings::DEMO_STALLED_AFTER,
 };
 
 /// Reaches the system under demonstration.
@@ -180,11 +181,6 @@ impl Parcels<'_> {
             .map_err(|error: lambda::stalled_after::InvalidStalledAfter| error.to_string())
     }
 }
-
-/// What a system of a demonstration's own waits: a parcel on its way back is silent after some
-/// seconds, and all others after their days.
-pub const DEMO_STALLED_AFTER: &str = "RETURNING=0.001";
-
 fn tracker(code: &str, scans: usize, began: DateTime<Utc>) -> Value {
     let scan = |(status, detail, text, hours): &(&str, &str, &str, i64)| {
         let time = clock::text(began - TimeDelta::hours(*hours));

@@ -11,10 +11,12 @@ use std::path::Path;
 
 use domain::Timestamp;
 use lambda::ReadModel;
-use projectors::rebuild::{
-    finding::{Difference, Finding},
-    gather::{Gather, Source},
-    settle::{Counted, Settle},
+use projectors::{
+    rebuild::{
+        finding::{Difference, Finding},
+        gather::{Gather, Source},
+        settle::{Counted, Settle},
+    },
     task::Plan,
 };
 use serde::{Deserialize, Serialize};

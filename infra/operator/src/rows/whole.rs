@@ -4,7 +4,7 @@ use std::{path::PathBuf, sync::Arc};
 
 use domain::Timestamp;
 use lambda::{ReadModel, read_models::Kind as ModelKind};
-use projectors::{Projectors, rebuild::task::Plan};
+use projectors::{Projectors, task::Plan};
 
 use super::{
     drive,

@@ -4,7 +4,7 @@
 use domain::Timestamp;
 use projectors::{
     announce::Announce,
-    rebuild::task::{Plan, Task},
+    task::{Plan, Task},
 };
 
 use super::{operator::millis_behind, *};

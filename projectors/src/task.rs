@@ -7,13 +7,6 @@ use lambda::{Answer, Failed, Invocation, ReadModel};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json, value::RawValue};
 
-use super::{
-    RebuildError, Rebuilt,
-    finding::Finding,
-    gather::{Gather, Source},
-    settle::{Counted, Settle, one},
-    sweep::Sweep,
-};
 use crate::{
     Projectors,
     limits::{
@@ -22,6 +15,13 @@ use crate::{
     },
     parked,
     ports::Table,
+    rebuild::{
+        RebuildError, Rebuilt,
+        finding::Finding,
+        gather::{Gather, Source},
+        settle::{Counted, Settle, one},
+        sweep::Sweep,
+    },
 };
 
 /// A task of the role `rebuild`.
