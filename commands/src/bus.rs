@@ -246,9 +246,11 @@ async fn fulfil(
 /// damaged, the failure is counted and logged, and makes no dead letter each time.
 async fn stall(commands: &Commands, caused: Caused<'_>, detail: Object) -> Result<(), Failure> {
     let started = commands.clock.now();
-    let stall = translate::shipment::stall(detail).map_err(refused)?;
+    let (stall, version) = translate::shipment::stall(detail).map_err(refused)?;
     let aggregate = AggregateId::Shipment(stall.shipment_id.clone());
-    let command_id = format!("stalled/{}", stall.heard_at);
+    // Where a clock was set back, two updates arrive at the same time: the silence after the second
+    // is another one, which the version of the row tells.
+    let command_id = format!("stalled/{}/{version}", stall.heard_at);
     let intent = shipment::Intent::Stall(stall);
     let envelope = Envelope {
         cause: Cause {

@@ -25,6 +25,7 @@ use crate::{
     limits::{BATCH_RESERVE, PARTITIONS_AT_ONCE, WATCH_PAGE, WATCH_ROUNDS_MAX},
     notify,
     ports::{Announcement, Direction, Row, RowError, RowPage, Start},
+    row,
 };
 
 /// A partition of the index that may have more silent shipments.
@@ -179,12 +180,14 @@ fn mark(projectors: &Projectors, row: Row) -> Option<Announcement> {
         tracing::warn!("an entry of the index of watched shipments has no time");
         return None;
     }
+    let version = row::version(&row);
     let detail = Object::from([
         ("shipmentId".to_owned(), id.as_str().into()),
         ("heardAt".to_owned(), heard_at.as_str().into()),
+        ("version".to_owned(), version.into()),
     ]);
     Some(Announcement {
-        id: format!("shipment#{id}/stalled/{heard_at}"),
+        id: format!("shipment#{id}/stalled/{heard_at}/{version}"),
         source: "waybill.watch",
         detail_type: "Mark Stalled",
         detail: Json::Object(detail),
