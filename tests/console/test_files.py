@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
 from conftest import IMAGE, SCRIPT, quoted
@@ -87,3 +88,15 @@ def test_no_such_file_is_said(system, page):
     assert answer.status == 404
     expect(page.get_by_role("alert")).to_contain_text("nothing is known of the file orders/nothing.json")
     assert page.goto(system.console + "/files/orders%2Fnothing.json/v/raw").status == 404
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_page_of_a_file_can_be_read_by_everybody(system, open_page, scheme):
+    page = open_page(color_scheme=scheme, viewport={"width": 360, "height": 800})
+    for key in ("orders/mixed.json", f"orders/{SCRIPT}.json"):
+        page.goto(system.console + "/files")
+        page.get_by_role("link", name=key).click()
+        expect(page.get_by_role("heading", level=1)).to_have_text(key)
+        assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+        found = [each["id"] for each in Axe().run(page).response["violations"]]
+        assert found == []
