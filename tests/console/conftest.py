@@ -11,7 +11,7 @@ import shutil
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from running import Between, Console, System
+from running import AwsBetween, Between, Console, System
 
 # Names that would run a script, break out of an attribute or of a shell, where they are not data.
 SCRIPT = "<script>document.title='hacked'</script>".replace("/", "-")
@@ -50,6 +50,13 @@ def console(tmp_path, request):
 @pytest.fixture
 def between(system):
     proxy = Between(system.api)
+    yield proxy
+    proxy.stop()
+
+
+@pytest.fixture
+def aws_between(system):
+    proxy = AwsBetween(system.aws)
     yield proxy
     proxy.stop()
 
@@ -157,3 +164,7 @@ def fill(system: System) -> None:
         orderId=SCRIPT,
         note=IMAGE,
     )
+    order = {"items": [{"name": "Lamp", "quantity": 1, "price": 3}]}
+    wrong = order | {"orderId": IMAGE, "totalAmount": 4, "currency": "EUR"}
+    system.upload("orders/mixed.json", json.dumps([order | {"orderId": "F-1"}, wrong, order]))
+    system.upload(f"orders/{SCRIPT}.json", json.dumps([order | {"orderId": "F-2"}, wrong]))

@@ -7,6 +7,10 @@ from playwright.sync_api import expect
 from conftest import IMAGE, SCRIPT, quoted
 
 PAGES = {
+    "now": "/",
+    "files": "/files",
+    "files of a name": "/files?prefix=orders/nothing",
+    "no such file": "/files/orders%2Fnothing.json/v",
     "orders": "/orders",
     "orders of a status": "/orders?status=CANCELLED",
     "an empty list": "/orders?customerId=nobody",
@@ -98,6 +102,9 @@ def test_hostile_names_are_shown_as_text(system, open_page, scripts):
         f"/orders/{quoted(SCRIPT)}/history": (SCRIPT, IMAGE),
         f"/shipments/{quoted(SCRIPT)}": (SCRIPT, IMAGE),
         f"/find?q={quoted(IMAGE)}": (IMAGE,),
+        "/": (SCRIPT,),
+        "/files": (SCRIPT,),
+        f"/files?prefix={quoted(IMAGE)}": (),
         "/orders": (SCRIPT, IMAGE),
         "/shipments": (SCRIPT, IMAGE),
         f"/orders/{quoted(IMAGE)}": (),

@@ -143,6 +143,10 @@ class Client:
         return self._aws("dynamodb")
 
     @cached_property
+    def cloudwatch(self):
+        return self._aws("cloudwatch")
+
+    @cached_property
     def events(self):
         return self._aws("events")
 

@@ -41,6 +41,7 @@
     const zone = document.getElementById('zone');
     if (zone) zone.textContent = ` · times in ${Intl.DateTimeFormat().resolvedOptions().timeZone}, UTC on hover`;
     show(document);
+    hold();
     new MutationObserver((changes) => {
       if (changes.some((change) => change.addedNodes.length)) show(document);
     }).observe(document.body, { childList: true, subtree: true });
@@ -56,6 +57,33 @@
   addEventListener('pageshow', () => {
     for (const form of document.querySelectorAll('form[data-sent]')) delete form.dataset.sent;
   });
+
+  // A page that moves by itself is asked for again, while somebody sees it and has not held it. Who
+  // wants little motion begins it by hand.
+  const moving = () => document.querySelector('[data-moves]');
+  const move = () => {
+    if (moving() && !held && !document.hidden) moving().dispatchEvent(new Event('moves'));
+  };
+  let held = matchMedia('(prefers-reduced-motion: reduce)').matches;
+  const hold = () => {
+    const place = document.querySelector('[data-hold]');
+    if (!place || !moving()) return;
+    const button = document.createElement('button');
+    const say = () => { button.textContent = held ? 'Go on by itself' : 'Hold'; };
+    button.type = 'button';
+    button.addEventListener('click', () => { held = !held; say(); move(); });
+    say();
+    place.append(button);
+    setInterval(move, 1000 * moving().dataset.moves);
+    document.addEventListener('visibilitychange', move);
+    // What cannot be asked for stays as it was, and says so.
+    const told = document.createElement('span');
+    told.className = 'bad';
+    told.setAttribute('role', 'status');
+    place.append(told);
+    document.addEventListener('htmx:error', () => { told.textContent = ' The console does not answer: this is how it was.'; });
+    document.addEventListener('htmx:after:swap', () => { told.textContent = ''; });
+  };
 
   // "/" goes to the search.
   document.addEventListener('keydown', (event) => {

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use domain::Timestamp;
 use serde::Deserialize;
 
 /// An instant as Waybill writes it: `2026-03-01T08:00:00.000Z`. A page shows it in UTC, and a script
@@ -9,6 +10,11 @@ use serde::Deserialize;
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(transparent)]
 pub struct At(pub String);
+
+/// An instant of what an operator's functions answer; nothing where there is none.
+pub fn of(time: &Option<Timestamp>) -> At {
+    At(time.map_or(String::new(), |time| time.to_string()))
+}
 
 impl At {
     /// For a person, in UTC, to the second.

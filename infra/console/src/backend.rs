@@ -60,6 +60,13 @@ pub enum Failure {
     NoAnswer(NoAnswer),
     /// There is an answer that nobody can read here: another program, or another version.
     Unreadable(String),
+    /// What an operator does cannot be done.
+    Said {
+        /// The status code of the page that says so.
+        status: u16,
+        /// Why, for an operator.
+        message: String,
+    },
 }
 
 /// What the API says of a request that it refuses (RFC 9457).
@@ -90,6 +97,7 @@ impl Failure {
             Self::NoAnswer(_) | Self::Unreadable(_) => true,
             Self::Refused(problem) => problem.status >= 500,
             Self::NotFound(_) => false,
+            Self::Said { status, .. } => *status >= 500,
         }
     }
 }

@@ -54,6 +54,24 @@ pub const LIVE_EVERY_ELSEWHERE: Duration = Duration::from_secs(10);
 /// After this time a live page must ask again.
 pub const LIVE_FOR: Duration = Duration::from_secs(15 * 60);
 
+/// An environment's settings are asked for again after this time.
+pub const ENVIRONMENT_KEPT: Duration = Duration::from_secs(5 * 60);
+
+/// How often the page *Now* is asked for again while somebody sees it, on this machine and elsewhere,
+/// where each time costs some dozens of requests.
+pub const NOW_EVERY_LOCALLY: Duration = Duration::from_secs(5);
+/// See [`NOW_EVERY_LOCALLY`].
+pub const NOW_EVERY_ELSEWHERE: Duration = Duration::from_secs(30);
+
+/// One part of the page *Now*; then it says that it is missing, and the others stay.
+pub const PART_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Alerts, stalled shipments and files, each, on the page *Now*.
+pub const RECENT_SHOWN: usize = 6;
+
+/// Files of one page, each with a report that is read for it.
+pub const FILES_SHOWN: usize = 25;
+
 /// How long requests that are under way may hold up the end of the console.
 pub const STOP_TIMEOUT: Duration = Duration::from_secs(2);
 

@@ -26,6 +26,24 @@ pub fn shipment(id: &str) -> String {
     format!("/shipments/{}", encoded(id))
 }
 
+/// The page of a file's import.
+pub fn file(key: &str, version: &str) -> String {
+    format!("/files/{}/{}", encoded(key), encoded(version))
+}
+
+/// The imports of a file that an order names as `s3://<bucket>/<key>`.
+pub fn files_of(source_file: &str) -> String {
+    let rest = source_file.strip_prefix("s3://").unwrap_or(source_file);
+    let key = rest.split_once('/').map(|(_, key)| key);
+    query("/files", &[("prefix", key)])
+}
+
+/// What is parked, and dead letters.
+pub const STUCK: &str = "/stuck";
+
+/// The read models.
+pub const READ_MODELS: &str = "/read-models";
+
 /// `path` with those of the values that are there and not empty.
 pub fn query(path: &str, values: &[(&str, Option<&str>)]) -> String {
     let mut address = path.to_owned();
@@ -60,6 +78,16 @@ mod tests {
             order("a b?c#d%\"<é>"),
             "/orders/a%20b%3Fc%23d%25%22%3C%C3%A9%3E"
         );
+    }
+
+    #[test]
+    fn a_file_is_one_segment_and_leads_back_from_its_orders() {
+        assert_eq!(file("orders/a b.json", "v"), "/files/orders%2Fa%20b.json/v");
+        assert_eq!(
+            files_of("s3://b/orders/a.json"),
+            "/files?prefix=orders%2Fa.json"
+        );
+        assert_eq!(files_of("elsewhere"), "/files");
     }
 
     #[test]

@@ -38,6 +38,11 @@ pub fn bucket(name: &str) -> String {
     format!("arn:aws:s3:::{name}")
 }
 
+/// An alarm.
+pub fn alarm(name: &str) -> String {
+    format!("arn:aws:cloudwatch:{REGION}:{ACCOUNT}:alarm:{name}")
+}
+
 /// The part behind the last `:` or `/`: the name in an ARN, and a bare name as it is.
 pub fn last_part(name_or_arn: &str) -> &str {
     name_or_arn.rsplit([':', '/']).next().unwrap_or(name_or_arn)

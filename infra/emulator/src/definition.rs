@@ -15,6 +15,7 @@ pub use check::InvalidDefinition;
 pub(crate) use check::method_filter;
 
 use crate::function::{Handler, Payload};
+use crate::measured::{Metric, Statistic};
 
 /// The bus that every account has.
 pub const DEFAULT_BUS: &str = "default";
@@ -46,6 +47,8 @@ pub struct Definition {
     pub buckets: Vec<Bucket>,
     /// Its HTTP API.
     pub http_api: HttpApi,
+    /// Its alarms.
+    pub alarms: Vec<Alarm>,
     /// Whose requests are answered.
     pub access: Access,
 }
@@ -192,6 +195,30 @@ pub struct Bucket {
     pub event_bridge: bool,
 }
 
+/// An alarm of CloudWatch on one metric: it rings while each of the latest periods is beyond the
+/// threshold. What is not measured is well. Nobody is told: `DescribeAlarms` says how it stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Alarm {
+    /// Its name.
+    pub name: String,
+    /// What it means, for a person.
+    pub description: String,
+    /// What it looks at.
+    pub metric: Metric,
+    /// What of a period's values counts.
+    pub statistic: Statistic,
+    /// How long a period is: whole minutes.
+    pub period: Duration,
+    /// How many periods.
+    pub periods: u32,
+    /// What is beyond: this, and whatever is higher;
+    pub threshold: u32,
+    /// or, where this is so, only what is higher.
+    pub above: bool,
+    /// The name of the topic that it belongs to.
+    pub topic: Option<String>,
+}
+
 /// An HTTP API whose routes all lead to functions, in the payload format 2.0.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct HttpApi {
@@ -287,6 +314,13 @@ impl Definition {
         tables.sort_unstable();
         tables.dedup();
         tables
+    }
+}
+
+impl Alarm {
+    /// Seconds of a period.
+    pub(crate) fn period_seconds(&self) -> i64 {
+        i64::try_from(self.period.as_secs()).unwrap_or(i64::MAX)
     }
 }
 

@@ -12,6 +12,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+use crate::alarms::{Alarms, now_ms};
 use crate::aws::s3::{Bucket, BucketError, Buckets};
 use crate::aws::{self, Services};
 use crate::definition::{Definition, InvalidDefinition};
@@ -20,12 +21,13 @@ use crate::dynamodb::{self, DynamoDb, DynamoDbError, StreamView, Unread};
 use crate::hosts::Allowed;
 use crate::invoker::Invoker;
 use crate::limits::{DYNAMODB_TIMEOUT, STOP_TIMEOUT};
+use crate::measured::Measured;
 use crate::printed::Printed;
 use crate::rules::{InvalidRule, Rules};
 use crate::state::{State, StateError};
 use crate::stop::{self, Stop, Stopper};
 use crate::stream::{Consumer, Surroundings};
-use crate::{arn, gateway, schedule};
+use crate::{arn, gateway, measuring, schedule};
 
 /// The emulator does not start.
 #[derive(Debug, thiserror::Error)]
@@ -103,6 +105,8 @@ struct Shared {
     dynamodb_url: String,
     rules: Arc<Rules>,
     buckets: Buckets,
+    measured: Measured,
+    alarms: Alarms,
     /// Changes when a delivery has been accepted.
     accepted: watch::Sender<()>,
     /// Changes with each write to a table whose stream is read.
@@ -140,6 +144,8 @@ impl Emulator {
         let shared = Shared {
             buckets: buckets.await?,
             invoker: Invoker::new(&definition.functions),
+            measured: printed.measured().clone(),
+            alarms: Alarms::new(&definition.alarms, now_ms()),
             definition: Arc::new(definition),
             state,
             client: reqwest::Client::builder()
@@ -155,6 +161,7 @@ impl Emulator {
         shared.consume_streams(&mut work);
         shared.deliver(&mut work);
         shared.run_schedules(&mut work);
+        shared.measure(&mut work);
         shared.serve_http_api(&mut work, listeners.http_api, http_api.ip());
         Ok(Self {
             http_api,
@@ -213,6 +220,7 @@ impl Shared {
             state: self.state.clone(),
             invoker: self.invoker.clone(),
             printed,
+            alarms: self.alarms.clone(),
             rules: Arc::clone(&self.rules),
             delivery_accepted: self.accepted.clone(),
             streams_written: self.written.clone(),
@@ -245,6 +253,7 @@ impl Shared {
                 url: self.dynamodb_url.clone(),
                 state: self.state.clone(),
                 invoker: self.invoker.clone(),
+                measured: self.measured.clone(),
                 written: self.written.subscribe(),
             };
             let (consumer, dead_letters) = (consumer.clone(), Bucket::clone(dead_letters));
@@ -270,6 +279,13 @@ impl Shared {
                 .run()
             });
         }
+    }
+
+    fn measure(&self, group: &mut Group) {
+        let queue = self.definition.dead_letter_queue.name.clone();
+        let (state, measured) = (self.state.clone(), self.measured.clone());
+        let alarms = self.alarms.clone();
+        group.spawn(|stop| measuring::run(queue, state, measured, alarms, stop));
     }
 
     fn run_schedules(&self, group: &mut Group) {

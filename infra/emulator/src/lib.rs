@@ -14,6 +14,7 @@
 //!               ├─ sns ───────────▶ state (messages)
 //!               ├─ sqs ───────────▶ state (dead letters) ◀─ deliveries
 //!               ├─ invocations ───▶ invoker, deliveries
+//!               ├─ cloudwatch ◀──── measured ◀─ printed, measuring, stream
 //!               └─ looking_in ◀──── state, printed
 //! ```
 //!
@@ -23,12 +24,14 @@
 //!   [`schedule`] its schedules; [`hosts`] refuses what comes from elsewhere
 //! - [`dynamodb`] embeds DynamoDB, [`stream`] is its event source mappings
 //! - [`invoker`] runs functions as Lambda does, [`deliveries`] is its asynchronous queue, [`printed`]
-//!   what functions print
+//!   what functions print, [`measured`] what they and the emulator ([`measuring`]) measure, on which
+//!   [`alarms`] look
 //! - [`state`] is what must survive: messages, deliveries, checkpoints, dead letters, objects
 //! - [`limits`] has every bound; [`arn`] and [`clock`] write names and times as AWS does
 //!
 //! What it is not: there is no authorisation and no throttling.
 
+pub mod alarms;
 pub mod arn;
 pub mod aws;
 pub mod clock;
@@ -41,6 +44,8 @@ pub mod gateway;
 pub mod hosts;
 pub mod invoker;
 pub mod limits;
+pub mod measured;
+pub mod measuring;
 pub mod printed;
 pub mod rules;
 pub mod schedule;

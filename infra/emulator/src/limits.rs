@@ -79,7 +79,40 @@ pub const METADATA_BYTES: usize = 2 * KIB;
 /// Keys or versions of one page of a list, and keys of one `DeleteObjects`.
 pub const LISTED_KEYS: usize = 1_000;
 
+/// Alarms of one page, unless asked for another number; and most of them.
+pub const ALARMS_PAGE: usize = 50;
+
+/// See [`ALARMS_PAGE`].
+pub const ALARMS_PAGE_MAX: usize = 100;
+
+/// Queries of one `GetMetricData`.
+pub const METRIC_QUERIES: usize = 500;
+
+/// Points of one answer to `GetMetricData`.
+pub const METRIC_POINTS: i64 = 100_800;
+
+/// Metrics of one directive of the embedded metric format.
+pub const LINE_METRICS: usize = 100;
+
+/// Values of one metric of a line in that format.
+pub const LINE_VALUES: usize = 100;
+
+/// Sets of dimensions of a directive of it.
+pub const LINE_DIMENSIONS: usize = 30;
+
 // ---- This process ----
+
+/// Metrics whose values are kept; a metric with other dimensions is another one.
+pub const MEASURED_METRICS: usize = 1_000;
+
+/// Minutes of a metric that are kept.
+pub const MEASURED_MINUTES: usize = 180;
+
+/// How often the emulator measures itself.
+pub const MEASURED_EVERY: Duration = Duration::from_secs(5);
+
+/// Levels of a value in CBOR, within a request.
+pub const CBOR_LEVELS: usize = 16;
 
 /// Lines of metrics that are kept to look at.
 pub const METRIC_LINES_MAX: usize = 10_000;

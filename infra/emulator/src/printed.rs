@@ -1,7 +1,7 @@
 //! What functions print: the place of CloudWatch Logs.
 //!
-//! Kept are lines in CloudWatch's embedded metric format, the latest of them, to be looked at; the
-//! handlers themselves write their logs wherever their process does.
+//! Of lines in CloudWatch's embedded metric format, what they say is measured, and the latest are kept
+//! to be looked at; the handlers themselves write their logs wherever their process does.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -9,26 +9,33 @@ use std::sync::{Arc, Mutex, PoisonError};
 use serde_json::Value;
 
 use crate::limits::METRIC_LINES_MAX;
+use crate::measured::Measured;
 
 /// Takes the lines that functions print; clones share them.
 #[derive(Debug, Clone, Default)]
 pub struct Printed {
     metrics: Arc<Mutex<VecDeque<String>>>,
+    measured: Measured,
 }
 
 impl Printed {
     /// Takes a line. It is kept where it is a metric: a JSON object with the member `_aws`.
     pub fn take(&self, line: String) {
-        let is_metric = serde_json::from_str::<Value>(&line)
-            .is_ok_and(|line| line.get("_aws").is_some_and(Value::is_object));
-        if !is_metric {
+        let read = serde_json::from_str::<Value>(&line).ok();
+        let Some(read) = read.filter(|line| line.get("_aws").is_some_and(Value::is_object)) else {
             return;
-        }
+        };
+        self.measured.take_line(&read);
         let mut metrics = self.metrics.lock().unwrap_or_else(PoisonError::into_inner);
         if metrics.len() == METRIC_LINES_MAX {
             metrics.pop_front();
         }
         metrics.push_back(line);
+    }
+
+    /// What the lines have said; clones share it.
+    pub fn measured(&self) -> &Measured {
+        &self.measured
     }
 
     /// The metrics that are kept, oldest first.

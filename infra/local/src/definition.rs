@@ -14,7 +14,7 @@ use serde_json::value::RawValue;
 use crate::functions::{Functions, OneRole, Role};
 use crate::limits::{BATCH_RECORDS, RECORD_ATTEMPTS, WATCH_EVERY};
 use crate::rules::Bus;
-use crate::{Settings, routes, rules, tables, variables};
+use crate::{Settings, alarms, routes, rules, tables, variables};
 
 /// The roles that read the event store's stream.
 const STREAM_READERS: [Role; 2] = [Role::Project, Role::Notify];
@@ -69,6 +69,7 @@ pub fn of(
             input: RawValue::NULL.to_owned(),
         }],
         topics: vec![names.alerts()],
+        alarms: alarms::of(names),
         dead_letter_queue: queue(names),
         buckets: buckets(names),
         http_api: routes::of(names),

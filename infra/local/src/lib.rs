@@ -12,10 +12,11 @@
 //! - [`system`] starts and stops it; [`settings`], [`data_folder`] and [`listeners`] say where it
 //!   listens and keeps its data, [`start_error`] why it does not start
 //! - [`definition`] says to the emulator what Waybill is made of: [`functions`], [`rules`] of the buses,
-//!   [`routes`] of the HTTP API, [`tables`], and the [`variables`] that functions are told
+//!   [`routes`] of the HTTP API, [`tables`], its alarms, and the [`variables`] that functions are told
 //! - [`banner`] and [`logs`] are what a terminal sees of it
 //! - [`limits`] has every bound; [`demo`] sends work and counts what came of it; [`carriers`] tries webhooks
 
+mod alarms;
 pub mod banner;
 pub mod carriers;
 pub mod data_folder;

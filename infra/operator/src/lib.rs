@@ -6,6 +6,7 @@
 //!
 //! - [`target`], [`environment`]: which environment is meant, and how it is reached
 //! - [`status`], [`parked`], [`dead_letters`], [`history`]: what there is
+//! - [`activity`], [`mod@alarms`], [`recent`]: what goes on, what rings, and what happened last
 //! - [`rows`]: every row against its history, named ([`Kind::Verify`]) or mended ([`Kind::Rebuild`])
 //! - [`retry`]: what is parked and what was given up, taken up again
 //! - [`mod@announce`]: messages sent once more; [`messages`]: which messages an event makes
@@ -15,7 +16,10 @@
 //! Everything is done by the projectors' own code, with the settings that the environment's own
 //! functions have.
 
+pub mod activity;
+pub mod alarms;
 pub mod announce;
+mod bucket;
 mod clock;
 pub mod cost;
 pub mod dead_letters;
@@ -27,6 +31,7 @@ pub mod limits;
 pub mod messages;
 pub mod parked;
 pub mod progress;
+pub mod recent;
 pub mod retried;
 pub mod retry;
 pub mod rows;

@@ -70,6 +70,27 @@ pub(crate) const HISTORY_PAGE: u32 = 200;
 /// Pages of one history: of its commits, of at most 350 KB, a page of 1 MB holds at least two.
 pub(crate) const HISTORY_PAGES_MAX: u32 = event_store::limits::COMMITS_MAX;
 
+/// Minutes of what is said to go on, the one under way included.
+pub const ACTIVITY_MINUTES: usize = 60;
+
+/// Of these minutes the highest counts as how far a consumer of the stream is behind now.
+pub const ACTIVITY_LAG_MINUTES: usize = 2;
+
+/// Pages of 100 alarms; an environment has about as many.
+pub(crate) const ALARM_PAGES_MAX: u32 = 5;
+
+/// Queries, rows and objects that are read at the same time, of what happened last.
+pub(crate) const RECENT_AT_ONCE: usize = 8;
+
+/// Rows of one status and shard that are looked at for stalled shipments.
+pub(crate) const STALLED_PER_PARTITION: u32 = 20;
+
+/// Rows of shipments that are read to know whether they are stalled.
+pub(crate) const STALLED_LOOKED_AT: usize = 50;
+
+/// Pages of the bucket's names that one look at files goes through.
+pub const FILE_PAGES: u32 = 5;
+
 /// Parked aggregates that are taken up at the same time.
 pub(crate) const PARKED_AT_ONCE: usize = 8;
 

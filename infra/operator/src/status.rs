@@ -87,20 +87,32 @@ pub async fn status(environment: &Environment, state: &Path) -> Result<Status, O
         });
         of.aggregates += 1;
     }
-    let places = Places::of(environment)?;
-    let (queue, bucket) = (places.depth().await?, places.count_objects().await?);
     Ok(Status {
         environment: environment.name().to_owned(),
         tables,
         parked: by_consumer.into_values().collect(),
-        dead_letters: DeadLetterCounts {
-            messages: queue.visible,
-            messages_in_flight: queue.hidden,
-            objects: bucket.number,
-            more_objects: bucket.more,
-        },
+        dead_letters: dead_letters(environment).await?,
         unfinished: Folder::unfinished(state, environment)?,
     })
+}
+
+/// Counts the dead letters.
+pub async fn dead_letters(environment: &Environment) -> Result<DeadLetterCounts, OperatorError> {
+    let places = Places::of(environment)?;
+    let (queue, bucket) = (places.depth().await?, places.count_objects().await?);
+    Ok(DeadLetterCounts {
+        messages: queue.visible,
+        messages_in_flight: queue.hidden,
+        objects: bucket.number,
+        more_objects: bucket.more,
+    })
+}
+
+impl DeadLetterCounts {
+    /// All of them.
+    pub fn all(&self) -> u64 {
+        self.messages + self.messages_in_flight + self.objects
+    }
 }
 
 impl Status {

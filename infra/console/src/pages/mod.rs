@@ -1,17 +1,14 @@
 //! The pages: a file and a template each. A new one is added here, and to the navigation in
 //! [`crate::view`] where it belongs there.
 
-use axum::{
-    Router,
-    http::StatusCode,
-    response::{Redirect, Response},
-    routing::get,
-};
+use axum::{Router, http::StatusCode, response::Response, routing::get};
 
 use crate::{Console, assets, view::View};
 
+pub mod files;
 pub mod find;
 pub mod history;
+pub mod now;
 pub mod order;
 pub mod orders;
 pub mod shipment;
@@ -20,8 +17,9 @@ pub mod shipments;
 /// Every address of the console.
 pub fn router() -> Router<Console> {
     Router::new()
-        .route("/", get(|| async { Redirect::to("/orders") }))
         .route("/assets/{file}", get(assets::serve))
+        .merge(now::routes())
+        .merge(files::routes())
         .merge(find::routes())
         .merge(orders::routes())
         .merge(order::routes())

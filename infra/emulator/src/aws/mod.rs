@@ -1,8 +1,10 @@
 //! The AWS protocols on one port: what the handlers' SDK clients, the `aws` command line and boto3
 //! speak. The operation is told apart as AWS's own front doors do it: by the header `x-amz-target`
-//! (JSON protocols), by a form body (SNS), by the path (Lambda). What is none of these is S3's,
-//! whose paths begin with the bucket's name, unless its signature names another service.
+//! (JSON protocols), by a form body (SNS), by the path (Lambda, and CloudWatch in CBOR). What is none
+//! of these is S3's, whose paths begin with the bucket's name, unless its signature names another
+//! service.
 
+mod cloudwatch;
 mod configurations;
 mod dynamodb;
 mod events;
@@ -25,6 +27,7 @@ use s3s::service::S3Service;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
+use crate::alarms::Alarms;
 use crate::arn::ACCOUNT;
 use crate::definition::Definition;
 use crate::dynamodb::StreamView;
@@ -52,6 +55,8 @@ pub struct Services {
     pub invoker: Invoker,
     /// What they have printed.
     pub printed: Printed,
+    /// Alarms.
+    pub alarms: Alarms,
     /// Event patterns.
     pub rules: Arc<Rules>,
     /// Wakes the queues of deliveries.
@@ -65,7 +70,8 @@ type SharedServices = Arc<Services>;
 /// What is served here, said to whoever asks for something else.
 const OFFERED: &str = "the local system offers DynamoDB, DynamoDB Streams, EventBridge PutEvents, \
                        SNS Publish and PublishBatch, one queue of SQS, Lambda Invoke and \
-                       GetFunctionConfiguration, and objects in the buckets of S3";
+                       GetFunctionConfiguration, CloudWatch GetMetricData and DescribeAlarms, \
+                       and objects in the buckets of S3";
 
 /// All services of one system.
 pub fn router(services: Services, buckets: s3::Buckets) -> Router {
@@ -83,6 +89,7 @@ pub fn router(services: Services, buckets: s3::Buckets) -> Router {
             "/2015-03-31/functions/{name}/configuration",
             get(configurations::get),
         )
+        .route(cloudwatch::CBOR_PATH, post(cloudwatch::in_cbor))
         .route("/_local/messages", get(looking_in::messages))
         .route("/_local/dead-letters", get(looking_in::dead_letters))
         .route("/_local/metrics", get(looking_in::metrics))
@@ -127,6 +134,9 @@ async fn dispatch(
             dynamodb::forward(&services, operation, &headers, body).await
         }
         Some(("AWSEvents", "PutEvents")) => events::put_events(&services, &body).await,
+        Some((cloudwatch::TARGET, operation)) => {
+            cloudwatch::in_json(&services, operation, &body).await
+        }
         Some(("AmazonSQS", operation)) => sqs::handle(&services, operation, &body).await,
         None if target.is_empty() && form => sns::handle(&services, &body).await,
         _ => {

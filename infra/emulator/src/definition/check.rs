@@ -6,7 +6,7 @@ use axum::http::Method;
 use axum::routing::MethodFilter;
 
 use super::{DEFAULT_BUS, Definition, HttpApi};
-use crate::limits::STREAM_READERS;
+use crate::limits::{MEASURED_MINUTES, STREAM_READERS};
 
 /// A definition that names what it has not, or has what AWS would not take.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -45,6 +45,7 @@ impl Definition {
         self.check_names()?;
         self.check_functions()?;
         self.check_streams()?;
+        self.check_alarms()?;
         for rule in &self.rules {
             if rule.bus != DEFAULT_BUS && !self.buses.contains(&rule.bus) {
                 return Err(unknown("bus", &rule.bus, format!("the rule {}", rule.name)));
@@ -99,6 +100,24 @@ impl Definition {
             )),
             None => Ok(()),
         }
+    }
+
+    fn check_alarms(&self) -> Result<(), InvalidDefinition> {
+        once("alarms", self.alarms.iter().map(|one| one.name.as_str()))?;
+        for alarm in &self.alarms {
+            let by = || format!("the alarm {}", alarm.name);
+            if let Some(topic) = alarm.topic.as_ref().filter(|it| !self.topics.contains(it)) {
+                return Err(unknown("topic", topic, by()));
+            }
+            let seconds = alarm.period.as_secs();
+            let kept = MEASURED_MINUTES as u64;
+            let minutes = (seconds / 60).saturating_mul(u64::from(alarm.periods));
+            if seconds % 60 != 0 || minutes == 0 || minutes > kept {
+                let why = "its periods are whole minutes, together no more than are kept";
+                return Err(value(by(), why));
+            }
+        }
+        Ok(())
     }
 
     fn check_streams(&self) -> Result<(), InvalidDefinition> {
@@ -247,6 +266,7 @@ mod tests {
             refused(|it| it.stream_consumers[0].table = "toy-nothing".to_owned()),
             refused(|it| it.tables[0].stream = None),
             refused(|it| it.stream_consumers[0].failure_bucket = "none".to_owned()),
+            refused(|it| it.alarms[0].topic = Some("nothing".to_owned())),
             refused(|it| it.http_api.default_function = Some("nobody".to_owned())),
         ] {
             assert!(told.ends_with("which is not defined"), "{told}");
@@ -262,6 +282,14 @@ mod tests {
             refused(|it| it.stream_consumers[0].batch_size = 0),
         ] {
             assert!(told.ends_with("at least 1"), "{told}");
+        }
+        for change in [
+            |it: &mut Definition| it.alarms[0].periods = 0,
+            |it: &mut Definition| it.alarms[0].periods = 181,
+            |it: &mut Definition| it.alarms[0].period = Duration::from_secs(90),
+        ] {
+            let told = refused(change);
+            assert!(told.contains("whole minutes"), "{told}");
         }
         let told = refused(|it| it.schedules[0].every = Duration::ZERO);
         assert!(told.ends_with("longer than nothing"), "{told}");

@@ -9,10 +9,11 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::{
-    Bucket, Definition, Function, HttpApi, Index, Key, Queue, Route, Rule, Schedule,
+    Alarm, Bucket, Definition, Function, HttpApi, Index, Key, Queue, Route, Rule, Schedule,
     StreamConsumer, Table,
 };
 use crate::function::{Answer, Context, Handler, Payload};
+use crate::measured::{Metric, Statistic};
 
 /// The table of books.
 pub(crate) const BOOKS: &str = "toy-library-books";
@@ -128,6 +129,17 @@ pub(crate) fn library() -> Definition {
             input: RawValue::NULL.to_owned(),
         }],
         topics: vec!["toy-notices".to_owned()],
+        alarms: vec![Alarm {
+            name: "toy-unwanted".to_owned(),
+            description: "Loans were refused.".to_owned(),
+            metric: Metric::new("Library", "Refused", &[("Branch", "toy")]),
+            statistic: Statistic::Sum,
+            period: Duration::from_secs(60),
+            periods: 1,
+            threshold: 1,
+            above: false,
+            topic: Some("toy-notices".to_owned()),
+        }],
         dead_letter_queue: Queue {
             name: "toy-dead-letters".to_owned(),
             senders: BTreeMap::from([("aws.s3".to_owned(), "scan".to_owned())]),

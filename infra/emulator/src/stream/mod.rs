@@ -22,6 +22,7 @@ use crate::definition::StreamConsumer;
 use crate::function::Answer;
 use crate::invoker::Invoker;
 use crate::limits::{INVOCATION_BYTES, STREAM_FIRST_WAIT, STREAM_LONGEST_WAIT, STREAM_POLL};
+use crate::measured::{Measured, Metric};
 use crate::state::{GivenUp, Progressed, State, StateError};
 use crate::stop::Stop;
 
@@ -36,6 +37,9 @@ pub struct Consumer {
     reader: Reader,
     state: State,
     invoker: Invoker,
+    measured: Measured,
+    /// How old what it is given is.
+    age: Metric,
     written: watch::Receiver<u64>,
     stop: Stop,
     /// Failures since the last progress.
@@ -66,6 +70,8 @@ pub struct Surroundings {
     pub state: State,
     /// Runs functions.
     pub invoker: Invoker,
+    /// Takes how far consumers are behind.
+    pub measured: Measured,
     /// Changes with each write to a table whose stream is read.
     pub written: watch::Receiver<u64>,
 }
@@ -92,6 +98,7 @@ impl Consumer {
             url,
             state,
             invoker,
+            measured,
             written,
         } = surroundings;
         Self {
@@ -102,6 +109,12 @@ impl Consumer {
             reader: Reader::new(client, url, table, batch_size),
             state,
             invoker,
+            measured,
+            age: Metric::new(
+                "AWS/Lambda",
+                "IteratorAge",
+                &[("FunctionName", function_name)],
+            ),
             written,
             stop,
             failures: 0,
@@ -146,6 +159,7 @@ impl Consumer {
                 return Ok(false);
             }
             let records = &batch[range];
+            self.measure(records);
             let request_id = uuid::Uuid::new_v4().to_string();
             let answer = self
                 .invoker
@@ -172,6 +186,18 @@ impl Consumer {
             }
         }
         Ok(true)
+    }
+
+    /// Measures how old the last of these is, as Lambda does with each batch.
+    fn measure(&self, records: &[Record]) {
+        let Some(arrived) = records.last().and_then(|record| record.arrived) else {
+            return;
+        };
+        let now = clock::now();
+        // Milliseconds of some weeks are a float exactly.
+        let age = (now - arrived).num_milliseconds().max(0) as f64;
+        self.measured
+            .take(self.age.clone(), now.timestamp_millis(), age);
     }
 
     /// A failed attempt is worth a line, a retry is coming.

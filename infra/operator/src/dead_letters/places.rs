@@ -3,7 +3,6 @@
 
 use std::time::Duration;
 
-use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_lambda::{config::StalledStreamProtectionConfig, primitives::Blob};
 use aws_sdk_sqs::types::{Message, MessageSystemAttributeName, QueueAttributeName};
 use aws_smithy_types::timeout::TimeoutConfig;
@@ -12,11 +11,12 @@ use event_store::failure::describe;
 use futures::future::join_all;
 
 use crate::{
+    bucket::{content, said},
     environment::Environment,
     error::OperatorError,
     limits::{
         COUNTED_PAGES, GIVEN_BACK_AT_ONCE, INVOCATION_TIMEOUT, MESSAGE_WAIT_SECONDS,
-        MESSAGES_AT_ONCE, OBJECT_BYTES_MAX, OBJECTS_PAGE,
+        MESSAGES_AT_ONCE, OBJECTS_PAGE,
     },
 };
 
@@ -80,11 +80,8 @@ impl Places {
             let like = names.orders_bucket("<account>");
             OperatorError::Environment(format!("the bucket {bucket} is not called like {like}"))
         })?;
-        // A name in front of the host's is for AWS alone.
-        let by_path = config.endpoint_url().is_some();
-        let s3 = aws_sdk_s3::config::Builder::from(config).force_path_style(by_path);
         Ok(Self {
-            s3: aws_sdk_s3::Client::from_conf(s3.build()),
+            s3: environment.s3(),
             sqs: aws_sdk_sqs::Client::new(config),
             functions: environment.functions.clone(),
             bucket: names.dead_letters_bucket(account),
@@ -138,20 +135,7 @@ impl Places {
 
     /// An object's content; `None` where somebody else has removed it.
     pub(crate) async fn object(&self, key: &str) -> Result<Option<Vec<u8>>, OperatorError> {
-        let got = self.s3.get_object().bucket(&self.bucket).key(key);
-        let got = match got.send().await {
-            Ok(got) => got,
-            Err(error) if error.code() == Some("NoSuchKey") => return Ok(None),
-            Err(error) => return Err(said("an object", &error)),
-        };
-        if got.content_length.unwrap_or_default() > OBJECT_BYTES_MAX {
-            let text = format!("an object of more than {OBJECT_BYTES_MAX} bytes");
-            return Err(OperatorError::TooMany(text));
-        }
-        let content = got.body.collect().await;
-        let cut =
-            |_| OperatorError::Unavailable("an object could not be read to its end".to_owned());
-        Ok(Some(content.map_err(cut)?.to_vec()))
+        content(&self.s3, &self.bucket, key).await
     }
 
     /// Removes an object.
@@ -255,7 +239,3 @@ impl Places {
 
 /// What the queue is called in an error.
 const QUEUE: &str = "the queue of dead letters";
-
-fn said<E: ProvideErrorMetadata, R>(what: &str, error: &SdkError<E, R>) -> OperatorError {
-    OperatorError::Unavailable(format!("{what}: {}", describe(error)))
-}

@@ -1,0 +1,162 @@
+//! Alarms: whether what was measured is beyond what they allow.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::clock;
+use crate::definition::Alarm;
+use crate::measured::{MINUTE_SECONDS, Measured};
+
+/// How an alarm stands.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Standing {
+    /// The alarm.
+    pub alarm: Alarm,
+    /// Does it ring?
+    pub rings: bool,
+    /// Why it rings, or does not.
+    pub reason: String,
+    /// Since when, in milliseconds since 1970.
+    pub since_ms: i64,
+}
+
+/// The alarms of a system; clones share them.
+#[derive(Debug, Clone)]
+pub struct Alarms(Arc<Mutex<Vec<Standing>>>);
+
+impl Alarms {
+    /// These alarms, none of which rings. `now_ms` is the time.
+    pub fn new(alarms: &[Alarm], now_ms: i64) -> Self {
+        let standing = |alarm: &Alarm| Standing {
+            alarm: alarm.clone(),
+            rings: false,
+            reason: "Nothing was measured yet, and that is well.".to_owned(),
+            since_ms: now_ms,
+        };
+        Self(Arc::new(Mutex::new(alarms.iter().map(standing).collect())))
+    }
+
+    /// How each stands, by what was measured until now.
+    pub fn standing(&self, measured: &Measured, now_ms: i64) -> Vec<Standing> {
+        let mut alarms = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        for standing in alarms.iter_mut() {
+            let values = values(&standing.alarm, measured, now_ms);
+            let rings = values
+                .iter()
+                .all(|value| is_beyond(&standing.alarm, *value));
+            if rings != standing.rings {
+                standing.rings = rings;
+                standing.since_ms = now_ms;
+                standing.reason = reason(&standing.alarm, &values, rings);
+            }
+        }
+        alarms.clone()
+    }
+}
+
+/// The values of the latest periods, the latest first; the first period is not over yet.
+fn values(alarm: &Alarm, measured: &Measured, now_ms: i64) -> Vec<Option<f64>> {
+    let seconds = alarm.period_seconds();
+    let minute = now_ms.div_euclid(MINUTE_SECONDS * 1_000) * MINUTE_SECONDS;
+    let end = minute + MINUTE_SECONDS;
+    let value = |period: u32| {
+        let until = end - seconds * i64::from(period);
+        measured.between(&alarm.metric, until - seconds, until, alarm.statistic)
+    };
+    (0..alarm.periods).map(value).collect()
+}
+
+/// What was not measured is well.
+fn is_beyond(alarm: &Alarm, value: Option<f64>) -> bool {
+    let threshold = f64::from(alarm.threshold);
+    value.is_some_and(|value| value > threshold || (!alarm.above && value >= threshold))
+}
+
+fn reason(alarm: &Alarm, values: &[Option<f64>], rings: bool) -> String {
+    let value = |value: &Option<f64>| value.map_or("nothing".to_owned(), |it| it.to_string());
+    let values: Vec<String> = values.iter().map(value).collect();
+    let how = match alarm.above {
+        true => "greater than",
+        false => "greater than or equal to",
+    };
+    let (is, values) = (if rings { "" } else { "not " }, values.join(", "));
+    format!(
+        "Threshold Crossed: of the latest {} of {} s [{values}], each was {is}{how} {}.",
+        alarm.periods,
+        alarm.period.as_secs(),
+        alarm.threshold
+    )
+    .replace("each was not", "not each was")
+}
+
+/// The time, in milliseconds since 1970.
+pub(crate) fn now_ms() -> i64 {
+    clock::now().timestamp_millis()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::measured::{Metric, Statistic};
+
+    const MINUTE_MS: i64 = 60_000;
+
+    fn alarm(threshold: u32, minutes: u64, periods: u32, above: bool) -> Alarm {
+        Alarm {
+            name: "toy-loans".to_owned(),
+            description: "Too many loans.".to_owned(),
+            metric: Metric::new("Library", "Loans", &[]),
+            statistic: Statistic::Sum,
+            period: Duration::from_secs(60 * minutes),
+            periods,
+            threshold,
+            above,
+            topic: None,
+        }
+    }
+
+    /// Does it ring in minute 10, after so much in each of these minutes?
+    fn rings(alarm: Alarm, measured: &[(i64, f64)]) -> bool {
+        let minutes = Measured::default();
+        for (minute, value) in measured {
+            minutes.take(alarm.metric.clone(), minute * MINUTE_MS, *value);
+        }
+        let alarms = Alarms::new(&[alarm], 0);
+        alarms.standing(&minutes, 10 * MINUTE_MS + 1)[0].rings
+    }
+
+    #[test]
+    fn it_rings_when_each_of_the_latest_periods_is_beyond() {
+        assert!(!rings(alarm(1, 1, 1, false), &[]));
+        assert!(rings(alarm(1, 1, 1, false), &[(10, 1.0)]));
+        assert!(!rings(alarm(1, 1, 1, true), &[(10, 1.0)]));
+        assert!(!rings(alarm(1, 1, 1, false), &[(9, 1.0)]));
+        assert!(rings(alarm(3, 5, 1, false), &[(6, 1.0), (8, 2.0)]));
+        assert!(!rings(alarm(3, 5, 1, false), &[(5, 9.0), (8, 2.0)]));
+        assert!(rings(alarm(3, 5, 2, false), &[(1, 3.0), (6, 3.0)]));
+        assert!(!rings(alarm(3, 5, 2, false), &[(6, 30.0)]));
+    }
+
+    #[test]
+    fn it_says_why_and_since_when() {
+        let (measured, one) = (Measured::default(), alarm(1, 1, 1, false));
+        let alarms = Alarms::new(std::slice::from_ref(&one), 5);
+        let before = alarms.standing(&measured, 6);
+        assert_eq!((before[0].rings, before[0].since_ms), (false, 5));
+        measured.take(one.metric, MINUTE_MS, 2.0);
+        assert!(alarms.standing(&measured, MINUTE_MS + 7)[0].rings);
+        let later = alarms.standing(&measured, MINUTE_MS + 9);
+        assert_eq!(later[0].since_ms, MINUTE_MS + 7);
+        let told = "Threshold Crossed: of the latest 1 of 60 s [2], each was greater than or equal \
+                    to 1.";
+        assert_eq!(later[0].reason, told);
+        let over = alarms.standing(&measured, 3 * MINUTE_MS);
+        assert_eq!((over[0].rings, over[0].since_ms), (false, 3 * MINUTE_MS));
+        assert!(
+            over[0].reason.contains("[nothing], not each was greater"),
+            "{}",
+            over[0].reason
+        );
+    }
+}

@@ -1,0 +1,131 @@
+//! How the environment's alarms stand: pages of `cloudwatch:DescribeAlarms`.
+
+use aws_sdk_cloudwatch::types::{MetricAlarm, StateValue};
+use domain::Timestamp;
+use event_store::failure::describe;
+use serde::Serialize;
+
+use crate::{environment::Environment, error::OperatorError, limits::ALARM_PAGES_MAX};
+
+/// The environment's alarms.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Alarms {
+    /// Those that ring first, of these the latest first; the others by name.
+    pub alarms: Vec<Alarm>,
+    /// Are there more than were asked for?
+    pub more: bool,
+}
+
+/// An alarm.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Alarm {
+    /// Its name, without the environment's: `order-errors`.
+    pub name: String,
+    /// What it means and what to do.
+    pub says: String,
+    /// How it stands.
+    pub state: State,
+    /// Why it stands so, in CloudWatch's words.
+    pub reason: String,
+    /// Since when.
+    pub since: Option<Timestamp>,
+}
+
+/// How an alarm stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum State {
+    /// It rings.
+    Rings,
+    /// CloudWatch does not know.
+    Unknown,
+    /// All is well.
+    Well,
+}
+
+impl Alarms {
+    /// How many ring.
+    pub fn ringing(&self) -> usize {
+        let rings = |alarm: &&Alarm| alarm.state == State::Rings;
+        self.alarms.iter().filter(rings).count()
+    }
+}
+
+/// Says how the environment's alarms stand.
+pub async fn alarms(environment: &Environment) -> Result<Alarms, OperatorError> {
+    let client = aws_sdk_cloudwatch::Client::new(&environment.config);
+    let prefix = environment.names.of("");
+    let mut found = Alarms::default();
+    let mut next = None;
+    for _ in 0..ALARM_PAGES_MAX {
+        let page = client.describe_alarms().alarm_name_prefix(&prefix);
+        let page = page.max_records(100).set_next_token(next).send().await;
+        let page = page.map_err(|error| {
+            OperatorError::Unavailable(format!("CloudWatch: {}", describe(&error)))
+        })?;
+        let topic = &environment.settings.alerts_arn;
+        let alarms = page.metric_alarms().iter();
+        let own = alarms.filter_map(|alarm| of(alarm, &prefix, topic));
+        found.alarms.extend(own);
+        next = page.next_token;
+        if next.is_none() {
+            break;
+        }
+    }
+    found.more = next.is_some();
+    found.alarms.sort_by(|one, other| {
+        let latest = other.since.cmp(&one.since);
+        let latest = if one.state == State::Rings {
+            latest
+        } else {
+            std::cmp::Ordering::Equal
+        };
+        let by_state = one.state.cmp(&other.state).then(latest);
+        by_state.then_with(|| one.name.cmp(&other.name))
+    });
+    Ok(found)
+}
+
+/// One of this environment's: of another one whose name begins with this one's, `dev-2` beside `dev`,
+/// the alarms go to another topic.
+fn of(alarm: &MetricAlarm, prefix: &str, topic: &str) -> Option<Alarm> {
+    if !alarm.alarm_actions().iter().any(|action| action == topic) {
+        return None;
+    }
+    let since = alarm
+        .state_transitioned_timestamp()
+        .or(alarm.state_updated_timestamp());
+    let millis = since.and_then(|since| since.to_millis().ok());
+    Some(Alarm {
+        name: alarm.alarm_name()?.strip_prefix(prefix)?.to_owned(),
+        says: alarm.alarm_description().unwrap_or_default().to_owned(),
+        state: match alarm.state_value() {
+            Some(StateValue::Alarm) => State::Rings,
+            Some(StateValue::Ok) => State::Well,
+            _ => State::Unknown,
+        },
+        reason: alarm.state_reason().unwrap_or_default().to_owned(),
+        since: millis.and_then(Timestamp::from_millis),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_alarm_of_another_environment_is_none_of_this_one() {
+        let prefix = "waybill-dev-";
+        let alarm = |name: &str, topic: &str| {
+            let alarm = MetricAlarm::builder().alarm_name(name);
+            let alarm = alarm.alarm_actions(topic).state_value(StateValue::Alarm);
+            of(&alarm.build(), prefix, "topic-of-dev").map(|alarm| (alarm.name, alarm.state))
+        };
+        let own = alarm("waybill-dev-failures", "topic-of-dev");
+        assert_eq!(own, Some(("failures".to_owned(), State::Rings)));
+        assert_eq!(alarm("waybill-dev-2-failures", "topic-of-dev-2"), None);
+        assert_eq!(alarm("another", "topic-of-dev"), None);
+    }
+}
