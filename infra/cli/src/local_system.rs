@@ -6,8 +6,10 @@ use std::{io::Write, net::SocketAddr, sync::Arc};
 use console::{
     About, Console,
     http_api::{Caller, HttpApi},
+    operating::Operating,
 };
 use local::{Settings, System, banner, logs};
+use operator::{Target, folder::STATE_FOLDER};
 use tokio::{net::TcpListener, sync::oneshot};
 use tracing_subscriber::filter::LevelFilter;
 
@@ -85,5 +87,10 @@ fn console_of(system: &System, settings: &Settings, reached: SocketAddr) -> Cons
     let backend = Arc::new(HttpApi::new(&api_url, Caller::Anybody));
     let bound = console::bound_name(settings.bind);
     let hosts = settings.allow_host.iter().cloned().chain(bound);
-    Console::new(about, backend, hosts, reached.port())
+    let target = Target {
+        environment: settings.env.clone(),
+        endpoint: Some(format!("http://{}", system.aws())),
+    };
+    let operating = Operating::new(target, STATE_FOLDER.into());
+    Console::new(about, backend, operating, hosts, reached.port())
 }

@@ -7,11 +7,14 @@ use std::{
 
 use clap::Args;
 use lambda::Names;
+use operator::{Target, folder::STATE_FOLDER};
 use tokio::net::TcpListener;
 
 use crate::{
     About, Console, bound_name,
     http_api::{Caller, HttpApi},
+    links::quoted,
+    operating::Operating,
     serve,
 };
 
@@ -46,6 +49,12 @@ pub struct ConsoleArgs {
     /// are signed with the credentials and for the region that the `aws` command would use
     #[arg(long, env = "WAYBILL_API_URL", required_unless_present = "local")]
     api_url: Option<String>,
+
+    /// Where AWS's protocols are spoken, for what an operator does: with --local
+    /// http://127.0.0.1:4566 unless this says otherwise, else AWS, or what AWS_ENDPOINT_URL says
+    // The variable is not the argument's own: `--local` alone must not go to AWS by it.
+    #[arg(long)]
+    endpoint_url: Option<String>,
 
     /// A token of the environment's issuer, where its API takes tokens instead of signatures
     #[arg(
@@ -95,6 +104,19 @@ pub enum ConsoleError {
 }
 
 impl ConsoleArgs {
+    /// The environment as an operator's command reaches it.
+    fn target(&self) -> Target {
+        let by_variable = || std::env::var("AWS_ENDPOINT_URL").ok();
+        let local = self.local.then(|| Target::local(&self.env).endpoint);
+        let named = self.endpoint_url.clone().filter(|url| !url.is_empty());
+        Target {
+            environment: self.env.clone(),
+            endpoint: named
+                .or_else(|| local.unwrap_or_else(by_variable))
+                .filter(|url| !url.is_empty()),
+        }
+    }
+
     async fn backend(&self, url: &str) -> Result<HttpApi, ConsoleError> {
         let caller = match (self.local, &self.api_token) {
             (true, _) => Caller::Anybody,
@@ -132,9 +154,10 @@ pub async fn run(
     let listener = listener.map_err(|cause| ConsoleError::Port { address, cause })?;
     let reached = listener.local_addr()?;
     let about = About {
-        flags: match args.local {
-            true => "--local".to_owned(),
-            false => format!("--env {}", args.env),
+        flags: match (&args.endpoint_url, args.local) {
+            (Some(url), _) => format!("--env {} --endpoint-url {}", args.env, quoted(url)),
+            (None, true) => "--local".to_owned(),
+            (None, false) => format!("--env {}", args.env),
         },
         environment: args.env.clone(),
         api_url: url.clone(),
@@ -150,6 +173,7 @@ pub async fn run(
         args.env
     ));
     let hosts = args.allow_host.iter().cloned().chain(bound_name(args.bind));
-    let console = Console::new(about, Arc::new(backend), hosts, reached.port());
+    let operating = Operating::new(args.target(), STATE_FOLDER.into());
+    let console = Console::new(about, Arc::new(backend), operating, hosts, reached.port());
     Ok(serve(listener, console, end).await?)
 }

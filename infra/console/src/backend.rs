@@ -60,6 +60,13 @@ pub enum Failure {
     NoAnswer(NoAnswer),
     /// There is an answer that nobody can read here: another program, or another version.
     Unreadable(String),
+    /// What an operator does cannot be done.
+    Said {
+        /// The status code of the page that says so.
+        status: u16,
+        /// Why, for an operator.
+        message: String,
+    },
 }
 
 /// What the API says of a request that it refuses (RFC 9457).
@@ -90,6 +97,7 @@ impl Failure {
             Self::NoAnswer(_) | Self::Unreadable(_) => true,
             Self::Refused(problem) => problem.status >= 500,
             Self::NotFound(_) => false,
+            Self::Said { status, .. } => *status >= 500,
         }
     }
 }
@@ -141,6 +149,11 @@ impl Api {
             body: Some(body.to_string()),
         };
         self.answered(call).await
+    }
+
+    /// What is answered, whatever that is.
+    pub async fn answer(&self, call: Call) -> Result<Answer, Failure> {
+        self.0.call(call).await.map_err(Failure::NoAnswer)
     }
 
     async fn answered<T: DeserializeOwned>(&self, call: Call) -> Result<T, Failure> {

@@ -3,10 +3,11 @@
 //! ```text
 //! browser ─▶ guard ─▶ pages ─▶ backend (Waybill's HTTP API)
 //!            hosts,    one file and one template each
-//!            tokens
+//!            tokens        └──▶ operating (what an operator does)
 //! ```
 //!
 //! - [`backend`] is the port to the HTTP API, [`http_api`] reaches it over HTTP
+//! - [`operating`] reaches the environment as an operator's command does; [`jobs`] are long work
 //! - [`guard`] lets in whom the console is for, and no change without its token ([`tokens`])
 //! - [`view`] is what a page is given and answers with; [`change`] makes changes; [`live`] tells of them
 //! - [`pages`] has the pages; [`rows`], [`story`] and [`diff`] read what they show
@@ -20,9 +21,11 @@ pub mod change;
 pub mod diff;
 pub mod guard;
 pub mod http_api;
+pub mod jobs;
 pub mod limits;
 pub mod links;
 pub mod live;
+pub mod operating;
 pub mod pages;
 pub mod rows;
 pub mod story;
@@ -39,6 +42,7 @@ use tokio::{
 };
 
 use backend::{Api, Backend};
+use operating::Operating;
 use tokens::Tokens;
 
 /// What the console shows: which environment, and where it is.
@@ -76,6 +80,7 @@ pub struct Console(Arc<Parts>);
 struct Parts {
     about: About,
     api: Api,
+    operating: Operating,
     tokens: Tokens,
     streams: Arc<Semaphore>,
     allowed: Allowed,
@@ -83,17 +88,19 @@ struct Parts {
 }
 
 impl Console {
-    /// A console of this environment, over this way to it. It answers to this machine's own names
+    /// A console of this environment, over this way to its API, and as an operator reaches it. It answers to this machine's own names
     /// and to `hosts`. `port` tells its cookie from that of another console on this machine.
     pub fn new(
         about: About,
         backend: Arc<dyn Backend>,
+        operating: Operating,
         hosts: impl IntoIterator<Item = String>,
         port: u16,
     ) -> Self {
         Self(Arc::new(Parts {
             about,
             api: Api::new(backend),
+            operating,
             tokens: Tokens::random(),
             streams: Arc::new(Semaphore::new(limits::LIVE_STREAMS_MAX)),
             allowed: Allowed::new(hosts, []),
@@ -111,6 +118,11 @@ impl Console {
     /// Which environment it shows.
     pub fn about(&self) -> &About {
         &self.0.about
+    }
+
+    /// The environment as an operator's command reaches it.
+    pub fn operating(&self) -> &Operating {
+        &self.0.operating
     }
 
     /// The way to that environment.

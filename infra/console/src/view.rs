@@ -66,14 +66,23 @@ pub enum Nav {
     Orders,
     /// Shipments.
     Shipments,
+    /// Read models.
+    ReadModels,
+    /// What is stuck.
+    Stuck,
+    /// Webhooks.
+    Webhooks,
     /// Nowhere: what was searched for, what failed.
     None,
 }
 
 /// The navigation. A new page that belongs there stands here.
-const NAVIGATION: [(Nav, &str, &str); 2] = [
+const NAVIGATION: [(Nav, &str, &str); 5] = [
     (Nav::Orders, "Orders", "/orders"),
     (Nav::Shipments, "Shipments", "/shipments"),
+    (Nav::ReadModels, "Read models", "/read-models"),
+    (Nav::Stuck, "Stuck", "/stuck"),
+    (Nav::Webhooks, "Webhooks", "/webhooks"),
 ];
 
 /// What is known of a page before its data are.
@@ -217,7 +226,10 @@ impl View {
     fn failed(&self, failure: &Failure) -> Page {
         let about = self.about();
         let (status, title, message) = told(failure, about);
-        let lost = matches!(failure, Failure::NoAnswer(_));
+        let lost = matches!(
+            failure,
+            Failure::NoAnswer(_) | Failure::Said { status: 502, .. }
+        );
         let failed = Failed {
             title,
             message: &message,
@@ -316,6 +328,16 @@ pub fn told(failure: &Failure, about: &About) -> (StatusCode, &'static str, Stri
                 time.as_secs()
             ),
         ),
+        Failure::Said { status, message } => {
+            let title = match status {
+                404 => "There is no such thing",
+                409 => "This cannot be done now",
+                502 => "Waybill does not answer",
+                _ => "This cannot be done",
+            };
+            let status = StatusCode::from_u16(*status).unwrap_or(StatusCode::BAD_GATEWAY);
+            (status, title, message.clone())
+        }
         Failure::Unreadable(reason) => {
             tracing::warn!(reason, "an answer could not be read");
             (
@@ -333,7 +355,13 @@ pub fn told(failure: &Failure, about: &About) -> (StatusCode, &'static str, Stri
 /// How to go on.
 fn advice(failure: &Failure, about: &About) -> Vec<String> {
     let lines: &[&str] = match failure {
-        Failure::NoAnswer(_) if about.is_local => &["Is the local system running? This starts it:"],
+        Failure::NoAnswer(_) | Failure::Said { status: 502, .. } if about.is_local => {
+            &["Is the local system running? This starts it:"]
+        }
+        Failure::Said { status: 502, .. } => &[
+            "Do the operator's credentials and region reach it? `aws sts get-caller-identity` says \
+             whose they are.",
+        ],
         Failure::NoAnswer(_) => &[
             "Is the address right (--api-url), and does this machine reach it?",
             "The alarms of the environment and the log of the function query say more.",
