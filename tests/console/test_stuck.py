@@ -18,9 +18,9 @@ def test_what_is_stuck_stands_by_its_reason_and_leads_on(broken, page):
     for title in (
         "project stopped: corrupt_history 2",
         "notify stopped: unreadable_event 2",
-        "given up by notify 1",
-        "given up by bus 1",
-        "given up by nobody can say which 1",
+        "Given up by notify 1",
+        "Given up by bus 1",
+        "Given up, nobody can say by whom 1",
     ):
         expect(main.get_by_role("heading", name=title).first).to_be_visible()
     expect(main).to_contain_text("newer code has written an event that this code does not know")

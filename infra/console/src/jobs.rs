@@ -224,7 +224,7 @@ impl Jobs {
         if self.whole.last().is_some_and(|job| job.goes_on()) {
             return Err(busy());
         }
-        let run = WholeRun::begin(&environment, &options).await?;
+        let run = Box::pin(WholeRun::begin(&environment, &options)).await?;
         let state = state.to_owned();
         let begun = self.whole.begin(options.kind, |job| async move {
             let begun = run.begun();

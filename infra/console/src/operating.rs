@@ -79,7 +79,8 @@ impl Operating {
         if let Some(local) = &self.local {
             local.listens().await?;
         }
-        Ok(self.target.connect().await?)
+        // It is large, and whoever waits for it would be, too.
+        Ok(Box::pin(self.target.connect()).await?)
     }
 
     fn lost(&self) -> std::sync::MutexGuard<'_, Option<Instant>> {

@@ -94,7 +94,8 @@ async fn show(view: View, Path(id): Path<String>, Query(asked): Query<Asked>) ->
             api.get::<List<Shipment>>(&shipments),
             stuck::parked_of(&console, &aggregate),
         );
-        let order = match (order, parked.first()) {
+        let without_row = parked.iter().find(|one| one.consumer == "project");
+        let order = match (order, without_row) {
             // Its first event is parked: so there is no row, and this says why.
             (Err(Failure::NotFound(_)), Some(parked)) if at.is_none() => {
                 return Ok(Page::Elsewhere(parked.link.clone()));

@@ -115,14 +115,14 @@ struct LetterView {
     about: Vec<Subject>,
     about_more: bool,
     bytes: u64,
-    role: String,
+    /// By which function it was given up, as a heading.
+    by: String,
     reason: String,
     link: String,
 }
 
 impl LetterView {
     fn of(letter: DeadLetter) -> Self {
-        let unknown = || "nobody can say which".to_owned();
         let unsaid = || "nobody has said why".to_owned();
         Self {
             at: letter.at.map(|at| At(at.to_string())),
@@ -130,7 +130,10 @@ impl LetterView {
             about: letter.about.iter().map(|name| Subject::of(name)).collect(),
             about_more: letter.about_more,
             bytes: letter.bytes,
-            role: letter.role.unwrap_or_else(unknown),
+            by: match letter.role {
+                Some(role) => format!("Given up by {role}"),
+                None => "Given up, nobody can say by whom".to_owned(),
+            },
             reason: letter.reason.unwrap_or_else(unsaid),
             link: letter_link(&letter.id),
             name: name_of(&letter.id).to_owned(),
@@ -282,7 +285,7 @@ async fn stream(
 fn by_reason(letters: Vec<DeadLetter>) -> Vec<Group<LetterView>> {
     let letters = letters.into_iter().map(LetterView::of).collect();
     grouped(letters, |one: &LetterView| {
-        (format!("given up by {}", one.role), one.reason.clone())
+        (one.by.clone(), one.reason.clone())
     })
 }
 

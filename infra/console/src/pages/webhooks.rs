@@ -51,16 +51,16 @@ async fn show(view: View, Query(asked): Query<Asked>) -> Response {
     let head = Head::new(Nav::Webhooks, "Webhooks", "the addresses of the webhooks");
     let console = view.console.clone();
     view.show(head, async move {
+        let mut secrets = match asked.ask {
+            true => secrets(&console).await?,
+            false => BTreeMap::new(),
+        };
         // On AWS these are metrics of CloudWatch: whoever reads those fills this in.
         let lines = match console.operating().local() {
             Some(local) => Some(local.metrics().await),
             None => None,
         };
         let mut counted = lines.as_deref().map(counted).unwrap_or_default();
-        let mut secrets = match asked.ask {
-            true => secrets(&console).await?,
-            false => BTreeMap::new(),
-        };
         let providers = PROVIDERS.into_iter().map(|name| {
             let counted = counted.remove(name).unwrap_or_default();
             let others = counted
