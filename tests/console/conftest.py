@@ -11,6 +11,7 @@ import shutil
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from broken import break_things
 from running import AwsBetween, Between, Console, System
 
 # Names that would run a script, break out of an attribute or of a shell, where they are not data.
@@ -29,6 +30,23 @@ def system(tmp_path_factory):
 @pytest.fixture(scope="session")
 def empty(tmp_path_factory):
     running = System(tmp_path_factory.mktemp("empty"))
+    yield running
+    running.stop()
+
+
+@pytest.fixture(scope="session")
+def broken(tmp_path_factory):
+    """A system in which something of everything is stuck or wrong. Nobody mends it."""
+    running = System(tmp_path_factory.mktemp("broken"), "--carrier-secret", "easypost=s3cret")
+    break_things(running)
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def own(tmp_path):
+    """A system to be broken and mended."""
+    running = System(tmp_path / "own")
     yield running
     running.stop()
 

@@ -61,6 +61,8 @@ class System(Process):
     def __init__(self, folder: Path, *more: str):
         ports = ["--port", "0", "--aws-port", "0", "--console-port", "0"]
         super().__init__(folder, ["local", "--data", str(folder / "data"), *ports, *more])
+        self.environment = more[more.index("--env") + 1] if "--env" in more else "dev"
+        self.folder = folder
         self.console = self.said(r"Console +(http://\S+)")
         self.api = self.said(r"HTTP API +(http://\S+)")
         self.aws = self.said(r"AWS protocols +(http://\S+)")
@@ -96,6 +98,7 @@ class Console(Process):
 
     def __init__(self, folder: Path, api: str, *more: str):
         arguments = ["console", "--local", "--api-url", api, "--port", "0", *more]
+        self.folder = folder
         super().__init__(folder, arguments)
         self.url = self.said(r" is (http://127\.0\.0\.1:\d+)")
 

@@ -12,6 +12,7 @@ from conftest import place
 def test_a_list_goes_on_without_end_and_newest_first(system, page):
     page.goto(system.console + "/orders?customerId=many")
     rows = page.locator("#rows tr:not(#more)")
+    rows.last.scroll_into_view_if_needed()
     page.keyboard.press("End")
     expect(rows).to_have_count(60)
     assert rows.first.locator("th").inner_text() == "many-059"

@@ -31,15 +31,45 @@ PAGES = {
     "a hostile history": f"/orders/{quoted(SCRIPT)}/history",
     "a hostile shipment": f"/shipments/{quoted(SCRIPT)}",
     "a hostile search": f"/find?q={quoted(IMAGE)}",
+    "nothing is stuck": "/stuck",
+    "no retry": "/stuck/retry",
+    "read models": "/read-models",
+    "a price": "/read-models/verify",
+    "another price": "/read-models/rebuild?only=shipment-log",
+    "a right row": "/read-models/rows?aggregate=order%23R-1",
+    "messages": "/messages?aggregate=order%23R-1",
+    "announce": "/messages/announce?aggregate=order%23R-1",
+    "hostile messages": f"/messages?aggregate={quoted('shipment#' + SCRIPT)}",
+    "webhooks": "/webhooks",
+}
+
+# Of a system in which something of everything is stuck or wrong.
+BROKEN = {
+    "what is stuck": "/stuck",
+    "a retry of all": "/stuck/retry",
+    "what is parked": "/stuck/parked?consumer=project&aggregate=order%23poison",
+    "what is parked, whole": "/stuck/parked?consumer=notify&aggregate=order%23poison&content=true",
+    "hostile and parked": f"/stuck/parked?consumer=project&aggregate={quoted('order#' + SCRIPT)}",
+    "nothing parked": "/stuck/parked?consumer=project&aggregate=order%23fine",
+    "a wrong row": "/read-models/rows?aggregate=order%23wrong",
+    "messages that were not sent": "/messages?aggregate=order%23poison",
+    "secrets": "/webhooks?ask=true",
 }
 
 
+@pytest.fixture(scope="session")
+def pages(system, broken):
+    """Every page's address, by its name."""
+    whole = {name: system.console + path for name, path in PAGES.items()}
+    return whole | {name: broken.console + path for name, path in BROKEN.items()}
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_nothing_serious(system, open_page, scheme):
+def test_axe_finds_nothing_serious(pages, open_page, scheme):
     page = open_page(color_scheme=scheme)
     found = []
-    for name, path in PAGES.items():
-        page.goto(system.console + path)
+    for name, url in pages.items():
+        page.goto(url)
         for violation in Axe().run(page).response["violations"]:
             if violation["impact"] in ("serious", "critical", "moderate"):
                 nodes = [node["html"] for node in violation["nodes"][:3]]
@@ -48,18 +78,18 @@ def test_axe_finds_nothing_serious(system, open_page, scheme):
 
 
 @pytest.mark.parametrize("width", [360, 640])
-def test_nothing_scrolls_sideways_on_a_narrow_screen_or_at_200_percent(system, open_page, width):
+def test_nothing_scrolls_sideways_on_a_narrow_screen_or_at_200_percent(pages, open_page, width):
     """640 CSS pixels are what a window of 1280 has at 200 %."""
     page = open_page(viewport={"width": width, "height": 800})
-    for name, path in PAGES.items():
-        page.goto(system.console + path)
+    for name, url in pages.items():
+        page.goto(url)
         wide = page.evaluate("document.documentElement.scrollWidth - innerWidth")
         assert wide <= 0, name
 
 
-def test_every_page_names_the_environment_and_has_landmarks(system, page):
-    for name, path in PAGES.items():
-        page.goto(system.console + path)
+def test_every_page_names_the_environment_and_has_landmarks(pages, page):
+    for name, url in pages.items():
+        page.goto(url)
         expect(page.locator(".env"), name).to_contain_text("dev")
         assert "dev" in page.title(), name
         for landmark in ("banner", "navigation", "main", "contentinfo", "search"):
@@ -67,12 +97,12 @@ def test_every_page_names_the_environment_and_has_landmarks(system, page):
         assert page.get_by_role("heading", level=1).count() == 1, name
 
 
-def test_nothing_is_inline_and_nothing_comes_from_elsewhere(system, open_page):
+def test_nothing_is_inline_and_nothing_comes_from_elsewhere(pages, system, broken, open_page):
     page = open_page()
     requested = []
     page.on("request", lambda request: requested.append(request.url))
-    for name, path in PAGES.items():
-        answer = page.goto(system.console + path)
+    for name, url in pages.items():
+        answer = page.goto(url)
         policy = answer.headers["content-security-policy"]
         assert "default-src 'self'" in policy and "frame-ancestors 'none'" in policy, name
         assert "unsafe" not in policy
@@ -80,7 +110,8 @@ def test_nothing_is_inline_and_nothing_comes_from_elsewhere(system, open_page):
         assert answer.headers["referrer-policy"] == "same-origin"
         inline = "[style], style, script:not([src]), [onclick], [onerror], [onload]"
         assert page.locator(inline).count() == 0, name
-    assert [url for url in requested if not url.startswith(system.console)] == []
+    own = (system.console, broken.console)
+    assert [url for url in requested if not url.startswith(own)] == []
 
 
 def test_assets_are_kept_for_long_and_named_by_their_content(system, page):

@@ -79,6 +79,20 @@ async fn asked_to_stop() -> std::io::Result<()> {
     tokio::signal::ctrl_c().await
 }
 
+#[cfg(all(test, feature = "local"))]
+mod tests {
+    /// The crate of the operator's knows no commands, and names their providers again.
+    #[test]
+    fn an_operator_knows_every_provider_of_webhooks() {
+        let all = commands::carriers::Provider::ALL;
+        assert_eq!(
+            all.map(|it| it.as_str()),
+            ::operator::carriers::PROVIDERS,
+            "the console shows those of the operator"
+        );
+    }
+}
+
 /// Says why a command has failed, where it has.
 fn ended(result: Result<(), Box<dyn std::error::Error>>) -> ExitCode {
     match result {

@@ -151,6 +151,11 @@ impl Api {
         self.answered(call).await
     }
 
+    /// What is answered, whatever that is.
+    pub async fn answer(&self, call: Call) -> Result<Answer, Failure> {
+        self.0.call(call).await.map_err(Failure::NoAnswer)
+    }
+
     async fn answered<T: DeserializeOwned>(&self, call: Call) -> Result<T, Failure> {
         let what = format!("{} {}", call.method, call.path);
         let answer = self.0.call(call).await.map_err(Failure::NoAnswer)?;

@@ -134,6 +134,70 @@ struct ChangePage<'a> {
     back: &'a str,
 }
 
+/// What somebody has asked for that is no command of the API: an operator's piece of work.
+pub struct Deed {
+    /// Where its page stands.
+    pub nav: Nav,
+    /// What is done: `Retry what is stuck`.
+    pub title: String,
+    /// What will happen, in a sentence.
+    pub effect: String,
+    /// The form as it was sent.
+    pub form: Form,
+    /// The page to come back to.
+    pub back: String,
+}
+
+impl Deed {
+    /// Repeats in production what will happen; else does it, and goes to the page that `work` names,
+    /// or says why not.
+    pub async fn carry_out(
+        mut self,
+        view: View,
+        sent: &Sent,
+        work: impl Future<Output = Result<String, Failure>> + Send + 'static,
+    ) -> Response {
+        let head = Head::new(self.nav, self.title.clone(), self.title.clone());
+        let (about, asks) = (
+            view.console.about().clone(),
+            asks(view.console.about(), sent),
+        );
+        view.show(head, async move {
+            let (status, problem, note) = if asks {
+                self.form.confirmed = true;
+                let note = format!("In {}: {}", about.environment, self.effect);
+                (StatusCode::OK, None, note)
+            } else {
+                match work.await {
+                    Ok(address) => return Ok(Page::Elsewhere(address)),
+                    Err(failure @ Failure::NotFound(_)) => return Err(failure),
+                    Err(failure) => {
+                        let (status, _, message) = told(&failure, &about);
+                        let note = "What would happen: ".to_owned() + &self.effect;
+                        (status, Some(message), note)
+                    }
+                }
+            };
+            let page = ChangePage {
+                title: &self.title,
+                about: &about,
+                problem,
+                note,
+                since: Vec::new(),
+                form: Some(self.form.clone()),
+                back: &self.back,
+            };
+            Page::with(status, &page)
+        })
+        .await
+    }
+}
+
+/// Is it to be confirmed first?
+fn asks(about: &About, sent: &Sent) -> bool {
+    about.is_guarded() && sent.get(CONFIRMED).is_none_or(|it| it != "yes")
+}
+
 impl Change {
     /// Makes it, and comes back to its page; or says why not.
     pub async fn make(self, view: View, sent: &Sent) -> Response {
@@ -143,7 +207,7 @@ impl Change {
             format!("the answer to: {}", self.title),
         );
         let (api, about) = (view.console.api().clone(), view.console.about().clone());
-        let asks = about.is_guarded() && sent.get(CONFIRMED).is_none_or(|it| it != "yes");
+        let asks = asks(&about, sent);
         view.show(head, async move {
             match asks {
                 true => self.asked(&about),

@@ -7,7 +7,7 @@
 //! ```
 //!
 //! - [`backend`] is the port to the HTTP API, [`http_api`] reaches it over HTTP
-//! - [`operating`] reaches the environment as an operator's command does
+//! - [`operating`] reaches the environment as an operator's command does; [`jobs`] are long work
 //! - [`guard`] lets in whom the console is for, and no change without its token ([`tokens`])
 //! - [`view`] is what a page is given and answers with; [`change`] makes changes; [`live`] tells of them
 //! - [`pages`] has the pages; [`rows`], [`story`] and [`diff`] read what they show, [`sparkline`] draws it
@@ -21,6 +21,7 @@ pub mod change;
 pub mod diff;
 pub mod guard;
 pub mod http_api;
+pub mod jobs;
 pub mod limits;
 pub mod links;
 pub mod live;
@@ -89,7 +90,8 @@ struct Parts {
 
 impl Console {
     /// A console of this environment, over this way to its API, and as an operator reaches it. It
-    /// answers to this machine's own names and to `hosts`. `port` tells its cookie from that of another console on this machine.
+    /// answers to this machine's own names and to `hosts`. `port` tells its cookie from that of another
+    /// console on this machine.
     pub fn new(
         about: About,
         backend: Arc<dyn Backend>,

@@ -72,6 +72,38 @@ pub const RECENT_SHOWN: usize = 6;
 /// Files of one page, each with a report that is read for it.
 pub const FILES_SHOWN: usize = 25;
 
+/// What stands beside what a page shows is waited for this long: less than the time after which the
+/// page would say what it waits for.
+pub const BESIDE_TIMEOUT: Duration = Duration::from_millis(700);
+
+/// Where that failed, it is not asked for again before this time.
+pub const BESIDE_AGAIN_AFTER: Duration = Duration::from_secs(10);
+
+/// Pages of 1,000 messages of the local system that are looked through for one order or shipment.
+pub const LOCAL_MESSAGES_PAGES: usize = 5;
+
+/// Things taken up that a page of a retry names; the others are counted.
+pub const RETRIED_SHOWN: usize = 500;
+
+/// A page that begins a piece of work waits so long for its end, so that a short one is seen at once.
+pub const SHORT_WORK: Duration = Duration::from_millis(1_500);
+
+/// Between two looks for how far a piece of work is; a script looks by this, too (`every 1s`).
+pub const WORK_LOOKED_AT_EVERY: Duration = Duration::from_millis(50);
+
+/// Findings of a run that are kept with both rows. They hold what customers have sent, and lie in the
+/// folder of the run until it ends.
+pub const SIDES_KEPT: usize = 50;
+
+/// Findings on one page.
+pub const FINDINGS_SHOWN: usize = 50;
+
+/// Dead letters of the stream on one page, each an object that is read for it.
+pub const LETTERS_SHOWN: u32 = 25;
+
+/// Characters of a dead letter's content on its page; what is cut off says so.
+pub const CONTENT_CHARACTERS: usize = 100_000;
+
 /// How long requests that are under way may hold up the end of the console.
 pub const STOP_TIMEOUT: Duration = Duration::from_secs(2);
 

@@ -1,28 +1,62 @@
-//! What the console reaches beside the HTTP API: the environment as an operator's command reaches it.
+//! What the console reaches beside the HTTP API: the environment as an operator's command reaches it,
+//! and what the local system alone tells.
 
-use std::{path::PathBuf, sync::Arc, time::Instant};
+use std::{
+    path::PathBuf,
+    sync::{Arc, Mutex as StdMutex, PoisonError},
+    time::Instant,
+};
 
+use http::Method;
 use operator::{Environment, OperatorError, Target};
+use serde::Deserialize;
+use serde_json::Value;
 use tokio::sync::Mutex;
 
-use crate::{backend::Failure, limits::ENVIRONMENT_KEPT};
+use crate::{
+    Console,
+    backend::{Api, Backend as _, Call, Failure},
+    http_api::{Caller, HttpApi},
+    jobs::Jobs,
+    limits::{BESIDE_AGAIN_AFTER, BESIDE_TIMEOUT, ENVIRONMENT_KEPT, LOCAL_MESSAGES_PAGES},
+};
 
 /// An environment as an operator's command reaches it.
 pub struct Operating {
     target: Target,
     /// Where runs are kept: the folder that the command line uses, too.
     pub state: PathBuf,
+    /// The work that goes on in this process.
+    pub jobs: Jobs,
     kept: Mutex<Option<(Arc<Environment>, Instant)>>,
+    /// When it could last not be reached.
+    lost: StdMutex<Option<Instant>>,
+    /// The local system, which tells more than AWS has calls for.
+    local: Option<LocalSystem>,
 }
 
 impl Operating {
     /// The environment that `target` names, with runs kept under `state`.
     pub fn new(target: Target, state: PathBuf) -> Self {
+        let local = target.endpoint.as_deref().map(LocalSystem::at);
         Self {
             target,
             state,
+            jobs: Jobs::default(),
             kept: Mutex::default(),
+            lost: StdMutex::default(),
+            local,
         }
+    }
+
+    /// What it is called.
+    pub fn name(&self) -> &str {
+        &self.target.environment
+    }
+
+    /// The local system, where this is one.
+    pub fn local(&self) -> Option<&LocalSystem> {
+        self.local.as_ref()
     }
 
     /// The environment, reached; it is asked for its settings now and then only.
@@ -33,10 +67,161 @@ impl Operating {
         {
             return Ok(Arc::clone(environment));
         }
-        let environment = Arc::new(self.target.connect().await?);
+        let reached = self.reach().await;
+        *self.lost() = reached.is_err().then(Instant::now);
+        let environment = Arc::new(reached?);
         *kept = Some((Arc::clone(&environment), Instant::now()));
         Ok(environment)
     }
+
+    async fn reach(&self) -> Result<Environment, Failure> {
+        // The SDK tries for long, and nobody listens.
+        if let Some(local) = &self.local {
+            local.listens().await?;
+        }
+        // It is large, and whoever waits for it would be, too.
+        Ok(Box::pin(self.target.connect()).await?)
+    }
+
+    fn lost(&self) -> std::sync::MutexGuard<'_, Option<Instant>> {
+        self.lost.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What stands beside what a page shows, such as that its order is parked: `None` where nobody can
+/// say it soon. The page does not wait for it.
+pub async fn beside<T, Work>(
+    console: &Console,
+    work: impl FnOnce(Arc<Environment>) -> Work,
+) -> Option<T>
+where
+    Work: Future<Output = Result<T, OperatorError>>,
+{
+    let operating = console.operating();
+    let lost = *operating.lost();
+    if lost.is_some_and(|lost| lost.elapsed() < BESIDE_AGAIN_AFTER) {
+        return None;
+    }
+    let looked = async {
+        let environment = operating.environment().await?;
+        work(environment).await.map_err(Failure::from)
+    };
+    match tokio::time::timeout(BESIDE_TIMEOUT, looked).await {
+        Ok(Ok(found)) => Some(found),
+        Ok(Err(failure)) => {
+            tracing::debug!(?failure, "what stands beside is not known");
+            None
+        }
+        Err(_) => {
+            *operating.lost() = Some(Instant::now());
+            None
+        }
+    }
+}
+
+/// What a local system tells for which AWS has no call.
+pub struct LocalSystem {
+    http: Arc<HttpApi>,
+    api: Api,
+}
+
+/// How far the local system has come.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Come {
+    /// Its consumers of the stream, by their functions' names.
+    pub consumers: std::collections::BTreeMap<String, Behind>,
+}
+
+/// How far a consumer is behind.
+#[derive(Debug, Clone, Copy, Deserialize)]
+pub struct Behind {
+    /// How many records are still to come.
+    pub behind: u64,
+}
+
+/// A message that was emitted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Emitted {
+    /// The id by which consumers know a repeat.
+    pub id: String,
+    /// When.
+    pub at: String,
+}
+
+impl LocalSystem {
+    fn at(endpoint: &str) -> Self {
+        let http = Arc::new(HttpApi::new(endpoint, Caller::Anybody));
+        Self {
+            api: Api::new(http.clone()),
+            http,
+        }
+    }
+
+    async fn listens(&self) -> Result<(), Failure> {
+        let call = Call {
+            method: Method::GET,
+            path: "/_local/status".to_owned(),
+            key: None,
+            version: None,
+            body: None,
+        };
+        // Whatever it answers: it may be another emulator.
+        let answer = self.http.call(call).await;
+        answer.map(drop).map_err(|reason| Failure::Said {
+            status: 502,
+            message: format!("Nobody speaks AWS's protocols there: {reason}."),
+        })
+    }
+
+    /// How far its consumers are behind; `None` where it does not say so.
+    pub async fn come(&self) -> Option<Come> {
+        self.api.get("/_local/status").await.ok()
+    }
+
+    /// The latest lines of metrics, oldest first.
+    pub async fn metrics(&self) -> Vec<Value> {
+        #[derive(Deserialize)]
+        struct Told {
+            metrics: Vec<Value>,
+        }
+        let told: Result<Told, Failure> = self.api.get("/_local/metrics").await;
+        told.map_or(Vec::new(), |told| told.metrics)
+    }
+
+    /// Those of the latest messages whose ids begin so, newest first; and whether all that are kept
+    /// were looked at. `None` where it does not say so.
+    pub async fn emitted(&self, prefix: &str) -> Option<(Vec<Emitted>, bool)> {
+        #[derive(Deserialize)]
+        struct Told {
+            messages: Vec<Value>,
+        }
+        let (mut emitted, mut before) = (Vec::new(), String::new());
+        for _ in 0..LOCAL_MESSAGES_PAGES {
+            let path = format!("/_local/messages?limit=1000{before}");
+            let told: Told = self.api.get(&path).await.ok()?;
+            let Some(last) = told.messages.last() else {
+                return Some((emitted, true));
+            };
+            let number = last.get("number").and_then(Value::as_u64)?;
+            before = format!("&before={number}");
+            let own = told.messages.iter().filter_map(read_message);
+            emitted.extend(own.filter(|message| message.id.starts_with(prefix)));
+        }
+        Some((emitted, false))
+    }
+}
+
+fn read_message(message: &Value) -> Option<Emitted> {
+    let text = |value: &Value| value.as_str().map(str::to_owned);
+    let id = message.pointer("/detail/id").and_then(text);
+    let id = id.or_else(|| {
+        let id = message.pointer("/attributes/id")?;
+        text(id).or_else(|| id.get("Value").and_then(text))
+    });
+    Some(Emitted {
+        id: id?,
+        at: message.get("at").and_then(text).unwrap_or_default(),
+    })
 }
 
 impl From<OperatorError> for Failure {
@@ -44,7 +229,10 @@ impl From<OperatorError> for Failure {
         let status = match &error {
             OperatorError::Usage(_) => 400,
             OperatorError::NotFound(_) => 404,
-            OperatorError::Corrupt(_) | OperatorError::TooMany(_) | OperatorError::Stopped => 409,
+            OperatorError::Corrupt(_)
+            | OperatorError::TooMany(_)
+            | OperatorError::Busy(_)
+            | OperatorError::Stopped => 409,
             OperatorError::Unavailable(_) | OperatorError::Environment(_) => 502,
             OperatorError::Folder(_) => 500,
         };
@@ -52,5 +240,23 @@ impl From<OperatorError> for Failure {
             status,
             message: error.to_string(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_message_is_known_by_the_id_that_consumers_know_it_by() {
+        let id = |message: Value| read_message(&message).map(|it| it.id);
+        let event = json!({ "via": "EventBridge", "id": "e-1", "detail": { "id": "order#1/1/X" } });
+        assert_eq!(id(event).as_deref(), Some("order#1/1/X"));
+        let alert = json!({ "via": "SNS", "attributes": { "id": "shipment#1/1/Y" } });
+        assert_eq!(id(alert).as_deref(), Some("shipment#1/1/Y"));
+        let other = json!({ "via": "SNS", "attributes": {} });
+        assert_eq!(id(other), None);
     }
 }

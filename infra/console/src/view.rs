@@ -70,16 +70,25 @@ pub enum Nav {
     Shipments,
     /// Files.
     Files,
+    /// Read models.
+    ReadModels,
+    /// What is stuck.
+    Stuck,
+    /// Webhooks.
+    Webhooks,
     /// Nowhere: what was searched for, what failed.
     None,
 }
 
 /// The navigation. A new page that belongs there stands here.
-const NAVIGATION: [(Nav, &str, &str); 4] = [
+const NAVIGATION: [(Nav, &str, &str); 7] = [
     (Nav::Now, "Now", "/"),
     (Nav::Orders, "Orders", "/orders"),
     (Nav::Shipments, "Shipments", "/shipments"),
     (Nav::Files, "Files", "/files"),
+    (Nav::ReadModels, "Read models", "/read-models"),
+    (Nav::Stuck, "Stuck", "/stuck"),
+    (Nav::Webhooks, "Webhooks", "/webhooks"),
 ];
 
 /// What is known of a page before its data are.

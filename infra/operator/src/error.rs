@@ -30,6 +30,9 @@ pub enum OperatorError {
     /// There is more than one call goes through; what was done is done.
     #[error("{0}")]
     TooMany(String),
+    /// Somebody else is at it.
+    #[error("{0}")]
+    Busy(String),
     /// [`Progress::stopped`](crate::progress::Progress::stopped) said so. The same call goes on from
     /// here.
     #[error("it was stopped: the same command goes on from here")]

@@ -11,7 +11,7 @@ use domain::Timestamp;
 use projectors::rebuild::ledger::{Ledger, LedgerError};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use crate::{environment::Environment, error::OperatorError};
+use crate::{environment::Environment, error::OperatorError, lock::LOCK};
 
 /// The file in a folder that says what a run is.
 pub(crate) const STATE: &str = "run.json";
@@ -175,10 +175,18 @@ impl Folder {
         Ok(())
     }
 
-    /// Forgets every run, and the folder, where nothing else is in it.
+    /// Forgets every run, and the folder, where nothing else is in it. Only who has its lock may.
     pub(crate) fn remove(self) -> Result<(), OperatorError> {
         self.clear()?;
+        let lock = self.0.join(LOCK);
+        match std::fs::remove_file(&lock) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                return Err(OperatorError::of_file(&lock, &error));
+            }
+            _ => {}
+        }
         match std::fs::remove_dir(&self.0) {
+            // Somebody may have begun the next one meanwhile.
             Err(error) if error.kind() != io::ErrorKind::DirectoryNotEmpty => {
                 Err(OperatorError::of_file(&self.0, &error))
             }

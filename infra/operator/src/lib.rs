@@ -7,11 +7,12 @@
 //! - [`target`], [`environment`]: which environment is meant, and how it is reached
 //! - [`status`], [`parked`], [`dead_letters`], [`history`]: what there is
 //! - [`activity`], [`mod@alarms`], [`recent`]: what goes on, what rings, and what happened last
+//! - [`read_models`]: the tables of rows; [`carriers`]: whose webhooks are taken
 //! - [`rows`]: every row against its history, named ([`Kind::Verify`]) or mended ([`Kind::Rebuild`])
 //! - [`retry`]: what is parked and what was given up, taken up again
 //! - [`mod@announce`]: messages sent once more; [`messages`]: which messages an event makes
 //! - [`cost`]: what reading costs, told before it begins; [`folder`]: where a run is kept that can
-//!   be stopped and gone on with
+//!   be stopped and gone on with; [`lock`]: who has it
 //!
 //! Everything is done by the projectors' own code, with the settings that the environment's own
 //! functions have.
@@ -20,6 +21,7 @@ pub mod activity;
 pub mod alarms;
 pub mod announce;
 mod bucket;
+pub mod carriers;
 mod clock;
 pub mod cost;
 pub mod dead_letters;
@@ -28,9 +30,11 @@ mod error;
 pub mod folder;
 pub mod history;
 pub mod limits;
+pub mod lock;
 pub mod messages;
 pub mod parked;
 pub mod progress;
+pub mod read_models;
 pub mod recent;
 pub mod retried;
 pub mod retry;

@@ -36,6 +36,18 @@ pub(crate) const BUCKETS_AT_ONCE: usize = 4;
 /// How long a segment is read before where it stands is written down.
 pub(crate) const STEP: Duration = Duration::from_secs(1);
 
+/// Times that a folder is tried to be had, and the wait between them: who only asks who has it locks
+/// it for a moment.
+pub(crate) const LOCK_ATTEMPTS: u32 = 10;
+/// See [`LOCK_ATTEMPTS`].
+pub(crate) const LOCK_WAIT: Duration = Duration::from_millis(20);
+
+/// Runs over the whole store that are remembered when they have ended.
+pub const PAST_RUNS: usize = 20;
+
+/// Findings of a past run that are kept.
+pub const PAST_FINDINGS: usize = 1_000;
+
 /// Findings of one run that are kept; the others are counted.
 pub const FINDINGS_KEPT: usize = 10_000;
 

@@ -2,7 +2,9 @@
 
 pub use projectors::parked::{Parked, ParkedPage};
 
-use crate::{environment::Environment, error::OperatorError};
+use domain::AggregateId;
+
+use crate::{dead_letters::Consumer, environment::Environment, error::OperatorError};
 
 /// A page of what is parked, in no order that means anything, behind the `next` of the page before.
 pub async fn page(
@@ -16,4 +18,40 @@ pub async fn page(
 /// [`PARKED_PAGES_MAX`](projectors::limits::PARKED_PAGES_MAX) says.
 pub async fn all(environment: &Environment) -> Result<Vec<Parked>, OperatorError> {
     Ok(projectors::parked::all(&environment.projectors).await?)
+}
+
+/// What the consumers have parked of one order or shipment: nothing, where it goes on.
+pub async fn of(environment: &Environment, id: &AggregateId) -> Result<Vec<Parked>, OperatorError> {
+    let name = id.to_string();
+    let looks = Consumer::ALL
+        .map(|consumer| projectors::parked::one(&environment.projectors, consumer.name(), &name));
+    let found = futures::future::try_join_all(looks).await?;
+    Ok(found.into_iter().flatten().collect())
+}
+
+/// What one consumer has parked of one order or shipment, named as [`Parked`] names it; `NotFound`
+/// where it has parked nothing of it.
+pub async fn one(
+    environment: &Environment,
+    consumer: &str,
+    aggregate: &str,
+) -> Result<Parked, OperatorError> {
+    let found = projectors::parked::one(&environment.projectors, consumer, aggregate).await?;
+    found.ok_or_else(|| {
+        OperatorError::NotFound(format!("{consumer} has parked nothing of {aggregate}"))
+    })
+}
+
+/// What the code of something parked means, for an operator; `None` of a code that this build does
+/// not know.
+pub fn meaning(code: &str) -> Option<&'static str> {
+    Some(match code {
+        "unreadable_commit" => "what is stored cannot be read: damaged, or written by newer code",
+        "unreadable_event" => "newer code has written an event that this code does not know",
+        "message_refused" => "EventBridge or SNS will never accept a message of it",
+        "corrupt_history" => "the events up to this one do not fit together, or one cannot be read",
+        "row_refused" => "DynamoDB will never accept a row of it",
+        "panic" => "a defect: the logs say more",
+        _ => return None,
+    })
 }

@@ -128,6 +128,7 @@ mod tests {
             OperatorError::Corrupt(text()),
             OperatorError::TooMany(text()),
             OperatorError::Folder(text()),
+            OperatorError::Busy(text()),
             OperatorError::Stopped,
         ] {
             assert_eq!(code(error), failure);

@@ -1,13 +1,15 @@
 //! The whole store gone through: its options, its price, and the run.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use lambda::ReadModel;
 use operator::{
     CapacityLimits, Environment, Kind,
     cost::Cost,
+    folder::STATE_FOLDER,
     limits::{SEGMENTS, SEGMENTS_MAX},
-    rows::{Options, Summary, WholeRun, price},
+    lock::Owner,
+    rows::{Options, Past, Summary, WholeRun, note, price},
 };
 use serde_json::json;
 
@@ -113,7 +115,21 @@ impl Whole {
         };
         let run = WholeRun::begin(environment, &options).await?;
         say_start(run.start());
-        Ok(Some(run.finish(&Bars::default()).await?))
+        let begun = run.begun();
+        let summary = run.finish(&Bars::default()).await?;
+        let past = Past {
+            kind,
+            only: self.only,
+            begun,
+            ended: environment.now(),
+            by: Owner::this().command,
+            summary: summary.clone(),
+        };
+        // What is done is done, whether or not somebody reads of it later.
+        if let Err(error) = note(Path::new(STATE_FOLDER), environment.name(), &past) {
+            eprintln!("waybill: this run is not remembered: {error}");
+        }
+        Ok(Some(summary))
     }
 }
 

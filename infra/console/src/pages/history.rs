@@ -11,7 +11,7 @@ use axum::{
 use domain::json::Object;
 use serde::Deserialize;
 
-use super::order::command_line;
+use super::{messages::messages_link, order::command_line};
 use crate::{
     Console,
     backend::{Api, Failure},
@@ -57,6 +57,8 @@ struct HistoryPage<'a> {
     last: u64,
     chosen: Option<&'a Step>,
     members: Vec<Member>,
+    /// The page of its messages.
+    messages: String,
     /// The row's version, where it is not the chosen event's: two events within one millisecond.
     other_version: Option<String>,
     command: String,
@@ -117,6 +119,7 @@ async fn show(view: View, Path(id): Path<String>, Query(asked): Query<Asked>) ->
             members,
             other_version: version.filter(|version| *version != after.to_string()),
             command: command_line(&about, &id),
+            messages: messages_link(&format!("order#{id}")),
             address,
         })
     })

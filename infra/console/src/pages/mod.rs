@@ -1,18 +1,31 @@
 //! The pages: a file and a template each. A new one is added here, and to the navigation in
 //! [`crate::view`] where it belongs there.
 
-use axum::{Router, http::StatusCode, response::Response, routing::get};
+use askama::Template;
+use axum::{
+    Router,
+    http::{HeaderName, StatusCode},
+    response::{Html, IntoResponse as _, Response},
+    routing::get,
+};
 
 use crate::{Console, assets, view::View};
 
 pub mod files;
 pub mod find;
 pub mod history;
+pub mod messages;
 pub mod now;
 pub mod order;
 pub mod orders;
+pub mod read_models;
+pub mod retry;
+pub mod row;
+pub mod run;
 pub mod shipment;
 pub mod shipments;
+pub mod stuck;
+pub mod webhooks;
 
 /// Every address of the console.
 pub fn router() -> Router<Console> {
@@ -26,6 +39,13 @@ pub fn router() -> Router<Console> {
         .merge(history::routes())
         .merge(shipments::routes())
         .merge(shipment::routes())
+        .merge(read_models::routes())
+        .merge(run::routes())
+        .merge(row::routes())
+        .merge(messages::routes())
+        .merge(stuck::routes())
+        .merge(retry::routes())
+        .merge(webhooks::routes())
         .fallback(nothing)
 }
 
@@ -34,4 +54,18 @@ async fn nothing(view: View) -> Response {
         StatusCode::NOT_FOUND,
         "There is no page at this address. The navigation leads to those that there are.",
     )
+}
+
+/// A part of a page that moves.
+fn fragment(part: &impl Template) -> Response {
+    match part.render() {
+        Ok(html) => Html(html).into_response(),
+        Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    }
+}
+
+/// What a part of a page is answered whose page is over: the browser goes to that address.
+fn go_to(address: &str) -> Response {
+    let header = (HeaderName::from_static("hx-redirect"), address.to_owned());
+    ([header], Html("")).into_response()
 }

@@ -9,8 +9,14 @@ use axum::{
 };
 use serde::Deserialize;
 
+use super::{
+    messages::messages_link,
+    row::row_link,
+    stuck::{self, ParkedView},
+};
 use crate::{
     About, Console,
+    backend::Failure,
     change::{Change, Field, Form, Sent},
     limits::{ITEMS_SHOWN, SHIPMENTS_OF_ORDER},
     links,
@@ -56,6 +62,9 @@ struct OrderPage<'a> {
     command: String,
     complete: Option<Form>,
     cancel: Option<Form>,
+    parked: Vec<ParkedView>,
+    messages: String,
+    rows: String,
 }
 
 async fn show(view: View, Path(id): Path<String>, Query(asked): Query<Asked>) -> Response {
@@ -66,6 +75,7 @@ async fn show(view: View, Path(id): Path<String>, Query(asked): Query<Asked>) ->
     );
     let (api, about) = (view.console.api().clone(), view.console.about().clone());
     let forms = (complete_form(&id, &view), cancel_form(&id, &view));
+    let console = view.console.clone();
     view.show(head, async move {
         let at = asked.at.as_deref().filter(|at| !at.is_empty());
         let address = links::order(&id);
@@ -77,12 +87,21 @@ async fn show(view: View, Path(id): Path<String>, Query(asked): Query<Asked>) ->
             ("limit", Some(limit.as_str())),
         ];
         let shipments = links::query("/shipments", &own);
-        let (order, history, shipments) = futures::join!(
+        let aggregate = format!("order#{id}");
+        let (order, history, shipments, parked) = futures::join!(
             api.get::<Order>(&row),
             api.get::<History>(&events),
             api.get::<List<Shipment>>(&shipments),
+            stuck::parked_of(&console, &aggregate),
         );
-        let order = order?;
+        let without_row = parked.iter().find(|one| one.consumer == "project");
+        let order = match (order, without_row) {
+            // Its first event is parked: so there is no row, and this says why.
+            (Err(Failure::NotFound(_)), Some(parked)) if at.is_none() => {
+                return Ok(Page::Elsewhere(parked.link.clone()));
+            }
+            (order, _) => order?,
+        };
         let steps: Vec<Step> = history?.events.into_iter().map(story::step).collect();
         let shipments = shipments?.items;
         let may = |action: &str| {
@@ -111,6 +130,9 @@ async fn show(view: View, Path(id): Path<String>, Query(asked): Query<Asked>) ->
             cancel: may("cancel").then(|| of_this_version(forms.1)),
             order: &order,
             address,
+            parked,
+            messages: messages_link(&aggregate),
+            rows: row_link(&aggregate),
         })
     })
     .await

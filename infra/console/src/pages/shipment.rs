@@ -14,6 +14,11 @@ use domain::json::Object;
 use serde::Deserialize;
 
 use super::shipments::STATUSES;
+use super::{
+    messages::messages_link,
+    row::row_link,
+    stuck::{self, ParkedView},
+};
 use crate::{
     About, Console,
     at::At,
@@ -79,6 +84,9 @@ struct ShipmentPage<'a> {
     update: Option<Form>,
     last: u64,
     shown_after: u64,
+    parked: Vec<ParkedView>,
+    messages: String,
+    rows: String,
 }
 
 async fn show(view: View, Path(id): Path<String>, Query(asked): Query<Asked>) -> Response {
@@ -86,7 +94,10 @@ async fn show(view: View, Path(id): Path<String>, Query(asked): Query<Asked>) ->
     let head = Head::new(Nav::Shipments, title, format!("the shipment {id}"));
     let (api, about) = (view.console.api().clone(), view.console.about().clone());
     let form = update_form(&id, &view);
+    let console = view.console.clone();
     view.show(head, async move {
+        let named = format!("shipment#{id}");
+        let parked = stuck::parked_of(&console, &named);
         let address = links::shipment(&id);
         let at = asked.at.filter(|at| !at.is_empty());
         let (scans, more) = scans(&api, &address, at.as_deref()).await?;
@@ -121,6 +132,9 @@ async fn show(view: View, Path(id): Path<String>, Query(asked): Query<Asked>) ->
             address,
             last,
             shown_after: after.unwrap_or(last),
+            parked: parked.await,
+            messages: messages_link(&named),
+            rows: row_link(&named),
         })
     })
     .await

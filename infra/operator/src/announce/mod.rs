@@ -1,7 +1,8 @@
 //! Messages sent once more, with the same ids: whoever has heard one already knows it again.
 
 use domain::AggregateId;
-use projectors::notify;
+use event_store::Commit;
+use projectors::{limits::HISTORY_PAGES_MAX, notify, rebuild::RebuildError};
 use serde::Serialize;
 
 mod time;
@@ -11,7 +12,7 @@ pub use time::{TimeOptions, TimeReport, TimeRun, time_price};
 use crate::{
     environment::Environment,
     error::OperatorError,
-    limits::PREVIEWED_MESSAGES_MAX,
+    limits::{HISTORY_PAGE, PREVIEWED_MESSAGES_MAX},
     messages::{self, Messages, no_events},
 };
 
@@ -55,4 +56,64 @@ pub async fn one(
         from_sequence,
         to_sequence: behind - 1,
     })
+}
+
+/// Which messages [`event`] would send. Its errors are those of [`event`].
+pub async fn preview_event(
+    environment: &Environment,
+    id: &AggregateId,
+    sequence: u64,
+) -> Result<Messages, OperatorError> {
+    let commit = commit_of(environment, id, sequence).await?;
+    let mut found = Messages::default();
+    match messages::of_commit(environment, &commit) {
+        Ok(messages) => found.messages = messages,
+        Err(refused) => found.refused.push(refused),
+    }
+    Ok(found)
+}
+
+/// Sends the messages of one event, and of those that were committed with it: they came into the
+/// world together. `NotFound` where there is no such event, `Corrupt` where its commit cannot be
+/// read or a message will never be accepted.
+pub async fn event(
+    environment: &Environment,
+    id: &AggregateId,
+    sequence: u64,
+) -> Result<AnnouncedOne, OperatorError> {
+    let commit = commit_of(environment, id, sequence).await?;
+    let (from_sequence, to_sequence) = (commit.sequence, commit.next_sequence() - 1);
+    notify::commits(&environment.projectors, vec![commit]).await?;
+    Ok(AnnouncedOne {
+        aggregate: id.clone(),
+        from_sequence,
+        to_sequence,
+    })
+}
+
+/// The commit that an event is of.
+async fn commit_of(
+    environment: &Environment,
+    id: &AggregateId,
+    sequence: u64,
+) -> Result<Commit, OperatorError> {
+    let mut next = 1;
+    for _ in 0..HISTORY_PAGES_MAX {
+        let history = environment.projectors.store.history(id, next, HISTORY_PAGE);
+        let page = history.await.map_err(RebuildError::from)?;
+        let Some(last) = page.commits.last() else {
+            break;
+        };
+        next = last.next_sequence();
+        let holds = |commit: &Commit| (commit.sequence..commit.next_sequence()).contains(&sequence);
+        if let Some(commit) = page.commits.into_iter().find(holds) {
+            return Ok(commit);
+        }
+        if page.next.is_none() {
+            break;
+        }
+    }
+    Err(OperatorError::NotFound(format!(
+        "{id} has no event {sequence}"
+    )))
 }

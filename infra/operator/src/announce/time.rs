@@ -20,6 +20,7 @@ use crate::{
     error::OperatorError,
     folder::{Folder, STATE, Start, started},
     limits::{SEGMENTS_MAX, STEP},
+    lock::Lock,
     progress::{Progress, Stage},
 };
 
@@ -141,17 +142,19 @@ pub struct TimeRun {
     /// About how many commits there are.
     items: u64,
     start: Start,
+    _lock: Lock,
 }
 
 impl TimeRun {
     /// Goes on with the run in the folder, where there is one of the same environment and the same
-    /// time; else begins anew. One folder takes one run at a time.
+    /// time; else begins anew. One folder takes one run at a time: `Busy` where somebody has it.
     pub async fn begin(
         environment: &Environment,
         options: &TimeOptions,
     ) -> Result<Self, OperatorError> {
         options.check()?;
         let size = size(environment, &environment.names.events()).await?;
+        let lock = Lock::take(&options.folder).await?;
         let folder = Folder::open(&options.folder)?;
         let (now, time) = (environment.now(), (options.from, options.to));
         let wanted = Run::new(environment.identity(), now, options.segments, time);
@@ -173,6 +176,7 @@ impl TimeRun {
             projectors: environment.working(None, limits, None)?,
             items: size.items,
             start,
+            _lock: lock,
         })
     }
 

@@ -142,6 +142,26 @@ pub async fn payload(environment: &Environment, id: &LetterId) -> Result<String,
     }
 }
 
+/// One dead letter, without what is in it. `NotFound` where it is gone, or hidden since somebody has
+/// taken it.
+pub async fn letter(environment: &Environment, id: &LetterId) -> Result<DeadLetter, OperatorError> {
+    let places = Places::of(environment)?;
+    match id {
+        LetterId::Stream(key) => {
+            let object = places.find_object(key).await?.ok_or_else(|| gone(id))?;
+            let letter = of_object(environment, &places, object).await?;
+            letter.ok_or_else(|| gone(id))
+        }
+        LetterId::Message(wanted) => {
+            let is_it = |message: &Message| message.id == *wanted;
+            let (looked, _) = look(&places, PEEKED_MESSAGES_MAX as usize, is_it).await?;
+            let found = looked.iter().find(|message| is_it(message));
+            let found = found.ok_or_else(|| gone(id))?;
+            Ok(of_message(environment, found))
+        }
+    }
+}
+
 /// The error of one that is not there.
 pub(crate) fn gone(id: &LetterId) -> OperatorError {
     OperatorError::NotFound(match id {

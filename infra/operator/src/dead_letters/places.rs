@@ -119,18 +119,23 @@ impl Places {
         let page = list.set_start_after(after.map(str::to_owned)).send().await;
         let page = page.map_err(|error| said(&format!("the bucket {}", self.bucket), &error))?;
         let objects = page.contents.unwrap_or_default().into_iter();
-        let objects = objects.filter_map(|object| {
-            let millis = object.last_modified.and_then(|at| at.to_millis().ok());
-            Some(Object {
-                key: object.key?,
-                bytes: object.size.and_then(|size| u64::try_from(size).ok())?,
-                at: millis.and_then(Timestamp::from_millis),
-            })
-        });
         Ok(ObjectPage {
-            objects: objects.collect(),
+            objects: objects.filter_map(listed).collect(),
             more: page.is_truncated.unwrap_or_default(),
         })
+    }
+
+    /// An object as the bucket lists it; `None` where it is not there. Of the keys that begin with
+    /// one, that one comes first.
+    pub(crate) async fn find_object(&self, key: &str) -> Result<Option<Object>, OperatorError> {
+        if !key.starts_with(PREFIX) {
+            return Ok(None);
+        }
+        let list = self.s3.list_objects_v2().bucket(&self.bucket);
+        let page = list.prefix(key).max_keys(1).send().await;
+        let page = page.map_err(|error| said(&format!("the bucket {}", self.bucket), &error))?;
+        let first = page.contents.unwrap_or_default().into_iter().next();
+        Ok(first.and_then(listed).filter(|object| object.key == key))
     }
 
     /// An object's content; `None` where somebody else has removed it.
@@ -235,6 +240,15 @@ impl Places {
             Some(_) => Invoked::Failed(text),
         })
     }
+}
+
+fn listed(object: aws_sdk_s3::types::Object) -> Option<Object> {
+    let millis = object.last_modified.and_then(|at| at.to_millis().ok());
+    Some(Object {
+        key: object.key?,
+        bytes: object.size.and_then(|size| u64::try_from(size).ok())?,
+        at: millis.and_then(Timestamp::from_millis),
+    })
 }
 
 /// What the queue is called in an error.

@@ -182,9 +182,11 @@ async fn all_parked(
     parked: &[Parked],
     tally: &mut Tally<'_>,
 ) -> Result<(), OperatorError> {
-    let work = parked
-        .iter()
-        .map(|one| async move { (name(one), taken_up(environment, one).await) });
+    // By their places, so that whoever spawns this is not asked for closures of every lifetime.
+    let work = (0..parked.len()).map(|place| async move {
+        let one = &parked[place];
+        (name(one), taken_up(environment, one).await)
+    });
     let mut done = stream::iter(work).buffer_unordered(PARKED_AT_ONCE);
     tally
         .progress

@@ -35,9 +35,12 @@ pub(super) async fn all(
     let mut after: Option<String> = None;
     for _ in 0..RETRIED_PAGES_MAX {
         let page = places.objects(after.as_deref(), OBJECTS_PAGE).await?;
-        let work = page.objects.iter().map(|object| async move {
-            let became = retried(environment, places, only, &object.key).await;
-            (object.key.clone(), became)
+        let keys: Vec<String> = page.objects.into_iter().map(|object| object.key).collect();
+        after = keys.last().cloned();
+        // Owned, so that whoever spawns this is not asked for closures of every lifetime.
+        let work = keys.into_iter().map(|key| async move {
+            let became = retried(environment, places, only, &key).await;
+            (key, became)
         });
         let mut done = stream::iter(work).buffered(OBJECTS_AT_ONCE);
         while let Some((key, became)) = done.next().await {
@@ -49,7 +52,6 @@ pub(super) async fn all(
         if !page.more {
             return Ok(());
         }
-        after = page.objects.into_iter().next_back().map(|last| last.key);
     }
     Err(OperatorError::TooMany(
         "there are more objects than one retry takes: start it again".to_owned(),

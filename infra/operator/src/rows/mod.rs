@@ -5,15 +5,18 @@
 //! - [`verify_sample`]: a part of the store, by chance
 //! - [`price`], then [`WholeRun`]: all of it, which can be stopped and gone on with
 //! - [`running`]: how far such a run is, read from its folder by anybody
+//! - [`note`], [`past()`]: those that have ended
 
 mod drive;
 mod one;
+mod past;
 mod run;
 mod sample;
 mod summary;
 mod whole;
 
 pub use one::{rebuild_one, verify_one};
+pub use past::{Past, note, past};
 pub use projectors::rebuild::{
     Rebuilt,
     finding::{Difference, Finding, Wrong},

@@ -25,6 +25,7 @@ use super::summary::{Kind, Summary};
 use crate::{
     error::OperatorError,
     folder::{Folder, STATE},
+    lock::{Owner, owner},
     progress::Stage,
 };
 
@@ -128,6 +129,9 @@ pub struct Running {
     /// When it last wrote down where it stands, by this machine's clock. One that runs does so every
     /// second or two, unless a service keeps it waiting.
     pub saved: Option<Timestamp>,
+    /// Who is at it now; `None` where it was stopped or killed, and can be gone on with.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub owner: Option<Owner>,
     /// What it is doing.
     pub stage: Stage,
     /// How much of the stage is done, in items or buckets
@@ -141,6 +145,7 @@ pub struct Running {
 /// How far the run in a folder is; `None` where there is none, or it has come to its end. It may be
 /// asked from any process at any time.
 pub fn running(folder: &Path) -> Result<Option<Running>, OperatorError> {
+    let owner = owner(folder)?;
     let folder = Folder::at(folder.to_owned());
     let Some(run) = folder.load::<Run>(STATE)? else {
         return Ok(None);
@@ -168,6 +173,7 @@ pub fn running(folder: &Path) -> Result<Option<Running>, OperatorError> {
         only: run.plan.only,
         begun: run.begun,
         saved: millis.and_then(Timestamp::from_millis),
+        owner,
         stage,
         done,
         total,

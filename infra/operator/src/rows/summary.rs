@@ -27,7 +27,7 @@ impl Kind {
 }
 
 /// What came of comparing rows with events.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Summary {
     /// Commits that the scan read; 0 where there was no scan of the whole store.
@@ -42,7 +42,7 @@ pub struct Summary {
     /// whole store was gone through.
     pub findings: Vec<Finding>,
     /// Both rows of the first of them, as many as were asked for. They hold what customers have sent.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub differences: Vec<Difference>,
 }
 

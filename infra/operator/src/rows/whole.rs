@@ -20,6 +20,7 @@ use crate::{
         BUCKETS_LEAST, DIFFERENCES_KEPT_MAX, ITEMS_PER_BUCKET, RESUMED_WITHIN, SEGMENTS,
         SEGMENTS_MAX,
     },
+    lock::Lock,
     progress::Progress,
 };
 
@@ -109,13 +110,14 @@ pub struct WholeRun {
     run: Run,
     projectors: Projectors,
     start: Start,
+    _lock: Lock,
 }
 
 impl WholeRun {
     /// Goes on with the run in the folder, where there is one of the same environment, settings and
     /// build that does the same and was begun within
     /// [`RESUMED_WITHIN`](crate::limits::RESUMED_WITHIN); else begins anew. One folder takes one run
-    /// at a time.
+    /// at a time: `Busy` where another process, or another run of this one, has it.
     pub async fn begin(
         environment: &Environment,
         options: &Options,
@@ -143,6 +145,7 @@ impl WholeRun {
             items: sizes.iter().map(|size| size.items).sum(),
             sides: options.sides.min(DIFFERENCES_KEPT_MAX),
         };
+        let lock = Lock::take(&options.folder).await?;
         let folder = Folder::open(&options.folder)?;
         let (run, start) = begun(&folder, run, options.anew)?;
         let ledger = Arc::new(folder.clone());
@@ -151,6 +154,7 @@ impl WholeRun {
             folder,
             run,
             start,
+            _lock: lock,
         })
     }
 

@@ -1,0 +1,295 @@
+//! The messages of an order or shipment: which each event makes, what became of them as far as
+//! anybody here knows, and announced once more.
+
+use std::collections::BTreeMap;
+
+use askama::Template;
+use axum::{
+    Router,
+    extract::{Form as Posted, Query},
+    response::Response,
+    routing::get,
+};
+use domain::AggregateId;
+use operator::{
+    announce,
+    history::{HistoryEvent, history},
+    messages::{Channel, Message, Messages},
+    parked,
+};
+use serde::Deserialize;
+
+use super::stuck::{ParkedView, Subject};
+use crate::{
+    About, Console,
+    at::At,
+    backend::Failure,
+    change::{Deed, Form, Sent},
+    limits::STEPS_MAX,
+    links,
+    operating::Emitted,
+    view::{Head, Nav, Page, View},
+};
+
+pub(super) fn routes() -> Router<Console> {
+    Router::new()
+        .route("/messages", get(show))
+        .route("/messages/announce", get(ask).post(send))
+}
+
+/// The page of the messages of an order or shipment.
+pub(super) fn messages_link(aggregate: &str) -> String {
+    links::query("/messages", &[("aggregate", Some(aggregate))])
+}
+
+#[derive(Clone, Deserialize)]
+struct Which {
+    aggregate: String,
+    /// One event alone.
+    event: Option<u64>,
+    /// The event up to which messages were just sent.
+    sent: Option<u64>,
+}
+
+impl Which {
+    fn id(&self) -> Result<AggregateId, Failure> {
+        self.aggregate.parse().map_err(|_| Failure::Said {
+            status: 404,
+            message: "order#<orderId> or shipment#<shipmentId> was expected.".to_owned(),
+        })
+    }
+
+    /// The address that announces it.
+    fn announce(&self) -> String {
+        let event = self.event.map(|event| event.to_string());
+        let names = [
+            ("aggregate", Some(self.aggregate.as_str())),
+            ("event", event.as_deref()),
+        ];
+        links::query("/messages/announce", &names)
+    }
+
+    fn nav(&self) -> Nav {
+        match self.aggregate.starts_with("order#") {
+            true => Nav::Orders,
+            false => Nav::Shipments,
+        }
+    }
+}
+
+/// A message, and what became of it.
+struct MessageView {
+    id: String,
+    detail_type: String,
+    to: String,
+    channel: &'static str,
+    /// When it was emitted, each time that is known, the last one first.
+    emitted: Vec<At>,
+}
+
+impl MessageView {
+    fn of(message: Message, emitted: &BTreeMap<&str, Vec<At>>) -> Self {
+        Self {
+            emitted: emitted
+                .get(message.id.as_str())
+                .cloned()
+                .unwrap_or_default(),
+            id: message.id,
+            detail_type: message.detail_type,
+            to: message.to,
+            channel: match message.channel {
+                Channel::Bus => "bus",
+                Channel::Topic => "topic",
+            },
+        }
+    }
+}
+
+/// An event with its messages.
+struct Event {
+    sequence: u64,
+    kind: String,
+    at: Option<At>,
+    messages: Vec<MessageView>,
+    unreadable: Option<String>,
+    announce: String,
+}
+
+#[derive(Template)]
+#[template(path = "messages.html")]
+struct MessagesPage {
+    command: String,
+    subject: Subject,
+    events: Vec<Event>,
+    more: bool,
+    /// Is it known here what was emitted; and were all messages looked at?
+    known: Option<bool>,
+    parked: Option<ParkedView>,
+    announce: String,
+    sent: Option<u64>,
+}
+
+async fn show(view: View, Query(which): Query<Which>) -> Response {
+    let title = format!("Messages of {}", which.aggregate);
+    let head = Head::new(
+        which.nav(),
+        title,
+        format!("the messages of {}", which.aggregate),
+    );
+    let console = view.console.clone();
+    view.show(head, async move {
+        let id = which.id()?;
+        let operating = console.operating();
+        let environment = operating.environment().await?;
+        let emitted = async {
+            match operating.local() {
+                Some(local) => local.emitted(&format!("{id}/")).await,
+                None => None,
+            }
+        };
+        let (history, parked, emitted) = futures::join!(
+            history(&environment, &id, None),
+            parked::of(&environment, &id),
+            emitted,
+        );
+        let known = emitted.as_ref().map(|(_, all)| *all);
+        let emitted = emitted.map_or(Vec::new(), |(emitted, _)| emitted);
+        let by_id = by_id(&emitted);
+        let events = history?.events;
+        let more = events.len() > STEPS_MAX;
+        let shown = events.into_iter().take(STEPS_MAX);
+        let parked = parked?.into_iter().find(|one| one.consumer == "notify");
+        let named = links::quoted(&which.aggregate.replacen('#', "/", 1));
+        let flags = &console.about().flags;
+        Page::of(&MessagesPage {
+            command: format!("waybill history {named} --messages {flags}"),
+            subject: Subject::of(&which.aggregate),
+            events: shown.map(|event| event_of(event, &which, &by_id)).collect(),
+            more,
+            known,
+            parked: parked.as_ref().map(ParkedView::of),
+            announce: Which {
+                event: None,
+                ..which.clone()
+            }
+            .announce(),
+            sent: which.sent,
+        })
+    })
+    .await
+}
+
+fn by_id(emitted: &[Emitted]) -> BTreeMap<&str, Vec<At>> {
+    let mut by_id: BTreeMap<&str, Vec<At>> = BTreeMap::new();
+    for one in emitted {
+        by_id.entry(&one.id).or_default().push(At(one.at.clone()));
+    }
+    by_id
+}
+
+fn event_of(event: HistoryEvent, which: &Which, emitted: &BTreeMap<&str, Vec<At>>) -> Event {
+    let messages = event.messages.into_iter();
+    Event {
+        sequence: event.sequence,
+        kind: event.kind.unwrap_or_else(|| "An event".to_owned()),
+        at: event.at.map(|at| At(at.to_string())),
+        messages: messages.map(|it| MessageView::of(it, emitted)).collect(),
+        unreadable: event.unreadable,
+        announce: Which {
+            event: Some(event.sequence),
+            ..which.clone()
+        }
+        .announce(),
+    }
+}
+
+#[derive(Template)]
+#[template(path = "announce.html")]
+struct AnnouncePage<'a> {
+    about: &'a About,
+    subject: Subject,
+    event: Option<u64>,
+    messages: Vec<MessageView>,
+    refused: Vec<String>,
+    more: bool,
+    back: String,
+    command: String,
+    form: Option<Form>,
+}
+
+fn form(which: &Which, view: &View) -> Form {
+    Form::new(which.announce(), "Announce once more", view)
+}
+
+/// Says which messages would be sent.
+async fn ask(view: View, Query(which): Query<Which>) -> Response {
+    let title = format!("Announce {} once more", which.aggregate);
+    let head = Head::new(
+        which.nav(),
+        title,
+        format!("the messages of {}", which.aggregate),
+    );
+    let form = form(&which, &view);
+    let console = view.console.clone();
+    view.show(head, async move {
+        let id = which.id()?;
+        let environment = console.operating().environment().await?;
+        let Messages {
+            messages,
+            refused,
+            more,
+        } = match which.event {
+            Some(event) => announce::preview_event(&environment, &id, event).await?,
+            None => announce::preview(&environment, &id, 1).await?,
+        };
+        let about = console.about();
+        let named = links::quoted(&which.aggregate.replacen('#', "/", 1));
+        let any = !messages.is_empty();
+        let none = BTreeMap::new();
+        let refused = refused.into_iter();
+        Page::of(&AnnouncePage {
+            about,
+            subject: Subject::of(&which.aggregate),
+            event: which.event,
+            messages: messages
+                .into_iter()
+                .map(|it| MessageView::of(it, &none))
+                .collect(),
+            refused: refused
+                .map(|it| format!("event {}: {}", it.sequence, it.reason))
+                .collect(),
+            more,
+            back: messages_link(&which.aggregate),
+            command: format!("waybill announce {named} {}", about.flags),
+            form: (about.may_change() && any).then_some(form),
+        })
+    })
+    .await
+}
+
+async fn send(view: View, Query(which): Query<Which>, Posted(sent): Posted<Sent>) -> Response {
+    let (aggregate, back) = (which.aggregate.clone(), messages_link(&which.aggregate));
+    let effect = match which.event {
+        Some(event) => format!("the messages of event {event} of {aggregate} are sent once more."),
+        None => format!("every message of {aggregate} is sent once more."),
+    };
+    let deed = Deed {
+        nav: which.nav(),
+        title: format!("Announce {aggregate} once more"),
+        effect: effect + " They have the same ids: whoever has heard one knows it again.",
+        form: form(&which, &view).filled(&sent),
+        back: back.clone(),
+    };
+    let console = view.console.clone();
+    deed.carry_out(view, &sent, async move {
+        let id = which.id()?;
+        let environment = console.operating().environment().await?;
+        let announced = match which.event {
+            Some(event) => announce::event(&environment, &id, event).await?,
+            None => announce::one(&environment, &id, 1).await?,
+        };
+        let to = announced.to_sequence.to_string();
+        Ok(links::query(&back, &[("sent", Some(to.as_str()))]))
+    })
+    .await
+}

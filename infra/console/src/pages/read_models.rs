@@ -1,0 +1,240 @@
+//! The read models: how large, how far behind, how the last sweep left them, and the runs that
+//! compare or mend them.
+
+use askama::Template;
+use axum::{Router, extract::Query, response::Response, routing::get};
+use lambda::{ReadModel, metrics::Swept};
+use operator::{
+    Kind,
+    folder::usual,
+    read_models::{ReadModelTable, last_sweep, read_models},
+    rows::{Past, Running, past, price, running},
+};
+use serde::Deserialize;
+
+use crate::{
+    About, Console,
+    at::At,
+    backend::Failure,
+    change::Form,
+    operating::Operating,
+    view::{Head, Nav, Page, View},
+};
+
+pub(super) fn routes() -> Router<Console> {
+    Router::new()
+        .route("/read-models", get(show))
+        .route("/read-models/verify", get(ask_verify))
+        .route("/read-models/rebuild", get(ask_rebuild))
+}
+
+/// A consumer of the stream, and how many records it is behind.
+struct Lag {
+    consumer: String,
+    behind: u64,
+}
+
+#[derive(Template)]
+#[template(path = "read_models.html")]
+struct ReadModelsPage<'a> {
+    about: &'a About,
+    tables: Vec<ReadModelTable>,
+    lags: Option<Vec<Lag>>,
+    sweep: Option<(At, Swept)>,
+    /// Is anything known of sweeps here at all?
+    sweeps_known: bool,
+    minutes: u32,
+    segments: u32,
+    running: Vec<RunningView>,
+    past: Vec<PastView>,
+}
+
+/// A run that goes on, or can be gone on with.
+pub(super) struct RunningView {
+    /// Its page.
+    pub(super) link: String,
+    /// Verify or rebuild.
+    pub(super) kind: Kind,
+    pub(super) begun: At,
+    /// Who is at it.
+    pub(super) owner: Option<String>,
+}
+
+/// A run that has ended.
+pub(super) struct PastView {
+    link: String,
+    kind: Kind,
+    only: Option<ReadModel>,
+    begun: At,
+    ended: At,
+    by: String,
+    aggregates: u64,
+    wrong: u64,
+    written: u64,
+    removed: u64,
+}
+
+impl PastView {
+    fn of((name, past): (String, Past)) -> Self {
+        let counted = &past.summary.counted;
+        Self {
+            link: format!("/read-models/runs/{name}"),
+            kind: past.kind,
+            only: past.only,
+            begun: At(past.begun.to_string()),
+            ended: At(past.ended.to_string()),
+            aggregates: counted.aggregates,
+            wrong: counted.wrong(),
+            written: counted.written,
+            removed: counted.removed,
+            by: past.by,
+        }
+    }
+}
+
+/// The run of a kind that goes on or was stopped, read from its folder.
+pub(super) async fn running_of(
+    operating: &Operating,
+    kind: Kind,
+) -> Result<Option<Running>, Failure> {
+    let folder = usual(&operating.state, kind.name(), operating.name());
+    let read = tokio::task::spawn_blocking(move || running(&folder)).await;
+    let read = read.map_err(|error| Failure::Unreadable(error.to_string()))?;
+    Ok(read?)
+}
+
+/// The runs that have ended, the last one first.
+pub(super) async fn past_of(operating: &Operating) -> Result<Vec<(String, Past)>, Failure> {
+    let (state, name) = (operating.state.clone(), operating.name().to_owned());
+    let read = tokio::task::spawn_blocking(move || past(&state, &name)).await;
+    let read = read.map_err(|error| Failure::Unreadable(error.to_string()))?;
+    Ok(read?)
+}
+
+async fn show(view: View) -> Response {
+    let head = Head::new(
+        Nav::ReadModels,
+        "Read models",
+        "the sizes of the read models",
+    );
+    let console = view.console.clone();
+    view.show(head, async move {
+        let operating = console.operating();
+        let environment = operating.environment().await?;
+        let (lags, lines) = match operating.local() {
+            Some(local) => {
+                let (come, lines) = futures::join!(local.come(), local.metrics());
+                let lags = come.map(|come| {
+                    let lag = |(consumer, it): (String, crate::operating::Behind)| Lag {
+                        consumer,
+                        behind: it.behind,
+                    };
+                    come.consumers.into_iter().map(lag).collect()
+                });
+                (lags, Some(lines))
+            }
+            None => (None, None),
+        };
+        let mut runs = Vec::new();
+        for kind in [Kind::Verify, Kind::Rebuild] {
+            if let Some(run) = running_of(operating, kind).await? {
+                runs.push(RunningView {
+                    link: format!("/read-models/run?kind={}", kind.name()),
+                    kind,
+                    begun: At(run.begun.to_string()),
+                    owner: run.owner.map(|owner| owner.to_string()),
+                });
+            }
+        }
+        let sweep = lines.as_deref().and_then(last_sweep);
+        let past = past_of(operating).await?;
+        let settings = environment.settings().rebuild;
+        Page::of(&ReadModelsPage {
+            about: console.about(),
+            tables: read_models(&environment).await?,
+            lags,
+            sweep: sweep.map(|(at, swept)| (At(at.to_string()), swept)),
+            sweeps_known: lines.is_some(),
+            minutes: settings.sweep_minutes,
+            segments: settings.sweep_segments,
+            running: runs,
+            past: past.into_iter().map(PastView::of).collect(),
+        })
+    })
+    .await
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Which {
+    /// One read model alone.
+    only: Option<String>,
+}
+
+impl Which {
+    /// The read model that is named; a name that is none is a failure.
+    pub(super) fn read_model(&self) -> Result<Option<ReadModel>, Failure> {
+        let named = self.only.as_deref().filter(|name| !name.is_empty());
+        let model = named.map(str::parse).transpose();
+        model.map_err(
+            |error: lambda::read_models::InvalidReadModel| Failure::Said {
+                status: 404,
+                message: error.to_string(),
+            },
+        )
+    }
+}
+
+#[derive(Template)]
+#[template(path = "price.html")]
+struct PricePage<'a> {
+    about: &'a About,
+    kind: Kind,
+    only: Option<ReadModel>,
+    read_units: u64,
+    dollars: String,
+    form: Option<Form>,
+    command: String,
+}
+
+async fn ask_verify(view: View, Query(which): Query<Which>) -> Response {
+    ask(view, which, Kind::Verify).await
+}
+
+async fn ask_rebuild(view: View, Query(which): Query<Which>) -> Response {
+    ask(view, which, Kind::Rebuild).await
+}
+
+/// Says what it costs, before anything is read.
+async fn ask(view: View, which: Which, kind: Kind) -> Response {
+    let title = title(kind);
+    let head = Head::new(Nav::ReadModels, title, "the sizes of the tables");
+    let (console, again) = (view.console.clone(), view.clone());
+    view.show(head, async move {
+        let only = which.read_model()?;
+        let environment = console.operating().environment().await?;
+        let cost = price(&environment, only).await?;
+        let about = console.about();
+        let only_flag = only.map_or(String::new(), |model| format!(" --only {model}"));
+        Page::of(&PricePage {
+            about,
+            kind,
+            only,
+            read_units: cost.read_units,
+            dollars: cost.dollars,
+            form: about
+                .may_change()
+                .then(|| super::run::form(kind, only, false, &again)),
+            command: format!("waybill {}{only_flag} {}", kind.name(), about.flags),
+        })
+    })
+    .await
+}
+
+/// What a kind of run is called.
+pub(super) fn title(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Verify => "Verify every row",
+        Kind::Rebuild => "Rebuild what differs",
+    }
+}

@@ -1,0 +1,441 @@
+//! A run over the whole store: how far it is, whoever has begun it, and what came of it.
+
+use askama::Template;
+use axum::{
+    Router,
+    extract::{Form as Posted, Path, Query},
+    http::StatusCode,
+    response::{IntoResponse as _, Response},
+    routing::{get, post},
+};
+use lambda::ReadModel;
+use operator::{
+    Kind, Stage,
+    folder::usual,
+    rows::{Counted, Difference, Finding, Options, Running, Summary, Wrong},
+};
+use serde::Deserialize;
+use tokio::time::{Instant, sleep};
+
+use super::{
+    read_models::{Which, past_of, running_of, title},
+    row::{SidesView, row_link},
+};
+use crate::{
+    About, Console,
+    at::At,
+    backend::Failure,
+    change::{Deed, Form, Sent},
+    limits::{FINDINGS_SHOWN, SHORT_WORK, SIDES_KEPT, WORK_LOOKED_AT_EVERY},
+    links,
+    view::{Head, Nav, Page, View},
+};
+
+pub(super) fn routes() -> Router<Console> {
+    Router::new()
+        .route("/read-models/run", get(show))
+        .route("/live/run", get(tell))
+        .route("/read-models/run/verify", post(begin_verify))
+        .route("/read-models/run/rebuild", post(begin_rebuild))
+        .route("/read-models/run/stop", post(stop))
+        .route("/read-models/runs/{name}", get(show_past))
+}
+
+/// The form that begins a run, or goes on with one.
+pub(super) fn form(kind: Kind, only: Option<ReadModel>, anew: bool, view: &View) -> Form {
+    let only = only.map(|model| model.to_string());
+    let anew = anew.then_some("true");
+    let action = format!("/read-models/run/{}", kind.name());
+    let action = links::query(&action, &[("only", only.as_deref()), ("anew", anew)]);
+    let button = match kind {
+        Kind::Verify => "Verify",
+        Kind::Rebuild => "Rebuild",
+    };
+    Form::new(action, button, view)
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Begin {
+    anew: bool,
+}
+
+async fn begin_verify(
+    view: View,
+    Query(which): Query<Which>,
+    Query(begin): Query<Begin>,
+    Posted(sent): Posted<Sent>,
+) -> Response {
+    self::begin(view, which, begin, sent, Kind::Verify).await
+}
+
+async fn begin_rebuild(
+    view: View,
+    Query(which): Query<Which>,
+    Query(begin): Query<Begin>,
+    Posted(sent): Posted<Sent>,
+) -> Response {
+    self::begin(view, which, begin, sent, Kind::Rebuild).await
+}
+
+async fn begin(view: View, which: Which, begin: Begin, sent: Sent, kind: Kind) -> Response {
+    let only = which.read_model();
+    let of = match only.as_ref().ok().copied().flatten() {
+        Some(model) => model.to_string(),
+        None => "every read model that is read".to_owned(),
+    };
+    let effect = match kind {
+        Kind::Verify => format!("all events and the rows of {of} are read. Nothing is changed."),
+        Kind::Rebuild => format!(
+            "all events and the rows of {of} are read, and each row that differs is made what \
+             follows from its events. Nobody is notified."
+        ),
+    };
+    let form = form(kind, only.clone().unwrap_or_default(), begin.anew, &view).filled(&sent);
+    let deed = Deed {
+        nav: Nav::ReadModels,
+        title: title(kind).to_owned(),
+        effect,
+        form,
+        back: "/read-models".to_owned(),
+    };
+    let console = view.console.clone();
+    deed.carry_out(view, &sent, async move {
+        let (operating, only) = (console.operating(), only?);
+        let environment = operating.environment().await?;
+        let folder = usual(&operating.state, kind.name(), operating.name());
+        let options = Options {
+            only,
+            anew: begin.anew,
+            sides: SIDES_KEPT,
+            ..Options::new(kind, folder)
+        };
+        let jobs = &operating.jobs;
+        jobs.go_through(environment, options, &operating.state)
+            .await?;
+        settled(&console).await;
+        Ok(address(kind))
+    })
+    .await
+}
+
+fn address(kind: Kind) -> String {
+    format!("/read-models/run?kind={}", kind.name())
+}
+
+/// Waits a moment for a short run.
+async fn settled(console: &Console) {
+    let until = Instant::now() + SHORT_WORK;
+    let goes_on = || {
+        console
+            .operating()
+            .jobs
+            .whole()
+            .is_some_and(|job| job.goes_on())
+    };
+    while goes_on() && Instant::now() < until {
+        sleep(WORK_LOOKED_AT_EVERY).await;
+    }
+}
+
+async fn stop(view: View, Query(of): Query<Of>, Posted(sent): Posted<Sent>) -> Response {
+    let kind = of.kind();
+    let deed = Deed {
+        nav: Nav::ReadModels,
+        title: "Stop the run".to_owned(),
+        effect: "the run stops within a second or so, and can be gone on with.".to_owned(),
+        form: stop_form(kind, &view).filled(&sent),
+        back: address(kind),
+    };
+    let console = view.console.clone();
+    deed.carry_out(view, &sent, async move {
+        let job = console.operating().jobs.whole();
+        if let Some(job) = job.filter(|job| job.what == kind) {
+            job.stop();
+        }
+        settled(&console).await;
+        Ok(address(kind))
+    })
+    .await
+}
+
+fn stop_form(kind: Kind, view: &View) -> Form {
+    let action = format!("/read-models/run/stop?kind={}", kind.name());
+    Form::new(action, "Stop", view)
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Of {
+    kind: Option<String>,
+}
+
+impl Of {
+    fn kind(&self) -> Kind {
+        match self.kind.as_deref() {
+            Some("rebuild") => Kind::Rebuild,
+            _ => Kind::Verify,
+        }
+    }
+}
+
+/// A finding, and where it leads.
+pub(super) struct FindingView {
+    pub(super) wrong: Wrong,
+    pub(super) table: String,
+    pub(super) id: String,
+    pub(super) entry: Option<String>,
+    pub(super) there: Option<u64>,
+    pub(super) expected: Option<u64>,
+    /// The order's or shipment's page.
+    pub(super) link: String,
+    /// Its rows beside what they should be, now.
+    pub(super) rows: String,
+    /// Both rows as they were found, where they were kept.
+    pub(super) sides: Option<SidesView>,
+}
+
+impl FindingView {
+    pub(super) fn of(finding: &Finding, differences: &[Difference]) -> Self {
+        let sides = differences.iter().find(|it| it.finding == *finding);
+        let is_order = finding.table.starts_with("processed-orders");
+        let (link, aggregate) = match is_order {
+            true => (links::order(&finding.id), format!("order#{}", finding.id)),
+            false => (
+                links::shipment(&finding.id),
+                format!("shipment#{}", finding.id),
+            ),
+        };
+        Self {
+            wrong: finding.wrong,
+            table: finding.table.clone(),
+            id: finding.id.clone(),
+            entry: finding.entry.clone().filter(|entry| !entry.is_empty()),
+            there: finding.there,
+            expected: finding.expected,
+            link,
+            rows: row_link(&aggregate),
+            sides: sides.map(|it| SidesView::of(it.there.as_ref(), it.expected.as_ref())),
+        }
+    }
+}
+
+/// How far a run is.
+struct Now {
+    kind: Kind,
+    only: Option<ReadModel>,
+    begun: At,
+    saved: Option<At>,
+    /// Who is at it, where that is another process.
+    other: Option<String>,
+    /// Was it stopped or killed?
+    stands: bool,
+    /// Why this console's own run has ended before its end.
+    problem: Option<String>,
+    what: &'static str,
+    done: u64,
+    total: u64,
+    asked_to_stop: bool,
+    counted: Counted,
+    findings: Vec<FindingView>,
+    more: u64,
+    stop: Option<Form>,
+    go_on: Option<Form>,
+    anew: Option<Form>,
+}
+
+#[derive(Template)]
+#[template(path = "run.html")]
+struct RunPage<'a> {
+    title: &'static str,
+    live: Option<String>,
+    about: &'a About,
+    now: Now,
+}
+
+/// What moves of that page.
+#[derive(Template)]
+#[template(path = "run_now.html")]
+struct RunNow {
+    now: Now,
+}
+
+fn now(run: &Running, view: &View) -> Now {
+    let job = view.console.operating().jobs.whole();
+    let job = job.filter(|job| job.what == run.kind);
+    let own = job.as_ref().filter(|job| job.goes_on());
+    let ended = job.as_ref().and_then(|job| job.state().ended);
+    let other = run.owner.as_ref().filter(|_| own.is_none());
+    let stands = run.owner.is_none() && own.is_none();
+    let may = view.console.about().may_change();
+    let found = &run.summary;
+    let asked_to_stop = own.is_some_and(|job| job.is_asked_to_stop());
+    Now {
+        kind: run.kind,
+        only: run.only,
+        begun: At(run.begun.to_string()),
+        saved: run.saved.map(|at| At(at.to_string())),
+        other: other.map(ToString::to_string),
+        stands,
+        problem: ended.and_then(Result::err).filter(|_| stands),
+        what: match run.stage {
+            Stage::Gathering => "Reading events and rows",
+            _ => "Comparing",
+        },
+        done: run.done,
+        total: run.total.max(run.done).max(1),
+        asked_to_stop,
+        counted: found.counted,
+        findings: shown(found, 0),
+        more: found.counted.wrong().saturating_sub(FINDINGS_SHOWN as u64),
+        stop: (own.is_some() && may && !asked_to_stop).then(|| stop_form(run.kind, view)),
+        go_on: (stands && may).then(|| Form {
+            button: "Go on with it",
+            ..form(run.kind, run.only, false, view)
+        }),
+        anew: (stands && may).then(|| Form {
+            button: "Begin anew",
+            ..form(run.kind, run.only, true, view)
+        }),
+    }
+}
+
+/// A page of findings.
+fn shown(summary: &Summary, skip: usize) -> Vec<FindingView> {
+    let shown = summary.findings.iter().skip(skip).take(FINDINGS_SHOWN);
+    shown
+        .map(|it| FindingView::of(it, &summary.differences))
+        .collect()
+}
+
+/// Where a run that has just ended in this process is told of.
+fn over(console: &Console, kind: Kind) -> Option<String> {
+    let job = console.operating().jobs.whole();
+    let ended = job.filter(|job| job.what == kind)?.state().ended?;
+    let name = ended.ok()?.name?;
+    Some(format!("/read-models/runs/{name}"))
+}
+
+async fn show(view: View, Query(of): Query<Of>) -> Response {
+    let kind = of.kind();
+    let head = Head::new(Nav::ReadModels, title(kind), "how far the run is");
+    let again = view.clone();
+    view.show(head, async move {
+        let (console, operating) = (&again.console, again.console.operating());
+        let Some(run) = running_of(operating, kind).await? else {
+            return match over(console, kind) {
+                Some(address) => Ok(Page::Elsewhere(address)),
+                None => ended_badly(console, kind),
+            };
+        };
+        let now = now(&run, &again);
+        Page::of(&RunPage {
+            title: title(kind),
+            live: (!now.stands).then(|| format!("/live/run?kind={}", kind.name())),
+            about: console.about(),
+            now,
+        })
+    })
+    .await
+}
+
+/// A run that has left nothing in its folder: it has not begun, or it is not remembered.
+fn ended_badly(console: &Console, kind: Kind) -> Result<Page, Failure> {
+    let job = console.operating().jobs.whole();
+    let ended = job
+        .filter(|job| job.what == kind)
+        .and_then(|job| job.state().ended);
+    match ended {
+        Some(Err(message)) => Err(Failure::Said {
+            status: 409,
+            message,
+        }),
+        _ => Ok(Page::Elsewhere("/read-models".to_owned())),
+    }
+}
+
+/// How far it is, for a page that moves; once it is over or stands, the page is loaded anew.
+async fn tell(view: View, Query(of): Query<Of>) -> Response {
+    let kind = of.kind();
+    match running_of(view.console.operating(), kind).await {
+        Ok(Some(run)) => {
+            let now = now(&run, &view);
+            match now.stands {
+                false => super::fragment(&RunNow { now }),
+                true => super::go_to(&address(kind)),
+            }
+        }
+        // It writes a file at this very moment: the next look finds it.
+        Err(_) => StatusCode::NO_CONTENT.into_response(),
+        Ok(None) => super::go_to(&address(kind)),
+    }
+}
+
+// A run that has ended.
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct From {
+    /// How many findings stand on pages before.
+    skip: usize,
+}
+
+#[derive(Template)]
+#[template(path = "past.html")]
+struct PastPage<'a> {
+    kind: Kind,
+    only: Option<ReadModel>,
+    begun: At,
+    ended: At,
+    by: &'a str,
+    commits: u64,
+    read_units: u64,
+    counted: Counted,
+    findings: Vec<FindingView>,
+    number: usize,
+    more: Option<String>,
+    /// Findings that were counted and not kept.
+    not_kept: u64,
+}
+
+async fn show_past(view: View, Path(name): Path<String>, Query(from): Query<From>) -> Response {
+    let head = Head::new(Nav::ReadModels, "A run that has ended", "the past runs");
+    let console = view.console.clone();
+    view.show(head, async move {
+        let operating = console.operating();
+        let all = past_of(operating).await?;
+        let past = all.into_iter().find(|(known, _)| *known == name);
+        let (_, mut past) = past.ok_or_else(|| Failure::Said {
+            status: 404,
+            message: "This run is not remembered any more, or never was.".to_owned(),
+        })?;
+        // The rows of what was found are known to the process that has found it, and to no file.
+        let own = operating.jobs.whole().and_then(|job| job.state().ended);
+        if let Some(own) = own
+            .and_then(Result::ok)
+            .filter(|own| own.name.as_ref() == Some(&name))
+        {
+            past.summary = own.summary;
+        }
+        let summary = &past.summary;
+        let findings = shown(summary, from.skip);
+        let next = from.skip + findings.len();
+        let kept = summary.findings.len();
+        Page::of(&PastPage {
+            kind: past.kind,
+            only: past.only,
+            begun: At(past.begun.to_string()),
+            ended: At(past.ended.to_string()),
+            by: &past.by,
+            commits: summary.commits,
+            read_units: summary.scanned_read_units + summary.examined_read_units,
+            counted: summary.counted,
+            number: kept,
+            more: (next < kept)
+                .then(|| format!("/read-models/runs/{}?skip={next}", links::encoded(&name))),
+            not_kept: summary.more(),
+            findings,
+        })
+    })
+    .await
+}

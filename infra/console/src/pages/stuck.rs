@@ -1,0 +1,474 @@
+//! What is stuck: parked orders and shipments, and dead letters, by why they are.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use askama::Template;
+use axum::{Router, extract::Query, response::Response, routing::get};
+use operator::{
+    Environment,
+    dead_letters::{self, DeadLetter, LetterId},
+    parked::{self, Parked},
+    retry::{self, Preview, Wanted},
+};
+use serde::Deserialize;
+
+use crate::{
+    Console,
+    at::At,
+    backend::Failure,
+    change::Form,
+    jobs::Take,
+    limits::{CONTENT_CHARACTERS, LETTERS_SHOWN, LIST_PAGE},
+    links,
+    operating::beside,
+    view::{Head, Nav, Page, View},
+};
+
+pub(super) fn routes() -> Router<Console> {
+    Router::new()
+        .route("/stuck", get(show))
+        .route("/stuck/parked", get(show_parked))
+        .route("/stuck/letter", get(show_letter))
+}
+
+/// What is parked, for a page.
+pub struct ParkedView {
+    /// `project` or `notify`.
+    pub consumer: String,
+    /// Whose.
+    pub about: Subject,
+    /// Since when.
+    pub since: At,
+    /// The event that it stopped at.
+    pub sequence: u64,
+    /// Why: a word,
+    pub code: String,
+    /// and what that means.
+    pub meaning: &'static str,
+    /// Its own page.
+    pub link: String,
+}
+
+/// What something is about, with a link where there is a page of that.
+pub struct Subject {
+    /// As it is called.
+    pub name: String,
+    /// Its page.
+    pub link: Option<String>,
+}
+
+impl Subject {
+    /// By a name such as `order#1`.
+    pub fn of(name: &str) -> Self {
+        let link = match name.split_once('#') {
+            Some(("order", id)) => Some(links::order(id)),
+            Some(("shipment", id)) => Some(links::shipment(id)),
+            _ => None,
+        };
+        Self {
+            name: name.to_owned(),
+            link,
+        }
+    }
+}
+
+impl ParkedView {
+    /// What is parked, as a page shows it.
+    pub fn of(parked: &Parked) -> Self {
+        Self {
+            consumer: parked.consumer.clone(),
+            about: Subject::of(&parked.aggregate),
+            since: At(parked.since.clone()),
+            sequence: parked.sequence,
+            code: parked.code.clone(),
+            meaning: parked::meaning(&parked.code).unwrap_or("this build does not know this code"),
+            link: parked_link(&parked.consumer, &parked.aggregate),
+        }
+    }
+}
+
+/// What is parked of an order or shipment, as far as that is known soon.
+pub(super) async fn parked_of(console: &Console, aggregate: &str) -> Vec<ParkedView> {
+    let Ok(id) = aggregate.parse() else {
+        return Vec::new();
+    };
+    let look = |environment: Arc<Environment>| async move { parked::of(&environment, &id).await };
+    let found = beside(console, look).await;
+    found
+        .unwrap_or_default()
+        .iter()
+        .map(ParkedView::of)
+        .collect()
+}
+
+/// The page of what a consumer has parked of an order or shipment.
+pub fn parked_link(consumer: &str, aggregate: &str) -> String {
+    let names = [("consumer", Some(consumer)), ("aggregate", Some(aggregate))];
+    links::query("/stuck/parked", &names)
+}
+
+/// A dead letter, for a page.
+struct LetterView {
+    name: String,
+    at: Option<At>,
+    age: String,
+    about: Vec<Subject>,
+    about_more: bool,
+    bytes: u64,
+    /// By which function it was given up, as a heading.
+    by: String,
+    reason: String,
+    link: String,
+}
+
+impl LetterView {
+    fn of(letter: DeadLetter) -> Self {
+        let unsaid = || "nobody has said why".to_owned();
+        Self {
+            at: letter.at.map(|at| At(at.to_string())),
+            age: lasted(letter.age_seconds),
+            about: letter.about.iter().map(|name| Subject::of(name)).collect(),
+            about_more: letter.about_more,
+            bytes: letter.bytes,
+            by: match letter.role {
+                Some(role) => format!("Given up by {role}"),
+                None => "Given up, nobody can say by whom".to_owned(),
+            },
+            reason: letter.reason.unwrap_or_else(unsaid),
+            link: letter_link(&letter.id),
+            name: name_of(&letter.id).to_owned(),
+        }
+    }
+}
+
+fn name_of(id: &LetterId) -> &str {
+    match id {
+        LetterId::Stream(name) | LetterId::Message(name) => name,
+    }
+}
+
+fn place_of(id: &LetterId) -> &'static str {
+    match id {
+        LetterId::Stream(_) => "stream",
+        LetterId::Message(_) => "message",
+    }
+}
+
+fn letter_link(id: &LetterId) -> String {
+    let names = [("place", Some(place_of(id))), ("name", Some(name_of(id)))];
+    links::query("/stuck/letter", &names)
+}
+
+/// How long something is, in its largest unit; never more than it is.
+pub(super) fn lasted(seconds: u64) -> String {
+    let (number, unit) = match seconds {
+        0..60 => return format!("{seconds} s"),
+        60..3_600 => (seconds / 60, "minute"),
+        3_600..86_400 => (seconds / 3_600, "hour"),
+        _ => (seconds / 86_400, "day"),
+    };
+    let many = if number == 1 { "" } else { "s" };
+    format!("{number} {unit}{many}")
+}
+
+/// Those with one reason.
+struct Group<T> {
+    title: String,
+    why: String,
+    all: Vec<T>,
+}
+
+fn grouped<T>(all: Vec<T>, by: impl Fn(&T) -> (String, String)) -> Vec<Group<T>> {
+    let mut groups: BTreeMap<(String, String), Vec<T>> = BTreeMap::new();
+    for one in all {
+        groups.entry(by(&one)).or_default().push(one);
+    }
+    let group = |((title, why), all)| Group { title, why, all };
+    groups.into_iter().map(group).collect()
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Asked {
+    /// How many of what is parked stand on pages before.
+    skip: usize,
+    /// The dead letter of the stream that the page goes on behind.
+    after: Option<String>,
+}
+
+#[derive(Template)]
+#[template(path = "stuck.html")]
+struct StuckPage {
+    parked: Vec<Group<ParkedView>>,
+    parked_number: usize,
+    more_parked: Option<String>,
+    stream: Vec<Group<LetterView>>,
+    objects: u64,
+    more_objects: bool,
+    more_stream: Option<String>,
+    queue: Vec<Group<LetterView>>,
+    messages: u64,
+    /// Are there messages that were not looked at?
+    more_messages: bool,
+    hidden: u64,
+    /// A retry that is under way, or has ended.
+    retry: Option<bool>,
+    all_well: bool,
+    command: String,
+}
+
+async fn show(view: View, Query(asked): Query<Asked>) -> Response {
+    let head = Head::new(Nav::Stuck, "Stuck", "what is parked, and the dead letters");
+    let console = view.console.clone();
+    view.show(head, async move {
+        let retry = console.operating().jobs.retry().map(|job| job.goes_on());
+        let environment = console.operating().environment().await?;
+        let all = retry::preview(&environment, &Wanted::default()).await?;
+        let well = !all.is_wrong();
+        let Preview {
+            parked,
+            objects,
+            more_objects,
+            messages,
+            hidden,
+        } = all;
+        let parked_number = parked.len();
+        let shown = parked.iter().skip(asked.skip).take(LIST_PAGE);
+        let shown: Vec<ParkedView> = shown.map(ParkedView::of).collect();
+        let next = asked.skip + shown.len();
+        let more_parked = (next < parked_number).then(|| format!("/stuck?skip={next}"));
+        let (stream, more_stream) = stream(&environment, objects, asked.after.as_deref()).await?;
+        // A look takes messages for a moment: none is taken away from a retry that goes on.
+        let look = messages > 0 && retry != Some(true);
+        let queue = match look {
+            true => Some(dead_letters::queue(&environment, LIST_PAGE as u32).await?),
+            false => None,
+        };
+        let more_messages = queue.as_ref().map_or(messages > 0, |queue| queue.more);
+        let queue = queue.map_or(Vec::new(), |queue| queue.letters);
+        Page::of(&StuckPage {
+            command: format!("waybill status {}", console.about().flags),
+            parked: grouped(shown, |one| {
+                let title = format!("{} stopped: {}", one.consumer, one.code);
+                (title, one.meaning.to_owned())
+            }),
+            parked_number,
+            more_parked,
+            stream: by_reason(stream),
+            objects,
+            more_objects,
+            more_stream: more_stream
+                .map(|key| links::query("/stuck", &[("after", Some(key.as_str()))])),
+            queue: by_reason(queue),
+            messages,
+            more_messages,
+            hidden,
+            retry,
+            all_well: well,
+        })
+    })
+    .await
+}
+
+async fn stream(
+    environment: &Environment,
+    objects: u64,
+    after: Option<&str>,
+) -> Result<(Vec<DeadLetter>, Option<String>), Failure> {
+    if objects == 0 {
+        return Ok((Vec::new(), None));
+    }
+    let page = dead_letters::stream_page(environment, after, LETTERS_SHOWN).await?;
+    Ok((page.letters, page.next))
+}
+
+fn by_reason(letters: Vec<DeadLetter>) -> Vec<Group<LetterView>> {
+    let letters = letters.into_iter().map(LetterView::of).collect();
+    grouped(letters, |one: &LetterView| {
+        (one.by.clone(), one.reason.clone())
+    })
+}
+
+// One that is parked.
+
+#[derive(Deserialize)]
+struct WhichParked {
+    consumer: String,
+    aggregate: String,
+    /// Is its content asked for?
+    #[serde(default)]
+    content: bool,
+}
+
+#[derive(Template)]
+#[template(path = "parked.html")]
+struct ParkedPage<'a> {
+    parked: &'a ParkedView,
+    /// The event that it stopped at, as far as it can be read.
+    kind: Option<String>,
+    unreadable: Option<String>,
+    content: Option<String>,
+    show_content: String,
+    command: String,
+    retry: Option<Form>,
+}
+
+async fn show_parked(view: View, Query(which): Query<WhichParked>) -> Response {
+    let WhichParked {
+        consumer,
+        aggregate,
+        content,
+    } = which;
+    let title = format!("Parked: {aggregate}");
+    let head = Head::new(Nav::Stuck, title, format!("what is parked of {aggregate}"));
+    let take = Take::Parked {
+        consumer: consumer.clone(),
+        aggregate: aggregate.clone(),
+    };
+    let form = super::retry::form(&take, &view);
+    let console = view.console.clone();
+    view.show(head, async move {
+        let environment = console.operating().environment().await?;
+        let parked = parked::one(&environment, &consumer, &aggregate).await?;
+        let shown = ParkedView::of(&parked);
+        // The event is among the rest of its history; what stands in the key may be no id at all.
+        let history = match aggregate.parse() {
+            Ok(id) => operator::history::history(&environment, &id, None)
+                .await
+                .ok(),
+            Err(_) => None,
+        };
+        let events = history.map_or(Vec::new(), |history| history.events);
+        let at = events
+            .iter()
+            .find(|event| event.sequence == parked.sequence || event.unreadable.is_some());
+        let data = at.and_then(|event| event.data.as_ref());
+        let about = console.about();
+        let named = links::quoted(&aggregate.replacen('#', "/", 1));
+        Page::of(&ParkedPage {
+            kind: at.and_then(|event| event.kind.clone()),
+            unreadable: at.and_then(|event| event.unreadable.clone()),
+            content: content.then(|| {
+                data.map_or("It cannot be read.".to_owned(), |data| {
+                    cut(&data.to_string())
+                })
+            }),
+            show_content: format!("{}&content=true", shown.link),
+            parked: &shown,
+            command: format!(
+                "waybill retry {named} --consumer {consumer} {}",
+                about.flags
+            ),
+            retry: about.may_change().then_some(form),
+        })
+    })
+    .await
+}
+
+// A dead letter.
+
+#[derive(Deserialize)]
+struct WhichLetter {
+    place: String,
+    name: String,
+    #[serde(default)]
+    content: bool,
+}
+
+#[derive(Template)]
+#[template(path = "letter.html")]
+struct LetterPage<'a> {
+    letter: &'a LetterView,
+    of_stream: bool,
+    content: Option<String>,
+    show_content: String,
+    retry: Option<Form>,
+}
+
+/// The dead letter that an address names; a place that is none is a failure.
+pub(super) fn letter_id(place: &str, name: &str) -> Result<LetterId, Failure> {
+    match place {
+        "stream" => Ok(LetterId::Stream(name.to_owned())),
+        "message" => Ok(LetterId::Message(name.to_owned())),
+        _ => Err(Failure::Said {
+            status: 404,
+            message: format!(
+                "Dead letters lie in the stream or are messages, and not in {place:?}."
+            ),
+        }),
+    }
+}
+
+async fn show_letter(view: View, Query(which): Query<WhichLetter>) -> Response {
+    let head = Head::new(Nav::Stuck, "A dead letter", "the dead letter");
+    let (console, again) = (view.console.clone(), view.clone());
+    view.show(head, async move {
+        let id = letter_id(&which.place, &which.name)?;
+        let environment = console.operating().environment().await?;
+        let letter = dead_letters::letter(&environment, &id).await?;
+        let content = match which.content {
+            true => Some(cut(&dead_letters::payload(&environment, &id).await?)),
+            false => None,
+        };
+        let form = super::retry::form(&Take::Letter(id.clone()), &again);
+        Page::of(&LetterPage {
+            of_stream: matches!(id, LetterId::Stream(_)),
+            letter: &LetterView::of(letter),
+            content,
+            show_content: format!("{}&content=true", letter_link(&id)),
+            retry: console.about().may_change().then_some(form),
+        })
+    })
+    .await
+}
+
+fn cut(text: &str) -> String {
+    match text.char_indices().nth(CONTENT_CHARACTERS) {
+        Some((end, _)) => format!("{}… ({} bytes)", &text[..end], text.len()),
+        None => text.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_letter_is_about_leads_there() {
+        let link = |name| Subject::of(name).link;
+        assert_eq!(link("order#A 1"), Some("/orders/A%201".to_owned()));
+        assert_eq!(link("shipment#a#b"), Some("/shipments/a%23b".to_owned()));
+        for other in ["orders/a.json", "parcel#1", "logistics: Update", ""] {
+            assert_eq!(link(other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn a_time_is_told_in_its_largest_unit() {
+        let told = [59, 60, 3_599, 3_600, 86_399, 86_400, 200_000].map(lasted);
+        assert_eq!(
+            told,
+            [
+                "59 s",
+                "1 minute",
+                "59 minutes",
+                "1 hour",
+                "23 hours",
+                "1 day",
+                "2 days"
+            ]
+        );
+    }
+
+    #[test]
+    fn those_with_one_reason_stand_together() {
+        let groups = grouped(vec![("a", 1), ("b", 2), ("a", 3)], |one| {
+            (one.0.to_owned(), String::new())
+        });
+        let sizes: Vec<_> = groups
+            .iter()
+            .map(|it| (it.title.as_str(), it.all.len()))
+            .collect();
+        assert_eq!(sizes, [("a", 2), ("b", 1)]);
+    }
+}

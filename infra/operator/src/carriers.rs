@@ -1,0 +1,126 @@
+//! Carriers' webhooks: whose are taken, and what became of those that came.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use serde_json::Value;
+
+/// The providers whose webhooks Waybill reads, as their addresses end: `POST /carriers/<provider>`.
+pub const PROVIDERS: [&str; 6] = [
+    "easypost",
+    "aftership",
+    "shipengine",
+    "shippo",
+    "17track",
+    "sendcloud",
+];
+
+/// Is the secret set that a provider signs with?
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Secret {
+    /// It is: webhooks are taken.
+    Set,
+    /// It is not: the address is none.
+    NotSet,
+    /// Whoever was asked said something else.
+    Unknown(u16),
+}
+
+impl Secret {
+    /// By how the address answers a webhook without a signature.
+    pub fn by_status(status: u16) -> Self {
+        match status {
+            401 => Self::Set,
+            404 => Self::NotSet,
+            other => Self::Unknown(other),
+        }
+    }
+}
+
+/// What became of a provider's webhooks.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Webhooks {
+    /// How many, by what became of them, in a word such as `logged` or `refused`.
+    pub outcomes: BTreeMap<String, u64>,
+    /// Scans whose code the provider's table lacks.
+    pub unmapped: u64,
+}
+
+impl Webhooks {
+    /// How many came.
+    pub fn came(&self) -> u64 {
+        self.outcomes.values().sum()
+    }
+
+    /// How many of them ended so.
+    pub fn ended(&self, outcome: &str) -> u64 {
+        self.outcomes.get(outcome).copied().unwrap_or_default()
+    }
+}
+
+/// What these lines of metrics tell of each provider's webhooks, in CloudWatch's embedded format.
+pub fn counted(lines: &[Value]) -> BTreeMap<String, Webhooks> {
+    let mut all: BTreeMap<String, Webhooks> = BTreeMap::new();
+    for line in lines {
+        let number = |name: &str| line.get(name).and_then(Value::as_u64);
+        let text = |name: &str| line.get(name).and_then(Value::as_str);
+        let Some(provider) = text("Provider") else {
+            continue;
+        };
+        let webhooks = all.entry(provider.to_owned()).or_default();
+        if let (Some(outcome), Some(count)) = (text("Outcome"), number("CarrierWebhooks")) {
+            *webhooks.outcomes.entry(outcome.to_owned()).or_default() += count;
+        }
+        webhooks.unmapped += number("UnmappedCarrierStatus").unwrap_or_default();
+    }
+    all
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::sync::Arc;
+
+    use domain::Timestamp;
+    use lambda::metrics::{CarrierWebhook, LatestLines, Metrics, Orders};
+
+    use super::*;
+
+    #[test]
+    fn webhooks_are_counted_as_they_were_told() {
+        let kept = Arc::new(LatestLines::new(10));
+        let (metrics, now) = (Metrics::new("dev", kept.clone()), Timestamp::EPOCH);
+        metrics.orders(now, Orders::default());
+        for outcome in ["logged", "refused", "logged"] {
+            let provider = "shippo";
+            metrics.carrier_webhook(now, CarrierWebhook { provider, outcome });
+        }
+        metrics.unmapped_carrier_statuses(now, "17track", 3);
+        let lines = kept.all();
+        let lines: Vec<Value> = lines
+            .iter()
+            .map(|it| serde_json::from_str(it).unwrap())
+            .collect();
+        let counted = counted(&lines);
+        assert_eq!(counted.len(), 2);
+        let shippo = &counted["shippo"];
+        let numbers = (
+            shippo.came(),
+            shippo.ended("logged"),
+            shippo.ended("refused"),
+        );
+        assert_eq!(numbers, (3, 2, 1));
+        assert_eq!(
+            (counted["17track"].came(), counted["17track"].unmapped),
+            (0, 3)
+        );
+    }
+
+    #[test]
+    fn an_address_tells_by_its_answer_whether_a_secret_is_set() {
+        let secrets = [401, 404, 503].map(Secret::by_status);
+        assert_eq!(secrets, [Secret::Set, Secret::NotSet, Secret::Unknown(503)]);
+    }
+}

@@ -1,0 +1,134 @@
+//! Runs over the whole store that have ended: a file each in a folder of their own beside the runs.
+
+use std::path::{Path, PathBuf};
+
+use domain::Timestamp;
+use lambda::ReadModel;
+use serde::{Deserialize, Serialize};
+
+use super::summary::{Kind, Summary};
+use crate::{
+    error::OperatorError,
+    folder::Folder,
+    limits::{PAST_FINDINGS, PAST_RUNS},
+};
+
+/// A run that has ended.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Past {
+    /// Verify or rebuild.
+    pub kind: Kind,
+    /// One read model alone; without it all that are read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub only: Option<ReadModel>,
+    /// When it was begun.
+    pub begun: Timestamp,
+    /// When it ended.
+    pub ended: Timestamp,
+    /// Which command it was, such as `waybill verify`.
+    pub by: String,
+    /// What came of it; kept with the first [`PAST_FINDINGS`] findings, and without rows.
+    pub summary: Summary,
+}
+
+fn folder(state: &Path, environment: &str) -> PathBuf {
+    state.join(format!("runs-{environment}"))
+}
+
+/// Remembers a run under `state`, such as [`STATE_FOLDER`](crate::folder::STATE_FOLDER), and forgets
+/// all but the last [`PAST_RUNS`]; says what it is called there.
+pub fn note(state: &Path, environment: &str, past: &Past) -> Result<String, OperatorError> {
+    let path = folder(state, environment);
+    let folder = Folder::open(&path)?;
+    let mut past = past.clone();
+    // Rows hold what customers have sent, and nobody would remember to remove them.
+    past.summary.differences.clear();
+    past.summary.findings.truncate(PAST_FINDINGS);
+    // By its name one knows which is the later; a process has one run of a kind at a time.
+    let (ended, process) = (past.ended.millis(), std::process::id());
+    let name = format!("{ended:015}-{}-{process}", past.kind.name());
+    folder.save(&format!("{name}.json"), &past)?;
+    for name in names(&path)?.into_iter().skip(PAST_RUNS) {
+        // Somebody else may have forgotten it meanwhile.
+        let _ = std::fs::remove_file(path.join(format!("{name}.json")));
+    }
+    Ok(name)
+}
+
+/// The runs that are remembered, the last one first, each with what it is called.
+pub fn past(state: &Path, environment: &str) -> Result<Vec<(String, Past)>, OperatorError> {
+    let path = folder(state, environment);
+    let folder = Folder::at(path.clone());
+    let mut runs = Vec::new();
+    for name in names(&path)? {
+        // One that cannot be read is of another version: that is no reason to tell nothing.
+        if let Ok(Some(run)) = folder.load(&format!("{name}.json")) {
+            runs.push((name, run));
+        }
+    }
+    Ok(runs)
+}
+
+/// What the runs are called, the last one first.
+fn names(path: &Path) -> Result<Vec<String>, OperatorError> {
+    let entries = match std::fs::read_dir(path) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(OperatorError::of_file(path, &error)),
+    };
+    let files = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+    let names = files.filter_map(|file| file.strip_suffix(".json").map(str::to_owned));
+    let mut names: Vec<String> = names.collect();
+    names.sort_unstable_by(|one, other| other.cmp(one));
+    Ok(names)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use projectors::rebuild::finding::{Difference, Finding, Wrong};
+
+    use super::*;
+
+    #[test]
+    fn the_last_runs_are_remembered_without_rows() {
+        let state = std::env::temp_dir().join(format!("waybill-past-{}", uuid::Uuid::new_v4()));
+        assert_eq!(past(&state, "dev").unwrap(), []);
+        let finding = Finding {
+            table: "processed-orders".to_owned(),
+            id: "1".to_owned(),
+            entry: None,
+            wrong: Wrong::Missing,
+            there: None,
+            expected: Some(1),
+        };
+        let difference = Difference {
+            finding: finding.clone(),
+            there: None,
+            expected: None,
+        };
+        let run = |millis: i64| Past {
+            kind: Kind::Verify,
+            only: None,
+            begun: Timestamp::EPOCH,
+            ended: Timestamp::from_millis(millis).unwrap(),
+            by: "waybill verify".to_owned(),
+            summary: Summary {
+                findings: vec![finding.clone()],
+                differences: vec![difference.clone()],
+                ..Summary::default()
+            },
+        };
+        for millis in 0..25 {
+            note(&state, "dev", &run(millis)).unwrap();
+        }
+        let runs = past(&state, "dev").unwrap();
+        assert_eq!(runs.len(), PAST_RUNS);
+        assert_eq!(runs[0].1.ended.millis(), 24);
+        assert_eq!(runs[0].1.summary.findings.len(), 1);
+        assert!(runs[0].1.summary.differences.is_empty());
+        assert_eq!(past(&state, "prod").unwrap(), []);
+        std::fs::remove_dir_all(&state).unwrap();
+    }
+}
