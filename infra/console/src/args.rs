@@ -7,11 +7,15 @@ use std::{
 
 use clap::Args;
 use lambda::Names;
+use operator::Target;
 use tokio::net::TcpListener;
 
 use crate::{
-    About, Console, bound_name,
+    About, Console,
+    address::{self, AddressError},
+    bound_name,
     http_api::{Caller, HttpApi},
+    links::quoted,
     serve,
 };
 
@@ -29,6 +33,7 @@ unless it is started with --allow-changes; then every change is confirmed.
 
 Examples:
   waybill console --local
+  waybill console --env dev
   waybill console --env dev --api-url https://a1b2c3.execute-api.eu-central-1.amazonaws.com/dev
 
 Ends at Ctrl-C with 0; with 1 where it does not start.")]
@@ -42,10 +47,17 @@ pub struct ConsoleArgs {
     #[arg(long)]
     local: bool,
 
-    /// Address of the HTTP API, with its stage: the stack's output ApiUrl. Without --local, requests
-    /// are signed with the credentials and for the region that the `aws` command would use
-    #[arg(long, env = "WAYBILL_API_URL", required_unless_present = "local")]
+    /// Address of the HTTP API, with its stage: the stack's output ApiUrl. Without it, the environment
+    /// is asked where its API is. Without --local, requests are signed with the credentials and for
+    /// the region that the `aws` command would use
+    #[arg(long, env = "WAYBILL_API_URL")]
     api_url: Option<String>,
+
+    /// Where AWS's protocols are spoken, for what an operator does: with --local
+    /// http://127.0.0.1:4566 unless this says otherwise, else AWS, or what AWS_ENDPOINT_URL says
+    // The variable is not the argument's own: `--local` alone must not go to AWS by it.
+    #[arg(long)]
+    endpoint_url: Option<String>,
 
     /// A token of the environment's issuer, where its API takes tokens instead of signatures
     #[arg(
@@ -81,6 +93,9 @@ pub enum ConsoleError {
     /// What was asked for cannot be, or the credentials are missing.
     #[error("{0}")]
     Said(String),
+    /// There is no address of an HTTP API that can be used.
+    #[error(transparent)]
+    Address(#[from] AddressError),
     /// The port cannot be used.
     #[error("{address}: {cause}; another port: --port or WAYBILL_CONSOLE_PORT")]
     Port {
@@ -95,6 +110,30 @@ pub enum ConsoleError {
 }
 
 impl ConsoleArgs {
+    /// The environment as an operator's command reaches it.
+    fn target(&self) -> Target {
+        let by_variable = || std::env::var("AWS_ENDPOINT_URL").ok();
+        let local = self.local.then(|| Target::local(&self.env).endpoint);
+        let named = self.endpoint_url.clone().filter(|url| !url.is_empty());
+        Target {
+            environment: self.env.clone(),
+            endpoint: named
+                .or_else(|| local.unwrap_or_else(by_variable))
+                .filter(|url| !url.is_empty()),
+        }
+    }
+
+    /// Where the HTTP API is: as it was said, or as the environment says.
+    async fn url(&self) -> Result<String, ConsoleError> {
+        let said = self.api_url.clone().filter(|url| !url.is_empty());
+        let url = match (said, self.local) {
+            (Some(url), _) => url,
+            (None, true) => LOCAL.to_owned(),
+            (None, false) => address::of(&self.target()).await?,
+        };
+        Ok(url.trim_end_matches('/').to_owned())
+    }
+
     async fn backend(&self, url: &str) -> Result<HttpApi, ConsoleError> {
         let caller = match (self.local, &self.api_token) {
             (true, _) => Caller::Anybody,
@@ -104,15 +143,7 @@ impl ConsoleArgs {
                 Caller::of(&config).map_err(ConsoleError::Said)?
             }
         };
-        if !url.starts_with("http://") && !url.starts_with("https://") {
-            let message = format!("--api-url {url}: it does not begin with https:// or http://");
-            return Err(ConsoleError::Said(message));
-        }
-        // A token and a signed command must not be read by whoever is between.
-        if url.starts_with("http://") && !self.local {
-            let message = format!("--api-url {url}: only with --local without https");
-            return Err(ConsoleError::Said(message));
-        }
+        address::check(url, self.local)?;
         Ok(HttpApi::new(url, caller))
     }
 }
@@ -124,17 +155,17 @@ pub async fn run(
     end: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), ConsoleError> {
     Names::new(&args.env).map_err(|error| ConsoleError::Said(error.to_string()))?;
-    let url = args.api_url.as_deref().filter(|url| !url.is_empty());
-    let url = url.unwrap_or(LOCAL).trim_end_matches('/').to_owned();
+    let url = args.url().await?;
     let backend = args.backend(&url).await?;
     let address = SocketAddr::new(args.bind, args.port);
     let listener = TcpListener::bind(address).await;
     let listener = listener.map_err(|cause| ConsoleError::Port { address, cause })?;
     let reached = listener.local_addr()?;
     let about = About {
-        flags: match args.local {
-            true => "--local".to_owned(),
-            false => format!("--env {}", args.env),
+        flags: match (&args.endpoint_url, args.local) {
+            (Some(url), _) => format!("--env {} --endpoint-url {}", args.env, quoted(url)),
+            (None, true) => "--local".to_owned(),
+            (None, false) => format!("--env {}", args.env),
         },
         environment: args.env.clone(),
         api_url: url.clone(),

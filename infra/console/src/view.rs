@@ -19,7 +19,7 @@ use futures::{StreamExt as _, stream};
 
 use crate::{
     About, Console, assets,
-    backend::{Failure, NoAnswer},
+    backend::{Failure, NoAnswer, Problem},
     limits::{PAGE_TIMEOUT, WAITING_IS_SAID_AFTER},
 };
 
@@ -292,6 +292,7 @@ pub fn told(failure: &Failure, about: &About) -> (StatusCode, &'static str, Stri
             "There is no such thing",
             problem.detail.clone(),
         ),
+        Failure::Refused(problem) if problem.is_denied() => denied(problem, about),
         Failure::Refused(problem) => {
             let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::BAD_GATEWAY);
             let at = problem.field.as_deref().filter(|field| !field.is_empty());
@@ -330,6 +331,25 @@ pub fn told(failure: &Failure, about: &About) -> (StatusCode, &'static str, Stri
     }
 }
 
+/// What somebody is told whose credentials the gateway has not let through: which ones would be.
+fn denied(problem: &Problem, about: &About) -> (StatusCode, &'static str, String) {
+    let environment = &about.environment;
+    let (title, what, policy) = match problem.of_command {
+        true => ("Your credentials may not do this", "do it", "operator"),
+        false => ("Your credentials may not see this", "see it", "console"),
+    };
+    let needed = match problem.status {
+        401 => "This API takes tokens of its issuer: WAYBILL_API_TOKEN, which may have expired or \
+                lack a scope"
+            .to_owned(),
+        _ => format!("The policy waybill-{environment}-{policy} lets them"),
+    };
+    let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::FORBIDDEN);
+    let detail = &problem.detail;
+    let message = format!("{detail}: these credentials may not {what}. {needed}.");
+    (status, title, message)
+}
+
 /// How to go on.
 fn advice(failure: &Failure, about: &About) -> Vec<String> {
     let lines: &[&str] = match failure {
@@ -338,10 +358,9 @@ fn advice(failure: &Failure, about: &About) -> Vec<String> {
             "Is the address right (--api-url), and does this machine reach it?",
             "The alarms of the environment and the log of the function query say more.",
         ],
-        Failure::Refused(problem) if matches!(problem.status, 401 | 403) => &[
-            "The operator's credentials do not let this call through: `aws sts get-caller-identity` \
-             says whose they are.",
-        ],
+        Failure::Refused(problem) if problem.is_denied() => {
+            &["`aws sts get-caller-identity` says whose credentials they are."]
+        }
         Failure::Refused(problem) if problem.status >= 500 || problem.status == 429 => {
             &["It may succeed in a moment."]
         }
