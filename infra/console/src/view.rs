@@ -368,3 +368,64 @@ fn advice(failure: &Failure, about: &About) -> Vec<String> {
     };
     lines.iter().map(|&line| line.to_owned()).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn said(problem: Problem) -> (u16, String) {
+        let about = About {
+            environment: "dev".to_owned(),
+            api_url: "https://api.example".to_owned(),
+            flags: "--env dev".to_owned(),
+            is_local: false,
+            allow_changes: false,
+        };
+        let (status, _, message) = told(&Failure::Refused(problem), &about);
+        (status.as_u16(), message)
+    }
+
+    #[test]
+    fn who_is_denied_is_told_which_policy_is_missing() {
+        let denied = |of_command| {
+            said(Problem {
+                status: 403,
+                of_command,
+                ..Problem::default()
+            })
+        };
+        let (status, message) = denied(true);
+        assert!(
+            status == 403 && message.contains("waybill-dev-operator"),
+            "{message}"
+        );
+        let (status, message) = denied(false);
+        assert!(
+            status == 403 && message.contains("waybill-dev-console"),
+            "{message}"
+        );
+    }
+
+    #[test]
+    fn where_tokens_are_taken_a_policy_is_of_no_use() {
+        let (status, message) = said(Problem {
+            status: 401,
+            ..Problem::default()
+        });
+        assert!(
+            status == 401 && message.contains("WAYBILL_API_TOKEN"),
+            "{message}"
+        );
+    }
+
+    #[test]
+    fn what_waybill_itself_refuses_is_no_matter_of_policies() {
+        let (_, message) = said(Problem {
+            status: 403,
+            code: "FORBIDDEN".to_owned(),
+            detail: "not by this caller".to_owned(),
+            ..Problem::default()
+        });
+        assert_eq!(message, "Waybill said no: not by this caller (FORBIDDEN)");
+    }
+}
