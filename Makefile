@@ -9,6 +9,7 @@
 #   make fuzz        arbitrary input for an entry point, for SECONDS; wants nightly Rust and cargo-fuzz
 #   make bench-peers    requests, units, processor time and speed of a command, beside other event stores
 #   make bench-watch    what a search for stalled shipments reads among SHIPMENTS of them
+#   make bench-console  pages of the console among ORDERS, beside `curl` of the same data
 #   make bench-rebuild  a rebuild of AGGREGATES beside a bare scan, and what commands feel of it
 #
 # On AWS, with credentials; ENV is dev, staging, prod or such as dev-alice (infra/cdk/environments.toml):
@@ -38,7 +39,7 @@ AUDIT := target/audit
 AUDIT_READY := $(AUDIT)/pip-audit-2.10.1
 
 .PHONY: help run demo test lint audit test-rust test-outside build clean-data fuzz e2e e2e-binaries
-.PHONY: test-console chromium bench-cold-start bench-peers bench-rebuild bench-watch
+.PHONY: test-console chromium bench-cold-start bench-console bench-peers bench-rebuild bench-watch
 .PHONY: test-cdk snapshots package bootstrap synth diff deploy destroy
 
 # Which entry point `make fuzz` tries: api, bus, body, query or stream.
@@ -135,7 +136,7 @@ E2E_READY := $(E2E_WORK)/ministack/ready
 
 # The real stacks by the real CDK, and the executables as they run in Lambda: once as they are, and
 # once with every call checked against the policies of whoever makes it.
-e2e: e2e-binaries $(VENV)/ready $(CDK_READY) $(E2E_READY)
+e2e: build e2e-binaries $(VENV)/ready $(CDK_READY) $(E2E_READY)
 	$(VENV)/bin/python -m pytest $(E2E)
 	E2E_IAM=enforced $(VENV)/bin/python -m pytest $(E2E)
 
@@ -211,6 +212,12 @@ AGGREGATES ?= 100000
 bench-rebuild: $(VENV)/ready
 	cargo build --locked --workspace --bin waybill --bin bare-scan
 	$(VENV)/bin/python tests/bench/rebuild.py --aggregates $(AGGREGATES)
+
+# System, console and `curl` on one machine.
+ORDERS ?= 100000
+
+bench-console: build $(VENV)/ready
+	$(VENV)/bin/python tests/bench/console.py --orders $(ORDERS)
 
 # Loads the embedded DynamoDB with rows of shipments, and counts what a run of the watcher reads.
 SHIPMENTS ?= 1000000

@@ -32,6 +32,7 @@ ORDER = [
     "test_redelivery",
     "test_rebuild",
     "test_permissions",
+    "test_console",
     "test_update",
     "test_removal",
 ]

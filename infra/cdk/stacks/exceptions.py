@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from aws_cdk import Acknowledgment, Aws, Validations
+from aws_cdk import Acknowledgment, Stack, Validations
 from constructs import IConstruct
 
 from .places import ORDERS_PREFIX, REBUILDS_PREFIX, REPORTS_PREFIX, Places
@@ -20,9 +20,14 @@ def acknowledge(construct: IConstruct, rule: str, reason: str) -> None:
 def wildcards(construct: IConstruct, reasons: dict[str, str]) -> None:
     """Says why a policy here names these resources with a wildcard."""
     for resource, reason in reasons.items():
-        # What cdk-nag calls an account that is not known yet.
-        said = resource.replace(Aws.ACCOUNT_ID, "<AWS::AccountId>")
-        acknowledge(construct, f"IAM5[Resource::{said}]", reason)
+        acknowledge(construct, f"IAM5[Resource::{_said(construct, resource)}]", reason)
+
+
+def _said(construct: IConstruct, resource: str) -> str:
+    """What cdk-nag calls a resource: an account or an API that is not known yet has its name there."""
+    resolved = Stack.of(construct).resolve(resource)
+    parts = [resolved] if isinstance(resolved, str) else resolved["Fn::Join"][1]
+    return "".join(part if isinstance(part, str) else f"<{part['Ref']}>" for part in parts)
 
 
 def of_function(construct: IConstruct, role: str, at: Places) -> None:
@@ -45,13 +50,26 @@ def of_function(construct: IConstruct, role: str, at: Places) -> None:
     wildcards(construct, told | by_role.get(role, {}))
 
 
-def of_operator(construct: IConstruct, at: Places) -> None:
+def of_operator(construct: IConstruct, at: Places, commands: list[str]) -> None:
     """What the operator's policy opens by a wildcard."""
     wildcards(
         construct,
-        {
+        {command: "a command to any order or shipment" for command in commands}
+        | {
             f"{at.dead_letters_bucket}/*": "Lambda names the objects that it puts there",
             at.rebuild_executions: "the runs of one state machine, each by its name",
+        },
+    )
+
+
+def of_console(construct: IConstruct, at: Places, questions: str) -> None:
+    """What the console's policy opens by a wildcard."""
+    wildcards(
+        construct,
+        {
+            questions: "every question that the API answers; it changes nothing by one",
+            at.objects(REPORTS_PREFIX): "reports are named like the files that they are about",
+            "*": "CloudWatch shows all alarms and metrics or none",
         },
     )
 

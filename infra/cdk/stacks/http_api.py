@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 
 from aws_cdk import Duration, Stack
@@ -71,6 +72,28 @@ class HttpApi:
     def url(self) -> str:
         """Where it is called, stage included, without a slash at the end."""
         return f"{self.api.api_endpoint}/{self._config.environment}"
+
+    @property
+    def questions(self) -> str:
+        """Every `GET` of this stage, for a policy."""
+        return self._arn("GET/*")
+
+    @property
+    def commands(self) -> list[str]:
+        """The commands to an order or shipment that is there, for a policy."""
+        found = (route for route in interface.routes() if route.role == "api")
+        return [
+            self._arn(f"{route.method}{re.sub('{[^}]+}', '*', route.path)}")
+            for route in found
+            if "{" in route.path
+        ]
+
+    def _arn(self, call: str) -> str:
+        return Stack.of(self.api).format_arn(
+            service="execute-api",
+            resource=self.api.api_id,
+            resource_name=f"{self._config.environment}/{call}",
+        )
 
     def _authoriser(self) -> gateway.IHttpRouteAuthorizer:
         config = self._config

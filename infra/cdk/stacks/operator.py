@@ -6,6 +6,7 @@ from aws_cdk import Stack
 from aws_cdk import aws_iam as iam
 
 from . import exceptions
+from .http_api import HttpApi
 from .permissions import allow, mending
 from .places import Places
 
@@ -13,7 +14,7 @@ from .places import Places
 INVOKED = ("invoke", "bus", "import", "carriers", "rebuild")
 
 
-def add_policy(stack: Stack, at: Places) -> iam.ManagedPolicy:
+def add_policy(stack: Stack, at: Places, http: HttpApi) -> iam.ManagedPolicy:
     """The managed policy `waybill-<env>-operator`, the only one that opens dead letters."""
     letters = ["sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:ReceiveMessage"]
     parked = ["dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Scan"]
@@ -25,6 +26,8 @@ def add_policy(stack: Stack, at: Places) -> iam.ManagedPolicy:
         *mending(at),
         allow(["states:StartExecution"], at.rebuild_machine),
         allow(["states:DescribeExecution"], at.rebuild_executions),
+        # Completing and cancelling orders, logging updates.
+        allow(["execute-api:Invoke"], *http.commands),
         # Announcing again.
         allow(["events:PutEvents"], at.bus),
         allow(["sns:Publish"], at.topic),
@@ -42,5 +45,5 @@ def add_policy(stack: Stack, at: Places) -> iam.ManagedPolicy:
         description=f"Waybill, {at.config.environment}: the waybill command-line tool",
         statements=statements,
     )
-    exceptions.of_operator(made, at)
+    exceptions.of_operator(made, at, http.commands)
     return made

@@ -8,7 +8,7 @@ from typing import Any
 from aws_cdk import CfnOutput, Stack
 from constructs import Construct
 
-from . import gateway_alias, operator, rebuild, triggers
+from . import console, gateway_alias, operator, rebuild, triggers
 from .canary import Canary
 from .functions import Functions
 from .http_api import HttpApi
@@ -38,7 +38,10 @@ class Service(Stack):
             self, at, state.tables["events"].table_stream_arn, self.functions
         )
         self.machine = rebuild.add_state_machine(self, config, self.functions["rebuild"])
-        self.operator = operator.add_policy(self, at)
+        self.operator = operator.add_policy(self, at, self.http)
+        self.console = console.add_policy(self, at, self.http)
+        # Whoever reads the environment's settings there, learns where its API is, too.
+        self.functions["rebuild"].add_environment("WAYBILL_API_URL", self.http.url)
         self._outputs(at)
 
     def _outputs(self, at: Places) -> None:
@@ -49,6 +52,7 @@ class Service(Stack):
             "ApiId": self.http.api.api_id,
             "RebuildMachineArn": self.machine.attr_arn,
             "OperatorPolicyArn": self.operator.managed_policy_arn,
+            "ConsolePolicyArn": self.console.managed_policy_arn,
             "TryAnOrder": _curl(
                 config.authoriser,
                 self.region,

@@ -5,6 +5,7 @@ import re
 import pytest
 
 from conftest import REPOSITORY
+from template import text
 
 ROLES = (
     "api",
@@ -48,6 +49,9 @@ def test_they_are_told_what_they_ask_for(stacks):
     asked = set(
         re.findall(r'"(WAYBILL_\w+)"', (REPOSITORY / "infra/lambda/src/settings.rs").read_text())
     )
+    # Asked for by whoever reads an environment's settings from outside.
+    operator = (REPOSITORY / "infra/operator/src/target.rs").read_text()
+    asked |= set(re.findall(r'API_URL: &str = "(WAYBILL_\w+)"', operator))
     needed = {"WAYBILL_ENV", "WAYBILL_ALERTS_ARN", "WAYBILL_DEAD_LETTERS_URL", "WAYBILL_BUCKET"}
     needed |= {"WAYBILL_SHARDS", "WAYBILL_READ_MODELS"}
     assert needed <= asked
@@ -55,6 +59,7 @@ def test_they_are_told_what_they_ask_for(stacks):
         told = stacks.function(role)["Environment"]["Variables"]
         assert told.keys() <= asked and needed <= told.keys()
         assert ("WAYBILL_SWEEP_SEGMENTS" in told) == (role == "rebuild")
+        assert ("WAYBILL_API_URL" in told) == (role == "rebuild")
         assert ("WAYBILL_CARRIER_REFERENCES" in told) == (role == "carriers")
         assert ("WAYBILL_STALLED_AFTER_HOURS" in told) == (role == "watch")
         assert told["WAYBILL_ENV"] == stacks.environment
@@ -67,6 +72,7 @@ def test_they_are_told_what_they_ask_for(stacks):
         7 * 24 * 60
     )
     assert int(rebuild["WAYBILL_REBUILD_READ_UNITS"]) > 0
+    assert rebuild["WAYBILL_API_URL"] == text(stacks.service.json["Outputs"]["ApiUrl"]["Value"])
     assert int(rebuild["WAYBILL_REBUILD_WRITE_UNITS"]) > 0
 
 

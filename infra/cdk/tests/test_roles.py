@@ -89,6 +89,7 @@ def expected(stacks):
             ("s3:ListBucket", bucket),
         },
     }
+    api = arn("execute-api", f"<HttpApi>/{stacks.environment}")
     traces = {("xray:PutTraceSegments", "*"), ("xray:PutTelemetryRecords", "*")}
     roles = {}
     for role, may in work.items():
@@ -109,6 +110,9 @@ def expected(stacks):
             (f"dynamodb:{action}", parked)
             for action in ("Scan", "GetItem", "PutItem", "DeleteItem")
         ),
+        ("execute-api:Invoke", f"{api}/POST/orders/*/complete"),
+        ("execute-api:Invoke", f"{api}/POST/orders/*/cancel"),
+        ("execute-api:Invoke", f"{api}/POST/shipments/*/updates"),
         ("states:StartExecution", arn("states", f"stateMachine:{name('rebuild')}")),
         ("states:DescribeExecution", arn("states", f"execution:{name('rebuild')}:*")),
         ("events:PutEvents", bus),
@@ -121,6 +125,20 @@ def expected(stacks):
             ("lambda:InvokeFunction", arn("lambda", f"function:{name(role)}"))
             for role in ("invoke", "bus", "import", "carriers", "rebuild")
         ),
+    }
+    roles[name("console")] = {
+        ("execute-api:Invoke", f"{api}/GET/*"),
+        ("lambda:GetFunctionConfiguration", arn("lambda", f"function:{name('rebuild')}")),
+        *(("dynamodb:DescribeTable", table) for table in (events, orders, log, parked)),
+        *(("dynamodb:GetItem", table) for table in (orders, log, parked)),
+        *(("dynamodb:Query", each) for each in (events, orders, log, *indexes)),
+        ("dynamodb:Scan", parked),
+        ("sqs:GetQueueAttributes", queue),
+        ("s3:ListBucket", dead_bucket),
+        ("s3:ListBucket", bucket),
+        ("s3:GetObject", f"{bucket}/reports/*"),
+        ("cloudwatch:DescribeAlarms", "*"),
+        ("cloudwatch:GetMetricData", "*"),
     }
     if stacks.environment != "dev":
         moved = ("api", "query", "carriers")
@@ -148,12 +166,14 @@ MOVE = ("GetAlias", "UpdateAlias", "GetProvisionedConcurrencyConfig")
 
 def granted(stacks):
     rebuild = stacks.service.logical_id("Lambda::Function", "FunctionName", stacks.name("rebuild"))
+    [api] = stacks.service.of("ApiGatewayV2::Api")
     may = {}
     for who, statement in stacks.statements():
         assert statement["Effect"] == "Allow" and "NotAction" not in statement
         for action in several(statement["Action"]):
             for resource in several(statement["Resource"]):
                 resource = resource.replace(f"<{rebuild}.Arn>", "<Rebuild>")
+                resource = resource.replace(f"<{api}>", "<HttpApi>")
                 may.setdefault(who, set()).add((action, resource))
     return may
 
@@ -188,6 +208,28 @@ def reads(action):
     return verb.startswith(("Get", "Query", "Scan", "Describe", "List"))
 
 
+def test_the_console_changes_nothing_and_scans_no_table_that_grows(stacks):
+    seen = [each for who, each in stacks.statements() if who == stacks.name("console")]
+    assert seen
+    for statement in seen:
+        for action in several(statement["Action"]):
+            for resource in several(statement["Resource"]):
+                if action == "execute-api:Invoke":
+                    # `GET` is what asks; each of these routes leads to the function that only reads.
+                    assert resource.partition(f"/{stacks.environment}/")[2] == "GET/*"
+                else:
+                    assert reads(action), action
+                if action == "dynamodb:Scan":
+                    assert resource.endswith(f":table/{stacks.name('parked')}")
+
+
+def test_no_policy_places_orders_by_the_api(stacks):
+    for who, statement in stacks.statements():
+        if "execute-api:Invoke" in several(statement["Action"]):
+            for resource in several(statement["Resource"]):
+                assert not resource.endswith(("/POST/orders", "/POST/*", "/*/*")), who
+
+
 def test_only_the_operator_opens_dead_letters(stacks):
     opened = {"s3:GetObject", "sqs:ReceiveMessage", "sqs:PurgeQueue"}
     for who, statement in stacks.statements():
@@ -197,12 +239,12 @@ def test_only_the_operator_opens_dead_letters(stacks):
 
 
 def test_listing_is_narrowed_where_it_can_be(stacks):
-    """A rebuild sees its own prefix; an import has to be told of objects that are
+    """A rebuild sees its own prefix; an import and the console have to be told of objects that are
     not there, which a condition would take away."""
     for who, statement in stacks.statements():
         if statement["Action"] == "s3:ListBucket" and "-orders-" in statement["Resource"]:
             narrowed = statement.get("Condition")
-            if "what import may do" in who:
+            if "what import may do" in who or who == stacks.name("console"):
                 assert narrowed is None
             else:
                 assert narrowed == {"StringLike": {"s3:prefix": "rebuilds/*"}}
@@ -218,6 +260,7 @@ def test_policies_are_small_enough_for_iam(synthesise):
         written = written.replace("<AWS::AccountId>", "000000000000")
         sizes[who] = sizes.get(who, 100) + len(written) + 1
     assert sizes[stacks.name("operator")] <= 6_144
+    assert sizes[stacks.name("console")] <= 6_144
     assert max(sizes.values()) <= 10_240
 
 

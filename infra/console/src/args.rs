@@ -11,7 +11,9 @@ use operator::{Target, folder::STATE_FOLDER};
 use tokio::net::TcpListener;
 
 use crate::{
-    About, Console, bound_name,
+    About, Console,
+    address::{self, AddressError},
+    bound_name,
     http_api::{Caller, HttpApi},
     links::quoted,
     operating::Operating,
@@ -32,6 +34,7 @@ unless it is started with --allow-changes; then every change is confirmed.
 
 Examples:
   waybill console --local
+  waybill console --env dev
   waybill console --env dev --api-url https://a1b2c3.execute-api.eu-central-1.amazonaws.com/dev
 
 Ends at Ctrl-C with 0; with 1 where it does not start.")]
@@ -45,9 +48,10 @@ pub struct ConsoleArgs {
     #[arg(long)]
     local: bool,
 
-    /// Address of the HTTP API, with its stage: the stack's output ApiUrl. Without --local, requests
-    /// are signed with the credentials and for the region that the `aws` command would use
-    #[arg(long, env = "WAYBILL_API_URL", required_unless_present = "local")]
+    /// Address of the HTTP API, with its stage: the stack's output ApiUrl. Without it, the environment
+    /// is asked where its API is. Without --local, requests are signed with the credentials and for
+    /// the region that the `aws` command would use
+    #[arg(long, env = "WAYBILL_API_URL")]
     api_url: Option<String>,
 
     /// Where AWS's protocols are spoken, for what an operator does: with --local
@@ -90,6 +94,9 @@ pub enum ConsoleError {
     /// What was asked for cannot be, or the credentials are missing.
     #[error("{0}")]
     Said(String),
+    /// There is no address of an HTTP API that can be used.
+    #[error(transparent)]
+    Address(#[from] AddressError),
     /// The port cannot be used.
     #[error("{address}: {cause}; another port: --port or WAYBILL_CONSOLE_PORT")]
     Port {
@@ -117,6 +124,17 @@ impl ConsoleArgs {
         }
     }
 
+    /// Where the HTTP API is: as it was said, or as the environment says.
+    async fn url(&self) -> Result<String, ConsoleError> {
+        let said = self.api_url.clone().filter(|url| !url.is_empty());
+        let url = match (said, self.local) {
+            (Some(url), _) => url,
+            (None, true) => LOCAL.to_owned(),
+            (None, false) => address::of(&self.target()).await?,
+        };
+        Ok(url.trim_end_matches('/').to_owned())
+    }
+
     async fn backend(&self, url: &str) -> Result<HttpApi, ConsoleError> {
         let caller = match (self.local, &self.api_token) {
             (true, _) => Caller::Anybody,
@@ -126,15 +144,7 @@ impl ConsoleArgs {
                 Caller::of(&config).map_err(ConsoleError::Said)?
             }
         };
-        if !url.starts_with("http://") && !url.starts_with("https://") {
-            let message = format!("--api-url {url}: it does not begin with https:// or http://");
-            return Err(ConsoleError::Said(message));
-        }
-        // A token and a signed command must not be read by whoever is between.
-        if url.starts_with("http://") && !self.local {
-            let message = format!("--api-url {url}: only with --local without https");
-            return Err(ConsoleError::Said(message));
-        }
+        address::check(url, self.local)?;
         Ok(HttpApi::new(url, caller))
     }
 }
@@ -146,8 +156,7 @@ pub async fn run(
     end: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), ConsoleError> {
     Names::new(&args.env).map_err(|error| ConsoleError::Said(error.to_string()))?;
-    let url = args.api_url.as_deref().filter(|url| !url.is_empty());
-    let url = url.unwrap_or(LOCAL).trim_end_matches('/').to_owned();
+    let url = args.url().await?;
     let backend = args.backend(&url).await?;
     let address = SocketAddr::new(args.bind, args.port);
     let listener = TcpListener::bind(address).await;

@@ -83,6 +83,17 @@ pub struct Problem {
     pub field: Option<String>,
     /// The aggregate's version, on a conflict.
     pub version: Option<u64>,
+    /// Was a command refused, and no question?
+    #[serde(skip)]
+    pub of_command: bool,
+}
+
+impl Problem {
+    /// Did whoever stands in front of the API let these credentials not through? What Waybill itself
+    /// refuses has a code.
+    pub fn is_denied(&self) -> bool {
+        matches!(self.status, 401 | 403) && self.code.is_empty()
+    }
 }
 
 impl Failure {
@@ -158,6 +169,7 @@ impl Api {
 
     async fn answered<T: DeserializeOwned>(&self, call: Call) -> Result<T, Failure> {
         let what = format!("{} {}", call.method, call.path);
+        let of_command = call.method != Method::GET;
         let answer = self.0.call(call).await.map_err(Failure::NoAnswer)?;
         if (200..300).contains(&answer.status) {
             return serde_json::from_str(&answer.body)
@@ -166,6 +178,7 @@ impl Api {
         // A gateway in front of the API says `{"message": …}` only.
         let mut problem: Problem = serde_json::from_str(&answer.body).unwrap_or_default();
         problem.status = answer.status;
+        problem.of_command = of_command;
         if problem.detail.is_empty() {
             problem.detail = format!("{what} was answered {}", answer.status);
         }

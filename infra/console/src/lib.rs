@@ -11,8 +11,10 @@
 //! - [`guard`] lets in whom the console is for, and no change without its token ([`tokens`])
 //! - [`view`] is what a page is given and answers with; [`change`] makes changes; [`live`] tells of them
 //! - [`pages`] has the pages; [`rows`], [`story`] and [`diff`] read what they show, [`sparkline`] draws it
-//! - [`assets`] is what pages load; [`limits`] has every bound; [`args`] is the command `waybill console`
+//! - [`assets`] is what pages load; [`limits`] has every bound; [`args`] is the command `waybill console`,
+//!   and [`address`] where the API is
 
+pub mod address;
 pub mod args;
 pub mod assets;
 pub mod at;

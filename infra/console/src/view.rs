@@ -19,7 +19,7 @@ use futures::{StreamExt as _, stream};
 
 use crate::{
     About, Console, assets,
-    backend::{Failure, NoAnswer},
+    backend::{Failure, NoAnswer, Problem},
     limits::{PAGE_TIMEOUT, WAITING_IS_SAID_AFTER},
 };
 
@@ -310,6 +310,7 @@ pub fn told(failure: &Failure, about: &About) -> (StatusCode, &'static str, Stri
             "There is no such thing",
             problem.detail.clone(),
         ),
+        Failure::Refused(problem) if problem.is_denied() => denied(problem, about),
         Failure::Refused(problem) => {
             let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::BAD_GATEWAY);
             let at = problem.field.as_deref().filter(|field| !field.is_empty());
@@ -358,6 +359,25 @@ pub fn told(failure: &Failure, about: &About) -> (StatusCode, &'static str, Stri
     }
 }
 
+/// What somebody is told whose credentials the gateway has not let through: which ones would be.
+fn denied(problem: &Problem, about: &About) -> (StatusCode, &'static str, String) {
+    let environment = &about.environment;
+    let (title, what, policy) = match problem.of_command {
+        true => ("Your credentials may not do this", "do it", "operator"),
+        false => ("Your credentials may not see this", "see it", "console"),
+    };
+    let needed = match problem.status {
+        401 => "This API takes tokens of its issuer: WAYBILL_API_TOKEN, which may have expired or \
+                lack a scope"
+            .to_owned(),
+        _ => format!("The policy waybill-{environment}-{policy} lets them"),
+    };
+    let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::FORBIDDEN);
+    let detail = &problem.detail;
+    let message = format!("{detail}: these credentials may not {what}. {needed}.");
+    (status, title, message)
+}
+
 /// How to go on.
 fn advice(failure: &Failure, about: &About) -> Vec<String> {
     let lines: &[&str] = match failure {
@@ -372,14 +392,74 @@ fn advice(failure: &Failure, about: &About) -> Vec<String> {
             "Is the address right (--api-url), and does this machine reach it?",
             "The alarms of the environment and the log of the function query say more.",
         ],
-        Failure::Refused(problem) if matches!(problem.status, 401 | 403) => &[
-            "The operator's credentials do not let this call through: `aws sts get-caller-identity` \
-             says whose they are.",
-        ],
+        Failure::Refused(problem) if problem.is_denied() => {
+            &["`aws sts get-caller-identity` says whose credentials they are."]
+        }
         Failure::Refused(problem) if problem.status >= 500 || problem.status == 429 => {
             &["It may succeed in a moment."]
         }
         _ => &[],
     };
     lines.iter().map(|&line| line.to_owned()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn said(problem: Problem) -> (u16, String) {
+        let about = About {
+            environment: "dev".to_owned(),
+            api_url: "https://api.example".to_owned(),
+            flags: "--env dev".to_owned(),
+            is_local: false,
+            allow_changes: false,
+        };
+        let (status, _, message) = told(&Failure::Refused(problem), &about);
+        (status.as_u16(), message)
+    }
+
+    #[test]
+    fn who_is_denied_is_told_which_policy_is_missing() {
+        let denied = |of_command| {
+            said(Problem {
+                status: 403,
+                of_command,
+                ..Problem::default()
+            })
+        };
+        let (status, message) = denied(true);
+        assert!(
+            status == 403 && message.contains("waybill-dev-operator"),
+            "{message}"
+        );
+        let (status, message) = denied(false);
+        assert!(
+            status == 403 && message.contains("waybill-dev-console"),
+            "{message}"
+        );
+    }
+
+    #[test]
+    fn where_tokens_are_taken_a_policy_is_of_no_use() {
+        let (status, message) = said(Problem {
+            status: 401,
+            ..Problem::default()
+        });
+        assert!(
+            status == 401 && message.contains("WAYBILL_API_TOKEN"),
+            "{message}"
+        );
+    }
+
+    #[test]
+    fn what_waybill_itself_refuses_is_no_matter_of_policies() {
+        let (_, message) = said(Problem {
+            status: 403,
+            code: "FORBIDDEN".to_owned(),
+            detail: "not by this caller".to_owned(),
+            ..Problem::default()
+        });
+        assert_eq!(message, "Waybill said no: not by this caller (FORBIDDEN)");
+    }
 }

@@ -40,6 +40,7 @@ pub struct Environment {
     pub(crate) functions: aws_sdk_lambda::Client,
     pub(crate) projectors: Projectors,
     pub(crate) clock_wrong_by: Option<Duration>,
+    pub(crate) api_url: Option<String>,
 }
 
 impl Environment {
@@ -56,6 +57,12 @@ impl Environment {
     /// The settings that its functions have.
     pub fn settings(&self) -> &Settings {
         &self.settings
+    }
+
+    /// Where its HTTP API is, its stage included; `None` where it does not say so: the local system,
+    /// and what was deployed before environments did.
+    pub fn api_url(&self) -> Option<&str> {
+        self.api_url.as_deref()
     }
 
     /// What time it is there: by the first answer's date, so this machine's clock may be wrong.

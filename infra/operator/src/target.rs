@@ -23,6 +23,10 @@ use crate::{
 /// Where the local system has its AWS protocols, unless it was told otherwise.
 pub const LOCAL: &str = "http://127.0.0.1:4566";
 
+/// Where the function `rebuild` says where the HTTP API is. No function calls it: it is told for who
+/// reads an environment's settings there.
+const API_URL: &str = "WAYBILL_API_URL";
+
 /// Which environment is meant.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Target {
@@ -96,6 +100,7 @@ impl Target {
             config,
             functions,
             clock_wrong_by: clock.wrong_by(),
+            api_url: variables.get(API_URL).filter(|it| !it.is_empty()).cloned(),
         })
     }
 

@@ -5,6 +5,7 @@ metric math evaluated, no mail sent of a budget. That they are right is asserted
 """
 
 import json
+import os
 
 from ministack.core.responses import get_account_id, get_region
 from ministack.services import apigateway, budgets, cloudwatch, eventbridge, lambda_svc
@@ -173,6 +174,19 @@ def with_cors(change):
     return changed
 
 
+def with_own_address(create):
+    """The address of an HTTP API, which ministack makes of a name that no machine resolves."""
+
+    def created(*arguments, **named_arguments):
+        api_id, attributes = create(*arguments, **named_arguments)
+        here = f"{os.environ['MINISTACK_HOST']}:{os.environ['GATEWAY_PORT']}"
+        address = f"http://{here}/_aws/execute-api/{api_id}"
+        apigateway._apis[api_id]["apiEndpoint"] = address
+        return api_id, attributes | {"ApiEndpoint": address}
+
+    return created
+
+
 def install() -> None:
     """Adds all of this to ministack's CloudFormation."""
     HANDLERS["AWS::Events::Archive"] = {
@@ -195,3 +209,4 @@ def install() -> None:
         function, api = HANDLERS["AWS::Lambda::Function"], HANDLERS["AWS::ApiGatewayV2::Api"]
         function[change] = with_dead_letters(function[change])
         api[change] = with_cors(api[change])
+    api["create"] = with_own_address(api["create"])
