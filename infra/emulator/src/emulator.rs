@@ -17,6 +17,7 @@ use crate::aws::{self, Services};
 use crate::definition::{Definition, InvalidDefinition};
 use crate::deliveries::{self, Deliverer};
 use crate::dynamodb::{self, DynamoDb, DynamoDbError, StreamView, Unread};
+use crate::faults::Faults;
 use crate::hosts::Allowed;
 use crate::invoker::Invoker;
 use crate::limits::{DYNAMODB_TIMEOUT, STOP_TIMEOUT};
@@ -103,6 +104,7 @@ struct Shared {
     dynamodb_url: String,
     rules: Arc<Rules>,
     buckets: Buckets,
+    faults: Faults,
     /// Changes when a delivery has been accepted.
     accepted: watch::Sender<()>,
     /// Changes with each write to a table whose stream is read.
@@ -140,6 +142,7 @@ impl Emulator {
         let shared = Shared {
             buckets: buckets.await?,
             invoker: Invoker::new(&definition.functions),
+            faults: faults(&definition),
             definition: Arc::new(definition),
             state,
             client: reqwest::Client::builder()
@@ -213,6 +216,7 @@ impl Shared {
             state: self.state.clone(),
             invoker: self.invoker.clone(),
             printed,
+            faults: self.faults.clone(),
             rules: Arc::clone(&self.rules),
             delivery_accepted: self.accepted.clone(),
             streams_written: self.written.clone(),
@@ -226,7 +230,7 @@ impl Shared {
         let Definition {
             access, http_api, ..
         } = &*self.definition;
-        let router = gateway::router(&self.invoker, http_api, &access.origins);
+        let router = gateway::router(&self.invoker, &self.faults, http_api, &access.origins);
         let allowed = Allowed::with_origins_of(access, reached_at);
         let router = allowed.guard(router);
         group.spawn(|stop| serve(listener, router, stop));
@@ -245,6 +249,7 @@ impl Shared {
                 url: self.dynamodb_url.clone(),
                 state: self.state.clone(),
                 invoker: self.invoker.clone(),
+                faults: self.faults.clone(),
                 written: self.written.subscribe(),
             };
             let (consumer, dead_letters) = (consumer.clone(), Bucket::clone(dead_letters));
@@ -257,6 +262,7 @@ impl Shared {
     fn deliver(&self, group: &mut Group) {
         for (lane, most) in deliveries::lanes(&self.definition) {
             let (state, invoker) = (self.state.clone(), self.invoker.clone());
+            let faults = self.faults.clone();
             let accepted = self.accepted.subscribe();
             group.spawn(|stop| {
                 Deliverer {
@@ -264,6 +270,7 @@ impl Shared {
                     lane,
                     most,
                     invoker,
+                    faults,
                     accepted,
                     stop,
                 }
@@ -304,6 +311,12 @@ impl Group {
             }
         }
     }
+}
+
+/// Nothing is on at the start.
+fn faults(definition: &Definition) -> Faults {
+    let consumers = definition.stream_consumers.iter();
+    Faults::new(consumers.map(|consumer| consumer.function.clone()))
 }
 
 /// How far back each stream is needed: to the lowest checkpoint of its consumers.

@@ -24,6 +24,7 @@
 //! - [`dynamodb`] embeds DynamoDB, [`stream`] is its event source mappings
 //! - [`invoker`] runs functions as Lambda does, [`deliveries`] is its asynchronous queue, [`printed`]
 //!   what functions print
+//! - [`faults`] are switched on on purpose: a consumer held back, answers lost, deliveries doubled
 //! - [`state`] is what must survive: messages, deliveries, checkpoints, dead letters, objects
 //! - [`limits`] has every bound; [`arn`] and [`clock`] write names and times as AWS does
 //!
@@ -36,6 +37,7 @@ pub mod definition;
 pub mod deliveries;
 pub mod dynamodb;
 pub mod emulator;
+pub mod faults;
 pub mod function;
 pub mod gateway;
 pub mod hosts;

@@ -6,6 +6,7 @@
 mod configurations;
 mod dynamodb;
 mod events;
+mod faults;
 mod invocations;
 mod looking_in;
 pub mod s3;
@@ -28,6 +29,7 @@ use tokio::sync::watch;
 use crate::arn::ACCOUNT;
 use crate::definition::Definition;
 use crate::dynamodb::StreamView;
+use crate::faults::Faults;
 use crate::invoker::Invoker;
 use crate::limits::SERVICE_BODY_BYTES;
 use crate::printed::Printed;
@@ -52,6 +54,8 @@ pub struct Services {
     pub invoker: Invoker,
     /// What they have printed.
     pub printed: Printed,
+    /// What is switched on on purpose.
+    pub faults: Faults,
     /// Event patterns.
     pub rules: Arc<Rules>,
     /// Wakes the queues of deliveries.
@@ -87,6 +91,10 @@ pub fn router(services: Services, buckets: s3::Buckets) -> Router {
         .route("/_local/dead-letters", get(looking_in::dead_letters))
         .route("/_local/metrics", get(looking_in::metrics))
         .route("/_local/status", get(looking_in::status))
+        .route(
+            "/_local/faults",
+            get(faults::get).put(faults::put).post(faults::put),
+        )
         .route("/_local/{*what}", any(unknown))
         .fallback(objects)
         .method_not_allowed_fallback(unknown)

@@ -19,6 +19,7 @@ use self::reader::{ReadError, Reader, Record};
 use crate::aws::s3::{Bucket, KeepError, Letter};
 use crate::clock;
 use crate::definition::StreamConsumer;
+use crate::faults::Faults;
 use crate::function::Answer;
 use crate::invoker::Invoker;
 use crate::limits::{INVOCATION_BYTES, STREAM_FIRST_WAIT, STREAM_LONGEST_WAIT, STREAM_POLL};
@@ -36,6 +37,7 @@ pub struct Consumer {
     reader: Reader,
     state: State,
     invoker: Invoker,
+    faults: Faults,
     written: watch::Receiver<u64>,
     stop: Stop,
     /// Failures since the last progress.
@@ -66,6 +68,8 @@ pub struct Surroundings {
     pub state: State,
     /// Runs functions.
     pub invoker: Invoker,
+    /// What is switched on on purpose.
+    pub faults: Faults,
     /// Changes with each write to a table whose stream is read.
     pub written: watch::Receiver<u64>,
 }
@@ -92,6 +96,7 @@ impl Consumer {
             url,
             state,
             invoker,
+            faults,
             written,
         } = surroundings;
         Self {
@@ -102,6 +107,7 @@ impl Consumer {
             reader: Reader::new(client, url, table, batch_size),
             state,
             invoker,
+            faults,
             written,
             stop,
             failures: 0,
@@ -111,6 +117,10 @@ impl Consumer {
     /// Consumes until it is stopped.
     pub async fn run(mut self) {
         while !self.stop.requested() {
+            if self.faults.holds(&self.function) {
+                self.faults.let_go(&self.function, &mut self.stop).await;
+                continue;
+            }
             // Seen before reading: a write during the read wakes the next one.
             self.written.mark_unchanged();
             match self.take_next().await {
@@ -130,7 +140,9 @@ impl Consumer {
         let after = self.state.checkpoint(&self.function).await?;
         let records = self.reader.read(after.as_deref()).await?;
         for batch in batches(&records) {
-            if !self.deliver(batch).await? {
+            // Held back since the read has begun?
+            let held = self.faults.holds(&self.function);
+            if held || !self.deliver(batch).await? {
                 self.reader.rewind();
                 break;
             }
@@ -147,10 +159,7 @@ impl Consumer {
             }
             let records = &batch[range];
             let request_id = uuid::Uuid::new_v4().to_string();
-            let answer = self
-                .invoker
-                .invoke(&self.function, payload(records)?, &request_id)
-                .await;
+            let answer = self.invoke(records, &request_id).await?;
             let sequences: Vec<&str> = records
                 .iter()
                 .map(|record| record.sequence.as_str())
@@ -172,6 +181,21 @@ impl Consumer {
             }
         }
         Ok(true)
+    }
+
+    /// One attempt; with what was taken delivered once more, where that is switched on: as after a
+    /// crash between the function's answer and the checkpoint.
+    async fn invoke(&self, records: &[Record], request_id: &str) -> Result<Answer, ConsumerError> {
+        let attempt = async || {
+            let payload = payload(records)?;
+            let answer = self.invoker.invoke(&self.function, payload, request_id);
+            Ok(answer.await)
+        };
+        let answer = attempt().await?;
+        match answer.is_ok() && self.faults.twice() {
+            true => attempt().await,
+            false => Ok(answer),
+        }
     }
 
     /// A failed attempt is worth a line, a retry is coming.
