@@ -6,8 +6,10 @@ use std::{io::Write, net::SocketAddr, sync::Arc};
 use console::{
     About, Console,
     http_api::{Caller, HttpApi},
+    trying::{Playground, Sign},
 };
-use local::{Settings, System, banner, logs};
+use lambda::Names;
+use local::{Settings, System, banner, carriers, logs};
 use tokio::{net::TcpListener, sync::oneshot};
 use tracing_subscriber::filter::LevelFilter;
 
@@ -48,7 +50,7 @@ pub async fn run(args: &LocalArgs) -> Result<(), Box<dyn std::error::Error>> {
     let (end, ended) = oneshot::channel::<()>();
     let served = console::serve(
         listener,
-        console_of(&system, settings, reached),
+        console_of(&system, settings, reached).await?,
         async move {
             let _ = ended.await;
         },
@@ -68,7 +70,11 @@ pub async fn run(args: &LocalArgs) -> Result<(), Box<dyn std::error::Error>> {
 }
 
 /// The console of the system that runs here.
-fn console_of(system: &System, settings: &Settings, reached: SocketAddr) -> Console {
+async fn console_of(
+    system: &System,
+    settings: &Settings,
+    reached: SocketAddr,
+) -> Result<Console, Box<dyn std::error::Error>> {
     let api_url = format!("http://{}", system.api());
     // Told to the command line, this means the very system: it may be on other ports than usual.
     let flags = match system.aws().port() {
@@ -85,5 +91,15 @@ fn console_of(system: &System, settings: &Settings, reached: SocketAddr) -> Cons
     let backend = Arc::new(HttpApi::new(&api_url, Caller::Anybody));
     let bound = console::bound_name(settings.bind);
     let hosts = settings.allow_host.iter().cloned().chain(bound);
-    Console::new(about, backend, hosts, reached.port())
+    let aws_url = format!("http://{}", system.aws());
+    let playground = Playground::new(Names::new(&settings.env)?, &aws_url, sign(settings)).await;
+    Ok(Console::new(about, backend, hosts, reached.port()).with_playground(playground))
+}
+
+/// Signs webhooks as EasyPost does, where the system has its secret.
+fn sign(settings: &Settings) -> Option<Sign> {
+    let secret = settings.easypost_secret()?;
+    Some(Arc::new(move |body: &str| {
+        carriers::easypost_signature(&secret, body)
+    }))
 }

@@ -13,6 +13,7 @@ use crate::{
     About, Console, bound_name,
     http_api::{Caller, HttpApi},
     serve,
+    trying::Playground,
 };
 
 /// Where the local system has its HTTP API.
@@ -46,6 +47,11 @@ pub struct ConsoleArgs {
     /// are signed with the credentials and for the region that the `aws` command would use
     #[arg(long, env = "WAYBILL_API_URL", required_unless_present = "local")]
     api_url: Option<String>,
+
+    /// Address of the local system's AWS protocols: with it, the page Try it is there. Without
+    /// --api-url it is http://127.0.0.1:4566
+    #[arg(long, env = "WAYBILL_AWS_URL", requires = "local")]
+    aws_url: Option<String>,
 
     /// A token of the environment's issuer, where its API takes tokens instead of signatures
     #[arg(
@@ -95,6 +101,13 @@ pub enum ConsoleError {
 }
 
 impl ConsoleArgs {
+    /// Where the local system's AWS protocols are, as far as that is known.
+    fn aws_url(&self) -> Option<&str> {
+        let told = self.aws_url.as_deref().filter(|url| !url.is_empty());
+        let usual = (self.local && self.api_url.is_none()).then_some(operator::target::LOCAL);
+        told.or(usual)
+    }
+
     async fn backend(&self, url: &str) -> Result<HttpApi, ConsoleError> {
         let caller = match (self.local, &self.api_token) {
             (true, _) => Caller::Anybody,
@@ -123,7 +136,8 @@ pub async fn run(
     say: impl FnOnce(&str),
     end: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), ConsoleError> {
-    Names::new(&args.env).map_err(|error| ConsoleError::Said(error.to_string()))?;
+    let names = Names::new(&args.env);
+    let names = names.map_err(|error| ConsoleError::Said(error.to_string()))?;
     let url = args.api_url.as_deref().filter(|url| !url.is_empty());
     let url = url.unwrap_or(LOCAL).trim_end_matches('/').to_owned();
     let backend = args.backend(&url).await?;
@@ -150,6 +164,10 @@ pub async fn run(
         args.env
     ));
     let hosts = args.allow_host.iter().cloned().chain(bound_name(args.bind));
-    let console = Console::new(about, Arc::new(backend), hosts, reached.port());
+    let mut console = Console::new(about, Arc::new(backend), hosts, reached.port());
+    if let Some(aws_url) = args.aws_url() {
+        // What carriers sign with is known to the system alone.
+        console = console.with_playground(Playground::new(names, aws_url, None).await);
+    }
     Ok(serve(listener, console, end).await?)
 }

@@ -10,6 +10,7 @@
 //! - [`guard`] lets in whom the console is for, and no change without its token ([`tokens`])
 //! - [`view`] is what a page is given and answers with; [`change`] makes changes; [`live`] tells of them
 //! - [`pages`] has the pages; [`rows`], [`story`] and [`diff`] read what they show
+//! - [`trying`] sends what the page *Try it* is given, follows it, and switches faults on; locally alone
 //! - [`assets`] is what pages load; [`limits`] has every bound; [`args`] is the command `waybill console`
 
 pub mod args;
@@ -27,6 +28,7 @@ pub mod pages;
 pub mod rows;
 pub mod story;
 pub mod tokens;
+pub mod trying;
 pub mod view;
 
 use std::{net::IpAddr, sync::Arc};
@@ -40,6 +42,7 @@ use tokio::{
 
 use backend::{Api, Backend};
 use tokens::Tokens;
+use trying::Playground;
 
 /// What the console shows: which environment, and where it is.
 #[derive(Debug, Clone)]
@@ -80,6 +83,7 @@ struct Parts {
     streams: Arc<Semaphore>,
     allowed: Allowed,
     cookie: String,
+    playground: Option<Arc<Playground>>,
 }
 
 impl Console {
@@ -99,7 +103,17 @@ impl Console {
             allowed: Allowed::new(hosts, []),
             // Browsers do not keep the cookies of two ports apart.
             cookie: format!("waybill-console-{port}"),
+            playground: None,
         }))
+    }
+
+    /// The same with the page *Try it*, in front of a local system.
+    pub fn with_playground(mut self, playground: Playground) -> Self {
+        // Nobody shares it before it serves.
+        if let Some(parts) = Arc::get_mut(&mut self.0) {
+            parts.playground = Some(Arc::new(playground));
+        }
+        self
     }
 
     /// Its pages, guarded.
@@ -111,6 +125,11 @@ impl Console {
     /// Which environment it shows.
     pub fn about(&self) -> &About {
         &self.0.about
+    }
+
+    /// Where something can be tried; locally alone.
+    pub fn playground(&self) -> Option<&Arc<Playground>> {
+        self.0.playground.as_ref()
     }
 
     /// The way to that environment.

@@ -16,6 +16,8 @@ pub mod order;
 pub mod orders;
 pub mod shipment;
 pub mod shipments;
+pub mod try_it;
+pub mod try_run;
 
 /// Every address of the console.
 pub fn router() -> Router<Console> {
@@ -28,6 +30,8 @@ pub fn router() -> Router<Console> {
         .merge(history::routes())
         .merge(shipments::routes())
         .merge(shipment::routes())
+        .merge(try_it::routes())
+        .merge(try_run::routes())
         .fallback(nothing)
 }
 
