@@ -95,10 +95,10 @@ impl Sdk {
             .detail(detail)
             .build();
         let answer = self.events.put_events().entries(entry).send().await?;
-        let entries = answer.entries().iter().map(|entry| {
-            match entry.event_id() {
-                Some(id) => json!({ "EventId": id }),
-                None => json!({ "ErrorCode": entry.error_code(), "ErrorMessage": entry.error_message() }),
+        let entries = answer.entries().iter().map(|entry| match entry.event_id() {
+            Some(id) => json!({ "EventId": id }),
+            None => {
+                json!({ "ErrorCode": entry.error_code(), "ErrorMessage": entry.error_message() })
             }
         });
         let entries: Vec<_> = entries.collect();
@@ -158,7 +158,10 @@ where
         Err(error) => error,
     };
     let status = error.raw_response().map(|answer| answer.status().as_u16());
-    let said = (error.code().map(str::to_owned), error.message().map(str::to_owned));
+    let said = (
+        error.code().map(str::to_owned),
+        error.message().map(str::to_owned),
+    );
     match (status, said) {
         (Some(status), (code, message)) => {
             let body = json!({ "code": code, "message": message }).to_string();

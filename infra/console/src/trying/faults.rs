@@ -49,11 +49,15 @@ impl On {
         match self.lost_answers {
             0 => {}
             1 => said.push("the next answer to a command over HTTP is lost".to_owned()),
-            n => said.push(format!("the next {n} answers to commands over HTTP are lost")),
+            n => said.push(format!(
+                "the next {n} answers to commands over HTTP are lost"
+            )),
         }
         if self.twice_for_seconds > 0 {
             let seconds = self.twice_for_seconds;
-            said.push(format!("everything is delivered twice, for {seconds} s more"));
+            said.push(format!(
+                "everything is delivered twice, for {seconds} s more"
+            ));
         }
         said
     }

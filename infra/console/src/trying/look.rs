@@ -12,7 +12,9 @@ use crate::{
     Console,
     at::At,
     backend::Failure,
-    limits::{FOLLOWED_AT_FIRST, FOLLOWED_FOR, FOLLOW_EVERY, FOLLOW_LATER_EVERY, LOOKED_AT, SETTLED_AFTER},
+    limits::{
+        FOLLOW_EVERY, FOLLOW_LATER_EVERY, FOLLOWED_AT_FIRST, FOLLOWED_FOR, LOOKED_AT, SETTLED_AFTER,
+    },
     links,
 };
 
@@ -43,7 +45,10 @@ pub fn follow(console: Console, playground: Arc<Playground>, id: String) {
 
 /// Has everything come, and nothing more for a while?
 pub fn is_settled(run: &Run) -> bool {
-    let long = run.seen.changed.is_none_or(|at| at.elapsed() > SETTLED_AFTER);
+    let long = run
+        .seen
+        .changed
+        .is_none_or(|at| at.elapsed() > SETTLED_AFTER);
     run.aggregate.is_none() || (run.is_complete() && long)
 }
 
@@ -71,7 +76,7 @@ struct Found {
     events: Vec<SeenEvent>,
     row: Option<Row>,
     messages: Vec<SeenMessage>,
-    dead_letters: Vec<String>,
+    dead_letters: Vec<(At, String)>,
     parked: Vec<String>,
     held: bool,
 }
@@ -176,7 +181,9 @@ async fn events(playground: &Playground, run: &Run) -> Result<Vec<SeenEvent>, Op
     };
     let events = history.events.into_iter().map(|event| SeenEvent {
         sequence: event.sequence,
-        kind: event.kind.unwrap_or_else(|| "an unreadable event".to_owned()),
+        kind: event
+            .kind
+            .unwrap_or_else(|| "an unreadable event".to_owned()),
         at: At(event.at.map_or_else(String::new, |at| at.to_string())),
         makes: event
             .messages
@@ -227,7 +234,10 @@ struct Labelled {
 async fn messages(playground: &Playground, run: &Run) -> Result<Vec<SeenMessage>, Failure> {
     let path = format!("/_local/messages?limit={LOOKED_AT}");
     let listed: Messages = playground.look(&path).await?;
-    let own = run.aggregate.as_ref().map(|aggregate| format!("{aggregate}/"));
+    let own = run
+        .aggregate
+        .as_ref()
+        .map(|aggregate| format!("{aggregate}/"));
     let seen = listed.messages.into_iter().rev().filter_map(|one| {
         let (via, id) = match (&one.detail, &one.attributes) {
             (Some(detail), _) => (Via::Bus, detail.id.clone()),
@@ -236,13 +246,11 @@ async fn messages(playground: &Playground, run: &Run) -> Result<Vec<SeenMessage>
                 (Via::Topic, id)
             }
         };
-        let is_own = match (&id, &own) {
-            (Some(id), Some(own)) => id.starts_with(own.as_str()),
-            // A notice that something failed.
-            (None, _) => one.at >= run.sent_at && mentions(run, &one.message),
-            (Some(_), None) => false,
-        };
-        is_own.then(|| SeenMessage {
+        let begins = |id: &String| own.as_ref().is_some_and(|own| id.starts_with(own.as_str()));
+        // Else it may be a notice that something has failed.
+        let id = id.filter(begins);
+        let is_notice = || one.at >= run.sent_at && mentions(run, &one.message);
+        (id.is_some() || is_notice()).then(|| SeenMessage {
             number: one.number,
             id,
             via,
@@ -268,15 +276,17 @@ struct DeadLetter {
     payload: Box<RawValue>,
 }
 
-async fn dead_letters(playground: &Playground, run: &Run) -> Result<Vec<String>, Failure> {
+async fn dead_letters(playground: &Playground, run: &Run) -> Result<Vec<(At, String)>, Failure> {
     let path = format!("/_local/dead-letters?limit={LOOKED_AT}");
     let listed: DeadLetters = playground.look(&path).await?;
-    let of_it = |letter: &DeadLetter| {
-        letter.at >= run.sent_at && mentions(run, letter.payload.get())
-    };
+    let of_it =
+        |letter: &DeadLetter| letter.at >= run.sent_at && mentions(run, letter.payload.get());
     let letters = listed.dead_letters.into_iter().rev().filter(of_it);
     Ok(letters
-        .map(|letter| format!("{}: {}", letter.consumer, letter.reason))
+        .map(|letter| {
+            let what = format!("{}: {}", letter.consumer, letter.reason);
+            (letter.at, what)
+        })
         .collect())
 }
 
@@ -288,7 +298,12 @@ async fn parked(playground: &Playground, run: &Run) -> Result<Vec<String>, Opera
     let own: BTreeSet<String> = parked
         .into_iter()
         .filter(|parked| parked.aggregate == aggregate)
-        .map(|parked| format!("{} at event {}: {}", parked.consumer, parked.sequence, parked.code))
+        .map(|parked| {
+            format!(
+                "{} at event {}: {}",
+                parked.consumer, parked.sequence, parked.code
+            )
+        })
         .collect();
     Ok(own.into_iter().collect())
 }

@@ -130,8 +130,8 @@ pub struct Seen {
     pub rows: Vec<SeenRow>,
     /// The messages, in order.
     pub messages: Vec<SeenMessage>,
-    /// What was given up: by which function, and why.
-    pub dead_letters: Vec<String>,
+    /// What was given up: when, by which function, and why.
+    pub dead_letters: Vec<(At, String)>,
     /// At what a consumer has stopped.
     pub parked: Vec<String>,
     /// What could not be looked at the last time.

@@ -47,7 +47,12 @@ pub fn verdicts(run: &Run) -> Vec<Verdict> {
         Experiment::Lost => vec![answered_again(run)],
         Experiment::Twice => Vec::new(),
     };
-    all.extend([one_event(run), one_row(run), messages_once(run), nothing_lost(run)]);
+    all.extend([
+        one_event(run),
+        one_row(run),
+        messages_once(run),
+        nothing_lost(run),
+    ]);
     all
 }
 
@@ -71,13 +76,26 @@ fn held(run: &Run, consumer: &str) -> Verdict {
             ("Each message", own.next().map(|one| &one.at))
         }
     };
-    let expected = format!("{what} waits while {consumer} is held back, and comes once it is let go.");
+    let expected =
+        format!("{what} waits while {consumer} is held back, and comes once it is let go.");
     if seen.early {
-        return verdict(expected, "It came although it was held back.", Stands::Broken);
+        return verdict(
+            expected,
+            "It came although it was held back.",
+            Stands::Broken,
+        );
     }
     match (first, &seen.let_go_at) {
-        (None, None) => verdict(expected, format!("Nothing yet: {consumer} is held back."), Stands::Open),
-        (None, Some(at)) => verdict(expected, format!("Let go by {}; nothing yet.", at.exact()), Stands::Open),
+        (None, None) => verdict(
+            expected,
+            format!("Nothing yet: {consumer} is held back."),
+            Stands::Open,
+        ),
+        (None, Some(at)) => verdict(
+            expected,
+            format!("Let go by {}; nothing yet.", at.exact()),
+            Stands::Open,
+        ),
         (Some(came), Some(let_go)) => {
             let text = format!("Let go by {}; it came at {}.", let_go.exact(), came.exact());
             verdict(expected, text, Stands::Met)
@@ -96,23 +114,42 @@ fn answered_again(run: &Run) -> Verdict {
         (lost, Some(status)) => {
             let text = format!("{lost} lost, then answered {status}.");
             let met = run.is_accepted();
-            verdict(expected, text, if met { Stands::Met } else { Stands::Broken })
+            verdict(
+                expected,
+                text,
+                if met { Stands::Met } else { Stands::Broken },
+            )
         }
-        (lost, None) => verdict(expected, format!("{lost} lost, and none came."), Stands::Broken),
+        (lost, None) => verdict(
+            expected,
+            format!("{lost} lost, and none came."),
+            Stands::Broken,
+        ),
     }
 }
 
 fn one_event(run: &Run) -> Verdict {
     let expected = "One order: one event places it.";
-    let kinds: Vec<&str> = run.seen.events.iter().map(|event| event.kind.as_str()).collect();
+    let kinds: Vec<&str> = run
+        .seen
+        .events
+        .iter()
+        .map(|event| event.kind.as_str())
+        .collect();
     let placed = kinds.iter().filter(|kind| **kind == "OrderPlaced").count();
     let distinct: BTreeSet<&str> = kinds.iter().copied().collect();
     match placed {
         0 => verdict(expected, "No event yet.", Stands::Open),
-        1 if distinct.len() == kinds.len() => {
-            verdict(expected, format!("Its events: {}.", kinds.join(", ")), Stands::Met)
-        }
-        _ => verdict(expected, format!("Its events: {}.", kinds.join(", ")), Stands::Broken),
+        1 if distinct.len() == kinds.len() => verdict(
+            expected,
+            format!("Its events: {}.", kinds.join(", ")),
+            Stands::Met,
+        ),
+        _ => verdict(
+            expected,
+            format!("Its events: {}.", kinds.join(", ")),
+            Stands::Broken,
+        ),
     }
 }
 
@@ -122,7 +159,11 @@ fn one_row(run: &Run) -> Verdict {
         (Some(row), up_to_date) => verdict(
             expected,
             format!("{}, version {}.", row.status, row.version),
-            if up_to_date { Stands::Met } else { Stands::Open },
+            if up_to_date {
+                Stands::Met
+            } else {
+                Stands::Open
+            },
         ),
         (None, _) => verdict(expected, "No row yet.", Stands::Open),
     }
@@ -133,7 +174,7 @@ fn messages_once(run: &Run) -> Verdict {
                     hears it knows the repeat.";
     let own = run.seen.messages.iter().filter(|one| one.id.is_some());
     let (repeats, first): (Vec<_>, Vec<_>) = own.partition(|one| one.repeat);
-    let text = format!("{} ids, {} repeats of them.", first.len(), repeats.len());
+    let text = format!("Ids: {}; repeats of them: {}.", first.len(), repeats.len());
     let made = run.seen.events.iter().map(|event| event.makes.len()).sum();
     let stands = match first.len() {
         0 => Stands::Open,
@@ -148,7 +189,10 @@ fn nothing_lost(run: &Run) -> Verdict {
     let expected = "Nothing is lost: every message that an event makes has come, and nothing is parked \
                     or given up.";
     let seen = &run.seen;
-    let (missing, failed) = (run.missing().len(), seen.parked.len() + seen.dead_letters.len());
+    let (missing, failed) = (
+        run.missing().len(),
+        seen.parked.len() + seen.dead_letters.len(),
+    );
     let text = match (missing, failed) {
         (0, 0) if seen.events.is_empty() => "Nothing to be lost yet.".to_owned(),
         (0, 0) => "Nothing is missing.".to_owned(),
@@ -257,7 +301,13 @@ mod tests {
         held.seen.rows.clear();
         assert_eq!(
             stand(&held),
-            [Stands::Open, Stands::Met, Stands::Open, Stands::Met, Stands::Open]
+            [
+                Stands::Open,
+                Stands::Met,
+                Stands::Open,
+                Stands::Met,
+                Stands::Open
+            ]
         );
     }
 

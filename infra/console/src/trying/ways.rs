@@ -40,14 +40,54 @@ pub enum Way {
 
 /// A way as pages name it: in an address, and to a person, with what it is.
 const NAMES: [(Way, &str, &str, &str); 8] = [
-    (Way::Order, "order", "Order over HTTP", "POST /orders, as a web shop sends it. The shop completes it later."),
-    (Way::Shipment, "shipment", "Shipment event", "The detail of an event Shipment Update from logistics.shipments, as a carrier's integration puts it on the bus."),
-    (Way::BusOrder, "bus-order", "Order event", "The detail of an event Place Order from orders.commands. Waybill completes it by itself."),
-    (Way::File, "file", "Order file", "A file below orders/ in the bucket: one order, an array, or one a line. Waybill completes them by itself."),
-    (Way::Invoke, "invoke", "Invocation", "The payload of the function invoke. Waybill completes the order by itself."),
-    (Way::Webhook, "webhook", "Carrier's webhook", "What EasyPost posts about a parcel, signed with the secret that the system was started with."),
-    (Way::Complete, "complete", "Complete", "The body of POST /orders/{orderId}/complete: nothing is needed in it."),
-    (Way::Cancel, "cancel", "Cancel", "The body of POST /orders/{orderId}/cancel."),
+    (
+        Way::Order,
+        "order",
+        "Order over HTTP",
+        "POST /orders, as a web shop sends it. The shop completes it later.",
+    ),
+    (
+        Way::Shipment,
+        "shipment",
+        "Shipment event",
+        "The detail of an event Shipment Update from logistics.shipments, as a carrier's integration puts it on the bus.",
+    ),
+    (
+        Way::BusOrder,
+        "bus-order",
+        "Order event",
+        "The detail of an event Place Order from orders.commands. Waybill completes it by itself.",
+    ),
+    (
+        Way::File,
+        "file",
+        "Order file",
+        "A file below orders/ in the bucket: one order, an array, or one a line. Waybill completes them by itself.",
+    ),
+    (
+        Way::Invoke,
+        "invoke",
+        "Invocation",
+        "The payload of the function invoke. Waybill completes the order by itself.",
+    ),
+    (
+        Way::Webhook,
+        "webhook",
+        "Carrier's webhook",
+        "What EasyPost posts about a parcel, signed with the secret that the system was started with.",
+    ),
+    (
+        Way::Complete,
+        "complete",
+        "Complete",
+        "The body of POST /orders/{orderId}/complete: nothing is needed in it.",
+    ),
+    (
+        Way::Cancel,
+        "cancel",
+        "Cancel",
+        "The body of POST /orders/{orderId}/cancel.",
+    ),
 ];
 
 impl Way {
@@ -70,7 +110,10 @@ impl Way {
 
     fn named(self) -> (Self, &'static str, &'static str, &'static str) {
         // Every way has its line.
-        NAMES.into_iter().find(|it| it.0 == self).unwrap_or(NAMES[0])
+        NAMES
+            .into_iter()
+            .find(|it| it.0 == self)
+            .unwrap_or(NAMES[0])
     }
 
     /// Its name in an address.
@@ -202,7 +245,10 @@ pub fn command(way: Way, text: &str, order: &str, key: &str, places: &Places<'_>
     let event = |(source, kind): (&str, &str)| {
         let entry: Value = json!([{ "EventBusName": names.bus(), "Source": source,
                                     "DetailType": kind, "Detail": text }]);
-        format!("{aws} events put-events --entries {}", quoted(&entry.to_string()))
+        format!(
+            "{aws} events put-events --entries {}",
+            quoted(&entry.to_string())
+        )
     };
     match way {
         Way::Order => post("/orders", &key),
@@ -217,7 +263,11 @@ pub fn command(way: Way, text: &str, order: &str, key: &str, places: &Places<'_>
         Way::BusOrder => event(ORDERS),
         Way::File => {
             let place = format!("s3://{}/{}", names.orders_bucket(ACCOUNT), file_key(order));
-            format!("printf %s {} | {aws} s3 cp - {}", quoted(text), quoted(&place))
+            format!(
+                "printf %s {} | {aws} s3 cp - {}",
+                quoted(text),
+                quoted(&place)
+            )
         }
         Way::Invoke => format!(
             "{aws} lambda invoke --function-name {} --cli-binary-format raw-in-base64-out --payload {} /dev/stdout",
@@ -260,7 +310,10 @@ mod tests {
         ] {
             assert_eq!(Way::File.subject(text).as_deref(), Some("a"), "{text}");
         }
-        assert_eq!(Way::Order.subject(r#"{"orderId":17}"#).as_deref(), Some("17"));
+        assert_eq!(
+            Way::Order.subject(r#"{"orderId":17}"#).as_deref(),
+            Some("17")
+        );
         for nothing in ["", "{", "[]", "7", r#"{"orderId":{}}"#] {
             assert_eq!(Way::File.subject(nothing), None, "{nothing}");
             assert_eq!(Way::Order.subject(nothing), None, "{nothing}");
