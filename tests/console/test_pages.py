@@ -23,6 +23,8 @@ PAGES = {
     "shipments of a status": "/shipments?status=DELAYED",
     "a shipment": "/shipments/SHIP-1",
     "a shipment before": "/shipments/SHIP-1?after=2",
+    "try it": "/try",
+    "a run that is gone": "/try/runs/nobody",
     "nothing found": "/find?q=nobody",
     "two found": f"/find?q={quoted(SCRIPT)}",
     "no such order": "/orders/nobody",

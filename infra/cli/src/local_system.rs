@@ -7,8 +7,10 @@ use console::{
     About, Console,
     http_api::{Caller, HttpApi},
     operating::Operating,
+    trying::{Playground, Sign},
 };
-use local::{Settings, System, banner, logs};
+use lambda::Names;
+use local::{Settings, System, banner, carriers, logs};
 use operator::{Target, folder::STATE_FOLDER};
 use tokio::{net::TcpListener, sync::oneshot};
 use tracing_subscriber::filter::LevelFilter;
@@ -50,7 +52,7 @@ pub async fn run(args: &LocalArgs) -> Result<(), Box<dyn std::error::Error>> {
     let (end, ended) = oneshot::channel::<()>();
     let served = console::serve(
         listener,
-        console_of(&system, settings, reached),
+        console_of(&system, settings, reached).await?,
         async move {
             let _ = ended.await;
         },
@@ -70,7 +72,11 @@ pub async fn run(args: &LocalArgs) -> Result<(), Box<dyn std::error::Error>> {
 }
 
 /// The console of the system that runs here.
-fn console_of(system: &System, settings: &Settings, reached: SocketAddr) -> Console {
+async fn console_of(
+    system: &System,
+    settings: &Settings,
+    reached: SocketAddr,
+) -> Result<Console, Box<dyn std::error::Error>> {
     let api_url = format!("http://{}", system.api());
     // Told to the command line, this means the very system: it may be on other ports than usual.
     let flags = match system.aws().port() {
@@ -87,10 +93,21 @@ fn console_of(system: &System, settings: &Settings, reached: SocketAddr) -> Cons
     let backend = Arc::new(HttpApi::new(&api_url, Caller::Anybody));
     let bound = console::bound_name(settings.bind);
     let hosts = settings.allow_host.iter().cloned().chain(bound);
+    let aws_url = format!("http://{}", system.aws());
     let target = Target {
         environment: settings.env.clone(),
-        endpoint: Some(format!("http://{}", system.aws())),
+        endpoint: Some(aws_url.clone()),
     };
     let operating = Operating::new(target, STATE_FOLDER.into());
-    Console::new(about, backend, operating, hosts, reached.port())
+    let playground = Playground::new(Names::new(&settings.env)?, &aws_url, sign(settings)).await;
+    let console = Console::new(about, backend, operating, hosts, reached.port());
+    Ok(console.with_playground(playground))
+}
+
+/// Signs webhooks as EasyPost does, where the system has its secret.
+fn sign(settings: &Settings) -> Option<Sign> {
+    let secret = settings.easypost_secret()?;
+    Some(Arc::new(move |body: &str| {
+        carriers::easypost_signature(&secret, body)
+    }))
 }

@@ -18,6 +18,7 @@ use crate::{
     links::quoted,
     operating::Operating,
     serve,
+    trying::Playground,
 };
 
 /// Where the local system has its HTTP API.
@@ -135,6 +136,11 @@ impl ConsoleArgs {
         Ok(url.trim_end_matches('/').to_owned())
     }
 
+    /// The local system's AWS protocols, as the page Try it uses them; `None` on AWS.
+    fn aws_url(&self) -> Option<String> {
+        self.target().endpoint.filter(|_| self.local)
+    }
+
     async fn backend(&self, url: &str) -> Result<HttpApi, ConsoleError> {
         let caller = match (self.local, &self.api_token) {
             (true, _) => Caller::Anybody,
@@ -155,7 +161,8 @@ pub async fn run(
     say: impl FnOnce(&str),
     end: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), ConsoleError> {
-    Names::new(&args.env).map_err(|error| ConsoleError::Said(error.to_string()))?;
+    let names = Names::new(&args.env);
+    let names = names.map_err(|error| ConsoleError::Said(error.to_string()))?;
     let url = args.url().await?;
     let backend = args.backend(&url).await?;
     let address = SocketAddr::new(args.bind, args.port);
@@ -183,6 +190,10 @@ pub async fn run(
     ));
     let hosts = args.allow_host.iter().cloned().chain(bound_name(args.bind));
     let operating = Operating::new(args.target(), STATE_FOLDER.into());
-    let console = Console::new(about, Arc::new(backend), operating, hosts, reached.port());
+    let mut console = Console::new(about, Arc::new(backend), operating, hosts, reached.port());
+    if let Some(aws_url) = args.aws_url() {
+        // What carriers sign with is known to the system alone.
+        console = console.with_playground(Playground::new(names, &aws_url, None).await);
+    }
     Ok(serve(listener, console, end).await?)
 }

@@ -123,6 +123,11 @@ impl Api {
         Self(backend)
     }
 
+    /// Sends one request, and gives the answer as it came.
+    pub async fn call(&self, call: Call) -> Result<Answer, NoAnswer> {
+        self.0.call(call).await
+    }
+
     /// Asks, and reads the answer as a `T`.
     pub async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, Failure> {
         let call = Call {

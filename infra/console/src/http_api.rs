@@ -32,6 +32,8 @@ const SERVICE: &str = "execute-api";
 pub enum Caller {
     /// Nobody is asked: the local system.
     Anybody,
+    /// Whoever signs this very request: a header and what stands in it.
+    Header(String, String),
     /// A token of the environment's issuer.
     Bearer(String),
     /// The credentials that the `aws` command would use.
@@ -95,6 +97,9 @@ impl HttpApi {
         }
         if let Caller::Bearer(token) = &self.caller {
             request = request.header(AUTHORIZATION, format!("Bearer {token}"));
+        }
+        if let Caller::Header(name, value) = &self.caller {
+            request = request.header(name, value);
         }
         let mut request = request
             .body(SdkBody::from(body.clone()))

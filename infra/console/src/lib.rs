@@ -11,6 +11,7 @@
 //! - [`guard`] lets in whom the console is for, and no change without its token ([`tokens`])
 //! - [`view`] is what a page is given and answers with; [`change`] makes changes; [`live`] tells of them
 //! - [`pages`] has the pages; [`rows`], [`story`] and [`diff`] read what they show, [`sparkline`] draws it
+//! - [`trying`] sends what the page *Try it* is given, follows it, and switches faults on; locally alone
 //! - [`assets`] is what pages load; [`limits`] has every bound; [`args`] is the command `waybill console`,
 //!   and [`address`] where the API is
 
@@ -33,6 +34,7 @@ pub mod rows;
 pub mod sparkline;
 pub mod story;
 pub mod tokens;
+pub mod trying;
 pub mod view;
 
 use std::{net::IpAddr, sync::Arc};
@@ -47,6 +49,7 @@ use tokio::{
 use backend::{Api, Backend};
 use operating::Operating;
 use tokens::Tokens;
+use trying::Playground;
 
 /// What the console shows: which environment, and where it is.
 #[derive(Debug, Clone)]
@@ -88,6 +91,7 @@ struct Parts {
     streams: Arc<Semaphore>,
     allowed: Allowed,
     cookie: String,
+    playground: Option<Arc<Playground>>,
 }
 
 impl Console {
@@ -110,7 +114,17 @@ impl Console {
             allowed: Allowed::new(hosts, []),
             // Browsers do not keep the cookies of two ports apart.
             cookie: format!("waybill-console-{port}"),
+            playground: None,
         }))
+    }
+
+    /// The same with the page *Try it*, in front of a local system.
+    pub fn with_playground(mut self, playground: Playground) -> Self {
+        // Nobody shares it before it serves.
+        if let Some(parts) = Arc::get_mut(&mut self.0) {
+            parts.playground = Some(Arc::new(playground));
+        }
+        self
     }
 
     /// Its pages, guarded.
@@ -127,6 +141,11 @@ impl Console {
     /// The environment as an operator's command reaches it.
     pub fn operating(&self) -> &Operating {
         &self.0.operating
+    }
+
+    /// Where something can be tried; locally alone.
+    pub fn playground(&self) -> Option<&Arc<Playground>> {
+        self.0.playground.as_ref()
     }
 
     /// The way to that environment.

@@ -107,5 +107,42 @@ pub const CONTENT_CHARACTERS: usize = 100_000;
 /// How long requests that are under way may hold up the end of the console.
 pub const STOP_TIMEOUT: Duration = Duration::from_secs(2);
 
+/// How long a page waits to hear which faults are on.
+pub const FAULTS_TIMEOUT: Duration = Duration::from_millis(500);
+
+/// Tries at a command whose answer was lost.
+pub const SEND_TRIES: usize = 3;
+
+/// Until such a command is sent again.
+pub const SEND_AGAIN_AFTER: Duration = Duration::from_millis(200);
+
+/// Things sent by the page *Try it* that are remembered, and as many that are followed at once.
+pub const RUNS_KEPT: usize = 50;
+
+/// Of them, those that the page lists.
+pub const RUNS_LISTED: usize = 8;
+
+/// Between two looks at what became of something that was sent, at first and later.
+pub const FOLLOW_EVERY: Duration = Duration::from_millis(250);
+/// See [`FOLLOW_EVERY`].
+pub const FOLLOW_LATER_EVERY: Duration = Duration::from_secs(2);
+
+/// How long it is looked at often, and how long at all; its page looks by itself afterwards.
+pub const FOLLOWED_AT_FIRST: Duration = Duration::from_secs(30);
+/// See [`FOLLOWED_AT_FIRST`].
+pub const FOLLOWED_FOR: Duration = Duration::from_secs(15 * 60);
+
+/// After this time without anything new, something that is complete is followed no longer.
+pub const SETTLED_AFTER: Duration = Duration::from_secs(3);
+
+/// The latest messages, and dead letters, among which those of one thing sent are looked for.
+pub const LOOKED_AT: usize = 200;
+
+/// For so many seconds an experiment has everything delivered twice.
+pub const TWICE_SECONDS: u64 = 60;
+
+/// Characters of a text that is sent: an order of some hundred items.
+pub const TEXT_CHARACTERS: usize = 16_000;
+
 /// Characters of what somebody searches for: an id has at most 128.
 pub const SEARCH_CHARACTERS: usize = 128;

@@ -21,6 +21,7 @@ use crate::{
     About, Console, assets,
     backend::{Failure, NoAnswer, Problem},
     limits::{PAGE_TIMEOUT, WAITING_IS_SAID_AFTER},
+    trying::faults::On,
 };
 
 /// The session that the guard has found or begun.
@@ -39,6 +40,8 @@ pub struct View {
     pub token: String,
     /// The address that was asked for.
     pub address: String,
+    /// Which faults are on, where there are some.
+    pub faults: Option<On>,
 }
 
 impl FromRequestParts<Console> for View {
@@ -48,7 +51,12 @@ impl FromRequestParts<Console> for View {
         let session = Extension::<Session>::from_request_parts(parts, console).await;
         let Extension(session) = session.map_err(|_| StatusCode::INTERNAL_SERVER_ERROR)?;
         let Ok(OriginalUri(uri)) = OriginalUri::from_request_parts(parts, console).await;
+        let faults = match console.playground() {
+            Some(playground) => playground.faults().await.filter(|on| !on.is_off()),
+            None => None,
+        };
         Ok(Self {
+            faults,
             console: console.clone(),
             token: session.token,
             address: uri
@@ -76,12 +84,14 @@ pub enum Nav {
     Stuck,
     /// Webhooks.
     Webhooks,
+    /// Try it, where there is a local system.
+    TryIt,
     /// Nowhere: what was searched for, what failed.
     None,
 }
 
 /// The navigation. A new page that belongs there stands here.
-const NAVIGATION: [(Nav, &str, &str); 7] = [
+const NAVIGATION: [(Nav, &str, &str); 8] = [
     (Nav::Now, "Now", "/"),
     (Nav::Orders, "Orders", "/orders"),
     (Nav::Shipments, "Shipments", "/shipments"),
@@ -89,6 +99,7 @@ const NAVIGATION: [(Nav, &str, &str); 7] = [
     (Nav::ReadModels, "Read models", "/read-models"),
     (Nav::Stuck, "Stuck", "/stuck"),
     (Nav::Webhooks, "Webhooks", "/webhooks"),
+    (Nav::TryIt, "Try it", "/try"),
 ];
 
 /// What is known of a page before its data are.
@@ -144,7 +155,9 @@ impl Page {
 struct Top<'a> {
     head: &'a Head,
     about: &'a About,
-    navigation: &'a [(Nav, &'a str, &'a str)],
+    navigation: Vec<(Nav, &'a str, &'a str)>,
+    faults: Option<&'a On>,
+    token: &'a str,
     css: String,
     scripts: [String; 3],
     icon: String,
@@ -247,10 +260,14 @@ impl View {
     }
 
     fn top(&self, head: &Head) -> String {
+        let playground = self.console.playground().is_some();
+        let here = |page: &(Nav, &str, &str)| page.0 != Nav::TryIt || playground;
         let top = Top {
             head,
             about: self.about(),
-            navigation: &NAVIGATION,
+            navigation: NAVIGATION.into_iter().filter(here).collect(),
+            faults: self.faults.as_ref(),
+            token: &self.token,
             css: assets::path("console.css"),
             scripts: ["htmx.js", "hx-sse.js", "console.js"].map(assets::path),
             icon: assets::path("icon.svg"),

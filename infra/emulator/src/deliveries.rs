@@ -9,6 +9,7 @@ use tokio::task::JoinSet;
 
 use crate::clock;
 use crate::definition::Definition;
+use crate::faults::Faults;
 use crate::function::FunctionError;
 use crate::invoker::Invoker;
 use crate::limits::{
@@ -27,6 +28,8 @@ pub struct Deliverer {
     pub most: usize,
     /// Runs functions.
     pub invoker: Invoker,
+    /// What is switched on on purpose.
+    pub faults: Faults,
     /// Changes when something has been accepted.
     pub accepted: watch::Receiver<()>,
     /// When to end.
@@ -41,7 +44,7 @@ impl Deliverer {
         while !self.stop.requested() {
             let free = self.most.saturating_sub(in_flight.len());
             for delivery in self.exchange(&mut finished, free).await {
-                in_flight.spawn(deliver(self.invoker.clone(), delivery));
+                in_flight.spawn(deliver(self.invoker.clone(), self.faults.clone(), delivery));
             }
             tokio::select! {
                 Some(ended) = in_flight.join_next() => finished.extend(ended.ok()),
@@ -93,7 +96,7 @@ pub fn lanes(definition: &Definition) -> Vec<(Lane, usize)> {
     own.chain([(others, CONCURRENT_DELIVERIES)]).collect()
 }
 
-async fn deliver(invoker: Invoker, delivery: Delivery) -> Finished {
+async fn deliver(invoker: Invoker, faults: Faults, delivery: Delivery) -> Finished {
     let Delivery {
         id,
         function,
@@ -101,11 +104,15 @@ async fn deliver(invoker: Invoker, delivery: Delivery) -> Finished {
         payload,
         attempts,
     } = delivery;
-    let record = payload.clone();
-    let answer = match RawValue::from_string(payload) {
+    let attempt = async || match RawValue::from_string(payload.clone()) {
         Ok(payload) => invoker.invoke(&function, payload, &request_id).await,
         Err(_) => Err(FunctionError("the payload is not JSON".to_owned())),
     };
+    let mut answer = attempt().await;
+    if answer.is_ok() && faults.twice() {
+        answer = attempt().await;
+    }
+    let record = payload;
     let verdict = match answer {
         Ok(_) => Verdict::Delivered,
         Err(failed) => after_failure(attempts + 1, failed, &request_id, record),

@@ -18,6 +18,7 @@ use crate::aws::{self, Services};
 use crate::definition::{Definition, InvalidDefinition};
 use crate::deliveries::{self, Deliverer};
 use crate::dynamodb::{self, DynamoDb, DynamoDbError, StreamView, Unread};
+use crate::faults::Faults;
 use crate::hosts::Allowed;
 use crate::invoker::Invoker;
 use crate::limits::{DYNAMODB_TIMEOUT, STOP_TIMEOUT};
@@ -107,6 +108,7 @@ struct Shared {
     buckets: Buckets,
     measured: Measured,
     alarms: Alarms,
+    faults: Faults,
     /// Changes when a delivery has been accepted.
     accepted: watch::Sender<()>,
     /// Changes with each write to a table whose stream is read.
@@ -146,6 +148,7 @@ impl Emulator {
             invoker: Invoker::new(&definition.functions),
             measured: printed.measured().clone(),
             alarms: Alarms::new(&definition.alarms, now_ms()),
+            faults: faults(&definition),
             definition: Arc::new(definition),
             state,
             client: reqwest::Client::builder()
@@ -221,6 +224,7 @@ impl Shared {
             invoker: self.invoker.clone(),
             printed,
             alarms: self.alarms.clone(),
+            faults: self.faults.clone(),
             rules: Arc::clone(&self.rules),
             delivery_accepted: self.accepted.clone(),
             streams_written: self.written.clone(),
@@ -234,7 +238,7 @@ impl Shared {
         let Definition {
             access, http_api, ..
         } = &*self.definition;
-        let router = gateway::router(&self.invoker, http_api, &access.origins);
+        let router = gateway::router(&self.invoker, &self.faults, http_api, &access.origins);
         let allowed = Allowed::with_origins_of(access, reached_at);
         let router = allowed.guard(router);
         group.spawn(|stop| serve(listener, router, stop));
@@ -254,6 +258,7 @@ impl Shared {
                 state: self.state.clone(),
                 invoker: self.invoker.clone(),
                 measured: self.measured.clone(),
+                faults: self.faults.clone(),
                 written: self.written.subscribe(),
             };
             let (consumer, dead_letters) = (consumer.clone(), Bucket::clone(dead_letters));
@@ -266,6 +271,7 @@ impl Shared {
     fn deliver(&self, group: &mut Group) {
         for (lane, most) in deliveries::lanes(&self.definition) {
             let (state, invoker) = (self.state.clone(), self.invoker.clone());
+            let faults = self.faults.clone();
             let accepted = self.accepted.subscribe();
             group.spawn(|stop| {
                 Deliverer {
@@ -273,6 +279,7 @@ impl Shared {
                     lane,
                     most,
                     invoker,
+                    faults,
                     accepted,
                     stop,
                 }
@@ -320,6 +327,12 @@ impl Group {
             }
         }
     }
+}
+
+/// Nothing is on at the start.
+fn faults(definition: &Definition) -> Faults {
+    let consumers = definition.stream_consumers.iter();
+    Faults::new(consumers.map(|consumer| consumer.function.clone()))
 }
 
 /// How far back each stream is needed: to the lowest checkpoint of its consumers.

@@ -26,6 +26,7 @@
 //! - [`invoker`] runs functions as Lambda does, [`deliveries`] is its asynchronous queue, [`printed`]
 //!   what functions print, [`measured`] what they and the emulator ([`measuring`]) measure, on which
 //!   [`alarms`] look
+//! - [`faults`] are switched on on purpose: a consumer held back, answers lost, deliveries doubled
 //! - [`state`] is what must survive: messages, deliveries, checkpoints, dead letters, objects
 //! - [`limits`] has every bound; [`arn`] and [`clock`] write names and times as AWS does
 //!
@@ -39,6 +40,7 @@ pub mod definition;
 pub mod deliveries;
 pub mod dynamodb;
 pub mod emulator;
+pub mod faults;
 pub mod function;
 pub mod gateway;
 pub mod hosts;

@@ -192,5 +192,11 @@ pub const SCANS_AT_ONCE: usize = 1;
 /// Until a busy database file is given up on.
 pub const SQLITE_BUSY: Duration = Duration::from_secs(5);
 
+/// Answers that may be lost on purpose, at one switch.
+pub const LOST_ANSWERS_MAX: u32 = 100;
+
+/// The longest that everything is delivered twice on purpose, at one switch.
+pub const TWICE_MAX: Duration = Duration::from_secs(10 * 60);
+
 /// What a clean stop waits for work in flight.
 pub const STOP_TIMEOUT: Duration = Duration::from_secs(10);

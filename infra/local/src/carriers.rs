@@ -111,6 +111,14 @@ fn example(
     Some((header, signature, body))
 }
 
+/// The header that EasyPost signs this body with, and what stands in it.
+pub fn easypost_signature(secret: &str, body: &str) -> (String, String) {
+    let first = secret.lines().next().unwrap_or_default();
+    let signed = signature(Provider::EasyPost, first, body, clock::now());
+    let (header, value) = signed.unwrap_or_default();
+    (header.to_owned(), value)
+}
+
 /// The header that the provider signs this body with, and what stands in it; none where nobody else
 /// can sign.
 pub(crate) fn signature(

@@ -135,6 +135,11 @@ impl Settings {
         }
     }
 
+    /// What EasyPost signs with, where that is set.
+    pub fn easypost_secret(&self) -> Option<String> {
+        self.carrier_secrets().0.remove(&Provider::EasyPost)
+    }
+
     /// The secrets of carriers' webhooks: from the environment, and by flags, which come first.
     pub fn carrier_secrets(&self) -> FixedSecrets {
         let of_environment = |provider: Provider| {

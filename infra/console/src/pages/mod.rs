@@ -25,6 +25,8 @@ pub mod run;
 pub mod shipment;
 pub mod shipments;
 pub mod stuck;
+pub mod try_it;
+pub mod try_run;
 pub mod webhooks;
 
 /// Every address of the console.
@@ -46,6 +48,8 @@ pub fn router() -> Router<Console> {
         .merge(stuck::routes())
         .merge(retry::routes())
         .merge(webhooks::routes())
+        .merge(try_it::routes())
+        .merge(try_run::routes())
         .fallback(nothing)
 }
 

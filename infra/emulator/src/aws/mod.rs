@@ -8,6 +8,7 @@ mod cloudwatch;
 mod configurations;
 mod dynamodb;
 mod events;
+mod faults;
 mod invocations;
 mod looking_in;
 pub mod s3;
@@ -31,6 +32,7 @@ use crate::alarms::Alarms;
 use crate::arn::ACCOUNT;
 use crate::definition::Definition;
 use crate::dynamodb::StreamView;
+use crate::faults::Faults;
 use crate::invoker::Invoker;
 use crate::limits::SERVICE_BODY_BYTES;
 use crate::printed::Printed;
@@ -57,6 +59,8 @@ pub struct Services {
     pub printed: Printed,
     /// Alarms.
     pub alarms: Alarms,
+    /// What is switched on on purpose.
+    pub faults: Faults,
     /// Event patterns.
     pub rules: Arc<Rules>,
     /// Wakes the queues of deliveries.
@@ -94,6 +98,10 @@ pub fn router(services: Services, buckets: s3::Buckets) -> Router {
         .route("/_local/dead-letters", get(looking_in::dead_letters))
         .route("/_local/metrics", get(looking_in::metrics))
         .route("/_local/status", get(looking_in::status))
+        .route(
+            "/_local/faults",
+            get(faults::get).put(faults::put).post(faults::put),
+        )
         .route("/_local/{*what}", any(unknown))
         .fallback(objects)
         .method_not_allowed_fallback(unknown)

@@ -26,6 +26,13 @@ struct HttpResponse {
     is_base64_encoded: bool,
 }
 
+/// No answer at all: a body that fails before its first byte, so that the connection is closed.
+pub(super) fn lost() -> Response {
+    let gone = std::io::Error::other("the answer is lost on purpose");
+    let nothing = futures::stream::once(async { Err::<Vec<u8>, _>(gone) });
+    Body::from_stream(nothing).into_response()
+}
+
 /// The response to a request that a function has handled, or failed to.
 pub(super) fn from_function(answer: Answer, request_id: &str) -> Response {
     let mut response = match answer {

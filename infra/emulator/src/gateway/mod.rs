@@ -17,6 +17,7 @@ use tower_http::cors::CorsLayer;
 
 use self::request::Routed;
 use crate::definition::{Cors, HttpApi, Route, method_filter};
+use crate::faults::Faults;
 use crate::invoker::Invoker;
 use crate::limits::{HTTP_API_BODY_BYTES, HTTP_API_TIMEOUT};
 
@@ -27,6 +28,7 @@ const DEFAULT_STAGE: &str = "$default";
 #[derive(Clone)]
 struct Integration {
     invoker: Invoker,
+    faults: Faults,
     /// The function's id.
     function: String,
     alias: Option<String>,
@@ -34,10 +36,11 @@ struct Integration {
 
 /// The HTTP API, under `/` and, as a deployed stage is, under `/<stage>`. Pages of `origins` are told
 /// what they may do.
-pub fn router(invoker: &Invoker, api: &HttpApi, origins: &[String]) -> Router {
+pub fn router(invoker: &Invoker, faults: &Faults, api: &HttpApi, origins: &[String]) -> Router {
     let stage = api.stage.as_str();
     let to = |function: &str| Integration {
         invoker: invoker.clone(),
+        faults: faults.clone(),
         function: function.to_owned(),
         alias: api.alias.clone(),
     };
@@ -119,7 +122,12 @@ async fn serve(to: Integration, routed: Routed, request: Request<Body>) -> Respo
     };
     let (alias, function) = (to.alias.as_deref(), to.function.as_str());
     let invocation = to.invoker.invoke_by(alias, function, payload, &request_id);
-    match tokio::time::timeout(HTTP_API_TIMEOUT, invocation).await {
+    let ended = tokio::time::timeout(HTTP_API_TIMEOUT, invocation).await;
+    // Whoever only asks asks again anyway: what may have an effect is worth losing.
+    if !parts.method.is_safe() && to.faults.loses_an_answer() {
+        return answer::lost();
+    }
+    match ended {
         Ok(answer) => answer::from_function(answer, &request_id),
         Err(_) => answer::message(StatusCode::SERVICE_UNAVAILABLE, "Service Unavailable"),
     }

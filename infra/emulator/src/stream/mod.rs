@@ -19,6 +19,7 @@ use self::reader::{ReadError, Reader, Record};
 use crate::aws::s3::{Bucket, KeepError, Letter};
 use crate::clock;
 use crate::definition::StreamConsumer;
+use crate::faults::Faults;
 use crate::function::Answer;
 use crate::invoker::Invoker;
 use crate::limits::{INVOCATION_BYTES, STREAM_FIRST_WAIT, STREAM_LONGEST_WAIT, STREAM_POLL};
@@ -40,6 +41,7 @@ pub struct Consumer {
     measured: Measured,
     /// How old what it is given is.
     age: Metric,
+    faults: Faults,
     written: watch::Receiver<u64>,
     stop: Stop,
     /// Failures since the last progress.
@@ -72,6 +74,8 @@ pub struct Surroundings {
     pub invoker: Invoker,
     /// Takes how far consumers are behind.
     pub measured: Measured,
+    /// What is switched on on purpose.
+    pub faults: Faults,
     /// Changes with each write to a table whose stream is read.
     pub written: watch::Receiver<u64>,
 }
@@ -99,6 +103,7 @@ impl Consumer {
             state,
             invoker,
             measured,
+            faults,
             written,
         } = surroundings;
         Self {
@@ -115,6 +120,7 @@ impl Consumer {
                 "IteratorAge",
                 &[("FunctionName", function_name)],
             ),
+            faults,
             written,
             stop,
             failures: 0,
@@ -124,6 +130,10 @@ impl Consumer {
     /// Consumes until it is stopped.
     pub async fn run(mut self) {
         while !self.stop.requested() {
+            if self.faults.holds(&self.function) {
+                self.faults.let_go(&self.function, &mut self.stop).await;
+                continue;
+            }
             // Seen before reading: a write during the read wakes the next one.
             self.written.mark_unchanged();
             match self.take_next().await {
@@ -143,7 +153,9 @@ impl Consumer {
         let after = self.state.checkpoint(&self.function).await?;
         let records = self.reader.read(after.as_deref()).await?;
         for batch in batches(&records) {
-            if !self.deliver(batch).await? {
+            // Held back since the read has begun?
+            let held = self.faults.holds(&self.function);
+            if held || !self.deliver(batch).await? {
                 self.reader.rewind();
                 break;
             }
@@ -161,10 +173,7 @@ impl Consumer {
             let records = &batch[range];
             self.measure(records);
             let request_id = uuid::Uuid::new_v4().to_string();
-            let answer = self
-                .invoker
-                .invoke(&self.function, payload(records)?, &request_id)
-                .await;
+            let answer = self.invoke(records, &request_id).await?;
             let sequences: Vec<&str> = records
                 .iter()
                 .map(|record| record.sequence.as_str())
@@ -198,6 +207,21 @@ impl Consumer {
         let age = (now - arrived).num_milliseconds().max(0) as f64;
         self.measured
             .take(self.age.clone(), now.timestamp_millis(), age);
+    }
+
+    /// One attempt; with what was taken delivered once more, where that is switched on: as after a
+    /// crash between the function's answer and the checkpoint.
+    async fn invoke(&self, records: &[Record], request_id: &str) -> Result<Answer, ConsumerError> {
+        let attempt = async || {
+            let payload = payload(records)?;
+            let answer = self.invoker.invoke(&self.function, payload, request_id);
+            Ok(answer.await)
+        };
+        let answer = attempt().await?;
+        match answer.is_ok() && self.faults.twice() {
+            true => attempt().await,
+            false => Ok(answer),
+        }
     }
 
     /// A failed attempt is worth a line, a retry is coming.

@@ -1,0 +1,244 @@
+//! Trying the system out: an example of each way in, and faults on purpose.
+
+use std::sync::Arc;
+
+use askama::Template;
+use axum::{
+    Router,
+    extract::{Form as Posted, Query},
+    http::StatusCode,
+    response::{IntoResponse as _, Redirect, Response},
+    routing::{get, post},
+};
+use serde::Deserialize;
+use uuid::Uuid;
+
+use crate::{
+    Console,
+    backend::Failure,
+    change::Sent,
+    limits::{RUNS_LISTED, TEXT_CHARACTERS, TWICE_SECONDS},
+    trying::{
+        Playground,
+        faults::On,
+        look,
+        run::{Experiment, Run},
+        send::{self, Letter},
+        ways::{Way, command},
+    },
+    view::{Head, Nav, Page, View},
+};
+
+pub(super) fn routes() -> Router<Console> {
+    Router::new()
+        .route("/try", get(show))
+        .route("/try/send", post(take))
+        .route("/try/experiment", post(experiment))
+        .route("/try/faults", post(switch))
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Asked {
+    /// The way in.
+    way: Option<String>,
+    /// The order that a command is about.
+    order: Option<String>,
+    /// What was sent before, to be changed.
+    run: Option<String>,
+}
+
+#[derive(Template)]
+#[template(path = "try.html")]
+struct TryPage<'a> {
+    ways: &'a [Way],
+    way: Way,
+    /// Can it be sent? A webhook wants a secret.
+    can_be_sent: bool,
+    text: String,
+    order: String,
+    key: String,
+    command: String,
+    most: usize,
+    consumers: Vec<String>,
+    on: &'a On,
+    twice_seconds: u64,
+    runs: Vec<Run>,
+    token: &'a str,
+}
+
+/// The playground, or a page that says that there is none.
+pub(super) fn playground(view: &View) -> Result<Arc<Playground>, Box<Response>> {
+    let message = "Things are tried on the local system alone, where `make run` has started it.";
+    let found = view.console.playground().cloned();
+    found.ok_or_else(|| Box::new(view.refused(StatusCode::NOT_FOUND, message)))
+}
+
+async fn show(view: View, Query(asked): Query<Asked>) -> Response {
+    let playground = match playground(&view) {
+        Ok(playground) => playground,
+        Err(none) => return *none,
+    };
+    let head = Head::new(Nav::TryIt, "Try it", "what can be tried");
+    let (token, console) = (view.token.clone(), view.console.clone());
+    let on = view.faults.clone().unwrap_or_default();
+    view.show(head, async move {
+        let before = asked.run.and_then(|id| playground.runs.get(&id));
+        let way = asked.way.as_deref().and_then(Way::parse);
+        let way = way.or(before.as_ref().map(|run| run.way));
+        let way = way.unwrap_or(Way::Order);
+        let consumers = playground.consumers().await?;
+        let (text, order) = match before {
+            Some(run) => (run.text, run.order),
+            None => (playground.example(way), asked.order.unwrap_or_default()),
+        };
+        let key = new_key();
+        let named = match way {
+            Way::File => "try",
+            _ if order.is_empty() => "ORDER",
+            _ => &order,
+        };
+        let command = command(way, &text, named, &key, &playground.places(console.about()));
+        Page::of(&TryPage {
+            ways: &Way::ALL,
+            way,
+            can_be_sent: way != Way::Webhook || playground.signs(),
+            text,
+            order,
+            key,
+            command,
+            most: TEXT_CHARACTERS,
+            consumers,
+            on: &on,
+            twice_seconds: TWICE_SECONDS,
+            runs: playground.runs.latest(RUNS_LISTED),
+            token: &token,
+        })
+    })
+    .await
+}
+
+fn new_key() -> String {
+    format!("console-{}", Uuid::new_v4())
+}
+
+/// Sends what the form holds.
+async fn take(view: View, Posted(sent): Posted<Sent>) -> Response {
+    let text = |name: &str| sent.get(name).cloned().unwrap_or_default();
+    let Some(way) = Way::parse(&text("way")) else {
+        return view.refused(StatusCode::BAD_REQUEST, "There is no such way in.");
+    };
+    // A browser sends the lines of a text area as the old protocols of mail do.
+    let body = text("text").replace("\r\n", "\n");
+    if body.chars().count() > TEXT_CHARACTERS {
+        return view.refused(StatusCode::PAYLOAD_TOO_LARGE, "The text is too long.");
+    }
+    let order = text("order").trim().to_owned();
+    if way.wants_order() && order.is_empty() {
+        return view.refused(StatusCode::BAD_REQUEST, "Which order? Its id is missing.");
+    }
+    let key = Some(text("key")).filter(|key| key.starts_with("console-"));
+    let letter = Letter {
+        way,
+        text: body,
+        order,
+        key: key.unwrap_or_else(new_key),
+        experiment: None,
+    };
+    match playground(&view) {
+        Ok(playground) => go(view, playground, letter).await,
+        Err(none) => *none,
+    }
+}
+
+/// Switches a fault on, and sends an order into it.
+async fn experiment(view: View, Posted(sent): Posted<Sent>) -> Response {
+    let text = |name: &str| sent.get(name).cloned().unwrap_or_default();
+    let experiment = match text("what").as_str() {
+        "hold" => Experiment::Held(text("consumer")),
+        "lose" => Experiment::Lost,
+        "twice" => Experiment::Twice,
+        _ => return view.refused(StatusCode::BAD_REQUEST, "There is no such experiment."),
+    };
+    let playground = match playground(&view) {
+        Ok(playground) => playground,
+        Err(none) => return *none,
+    };
+    let on = view.faults.clone().unwrap_or_default();
+    let (on, way) = match &experiment {
+        Experiment::Held(consumer) => (on.holding(consumer), Way::Order),
+        Experiment::Lost => {
+            let lost_answers = 1;
+            (On { lost_answers, ..on }, Way::Order)
+        }
+        // By the bus, so that it comes twice on its way in, too.
+        Experiment::Twice => {
+            let twice_for_seconds = TWICE_SECONDS;
+            let on = On {
+                twice_for_seconds,
+                ..on
+            };
+            (on, Way::BusOrder)
+        }
+    };
+    if let Err(failure) = playground.switch(&on).await {
+        return failed(view, failure).await;
+    }
+    let letter = Letter {
+        way,
+        text: playground.example(way),
+        order: String::new(),
+        key: new_key(),
+        experiment: Some(experiment),
+    };
+    go(view, playground, letter).await
+}
+
+/// Sends a letter, and goes to its page.
+async fn go(view: View, playground: Arc<Playground>, letter: Letter) -> Response {
+    let head = Head::new(Nav::TryIt, "Try it", "what is answered");
+    let console = view.console.clone();
+    view.show(head, async move {
+        let mut run = send::send(&console, &playground, letter).await;
+        // Held from its very beginning, before anybody has looked.
+        run.seen.held = matches!(run.experiment, Some(Experiment::Held(_)));
+        let id = run.id.clone();
+        playground.runs.keep(run);
+        look::follow(console, playground, id.clone());
+        Ok(Page::Elsewhere(look::page(&id)))
+    })
+    .await
+}
+
+async fn failed(view: View, failure: Failure) -> Response {
+    let head = Head::new(Nav::TryIt, "Try it", "the faults");
+    view.show(head, async { Err(failure) }).await
+}
+
+/// Switches faults on or off, without sending anything.
+async fn switch(view: View, Posted(sent): Posted<Sent>) -> Response {
+    let text = |name: &str| sent.get(name).map(String::as_str).unwrap_or_default();
+    let playground = match playground(&view) {
+        Ok(playground) => playground,
+        Err(none) => return *none,
+    };
+    let (on, consumer) = (view.faults.clone().unwrap_or_default(), text("consumer"));
+    let on = match text("what") {
+        "off" => On::default(),
+        "let-go" => on.letting_go(consumer),
+        "hold" => on.holding(consumer),
+        _ => return view.refused(StatusCode::BAD_REQUEST, "There is no such switch."),
+    };
+    if text("what") != "hold" {
+        playground.lets_go(&on);
+    }
+    if let Err(failure) = playground.switch(&on).await {
+        return failed(view, failure).await;
+    }
+    let run = text("run");
+    let back = match playground.runs.get(run) {
+        Some(run) => look::page(&run.id),
+        None => "/try".to_owned(),
+    };
+    Redirect::to(&back).into_response()
+}

@@ -1,0 +1,85 @@
+//! What is switched on on purpose, as the emulator takes and tells it.
+
+use serde::{Deserialize, Serialize};
+
+/// Which faults are on.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct On {
+    /// Consumers of the stream that are held back.
+    pub held_consumers: Vec<String>,
+    /// So many of the next commands over HTTP get no answer.
+    pub lost_answers: u32,
+    /// So long everything is delivered twice.
+    pub twice_for_seconds: u64,
+}
+
+impl On {
+    /// Is nothing on?
+    pub fn is_off(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// Is this consumer held back?
+    pub fn holds(&self, consumer: &str) -> bool {
+        self.held_consumers.iter().any(|held| held == consumer)
+    }
+
+    /// The same with this consumer held back.
+    pub fn holding(mut self, consumer: &str) -> Self {
+        if !self.holds(consumer) {
+            self.held_consumers.push(consumer.to_owned());
+        }
+        self
+    }
+
+    /// The same with this consumer let go.
+    pub fn letting_go(mut self, consumer: &str) -> Self {
+        self.held_consumers.retain(|held| held != consumer);
+        self
+    }
+
+    /// What is on, for a person.
+    pub fn sentences(&self) -> Vec<String> {
+        let mut said: Vec<String> = self
+            .held_consumers
+            .iter()
+            .map(|consumer| format!("{consumer} is held back"))
+            .collect();
+        match self.lost_answers {
+            0 => {}
+            1 => said.push("the next answer to a command over HTTP is lost".to_owned()),
+            n => said.push(format!(
+                "the next {n} answers to commands over HTTP are lost"
+            )),
+        }
+        if self.twice_for_seconds > 0 {
+            let seconds = self.twice_for_seconds;
+            said.push(format!(
+                "everything is delivered twice, for {seconds} s more"
+            ));
+        }
+        said
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_on_is_said_and_what_is_off_is_not() {
+        assert!(On::default().is_off() && On::default().sentences().is_empty());
+        let on = On {
+            lost_answers: 1,
+            ..On::default().holding("project").holding("project")
+        };
+        let said = [
+            "project is held back",
+            "the next answer to a command over HTTP is lost",
+        ];
+        assert_eq!(on.sentences(), said);
+        assert!(on.holds("project") && !on.is_off());
+        assert!(!on.letting_go("project").holds("project"));
+    }
+}

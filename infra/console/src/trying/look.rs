@@ -1,0 +1,323 @@
+//! Looks at what became of something that was sent: its events, row and messages, and what failed.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use domain::AggregateId;
+use operator::{OperatorError, messages::Channel};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use tokio::time::{Instant, sleep};
+
+use crate::{
+    Console,
+    at::At,
+    backend::Failure,
+    limits::{
+        FOLLOW_EVERY, FOLLOW_LATER_EVERY, FOLLOWED_AT_FIRST, FOLLOWED_FOR, LOOKED_AT, SETTLED_AFTER,
+    },
+    links,
+};
+
+use super::{
+    Playground, now,
+    run::{Experiment, Run, SeenEvent, SeenMessage, SeenRow, Via},
+    verdict,
+};
+
+/// Follows a run until everything has come and nothing more does, for [`FOLLOWED_FOR`] at most.
+pub fn follow(console: Console, playground: Arc<Playground>, id: String) {
+    tokio::spawn(async move {
+        let began = Instant::now();
+        while began.elapsed() < FOLLOWED_FOR {
+            look(&console, &playground, &id).await;
+            match playground.runs.get(&id) {
+                Some(run) if !is_settled(&run) => {}
+                _ => return,
+            }
+            sleep(match began.elapsed() < FOLLOWED_AT_FIRST {
+                true => FOLLOW_EVERY,
+                false => FOLLOW_LATER_EVERY,
+            })
+            .await;
+        }
+    });
+}
+
+/// Has everything come, and nothing more for a while?
+pub fn is_settled(run: &Run) -> bool {
+    let long = run
+        .seen
+        .changed
+        .is_none_or(|at| at.elapsed() > SETTLED_AFTER);
+    run.aggregate.is_none() || (run.is_complete() && long)
+}
+
+/// Looks once, and keeps what is new.
+pub async fn look(console: &Console, playground: &Playground, id: &str) {
+    let Some(run) = playground.runs.get(id) else {
+        return;
+    };
+    let found = found(console, playground, &run).await;
+    playground.runs.change(id, |run| {
+        let (fresh, trouble) = match found {
+            Ok(found) => (merge(run, found), None),
+            Err(trouble) => (false, Some(trouble)),
+        };
+        if fresh || run.seen.trouble != trouble {
+            run.seen.trouble = trouble;
+            run.seen.revision += 1;
+            run.seen.changed = Some(Instant::now());
+        }
+    });
+}
+
+/// What is there now.
+struct Found {
+    events: Vec<SeenEvent>,
+    row: Option<Row>,
+    messages: Vec<SeenMessage>,
+    dead_letters: Vec<(At, String)>,
+    parked: Vec<String>,
+    held: bool,
+}
+
+#[derive(Deserialize)]
+struct Row {
+    version: u64,
+    status: String,
+}
+
+async fn found(console: &Console, playground: &Playground, run: &Run) -> Result<Found, String> {
+    let (events, row, messages, dead_letters, parked, on) = futures::join!(
+        events(playground, run),
+        row(console, run),
+        messages(playground, run),
+        dead_letters(playground, run),
+        parked(playground, run),
+        playground.faults(),
+    );
+    let held = match &run.experiment {
+        // Where nobody says what is on, it stays as it was.
+        Some(Experiment::Held(consumer)) => on.map_or(run.seen.held, |on| on.holds(consumer)),
+        _ => false,
+    };
+    Ok(Found {
+        events: events.map_err(|error| error.to_string())?,
+        row: row.map_err(|error| said(&error))?,
+        messages: messages.map_err(|error| said(&error))?,
+        dead_letters: dead_letters.map_err(|error| said(&error))?,
+        parked: parked.map_err(|error| error.to_string())?,
+        held,
+    })
+}
+
+fn said(failure: &Failure) -> String {
+    match failure {
+        Failure::NotFound(problem) | Failure::Refused(problem) => problem.detail.clone(),
+        Failure::NoAnswer(none) => none.to_string(),
+        Failure::Unreadable(_) => "an answer cannot be read".to_owned(),
+        Failure::Said { message, .. } => message.clone(),
+    }
+}
+
+/// Keeps what is new; says whether anything is.
+fn merge(run: &mut Run, found: Found) -> bool {
+    let seen = &mut run.seen;
+    let mut fresh = false;
+    if seen.held && !found.held {
+        seen.let_go_at.get_or_insert_with(now);
+        fresh = true;
+    }
+    seen.held = found.held;
+    if let Some(Experiment::Held(consumer)) = &run.experiment
+        && seen.held
+        && seen.let_go_at.is_none()
+    {
+        seen.early |= match consumer == verdict::PROJECT {
+            true => found.row.is_some(),
+            false => found.messages.iter().any(|message| message.id.is_some()),
+        };
+    }
+    if seen.events != found.events {
+        seen.events = found.events;
+        fresh = true;
+    }
+    if let Some(Row { version, status }) = found.row
+        && seen.rows.last().is_none_or(|row| row.version != version)
+    {
+        let at = now();
+        seen.rows.push(SeenRow {
+            version,
+            status,
+            at,
+        });
+        fresh = true;
+    }
+    let last = seen.messages.last().map_or(0, |message| message.number);
+    for mut message in found.messages {
+        if message.number <= last {
+            continue;
+        }
+        let same = |one: &SeenMessage| one.id == message.id && one.via == message.via;
+        message.repeat = message.id.is_some() && seen.messages.iter().any(same);
+        seen.messages.push(message);
+        fresh = true;
+    }
+    if seen.dead_letters != found.dead_letters || seen.parked != found.parked {
+        (seen.dead_letters, seen.parked) = (found.dead_letters, found.parked);
+        fresh = true;
+    }
+    fresh
+}
+
+async fn events(playground: &Playground, run: &Run) -> Result<Vec<SeenEvent>, OperatorError> {
+    let Some(aggregate) = &run.aggregate else {
+        return Ok(Vec::new());
+    };
+    let environment = playground.operator().await?;
+    let history = match operator::history::history(environment, aggregate, None).await {
+        Ok(history) => history,
+        Err(OperatorError::NotFound(_)) => return Ok(Vec::new()),
+        Err(error) => return Err(error),
+    };
+    let events = history.events.into_iter().map(|event| SeenEvent {
+        sequence: event.sequence,
+        kind: event
+            .kind
+            .unwrap_or_else(|| "an unreadable event".to_owned()),
+        at: At(event.at.map_or_else(String::new, |at| at.to_string())),
+        makes: event
+            .messages
+            .into_iter()
+            .map(|message| {
+                let via = match message.channel {
+                    Channel::Bus => Via::Bus,
+                    Channel::Topic => Via::Topic,
+                };
+                (message.id, via)
+            })
+            .collect(),
+    });
+    Ok(events.collect())
+}
+
+async fn row(console: &Console, run: &Run) -> Result<Option<Row>, Failure> {
+    match run.address() {
+        Some(address) => console.api().find(&address).await,
+        None => Ok(None),
+    }
+}
+
+#[derive(Deserialize)]
+struct Messages {
+    messages: Vec<Message>,
+}
+
+/// A message as the local system lists it.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Message {
+    number: u64,
+    at: At,
+    detail_type: Option<String>,
+    detail: Option<Labelled>,
+    subject: Option<String>,
+    #[serde(default)]
+    message: String,
+    attributes: Option<Labelled>,
+}
+
+#[derive(Deserialize)]
+struct Labelled {
+    id: Option<String>,
+}
+
+async fn messages(playground: &Playground, run: &Run) -> Result<Vec<SeenMessage>, Failure> {
+    let path = format!("/_local/messages?limit={LOOKED_AT}");
+    let listed: Messages = playground.look(&path).await?;
+    let own = run
+        .aggregate
+        .as_ref()
+        .map(|aggregate| format!("{aggregate}/"));
+    let seen = listed.messages.into_iter().rev().filter_map(|one| {
+        let (via, id) = match (&one.detail, &one.attributes) {
+            (Some(detail), _) => (Via::Bus, detail.id.clone()),
+            (None, attributes) => {
+                let id = attributes.as_ref().and_then(|it| it.id.clone());
+                (Via::Topic, id)
+            }
+        };
+        let begins = |id: &String| own.as_ref().is_some_and(|own| id.starts_with(own.as_str()));
+        // Else it may be a notice that something has failed.
+        let id = id.filter(begins);
+        let is_notice = || one.at >= run.sent_at && mentions(run, &one.message);
+        (id.is_some() || is_notice()).then(|| SeenMessage {
+            number: one.number,
+            id,
+            via,
+            what: one.detail_type.or(one.subject).unwrap_or_default(),
+            at: one.at,
+            repeat: false,
+        })
+    });
+    Ok(seen.collect())
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct DeadLetters {
+    dead_letters: Vec<DeadLetter>,
+}
+
+#[derive(Deserialize)]
+struct DeadLetter {
+    at: At,
+    consumer: String,
+    reason: String,
+    payload: Box<RawValue>,
+}
+
+async fn dead_letters(playground: &Playground, run: &Run) -> Result<Vec<(At, String)>, Failure> {
+    let path = format!("/_local/dead-letters?limit={LOOKED_AT}");
+    let listed: DeadLetters = playground.look(&path).await?;
+    let of_it =
+        |letter: &DeadLetter| letter.at >= run.sent_at && mentions(run, letter.payload.get());
+    let letters = listed.dead_letters.into_iter().rev().filter(of_it);
+    Ok(letters
+        .map(|letter| {
+            let what = format!("{}: {}", letter.consumer, letter.reason);
+            (letter.at, what)
+        })
+        .collect())
+}
+
+async fn parked(playground: &Playground, run: &Run) -> Result<Vec<String>, OperatorError> {
+    let Some(aggregate) = run.aggregate.as_ref().map(AggregateId::to_string) else {
+        return Ok(Vec::new());
+    };
+    let parked = operator::parked::all(playground.operator().await?).await?;
+    let own: BTreeSet<String> = parked
+        .into_iter()
+        .filter(|parked| parked.aggregate == aggregate)
+        .map(|parked| {
+            format!(
+                "{} at event {}: {}",
+                parked.consumer, parked.sequence, parked.code
+            )
+        })
+        .collect();
+    Ok(own.into_iter().collect())
+}
+
+/// Does this text name what was sent, as it is or within JSON?
+fn mentions(run: &Run, text: &str) -> bool {
+    run.traces.iter().any(|trace| {
+        let within = serde_json::to_string(trace).unwrap_or_default();
+        text.contains(trace.as_str()) || text.contains(within.trim_matches('"'))
+    })
+}
+
+/// The address of a run's page.
+pub fn page(id: &str) -> String {
+    format!("/try/runs/{}", links::encoded(id))
+}

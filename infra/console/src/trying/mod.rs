@@ -1,0 +1,151 @@
+//! Trying the system out, on this machine alone: what is sent by each of the ways in, what became of
+//! it, and faults on purpose.
+//!
+//! - [`ways`]: the ways in, an example of each, and the line that does the same in a terminal
+//! - [`send`]: sends one; [`aws`] does so over AWS's protocols
+//! - [`faults`]: what is switched on on purpose
+//! - [`run`]: something that was sent, and what was seen of it; [`look`] looks; [`verdict`] compares
+//!   that with what was to be expected
+
+pub mod aws;
+pub mod faults;
+pub mod look;
+pub mod run;
+pub mod send;
+pub mod verdict;
+pub mod ways;
+
+use std::{sync::Arc, time::SystemTime};
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use http::Method;
+use lambda::Names;
+use operator::{Environment, OperatorError, Target};
+use serde::de::DeserializeOwned;
+use tokio::{sync::OnceCell, time::timeout};
+
+use crate::{
+    About,
+    at::At,
+    backend::{Answer, Api, Backend, Call, Failure, NoAnswer},
+    http_api::{Caller, HttpApi},
+    limits::FAULTS_TIMEOUT,
+};
+use aws::{AwsPort, Parcel};
+use faults::On;
+use run::Runs;
+use ways::{Places, Way};
+
+/// How a carrier's provider signs a webhook: its header and what stands in it, for these bytes.
+pub type Sign = Arc<dyn Fn(&str) -> (String, String) + Send + Sync>;
+
+/// The local system as somebody who tries it out reaches it, beside its HTTP API.
+pub struct Playground {
+    names: Names,
+    aws_url: String,
+    aws: Arc<dyn AwsPort>,
+    looking: Arc<dyn Backend>,
+    sign: Option<Sign>,
+    operator: OnceCell<Environment>,
+    /// What was sent.
+    pub runs: Runs,
+}
+
+impl Playground {
+    /// The local system of these names whose AWS protocols are at `aws_url`. `sign` signs EasyPost's
+    /// webhooks, where the system has a secret of theirs.
+    pub async fn new(names: Names, aws_url: &str, sign: Option<Sign>) -> Self {
+        let aws_url = aws_url.trim_end_matches('/').to_owned();
+        Self {
+            aws: Arc::new(aws::Sdk::new(&names, &aws_url).await),
+            looking: Arc::new(HttpApi::new(&aws_url, Caller::Anybody)),
+            names,
+            aws_url,
+            sign,
+            operator: OnceCell::new(),
+            runs: Runs::default(),
+        }
+    }
+
+    /// What is switched on now; `None` where nobody says so at once.
+    pub async fn faults(&self) -> Option<On> {
+        let asked = self.look::<On>("/_local/faults");
+        timeout(FAULTS_TIMEOUT, asked).await.ok()?.ok()
+    }
+
+    /// Switches on what `on` says, and everything else off.
+    pub async fn switch(&self, on: &On) -> Result<(), Failure> {
+        let body = serde_json::to_string(on);
+        let body = body.map_err(|error| Failure::Unreadable(error.to_string()))?;
+        let call = Call {
+            method: Method::PUT,
+            path: "/_local/faults".to_owned(),
+            key: None,
+            version: None,
+            body: Some(body),
+        };
+        let answer = self.looking.call(call).await.map_err(Failure::NoAnswer)?;
+        match answer.status {
+            200 => Ok(()),
+            status => Err(Failure::Unreadable(format!("{status}: {}", answer.body))),
+        }
+    }
+
+    /// The names of those that read the stream.
+    pub async fn consumers(&self) -> Result<Vec<String>, Failure> {
+        #[derive(serde::Deserialize)]
+        struct Status {
+            consumers: std::collections::BTreeMap<String, serde::de::IgnoredAny>,
+        }
+        let status: Status = self.look("/_local/status").await?;
+        Ok(status.consumers.into_keys().collect())
+    }
+
+    /// Notes, before it happens, which consumers are let go by switching to `on`.
+    pub fn lets_go(&self, on: &On) {
+        self.runs.let_go(on, &now());
+    }
+
+    /// Can a carrier's webhook be signed?
+    pub fn signs(&self) -> bool {
+        self.sign.is_some()
+    }
+
+    /// An example of a new order or shipment.
+    pub fn example(&self, way: Way) -> String {
+        let id = uuid::Uuid::new_v4().simple().to_string();
+        way.example(&format!("TRY-{}", &id[..8]), &now())
+    }
+
+    /// Where things are, for a terminal.
+    pub fn places<'a>(&'a self, about: &'a About) -> Places<'a> {
+        Places {
+            api_url: &about.api_url,
+            aws_url: &self.aws_url,
+            names: &self.names,
+            sign: self.sign.as_ref(),
+        }
+    }
+
+    async fn look<T: DeserializeOwned>(&self, path: &str) -> Result<T, Failure> {
+        Api::new(Arc::clone(&self.looking)).get(path).await
+    }
+
+    async fn operator(&self) -> Result<&Environment, OperatorError> {
+        let target = Target {
+            environment: self.names.environment().to_owned(),
+            endpoint: Some(self.aws_url.clone()),
+        };
+        self.operator.get_or_try_init(|| target.connect()).await
+    }
+
+    async fn put(&self, parcel: Parcel) -> Result<Answer, NoAnswer> {
+        self.aws.put(parcel).await
+    }
+}
+
+/// Now, as Waybill writes times.
+fn now() -> At {
+    let now: DateTime<Utc> = SystemTime::now().into();
+    At(now.to_rfc3339_opts(SecondsFormat::Millis, true))
+}

@@ -1,0 +1,40 @@
+//! Switching faults on and off, for which AWS has no call.
+
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::State as Shared;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use serde_json::json;
+
+use super::SharedServices;
+use crate::faults::Wanted;
+
+/// `GET /_local/faults`: what is on.
+pub(super) async fn get(Shared(services): Shared<SharedServices>) -> Json<Wanted> {
+    Json(services.faults.now())
+}
+
+/// `PUT /_local/faults`: switches on what the JSON names, and everything else off; answers what is on
+/// then. What cannot be is refused, and nothing is changed.
+pub(super) async fn put(Shared(services): Shared<SharedServices>, body: Bytes) -> Response {
+    let wanted: Result<Wanted, _> = serde_json::from_slice(&body);
+    let switched = match wanted {
+        Ok(wanted) => services
+            .faults
+            .switch(wanted)
+            .map_err(|error| error.to_string()),
+        Err(error) => Err(error.to_string()),
+    };
+    match switched {
+        Ok(()) => {
+            let on = services.faults.now();
+            tracing::warn!(?on, "faults were switched");
+            Json(on).into_response()
+        }
+        Err(message) => {
+            let body = Json(json!({ "message": message }));
+            (StatusCode::BAD_REQUEST, body).into_response()
+        }
+    }
+}

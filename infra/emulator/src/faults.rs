@@ -1,0 +1,207 @@
+//! Faults that are switched on on purpose, to see a system bear them.
+//!
+//! They are of the kinds that AWS has every day: a consumer that lags, an answer that nobody receives,
+//! and a delivery that comes twice. They live in memory, so that none is on after a start.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use crate::limits::{LOST_ANSWERS_MAX, TWICE_MAX};
+use crate::stop::Stop;
+
+/// Which faults are on, as the endpoint takes and gives it. What is left out is off.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct Wanted {
+    /// Functions whose streams are held back, by id.
+    pub held_consumers: BTreeSet<String>,
+    /// Of so many of the next requests to the HTTP API that may change something, the answer is lost
+    /// after the effect.
+    pub lost_answers: u32,
+    /// For so many seconds more, every record of a stream and every asynchronous event that a function
+    /// has taken is delivered to it once more.
+    pub twice_for_seconds: u64,
+}
+
+/// Faults that cannot be switched on. Then nothing is changed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidFaults {
+    /// No stream is read by it.
+    #[error("heldConsumers: {name:?} reads no stream; those that do are {known}")]
+    Consumer {
+        /// What was asked for.
+        name: String,
+        /// What could have been.
+        known: String,
+    },
+    /// Too many answers.
+    #[error("lostAnswers: at most {LOST_ANSWERS_MAX}")]
+    Answers,
+    /// Too long.
+    #[error("twiceForSeconds: at most {}", TWICE_MAX.as_secs())]
+    Twice,
+}
+
+/// The switches; clones share them.
+#[derive(Debug, Clone)]
+pub struct Faults {
+    consumers: Arc<BTreeSet<String>>,
+    on: Arc<watch::Sender<On>>,
+}
+
+#[derive(Debug, Clone, Default)]
+struct On {
+    held: BTreeSet<String>,
+    lost_answers: u32,
+    twice_until: Option<Instant>,
+}
+
+impl Faults {
+    /// Nothing is on. `consumers` are the ids of the functions that read streams.
+    pub fn new(consumers: impl IntoIterator<Item = String>) -> Self {
+        Self {
+            consumers: Arc::new(consumers.into_iter().collect()),
+            on: Arc::new(watch::Sender::default()),
+        }
+    }
+
+    /// What is on now.
+    pub fn now(&self) -> Wanted {
+        let on = self.on.borrow();
+        let left = on.twice_until.map(|until| until - Instant::now());
+        Wanted {
+            held_consumers: on.held.clone(),
+            lost_answers: on.lost_answers,
+            // Rounded up: while it is on, it is not shown as off.
+            twice_for_seconds: left.map_or(0, |left| left.as_millis().div_ceil(1_000) as u64),
+        }
+    }
+
+    /// Switches on what is wanted, and everything else off. Refuses what is beyond a limit, or a
+    /// consumer that is not there.
+    pub fn switch(&self, wanted: Wanted) -> Result<(), InvalidFaults> {
+        let mut strangers = wanted.held_consumers.difference(&self.consumers);
+        if let Some(name) = strangers.next() {
+            let known: Vec<&str> = self.consumers.iter().map(String::as_str).collect();
+            return Err(InvalidFaults::Consumer {
+                name: name.clone(),
+                known: known.join(", "),
+            });
+        }
+        if wanted.lost_answers > LOST_ANSWERS_MAX {
+            return Err(InvalidFaults::Answers);
+        }
+        let twice = Duration::from_secs(wanted.twice_for_seconds);
+        if twice > TWICE_MAX {
+            return Err(InvalidFaults::Twice);
+        }
+        self.on.send_replace(On {
+            held: wanted.held_consumers,
+            lost_answers: wanted.lost_answers,
+            twice_until: (!twice.is_zero()).then(|| Instant::now() + twice),
+        });
+        Ok(())
+    }
+
+    /// Is this consumer held back?
+    pub fn holds(&self, consumer: &str) -> bool {
+        self.on.borrow().held.contains(consumer)
+    }
+
+    /// Waits until this consumer is let go, or `stop` is asked for.
+    pub async fn let_go(&self, consumer: &str, stop: &mut Stop) {
+        let mut on = self.on.subscribe();
+        let free = on.wait_for(|on| !on.held.contains(consumer));
+        tokio::select! {
+            _ = free => {}
+            () = stop.wait() => {}
+        }
+    }
+
+    /// Is what was taken delivered once more?
+    pub fn twice(&self) -> bool {
+        let until = self.on.borrow().twice_until;
+        until.is_some_and(|until| Instant::now() < until)
+    }
+
+    /// Is the answer that is about to be given to be lost? Each lost one counts.
+    pub fn loses_an_answer(&self) -> bool {
+        self.on.send_if_modified(|on| {
+            let loses = on.lost_answers > 0;
+            on.lost_answers = on.lost_answers.saturating_sub(1);
+            loses
+        })
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn faults() -> Faults {
+        Faults::new(["shelve".to_owned()])
+    }
+
+    #[test]
+    fn what_is_left_out_is_off() {
+        let faults = faults();
+        assert_eq!(faults.now(), Wanted::default());
+        let wanted = Wanted {
+            held_consumers: ["shelve".to_owned()].into(),
+            lost_answers: 1,
+            twice_for_seconds: 60,
+        };
+        faults.switch(wanted.clone()).unwrap();
+        assert_eq!(faults.now(), wanted);
+        assert!(faults.holds("shelve") && faults.twice());
+        assert!(faults.loses_an_answer() && !faults.loses_an_answer());
+        faults.switch(serde_json::from_str("{}").unwrap()).unwrap();
+        assert!(!faults.holds("shelve") && !faults.twice() && !faults.loses_an_answer());
+        assert_eq!(faults.now(), Wanted::default());
+    }
+
+    #[test]
+    fn what_cannot_be_is_refused_and_changes_nothing() {
+        let faults = faults();
+        let stranger = Wanted {
+            held_consumers: ["desk".to_owned()].into(),
+            ..Wanted::default()
+        };
+        let answers = Wanted {
+            lost_answers: LOST_ANSWERS_MAX + 1,
+            ..Wanted::default()
+        };
+        let twice = Wanted {
+            twice_for_seconds: TWICE_MAX.as_secs() + 1,
+            ..Wanted::default()
+        };
+        let said = faults.switch(stranger).unwrap_err().to_string();
+        assert_eq!(
+            said,
+            "heldConsumers: \"desk\" reads no stream; those that do are shelve"
+        );
+        assert_eq!(faults.switch(answers), Err(InvalidFaults::Answers));
+        assert_eq!(faults.switch(twice), Err(InvalidFaults::Twice));
+        assert_eq!(faults.now(), Wanted::default());
+    }
+
+    #[tokio::test]
+    async fn twice_ends_by_itself() {
+        let faults = faults();
+        let wanted = Wanted {
+            twice_for_seconds: 1,
+            ..Wanted::default()
+        };
+        faults.switch(wanted).unwrap();
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        assert_eq!((faults.twice(), faults.now().twice_for_seconds), (true, 1));
+        tokio::time::sleep(Duration::from_millis(800)).await;
+        assert_eq!((faults.twice(), faults.now().twice_for_seconds), (false, 0));
+    }
+}
