@@ -57,7 +57,8 @@ pub async fn look(console: &Console, playground: &Playground, id: &str) {
     let Some(run) = playground.runs.get(id) else {
         return;
     };
-    let found = found(console, playground, &run).await;
+    // Six looks at once are a large future.
+    let found = Box::pin(found(console, playground, &run)).await;
     playground.runs.change(id, |run| {
         let (fresh, trouble) = match found {
             Ok(found) => (merge(run, found), None),
