@@ -263,11 +263,12 @@ async fn stall(commands: &Commands, caused: Caused<'_>, detail: Object) -> Resul
             traceparent: caused.trace.map(String::from),
         },
         aggregate,
-        expected_version: None,
+        // Whoever looked at an older row did not see the shipment as it is.
+        expected_version: (version > 0).then_some(version),
         intent,
     };
     match commands.execute::<Shipment>(envelope).await {
-        Ok(_) => Ok(()),
+        Ok(_) | Err(Failure::Moved(_)) => Ok(()),
         Err(failure @ (Failure::HistoryFull | Failure::Corrupt(_))) => {
             tracing::error!(code = failure.code(), "a stalled shipment cannot be marked");
             commands.count_failed(About::Shipments, 500, started);

@@ -170,7 +170,6 @@ impl Defect {
                 | Self::ThrownAwayLetter
                 | Self::SilentRedrive
                 | Self::StaleMark
-                | Self::MarkedAnew
                 | Self::KeptStall
         )
     }
