@@ -153,7 +153,7 @@ def test_a_stalled_shipment_is_shown_and_none_that_was_only_scanned_long_ago(tmp
         # Heard of now, though what it tells is old.
         update(system, "HEARD", status="CREATED", timestamp="2024-01-15T10:00:00Z")
         page.goto(system.console + "/")
-        stalled = page.get_by_role("region", name="Stalled, the longest without a scan first")
+        stalled = page.get_by_role("region", name="Stalled, the longest without news first")
         expect(stalled.get_by_role("link", name="SILENT")).to_be_visible(timeout=30_000)
         expect(stalled).to_contain_text("nothing since")
         assert stalled.get_by_role("link").count() == 1

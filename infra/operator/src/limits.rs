@@ -94,12 +94,6 @@ pub(crate) const ALARM_PAGES_MAX: u32 = 5;
 /// Queries, rows and objects that are read at the same time, of what happened last.
 pub(crate) const RECENT_AT_ONCE: usize = 8;
 
-/// Rows of one status and shard that are looked at for stalled shipments.
-pub(crate) const STALLED_PER_PARTITION: u32 = 20;
-
-/// Rows of shipments that are read to know whether they are stalled.
-pub(crate) const STALLED_LOOKED_AT: usize = 50;
-
 /// Pages of the bucket's names that one look at files goes through.
 pub const FILE_PAGES: u32 = 5;
 

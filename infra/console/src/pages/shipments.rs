@@ -30,10 +30,16 @@ pub(super) const STATUSES: [&str; 14] = [
     "CANCELLED",
 ];
 
-/// Those that an alert goes out for.
-const CRITICAL: [&str; 4] = ["DELAYED", "EXCEPTION", "DAMAGED", "LOST"];
+/// Those that somebody has to look at: what they are called, and how the API is asked for them.
+const TO_LOOK_AT: [(&str, &str); 5] = [
+    ("stalled", "stalled=true"),
+    ("DELAYED", "status=DELAYED"),
+    ("EXCEPTION", "status=EXCEPTION"),
+    ("DAMAGED", "status=DAMAGED"),
+    ("LOST", "status=LOST"),
+];
 
-/// Rows of each critical status on the first page.
+/// Rows of each kind on the first page.
 const FIRST_ROWS: &str = "10";
 
 pub(super) fn routes() -> Router<Console> {
@@ -45,11 +51,17 @@ pub(super) fn routes() -> Router<Console> {
 struct Asked {
     status: Option<String>,
     order_id: Option<String>,
+    stalled: Option<String>,
     sort: Option<String>,
     cursor: Option<String>,
 }
 
 impl Asked {
+    /// Whether a list is asked for, and not the first page.
+    fn is_list(&self) -> bool {
+        self.status.is_some() || self.order_id.is_some() || self.stalled.is_some()
+    }
+
     fn is(&self, status: &str) -> bool {
         self.status.as_deref() == Some(status)
     }
@@ -63,6 +75,7 @@ impl Asked {
         let filters = [
             ("status", self.status.as_deref()),
             ("orderId", self.order_id.as_deref()),
+            ("stalled", self.stalled.as_deref()),
             ("sort", self.sort.as_deref()),
         ];
         links::query(&links::query("/shipments", &filters), more)
@@ -93,6 +106,7 @@ async fn show(view: View, Query(mut asked): Query<Asked>) -> Response {
     for value in [
         &mut asked.status,
         &mut asked.order_id,
+        &mut asked.stalled,
         &mut asked.sort,
         &mut asked.cursor,
     ] {
@@ -101,26 +115,29 @@ async fn show(view: View, Query(mut asked): Query<Asked>) -> Response {
     if asked.order_id.is_some() {
         (asked.status, asked.sort) = (None, None); // the API takes one of them
     }
+    if asked.order_id.is_some() || asked.status.is_some() {
+        asked.stalled = None;
+    }
     let api = view.console.api().clone();
     let head = Head::new(Nav::Shipments, "Shipments", "a page of shipments");
     view.show(head, async move {
-        let groups = match (&asked.status, &asked.order_id) {
-            (None, None) => {
-                let found = CRITICAL.map(|status| {
-                    let path = format!("/shipments?status={status}&limit={FIRST_ROWS}");
+        let groups = match asked.is_list() {
+            false => {
+                let found = TO_LOOK_AT.map(|(_, query)| {
+                    let path = format!("/shipments?{query}&limit={FIRST_ROWS}");
                     let api = &api;
                     async move { api.get::<List<Shipment>>(&path).await }
                 });
                 let found = futures::future::try_join_all(found).await?;
-                let group = |(status, list): (&str, List<Shipment>)| Group {
-                    title: status.to_owned(),
-                    all: list.cursor.map(|_| format!("/shipments?status={status}")),
+                let group = |((title, query), list): ((&str, &str), List<Shipment>)| Group {
+                    title: title.to_owned(),
+                    all: list.cursor.map(|_| format!("/shipments?{query}")),
                     shipments: list.items,
                     more: None,
                 };
-                CRITICAL.into_iter().zip(found).map(group).collect()
+                TO_LOOK_AT.into_iter().zip(found).map(group).collect()
             }
-            _ => {
+            true => {
                 let limit = LIST_PAGE.to_string();
                 let page = [
                     ("limit", Some(limit.as_str())),
