@@ -34,8 +34,11 @@ struct RunPage<'a> {
     title: String,
     /// The consumer that it holds back.
     held: Option<&'a str>,
-    trail: Trail<'a>,
     token: &'a str,
+    /// These three are the trail's, which stands within the page.
+    verdicts: Vec<Verdict>,
+    again: Option<String>,
+    missing: usize,
 }
 
 /// What came, and when. It is loaded anew whenever there is something new.
@@ -88,12 +91,20 @@ async fn show(view: View, Path(id): Path<String>) -> Response {
             Some(Experiment::Held(consumer)) if run.seen.held => Some(consumer.as_str()),
             _ => None,
         };
+        let Trail {
+            verdicts,
+            again,
+            missing,
+            run,
+        } = trail_of(&run);
         Page::of(&RunPage {
-            title: title(&run),
-            trail: trail_of(&run),
+            title: title(run),
             held,
-            run: &run,
+            run,
             token: &token,
+            verdicts,
+            again,
+            missing,
         })
     })
     .await
