@@ -39,7 +39,8 @@
   };
   const start = () => {
     const zone = document.getElementById('zone');
-    if (zone) zone.textContent = ` · times in ${Intl.DateTimeFormat().resolvedOptions().timeZone}, UTC on hover`;
+    const own = Intl.DateTimeFormat().resolvedOptions().timeZone;
+    if (zone && own !== "UTC") zone.textContent = ` · times in ${own}, UTC on hover`;
     show(document);
     hold();
     new MutationObserver((changes) => {
