@@ -185,7 +185,8 @@ fn no_modules_of_a_crate_use_one_another_in_a_circle() {
     let mut crates = 0;
     for package in metadata.workspace_packages() {
         let root = package.manifest_path.parent().unwrap().join("src");
-        if !root.join("lib.rs").exists() {
+        // What a test is made of is read as a whole.
+        if !root.join("lib.rs").exists() || root.as_str().contains("/tests/") {
             continue;
         }
         let mut uses = modules_of(root.as_str());

@@ -6,7 +6,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
-from conftest import IMAGE, SCRIPT, quoted
+from conftest import IMAGE, SCRIPT
 from running import POOL
 
 
@@ -24,7 +24,9 @@ def test_a_rejected_order_says_where_and_why(system, open_page, scripts):
     first, second = page.locator("tbody tr").all()
     assert first.locator("th").inner_text().split()[-1] == "1"
     expect(first).to_contain_text("totalAmount")
-    expect(first.get_by_role("link", name=IMAGE)).to_have_attribute("href", f"/orders/{quoted(IMAGE)}")
+    # A rejected order has no page, so that its id leads nowhere.
+    expect(first).to_contain_text(IMAGE)
+    expect(first.get_by_role("link")).to_have_count(0)
     assert second.locator("th").inner_text().split()[-1] == "2"
     expect(second).to_contain_text("no id")
 

@@ -240,7 +240,7 @@ def test_it_is_last_in_the_navigation_and_not_there_without_a_local_system(tried
     elsewhere = console(tried.api)
     assert page.goto(elsewhere.url + "/try").status == 404
     assert page.get_by_role("link", name="Try it").count() == 0
-    beside = console(tried.api, "--aws-url", tried.aws)
+    beside = console(tried.api, "--endpoint-url", tried.aws)
     send_to = page.goto(beside.url + "/try")
     assert send_to.status == 200
 

@@ -136,9 +136,12 @@ impl ConsoleArgs {
         Ok(url.trim_end_matches('/').to_owned())
     }
 
-    /// The local system's AWS protocols, as the page Try it uses them; `None` on AWS.
+    /// The local system's AWS protocols, as the page Try it uses them: where they were named, or where
+    /// nothing says that the system is elsewhere than usual. `None` on AWS.
     fn aws_url(&self) -> Option<String> {
-        self.target().endpoint.filter(|_| self.local)
+        let named = |url: &Option<String>| url.as_ref().is_some_and(|url| !url.is_empty());
+        let known = named(&self.endpoint_url) || !named(&self.api_url);
+        self.target().endpoint.filter(|_| self.local && known)
     }
 
     async fn backend(&self, url: &str) -> Result<HttpApi, ConsoleError> {

@@ -7,7 +7,6 @@ use emulator::definition::Alarm;
 use emulator::measured::{Metric, Statistic};
 use lambda::Names;
 
-use crate::definition::dead_letter_queue;
 use crate::functions::Role;
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -16,11 +15,11 @@ const FIVE_MINUTES: Duration = Duration::from_secs(300);
 /// How far the rows and the messages may be behind the events, in milliseconds.
 const BEHIND_MS: u32 = 5 * 60 * 1_000;
 
-/// Every alarm.
-pub(crate) fn of(names: &Names) -> Vec<Alarm> {
+/// Every alarm; `queue` is the name of the queue of dead letters.
+pub(crate) fn of(names: &Names, queue: &str) -> Vec<Alarm> {
     let all = business(names).into_iter().chain(projections(names));
     let all = all.chain([Role::Project, Role::Notify].map(|role| behind(names, role)));
-    all.chain([dead_letters(names)]).collect()
+    all.chain([dead_letters(names, queue)]).collect()
 }
 
 /// One that rings at the first value in a minute.
@@ -99,11 +98,10 @@ fn behind(names: &Names, role: Role) -> Alarm {
     }
 }
 
-fn dead_letters(names: &Names) -> Alarm {
+fn dead_letters(names: &Names, queue: &str) -> Alarm {
     let says = "There are dead letters: `waybill retry` takes them up again.";
-    let queue = dead_letter_queue(names);
     let visible = "ApproximateNumberOfMessagesVisible";
-    let metric = Metric::new("AWS/SQS", visible, &[("QueueName", &queue)]);
+    let metric = Metric::new("AWS/SQS", visible, &[("QueueName", queue)]);
     Alarm {
         statistic: Statistic::Maximum,
         period: FIVE_MINUTES,
@@ -121,7 +119,7 @@ mod tests {
     fn they_are_alarms_of_the_provisioning() {
         let provisioned = include_str!("../../cdk/stacks/alarms.py");
         let names = Names::new("dev").unwrap();
-        for alarm in of(&names) {
+        for alarm in of(&names, "waybill-dev-dead-letters") {
             let name = alarm.name.strip_prefix("waybill-dev-").unwrap();
             let role = name.strip_suffix("-behind");
             let named = match role {

@@ -69,7 +69,7 @@ pub fn of(
             input: RawValue::NULL.to_owned(),
         }],
         topics: vec![names.alerts()],
-        alarms: alarms::of(names),
+        alarms: alarms::of(names, &dead_letter_queue(names)),
         dead_letter_queue: queue(names),
         buckets: buckets(names),
         http_api: routes::of(names),
