@@ -1,6 +1,9 @@
 //! What a run of the watcher costs, as DynamoDB counts it, however many shipments there are:
 //! `make bench-watch`.
 
+// Units are halves, and hours need not be whole.
+#![allow(clippy::float_arithmetic)]
+
 use std::sync::{
     Arc, Mutex,
     atomic::{AtomicI64, AtomicU64, Ordering},
