@@ -26,7 +26,7 @@ NAMES = (
 # Members that are ids, whatever they are ids of.
 IDS = ("orderId", "shipmentId", "customerId", "productId", "trackingNumber")
 # What a list may be asked by.
-QUESTIONS = ("status", "customerId", "day", "orderId")
+QUESTIONS = ("status", "customerId", "day", "orderId", "stalled")
 
 
 def steer(case, orders: tuple[str, ...], shipments: tuple[str, ...], step: int) -> None:
