@@ -15,6 +15,8 @@ from process import ACCOUNT, REGION
 
 NAME = f"waybill-{ENVIRONMENT}"
 
+# The sources of announcements.
+OURS = ("waybill.orders", "waybill.shipments")
 BUSES = (NAME, "default")
 
 # What a rule or a topic needs to send to a queue.
@@ -219,8 +221,8 @@ class Inbox:
 
     @property
     def announced(self) -> list[dict]:
-        """What Waybill has announced."""
-        return [each for each in self.events if each["source"].startswith("waybill.")]
+        """What Waybill has announced; what its functions ask of one another is no announcement."""
+        return [each for each in self.events if each["source"] in OURS]
 
     def delivered(self, role: str) -> list[dict]:
         """The events that the rules deliver to a function."""
