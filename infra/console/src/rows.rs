@@ -232,7 +232,7 @@ pub fn texts(object: &Object) -> BTreeMap<String, String> {
 pub struct Look {
     /// A class of the style sheet.
     pub tone: &'static str,
-    /// A shape.
+    /// The sign that stands before the name, such as `▲`.
     pub shape: &'static str,
 }
 

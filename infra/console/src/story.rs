@@ -7,7 +7,7 @@ use crate::{at::At, rows::Event};
 /// An event for a person.
 #[derive(Debug, Clone)]
 pub struct Step {
-    /// Its number.
+    /// Its sequence in the order's history.
     pub sequence: u64,
     /// When it was committed.
     pub at: At,
@@ -17,15 +17,15 @@ pub struct Step {
     pub from: Option<String>,
     /// The status after, where the event sets one.
     pub to: Option<String>,
-    /// By whom.
+    /// The actor as a phrase for a person, such as `Waybill itself`.
     pub who: String,
-    /// By which way it came.
+    /// The trigger as a phrase for a person, such as `by a call of the HTTP API`.
     pub how: String,
     /// The reason that was given.
     pub reason: Option<String>,
     /// The file that it came in.
     pub file: Option<String>,
-    /// Where command, cause and correlation are named.
+    /// The event itself, for the ids of its command, cause and correlation.
     pub event: Event,
 }
 
@@ -61,7 +61,7 @@ pub fn step(event: Event) -> Step {
     }
 }
 
-/// Who, in words.
+/// The actor as a phrase for a person.
 pub fn who(actor: &str) -> String {
     match actor {
         "waybill" => "Waybill itself".to_owned(),
