@@ -53,8 +53,7 @@ class Places:
         return [self.table(table.id) for table in tables.models(id, self._described)]
 
     def lists(self, id: str) -> list[str]:
-        """The indexes of a read model and of the later generations beside it that lists are read
-        from, one by one: all of them."""
+        """The ARNs of every index of a read model and of its later generations."""
         return self._of_models(id)
 
     def watched(self) -> list[str]:
