@@ -104,15 +104,7 @@ pub async fn execute<A: EventSourced>(
             let longest = backoff(attempt - 1, RIVAL_WAIT_FIRST, RIVAL_WAIT_MOST);
             clock.sleep(clock.jitter(longest)).await;
         }
-        // A command that is probably the first of its aggregate is tried without a load: the append
-        // fails where the aggregate exists.
-        let blind =
-            attempt == 1 && envelope.intent.comes_first() && envelope.expected_version.is_none();
-        let settled = match blind {
-            true => begin::<A>(store, clock, &envelope).await,
-            false => change::<A>(store, clock, &envelope).await,
-        };
-        match settled {
+        match tried::<A>(store, clock, &mut envelope, attempt).await {
             Ok(Attempt::Settled(outcome)) => return Ok(outcome),
             Ok(Attempt::RivalWasFirst) => {}
             Err(Failure::Unavailable(reason)) => {
@@ -127,6 +119,27 @@ pub async fn execute<A: EventSourced>(
     Err(Failure::Unavailable(format!(
         "{RIVAL_ATTEMPTS} times a rival was first"
     )))
+}
+
+/// One attempt; the first one that reaches the keys seals the command's personal data.
+async fn tried<A: EventSourced>(
+    store: &EventStore,
+    clock: &dyn Clock,
+    envelope: &mut Envelope<A::Intent>,
+    attempt: u32,
+) -> Result<Attempt, Failure> {
+    let sealed = store.seal(&mut envelope.intent).await;
+    if sealed.map_err(StoreError::from)? {
+        envelope.cause.digest = envelope.intent.digest();
+    }
+    // A command that is probably the first of its aggregate is tried without a load: the append
+    // fails where the aggregate exists.
+    let blind =
+        attempt == 1 && envelope.intent.comes_first() && envelope.expected_version.is_none();
+    match blind {
+        true => begin::<A>(store, clock, envelope).await,
+        false => change::<A>(store, clock, envelope).await,
+    }
 }
 
 /// An attempt without a load, as if the aggregate did not exist: one request where that is so.
@@ -257,7 +270,8 @@ fn repeated<A: EventSourced>(
     envelope: &Envelope<A::Intent>,
     commit: &Commit,
 ) -> Result<Outcome, Failure> {
-    if !envelope.has_digest(&commit.cause.digest) || !envelope.led_to::<A>(commit) {
+    let same = envelope.has_digest(&commit.cause.digest) && envelope.led_to::<A>(commit);
+    if !same && !envelope.equals_but_for_lost_keys::<A>(commit) {
         return Err(Failure::IdReused);
     }
     outcome::<A>(envelope, commit, true)
@@ -321,6 +335,14 @@ impl<I: Intent> Envelope<I> {
         events
             .iter()
             .all(|event| A::follows_from(event, &self.intent))
+    }
+
+    /// Whether the events of `commit` have the content of this command, where their digests cannot
+    /// be compared since the key of the personal data is destroyed.
+    fn equals_but_for_lost_keys<A: EventSourced<Intent = I>>(&self, commit: &Commit) -> bool {
+        let events = commit.decoded::<A>().unwrap_or_default();
+        let mut events = events.iter();
+        events.any(|event| A::equals_but_for_lost_keys(event, &self.intent))
     }
 
     /// Whether this command creates its aggregate, and another command made `commit`. Then the

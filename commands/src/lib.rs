@@ -21,7 +21,7 @@
 use std::{str::FromStr, sync::Arc};
 
 use aws_config::SdkConfig;
-use event_store::{Clock, EventStore, SystemClock, dynamodb::DynamoDbTable};
+use event_store::{Clock, EventStore, Keys, SystemClock, dynamodb::DynamoDbTable};
 use futures::FutureExt as _;
 use lambda::{
     Answer, Invocation, Payload, Settings,
@@ -90,9 +90,11 @@ impl Commands {
     /// The functions of one environment, with AWS clients made from `config`.
     pub fn new(config: &SdkConfig, settings: &Settings) -> Self {
         let dynamodb = aws_sdk_dynamodb::Client::new(config);
-        let table = DynamoDbTable::new(dynamodb, settings.names.events());
+        let names = &settings.names;
+        let table = DynamoDbTable::new(dynamodb, names.events());
+        let keys = Keys::on_aws(config, names.keys(), names.personal_data_key());
         Self {
-            store: EventStore::new(Arc::new(table)),
+            store: EventStore::new(Arc::new(table)).with_keys(keys),
             clock: Arc::new(SystemClock),
             operator: Arc::new(AwsOperator::new(config, settings)),
             files: Arc::new(S3Files::new(config, settings.bucket.clone())),

@@ -6,6 +6,7 @@ use cqrs_es::{Aggregate, event_sink::EventSink};
 use crate::{
     Digest, Refusal, Timestamp,
     event::{self, EncodedEvent, Kind, Undecodable},
+    personal::{Sealed, Unsealed},
 };
 
 /// A command to an aggregate: what its sender wants, and the time at which it is decided.
@@ -41,6 +42,15 @@ pub trait Intent: Clone + Send + Sync {
     /// Whether the command creates its aggregate. If the aggregate exists already with the same
     /// content, the sender is answered with its present status.
     fn creates(&self) -> bool;
+
+    /// The personal data of the command that are not sealed yet; `None` where it has none. They are
+    /// sealed before anything else is done with the command.
+    fn unsealed(&self) -> Option<Unsealed> {
+        None
+    }
+
+    /// Takes the sealed form of what [`Intent::unsealed`] has named.
+    fn seal(&mut self, _sealed: Sealed) {}
 
     /// Whether the command is probably the first of its aggregate. Then it is tried without a load,
     /// and a failed append shows that the aggregate exists, at the cost of one more request.
@@ -84,6 +94,19 @@ pub trait EventSourced:
     /// Whether `intent` leads to `event`. It is asked of an event whose commit has a digest of
     /// `intent`, since the digests of earlier builds left out some of what decides the event.
     fn follows_from(_event: &Self::Event, _intent: &Self::Intent) -> bool {
+        true
+    }
+
+    /// Whether `event` has the content of `intent`, where their digests cannot be compared: the
+    /// personal data of the event are sealed with a key that the owner has no more, or older builds
+    /// stored them as they were sent.
+    fn equals_but_for_lost_keys(_event: &Self::Event, _intent: &Self::Intent) -> bool {
+        false
+    }
+
+    /// Whether the state may be stored in a snapshot. One with personal data that are not sealed
+    /// may not: it would be another copy that nobody can erase.
+    fn may_be_stored(&self) -> bool {
         true
     }
 

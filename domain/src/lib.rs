@@ -12,6 +12,7 @@
 //!   cqrs-es
 //! - [`event`]: how events are encoded, and how those of older versions are decoded
 //! - [`number`], [`json`], [`time`], [`ids`], [`money`]: exact value types that are never invalid
+//! - [`personal`]: the personal data of an order, sealed and open
 //! - [`digest`]: the hash by which the content of a command is compared
 //! - [`refusal`]: the errors by which the business rejects a command
 //! - [`limits`]: every limit on accepted input
@@ -25,6 +26,7 @@ pub mod limits;
 pub mod money;
 pub mod number;
 pub mod order;
+pub mod personal;
 pub mod refusal;
 pub mod shipment;
 pub mod time;

@@ -27,6 +27,9 @@ pub const ID_MAX: usize = 128;
 /// The most characters of a name, and of the reason of a cancellation.
 pub const TEXT_MAX: usize = 1_024;
 
+/// The most bytes of an order's personal data, as JSON: a name, addresses and telephone numbers.
+pub const PERSONAL_BYTES_MAX: usize = 16 * 1024;
+
 /// The most characters of a status in a carrier's own spelling: 40 letters, and room for
 /// separators.
 pub const CARRIER_STATUS_MAX: usize = 100;

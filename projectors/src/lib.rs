@@ -25,7 +25,7 @@
 use std::{str::FromStr, sync::Arc};
 
 use aws_config::SdkConfig;
-use event_store::{Clock, EventStore, SystemClock, dynamodb::DynamoDbTable};
+use event_store::{Clock, EventStore, Keys, SystemClock, dynamodb::DynamoDbTable};
 use lambda::{
     Answer, Invocation, Payload, ReadModel, Settings, StalledAfter,
     metrics::{Metrics, StandardOutput},
@@ -121,6 +121,7 @@ impl Projectors {
             let models = read.into_iter().chain(beside);
             Arc::new(models.fold(rows, |rows, model| rows.with(names, model)))
         };
+        let keys = Keys::on_aws(config, names.keys(), names.personal_data_key());
         let environment = Environment {
             name: names.environment().to_owned(),
             shards: settings.shards,
@@ -128,7 +129,7 @@ impl Projectors {
             shipment_log: 1,
         };
         let mut projectors = Self {
-            store: EventStore::new(Arc::new(events)),
+            store: EventStore::new(Arc::new(events)).with_keys(keys),
             rows: rows(None),
             bus: Arc::new(aws::EventBridge::new(config, names.bus())),
             topic: Arc::new(aws::Sns::new(config, settings.alerts_arn.clone())),

@@ -65,6 +65,8 @@ fn content(order: &OrderPlaced) -> Row {
         placed_at: _,
         customer_id,
         customer_name,
+        personal,
+        sealed: _, // open where a row is made of it
         items,
         adjustments: order_adjustments,
         items_amount,
@@ -93,6 +95,9 @@ fn content(order: &OrderPlaced) -> Row {
     optional("customerId", customer_id);
     optional("customerName", customer_name);
     optional("sourceFile", source_file);
+    if let Some(personal) = personal {
+        row.insert("personal".to_owned(), personal.clone());
+    }
     row
 }
 

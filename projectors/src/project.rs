@@ -103,7 +103,7 @@ async fn project(projectors: &Projectors, commits: Vec<Commit>) -> Result<(), St
     };
     match first.aggregate.clone() {
         AggregateId::Order(_) => {
-            let order = fold::<Order>(projectors, commits).await?;
+            let order = opened(projectors, commits).await?;
             for one in projectors.of_kind(Kind::ProcessedOrders) {
                 let row = processed_orders::row(&order.state, order.version, &one.environment);
                 put_newer(one, Table::ProcessedOrders, row, order.version).await?;
@@ -148,25 +148,52 @@ async fn fold<A: EventSourced>(
     projectors: &Projectors,
     commits: Vec<Commit>,
 ) -> Result<Loaded<A>, Stop> {
+    let Some(id) = commits.first().map(|first| first.aggregate.clone()) else {
+        return Err(Stop::Unavailable("no commits to fold".to_owned()));
+    };
+    let folded = match is_whole(&commits) {
+        true => Loaded::from_history(id, commits),
+        false => projectors.store.load(&id).await,
+    };
+    folded.map_err(Stop::from)
+}
+
+/// Folds an order with its personal data open. A snapshot holds them sealed, so it is folded from
+/// its first commit on: an order has few.
+async fn opened(projectors: &Projectors, commits: Vec<Commit>) -> Result<Loaded<Order>, Stop> {
+    let Some(id) = commits.first().map(|first| first.aggregate.clone()) else {
+        return Err(Stop::Unavailable("no commits to fold".to_owned()));
+    };
+    let commits = match is_whole(&commits) {
+        true => commits,
+        false => projectors.store.whole_history(&id).await?,
+    };
+    let commits = projectors.store.opened(commits).await?;
+    Ok(Loaded::from_history(id, commits)?)
+}
+
+/// Whether commits begin with sequence 1 and have no gaps. Later ones may follow in the store.
+fn is_whole(commits: &[Commit]) -> bool {
     let begins = commits.first().is_some_and(|first| first.sequence == 1);
     let gapless = commits
         .windows(2)
         .all(|two| two[0].next_sequence() == two[1].sequence);
-    let Some(id) = commits.first().map(|first| first.aggregate.clone()) else {
-        return Err(Stop::Unavailable("no commits to fold".to_owned()));
-    };
-    let folded = match begins && gapless {
-        true => Loaded::from_history(id, commits),
-        false => projectors.store.load(&id).await,
-    };
-    folded.map_err(|error| match error {
-        StoreError::Corrupt { sequence, .. } | StoreError::Newer { sequence, .. } => Stop::Park {
-            sequence,
-            code: "corrupt_history",
-            reason: error.to_string(),
-        },
-        other => Stop::Unavailable(other.to_string()),
-    })
+    begins && gapless
+}
+
+impl From<StoreError> for Stop {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Corrupt { sequence, .. } | StoreError::Newer { sequence, .. } => {
+                Self::Park {
+                    sequence,
+                    code: "corrupt_history",
+                    reason: error.to_string(),
+                }
+            }
+            other => Self::Unavailable(other.to_string()),
+        }
+    }
 }
 
 async fn put_newer(

@@ -48,6 +48,8 @@ pub fn place(id: &str, items: Vec<Item>) -> PlaceOrder {
         order_id: id.parse().unwrap(),
         customer_id: Some("customer123".to_owned()),
         customer_name: None,
+        personal: None,
+        sealed: None,
         items,
         adjustments: vec![],
         total_amount: None,

@@ -81,6 +81,17 @@ impl Fields {
         }
     }
 
+    /// Takes an object; `None` where it is missing, `null` or empty. Refused where it is anything
+    /// else.
+    pub fn object(&mut self, name: &str) -> Result<Option<Object>, Refusal> {
+        match self.take(name) {
+            None => Ok(None),
+            Some(Json::Object(members)) if members.is_empty() => Ok(None),
+            Some(Json::Object(members)) => Ok(Some(members)),
+            Some(other) => Err(self.unexpected(name, "an object", &other)),
+        }
+    }
+
     /// Takes a boolean; missing and `null` are `false`. Refused where it is anything else.
     pub fn flag(&mut self, name: &str) -> Result<bool, Refusal> {
         match self.take(name) {

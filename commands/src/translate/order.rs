@@ -55,6 +55,7 @@ pub fn place(mut fields: Fields, context: Context) -> Result<PlaceOrder, Refusal
     let items = items(&mut fields)?;
     let customer_id = fields.id("customerId")?;
     let customer_name = fields.text("customerName")?;
+    let personal = fields.object("personal")?;
     let adjustments = adjustments(&mut fields)?;
     let total_amount = fields.number("totalAmount")?;
     let currency = match fields.text("currency")? {
@@ -72,6 +73,8 @@ pub fn place(mut fields: Fields, context: Context) -> Result<PlaceOrder, Refusal
         order_id,
         customer_id,
         customer_name,
+        personal,
+        sealed: None,
         items,
         adjustments,
         total_amount,

@@ -11,8 +11,10 @@ use crate::{
     ids::check_foreign,
     json::{Object, object_dynamodb_bytes},
     limits::{
-        ADJUSTMENTS_MAX, CLOCK_AHEAD_HOURS, ITEM_BYTES_MAX, ITEMS_MAX, ROW_OVERHEAD_BYTES, TEXT_MAX,
+        ADJUSTMENTS_MAX, CLOCK_AHEAD_HOURS, ITEM_BYTES_MAX, ITEMS_MAX, PERSONAL_BYTES_MAX,
+        ROW_OVERHEAD_BYTES, TEXT_MAX,
     },
+    personal::Field,
 };
 
 impl PlaceOrder {
@@ -26,7 +28,9 @@ impl PlaceOrder {
             at,
             placed_at: self.placed_at.as_ref().map(|placed_at| placed_at.at),
             customer_id: self.customer_id.clone(),
-            customer_name: self.customer_name.clone(),
+            customer_name: self.customer_name.clone().filter(|_| self.sealed.is_none()),
+            personal: (self.personal.clone().map(Json::Object)).filter(|_| self.sealed.is_none()),
+            sealed: self.sealed.clone(),
             items: self.items.clone(),
             adjustments: self.adjustments.clone(),
             items_amount: items,
@@ -44,6 +48,8 @@ impl PlaceOrder {
             order_id: _, // checked when it was read
             customer_id,
             customer_name,
+            personal,
+            sealed: _, // made of the two before
             items: _,
             adjustments,
             total_amount: _,
@@ -56,6 +62,7 @@ impl PlaceOrder {
         } = self;
         check_foreign("customerId", customer_id.as_deref())?;
         check_text("customerName", customer_name, TEXT_MAX)?;
+        check_personal(personal.as_ref())?;
         if !currency.is_money() {
             let message = "a currency of ISO 4217, no fund, metal or test";
             return Err(Refusal::field("currency", message));
@@ -96,7 +103,8 @@ impl PlaceOrder {
         let adjustments = adjustments(&self.adjustments);
         let adjustments = adjustments.map_or(0, |(_, list)| list.dynamodb_bytes());
         let attributes = object_dynamodb_bytes(&self.attributes);
-        let size = ROW_OVERHEAD_BYTES + items + adjustments + attributes;
+        let personal = self.personal.as_ref().map_or(0, object_dynamodb_bytes);
+        let size = ROW_OVERHEAD_BYTES + items + adjustments + attributes + personal;
         if size > ITEM_BYTES_MAX {
             let message = format!("the order takes {size} bytes of {ITEM_BYTES_MAX}");
             return Err(Refusal::too_large("", message));
@@ -126,7 +134,9 @@ impl PlaceOrder {
         let Self {
             order_id: _,
             customer_id,
-            customer_name,
+            customer_name: _, // with `personal`
+            personal: _,
+            sealed: _,
             items,
             adjustments,
             total_amount,
@@ -143,10 +153,17 @@ impl PlaceOrder {
         // A wrong total makes it another order; a right one follows from the other members.
         let same_total =
             (total_amount.as_ref()).is_none_or(|sent| currency.same(sent, &placed.total_amount));
-        let same_attributes = meaningful(attributes) == meaningful(&placed.attributes);
+        let mut placed_attributes = meaningful(&placed.attributes);
+        // Older builds kept it there; it is compared as personal data.
+        placed_attributes.remove(Field::Personal.as_str());
+        let same_attributes = meaningful(attributes) == placed_attributes;
         let members = [
             ("customerId", *customer_id == placed.customer_id),
-            ("customerName", *customer_name == placed.customer_name),
+            (
+                "customerName",
+                self.same_personal(placed, Field::CustomerName),
+            ),
+            ("personal", self.same_personal(placed, Field::Personal)),
             ("items", meant(items) == meant(&placed.items)),
             ("adjustments", *adjustments == placed.adjustments),
             ("totalAmount", same_total),
@@ -158,6 +175,50 @@ impl PlaceOrder {
         let differing = members.into_iter().filter(|(_, same)| !same);
         differing.map(|(name, _)| name).collect()
     }
+}
+
+impl PlaceOrder {
+    /// Whether a personal field equals that of the order as it was placed. Of one that is sealed
+    /// with another version of the key nothing is known but that it is there.
+    fn same_personal(&self, placed: &OrderPlaced, field: Field) -> bool {
+        let plain = |name: &Option<String>, personal: Option<Json>| match field {
+            Field::CustomerName => name.clone().map(Json::from),
+            Field::Personal => personal,
+        };
+        let sent = plain(&self.customer_name, self.personal.clone().map(Json::Object));
+        match (&placed.sealed, &self.sealed) {
+            (Some(kept), Some(sealed)) if kept.key == sealed.key => {
+                kept.text(field) == sealed.text(field)
+            }
+            (Some(kept), _) => kept.text(field).is_some() == sent.is_some(),
+            (None, _) => {
+                // Older builds kept `personal` as an attribute.
+                let attribute = placed.attributes.get(field.as_str());
+                let attribute = attribute.filter(|value| **value != Json::Null);
+                let stored = plain(&placed.customer_name, placed.personal.clone());
+                sent == stored.or(attribute.cloned())
+            }
+        }
+    }
+
+    /// Whether the personal data of the order as it was placed are sealed with another version of
+    /// the key than these, so that the digests of equal orders differ.
+    pub(super) fn cannot_compare_personal(&self, placed: &OrderPlaced) -> bool {
+        match (&placed.sealed, &self.sealed) {
+            (Some(kept), Some(sealed)) => kept.key != sealed.key,
+            _ => false,
+        }
+    }
+}
+
+/// Checks the size of personal data; what they hold is the sender's affair.
+fn check_personal(personal: Option<&Object>) -> Result<(), Refusal> {
+    let bytes = personal.map_or(0, |data| Json::Object(data.clone()).to_string().len());
+    if bytes > PERSONAL_BYTES_MAX {
+        let message = format!("at most {PERSONAL_BYTES_MAX} bytes as JSON, these are {bytes}");
+        return Err(Refusal::field("personal", message));
+    }
+    Ok(())
 }
 
 /// The attributes without members that are `null`, which mean the same as missing ones.

@@ -3,8 +3,12 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Digest, Json, Number, OrderId, Timestamp, aggregate, json::Object, money::Currency,
-    order::amounts, time::SentTime,
+    Digest, Json, Number, OrderId, Timestamp, aggregate,
+    json::Object,
+    money::Currency,
+    order::amounts,
+    personal::{Field, Owner, Sealed, Unsealed},
+    time::SentTime,
 };
 
 /// A command to an order.
@@ -37,6 +41,11 @@ pub struct PlaceOrder {
     pub customer_id: Option<String>,
     /// The customer's name, up to 1,024 characters: personal data.
     pub customer_name: Option<String>,
+    /// Other personal data of the customer, up to 16 KiB as JSON.
+    pub personal: Option<Object>,
+    /// The sealed form of `customer_name` and `personal`. It is made before the command is executed;
+    /// without it an order with personal data cannot be stored.
+    pub sealed: Option<Sealed>,
     /// The items, 1 to 2,000.
     pub items: Vec<Item>,
     /// What the whole order costs beside its items, such as shipping; up to 100 adjustments.
@@ -249,6 +258,28 @@ impl aggregate::Intent for Intent {
         Digest::of(&Json::Object(content))
     }
 
+    fn earlier_digest(&self) -> Option<Digest> {
+        match self {
+            Self::Place(place) if place.sealed.is_some() => {
+                Some(Digest::of(&place.plain_content()))
+            }
+            _ => None,
+        }
+    }
+
+    fn unsealed(&self) -> Option<Unsealed> {
+        match self {
+            Self::Place(place) => place.unsealed(),
+            _ => None,
+        }
+    }
+
+    fn seal(&mut self, sealed: Sealed) {
+        if let Self::Place(place) = self {
+            place.sealed = Some(sealed);
+        }
+    }
+
     fn known_by_content(&self) -> bool {
         self.creates()
     }
@@ -263,9 +294,40 @@ fn optional(text: &Option<String>) -> Json {
 }
 
 impl PlaceOrder {
+    /// The personal data that are not sealed yet; `None` where there are none.
+    fn unsealed(&self) -> Option<Unsealed> {
+        if self.sealed.is_some() {
+            return None;
+        }
+        let name = self.customer_name.clone();
+        let name = name.map(|name| (Field::CustomerName, name));
+        let personal = self.personal.clone();
+        let personal = personal.map(|data| (Field::Personal, Json::Object(data).to_string()));
+        let fields: Vec<(Field, String)> = name.into_iter().chain(personal).collect();
+        (!fields.is_empty()).then(|| Unsealed {
+            owner: Owner::of(self.customer_id.as_deref(), &self.order_id),
+            order_id: self.order_id.clone(),
+            fields,
+        })
+    }
+
+    /// The content as builds took it that did not seal personal data, and kept `personal` as an
+    /// attribute.
+    fn plain_content(&self) -> Json {
+        let mut plain = Self {
+            sealed: None,
+            ..self.clone()
+        };
+        if let Some(personal) = plain.personal.take() {
+            let name = Field::Personal.as_str().to_owned();
+            plain.attributes.insert(name, Json::Object(personal));
+        }
+        plain.content()
+    }
+
     /// The content by which two orders are compared: everything but id, source and caller. A right
     /// total follows from the items, so only a wrong one, with which no order is placed, is part of
-    /// it.
+    /// it. Of personal data it has the sealed texts, which nobody can guess without the key.
     ///
     /// A new field must be left out where it is missing, so that the digests of orders without it
     /// stay what they are.
@@ -274,6 +336,8 @@ impl PlaceOrder {
             order_id: _,
             customer_id,
             customer_name,
+            personal,
+            sealed,
             items,
             adjustments: order_adjustments,
             total_amount,
@@ -290,6 +354,13 @@ impl PlaceOrder {
             attributes.insert("placedAt".to_owned(), placed_at.sent.clone());
         }
         let fulfilment = fulfilment.map_or(Json::Null, |named| named.as_str().into());
+        let (customer_name, personal) = match sealed {
+            Some(sealed) => (&sealed.customer_name, optional(&sealed.personal)),
+            None => {
+                let personal = personal.clone().map_or(Json::Null, Json::Object);
+                (customer_name, personal)
+            }
+        };
         let mut content = Object::from([
             ("customerId".to_owned(), optional(customer_id)),
             ("customerName".to_owned(), optional(customer_name)),
@@ -301,6 +372,9 @@ impl PlaceOrder {
             ("fulfilment".to_owned(), fulfilment),
             ("attributes".to_owned(), Json::Object(attributes)),
         ]);
+        if personal != Json::Null {
+            content.insert("personal".to_owned(), personal);
+        }
         content.extend(adjustments(order_adjustments));
         content.extend(wrong_total.map(|sent| ("totalAmount".to_owned(), sent.into())));
         Json::Object(content)

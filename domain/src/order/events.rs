@@ -10,6 +10,7 @@ use crate::{
     event::{EncodedEvent, Kind},
     json::Object,
     money::Currency,
+    personal::Sealed,
 };
 
 /// An event of an order.
@@ -37,9 +38,17 @@ pub struct OrderPlaced {
     /// The shop's id of the customer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub customer_id: Option<String>,
-    /// The customer's name: personal data.
+    /// The customer's name, where the event is open: it is never stored so, except in events of
+    /// versions 1 and 2.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub customer_name: Option<String>,
+    /// Other personal data of the customer, where the event is open: an object, or the text
+    /// [`crate::personal::ERASED`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub personal: Option<Json>,
+    /// The personal data as they are stored, where the event is not open.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sealed: Option<Sealed>,
     /// The items in the order in which they were sent.
     pub items: Vec<Item>,
     /// What the whole order costs beside its items, such as shipping.
@@ -112,7 +121,7 @@ pub struct OrderCancelled {
 pub(super) const KINDS: [Kind<Event>; 3] = [
     Kind {
         name: "OrderPlaced",
-        upcasters: &[order_placed_1_to_2],
+        upcasters: &[order_placed_1_to_2, order_placed_2_to_3],
         read: |data| serde_json::from_str(data).map(Event::OrderPlaced),
     },
     Kind {
@@ -148,6 +157,11 @@ fn order_placed_1_to_2(mut data: Object) -> Object {
     data
 }
 
+/// Version 3 seals personal data. Those of older events stay as they were sent, in the same members.
+fn order_placed_2_to_3(data: Object) -> Object {
+    data
+}
+
 impl DomainEvent for Event {
     fn event_type(&self) -> String {
         self.kind().name.to_owned()
@@ -171,6 +185,9 @@ impl Event {
     /// Encodes the event in the latest version of its kind.
     pub(super) fn encode(&self) -> Result<EncodedEvent, serde_json::Error> {
         match self {
+            Self::OrderPlaced(data) if data.is_open() => Err(serde::ser::Error::custom(
+                "personal data are stored sealed, and these are not",
+            )),
             Self::OrderPlaced(data) => self.kind().write(data),
             Self::OrderProcessed(data) => self.kind().write(data),
             Self::OrderCancelled(data) => self.kind().write(data),
@@ -204,6 +221,11 @@ impl OrderPlaced {
             total_amount: self.total_amount.clone(),
             currency: self.currency,
         })
+    }
+
+    /// Whether the event holds personal data that are not sealed.
+    pub fn is_open(&self) -> bool {
+        self.customer_name.is_some() || self.personal.is_some()
     }
 
     /// The time at which the customer placed the order, or at which it arrived where the sender did

@@ -132,7 +132,7 @@ impl Order {
 impl EventSourced for Order {
     type Intent = Intent;
 
-    const SHAPE: &'static str = "order/2";
+    const SHAPE: &'static str = "order/3";
 
     fn decide(&self, command: &Command) -> Result<Vec<Event>, Refusal> {
         let at = command.at;
@@ -173,6 +173,24 @@ impl EventSourced for Order {
 
     fn encode(event: &Event) -> Result<EncodedEvent, serde_json::Error> {
         event.encode()
+    }
+
+    fn equals_but_for_lost_keys(event: &Event, intent: &Intent) -> bool {
+        match (event, intent) {
+            (Event::OrderPlaced(placed), Intent::Place(place)) => {
+                place.cannot_compare_personal(placed) && place.known_as(placed).is_ok()
+            }
+            _ => false,
+        }
+    }
+
+    fn may_be_stored(&self) -> bool {
+        match self {
+            Self::Unplaced => true,
+            Self::Open(order) | Self::Processed { order, .. } | Self::Cancelled { order, .. } => {
+                !order.is_open()
+            }
+        }
     }
 
     fn status_of(event: &Event) -> &str {

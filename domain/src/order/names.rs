@@ -8,6 +8,7 @@ pub const ORDER: &[&str] = &[
     "orderId",
     "customerId",
     "customerName",
+    "personal",
     "items",
     "snackItems",
     "adjustments",

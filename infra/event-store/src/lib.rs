@@ -8,6 +8,7 @@
 //! - [`store`]: appends commits and reads histories; [`load`]: loads an aggregate from its latest
 //!   snapshot; [`scan`]: reads all histories
 //! - [`snapshot`], [`fingerprint`]: what a commit can carry of its aggregate's earlier commits
+//! - [`keys`], [`open`]: the keys of personal data; sealing and opening them
 //! - [`recognise`]: finds the commit of a repeated command
 //! - [`failure`]: describes a failed AWS call for logs, without customer data
 //! - [`size`]: the sizes of items, as DynamoDB counts them
@@ -24,9 +25,11 @@ pub mod error;
 pub mod failure;
 pub mod fingerprint;
 pub mod item;
+pub mod keys;
 pub mod limits;
 pub mod load;
 pub mod memory;
+pub mod open;
 pub mod recognise;
 pub mod scan;
 pub mod size;
@@ -37,6 +40,7 @@ pub mod table;
 pub use clock::{Clock, Deadline, SystemClock};
 pub use commit::{Cause, Commit};
 pub use error::StoreError;
+pub use keys::Keys;
 pub use load::Loaded;
 pub use snapshot::{Policy, Snapshot};
 pub use store::{Append, EventStore};

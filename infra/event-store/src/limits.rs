@@ -36,6 +36,17 @@ pub const HISTORY_PAGE: u32 = 1_000;
 /// The most pages of one aggregate's history: as many as it can have commits.
 pub const PAGES_MAX: u32 = COMMITS_MAX;
 
+/// The time for which an unwrapped data key is kept in memory. It saves calls of KMS only: before
+/// personal data are opened, the table of keys is asked each time.
+pub const KEY_KEPT_FOR: std::time::Duration = std::time::Duration::from_secs(300);
+
+/// The most data keys that are kept in memory; beyond them the oldest is dropped. Each takes some
+/// 300 bytes.
+pub const KEYS_KEPT_MAX: usize = 10_000;
+
+/// The most attempts to make an owner's key where rivals make or destroy it at the same time.
+pub const KEY_ATTEMPTS: u32 = 4;
+
 /// The most bytes of each text of a commit's cause. The longest that Waybill itself makes is the
 /// command id of an order in a file: bucket, key and version have some 1,300.
 pub const CAUSE_TEXT_BYTES_MAX: usize = 2_048;

@@ -97,10 +97,12 @@ impl<A: EventSourced> Loaded<A> {
             return Err(StoreError::HistoryFull(self.id.clone()));
         }
         let state = self.state.clone().folded(events);
-        let state = serde_json::to_string(&state).map_err(unwritable)?;
-        commit.snapshot = self
-            .snapshot(&commit, state)
-            .map_err(|error| error.of(&self.id, commit.sequence))?;
+        if state.may_be_stored() {
+            let state = serde_json::to_string(&state).map_err(unwritable)?;
+            commit.snapshot = self
+                .snapshot(&commit, state)
+                .map_err(|error| error.of(&self.id, commit.sequence))?;
+        }
         Ok(commit)
     }
 

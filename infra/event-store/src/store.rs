@@ -7,6 +7,7 @@ use domain::AggregateId;
 use crate::{
     commit::{Commit, Item, Unreadable},
     error::StoreError,
+    keys::Keys,
     limits::{HISTORY_PAGE, ITEM_BYTES_MAX, PAGES_MAX},
     size::item_bytes,
     snapshot::Policy,
@@ -18,6 +19,7 @@ use crate::{
 pub struct EventStore {
     pub(crate) table: Arc<dyn CommitTable>,
     pub(crate) policy: Policy,
+    pub(crate) keys: Option<Keys>,
 }
 
 /// The result of an append.
@@ -43,7 +45,12 @@ impl EventStore {
     /// The event store in `table`, with the default limits.
     pub fn new(table: Arc<dyn CommitTable>) -> Self {
         let policy = Policy::default();
-        Self { table, policy }
+        let keys = None;
+        Self {
+            table,
+            policy,
+            keys,
+        }
     }
 
     /// The same store with the limits of `policy`.

@@ -117,6 +117,16 @@ impl Names {
         format!("waybill-{}-{suffix}", self.environment)
     }
 
+    /// The table of the keys of personal data.
+    pub fn keys(&self) -> String {
+        self.of("keys")
+    }
+
+    /// The alias of the KMS key that wraps the keys of personal data.
+    pub fn personal_data_key(&self) -> String {
+        format!("alias/{}", self.of("personal-data"))
+    }
+
     /// The table of the event store.
     pub fn events(&self) -> String {
         self.of("events")
@@ -247,6 +257,7 @@ mod tests {
             names.processed_orders(),
             names.shipment_log(),
             names.parked(),
+            names.keys(),
         ];
         named.sort();
         assert_eq!(described, named);

@@ -7,7 +7,7 @@ use domain::{
     event::{EncodedEvent, Undecodable},
 };
 use event_store::{
-    Commit,
+    Commit, StoreError,
     commit::{Item, SEQUENCE},
     dynamodb::DynamoDbTable,
     table::CommitTable,
@@ -125,7 +125,18 @@ async fn events(
             // How many events an unreadable one holds is not known: nor what comes next.
             expected = commit.as_ref().ok().map(Commit::next_sequence);
             match commit {
-                Ok(commit) => events.extend(of_commit(environment, id, &commit)),
+                Ok(commit) => match environment.projectors.store.opened(vec![commit]).await {
+                    Ok(opened) => {
+                        let read = |commit| of_commit(environment, id, commit);
+                        events.extend(opened.iter().flat_map(read));
+                    }
+                    Err(StoreError::Unavailable(error)) => {
+                        return Err(OperatorError::Unavailable(error.to_string()));
+                    }
+                    Err(error) => {
+                        events.push(HistoryEvent::unreadable(sequence, error.to_string()));
+                    }
+                },
                 Err(error) => {
                     events.push(HistoryEvent::unreadable(sequence, error.to_string()));
                 }

@@ -44,7 +44,8 @@ pub(super) async fn history(
             .map_err(store_problem)?;
         let mut cut = None;
         let mut later = false;
-        for commit in &page.commits {
+        let commits = projectors.store.opened(page.commits).await;
+        for commit in &commits.map_err(store_problem)? {
             if at.is_some_and(|at| commit.at > at) {
                 later = true;
                 break;

@@ -93,7 +93,7 @@ async fn until(
     let mut from = 1;
     for _ in 0..PAGES_MAX {
         let page = projectors.store.history(id, from, HISTORY_PAGE).await?;
-        let mut commits = page.commits;
+        let mut commits = projectors.store.opened(page.commits).await?;
         let by_then = commits.partition_point(|commit| commit.at <= at);
         let later = by_then < commits.len();
         commits.truncate(by_then);

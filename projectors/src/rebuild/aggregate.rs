@@ -121,7 +121,10 @@ pub async fn examine(projectors: &Projectors, name: &str) -> Result<Examined, Re
     let table = expected::table(name).ok_or_else(unknown)?;
     let mut there = there(projectors, table, expected::id(name)).await?;
     let (history, known) = match name.parse() {
-        Ok(id) => (projectors.store.whole_history(&id).await?, Some(id)),
+        Ok(id) => {
+            let history = projectors.store.whole_history(&id).await?;
+            (projectors.store.opened(history).await?, Some(id))
+        }
         Err(_) => (Vec::new(), None),
     };
     let mut examined = Examined {

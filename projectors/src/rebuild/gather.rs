@@ -3,7 +3,7 @@
 
 use domain::AggregateId;
 use event_store::{
-    StoreError,
+    Commit, StoreError,
     scan::{Behind, ScanError},
 };
 use lambda::ReadModel;
@@ -173,7 +173,7 @@ impl Gather {
                     self.items += whole.history.len() as u64;
                     let name = whole.id.to_string();
                     if self.wants(&name) {
-                        let rows = due(projectors, &whole.id, whole.history);
+                        let rows = due(projectors, &whole.id, whole.history).await?;
                         buffer.add(&name, Side::Expected, rows, self.buckets);
                     }
                 }
@@ -266,12 +266,22 @@ impl Gather {
 }
 
 /// The digest of the rows that follow from a history.
-fn due(projectors: &Projectors, id: &AggregateId, history: Vec<event_store::Commit>) -> RowsDigest {
-    match expected::rows(id, history, &projectors.environment) {
-        Ok(rows) => RowsDigest::from_iter(&rows),
+/// Fails where its personal data cannot be opened because their keys are unavailable.
+async fn due(
+    projectors: &Projectors,
+    id: &AggregateId,
+    history: Vec<Commit>,
+) -> Result<RowsDigest, RebuildError> {
+    let opened = projectors.store.opened(history).await;
+    let rows = opened
+        .map_err(RebuildError::from)
+        .and_then(|history| expected::rows(id, history, &projectors.environment));
+    match rows {
+        Ok(rows) => Ok(RowsDigest::from_iter(&rows)),
+        Err(RebuildError::Unavailable(reason)) => Err(RebuildError::Unavailable(reason)),
         Err(error) => {
             tracing::error!(aggregate = %id, %error, "a history cannot be folded");
-            RowsDigest::UNKNOWN
+            Ok(RowsDigest::UNKNOWN)
         }
     }
 }

@@ -303,6 +303,13 @@ async fn is_as_it_should_be(
     let (Ok(id), Some(table)) = (name.parse::<AggregateId>(), expected::table(name)) else {
         return Ok(false);
     };
+    let history = match projectors.store.opened(history).await {
+        Ok(history) => history,
+        Err(StoreError::Unavailable(error)) => {
+            return Err(RebuildError::Unavailable(error.to_string()));
+        }
+        Err(_) => return Ok(false),
+    };
     let Ok(rows) = expected::rows(&id, history, &projectors.environment) else {
         return Ok(false);
     };

@@ -203,6 +203,8 @@ pub fn place(order: &str) -> Result<Command<order::Intent>, Failed> {
         order_id: order.parse()?,
         customer_id: Some("customer123".to_owned()),
         customer_name: None,
+        personal: None,
+        sealed: None,
         items: vec![item("prod1", 2, "29.99")?, item("prod2", 1, "49.99")?],
         adjustments: vec![],
         total_amount: Some("109.97".parse()?),
