@@ -103,6 +103,12 @@ async fn command(
             let aggregate = AggregateId::Shipment(shipment_id);
             send::<Shipment>(sender, commands, aggregate, intent.into()).await
         }
+        ("DELETE", ["customers", id, "personal-data"]) => {
+            let owner = format!("customer#{id}").parse();
+            let owner = owner
+                .map_err(|error| Problem::invalid("invalid_field", "customerId", text(error)))?;
+            sender.erase(commands, &owner).await.map(Response::ok)
+        }
         _ => Err(Problem::not_found("there is nothing here")),
     }
 }

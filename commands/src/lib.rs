@@ -10,6 +10,7 @@
 //! - `sender`: the sender and the command id of a command over HTTP or by direct invocation
 //! - [`execute`]: loads, recognises a repeat, decides and appends, in the only retry loop;
 //!   [`execute_many`]: the same for many updates of one shipment
+//! - [`erase`]: erases the personal data of a customer
 //! - [`reply`]: the answer to the sender, of success and of failure
 //! - `telemetry`: the log line and the metrics of a command
 //! - `rejection`: events that can never succeed: dead letter and alert
@@ -31,6 +32,7 @@ use lambda::{
 pub mod api;
 pub mod bus;
 pub mod carriers;
+pub mod erase;
 pub mod execute;
 pub mod execute_many;
 pub mod import;

@@ -125,3 +125,7 @@ pub const KEY_SET_BYTES_MAX: usize = 256 * 1024;
 
 /// The most keys of a key set.
 pub const KEYS_MAX: usize = 32;
+
+/// The days for which a backup of the table of keys can be restored: DynamoDB's point-in-time
+/// recovery keeps 35.
+pub const BACKUP_DAYS: u32 = 35;

@@ -16,13 +16,15 @@ pub fn reply(aggregate: &AggregateId, outcome: &Outcome) -> Json {
         Some("OrderProcessed") => "Order completed",
         Some("OrderCancelled") => "Order cancelled",
         Some("ShipmentUpdated") => "Shipment update logged",
+        Some("CustomerErased") => "Personal data erased",
         Some("ShipmentStalled") => "Shipment marked as stalled",
         Some(_) => "Done",
         None => "Nothing to do",
     };
     let (id_name, id) = match aggregate {
-        AggregateId::Order(id) => ("orderId", id.as_str()),
-        AggregateId::Shipment(id) => ("shipmentId", id.as_str()),
+        AggregateId::Order(id) => ("orderId", id.to_string()),
+        AggregateId::Shipment(id) => ("shipmentId", id.to_string()),
+        AggregateId::Erasure(owner) => ("owner", owner.to_string()),
     };
     Json::Object(Object::from([
         ("message".to_owned(), message.into()),

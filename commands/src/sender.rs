@@ -1,6 +1,8 @@
 //! The sender and the command id of a command over HTTP or by direct invocation.
 
-use domain::{AggregateId, EventSourced, Json, OrderId, aggregate::Intent as _};
+use domain::{
+    AggregateId, Digest, EventSourced, Json, OrderId, aggregate::Intent as _, personal::Owner,
+};
 use event_store::Cause;
 use lambda::{
     Invocation,
@@ -10,6 +12,7 @@ use lambda::{
 
 use crate::{
     Commands,
+    erase::erase,
     execute::Envelope,
     limits::KEY_MAX,
     reply::{problem, reply},
@@ -106,6 +109,21 @@ impl Sender {
     /// order.
     pub(crate) fn order_id(&self, environment: &str) -> OrderId {
         translate::order::id_of(environment, &self.actor, &self.key)
+    }
+
+    /// Erases the personal data of `owner`, and returns the answer or problem for the sender.
+    pub(crate) async fn erase(self, commands: &Commands, owner: &Owner) -> Result<Json, Problem> {
+        let cause = Cause {
+            command_id: self.command_id,
+            digest: Digest::of(&Json::Null),
+            actor: self.actor,
+            source: self.source.to_owned(),
+            correlation_id: self.correlation_id,
+            causation_id: self.cause_id,
+            traceparent: self.traceparent,
+        };
+        let erased = erase(&commands.store, commands.clock.as_ref(), owner, cause).await;
+        erased.map(|erased| erased.to_json()).map_err(problem)
     }
 
     /// Executes the command, and returns the answer or problem for the sender.

@@ -58,6 +58,7 @@ impl Commands {
                 };
                 self.metrics.orders(now, orders);
             }
+            AggregateId::Erasure(_) => {}
             AggregateId::Shipment(_) => {
                 let mut shipments = Shipments::default();
                 match outcome.event.as_deref() {

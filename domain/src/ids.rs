@@ -8,7 +8,7 @@ use std::{fmt, str::FromStr};
 use serde::{Deserialize, Serialize};
 use unicode_normalization::is_nfc;
 
-use crate::{Refusal, limits::ID_MAX};
+use crate::{Refusal, limits::ID_MAX, personal::Owner};
 
 /// The text is not an id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -29,7 +29,7 @@ fn check(text: &str) -> Result<(), InvalidId> {
 }
 
 /// Whether `text` obeys the rule for ids of other systems: length, characters and normal form.
-fn is_one_of_somebody(text: &str) -> bool {
+pub(crate) fn is_one_of_somebody(text: &str) -> bool {
     (1..=ID_MAX).contains(&text.chars().count())
         && !text.contains(|c: char| c.is_control() || c == '\\')
         && text.trim() == text
@@ -102,7 +102,8 @@ id! {
     ShipmentId
 }
 
-/// The id of an aggregate, as a text `order#<orderId>` or `shipment#<shipmentId>`.
+/// The id of an aggregate, as a text `order#<orderId>`, `shipment#<shipmentId>` or
+/// `erasure#<owner>`, such as `erasure#customer#<customerId>`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum AggregateId {
@@ -110,6 +111,8 @@ pub enum AggregateId {
     Order(OrderId),
     /// The id of a shipment.
     Shipment(ShipmentId),
+    /// The erasures of an owner's personal data.
+    Erasure(Owner),
 }
 
 impl fmt::Display for AggregateId {
@@ -117,6 +120,7 @@ impl fmt::Display for AggregateId {
         match self {
             Self::Order(id) => write!(f, "order#{id}"),
             Self::Shipment(id) => write!(f, "shipment#{id}"),
+            Self::Erasure(owner) => write!(f, "erasure#{owner}"),
         }
     }
 }
@@ -128,6 +132,7 @@ impl FromStr for AggregateId {
         match text.split_once('#') {
             Some(("order", id)) => id.parse().map(Self::Order),
             Some(("shipment", id)) => id.parse().map(Self::Shipment),
+            Some(("erasure", owner)) => owner.parse().map(Self::Erasure),
             _ => Err(InvalidId),
         }
     }
@@ -194,10 +199,26 @@ mod tests {
 
     #[test]
     fn an_aggregate_is_named_one_way_only() -> Result<(), InvalidId> {
-        for text in ["order#1", "shipment#SHIP-1", "order##1001", "order#a#b"] {
+        for text in [
+            "order#1",
+            "shipment#SHIP-1",
+            "order##1001",
+            "order#a#b",
+            "erasure#customer#a/b#c",
+            "erasure#order#1",
+        ] {
             assert_eq!(text.parse::<AggregateId>()?.to_string(), text);
         }
-        for bad in ["order", "order#", "order# a", "parcel#1", "Order#1"] {
+        for bad in [
+            "order",
+            "order#",
+            "order# a",
+            "parcel#1",
+            "Order#1",
+            "erasure#1",
+            "erasure#order#a/b",
+            "erasure#customer#",
+        ] {
             assert_eq!(bad.parse::<AggregateId>(), Err(InvalidId), "{bad}");
         }
         Ok(())

@@ -7,7 +7,8 @@
 //! history ──fold──▶ aggregate ──decide(command)──▶ events, or a Refusal
 //! ```
 //!
-//! - [`order`], [`shipment`]: the two aggregates: state, commands, events, `decide` and `apply`
+//! - [`order`], [`shipment`]: the two aggregates of the business: state, commands, events, `decide` and `apply`
+//! - [`erasure`]: the third aggregate: the erasures of a customer's personal data
 //! - [`aggregate`]: the trait that an aggregate implements for the event store, beside that of
 //!   cqrs-es
 //! - [`event`]: how events are encoded, and how those of older versions are decoded
@@ -19,6 +20,7 @@
 
 pub mod aggregate;
 pub mod digest;
+pub mod erasure;
 pub mod event;
 pub mod ids;
 pub mod json;
@@ -33,6 +35,7 @@ pub mod time;
 
 pub use aggregate::EventSourced;
 pub use digest::Digest;
+pub use erasure::Erasures;
 pub use ids::{AggregateId, OrderId, ShipmentId};
 pub use json::Json;
 pub use number::Number;

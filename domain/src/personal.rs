@@ -8,11 +8,14 @@
 //!
 //! This module only says what is sealed and where it stands. It knows no cipher and no key.
 
+use std::{fmt, str::FromStr};
+
 use serde::{Deserialize, Serialize};
 
 use crate::{
     Json, OrderId, Timestamp,
     event::{EncodedEvent, Undecodable, position_of},
+    ids::{InvalidId, is_one_of_somebody},
     json::Object,
 };
 
@@ -41,8 +44,10 @@ impl Field {
     }
 }
 
-/// The owner of personal data: one key is made for each.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+/// The owner of personal data: one key is made for each. As a text it is `customer#<customerId>` or
+/// `order#<orderId>`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub enum Owner {
     /// The customer of the order, by the shop's `customerId`.
     Customer(String),
@@ -60,8 +65,34 @@ impl Owner {
     }
 }
 
-impl std::fmt::Display for Owner {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl FromStr for Owner {
+    type Err = InvalidId;
+
+    fn from_str(text: &str) -> Result<Self, InvalidId> {
+        match text.split_once('#') {
+            Some(("customer", id)) if is_one_of_somebody(id) => Ok(Self::Customer(id.to_owned())),
+            Some(("order", id)) => id.parse().map(Self::Order),
+            _ => Err(InvalidId),
+        }
+    }
+}
+
+impl TryFrom<String> for Owner {
+    type Error = InvalidId;
+
+    fn try_from(text: String) -> Result<Self, InvalidId> {
+        text.parse()
+    }
+}
+
+impl From<Owner> for String {
+    fn from(owner: Owner) -> Self {
+        owner.to_string()
+    }
+}
+
+impl fmt::Display for Owner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Customer(id) => write!(f, "customer#{id}"),
             Self::Order(id) => write!(f, "order#{id}"),

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use domain::{
     EventSourced, Json, Order, Shipment, aggregate::Command, event::EncodedEvent, json::Object,
-    order, shipment,
+    order, personal::Sealed, shipment,
 };
 
 mod samples;
@@ -68,6 +68,14 @@ fn full_order() -> order::PlaceOrder {
     sent.total_amount = None;
     let placed_at = "2024-01-15T12:58:00+01:00".into();
     sent.placed_at = order::PlacedAt::read(&placed_at);
+    // What version 3 brought.
+    let mail = Object::from([("mail".to_owned(), "zoe@example.com".into())]);
+    sent.personal = Some(mail);
+    sent.sealed = Some(Sealed {
+        key: 1,
+        customer_name: Some("c2VhbGVkIG5hbWU".to_owned()),
+        personal: Some("c2VhbGVkIGRhdGE".to_owned()),
+    });
     sent
 }
 

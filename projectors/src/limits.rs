@@ -152,3 +152,11 @@ pub const ANNOUNCED_AT_ONCE: u32 = 50;
 
 /// The most pages of one history: as many as it can have commits.
 pub const HISTORY_PAGES_MAX: u32 = event_store::limits::COMMITS_MAX;
+
+/// The age up to which an erasure counts as fresh: an index may not show all rows that were written
+/// before it.
+pub const ERASURE_FRESH: Duration = Duration::from_secs(60);
+
+/// The wait after which a fresh erasure looks for rows once more. An index of DynamoDB mostly lags
+/// less than a second behind its table.
+pub const ERASURE_WAIT: Duration = Duration::from_secs(3);

@@ -48,6 +48,8 @@ pub fn messages(commit: &Commit, environment: &str) -> Result<Messages, Unreadab
                 }
             }
         }
+        // Nobody is told of it: the history of erasures is where it is looked up.
+        AggregateId::Erasure(_) => {}
     }
     Ok(messages)
 }
@@ -342,8 +344,9 @@ fn trace(commit: &Commit) -> Option<TraceParent> {
 /// The members of a detail that every announcement has.
 fn detail(commit: &Commit, id: &str, sequence: u64) -> Object {
     let (id_name, aggregate_id) = match &commit.aggregate {
-        AggregateId::Order(id) => ("orderId", id.as_str()),
-        AggregateId::Shipment(id) => ("shipmentId", id.as_str()),
+        AggregateId::Order(id) => ("orderId", id.to_string()),
+        AggregateId::Shipment(id) => ("shipmentId", id.to_string()),
+        AggregateId::Erasure(owner) => ("owner", owner.to_string()),
     };
     let mut detail = Object::from([
         ("id".to_owned(), id.into()),

@@ -4,11 +4,11 @@ use domain::{AggregateId, Json};
 use serde::Serialize;
 
 use crate::{
-    Projectors,
+    Projectors, erase,
     limits::{PARKED_PAGES_MAX, TAKE_UPS_MAX},
     notify,
     ports::{Row, RowError, Table},
-    rebuild::{self, RebuildError},
+    rebuild::RebuildError,
     row,
 };
 
@@ -190,6 +190,6 @@ async fn go_on(
     };
     match parked.consumer.as_str() {
         "notify" => notify::history(projectors, &id, sequence).await,
-        _ => rebuild::aggregate(projectors, &id).await.map(|_| sequence),
+        _ => erase::aggregate(projectors, &id).await.map(|_| sequence),
     }
 }

@@ -14,9 +14,12 @@ use serde_json::value::RawValue;
 use crate::{
     Projectors,
     batch::{Group, arrivals, groups, response},
+    erase,
     limits::{AGGREGATES_AT_ONCE, BATCH_RESERVE, PARK_ATTEMPTS},
     ports::{Row, RowError, Table},
-    processed_orders, row, shipment_log,
+    processed_orders,
+    rebuild::{self, RebuildError},
+    row, shipment_log,
 };
 
 /// Why an aggregate's rows cannot be written. The texts are for logs.
@@ -103,11 +106,17 @@ async fn project(projectors: &Projectors, commits: Vec<Commit>) -> Result<(), St
     };
     match first.aggregate.clone() {
         AggregateId::Order(_) => {
-            let order = opened(projectors, commits).await?;
+            let stored = whole(projectors, commits).await?;
+            let opened = projectors.store.opened(stored.clone()).await?;
+            let order = Loaded::<Order>::from_history(first_of(&opened)?, opened.clone())?;
             for one in projectors.of_kind(Kind::ProcessedOrders) {
                 let row = processed_orders::row(&order.state, order.version, &one.environment);
                 put_newer(one, Table::ProcessedOrders, row, order.version).await?;
             }
+            erased_meanwhile(projectors, stored, &opened).await?;
+        }
+        AggregateId::Erasure(owner) => {
+            erase::carry_out(projectors, &owner).await?;
         }
         AggregateId::Shipment(_) => {
             for one in projectors.of_kind(Kind::ShipmentLog) {
@@ -148,9 +157,7 @@ async fn fold<A: EventSourced>(
     projectors: &Projectors,
     commits: Vec<Commit>,
 ) -> Result<Loaded<A>, Stop> {
-    let Some(id) = commits.first().map(|first| first.aggregate.clone()) else {
-        return Err(Stop::Unavailable("no commits to fold".to_owned()));
-    };
+    let id = first_of(&commits)?;
     let folded = match is_whole(&commits) {
         true => Loaded::from_history(id, commits),
         false => projectors.store.load(&id).await,
@@ -158,18 +165,57 @@ async fn fold<A: EventSourced>(
     folded.map_err(Stop::from)
 }
 
-/// Folds an order with its personal data open. A snapshot holds them sealed, so it is folded from
-/// its first commit on: an order has few.
-async fn opened(projectors: &Projectors, commits: Vec<Commit>) -> Result<Loaded<Order>, Stop> {
-    let Some(id) = commits.first().map(|first| first.aggregate.clone()) else {
-        return Err(Stop::Unavailable("no commits to fold".to_owned()));
-    };
-    let commits = match is_whole(&commits) {
-        true => commits,
-        false => projectors.store.whole_history(&id).await?,
-    };
-    let commits = projectors.store.opened(commits).await?;
-    Ok(Loaded::from_history(id, commits)?)
+/// The whole history of an order. Its personal data are opened in it, since a snapshot holds them
+/// sealed; an order has few commits.
+async fn whole(projectors: &Projectors, commits: Vec<Commit>) -> Result<Vec<Commit>, Stop> {
+    match is_whole(&commits) {
+        true => Ok(commits),
+        false => Ok(projectors.store.whole_history(&first_of(&commits)?).await?),
+    }
+}
+
+/// Writes the order's rows again where its personal data were erased between opening them and
+/// writing the rows: the erasure may not have seen these rows. Orders without personal data cost
+/// nothing, others one more read of the table of keys.
+async fn erased_meanwhile(
+    projectors: &Projectors,
+    stored: Vec<Commit>,
+    opened: &[Commit],
+) -> Result<(), Stop> {
+    if same_events(&stored, opened) {
+        return Ok(());
+    }
+    let again = projectors.store.opened(stored).await?;
+    if !same_events(&again, opened) {
+        rebuild::aggregate(projectors, &first_of(&again)?).await?;
+    }
+    Ok(())
+}
+
+fn same_events(one: &[Commit], other: &[Commit]) -> bool {
+    fn texts(commits: &[Commit]) -> impl Iterator<Item = &str> {
+        let events = commits.iter().flat_map(|commit| &commit.events);
+        events.map(|event| event.data.get())
+    }
+    texts(one).eq(texts(other))
+}
+
+fn first_of(commits: &[Commit]) -> Result<AggregateId, Stop> {
+    let first = commits.first().map(|first| first.aggregate.clone());
+    first.ok_or_else(|| Stop::Unavailable("no commits to fold".to_owned()))
+}
+
+impl From<RebuildError> for Stop {
+    fn from(error: RebuildError) -> Self {
+        match error {
+            RebuildError::Unavailable(reason) => Self::Unavailable(reason),
+            RebuildError::Corrupt(reason) => Self::Park {
+                sequence: 1,
+                code: "corrupt_history",
+                reason,
+            },
+        }
+    }
 }
 
 /// Whether commits begin with sequence 1 and have no gaps. Later ones may follow in the store.

@@ -27,6 +27,14 @@ pub fn whole(row: &Row, name: &str) -> u64 {
     }
 }
 
+/// A text in a row; empty where it is missing.
+pub fn text(row: &Row, name: &str) -> String {
+    match row.get(name) {
+        Some(Json::String(text)) => text.clone(),
+        _ => String::new(),
+    }
+}
+
 /// The stored version of a row, if it is a number, even one that no history can have.
 pub fn written_version(row: &Row) -> Option<Number> {
     match row.get("version") {

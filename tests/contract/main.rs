@@ -22,12 +22,13 @@ mod capacity;
 mod event_store_contract;
 mod full;
 mod newer;
+mod personal;
 mod scan;
 mod seals;
 
 use std::sync::Arc;
 
-use event_store::{EventStore, memory::MemoryTable, table::CommitTable};
+use event_store::{EventStore, Keys, memory::MemoryTable, table::CommitTable};
 use support::embedded::Embedded;
 
 /// A table to hold against the contract, and what must live as long as it.
@@ -49,7 +50,7 @@ impl World {
 
     fn of(table: Arc<dyn CommitTable>, embedded: Option<Embedded>) -> Self {
         Self {
-            store: EventStore::new(table.clone()),
+            store: EventStore::new(table.clone()).with_keys(Keys::in_memory()),
             table,
             _embedded: embedded,
         }

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod budget;
+mod erased;
 mod lists;
 mod notify;
 mod project;
@@ -17,7 +18,7 @@ use std::sync::Arc;
 
 use commands::execute::execute;
 use domain::{AggregateId, EventSourced, Json, Order, Shipment, Timestamp};
-use event_store::{Clock as _, Commit, EventStore, SystemClock, memory::MemoryTable};
+use event_store::{Clock as _, Commit, EventStore, Keys, SystemClock, memory::MemoryTable};
 use lambda::Invocation;
 use projectors::{
     Environment, Projectors, Role,
@@ -42,7 +43,7 @@ impl World {
         let bus = Arc::new(Outbox::default());
         let topic = Arc::new(Outbox::default());
         let projectors = Projectors {
-            store: EventStore::new(table.clone()),
+            store: EventStore::new(table.clone()).with_keys(Keys::in_memory()),
             rows: rows.clone(),
             bus: bus.clone(),
             topic: topic.clone(),

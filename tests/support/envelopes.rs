@@ -73,6 +73,15 @@ pub fn to_order(id: &str, command_id: &str, intent: order::Intent) -> Envelope<o
     }
 }
 
+/// An order with personal data, placed.
+pub fn placing_for(id: &str, command_id: &str, name: &str) -> Envelope<order::Intent> {
+    let mut place = place(id, vec![item("prod1", 2, "29.99")]);
+    place.customer_name = Some(name.to_owned());
+    let mail = Object::from([("mail".to_owned(), format!("{name}@example.com").into())]);
+    place.personal = Some(mail);
+    to_order(id, command_id, order::Intent::Place(Box::new(place)))
+}
+
 /// A small order, placed.
 pub fn placing(id: &str, command_id: &str) -> Envelope<order::Intent> {
     let place = place(

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use domain::{
-    AggregateId, EventSourced, Json, Order, Shipment, Timestamp,
+    AggregateId, Erasures, EventSourced, Json, Order, Shipment, Timestamp,
     event::{EncodedEvent, Undecodable},
 };
 use event_store::{
@@ -180,6 +180,7 @@ fn read(id: &AggregateId, commit: &Commit) -> Vec<HistoryEvent> {
         let decoded = match id {
             AggregateId::Order(_) => decoded::<Order>(event),
             AggregateId::Shipment(_) => decoded::<Shipment>(event),
+            AggregateId::Erasure(_) => decoded::<Erasures>(event),
         };
         let cause = commit.cause.clone();
         Ok(HistoryEvent {

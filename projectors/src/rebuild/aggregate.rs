@@ -32,6 +32,13 @@ pub struct Rebuilt {
     pub removed: u64,
 }
 
+impl std::ops::AddAssign for Rebuilt {
+    fn add_assign(&mut self, more: Self) {
+        self.written += more.written;
+        self.removed += more.removed;
+    }
+}
+
 /// Why rows cannot be rebuilt. The texts are for logs.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RebuildError {
@@ -62,17 +69,24 @@ pub struct Examined {
     remove: Vec<Row>,
 }
 
-/// Rebuilds the rows of one aggregate, in every generation of its read model.
+/// Rebuilds the rows of one aggregate, in every generation of its read model. Erasures have none.
 pub async fn aggregate(projectors: &Projectors, id: &AggregateId) -> Result<Rebuilt, RebuildError> {
-    let kind = match id {
-        AggregateId::Order(_) => Kind::ProcessedOrders,
-        AggregateId::Shipment(_) => Kind::ShipmentLog,
-    };
+    match id {
+        AggregateId::Order(_) => rows_of(projectors, Kind::ProcessedOrders, id).await,
+        AggregateId::Shipment(_) => rows_of(projectors, Kind::ShipmentLog, id).await,
+        AggregateId::Erasure(_) => Ok(Rebuilt::default()),
+    }
+}
+
+/// Rebuilds the rows of one order or shipment, in every generation of its read model.
+pub(crate) async fn rows_of(
+    projectors: &Projectors,
+    kind: Kind,
+    id: &AggregateId,
+) -> Result<Rebuilt, RebuildError> {
     let mut all = Rebuilt::default();
     for one in projectors.of_kind(kind) {
-        let rebuilt = mended(one, &id.to_string()).await?.rebuilt;
-        all.written += rebuilt.written;
-        all.removed += rebuilt.removed;
+        all += mended(one, &id.to_string()).await?.rebuilt;
     }
     Ok(all)
 }
@@ -105,8 +119,7 @@ pub(super) async fn mended(projectors: &Projectors, name: &str) -> Result<Settle
         }
         let blocked = examined.blocked;
         let rebuilt = mend(projectors, examined).await?;
-        settled.rebuilt.written += rebuilt.written;
-        settled.rebuilt.removed += rebuilt.removed;
+        settled.rebuilt += rebuilt;
         if !blocked {
             break;
         }

@@ -51,6 +51,7 @@ fn follow(
             let row = processed_orders::row(&order.state, version, environment);
             Ok(row.into_iter().collect())
         }
+        AggregateId::Erasure(_) => Ok(Vec::new()),
         AggregateId::Shipment(_) => {
             let mut rows = log(&history, environment)?;
             let shipment = fold::<Shipment>(id, history)?;

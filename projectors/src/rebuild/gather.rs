@@ -207,10 +207,11 @@ impl Gather {
         }
     }
 
-    /// Whether an aggregate belongs to the read model that is rebuilt.
+    /// Whether an aggregate has rows in the read models that are rebuilt.
     fn wants(&self, aggregate: &str) -> bool {
         let only = self.only.map(|model| Table::from(model.kind));
-        only.is_none() || only == expected::table(aggregate)
+        let table = expected::table(aggregate);
+        table.is_some() && (only.is_none() || only == table)
     }
 
     async fn rows(

@@ -32,5 +32,6 @@ pub mod rows_digest;
 pub mod settle;
 pub mod sweep;
 
+pub(crate) use aggregate::rows_of;
 pub use aggregate::{RebuildError, Rebuilt, aggregate};
 pub use rebuilds::Rebuilds;

@@ -8,8 +8,8 @@ use futures::{StreamExt, stream};
 use projectors::{
     Projectors,
     batch::{Arrival, arrivals},
-    notify,
-    rebuild::{self, RebuildError},
+    erase, notify,
+    rebuild::RebuildError,
 };
 
 use super::tally::Tally;
@@ -112,7 +112,7 @@ async fn project(projectors: &Projectors, arrivals: Vec<Arrival>) -> Result<(), 
     let mut corrupt = Ok(());
     for name in names {
         let rebuilt = match name.parse::<AggregateId>() {
-            Ok(id) => rebuild::aggregate(projectors, &id).await.map(drop),
+            Ok(id) => erase::aggregate(projectors, &id).await.map(drop),
             Err(_) => {
                 let reason = format!("no order and no shipment: {name:?}");
                 Err(RebuildError::Corrupt(reason))

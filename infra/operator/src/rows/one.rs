@@ -2,8 +2,9 @@
 
 use domain::AggregateId;
 use projectors::{
+    erase,
     ports::Table,
-    rebuild::{self, RebuildError, Rebuilt, aggregate::examine, finding::Finding, settle::Counted},
+    rebuild::{RebuildError, Rebuilt, aggregate::examine, finding::Finding, settle::Counted},
 };
 
 use super::summary::Summary;
@@ -50,6 +51,9 @@ fn unreadable(id: &AggregateId) -> Finding {
     match id {
         AggregateId::Order(id) => Finding::unreadable(Table::ProcessedOrders, id.as_str()),
         AggregateId::Shipment(id) => Finding::unreadable(Table::ShipmentLog, id.as_str()),
+        AggregateId::Erasure(owner) => {
+            Finding::unreadable(Table::ProcessedOrders, &owner.to_string())
+        }
     }
 }
 
@@ -60,7 +64,7 @@ pub async fn rebuild_one(
     environment: &Environment,
     id: &AggregateId,
 ) -> Result<Rebuilt, OperatorError> {
-    let rebuilt = rebuild::aggregate(&environment.projectors, id).await?;
+    let rebuilt = erase::aggregate(&environment.projectors, id).await?;
     // Rows of what was never there are removed; without any, somebody has mistyped an id.
     if rebuilt == Rebuilt::default() {
         environment.has_events(id).await?;

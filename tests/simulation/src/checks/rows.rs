@@ -44,6 +44,8 @@ pub(super) fn rows(seen: &Observed, histories: &Histories, found: &mut Vec<Strin
                     shipment_log::current(&loaded.state, loaded.version, &environment)
                 }),
             ),
+            // Erasures have no rows.
+            AggregateId::Erasure(_) => continue,
         };
         // What cannot be folded is parked, and has no row.
         let Some(expected) = expected else { continue };

@@ -5,10 +5,10 @@
 
 use domain::Timestamp;
 use projectors::{
-    notify, parked,
+    erase, notify, parked,
     parked::{Parked, TakenUp},
     ports::RowError,
-    rebuild::{self, RebuildError},
+    rebuild::RebuildError,
 };
 
 use super::{works::Work, *};
@@ -134,7 +134,7 @@ impl World {
         let (core, projectors) = (self.core.clone(), self.projectors.clone());
         let work = async move {
             let id = name.parse().unwrap();
-            rebuild::aggregate(&projectors, &id).await.map_err(failed)?;
+            erase::aggregate(&projectors, &id).await.map_err(failed)?;
             core.did(Act::RebuiltOne);
             Ok(Value::Null)
         };
@@ -223,7 +223,7 @@ async fn redrive(projectors: Projectors, consumer: usize, streamed: Streamed) ->
     let commit = Commit::from_item((*streamed.item).clone());
     let commit = commit.map_err(|error| Failed(error.to_string()))?;
     let done = match consumer {
-        PROJECT => rebuild::aggregate(&projectors, &commit.aggregate)
+        PROJECT => erase::aggregate(&projectors, &commit.aggregate)
             .await
             .map(|_| ()),
         _ => notify::commits(&projectors, vec![commit]).await.map(|_| ()),

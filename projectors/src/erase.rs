@@ -1,0 +1,116 @@
+//! Carries out the erasure of a customer's personal data: destroys the key, and rewrites the rows
+//! of the customer's orders. It follows from the history of erasures alone, so it can be repeated at
+//! any time.
+//!
+//! Rows are found by an index that may lag behind its table, so a fresh erasure looks twice. A row
+//! that `project` is writing meanwhile is looked at by `project` itself once it is written.
+
+use domain::{
+    AggregateId, OrderId,
+    erasure::CustomerErased,
+    personal::{ERASED, Owner},
+};
+use event_store::{Loaded, StoreError};
+use futures::{StreamExt, stream};
+use lambda::read_models::Kind;
+
+use crate::{
+    Projectors,
+    indexes::Index,
+    limits::{AGGREGATES_AT_ONCE, ERASURE_FRESH, ERASURE_WAIT, LIST_MAX, LOG_PAGES_MAX},
+    ports::{Direction, Row, Start},
+    rebuild::{self, RebuildError, Rebuilt},
+    row,
+};
+
+/// Does for one aggregate once more what `project` does: rebuilds its rows, or carries out the
+/// erasure.
+pub async fn aggregate(projectors: &Projectors, id: &AggregateId) -> Result<Rebuilt, RebuildError> {
+    match id {
+        AggregateId::Erasure(owner) => carry_out(projectors, owner).await,
+        id => rebuild::aggregate(projectors, id).await,
+    }
+}
+
+/// Carries out the latest erasure in the history of `owner`; where there is none, nothing is done.
+pub async fn carry_out(projectors: &Projectors, owner: &Owner) -> Result<Rebuilt, RebuildError> {
+    let id = AggregateId::Erasure(owner.clone());
+    let erasures: Loaded<domain::Erasures> = projectors.store.load(&id).await?;
+    let Some(erased) = erasures.state.latest else {
+        return Ok(Rebuilt::default());
+    };
+    let CustomerErased { at, key, .. } = erased;
+    let keys = projectors.store.keys().map_err(StoreError::from)?;
+    let destroyed = keys.destroy(owner, Some(key), at).await;
+    destroyed.map_err(StoreError::from)?;
+    let mut rebuilt = rewrite(projectors, owner).await?;
+    let age = projectors.clock.now().millis().abs_diff(at.millis());
+    if u128::from(age) < ERASURE_FRESH.as_millis() {
+        projectors.clock.sleep(ERASURE_WAIT).await;
+        rebuilt += rewrite(projectors, owner).await?;
+    }
+    Ok(rebuilt)
+}
+
+/// Rewrites those rows of the owner's orders that differ from their histories.
+async fn rewrite(projectors: &Projectors, owner: &Owner) -> Result<Rebuilt, RebuildError> {
+    let customer = match owner {
+        Owner::Order(id) => {
+            return rewrite_one(projectors, id.clone()).await;
+        }
+        Owner::Customer(id) => id,
+    };
+    let (mut rebuilt, mut start) = (Rebuilt::default(), Start::Beginning);
+    for _ in 0..LOG_PAGES_MAX {
+        let page = projectors
+            .rows
+            .list(
+                Index::OrdersByCustomer,
+                customer,
+                &start,
+                Direction::Up,
+                LIST_MAX,
+            )
+            .await?;
+        let orders = page
+            .rows
+            .iter()
+            .filter(|row| !is_erased(row))
+            .filter_map(order);
+        let orders: Vec<OrderId> = orders.collect();
+        let rewritten = orders
+            .into_iter()
+            .map(|id| async move { rebuild::aggregate(projectors, &AggregateId::Order(id)).await });
+        let mut rewritten = stream::iter(rewritten).buffer_unordered(AGGREGATES_AT_ONCE);
+        while let Some(one) = rewritten.next().await {
+            rebuilt += one?;
+        }
+        match page.rows.last().filter(|_| page.more) {
+            None => return Ok(rebuilt),
+            Some(last) => {
+                start = Start::After {
+                    sort: row::text(last, "createdAt"),
+                    id: row::text(last, "orderId"),
+                }
+            }
+        }
+    }
+    Err(RebuildError::Corrupt(
+        "the orders of a customer have more pages than they may have".to_owned(),
+    ))
+}
+
+async fn rewrite_one(projectors: &Projectors, id: OrderId) -> Result<Rebuilt, RebuildError> {
+    let id = AggregateId::Order(id);
+    rebuild::rows_of(projectors, Kind::ProcessedOrders, &id).await
+}
+
+/// Whether the row was written after the erasure. So a repeat after a time-out goes on where it
+/// stopped.
+fn is_erased(row: &Row) -> bool {
+    row.get("customerName") == Some(&ERASED.into())
+}
+
+fn order(row: &Row) -> Option<OrderId> {
+    row::text(row, "orderId").parse().ok()
+}
