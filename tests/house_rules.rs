@@ -123,6 +123,51 @@ fn source_of(root: &str) -> Vec<(PathBuf, String)> {
     files
 }
 
+/// Lines of a file that one can still read in a sitting.
+const FILE_LINES_MAX: usize = 500;
+
+/// What people write here, by its ending. Locks, data and pictures have others.
+const WRITTEN: [&str; 8] = ["css", "html", "js", "md", "py", "rs", "toml", "yaml"];
+
+/// Folders that hold nothing that people have written: built, installed, fetched or generated.
+const NOT_WRITTEN: [&str; 4] = ["cdk.out", "node_modules", "snapshots", "target"];
+
+/// Every file of the repository that people have written.
+fn written_files() -> Vec<PathBuf> {
+    let mut folders = vec![PathBuf::from("..")];
+    let mut files = Vec::new();
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let entry = entry.unwrap();
+            let (path, name) = (entry.path(), entry.file_name());
+            let name = name.to_str().unwrap();
+            let ending = path.extension().and_then(|ending| ending.to_str());
+            if entry.file_type().unwrap().is_dir() {
+                if !name.starts_with('.') && !NOT_WRITTEN.contains(&name) {
+                    folders.push(path);
+                }
+            } else if ending.is_some_and(|ending| WRITTEN.contains(&ending)) {
+                files.push(path);
+            }
+        }
+    }
+    files
+}
+
+#[test]
+fn no_file_is_too_long_to_be_read_in_a_sitting() {
+    let files = written_files();
+    for path in &files {
+        let lines = fs::read_to_string(path).unwrap().lines().count();
+        assert!(
+            lines <= FILE_LINES_MAX,
+            "{}: {lines} lines, of at most {FILE_LINES_MAX}",
+            path.display()
+        );
+    }
+    assert!(files.len() > 500, "{}", files.len());
+}
+
 /// The modules that a crate has at its root, each with the others that it uses. What a test uses does
 /// not count, nor does what the crate's root itself declares.
 fn modules_of(root: &str) -> BTreeMap<String, BTreeSet<String>> {

@@ -19,9 +19,11 @@ macro_rules! contract {
 
 mod actors;
 mod capacity;
+mod damage;
 mod event_store_contract;
 mod full;
 mod newer;
+mod repeats;
 mod scan;
 mod seals;
 
