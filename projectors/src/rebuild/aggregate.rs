@@ -9,17 +9,18 @@
 use std::collections::BTreeMap;
 
 use domain::{AggregateId, Number, Timestamp, json::object_dynamodb_bytes};
-use event_store::{Commit, StoreError};
+use event_store::Commit;
 use lambda::read_models::Kind;
 
 use super::{
+    error::RebuildError,
     expected,
     finding::{Difference, Finding},
 };
 use crate::{
     Projectors,
     limits::{DIFFERENCES_PER_AGGREGATE, LIST_MAX, LOG_PAGES_MAX, MEND_LOOKS},
-    ports::{Row, RowError, Table},
+    ports::{Row, Table},
     row,
 };
 
@@ -30,17 +31,6 @@ pub struct Rebuilt {
     pub written: u64,
     /// The number of rows that follow from no event, and were removed.
     pub removed: u64,
-}
-
-/// Why rows cannot be rebuilt. The texts are for logs.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum RebuildError {
-    /// A table is unavailable; the call can be repeated.
-    #[error("{0}")]
-    Unavailable(String),
-    /// The history cannot be folded; no row is touched.
-    #[error("{0}")]
-    Corrupt(String),
 }
 
 /// The result of comparing an aggregate's rows with its history.
@@ -234,22 +224,4 @@ fn cost(there: &BTreeMap<String, Row>, history: &[Commit]) -> u64 {
 /// and at the worst in three indexes.
 fn write_cost(row: &Row) -> u64 {
     (object_dynamodb_bytes(row).div_ceil(1_024) * 4 * 2) as u64
-}
-
-impl From<StoreError> for RebuildError {
-    fn from(error: StoreError) -> Self {
-        match error {
-            StoreError::Unavailable(error) => Self::Unavailable(error.to_string()),
-            other => Self::Corrupt(other.to_string()),
-        }
-    }
-}
-
-impl From<RowError> for RebuildError {
-    fn from(error: RowError) -> Self {
-        match error {
-            RowError::Unavailable(reason) => Self::Unavailable(reason),
-            RowError::Refused(reason) => Self::Corrupt(reason),
-        }
-    }
 }

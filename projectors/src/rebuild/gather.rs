@@ -10,7 +10,8 @@ use lambda::ReadModel;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    RebuildError, expected,
+    error::RebuildError,
+    expected,
     ledger::{self, Buffer, Side},
     rows_digest::RowsDigest,
 };

@@ -22,6 +22,7 @@
 //! - [`pace`]: limits the capacity that rebuilds use
 
 pub mod aggregate;
+mod error;
 pub mod expected;
 pub mod finding;
 pub mod gather;
@@ -32,5 +33,6 @@ pub mod rows_digest;
 pub mod settle;
 pub mod sweep;
 
-pub use aggregate::{RebuildError, Rebuilt, aggregate};
+pub use aggregate::{Rebuilt, aggregate};
+pub use error::RebuildError;
 pub use rebuilds::Rebuilds;

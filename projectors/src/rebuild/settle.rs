@@ -6,8 +6,8 @@ use lambda::ReadModel;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    RebuildError,
     aggregate::{Settled, examine, mended},
+    error::RebuildError,
     expected,
     finding::{Finding, Tell, Wrong, nobody},
     ledger::{self, Entries, LedgerError, bucket},

@@ -13,8 +13,8 @@ use futures::{StreamExt, stream};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    RebuildError,
     aggregate::there,
+    error::RebuildError,
     expected,
     finding::{Finding, Tell, nobody},
     gather::Key,
