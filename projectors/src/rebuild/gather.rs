@@ -174,7 +174,7 @@ impl Gather {
                     self.items += whole.history.len() as u64;
                     let name = whole.id.to_string();
                     if self.wants(&name) {
-                        let rows = due(projectors, &whole.id, whole.history);
+                        let rows = expected_digest(projectors, &whole.id, whole.history);
                         buffer.add(&name, Side::Expected, rows, self.buckets);
                     }
                 }
@@ -248,9 +248,9 @@ impl Gather {
                 .rows
                 .chunk_by(|one, next| same_aggregate(table, one, next))
             {
-                let there = RowsDigest::from_iter(rows);
+                let stored = RowsDigest::from_iter(rows);
                 let name = table.aggregate(&rows[0]);
-                buffer.add(&name, Side::There, there, self.buckets);
+                buffer.add(&name, Side::Stored, stored, self.buckets);
             }
             projectors.rebuilds.read(projectors, page.half_units).await;
             let Some(last) = page.last else {
@@ -267,7 +267,11 @@ impl Gather {
 }
 
 /// The digest of the rows that follow from a history.
-fn due(projectors: &Projectors, id: &AggregateId, history: Vec<event_store::Commit>) -> RowsDigest {
+fn expected_digest(
+    projectors: &Projectors,
+    id: &AggregateId,
+    history: Vec<event_store::Commit>,
+) -> RowsDigest {
     match expected::rows(id, history, &projectors.environment) {
         Ok(rows) => RowsDigest::from_iter(&rows),
         Err(error) => {
