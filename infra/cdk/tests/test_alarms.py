@@ -73,7 +73,7 @@ def own_metrics():
     found = {}
     for body in re.split(r"\n    pub fn ", source):
         names = re.findall(r'\(\s*"(\w+)",\s*"(?:Count|Milliseconds|Percent)"', body)
-        for namespace, more in re.findall(r"self\.say\(\s*now,\s*(\w+),\s*&\[([^\]]*)\]", body):
+        for namespace, more in re.findall(r"self\.write\(\s*now,\s*(\w+),\s*&\[([^\]]*)\]", body):
             extra = tuple(re.findall(r'\("(\w+)"', more))
             for name in names:
                 sets = found.setdefault((namespaces[namespace], name), set())
