@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use cargo_metadata::{DependencyKind, MetadataCommand};
 
@@ -123,6 +123,51 @@ fn source_of(root: &str) -> Vec<(PathBuf, String)> {
     files
 }
 
+/// Lines of a file that one can still read in a sitting.
+const FILE_LINES_MAX: usize = 500;
+
+/// What people write here, by its ending. Locks, data and pictures have others.
+const WRITTEN: [&str; 8] = ["css", "html", "js", "md", "py", "rs", "toml", "yaml"];
+
+/// Folders that hold nothing that people have written: built, installed, fetched or generated.
+const NOT_WRITTEN: [&str; 4] = ["cdk.out", "node_modules", "snapshots", "target"];
+
+/// Every file of the repository that people have written.
+fn written_files() -> Vec<PathBuf> {
+    let mut folders = vec![PathBuf::from("..")];
+    let mut files = Vec::new();
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let entry = entry.unwrap();
+            let (path, name) = (entry.path(), entry.file_name());
+            let name = name.to_str().unwrap();
+            let ending = path.extension().and_then(|ending| ending.to_str());
+            if entry.file_type().unwrap().is_dir() {
+                if !name.starts_with('.') && !NOT_WRITTEN.contains(&name) {
+                    folders.push(path);
+                }
+            } else if ending.is_some_and(|ending| WRITTEN.contains(&ending)) {
+                files.push(path);
+            }
+        }
+    }
+    files
+}
+
+#[test]
+fn no_file_is_too_long_to_be_read_in_a_sitting() {
+    let files = written_files();
+    for path in &files {
+        let lines = fs::read_to_string(path).unwrap().lines().count();
+        assert!(
+            lines <= FILE_LINES_MAX,
+            "{}: {lines} lines, of at most {FILE_LINES_MAX}",
+            path.display()
+        );
+    }
+    assert!(files.len() > 500, "{}", files.len());
+}
+
 /// The modules that a crate has at its root, each with the others that it uses. What a test uses does
 /// not count, nor does what the crate's root itself declares.
 fn modules_of(root: &str) -> BTreeMap<String, BTreeSet<String>> {
@@ -139,12 +184,93 @@ fn modules_of(root: &str) -> BTreeMap<String, BTreeSet<String>> {
         .collect();
     let modules: BTreeSet<String> = files.iter().map(|(module, _)| module.clone()).collect();
     for (module, text) in files {
-        let code = text.split("#[cfg(test)]").next().unwrap();
-        let code = code.lines().map(|line| line.split("//").next().unwrap());
-        let code = code.collect::<Vec<_>>().join("\n");
+        let code = code_of(&text);
         let mentioned = code.split("crate::").skip(1).flat_map(names_first);
         let others = mentioned.filter(|name| *name != module && modules.contains(name));
         uses.entry(module.clone()).or_default().extend(others);
+    }
+    uses
+}
+
+/// A file without its tests and comments.
+fn code_of(text: &str) -> String {
+    let code = text.split("#[cfg(test)]").next().unwrap();
+    let code = code.lines().map(|line| line.split("//").next().unwrap());
+    code.collect::<Vec<_>>().join("\n")
+}
+
+/// The name of `mod.rs` among its submodules.
+const ITSELF: &str = "mod";
+
+/// The submodules of a folder with a `mod.rs`, and `mod.rs` as [`ITSELF`], each with the others that it
+/// uses. Whatever `mod.rs` passes on from a submodule counts as its own.
+fn submodules_of(folder: &Path) -> BTreeMap<String, BTreeSet<String>> {
+    let files: Vec<(PathBuf, String)> = source_of(folder.to_str().unwrap())
+        .into_iter()
+        .map(|(path, text)| (path.strip_prefix(folder).unwrap().to_owned(), text))
+        .filter(|(path, _)| path.extension().is_some_and(|extension| extension == "rs"))
+        .collect();
+    let module = |path: &Path| {
+        let first = path.components().next().unwrap().as_os_str().to_str();
+        first.unwrap().trim_end_matches(".rs").to_owned()
+    };
+    let modules: BTreeSet<String> = files.iter().map(|(path, _)| module(path)).collect();
+    let mut uses = BTreeMap::<String, BTreeSet<String>>::new();
+    for (path, text) in &files {
+        let (name, code) = (module(path), code_of(text));
+        let used: BTreeSet<String> = if name == ITSELF {
+            let others = modules.iter().filter(|other| names_path_of(&code, other));
+            others.cloned().collect()
+        } else {
+            // As many steps up as lead from this file to the folder's `mod.rs`.
+            let inside = path.components().count();
+            let steps = inside - usize::from(path.ends_with("mod.rs"));
+            let named = names_above(&code, steps).into_iter();
+            let known = |name: String| match modules.contains(&name) {
+                true => name,
+                false => ITSELF.to_owned(),
+            };
+            named.map(known).filter(|other| *other != name).collect()
+        };
+        uses.entry(name).or_default().extend(used);
+    }
+    uses
+}
+
+/// Whether a path in `code` begins with the module `name`.
+fn names_path_of(code: &str, name: &str) -> bool {
+    code.match_indices(&format!("{name}::")).any(|(at, _)| {
+        let before = code[..at].trim_end_matches("self::");
+        !before.ends_with(|c: char| c.is_alphanumeric() || c == '_' || c == ':')
+    })
+}
+
+/// The first name of each path in `code` that goes just so many steps up.
+fn names_above(code: &str, steps: usize) -> Vec<String> {
+    let (up, mut rest, mut names) = ("super::", code, Vec::new());
+    while let Some(at) = rest.find(up) {
+        let path = rest[at..].trim_start_matches(up);
+        if rest.len() - at - path.len() == steps * up.len() {
+            // A list may end with a comma, and then with no name.
+            names.extend(
+                names_first(path)
+                    .into_iter()
+                    .filter(|name| !name.is_empty()),
+            );
+        }
+        rest = path;
+    }
+    names
+}
+
+/// Takes out whatever uses nothing that is left: what stays lies in a circle, or uses one.
+fn circles(mut uses: BTreeMap<String, BTreeSet<String>>) -> BTreeMap<String, BTreeSet<String>> {
+    while let Some(done) = uses
+        .iter()
+        .find(|(_, others)| others.iter().all(|other| !uses.contains_key(other)))
+        .map(|(module, _)| module.clone())
+    {
+        uses.remove(&done);
     }
     uses
 }
@@ -189,19 +315,43 @@ fn no_modules_of_a_crate_use_one_another_in_a_circle() {
         if !root.join("lib.rs").exists() || root.as_str().contains("/tests/") {
             continue;
         }
-        let mut uses = modules_of(root.as_str());
-        // Whatever uses nothing that is left lies in no circle.
-        while let Some(done) = uses
-            .iter()
-            .find(|(_, others)| others.iter().all(|other| !uses.contains_key(other)))
-            .map(|(module, _)| module.clone())
-        {
-            uses.remove(&done);
-        }
-        assert!(uses.is_empty(), "{}: a circle among {uses:?}", package.name);
+        let circles = circles(modules_of(root.as_str()));
+        assert!(
+            circles.is_empty(),
+            "{}: a circle among {circles:?}",
+            package.name
+        );
         crates += 1;
     }
     assert!(crates > 8, "{crates}");
+}
+
+/// Crates with a `mod.rs` that declares what its submodules share, and uses them too: a circle, which
+/// is small enough there to be read as one thing.
+const MAY_SHARE_IN_MOD_RS: [&str; 6] =
+    ["cli", "commands", "console", "domain", "emulator", "local"];
+
+#[test]
+fn no_submodules_and_their_mod_rs_use_one_another_in_a_circle() {
+    let metadata = workspace();
+    let mut folders = 0;
+    for package in metadata.workspace_packages() {
+        let root = package.manifest_path.parent().unwrap().join("src");
+        let excepted = MAY_SHARE_IN_MOD_RS.contains(&package.name.as_str());
+        if excepted || !root.join("lib.rs").exists() || root.as_str().contains("/tests/") {
+            continue;
+        }
+        for (path, _) in source_of(root.as_str()) {
+            if path.ends_with("mod.rs") {
+                let folder = path.parent().unwrap();
+                let circles = circles(submodules_of(folder));
+                let shown = folder.display();
+                assert!(circles.is_empty(), "{shown}: a circle among {circles:?}");
+                folders += 1;
+            }
+        }
+    }
+    assert!(folders > 5, "{folders}");
 }
 
 /// What runs in the emulator is handed to it: it depends on no crate of ours, and no word of its

@@ -51,7 +51,7 @@ pub const BATCH_BYTES: usize = 4 * 1024 * 1024;
 pub const CONCURRENT_ORDERS: usize = 32;
 
 /// The number of orders after which an import's progress is saved: what a retry repeats.
-pub const ORDERS_PER_NOTE: u64 = 2_048;
+pub const ORDERS_PER_SAVE: u64 = 2_048;
 
 /// The most rejections in a report or in a part of one.
 pub const REJECTIONS_PER_PART: usize = 1_000;
@@ -60,14 +60,14 @@ pub const REJECTIONS_PER_PART: usize = 1_000;
 pub const REASON_MAX: usize = 512;
 
 /// The most bytes of saved progress: it holds one part's rejections.
-pub const NOTE_BYTES_MAX: usize = 16 * 1024 * 1024;
+pub const PROGRESS_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 /// The time that an invocation keeps in reserve: for the orders under way (9 s at the worst), for a
 /// read that does not answer (8 s), and for saving the progress (4 s).
 pub const TIME_RESERVE: Duration = Duration::from_secs(25);
 
 /// The most invocations for one file: at 14 minutes each, twelve days.
-pub const LEGS_MAX: u32 = 1_250;
+pub const CHECKPOINTS_MAX: u32 = 1_250;
 
 /// The most attempts to continue a file's stream that has broken off, without a byte in between.
 pub const READ_ATTEMPTS: u32 = 3;

@@ -8,8 +8,8 @@
 use std::path::{Path, PathBuf};
 
 use domain::{
-    EventSourced, Json, Order, Shipment, aggregate::Command, event::EncodedEvent, json::Object,
-    order, personal::Sealed, shipment,
+    Erasures, EventSourced, Json, Order, Shipment, aggregate::Command, erasure,
+    event::EncodedEvent, json::Object, order, personal::Sealed, shipment,
 };
 
 mod samples;
@@ -156,9 +156,22 @@ where
     }
 }
 
+/// A sample of the event of an erasure, with the state that it meets.
+fn erasure_samples() -> Vec<(Erasures, erasure::Event)> {
+    let intent = erasure::Intent {
+        owner: "customer#a/b#c".parse().unwrap(),
+        key: 2,
+    };
+    let at = at("2024-01-15T12:00:00.123Z");
+    let nothing = Erasures::default();
+    let event = nothing.decide(&Command { at, intent }).unwrap().remove(0);
+    vec![(nothing, event)]
+}
+
 #[test]
 fn events_are_written_as_they_always_were() {
     every_kind_is_kept(&order_samples());
+    every_kind_is_kept(&erasure_samples());
     every_kind_is_kept(&shipment_samples());
     // A date alone is told from a point in time.
     let dated = Shipment::default().decide(&Command {
@@ -190,6 +203,7 @@ fn every_event_ever_written_is_read() {
         };
         let decoded = match kind.starts_with("Order") {
             true => Order::decode(&event).map(drop),
+            false if kind == "CustomerErased" => Erasures::decode(&event).map(drop),
             false => Shipment::decode(&event).map(drop),
         };
         assert_eq!(decoded, Ok(()), "{name}");
@@ -226,6 +240,10 @@ fn a_state_of_another_shape_has_another_name() {
         };
         let name = format!("state.{}.{state}.txt", shape(Order::SHAPE));
         frozen(&name, &serde_json::to_string(&after).unwrap());
+    }
+    for (before, event) in erasure_samples() {
+        let after = serde_json::to_string(&before.folded([event])).unwrap();
+        frozen(&format!("state.{}.txt", shape(Erasures::SHAPE)), &after);
     }
     let events = shipment_samples().into_iter().map(|(_, event)| event);
     let shipment = Shipment::default().folded(events);

@@ -149,12 +149,12 @@ impl Announce {
         commits: Vec<Commit>,
     ) -> Result<(), RebuildError> {
         let number = commits.len() as u64;
-        let again = notify::again(projectors, commits).await?;
-        for (aggregate, reason) in &again.refused {
+        let announced = notify::announce_again(projectors, commits).await?;
+        for (aggregate, reason) in &announced.refused {
             tracing::error!(aggregate, reason, "a commit cannot be announced");
         }
-        self.counted.messages += again.messages;
-        self.counted.refused += again.refused.len() as u64;
+        self.counted.messages += announced.messages;
+        self.counted.refused += announced.refused.len() as u64;
         self.counted.commits += number;
         Ok(())
     }

@@ -115,20 +115,20 @@ pub const GATHER_ATTEMPTS: u32 = 5;
 /// The wait after each failed attempt to read a page of a scan.
 pub const GATHER_WAIT: Duration = Duration::from_secs(1);
 
-/// The most times that missing or stale rows are read before they are reported, since `project` may
+/// The most comparisons before missing or stale rows are reported, since `project` may
 /// be about to write them.
-pub const LOOKS: u32 = 4;
+pub const COMPARISONS_MAX: u32 = 4;
 
-/// The wait between two such reads.
-pub const LOOK_WAIT: Duration = Duration::from_secs(2);
+/// The wait between two such comparisons.
+pub const COMPARISON_WAIT: Duration = Duration::from_secs(2);
 
 /// The age of the last commit beyond which missing or stale rows are reported at once: by then
 /// `project` should have written them.
-pub const LOOK_AGE: Duration = Duration::from_secs(60);
+pub const PROJECTED_WITHIN: Duration = Duration::from_secs(60);
 
 /// The most times that an aggregate is repaired and compared again, because one of its rows may
 /// have kept `project` from writing.
-pub const MEND_LOOKS: u32 = 3;
+pub const REPAIRS_MAX: u32 = 3;
 
 /// The time that an invocation of `rebuild` keeps in reserve: for a page of a scan that must be
 /// waited for, an aggregate of 20,000 commits, and writing the collected digests.

@@ -35,7 +35,7 @@ struct Unsent {
 }
 
 /// The result of sending the messages of several arrivals.
-struct Told {
+struct SendResult {
     /// The first arrival with a message that must be sent again.
     first_failed: Option<usize>,
     /// The arrivals to park, each with a code and a reason: a commit that cannot be read, or a
@@ -46,7 +46,7 @@ struct Told {
 }
 
 /// The result of announcing commits again.
-pub(crate) struct Again {
+pub(crate) struct AnnouncedAgain {
     /// The number of messages that were accepted.
     pub messages: u64,
     /// The aggregates with a message that will never be accepted, and the reason.
@@ -64,7 +64,7 @@ pub async fn handle(
     let arrivals = arrivals(projectors, payload)?;
     let clock = projectors.clock.as_ref();
     let deadline = Deadline::before(invocation.deadline, BATCH_RESERVE, clock);
-    let sent = tell(projectors, &arrivals, &deadline).await;
+    let sent = send_messages(projectors, &arrivals, &deadline).await;
     let mut failed_at = sent.first_failed;
     for (index, (code, reason)) in sent.parked {
         let Arrival {
@@ -116,7 +116,7 @@ pub async fn history(
 /// Announces commits again; returns the number of their messages. A message that will never be
 /// accepted is the error `Corrupt`; all others are sent.
 pub async fn commits(projectors: &Projectors, commits: Vec<Commit>) -> Result<u64, RebuildError> {
-    let again = again(projectors, commits).await?;
+    let again = announce_again(projectors, commits).await?;
     match again.refused.into_values().next() {
         Some(reason) => Err(RebuildError::Corrupt(reason)),
         None => Ok(again.messages),
@@ -124,13 +124,13 @@ pub async fn commits(projectors: &Projectors, commits: Vec<Commit>) -> Result<u6
 }
 
 /// Announces commits again; messages that will never be accepted are part of the result.
-pub(crate) async fn again(
+pub(crate) async fn announce_again(
     projectors: &Projectors,
     commits: Vec<Commit>,
-) -> Result<Again, RebuildError> {
+) -> Result<AnnouncedAgain, RebuildError> {
     let arrivals: Vec<Arrival> = commits.into_iter().map(Arrival::from).collect();
     let deadline = Deadline::never(projectors.clock.as_ref());
-    let sent = tell(projectors, &arrivals, &deadline).await;
+    let sent = send_messages(projectors, &arrivals, &deadline).await;
     if let Some(index) = sent.first_failed {
         let aggregate = &arrivals[index].aggregate;
         return Err(RebuildError::Unavailable(format!(
@@ -141,7 +141,7 @@ pub(crate) async fn again(
         let aggregate = arrivals[index].aggregate.clone();
         (aggregate, format!("{code}: {reason}"))
     });
-    Ok(Again {
+    Ok(AnnouncedAgain {
         messages: sent.messages,
         refused: refused.collect(),
     })
@@ -162,19 +162,23 @@ pub(crate) async fn put_all(
 }
 
 /// Sends the messages of the arrivals, until all are accepted or the time is up.
-async fn tell(projectors: &Projectors, arrivals: &[Arrival], deadline: &Deadline<'_>) -> Told {
+async fn send_messages(
+    projectors: &Projectors,
+    arrivals: &[Arrival],
+    deadline: &Deadline<'_>,
+) -> SendResult {
     let mut announcements = Vec::new();
     let mut alerts = Vec::new();
     let mut parked: BTreeMap<usize, (&'static str, String)> = BTreeMap::new();
     for (index, arrival) in arrivals.iter().enumerate() {
-        match said_of(arrival, &projectors.environment.name) {
-            Ok(said) => {
+        match messages_of_arrival(arrival, &projectors.environment.name) {
+            Ok(messages) => {
                 let pending = |message| Pending {
                     arrival: index,
                     message,
                 };
-                announcements.extend(said.announcements.into_iter().map(pending));
-                alerts.extend(said.alerts.into_iter().map(|message| Pending {
+                announcements.extend(messages.announcements.into_iter().map(pending));
+                alerts.extend(messages.alerts.into_iter().map(|message| Pending {
                     arrival: index,
                     message,
                 }));
@@ -203,7 +207,7 @@ async fn tell(projectors: &Projectors, arrivals: &[Arrival], deadline: &Deadline
             log(commit);
         }
     }
-    Told {
+    SendResult {
         first_failed,
         parked,
         messages,
@@ -211,18 +215,21 @@ async fn tell(projectors: &Projectors, arrivals: &[Arrival], deadline: &Deadline
 }
 
 /// The messages of an arrival. An error has a code and a reason for parking it.
-fn said_of(arrival: &Arrival, environment: &str) -> Result<Messages, (&'static str, String)> {
+fn messages_of_arrival(
+    arrival: &Arrival,
+    environment: &str,
+) -> Result<Messages, (&'static str, String)> {
     let commit = arrival.commit.as_ref();
     let commit = commit.map_err(|reason| ("unreadable_commit", reason.clone()))?;
-    said(commit, environment)
+    messages_of(commit, environment)
 }
 
 /// The messages of a commit. An error has a code and a reason, for an operator: an event cannot be
 /// decoded, or decoding panicked.
-pub fn said(commit: &Commit, environment: &str) -> Result<Messages, (&'static str, String)> {
-    let said = std::panic::catch_unwind(AssertUnwindSafe(|| messages(commit, environment)));
-    match said {
-        Ok(Ok(said)) => Ok(said),
+pub fn messages_of(commit: &Commit, environment: &str) -> Result<Messages, (&'static str, String)> {
+    let made = std::panic::catch_unwind(AssertUnwindSafe(|| messages(commit, environment)));
+    match made {
+        Ok(Ok(messages)) => Ok(messages),
         Ok(Err(error)) => Err(("unreadable_event", error.to_string())),
         Err(_) => Err(("panic", "a panic".to_owned())),
     }

@@ -127,7 +127,7 @@ pub async fn take_up(projectors: &Projectors, parked: &Parked) -> Result<TakenUp
     let rows = &projectors.rows;
     let (mut parked, mut behind) = (parked.clone(), parked.sequence);
     for _ in 0..TAKE_UPS_MAX {
-        behind = match go_on(projectors, &parked, behind).await {
+        behind = match repeat_work(projectors, &parked, behind).await {
             Ok(behind) => behind,
             Err(error) => {
                 stopped_at(projectors, parked, behind).await?;
@@ -137,8 +137,8 @@ pub async fn take_up(projectors: &Projectors, parked: &Parked) -> Result<TakenUp
         rows.remove(Table::Parked, parked.row.clone()).await?;
         let [id, _] = Table::Parked.key_of(&parked.row);
         let seen = row::version(&parked.row);
-        let there = rows.get(Table::Parked, Table::Parked.key(&id, "")).await?;
-        match there.filter(|there| row::version(there) != seen) {
+        let stored = rows.get(Table::Parked, Table::Parked.key(&id, "")).await?;
+        match stored.filter(|stored| row::version(stored) != seen) {
             None => return Ok(TakenUp::Done),
             Some(again) => {
                 let again = Parked::of(again);
@@ -179,7 +179,7 @@ fn stays(error: RebuildError) -> Result<TakenUp, RebuildError> {
 
 /// Repeats the consumer's work from `sequence` on; returns the sequence after the last event that
 /// is done.
-async fn go_on(
+async fn repeat_work(
     projectors: &Projectors,
     parked: &Parked,
     sequence: u64,

@@ -19,7 +19,7 @@ use crate::{
         RebuildError, Rebuilt,
         finding::Finding,
         gather::{Gather, Source},
-        settle::{Counted, Settle, one},
+        settle::{Counted, Settle, settle_aggregate},
         sweep::Sweep,
     },
 };
@@ -191,7 +191,7 @@ pub async fn handle(
                     break Ok(());
                 }
             };
-            say(projectors, &sweep).await;
+            write_metrics(projectors, &sweep).await;
             swept.map_err(failed)?;
             Task::Part(sweep)
         }
@@ -206,16 +206,16 @@ pub async fn handle(
 }
 
 async fn aggregate(projectors: &Projectors, task: &Aggregate) -> Answer {
-    let settled = one(projectors, task.aggregate.clone(), task.mend).await;
-    let settled = settled.map_err(failed)?;
-    let Rebuilt { written, removed } = settled.rebuilt;
-    let findings: Vec<Value> = settled.findings.iter().map(|one| json!(one)).collect();
+    let compared = settle_aggregate(projectors, task.aggregate.clone(), task.mend).await;
+    let compared = compared.map_err(failed)?;
+    let Rebuilt { written, removed } = compared.rebuilt;
+    let findings: Vec<Value> = compared.findings.iter().map(|one| json!(one)).collect();
     Ok(json!({ "written": written, "removed": removed, "findings": findings, "done": true }))
 }
 
 /// Writes the metrics of a sweep and the number of parked aggregates. The schedule repeats them, so
 /// that an alarm on them ends by itself.
-async fn say(projectors: &Projectors, sweep: &Sweep) {
+async fn write_metrics(projectors: &Projectors, sweep: &Sweep) {
     let now = projectors.clock.now();
     let Counted {
         aggregates,

@@ -19,10 +19,12 @@ macro_rules! contract {
 
 mod actors;
 mod capacity;
+mod damage;
 mod event_store_contract;
 mod full;
 mod newer;
 mod personal;
+mod repeats;
 mod scan;
 mod seals;
 

@@ -4,7 +4,7 @@ use std::sync::{Arc, atomic::Ordering};
 
 use commands::{
     Role,
-    limits::{CONCURRENT_ORDERS, LEGS_MAX},
+    limits::{CHECKPOINTS_MAX, CONCURRENT_ORDERS},
 };
 use event_store::Commit;
 use futures::future::join;
@@ -121,27 +121,27 @@ async fn it_goes_on_in_as_many_invocations_as_it_takes() {
         let mut world = World::with_files(MemoryFiles::in_chunks_of(50_000));
         world.clock.step(1_000);
         let object = world.upload("orders/a.jsonl", content.as_str());
-        let mut legs = 0;
+        let mut invocations = 0;
         while let Some(event) = world.waiting.pop_front() {
             let before = counts_so_far(&world);
             match world.deliver(&event, Some(seconds * 1_000)).await {
-                Ended::Answered(Ok(_)) => legs += 1,
+                Ended::Answered(Ok(_)) => invocations += 1,
                 ended => {
                     // Not one order: it fails, and says nothing of going on.
                     assert_eq!(
                         ended,
                         Ended::Answered(Err(Failed("the import cannot go on".to_owned())))
                     );
-                    assert_eq!((legs, before), (0, 0), "{seconds}");
+                    assert_eq!((invocations, before), (0, 0), "{seconds}");
                     assert_eq!(world.waiting.len(), 0);
                 }
             }
         }
         if seconds <= 28 {
-            assert_eq!(legs, 0, "{seconds}");
+            assert_eq!(invocations, 0, "{seconds}");
             continue;
         }
-        assert!(legs >= 200 / seconds, "{seconds}: {legs}");
+        assert!(invocations >= 200 / seconds, "{seconds}: {invocations}");
         assert_eq!(counts(&world.report(&object)), [200, 0, 0, 200]);
         assert!(world.result() == expected, "{seconds}");
     }
@@ -158,11 +158,11 @@ async fn a_checkpoint_goes_on_where_it_stood_and_reads_no_byte_before() {
         let mut world = World::new();
         world.clock.step(1_000);
         let object = world.upload("orders/a.json", content.as_str());
-        let legs = world.settle(Some(100_000)).await;
-        assert!(legs > 2, "{legs}");
+        let invocations = world.settle(Some(100_000)).await;
+        assert!(invocations > 2, "{invocations}");
         assert_eq!(counts(&world.report(&object)), [100, 0, 0, 100]);
         let opened = world.files.opened();
-        assert_eq!(opened.len(), legs);
+        assert_eq!(opened.len(), invocations);
         assert!(opened.is_sorted_by(|one, other| one < other), "{opened:?}");
     }
 }
@@ -352,8 +352,8 @@ async fn a_file_takes_no_more_than_so_many_invocations() {
     let mut event = world.waiting.pop_front().unwrap();
     let key = event["detail"]["object"]["key"].as_str().unwrap();
     let mut checkpoint = world.json(key);
-    checkpoint["legs"] = LEGS_MAX.into();
-    let key = key.replace("/1.", &format!("/{LEGS_MAX}."));
+    checkpoint["legs"] = CHECKPOINTS_MAX.into();
+    let key = key.replace("/1.", &format!("/{CHECKPOINTS_MAX}."));
     world.files.upload(&key, checkpoint.to_string());
     event["detail"]["object"]["key"] = key.into();
     let cannot = Failed("the import cannot go on".to_owned());

@@ -1,6 +1,6 @@
 //! Cutting bytes into orders: held against serde_json, whatever the chunks.
 
-use commands::import::splitter::{Format, Mark, Piece, Splitter, What};
+use commands::import::splitter::{Content, Format, Mark, Piece, Splitter};
 use proptest::prelude::*;
 use serde_json::{Value, value::RawValue};
 
@@ -36,8 +36,8 @@ fn whole(bytes: &[u8]) -> Vec<Piece> {
 
 /// The texts, where there is nothing but texts.
 fn texts(pieces: &[Piece]) -> Vec<String> {
-    let text = |piece: &Piece| match &piece.what {
-        What::Text(text) => String::from_utf8(text.clone()).unwrap(),
+    let text = |piece: &Piece| match &piece.content {
+        Content::Text(text) => String::from_utf8(text.clone()).unwrap(),
         other => panic!("{other:?}"),
     };
     pieces.iter().map(text).collect()
@@ -198,21 +198,21 @@ proptest! {
 
 #[test]
 fn the_last_piece_of_a_broken_file_takes_the_rest_with_it() {
-    for (text, what) in [
-        ("", What::Nothing),
-        (" \n", What::Nothing),
-        ("hello\nworld", What::NotJson),
-        ("[", What::Unclosed),
-        ("[{\"a\"", What::Unclosed),
-        ("{\n\"a\":1,\n}", What::NotJson),
+    for (text, content) in [
+        ("", Content::Nothing),
+        (" \n", Content::Nothing),
+        ("hello\nworld", Content::NotJson),
+        ("[", Content::Unclosed),
+        ("[{\"a\"", Content::Unclosed),
+        ("{\n\"a\":1,\n}", Content::NotJson),
     ] {
         let cut = whole(text.as_bytes());
         assert_eq!(cut.len(), 1, "{text}: {cut:?}");
-        assert_eq!(cut[0].what, what, "{text}");
+        assert_eq!(cut[0].content, content, "{text}");
         assert_eq!(cut[0].after.format, Format::End, "{text}");
     }
     let far_away = [vec![b' '; 20_000], b"hello".to_vec()].concat();
-    assert_eq!(whole(&far_away)[0].what, What::NotJson);
+    assert_eq!(whole(&far_away)[0].content, Content::NotJson);
     assert_eq!(whole(b"[]"), vec![]);
     assert_eq!(whole(b" [ ] \n"), vec![]);
 }
@@ -228,10 +228,10 @@ fn a_long_text_is_never_held() {
     }
     splitter.feed(b"\"},{\"b\":1}]");
     splitter.end();
-    assert_eq!(splitter.next_piece().unwrap().what, What::TooLong);
+    assert_eq!(splitter.next_piece().unwrap().content, Content::TooLong);
     assert_eq!(
-        splitter.next_piece().unwrap().what,
-        What::Text(b"{\"b\":1}".into())
+        splitter.next_piece().unwrap().content,
+        Content::Text(b"{\"b\":1}".into())
     );
     assert_eq!(splitter.next_piece(), None);
 }

@@ -1,16 +1,9 @@
-"""S3 as its users know it: boto3, the `aws` command, and curl with a presigned address."""
+"""S3 as boto3 knows it: objects, versions, lists, the bucket, and what follows from an object."""
 
 import hashlib
-import os
-import random
-import shutil
-import subprocess
 from datetime import datetime, timedelta, timezone
 
-import boto3
 import pytest
-from boto3.s3.transfer import TransferConfig
-from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from client import new_id
@@ -18,33 +11,7 @@ from exact import json_text, read_json
 from expect import at_rest
 from orders import order
 from patience import at_once, until
-from system import System
-
-MIB = 1024 * 1024
-PARTS = TransferConfig(multipart_threshold=8 * MIB, multipart_chunksize=8 * MIB)
-
-
-def key(name: str = "") -> str:
-    """A fresh key that no rule listens to."""
-    return f"elsewhere/{new_id('object')}{name}"
-
-
-def random_bytes(size: int, seed: int = 1) -> bytes:
-    return random.Random(seed).randbytes(size)
-
-
-def refused(call, **fields) -> dict:
-    """The error of a call that must be refused, with its status."""
-    with pytest.raises(ClientError) as error:
-        call(**fields)
-    answer = error.value.response
-    return answer["Error"] | {"Status": answer["ResponseMetadata"]["HTTPStatusCode"]}
-
-
-def keys(client, **fields) -> list[str]:
-    page = client.s3.list_objects_v2(Bucket=client.bucket, **fields)
-    return [each["Key"] for each in page.get("Contents", [])]
-
+from s3 import MIB, key, keys, random_bytes, refused
 
 # Objects.
 
@@ -246,76 +213,6 @@ def test_a_delimiter_makes_folders(client):
     assert page["KeyCount"] == 4 and not page["IsTruncated"]
 
 
-# Uploads in parts.
-
-
-def test_a_large_file_goes_up_and_down_in_parts(client, tmp_path):
-    name, body = key(), random_bytes(20 * MIB)
-    up, down = tmp_path / "up", tmp_path / "down"
-    up.write_bytes(body)
-    client.s3.upload_file(str(up), client.bucket, name, Config=PARTS)
-    head = client.s3.head_object(Bucket=client.bucket, Key=name)
-    assert head["ContentLength"] == len(body)
-    chunks = [body[at : at + 8 * MIB] for at in range(0, len(body), 8 * MIB)]
-    joint = hashlib.md5(b"".join(hashlib.md5(chunk).digest() for chunk in chunks))
-    assert head["ETag"] == f'"{joint.hexdigest()}-3"'
-    client.s3.download_file(client.bucket, name, str(down), Config=PARTS)
-    assert down.read_bytes() == body
-    inside = client.object(name, Range=f"bytes={8 * MIB - 5}-{8 * MIB + 4}")
-    assert inside == body[8 * MIB - 5 : 8 * MIB + 5]
-
-
-def begun(client, name: str, **fields) -> dict:
-    answer = client.s3.create_multipart_upload(
-        Bucket=client.bucket, Key=name, **fields
-    )
-    return {"Bucket": client.bucket, "Key": name, "UploadId": answer["UploadId"]}
-
-
-def test_parts_come_in_any_order_and_again(client):
-    name = key()
-    upload = begun(client, name, ContentType="text/x")
-    part = lambda number, body: client.s3.upload_part(
-        PartNumber=number, Body=body, **upload
-    )
-    first = random_bytes(5 * MIB)
-    part(2, b"wrong")
-    second, one = part(2, b"end"), part(1, first)
-    listed = [
-        {"PartNumber": 1, "ETag": one["ETag"]},
-        {"PartNumber": 2, "ETag": second["ETag"]},
-    ]
-    complete = client.s3.complete_multipart_upload
-    for parts, code in [
-        (listed[::-1], "InvalidPartOrder"),
-        (listed + [{"PartNumber": 3, "ETag": '"x"'}], "InvalidPart"),
-        ([{"PartNumber": 2, "ETag": one["ETag"]}], "InvalidPart"),
-    ]:
-        error = refused(complete, MultipartUpload={"Parts": parts}, **upload)
-        assert error["Code"] == code
-    answer = complete(MultipartUpload={"Parts": listed}, **upload)
-    assert answer["ETag"].endswith('-2"') and answer["VersionId"]
-    assert client.object(name) == first + b"end"
-    head = client.s3.head_object(Bucket=client.bucket, Key=name)
-    assert head["ContentType"] == "text/x"
-    error = refused(complete, MultipartUpload={"Parts": listed}, **upload)
-    assert (error["Status"], error["Code"]) == (404, "NoSuchUpload")
-
-
-def test_an_aborted_upload_leaves_nothing(client, system):
-    name = key()
-    upload = begun(client, name)
-    before = set(os.listdir(system.data / "dev.objects"))
-    client.s3.upload_part(PartNumber=1, Body=b"x", **upload)
-    assert len(set(os.listdir(system.data / "dev.objects")) - before) == 1
-    client.s3.abort_multipart_upload(**upload)
-    assert set(os.listdir(system.data / "dev.objects")) == before
-    error = refused(client.s3.upload_part, PartNumber=1, Body=b"x", **upload)
-    assert error["Code"] == "NoSuchUpload"
-    error = refused(client.s3.head_object, Bucket=client.bucket, Key=name)
-    assert error["Status"] == 404
-
-
 # The bucket.
 
 
@@ -363,75 +260,6 @@ def test_s3_takes_nothing_from_the_other_services(client):
     assert error["Code"] == "UnknownOperationException"
 
 
-# Other ways to speak it.
-
-
-@pytest.mark.parametrize("version", ["s3", "s3v4"])
-def test_a_presigned_address_needs_no_credentials(client, version):
-    signing = boto3.client(
-        "s3",
-        endpoint_url=client.aws,
-        region_name="us-east-1",
-        aws_access_key_id="somebody",
-        aws_secret_access_key="else",
-        config=Config(signature_version=version),
-    )
-    name = key()
-    where = {"Bucket": client.bucket, "Key": name}
-    for call, options in [("put_object", ["-T", "-"]), ("get_object", [])]:
-        address = signing.generate_presigned_url(call, Params=where)
-        command = ["curl", "-sSf", "-H", "Content-Type:", *options, address]
-        ran = subprocess.run(
-            command, input=b"by curl", capture_output=True, timeout=30, check=True
-        )
-    assert ran.stdout == b"by curl"
-    assert client.object(name) == b"by curl"
-
-
-def aws(client, *words, folder) -> str:
-    # Settings of whoever runs the tests must not change what is tested.
-    env = {k: v for k, v in os.environ.items() if not k.startswith("AWS_")} | {
-        "AWS_ACCESS_KEY_ID": "any",
-        "AWS_SECRET_ACCESS_KEY": "will do",
-        "AWS_DEFAULT_REGION": "us-east-1",
-        "AWS_CONFIG_FILE": os.devnull,
-        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
-    }
-    program = shutil.which("aws")
-    assert program, "the aws command is not on the path"
-    command = [program, "--endpoint-url", client.aws, "s3", *words]
-    ran = subprocess.run(
-        command, env=env, cwd=folder, capture_output=True, text=True, timeout=120
-    )
-    assert ran.returncode == 0, ran.stderr
-    return ran.stdout
-
-
-def test_the_aws_command_copies_lists_syncs_and_removes(client, tmp_path):
-    prefix = key("/")
-    there = f"s3://{client.bucket}/{prefix}"
-    large = random_bytes(12 * MIB)
-    (tmp_path / "in" / "sub").mkdir(parents=True)
-    (tmp_path / "in" / "large").write_bytes(large)
-    (tmp_path / "in" / "sub" / "small").write_text("small")
-    (tmp_path / "one.json").write_text("{}")
-
-    assert client.bucket in aws(client, "ls", folder=tmp_path)
-    aws(client, "cp", "one.json", there, folder=tmp_path)
-    assert "one.json" in aws(client, "ls", there, folder=tmp_path)
-    aws(client, "sync", "in", there, folder=tmp_path)
-    assert aws(client, "sync", "in", there, folder=tmp_path) == ""
-    listed = aws(client, "ls", there, folder=tmp_path)
-    assert "PRE sub/" in listed and "large" in listed
-    aws(client, "cp", f"{there}one.json", f"{there}two.json", folder=tmp_path)
-    aws(client, "sync", there, "out", folder=tmp_path)
-    assert (tmp_path / "out" / "large").read_bytes() == large
-    assert (tmp_path / "out" / "sub" / "small").read_text() == "small"
-    assert (tmp_path / "out" / "two.json").read_text() == "{}"
-    aws(client, "rm", "--recursive", there, folder=tmp_path)
-    assert keys(client, Prefix=prefix) == []
-
-
 # What follows from an object.
 
 
@@ -458,72 +286,3 @@ def test_an_object_elsewhere_reaches_nobody(client):
     client.put(key(), json_text(order(orderId=order_id)).encode())
     at_rest(client)
     assert client.get(f"/orders/{order_id}").status == 404
-
-
-# kill -9.
-
-
-def test_what_was_acknowledged_survives_a_kill(tmp_path):
-    system = System(tmp_path).start()
-    try:
-        sent = {}
-        for round_ in range(3):
-            for n in range(10):
-                name, body = f"elsewhere/{round_}-{n}", random_bytes(50_000, n)
-                sent[name] = (system.client.put(name, body)["VersionId"], body)
-            ids = [new_id("FILE") for _ in range(5)]
-            for order_id in ids:
-                text = json_text(order(orderId=order_id))
-                system.client.put(f"orders/{order_id}.json", text.encode())
-            upload = begun(system.client, "elsewhere/unfinished")
-            add = lambda number, body: {
-                "PartNumber": number,
-                "ETag": system.client.s3.upload_part(
-                    PartNumber=number, Body=body, **upload
-                )["ETag"],
-            }
-            parts = [add(1, b"x" * 5 * MIB)]
-            system.kill()
-            system.start()
-            # Its event was stored with it, so the file is imported now at the latest.
-            for order_id in ids:
-                assert system.client.order(order_id)["orderId"] == order_id
-            parts.append(add(2, b"end"))
-            system.client.s3.complete_multipart_upload(
-                MultipartUpload={"Parts": parts}, **upload
-            )
-            assert system.client.object("elsewhere/unfinished")[-3:] == b"end"
-        for name, (version, body) in sent.items():
-            assert system.client.object(name, VersionId=version) == body
-        at_rest(system.client)
-    finally:
-        system.kill()
-
-
-def test_a_kill_in_the_middle_of_an_upload_leaves_nothing_behind(tmp_path):
-    system = System(tmp_path).start()
-    folder = system.data / "dev.objects"
-    try:
-        client = system.client
-        pieces = [b"x" * MIB, None]
-
-        class Slow:
-            """A body whose second half never comes."""
-
-            def __iter__(self):
-                yield pieces[0]
-                until("the first half is being written", lambda: os.listdir(folder))
-                system.kill()
-                yield b"y" * MIB
-
-        address = f"{client.aws}/{client.bucket}/elsewhere/half"
-        with pytest.raises(Exception):
-            client._pool.request(
-                "PUT", address, body=iter(Slow()), headers={"Content-Length": str(2 * MIB)}
-            )
-        assert len(os.listdir(folder)) == 1
-        system.start()
-        assert os.listdir(folder) == []
-        assert keys(system.client) == []
-    finally:
-        system.kill()

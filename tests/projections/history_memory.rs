@@ -71,8 +71,8 @@ async fn the_longest_history_is_rebuilt_within_a_functions_memory() {
     let stored = memory("VmRSS:");
     let rebuilt = aggregate(&projectors, &loaded.id).await.unwrap();
     assert_eq!(rebuilt.written, u64::from(COMMITS_MAX) + 1);
-    let examined = aggregate::examine(&projectors, "shipment#S").await.unwrap();
-    assert!(examined.findings.is_empty());
+    let comparison = aggregate::compare(&projectors, "shipment#S").await.unwrap();
+    assert!(comparison.findings.is_empty());
     // What the table of commits holds in memory is not what a function holds; the rows, which this
     // process holds once more than a function would, are left to its charge.
     let most = memory("VmHWM:") - stored;

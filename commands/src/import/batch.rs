@@ -21,8 +21,8 @@ use lambda::{http::Problem, trace::TraceParent};
 
 use super::{
     event::File,
-    progress::{Fate, Rejection},
-    splitter::{Piece, What},
+    progress::{OrderResult, Rejection},
+    splitter::{Content, Piece},
     unpacker::Unpackable,
 };
 use crate::{
@@ -42,7 +42,7 @@ pub(super) struct Batch {
 
 impl Batch {
     pub(super) fn push(&mut self, piece: Piece) {
-        if let What::Text(text) = &piece.what {
+        if let Content::Text(text) = &piece.content {
             self.bytes += text.len();
         }
         self.pieces.push(piece);
@@ -57,7 +57,7 @@ impl Batch {
 pub(super) struct Executed {
     /// The result of each order, in order; `None` where it was not tried, or its result is not
     /// known.
-    pub(super) fates: Vec<Option<Fate>>,
+    pub(super) results: Vec<Option<OrderResult>>,
     /// Why orders were not tried, where the reason was not the time. The text is for logs.
     pub(super) unavailable: Option<String>,
 }
@@ -73,9 +73,9 @@ struct Task {
 
 /// Executes pieces, of which the first is at `position` in the file. No order is started once the
 /// time is up, or once the table was unavailable.
-pub(super) async fn execute_all(import: Import<'_>, position: u64, pieces: &[Piece]) -> Executed {
-    let file = import.file;
-    let mut fates = vec![None; pieces.len()];
+pub(super) async fn execute_all(context: Context<'_>, position: u64, pieces: &[Piece]) -> Executed {
+    let file = context.file;
+    let mut results = vec![None; pieces.len()];
     let mut by_id: HashMap<OrderId, usize> = HashMap::new();
     let mut groups: Vec<Vec<Task>> = Vec::new();
     for (index, piece) in pieces.iter().enumerate() {
@@ -93,66 +93,69 @@ pub(super) async fn execute_all(import: Import<'_>, position: u64, pieces: &[Pie
                     place,
                 });
             }
-            Err(rejection) => fates[index] = Some(Fate::Rejected(rejection)),
+            Err(rejection) => results[index] = Some(OrderResult::Rejected(rejection)),
         }
     }
-    let world = World {
-        import,
+    let running = Running {
+        context,
         unavailable: Mutex::default(),
     };
     // Boxed, since the compiler cannot prove that the bare futures are `Send`.
     let groups: Vec<BoxFuture<'_, _>> = groups
         .into_iter()
-        .map(|group| world.one_by_one(group).boxed())
+        .map(|group| running.one_by_one(group).boxed())
         .collect();
     let mut done = stream::iter(groups).buffer_unordered(CONCURRENT_ORDERS);
     while let Some(group) = done.next().await {
-        for (index, fate) in group {
-            fates[index] = Some(fate);
+        for (index, result) in group {
+            results[index] = Some(result);
         }
     }
     drop(done);
-    let unavailable = world.unavailable().take();
-    Executed { fates, unavailable }
+    let unavailable = running.unavailable().take();
+    Executed {
+        results,
+        unavailable,
+    }
 }
 
 /// What all orders of a file share.
 #[derive(Clone, Copy)]
-pub(super) struct Import<'a> {
+pub(super) struct Context<'a> {
     pub(super) commands: &'a Commands,
     pub(super) file: &'a File,
     pub(super) deadline: &'a Deadline<'a>,
     pub(super) trace: Option<&'a TraceParent>,
 }
 
-/// What the orders of a batch share.
-struct World<'a> {
-    import: Import<'a>,
+/// A batch whose orders are being executed.
+struct Running<'a> {
+    context: Context<'a>,
     unavailable: Mutex<Option<String>>,
 }
 
-impl World<'_> {
-    async fn one_by_one(&self, orders: Vec<Task>) -> Vec<(usize, Fate)> {
-        let mut fates = Vec::with_capacity(orders.len());
+impl Running<'_> {
+    async fn one_by_one(&self, orders: Vec<Task>) -> Vec<(usize, OrderResult)> {
+        let mut results = Vec::with_capacity(orders.len());
         for order in orders {
-            if self.import.deadline.is_near() || self.unavailable().is_some() {
+            if self.context.deadline.is_near() || self.unavailable().is_some() {
                 break;
             }
             let index = order.index;
             match self.execute(order).await {
-                Ok(fate) => fates.push((index, fate)),
+                Ok(result) => results.push((index, result)),
                 Err(reason) => {
                     *self.unavailable() = Some(reason);
                     break;
                 }
             }
         }
-        fates
+        results
     }
 
     /// Executes one order. An error means that its result is not known; its text is for logs.
-    async fn execute(&self, order: Task) -> Result<Fate, String> {
-        let (file, position, begins) = (self.import.file, order.position, order.begins);
+    async fn execute(&self, order: Task) -> Result<OrderResult, String> {
+        let (file, position, begins) = (self.context.file, order.position, order.begins);
         let order_id = order.place.order_id.clone();
         let intent = Intent::Place(Box::new(order.place));
         let envelope = Envelope {
@@ -165,19 +168,19 @@ impl World<'_> {
                 source: "file".to_owned(),
                 correlation_id: file.correlation_id(),
                 causation_id: file.event_id.clone(),
-                traceparent: self.import.trace.map(|trace| trace.as_str().to_owned()),
+                traceparent: self.context.trace.map(|trace| trace.as_str().to_owned()),
             },
             intent,
         };
-        let Commands { store, clock, .. } = self.import.commands;
+        let Commands { store, clock, .. } = self.context.commands;
         match execute::<Order>(store, clock.as_ref(), envelope).await {
-            Ok(outcome) if outcome.own => Ok(Fate::Accepted),
-            Ok(_) => Ok(Fate::AlreadyKnown),
+            Ok(outcome) if outcome.own => Ok(OrderResult::Accepted),
+            Ok(_) => Ok(OrderResult::AlreadyKnown),
             Err(Failure::Unavailable(reason)) => Err(reason),
             Err(failure) => {
                 let rejection =
                     rejected((position, begins), Some(order_id.into()), problem(failure));
-                Ok(Fate::Rejected(rejection))
+                Ok(OrderResult::Rejected(rejection))
             }
         }
     }
@@ -194,7 +197,7 @@ impl World<'_> {
 /// The order in a piece.
 fn read(piece: &Piece, file: &File, position: u64) -> Result<PlaceOrder, Rejection> {
     let begins = piece.begins;
-    let members = members(&piece.what, begins)
+    let members = members(&piece.content, begins)
         .map_err(|problem| rejected((position, begins), None, problem))?;
     let order_id = match members.get("orderId") {
         Some(Json::String(id)) => Some(id.chars().take(ID_MAX).collect()),
@@ -214,29 +217,29 @@ fn read(piece: &Piece, file: &File, position: u64) -> Result<PlaceOrder, Rejecti
     }
 }
 
-fn members(what: &What, begins: u64) -> Result<Object, Problem> {
+fn members(content: &Content, begins: u64) -> Result<Object, Problem> {
     let not_json = |message: &str| Problem::invalid("not_json", "", message);
-    let text = match what {
-        What::Text(text) => text,
-        What::TooLong => {
+    let text = match content {
+        Content::Text(text) => text,
+        Content::TooLong => {
             let message = format!("an order has at most {ORDER_BYTES_MAX} bytes of text");
             return Err(Refusal::too_large("", message).into());
         }
-        What::Unclosed => return Err(not_json("the file ends within the array")),
-        What::NotJson => {
+        Content::Unclosed => return Err(not_json("the file ends within the array")),
+        Content::NotJson => {
             let message = "from here on this is neither orders a line each, nor an array of \
                            orders, nor an order";
             return Err(not_json(message));
         }
-        What::Nothing => return Err(not_json("the file is empty")),
-        What::Foreign(what) => {
+        Content::Nothing => return Err(not_json("the file is empty")),
+        Content::Foreign(what) => {
             let message = format!("the file is {what}; JSON in UTF-8 was expected");
             return Err(Problem::invalid("not_json", "", message));
         }
-        What::Packed(reason @ Unpackable::Damaged) => {
+        Content::Packed(reason @ Unpackable::Damaged) => {
             return Err(Problem::invalid("not_unpacked", "", reason.to_string()));
         }
-        What::Packed(reason @ Unpackable::TooLarge) => {
+        Content::Packed(reason @ Unpackable::TooLarge) => {
             return Err(Refusal::too_large("", reason.to_string()).into());
         }
     };

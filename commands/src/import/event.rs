@@ -74,11 +74,11 @@ impl File {
 
 /// What an event asks the import to do.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Wanted {
+pub(super) enum Request {
     /// Import a file.
     Import(File),
     /// Continue the import that wrote a checkpoint.
-    GoOn {
+    Continue {
         /// The checkpoint's key.
         checkpoint: String,
         /// The id of the event that announced the checkpoint.
@@ -114,7 +114,7 @@ struct Created {
 
 /// Reads an event about `bucket`. The conditions of the EventBridge rule are checked again, since a
 /// rule can be changed by hand.
-pub(super) fn wanted(payload: &RawValue, bucket: &str) -> Result<Wanted, Rejection> {
+pub(super) fn read_event(payload: &RawValue, bucket: &str) -> Result<Request, Rejection> {
     let not_an_event = || Rejection::new("not_an_event", "this is no event of EventBridge");
     let event: EventBridgeEvent<Box<RawValue>> =
         serde_json::from_str(payload.get()).map_err(|_| not_an_event())?;
@@ -140,7 +140,7 @@ pub(super) fn wanted(payload: &RawValue, bucket: &str) -> Result<Wanted, Rejecti
     }
     let created = detail.object;
     if created.key.starts_with(REPORTS) && created.key.ends_with(CHECKPOINT) {
-        return Ok(Wanted::GoOn {
+        return Ok(Request::Continue {
             checkpoint: created.key,
             event_id: id,
         });
@@ -152,7 +152,7 @@ pub(super) fn wanted(payload: &RawValue, bucket: &str) -> Result<Wanted, Rejecti
         ));
     }
     if created.key.ends_with('/') && created.size == Some(0) {
-        return Ok(Wanted::Nothing);
+        return Ok(Request::Nothing);
     }
     if created.key.len() > FILE_KEY_BYTES_MAX {
         let text = format!("a key has at most {FILE_KEY_BYTES_MAX} bytes");
@@ -160,7 +160,7 @@ pub(super) fn wanted(payload: &RawValue, bucket: &str) -> Result<Wanted, Rejecti
     }
     let object = object(created.key, created.version_id, created.etag)
         .ok_or_else(|| refused("invalid_field", "neither a version id nor an ETag"))?;
-    Ok(Wanted::Import(File {
+    Ok(Request::Import(File {
         bucket: detail.bucket.name,
         object,
         sequencer: created.sequencer.unwrap_or_default(),

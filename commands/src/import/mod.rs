@@ -22,7 +22,7 @@
 //!   `accepted`, `alreadyKnown`, `rejected`, `rejections` (each with `position`, `orderId` where it
 //!   could be read, `code`, `field` where one is at fault, `reason`) and `rejectionParts`
 //! - `rejected-<n>.json`, from 1, for each full 1,000 rejections; the report lists their keys
-//! - `progress.json` and `<leg>.checkpoint.json`, for Waybill's own use
+//! - `progress.json` and `<n>.checkpoint.json`, for Waybill's own use
 //!
 //! `accepted + alreadyKnown + rejected = total`. An empty array is a file of no orders, and so is
 //! an empty file called `.jsonl` or `.ndjson`; any other empty file is one rejection.
@@ -57,21 +57,21 @@ use serde_json::{Value, value::RawValue};
 
 use crate::{
     Commands,
-    limits::{LEGS_MAX, NOTE_BYTES_MAX, ORDERS_PER_NOTE, TIME_RESERVE},
+    limits::{CHECKPOINTS_MAX, ORDERS_PER_SAVE, PROGRESS_BYTES_MAX, TIME_RESERVE},
     operator::Unreachable,
     rejection::{Rejection, reject},
     telemetry::{About, millis},
 };
-use batch::{Batch, Import, execute_all};
-use event::{Wanted, wanted};
+use batch::{Batch, Context, execute_all};
+use event::{Request, read_event};
 use files::FileError;
 use progress::Progress;
 use reader::{Read, Reader};
 
-/// How an invocation ended that did not fail.
-enum Came {
-    ToTheEnd,
-    ToItsTime,
+/// How far an invocation came that did not fail.
+enum Reached {
+    EndOfFile,
+    TimeLimit,
 }
 
 /// Why an invocation stopped early.
@@ -156,10 +156,10 @@ impl From<FileError> for Refused {
 /// The progress of the import that the event is about; `None` where nothing is left to do.
 async fn begin(commands: &Commands, payload: &RawValue) -> Result<Option<Progress>, Refused> {
     let files = commands.files.as_ref();
-    let start = match wanted(payload, files.bucket()).map_err(Refused::Never)? {
-        Wanted::Nothing => return Ok(None),
-        Wanted::Import(file) => Progress::new(file),
-        Wanted::GoOn {
+    let start = match read_event(payload, files.bucket()).map_err(Refused::Never)? {
+        Request::Nothing => return Ok(None),
+        Request::Import(file) => Progress::new(file),
+        Request::Continue {
             checkpoint,
             event_id,
         } => {
@@ -170,7 +170,7 @@ async fn begin(commands: &Commands, payload: &RawValue) -> Result<Option<Progres
                     ..Rejection::new("not_a_checkpoint", text)
                 })
             };
-            let content = files.get(&checkpoint, NOTE_BYTES_MAX).await?;
+            let content = files.get(&checkpoint, PROGRESS_BYTES_MAX).await?;
             let content = content.ok_or_else(invalid)?;
             let left: Progress =
                 serde_json::from_slice(&content).map_err(
@@ -185,7 +185,7 @@ async fn begin(commands: &Commands, payload: &RawValue) -> Result<Option<Progres
             left
         }
     };
-    let progress = start.or_kept(files).await?;
+    let progress = start.or_saved(files).await?;
     Ok((!progress.finished).then_some(progress))
 }
 
@@ -222,23 +222,27 @@ async fn import(
     let deadline = Deadline::before(invocation.deadline, TIME_RESERVE, clock);
     let began_at = progress.position;
     match read_all(commands, progress, invocation, &deadline).await {
-        Ok(Came::ToTheEnd) => finish(commands, progress).await,
-        Ok(Came::ToItsTime) if progress.position == began_at => {
+        Ok(Reached::EndOfFile) => finish(commands, progress).await,
+        Ok(Reached::TimeLimit) if progress.position == began_at => {
             Err(Stop::Stuck("no order was executed within the time"))
         }
-        Ok(Came::ToItsTime) if progress.legs >= LEGS_MAX => {
+        Ok(Reached::TimeLimit) if progress.checkpoints >= CHECKPOINTS_MAX => {
             Err(Stop::Stuck("too many invocations"))
         }
-        Ok(Came::ToItsTime) => {
-            progress.legs += 1;
-            progress.hand_over(files).await?;
-            let (legs, position) = (progress.legs, progress.position);
-            tracing::info!(legs, position, "an import goes on in another invocation");
+        Ok(Reached::TimeLimit) => {
+            progress.checkpoints += 1;
+            progress.save_checkpoint(files).await?;
+            let (checkpoints, position) = (progress.checkpoints, progress.position);
+            tracing::info!(
+                checkpoints,
+                position,
+                "an import goes on in another invocation"
+            );
             Ok(())
         }
         Err(Stop::Unavailable(reason)) => {
             if progress.position > began_at
-                && let Err(error) = progress.keep(files).await
+                && let Err(error) = progress.save(files).await
             {
                 tracing::warn!(%error, "the next attempt starts further back");
             }
@@ -254,42 +258,42 @@ async fn read_all(
     progress: &mut Progress,
     invocation: &Invocation,
     deadline: &Deadline<'_>,
-) -> Result<Came, Stop> {
+) -> Result<Reached, Stop> {
     let files = commands.files.as_ref();
     let file = progress.file.clone();
     let mut reader = Reader::new(files, commands.clock.as_ref(), &file.object, progress.mark);
-    let mut noted = progress.position;
+    let mut saved_at = progress.position;
     loop {
         let Some(batch) = read_batch(&mut reader, deadline).await? else {
-            return Ok(Came::ToItsTime);
+            return Ok(Reached::TimeLimit);
         };
         if batch.pieces.is_empty() {
-            return Ok(Came::ToTheEnd);
+            return Ok(Reached::EndOfFile);
         }
         let position = progress.position;
         let trace = invocation.traceparent();
-        let import = Import {
+        let context = Context {
             commands,
             file: &file,
             deadline,
             trace: trace.as_ref(),
         };
-        let executed = execute_all(import, position, &batch.pieces).await;
-        for (fate, piece) in executed.fates.into_iter().zip(batch.pieces) {
+        let executed = execute_all(context, position, &batch.pieces).await;
+        for (result, piece) in executed.results.into_iter().zip(batch.pieces) {
             // Orders after one without a result are repeated later, which has no second effect.
-            let Some(fate) = fate else {
+            let Some(result) = result else {
                 let unavailable = executed.unavailable.map(Stop::Unavailable);
-                return unavailable.map_or(Ok(Came::ToItsTime), Err);
+                return unavailable.map_or(Ok(Reached::TimeLimit), Err);
             };
             if progress.has_part() {
                 report::write_part(files, progress).await?;
                 progress.part_written();
             }
-            progress.count(fate, piece.after);
+            progress.count(result, piece.after);
         }
-        if progress.position - noted >= ORDERS_PER_NOTE {
-            progress.keep(files).await?;
-            noted = progress.position;
+        if progress.position - saved_at >= ORDERS_PER_SAVE {
+            progress.save(files).await?;
+            saved_at = progress.position;
         }
     }
 }
@@ -319,7 +323,7 @@ async fn finish(commands: &Commands, progress: &mut Progress) -> Result<(), Stop
     report::announce(commands, progress).await?;
     progress.finished = true;
     progress.rejections.clear();
-    progress.keep(files).await?;
+    progress.save(files).await?;
     tracing::info!(
         accepted = progress.accepted,
         already_known = progress.already_known,

@@ -12,7 +12,7 @@
 //! Progress is saved under two kinds of keys, with the same content:
 //!
 //! - `progress.json`, written at intervals: a retry after a crash continues from there.
-//! - `<leg>.checkpoint.json`, written when the time is up. S3 announces it, and that event invokes
+//! - `<n>.checkpoint.json`, written when the time is up. S3 announces it, and that event invokes
 //!   the function again: one write saves the progress and triggers the next invocation.
 
 use serde::{Deserialize, Serialize};
@@ -22,7 +22,7 @@ use super::{
     files::{FileError, Files},
     splitter::Mark,
 };
-use crate::limits::{NOTE_BYTES_MAX, REJECTIONS_PER_PART};
+use crate::limits::{PROGRESS_BYTES_MAX, REJECTIONS_PER_PART};
 
 /// The progress of the import of one file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,7 +45,8 @@ pub struct Progress {
     /// The rejections that are in no part yet.
     pub rejections: Vec<Rejection>,
     /// The number of checkpoints so far.
-    pub legs: u32,
+    #[serde(rename = "legs")]
+    pub checkpoints: u32,
     /// Whether the report is written and announced.
     pub finished: bool,
 }
@@ -74,7 +75,7 @@ pub struct Rejection {
 
 /// The result of one order.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Fate {
+pub(super) enum OrderResult {
     Accepted,
     AlreadyKnown,
     Rejected(Rejection),
@@ -100,19 +101,19 @@ impl Progress {
             rejected: 0,
             parts: 0,
             rejections: Vec::new(),
-            legs: 0,
+            checkpoints: 0,
             finished: false,
         }
     }
 
     /// Counts the order at `position`; the file continues at `after`.
-    pub(super) fn count(&mut self, fate: Fate, after: Mark) {
+    pub(super) fn count(&mut self, result: OrderResult, after: Mark) {
         self.position += 1;
         self.mark = after;
-        match fate {
-            Fate::Accepted => self.accepted += 1,
-            Fate::AlreadyKnown => self.already_known += 1,
-            Fate::Rejected(rejection) => {
+        match result {
+            OrderResult::Accepted => self.accepted += 1,
+            OrderResult::AlreadyKnown => self.already_known += 1,
+            OrderResult::Rejected(rejection) => {
                 self.rejected += 1;
                 self.rejections.push(rejection);
             }
@@ -150,33 +151,37 @@ impl Progress {
 
     /// The key under which this progress is saved as a checkpoint.
     pub fn checkpoint(&self) -> String {
-        let name = format!("{}{CHECKPOINT}", self.legs);
+        let name = format!("{}{CHECKPOINT}", self.checkpoints);
         self.file.beside_report(&name)
     }
 
     /// Saves the progress for a retry.
-    pub(super) async fn keep(&self, files: &dyn Files) -> Result<(), FileError> {
-        files.put(&note(&self.file), to_json(self)?).await
+    pub(super) async fn save(&self, files: &dyn Files) -> Result<(), FileError> {
+        files.put(&progress_key(&self.file), to_json(self)?).await
     }
 
     /// Saves the progress as a checkpoint, which triggers the next invocation.
-    pub(super) async fn hand_over(&self, files: &dyn Files) -> Result<(), FileError> {
+    pub(super) async fn save_checkpoint(&self, files: &dyn Files) -> Result<(), FileError> {
         files.put(&self.checkpoint(), to_json(self)?).await
     }
 
     /// The further one of this progress and the saved one of the same upload. Saved progress that
     /// cannot be read is of other code and is ignored: starting from the beginning is right as
     /// well.
-    pub(super) async fn or_kept(self, files: &dyn Files) -> Result<Self, FileError> {
-        let kept = files.get(&note(&self.file), NOTE_BYTES_MAX).await?;
-        let kept: Option<Self> = kept.and_then(|kept| serde_json::from_slice(&kept).ok());
-        let kept = kept.filter(|kept| kept.file.is_same_upload(&self.file));
-        let further = kept.filter(|kept| (kept.finished, kept.position) > (false, self.position));
+    pub(super) async fn or_saved(self, files: &dyn Files) -> Result<Self, FileError> {
+        let saved = files
+            .get(&progress_key(&self.file), PROGRESS_BYTES_MAX)
+            .await?;
+        let saved: Option<Self> = saved.and_then(|saved| serde_json::from_slice(&saved).ok());
+        let saved = saved.filter(|saved| saved.file.is_same_upload(&self.file));
+        let further =
+            saved.filter(|saved| (saved.finished, saved.position) > (false, self.position));
         Ok(further.unwrap_or(self))
     }
 }
 
-fn note(file: &File) -> String {
+/// The key under which progress is saved for a retry.
+fn progress_key(file: &File) -> String {
     file.beside_report("progress.json")
 }
 

@@ -84,7 +84,7 @@ impl Mark {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Piece {
     /// The content of the piece.
-    pub what: What,
+    pub content: Content,
     /// The byte of the unpacked file at which it begins.
     pub begins: u64,
     /// Where the next piece may begin.
@@ -93,7 +93,7 @@ pub struct Piece {
 
 /// The content of a piece.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum What {
+pub enum Content {
     /// A text that is expected to be an order.
     Text(Vec<u8>),
     /// A text longer than the limit, which was skipped.
@@ -189,7 +189,7 @@ impl Splitter {
     /// The piece that stands for the rest of a file that cannot be unpacked, including an order
     /// that has begun.
     pub fn broken_off(&mut self, reason: Unpackable) -> Piece {
-        self.last(What::Packed(reason))
+        self.last(Content::Packed(reason))
     }
 
     /// The number of bytes in the buffer.
@@ -208,7 +208,7 @@ impl Splitter {
             }
             self.before_mark = false;
             if let Some(what) = foreign(self.rest()) {
-                return Some(self.last(What::Foreign(what)));
+                return Some(self.last(Content::Foreign(what)));
             }
             if self.rest().starts_with(&BYTE_ORDER_MARK) {
                 self.pass(BYTE_ORDER_MARK.len());
@@ -220,7 +220,7 @@ impl Splitter {
                 Format::Lines => self.line(),
                 Format::FirstElement | Format::NextElement => self.element(),
                 Format::Wrapper => self.rest_of_wrapper(),
-                Format::Unclosed => Found::Piece(self.last(What::Unclosed)),
+                Format::Unclosed => Found::Piece(self.last(Content::Unclosed)),
                 Format::End => {
                     self.pass(self.rest().len());
                     Found::More
@@ -242,7 +242,7 @@ impl Splitter {
             let nothing = self.nothing_yet;
             self.mark.format = Format::End;
             return match nothing {
-                true => Found::Piece(self.last(What::Nothing)),
+                true => Found::Piece(self.last(Content::Nothing)),
                 false => Found::More,
             };
         }
@@ -267,10 +267,10 @@ impl Splitter {
             Sniffed::Lines => self.mark.format = Format::Lines,
             Sniffed::Order(ends) => {
                 let text = self.rest()[..ends].to_vec();
-                return Found::Piece(self.cut(What::Text(text), ends, Format::Unknown));
+                return Found::Piece(self.cut(Content::Text(text), ends, Format::Unknown));
             }
-            Sniffed::TooLong => return Found::Piece(self.last(What::TooLong)),
-            Sniffed::NotJson => return Found::Piece(self.last(What::NotJson)),
+            Sniffed::TooLong => return Found::Piece(self.last(Content::TooLong)),
+            Sniffed::NotJson => return Found::Piece(self.last(Content::NotJson)),
         }
         self.nothing_yet = false;
         Found::Another
@@ -299,7 +299,7 @@ impl Splitter {
     /// The line's text has `length` bytes; the next line begins at `next`.
     fn text_of_line(&mut self, length: usize, next: usize) -> Found {
         if self.skipping || length > self.longest {
-            return Found::Piece(self.cut(What::TooLong, next, Format::Lines));
+            return Found::Piece(self.cut(Content::TooLong, next, Format::Lines));
         }
         let text = self.rest()[..length].trim_ascii();
         if text.is_empty() {
@@ -312,10 +312,10 @@ impl Splitter {
         {
             let blank = self.rest().len() - self.rest().trim_ascii_start().len();
             let text = text[..ends].to_vec();
-            return Found::Piece(self.cut(What::Text(text), blank + ends, Format::Lines));
+            return Found::Piece(self.cut(Content::Text(text), blank + ends, Format::Lines));
         }
         let text = text.to_vec();
-        Found::Piece(self.cut(What::Text(text), next, Format::Lines))
+        Found::Piece(self.cut(Content::Text(text), next, Format::Lines))
     }
 
     // ---- Elements of an array
@@ -359,9 +359,9 @@ impl Splitter {
         let fits = self.rest().len() <= self.longest && !self.skipping;
         if fits && text.starts_with(b"{") && is_json(text) {
             let (text, all) = (text.to_vec(), self.rest().len());
-            return Found::Piece(self.cut(What::Text(text), all, Format::Unclosed));
+            return Found::Piece(self.cut(Content::Text(text), all, Format::Unclosed));
         }
-        Found::Piece(self.last(What::Unclosed))
+        Found::Piece(self.last(Content::Unclosed))
     }
 
     fn behind_array(&self) -> Format {
@@ -395,18 +395,18 @@ impl Splitter {
         // No piece ends within it, so another splitter begins where the array ends.
         self.pass(length);
         match self.ended {
-            true => Found::Piece(self.last(What::Unclosed)),
+            true => Found::Piece(self.last(Content::Unclosed)),
             false => Found::More,
         }
     }
 
     /// The element's text has `length` bytes, and is followed by a comma or the array's end.
     fn text_of_element(&mut self, length: usize, next: Format) -> Found {
-        let what = match self.skipping || length > self.longest {
-            true => What::TooLong,
-            false => What::Text(self.rest()[..length].trim_ascii().to_vec()),
+        let content = match self.skipping || length > self.longest {
+            true => Content::TooLong,
+            false => Content::Text(self.rest()[..length].trim_ascii().to_vec()),
         };
-        Found::Piece(self.cut(what, length + 1, next))
+        Found::Piece(self.cut(content, length + 1, next))
     }
 
     // ---- The buffer
@@ -440,7 +440,7 @@ impl Splitter {
     }
 
     /// A piece that ends after `bytes` bytes of the buffer.
-    fn cut(&mut self, what: What, bytes: usize, next: Format) -> Piece {
+    fn cut(&mut self, content: Content, bytes: usize, next: Format) -> Piece {
         let begins = match self.skipping {
             true => self.skipped_from,
             false => self.begins(),
@@ -451,7 +451,7 @@ impl Splitter {
         (self.skipping, self.depth, self.sniff_at) = (false, 0, 1);
         (self.in_string, self.escaped) = (false, false);
         Piece {
-            what,
+            content,
             begins,
             after: self.mark,
         }
@@ -464,8 +464,8 @@ impl Splitter {
     }
 
     /// The piece that stands for the whole rest of the file.
-    fn last(&mut self, what: What) -> Piece {
-        self.cut(what, 0, Format::End)
+    fn last(&mut self, content: Content) -> Piece {
+        self.cut(content, 0, Format::End)
     }
 }
 

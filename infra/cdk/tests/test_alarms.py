@@ -17,6 +17,7 @@ ROLES = (
     "notify",
     "query",
     "rebuild",
+    "watch",
 )
 CONSUMERS = ("project", "notify")
 
@@ -72,7 +73,7 @@ def own_metrics():
     found = {}
     for body in re.split(r"\n    pub fn ", source):
         names = re.findall(r'\(\s*"(\w+)",\s*"(?:Count|Milliseconds|Percent)"', body)
-        for namespace, more in re.findall(r"self\.say\(\s*now,\s*(\w+),\s*&\[([^\]]*)\]", body):
+        for namespace, more in re.findall(r"self\.write\(\s*now,\s*(\w+),\s*&\[([^\]]*)\]", body):
             extra = tuple(re.findall(r'\("(\w+)"', more))
             for name in names:
                 sets = found.setdefault((namespaces[namespace], name), set())
@@ -184,8 +185,10 @@ def test_what_the_business_watches_rings_as_it_always_did(stacks, metric):
 @pytest.mark.parametrize("role", ROLES)
 def test_every_function_is_watched(stacks, role):
     function = {"FunctionName": stacks.name(role)}
-    [errors] = measured(stacks, "Errors", **function)
-    assert rings(errors) == (AT_LEAST, 5, 300, 1, "Sum")
+    errors = [rings(alarm) for alarm in measured(stacks, "Errors", **function)]
+    # One run of `watch` and Lambda's two retries never fail five times in five minutes.
+    seldom = [(AT_LEAST, 3, 1800, 1, "Sum")] if role == "watch" else []
+    assert sorted(errors) == sorted([(AT_LEAST, 5, 300, 1, "Sum"), *seldom])
     [throttles] = measured(stacks, "Throttles", **function)
     assert rings(throttles) == (AT_LEAST, 1, 300, 1, "Sum")
     [slow] = measured(stacks, "Duration", **function)

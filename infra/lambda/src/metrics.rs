@@ -155,7 +155,7 @@ impl Metrics {
         if let Some(rate) = (orders.processed * 100).checked_div(all) {
             metrics.push(("SuccessRate", "Percent", rate));
         }
-        self.say(now, ORDERS, &[], &metrics);
+        self.write(now, ORDERS, &[], &metrics);
     }
 
     /// Writes the metrics of an invocation that handled shipments and ended at `now`.
@@ -163,20 +163,20 @@ impl Metrics {
         for (status, count) in &shipments.processed {
             let status = status.unwrap_or(OTHER);
             let metrics = [("ShipmentUpdatesProcessed", "Count", *count)];
-            self.say(now, SHIPMENTS, &[("Status", status)], &metrics);
+            self.write(now, SHIPMENTS, &[("Status", status)], &metrics);
         }
         let mut metrics = vec![("ProcessingErrors", "Count", shipments.errors)];
         if shipments.stalled > 0 {
             metrics.push(("ShipmentsStalled", "Count", shipments.stalled));
         }
-        self.say(now, SHIPMENTS, &[], &metrics);
+        self.write(now, SHIPMENTS, &[], &metrics);
     }
 
     /// Writes the metrics of a carrier's webhook that was answered at `now`.
     pub fn carrier_webhook(&self, now: Timestamp, webhook: CarrierWebhook) {
         let CarrierWebhook { provider, outcome } = webhook;
         let metrics = [("CarrierWebhooks", "Count", 1)];
-        self.say(
+        self.write(
             now,
             SHIPMENTS,
             &[("Provider", provider), ("Outcome", outcome)],
@@ -187,19 +187,19 @@ impl Metrics {
     /// Writes the number of scans whose status code the provider's table does not have.
     pub fn unmapped_carrier_statuses(&self, now: Timestamp, provider: &'static str, count: u64) {
         let metrics = [("UnmappedCarrierStatus", "Count", count)];
-        self.say(now, SHIPMENTS, &[("Provider", provider)], &metrics);
+        self.write(now, SHIPMENTS, &[("Provider", provider)], &metrics);
     }
 
     /// Writes that a consumer of the stream, `project` or `notify`, has parked an aggregate.
     pub fn parked(&self, now: Timestamp, consumer: &str) {
         let metrics = [("AggregatesParked", "Count", 1)];
-        self.say(now, PROJECTIONS, &[("Consumer", consumer)], &metrics);
+        self.write(now, PROJECTIONS, &[("Consumer", consumer)], &metrics);
     }
 
     /// Writes that the stream delivered the change or removal of a stored commit, which never
     /// happens in normal operation.
     pub fn tampered(&self, now: Timestamp) {
-        self.say(now, PROJECTIONS, &[], &[("CommitsTampered", "Count", 1)]);
+        self.write(now, PROJECTIONS, &[], &[("CommitsTampered", "Count", 1)]);
     }
 
     /// Writes the metrics of a sweep that ended at `now`, and the number of parked aggregates.
@@ -215,12 +215,12 @@ impl Metrics {
                 .parked
                 .map(|parked| ("ParkedAggregates", "Count", parked)),
         );
-        self.say(now, PROJECTIONS, &[], &metrics);
+        self.write(now, PROJECTIONS, &[], &metrics);
     }
 
     /// Writes a line with each metric by environment, and by environment and the dimensions `more`
     /// where there are any.
-    fn say(&self, now: Timestamp, namespace: &str, more: &[(&str, &str)], metrics: &[Metric]) {
+    fn write(&self, now: Timestamp, namespace: &str, more: &[(&str, &str)], metrics: &[Metric]) {
         let mut dimensions = vec![vec!["Environment"]];
         if !more.is_empty() {
             let names = more.iter().map(|(name, _)| *name);

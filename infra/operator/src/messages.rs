@@ -75,16 +75,16 @@ pub struct Refused {
 
 /// The messages that a commit makes, in the order of its events; else why it makes none.
 pub fn of_commit(environment: &Environment, commit: &Commit) -> Result<Vec<Message>, Refused> {
-    let said = notify::said(commit, environment.name());
-    let said = said.map_err(|(code, reason)| Refused {
+    let made = notify::messages_of(commit, environment.name());
+    let made = made.map_err(|(code, reason)| Refused {
         sequence: commit.sequence,
         reason: format!("{code}: {reason}"),
     })?;
     let bus = environment.names.bus();
     let topic = &environment.settings.alerts_arn;
-    let announced = said.announcements.into_iter();
+    let announced = made.announcements.into_iter();
     let announced = announced.map(|announcement| announced_on(&bus, announcement));
-    let alerts = said.alerts.into_iter().map(|alert| alerted(topic, alert));
+    let alerts = made.alerts.into_iter().map(|alert| alerted(topic, alert));
     let mut messages: Vec<Message> = announced.chain(alerts).collect();
     messages.sort_by_key(|message| message.sequence);
     Ok(messages)

@@ -8,7 +8,7 @@ use domain::{
 use event_store::Commit;
 use lambda::http::{Problem, Request, Response};
 
-use super::{parameters, parse, store_problem};
+use super::{parameters, parameters::parsed, problems::store_problem};
 use crate::{
     Projectors, cursor,
     limits::{HISTORY_BYTES_MAX, HISTORY_EVENTS_MAX},
@@ -30,7 +30,7 @@ pub(super) async fn history(
     };
     let after = parameters::place(request, &query)?;
     let mut from = match after {
-        Some(place) => parse("cursor", &place)?,
+        Some(place) => parsed("cursor", &place)?,
         None => 1,
     };
     let mut events = Vec::new();

@@ -10,9 +10,10 @@ use lambda::{
 
 use super::{
     merge::{Merged, Position, merge},
-    page, parameters,
-    parameters::wrong,
-    parse, row_problem, shipment_shown, shown,
+    parameters,
+    parameters::{parsed, wrong},
+    problems::row_problem,
+    shown::{page, shipment_shown, shown},
 };
 use crate::{
     Projectors, cursor,
@@ -76,7 +77,7 @@ pub(super) async fn shipments(
             asked(projectors, Index::ShipmentsByStatus, value, direction)
         }
         "orderId" => {
-            parse::<OrderId>("orderId", value)?;
+            parsed::<OrderId>("orderId", value)?;
             let why = "an order's shipments are in the order of their ids, not of time";
             parameters::without(request, "sort", why)?;
             asked(projectors, Index::ShipmentsByOrder, value, Direction::Up)

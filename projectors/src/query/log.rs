@@ -3,7 +3,11 @@
 use domain::{Json, ShipmentId, Timestamp};
 use lambda::http::{Problem, Request, Response};
 
-use super::{bytes, page, parameters, past, row_problem, shown};
+use super::{
+    parameters, past,
+    problems::row_problem,
+    shown::{bytes, page, shown},
+};
 use crate::{
     Projectors, cursor,
     limits::LIST_BYTES_MAX,

@@ -9,7 +9,7 @@ use std::{collections::VecDeque, fmt};
 
 use domain::{Json, Timestamp};
 
-use super::bytes;
+use super::shown::bytes;
 use crate::{
     indexes::Index,
     limits::LIST_BYTES_MAX,

@@ -1,4 +1,4 @@
-//! Reads the parameters of a query string.
+//! Reads the parameters of a path and of a query string.
 
 use domain::{Timestamp, time::SentTime};
 use lambda::http::{Problem, Request};
@@ -12,6 +12,16 @@ use crate::{
 /// The problem of an invalid parameter.
 pub(super) fn wrong(name: &str, message: impl Into<String>) -> Problem {
     Problem::invalid("invalid_field", name, message)
+}
+
+/// The value of `text`, a parameter of the path or of the query string; a problem that names `field`
+/// where it is none.
+pub(super) fn parsed<T: std::str::FromStr<Err: ToString>>(
+    field: &str,
+    text: &str,
+) -> Result<T, Problem> {
+    text.parse()
+        .map_err(|error: T::Err| wrong(field, error.to_string()))
 }
 
 /// The parameter `limit`: 1 to 100; 100 by default.

@@ -12,7 +12,7 @@ use event_store::{
 };
 use lambda::http::Problem;
 
-use super::store_problem;
+use super::problems::store_problem;
 use crate::{
     Projectors,
     ports::{Row, RowPage},

@@ -7,7 +7,11 @@ use domain::{AggregateId, Json, Order, OrderId, Shipment, ShipmentId, order};
 use event_store::clock::backoff;
 use lambda::http::{Problem, Request, Response};
 
-use super::{parameters, past, row_problem, shipment_shown, shown, store_problem};
+use super::{
+    parameters, past,
+    problems::{row_problem, store_problem},
+    shown::{shipment_shown, shown},
+};
 use crate::{
     Projectors,
     limits::{VERSION_WAIT, VERSION_WAIT_FIRST, VERSION_WAIT_MOST},

@@ -9,17 +9,18 @@
 use std::collections::BTreeMap;
 
 use domain::{AggregateId, Number, Timestamp, json::object_dynamodb_bytes};
-use event_store::{Commit, StoreError};
+use event_store::Commit;
 use lambda::read_models::Kind;
 
 use super::{
+    error::RebuildError,
     expected,
     finding::{Difference, Finding},
 };
 use crate::{
     Projectors,
-    limits::{DIFFERENCES_PER_AGGREGATE, LIST_MAX, LOG_PAGES_MAX, MEND_LOOKS},
-    ports::{Row, RowError, Table},
+    limits::{DIFFERENCES_PER_AGGREGATE, LIST_MAX, LOG_PAGES_MAX, REPAIRS_MAX},
+    ports::{Row, Table},
     row,
 };
 
@@ -39,20 +40,9 @@ impl std::ops::AddAssign for Rebuilt {
     }
 }
 
-/// Why rows cannot be rebuilt. The texts are for logs.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum RebuildError {
-    /// A table is unavailable; the call can be repeated.
-    #[error("{0}")]
-    Unavailable(String),
-    /// The history cannot be folded; no row is touched.
-    #[error("{0}")]
-    Corrupt(String),
-}
-
 /// The result of comparing an aggregate's rows with its history.
 #[derive(Debug)]
-pub struct Examined {
+pub struct Comparison {
     /// Every row that differs from what is expected.
     pub findings: Vec<Finding>,
     /// The first findings with both rows, at most [`DIFFERENCES_PER_AGGREGATE`].
@@ -86,14 +76,14 @@ pub(crate) async fn rows_of(
 ) -> Result<Rebuilt, RebuildError> {
     let mut all = Rebuilt::default();
     for one in projectors.of_kind(kind) {
-        all += mended(one, &id.to_string()).await?.rebuilt;
+        all += compare_and_repair(one, &id.to_string()).await?.rebuilt;
     }
     Ok(all)
 }
 
 /// The result of comparing an aggregate, and of repairing it where the task says so.
 #[derive(Debug, Default)]
-pub(crate) struct Settled {
+pub(crate) struct Compared {
     /// The findings of the first comparison.
     pub findings: Vec<Finding>,
     /// The first findings of that comparison with both rows.
@@ -105,34 +95,36 @@ pub(crate) struct Settled {
 }
 
 /// Compares an aggregate and repairs it, within the limit on capacity.
-pub(super) async fn mended(projectors: &Projectors, name: &str) -> Result<Settled, RebuildError> {
-    let mut settled = Settled::default();
-    for look in 0..MEND_LOOKS {
-        let mut examined = examine(projectors, name).await?;
-        settled.half_units += examined.half_units;
+pub(super) async fn compare_and_repair(
+    projectors: &Projectors,
+    name: &str,
+) -> Result<Compared, RebuildError> {
+    let mut compared = Compared::default();
+    for attempt in 0..REPAIRS_MAX {
+        let mut comparison = compare(projectors, name).await?;
+        compared.half_units += comparison.half_units;
         let rebuilds = &projectors.rebuilds;
-        rebuilds.read(projectors, examined.half_units).await;
-        let findings = std::mem::take(&mut examined.findings);
-        if look == 0 {
-            settled.findings = findings;
-            settled.differences = std::mem::take(&mut examined.differences);
+        rebuilds.read(projectors, comparison.half_units).await;
+        let findings = std::mem::take(&mut comparison.findings);
+        if attempt == 0 {
+            compared.findings = findings;
+            compared.differences = std::mem::take(&mut comparison.differences);
         }
-        let blocked = examined.blocked;
-        let rebuilt = mend(projectors, examined).await?;
-        settled.rebuilt += rebuilt;
+        let blocked = comparison.blocked;
+        compared.rebuilt += repair(projectors, comparison).await?;
         if !blocked {
             break;
         }
     }
-    Ok(settled)
+    Ok(compared)
 }
 
 /// Compares the rows of an aggregate with its history. `name` is the text of a key, valid or not:
 /// an invalid name has no history, so no row of it is expected.
-pub async fn examine(projectors: &Projectors, name: &str) -> Result<Examined, RebuildError> {
+pub async fn compare(projectors: &Projectors, name: &str) -> Result<Comparison, RebuildError> {
     let unknown = || RebuildError::Corrupt(format!("{name:?} is no order and no shipment"));
     let table = expected::table(name).ok_or_else(unknown)?;
-    let mut there = there(projectors, table, expected::id(name)).await?;
+    let mut stored = stored_rows(projectors, table, expected::id(name)).await?;
     let (history, known) = match name.parse() {
         Ok(id) => {
             let history = projectors.store.whole_history(&id).await?;
@@ -140,10 +132,10 @@ pub async fn examine(projectors: &Projectors, name: &str) -> Result<Examined, Re
         }
         Err(_) => (Vec::new(), None),
     };
-    let mut examined = Examined {
+    let mut comparison = Comparison {
         findings: Vec::new(),
         differences: Vec::new(),
-        half_units: cost(&there, &history),
+        half_units: cost(&stored, &history),
         newest: history.last().map(|commit| commit.at),
         blocked: false,
         table,
@@ -156,36 +148,36 @@ pub async fn examine(projectors: &Projectors, name: &str) -> Result<Examined, Re
     };
     for row in expected {
         let [_, entry] = table.key_of(&row);
-        let found = there.remove(&entry);
+        let found = stored.remove(&entry);
         let finding = Finding::of(table, found.as_ref(), Some(&row));
         if let Some(finding) = finding {
-            examined.note(finding, found.as_ref(), Some(&row));
+            comparison.add(finding, found.as_ref(), Some(&row));
             let version = row::version(&row);
             let seen = found.as_ref().and_then(row::written_version);
             let puts_over = seen.as_ref().is_some_and(|seen| *seen <= version.into());
             let versioned = found
                 .as_ref()
                 .is_some_and(|row| row.contains_key("version"));
-            examined.blocked |= versioned && !puts_over;
-            examined.put.push((row, version, seen));
+            comparison.blocked |= versioned && !puts_over;
+            comparison.put.push((row, version, seen));
         }
     }
-    for row in there.into_values() {
+    for row in stored.into_values() {
         if let Some(finding) = Finding::of(table, Some(&row), None) {
-            examined.note(finding, Some(&row), None);
+            comparison.add(finding, Some(&row), None);
         }
-        examined.blocked |= row.contains_key("version");
-        examined.remove.push(row);
+        comparison.blocked |= row.contains_key("version");
+        comparison.remove.push(row);
     }
-    Ok(examined)
+    Ok(comparison)
 }
 
-impl Examined {
-    fn note(&mut self, finding: Finding, there: Option<&Row>, expected: Option<&Row>) {
+impl Comparison {
+    fn add(&mut self, finding: Finding, stored: Option<&Row>, expected: Option<&Row>) {
         if self.differences.len() < DIFFERENCES_PER_AGGREGATE {
             self.differences.push(Difference {
                 finding: finding.clone(),
-                there: there.cloned(),
+                there: stored.cloned(),
                 expected: expected.cloned(),
             });
         }
@@ -194,17 +186,20 @@ impl Examined {
 }
 
 /// Writes and removes rows as a comparison demands, and waits for the capacity that this uses.
-pub async fn mend(projectors: &Projectors, examined: Examined) -> Result<Rebuilt, RebuildError> {
-    let (rows, table) = (&projectors.rows, examined.table);
+pub async fn repair(
+    projectors: &Projectors,
+    comparison: Comparison,
+) -> Result<Rebuilt, RebuildError> {
+    let (rows, table) = (&projectors.rows, comparison.table);
     let (clock, pace) = (projectors.clock.as_ref(), &projectors.rebuilds.pace);
     let mut rebuilt = Rebuilt::default();
-    for (row, version, seen) in examined.put {
+    for (row, version, seen) in comparison.put {
         let cost = write_cost(&row);
         rows.put_rebuilt(table, row, version, seen).await?;
         rebuilt.written += 1;
         pace.written(clock, cost).await;
     }
-    for row in examined.remove {
+    for row in comparison.remove {
         let cost = write_cost(&row);
         rows.remove(table, row).await?;
         rebuilt.removed += 1;
@@ -216,7 +211,7 @@ pub async fn mend(projectors: &Projectors, examined: Examined) -> Result<Rebuilt
 /// The stored rows of an aggregate by their sort key; an order's only row has an empty one. It
 /// fails where there are more pages than allowed, since a row that was not read must not count as
 /// missing.
-pub(super) async fn there(
+pub(super) async fn stored_rows(
     projectors: &Projectors,
     table: Table,
     id: &str,
@@ -241,8 +236,8 @@ pub(super) async fn there(
 
 /// The estimated cost of reading: half a unit for each 4 KB of rows, and a whole one for each 4 KB
 /// of history, where a commit counts as 1 KB.
-fn cost(there: &BTreeMap<String, Row>, history: &[Commit]) -> u64 {
-    let rows: usize = there.values().map(object_dynamodb_bytes).sum();
+fn cost(stored: &BTreeMap<String, Row>, history: &[Commit]) -> u64 {
+    let rows: usize = stored.values().map(object_dynamodb_bytes).sum();
     (rows / 4_096 + history.len() / 2 + 3) as u64
 }
 
@@ -250,22 +245,4 @@ fn cost(there: &BTreeMap<String, Row>, history: &[Commit]) -> u64 {
 /// and at the worst in three indexes.
 fn write_cost(row: &Row) -> u64 {
     (object_dynamodb_bytes(row).div_ceil(1_024) * 4 * 2) as u64
-}
-
-impl From<StoreError> for RebuildError {
-    fn from(error: StoreError) -> Self {
-        match error {
-            StoreError::Unavailable(error) => Self::Unavailable(error.to_string()),
-            other => Self::Corrupt(other.to_string()),
-        }
-    }
-}
-
-impl From<RowError> for RebuildError {
-    fn from(error: RowError) -> Self {
-        match error {
-            RowError::Unavailable(reason) => Self::Unavailable(reason),
-            RowError::Refused(reason) => Self::Corrupt(reason),
-        }
-    }
 }

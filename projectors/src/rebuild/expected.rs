@@ -5,7 +5,7 @@ use std::panic::AssertUnwindSafe;
 use domain::{AggregateId, EventSourced, Order, Shipment};
 use event_store::{Commit, Loaded};
 
-use super::RebuildError;
+use super::error::RebuildError;
 use crate::{
     Environment,
     ports::{Row, Table},

@@ -101,10 +101,10 @@ pub struct Difference {
 }
 
 /// A callback that receives differences as they are found.
-pub type Tell<'a> = &'a mut (dyn FnMut(Difference) + Send);
+pub type OnDifference<'a> = &'a mut (dyn FnMut(Difference) + Send);
 
 /// The callback that drops differences, for the deployed role, which must not keep rows.
-pub(super) fn nobody(_: Difference) {}
+pub(super) fn drop_difference(_: Difference) {}
 
 impl fmt::Display for Wrong {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -10,7 +10,8 @@ use lambda::ReadModel;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    RebuildError, expected,
+    error::RebuildError,
+    expected,
     ledger::{self, Buffer, Side},
     rows_digest::RowsDigest,
 };
@@ -173,7 +174,7 @@ impl Gather {
                     self.items += whole.history.len() as u64;
                     let name = whole.id.to_string();
                     if self.wants(&name) {
-                        let rows = due(projectors, &whole.id, whole.history).await?;
+                        let rows = expected_digest(projectors, &whole.id, whole.history).await?;
                         buffer.add(&name, Side::Expected, rows, self.buckets);
                     }
                 }
@@ -248,9 +249,9 @@ impl Gather {
                 .rows
                 .chunk_by(|one, next| same_aggregate(table, one, next))
             {
-                let there = RowsDigest::from_iter(rows);
+                let stored = RowsDigest::from_iter(rows);
                 let name = table.aggregate(&rows[0]);
-                buffer.add(&name, Side::There, there, self.buckets);
+                buffer.add(&name, Side::Stored, stored, self.buckets);
             }
             projectors.rebuilds.read(projectors, page.half_units).await;
             let Some(last) = page.last else {
@@ -268,7 +269,7 @@ impl Gather {
 
 /// The digest of the rows that follow from a history.
 /// Fails where its personal data cannot be opened because their keys are unavailable.
-async fn due(
+async fn expected_digest(
     projectors: &Projectors,
     id: &AggregateId,
     history: Vec<Commit>,

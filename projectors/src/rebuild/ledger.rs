@@ -35,7 +35,7 @@ pub enum Side {
     /// The rows that follow from the history.
     Expected,
     /// The rows that are stored.
-    There,
+    Stored,
 }
 
 /// The path prefix of a bucket's parts.
@@ -85,7 +85,7 @@ impl Buffer {
         bytes.extend(&name.as_bytes()[..usize::from(length)]);
         bytes.push(match side {
             Side::Expected => 0,
-            Side::There => 1,
+            Side::Stored => 1,
         });
         bytes.extend(digest.rows.to_be_bytes());
         bytes.extend(digest.sum.to_be_bytes());
@@ -121,7 +121,7 @@ pub struct Both {
     /// The digest of the rows that follow from its history.
     pub expected: RowsDigest,
     /// The digest of the rows that are stored.
-    pub there: RowsDigest,
+    pub stored: RowsDigest,
 }
 
 /// The entries of all parts of a bucket, which [`Entries::read`] adds one by one.
@@ -138,7 +138,7 @@ impl Entries {
             let both = self.0.entry(name).or_default();
             match side {
                 Side::Expected => both.expected.merge(digest),
-                Side::There => both.there.merge(digest),
+                Side::Stored => both.stored.merge(digest),
             }
         }
         Ok(())
@@ -157,7 +157,7 @@ impl Entries {
     /// The names of the aggregates whose digests differ, in order.
     pub fn different(self) -> Vec<String> {
         let different =
-            |(name, both): (String, Both)| (both.expected != both.there).then_some(name);
+            |(name, both): (String, Both)| (both.expected != both.stored).then_some(name);
         let mut names: Vec<String> = self.0.into_iter().filter_map(different).collect();
         names.sort_unstable();
         names
@@ -171,7 +171,7 @@ fn entry(rest: &mut &[u8]) -> Option<(String, Side, RowsDigest)> {
     let name = String::from_utf8_lossy(name).into_owned();
     let side = match take::<1>(rest)? {
         [0] => Side::Expected,
-        _ => Side::There,
+        _ => Side::Stored,
     };
     let rows = u32::from_be_bytes(*take(rest)?);
     let sum = u128::from_be_bytes(*take(rest)?);
@@ -202,9 +202,9 @@ mod tests {
         let mut buffer = Buffer::default();
         buffer.add("order#1", Side::Expected, digest(7), 1);
         buffer.add("order#2", Side::Expected, digest(8), 1);
-        buffer.add("order#1", Side::There, digest(7), 1);
-        buffer.add("order#2", Side::There, digest(9), 1);
-        buffer.add("order#3", Side::There, digest(1), 1);
+        buffer.add("order#1", Side::Stored, digest(7), 1);
+        buffer.add("order#2", Side::Stored, digest(9), 1);
+        buffer.add("order#3", Side::Stored, digest(1), 1);
         let part = buffer.buckets.remove(&0).unwrap();
         let mut entries = Entries::default();
         entries.read(&part).unwrap();
@@ -226,7 +226,7 @@ mod tests {
         let mut buffer = Buffer::default();
         for number in 0..10_000 {
             let name = format!("order#{number}");
-            buffer.add(&name, Side::There, RowsDigest::default(), 16);
+            buffer.add(&name, Side::Stored, RowsDigest::default(), 16);
         }
         let sizes = buffer.buckets.values().map(Vec::len);
         assert_eq!(sizes.clone().count(), 16);

@@ -22,6 +22,7 @@
 //! - [`pace`]: limits the capacity that rebuilds use
 
 pub mod aggregate;
+mod error;
 pub mod expected;
 pub mod finding;
 pub mod gather;
@@ -33,5 +34,6 @@ pub mod settle;
 pub mod sweep;
 
 pub(crate) use aggregate::rows_of;
-pub use aggregate::{RebuildError, Rebuilt, aggregate};
+pub use aggregate::{Rebuilt, aggregate};
+pub use error::RebuildError;
 pub use rebuilds::Rebuilds;

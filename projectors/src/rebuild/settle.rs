@@ -6,17 +6,17 @@ use lambda::ReadModel;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    RebuildError,
-    aggregate::{Settled, examine, mended},
+    aggregate::{Compared, compare, compare_and_repair},
+    error::RebuildError,
     expected,
-    finding::{Finding, Tell, Wrong, nobody},
+    finding::{Finding, OnDifference, Wrong, drop_difference},
     ledger::{self, Entries, LedgerError, bucket},
 };
 use crate::{
     Projectors,
     limits::{
-        AGGREGATES_AT_ONCE, GATHER_ATTEMPTS, GATHER_WAIT, LEDGER_CALLS_AT_ONCE, LOOK_AGE,
-        LOOK_WAIT, LOOKS,
+        AGGREGATES_AT_ONCE, COMPARISON_WAIT, COMPARISONS_MAX, GATHER_ATTEMPTS, GATHER_WAIT,
+        LEDGER_CALLS_AT_ONCE, PROJECTED_WITHIN,
     },
 };
 
@@ -92,15 +92,16 @@ impl Settle {
         projectors: &Projectors,
         enough: impl Fn() -> bool,
     ) -> Result<Vec<Finding>, RebuildError> {
-        self.step_telling(projectors, enough, &mut nobody).await
+        self.step_reporting(projectors, enough, &mut drop_difference)
+            .await
     }
 
-    /// Like [`Settle::step`], and passes the first differences of each aggregate to `tell`.
-    pub async fn step_telling(
+    /// Like [`Settle::step`], and passes the first differences of each aggregate to `on_difference`.
+    pub async fn step_reporting(
         &mut self,
         projectors: &Projectors,
         enough: impl Fn() -> bool,
-        tell: Tell<'_>,
+        on_difference: OnDifference<'_>,
     ) -> Result<Vec<Finding>, RebuildError> {
         let entries = self.entries(projectors).await?;
         if self.behind.is_none() {
@@ -115,13 +116,13 @@ impl Settle {
             let work = some
                 .iter()
                 .cloned()
-                .map(|name| one(projectors, name, self.mend));
-            let settled: Vec<_> = stream::iter(work)
+                .map(|name| settle_aggregate(projectors, name, self.mend));
+            let results: Vec<_> = stream::iter(work)
                 .buffered(AGGREGATES_AT_ONCE)
                 .collect()
                 .await;
             let before = self.clone();
-            let failed = self.take(some, settled, &mut findings, tell);
+            let failed = self.take(some, results, &mut findings, on_difference);
             match failed {
                 Some(error) if *self == before && first => return Err(error),
                 Some(error) => {
@@ -142,15 +143,15 @@ impl Settle {
     fn take(
         &mut self,
         names: &[String],
-        settled: Vec<Result<Settled, RebuildError>>,
+        results: Vec<Result<Compared, RebuildError>>,
         findings: &mut Vec<Finding>,
-        tell: Tell<'_>,
+        on_difference: OnDifference<'_>,
     ) -> Option<RebuildError> {
         let mut failed = None;
-        for (name, settled) in names.iter().zip(settled) {
-            match settled {
-                Ok(settled) if failed.is_none() || self.mend => {
-                    findings.extend(self.counted.count(settled, tell));
+        for (name, result) in names.iter().zip(results) {
+            match result {
+                Ok(compared) if failed.is_none() || self.mend => {
+                    findings.extend(self.counted.count(compared, on_difference));
                     if failed.is_none() {
                         self.behind = Some(name.clone());
                     }
@@ -179,15 +180,20 @@ impl Settle {
 }
 
 impl Counted {
-    /// Counts the result of one aggregate, and passes its differences to `tell`; returns its findings.
-    pub(super) fn count(&mut self, settled: Settled, tell: Tell<'_>) -> Vec<Finding> {
-        settled.differences.into_iter().for_each(tell);
+    /// Counts the result of one aggregate, and passes its differences to `on_difference`; returns
+    /// its findings.
+    pub(super) fn count(
+        &mut self,
+        compared: Compared,
+        on_difference: OnDifference<'_>,
+    ) -> Vec<Finding> {
+        compared.differences.into_iter().for_each(on_difference);
         self.examined += 1;
-        self.written += settled.rebuilt.written;
-        self.removed += settled.rebuilt.removed;
-        self.half_units += settled.half_units;
-        self.found(&settled.findings);
-        settled.findings
+        self.written += compared.rebuilt.written;
+        self.removed += compared.rebuilt.removed;
+        self.half_units += compared.half_units;
+        self.found(&compared.findings);
+        compared.findings
     }
 
     /// Counts findings by their kind.
@@ -237,18 +243,18 @@ impl Counted {
 
 /// Compares an aggregate, and repairs it where `mend` says so. An unavailable table is tried a few
 /// times.
-pub(crate) async fn one(
+pub(crate) async fn settle_aggregate(
     projectors: &Projectors,
     name: String,
     mend: bool,
-) -> Result<Settled, RebuildError> {
+) -> Result<Compared, RebuildError> {
     let mut attempt = 1;
     loop {
-        let settled = match mend {
-            true => mended(projectors, &name).await,
-            false => look(projectors, &name).await,
+        let compared = match mend {
+            true => compare_and_repair(projectors, &name).await,
+            false => compare_until_lasting(projectors, &name).await,
         };
-        match settled {
+        match compared {
             Err(RebuildError::Unavailable(reason)) if attempt < GATHER_ATTEMPTS => {
                 tracing::warn!(reason, attempt, "will try again");
                 projectors.clock.sleep(GATHER_WAIT).await;
@@ -265,33 +271,36 @@ pub(crate) async fn one(
 
 /// The findings about an aggregate that do not disappear within some seconds: `project` may be
 /// about to write a missing row.
-async fn look(projectors: &Projectors, name: &str) -> Result<Settled, RebuildError> {
-    let mut settled = Settled::default();
-    for look in 1..=LOOKS {
-        let examined = examine(projectors, name).await?;
-        settled.half_units += examined.half_units;
+async fn compare_until_lasting(
+    projectors: &Projectors,
+    name: &str,
+) -> Result<Compared, RebuildError> {
+    let mut compared = Compared::default();
+    for reads in 1..=COMPARISONS_MAX {
+        let comparison = compare(projectors, name).await?;
+        compared.half_units += comparison.half_units;
         projectors
             .rebuilds
-            .read(projectors, examined.half_units)
+            .read(projectors, comparison.half_units)
             .await;
-        settled.findings = examined.findings;
-        settled.differences = examined.differences;
-        let on_its_way = settled.findings.iter().any(Finding::may_be_on_its_way);
-        let age = i64::try_from(LOOK_AGE.as_millis()).unwrap_or(i64::MAX);
+        compared.findings = comparison.findings;
+        compared.differences = comparison.differences;
+        let on_its_way = compared.findings.iter().any(Finding::may_be_on_its_way);
+        let age = i64::try_from(PROJECTED_WITHIN.as_millis()).unwrap_or(i64::MAX);
         let now = projectors.clock.now().millis();
-        let young = examined.newest.is_some_and(|at| now - at.millis() <= age);
-        if !(on_its_way && young) || look == LOOKS {
+        let young = comparison.newest.is_some_and(|at| now - at.millis() <= age);
+        if !(on_its_way && young) || reads == COMPARISONS_MAX {
             break;
         }
-        projectors.clock.sleep(LOOK_WAIT).await;
+        projectors.clock.sleep(COMPARISON_WAIT).await;
     }
-    Ok(settled)
+    Ok(compared)
 }
 
-fn unreadable(name: &str) -> Settled {
+fn unreadable(name: &str) -> Compared {
     let of = |table| Finding::unreadable(table, expected::id(name));
-    Settled {
+    Compared {
         findings: expected::table(name).map(of).into_iter().collect(),
-        ..Settled::default()
+        ..Compared::default()
     }
 }

@@ -13,12 +13,12 @@ use futures::{StreamExt, stream};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    RebuildError,
-    aggregate::there,
+    aggregate::stored_rows,
+    error::RebuildError,
     expected,
-    finding::{Finding, Tell, nobody},
+    finding::{Finding, OnDifference, drop_difference},
     gather::Key,
-    settle::{Counted, one},
+    settle::{Counted, settle_aggregate},
 };
 use crate::{
     Projectors,
@@ -67,7 +67,7 @@ pub enum Stage {
 /// The findings of a step, and the callback for their rows.
 struct Found<'a> {
     findings: Vec<Finding>,
-    tell: Tell<'a>,
+    on_difference: OnDifference<'a>,
 }
 
 impl Sweep {
@@ -92,19 +92,20 @@ impl Sweep {
         projectors: &Projectors,
         enough: impl Fn() -> bool,
     ) -> Result<Vec<Finding>, RebuildError> {
-        self.step_telling(projectors, enough, &mut nobody).await
+        self.step_reporting(projectors, enough, &mut drop_difference)
+            .await
     }
 
-    /// Like [`Sweep::step`], and passes the first differences of each aggregate to `tell`.
-    pub async fn step_telling(
+    /// Like [`Sweep::step`], and passes the first differences of each aggregate to `on_difference`.
+    pub async fn step_reporting(
         &mut self,
         projectors: &Projectors,
         enough: impl Fn() -> bool,
-        tell: Tell<'_>,
+        on_difference: OnDifference<'_>,
     ) -> Result<Vec<Finding>, RebuildError> {
         let mut found = Found {
             findings: Vec::new(),
-            tell,
+            on_difference,
         };
         let place = |sweep: &Self| (sweep.stage, sweep.behind.clone());
         let began = place(self);
@@ -251,7 +252,7 @@ impl Sweep {
             .into_iter()
             .map(|Whole { id, history }| async move {
                 let name = id.to_string();
-                let same = is_as_it_should_be(projectors, &name, history).await?;
+                let same = rows_match(projectors, &name, history).await?;
                 Ok((!same).then_some(name))
             });
         let compared: Vec<_> = stream::iter(compared)
@@ -270,8 +271,8 @@ impl Sweep {
     ) -> Result<(), RebuildError> {
         let (mut all, mut failed) = (Vec::new(), None);
         for name in names {
-            match one(projectors, name, self.mend).await {
-                Ok(settled) => all.push(settled),
+            match settle_aggregate(projectors, name, self.mend).await {
+                Ok(compared) => all.push(compared),
                 Err(error) => {
                     failed = Some(error);
                     break;
@@ -281,8 +282,8 @@ impl Sweep {
         // After a failure it is repeated: repaired rows are then not found again, but rows that
         // were only reported are.
         if failed.is_none() || self.mend {
-            for settled in all {
-                let findings = self.counted.count(settled, &mut *found.tell);
+            for compared in all {
+                let findings = self.counted.count(compared, &mut *found.on_difference);
                 found.findings.extend(findings);
             }
         }
@@ -297,7 +298,7 @@ impl Sweep {
 
 /// Whether the rows of this aggregate are what follows from its history; `false` where that cannot
 /// be folded.
-async fn is_as_it_should_be(
+async fn rows_match(
     projectors: &Projectors,
     name: &str,
     history: Vec<Commit>,
@@ -321,7 +322,7 @@ async fn is_as_it_should_be(
     };
     let expected_rows: BTreeMap<String, Row> = rows.into_iter().map(key).collect();
     let bare = expected::id(name);
-    Ok(expected_rows == there(projectors, table, bare).await?)
+    Ok(expected_rows == stored_rows(projectors, table, bare).await?)
 }
 
 /// The name, if the aggregate has no history.

@@ -157,9 +157,11 @@ async fn settle(
             findings,
             differences,
         } = &mut bucket;
-        let mut tell = |difference| kept.difference(difference, differences, progress);
+        let mut on_difference = |difference| kept.difference(difference, differences, progress);
         let enough = || started.elapsed() >= STEP;
-        let found = settle.step_telling(projectors, enough, &mut tell).await?;
+        let found = settle
+            .step_reporting(projectors, enough, &mut on_difference)
+            .await?;
         kept.findings(found, findings, progress);
         folder.save(&file, &bucket)?;
     }

@@ -4,7 +4,7 @@ use domain::AggregateId;
 use projectors::{
     erase,
     ports::Table,
-    rebuild::{RebuildError, Rebuilt, aggregate::examine, finding::Finding, settle::Counted},
+    rebuild::{RebuildError, Rebuilt, aggregate::compare, finding::Finding, settle::Counted},
 };
 
 use super::summary::Summary;
@@ -18,14 +18,19 @@ pub async fn verify_one(
     id: &AggregateId,
     sides: usize,
 ) -> Result<(Summary, Option<String>), OperatorError> {
-    let examined = examine(&environment.projectors, &id.to_string()).await;
-    let (findings, differences, half_units, reason) = match examined {
+    let comparison = compare(&environment.projectors, &id.to_string()).await;
+    let (findings, differences, half_units, reason) = match comparison {
         Err(RebuildError::Corrupt(reason)) => (vec![unreadable(id)], Vec::new(), 0, Some(reason)),
-        examined => {
-            let examined = examined?;
-            let mut differences = examined.differences;
+        comparison => {
+            let comparison = comparison?;
+            let mut differences = comparison.differences;
             differences.truncate(sides);
-            (examined.findings, differences, examined.half_units, None)
+            (
+                comparison.findings,
+                differences,
+                comparison.half_units,
+                None,
+            )
         }
     };
     if findings.is_empty() {

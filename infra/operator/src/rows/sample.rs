@@ -54,9 +54,12 @@ pub async fn verify_sample(
         if progress.stopped() {
             return Err(OperatorError::Stopped);
         }
-        let mut tell = |difference| kept.difference(difference, &mut differences, progress);
+        let mut on_difference =
+            |difference| kept.difference(difference, &mut differences, progress);
         let stopped = || progress.stopped();
-        let found = sweep.step_telling(&projectors, stopped, &mut tell).await?;
+        let found = sweep
+            .step_reporting(&projectors, stopped, &mut on_difference)
+            .await?;
         kept.findings(found, &mut findings, progress);
     }
     Ok(Summary {
