@@ -14,10 +14,12 @@ from client import new_id
 from console import BINARY, Console, Page
 from deployed import NAME, Caller
 from deployment import ENVIRONMENT
+from exact import json_text
 from orders import order, update
 from patience import until
 from process import REGION, environment
 
+PROVIDERS = ("easypost", "aftership", "shipengine", "shippo", "17track", "sendcloud")
 CONSOLE, OPERATOR = f"{NAME}-console", f"{NAME}-operator"
 LETS = f"The policy {OPERATOR} lets them"
 
@@ -59,8 +61,11 @@ def theirs(waybill, operator, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def there(waybill) -> dict[str, str]:
+def there(waybill):
     """One of everything that a page is about, by its name."""
+    # That a secret is missing is kept for a while by whoever was asked for it: it is made first.
+    secret = f"waybill/{ENVIRONMENT}/carriers/sendcloud"
+    waybill.secrets.create_secret(Name=secret, SecretString="s3cret")
     names = {what: new_id(what) for what in ("ORD", "SHIP", "WRONG", "PARKED", "F")}
     placed = order(orderId=names["ORD"], fulfilment="merchant")
     waybill.place(placed, new_id("key")).ok()
@@ -79,7 +84,7 @@ def there(waybill) -> dict[str, str]:
     waybill.s3.put_object(**record, Body=b"nobody can read it")
     file = {"Bucket": waybill.bucket, "Key": f"orders/{names['F']}.json"}
     good, bad = order(orderId=names["F"]), order(orderId=new_id("BAD"), items=[])
-    waybill.s3.put_object(**file, Body=json.dumps([good, bad]).encode())
+    waybill.s3.put_object(**file, Body=json_text([good, bad]).encode())
     waybill.order(names["ORD"])
     waybill.shipment(names["SHIP"])
     reports = {"Bucket": waybill.bucket, "Prefix": f"reports/orders/{names['F']}.json/"}
@@ -92,7 +97,6 @@ def there(waybill) -> dict[str, str]:
     until("it is parked", lambda: waybill.item("parked", id=f"project#order#{names['PARKED']}"))
     # It is no longer what follows from its events.
     row = until("a row", lambda: waybill.item("processed-orders", orderId=names["WRONG"]))
-    until("it is done", lambda: waybill.order(names["WRONG"])["status"] == "PROCESSED")
     assert row
     waybill.dynamodb.update_item(
         TableName=f"{NAME}-processed-orders",
@@ -100,7 +104,8 @@ def there(waybill) -> dict[str, str]:
         UpdateExpression="SET customerId = :other",
         ExpressionAttributeValues={":other": {"S": "somebody-else"}},
     )
-    return names
+    yield names
+    waybill.secrets.delete_secret(SecretId=secret, ForceDeleteWithoutRecovery=True)
 
 
 def aggregate(of: str) -> str:
@@ -118,7 +123,7 @@ PAGES = {
     "/shipments?stalled=true": ["Stalled"],
     "/shipments/{SHIP}": ["LOST"],
     "/find?q={ORD}": ["{ORD}"],
-    "/files": ["orders/{F}.json", "1 accepted"],
+    "/files": ["orders/{F}.json", "done 2 1 0 1"],
     "/files/orders%2F{F}.json/{version}": ["items"],
     "/read-models": [f"{NAME}-processed-orders", "not behind", "Rebuilds on AWS", "The last sweep"],
     "/read-models/verify": ["read units"],
@@ -131,7 +136,7 @@ PAGES = {
     "/stuck/parked?consumer=project&aggregate=order%23{PARKED}": ["event 1"],
     "/stuck/retry": ["parked", "dead letters"],
     "/webhooks": ["easypost", "in the last 24 hours"],
-    "/webhooks?ask=true": ["is not set"],
+    "/webhooks?ask=true": ["is set", "is not set"],
 }
 
 
@@ -154,8 +159,9 @@ LETTERS = ["place=stream&name={letter}", "place=message&name=any"]
 def test_a_dead_letter_is_the_operators(console, there, which, more):
     page = console.get(f"/stuck/letter?{which.format(**there)}{more}")
     assert page.status == 403, page.text
-    action = "s3:GetObject" if "stream" in which else "sqs:ReceiveMessage"
-    assert f"these credentials may not do it ({action}). {LETS}" in page.text
+    # The emulator's S3 does not name the action, as AWS's has not for long.
+    action = "" if "stream" in which else " (sqs:ReceiveMessage)"
+    assert f"these credentials may not do it{action}. {LETS}" in page.text
 
 
 def test_the_raw_report_of_a_file_is_shown(console, there):
@@ -246,7 +252,7 @@ def test_a_retry_of_a_dead_letter_is_denied_and_names_what_is_missing(console, t
     form = console.get("/stuck/retry").form("/stuck/retry")
     console.send(f"/stuck/retry?{which.format(**there)}", form)
     shown = until("its end", lambda: over(console))
-    assert LETS in shown.text and "may not do it (" in shown.text, shown.text
+    assert LETS in shown.text and "these credentials may not do it" in shown.text, shown.text
 
 
 def over(console) -> Page | None:
@@ -301,15 +307,11 @@ def test_the_command_status_says_how_the_alarms_stand(waybill, there, who, reque
     assert re.match(r"  (none rings|\S+ rings since )", alarms), told.stdout
 
 
-def test_the_command_carriers_says_of_each_provider_whether_its_secret_is_set(waybill, viewer):
-    made = waybill.secrets.create_secret(
-        Name=f"waybill/{ENVIRONMENT}/carriers/sendcloud", SecretString="s3cret"
-    )
-    try:
-        told = command(waybill, viewer, "carriers")
-        assert told.returncode == 0, told.stderr
-        rows = dict(line.split(maxsplit=1) for line in told.stdout.splitlines())
-        assert rows.pop("sendcloud") == "secret is set", rows
-        assert len(rows) == 5 and set(rows.values()) == {"secret is not set"}, rows
-    finally:
-        waybill.secrets.delete_secret(SecretId=made["ARN"], ForceDeleteWithoutRecovery=True)
+def test_the_command_carriers_says_of_each_provider_whether_its_secret_is_set(
+    waybill, viewer, there
+):
+    told = command(waybill, viewer, "carriers")
+    assert told.returncode == 0, told.stderr
+    rows = dict(line.split(maxsplit=1) for line in told.stdout.splitlines())
+    expected = dict.fromkeys(PROVIDERS, "secret is not set") | {"sendcloud": "secret is set"}
+    assert rows == expected, rows

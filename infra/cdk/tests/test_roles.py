@@ -105,6 +105,7 @@ def expected(stacks):
     }
     roles[name("operator")] = mend | {
         ("lambda:GetFunctionConfiguration", arn("lambda", f"function:{name('rebuild')}")),
+        ("cloudwatch:DescribeAlarms", "*"),
         *(("dynamodb:DescribeTable", table) for table in (events, orders, log, parked)),
         *(
             (f"dynamodb:{action}", parked)
