@@ -33,6 +33,7 @@ ORDER = [
     "test_rebuild",
     "test_permissions",
     "test_console",
+    "test_console_pages",
     "test_update",
     "test_removal",
 ]

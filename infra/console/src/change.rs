@@ -172,8 +172,11 @@ impl Deed {
                     Ok(address) => return Ok(Page::Elsewhere(address)),
                     Err(failure @ Failure::NotFound(_)) => return Err(failure),
                     Err(failure) => {
+                        let failure = failure.of_operators();
                         let (status, _, message) = told(&failure, &about);
-                        let note = "What would happen: ".to_owned() + &self.effect;
+                        let denied = matches!(failure, Failure::Denied(_));
+                        let nothing = if denied { "Nothing was changed. " } else { "" };
+                        let note = format!("{nothing}What would happen: {}", self.effect);
                         (status, Some(message), note)
                     }
                 }

@@ -16,7 +16,7 @@ use operator::{
     rows::{Options, Past, Summary, WholeRun, note},
 };
 
-use crate::limits::RETRIED_SHOWN;
+use crate::{backend::Failure, limits::RETRIED_SHOWN};
 
 /// The work of this process.
 #[derive(Default)]
@@ -79,7 +79,7 @@ pub struct State<Came> {
     /// What was taken up last, at most [`RETRIED_SHOWN`].
     pub retried: Vec<Retried>,
     /// What came of it, or why it has ended.
-    pub ended: Option<Result<Came, String>>,
+    pub ended: Option<Result<Came, Failure>>,
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -121,7 +121,7 @@ impl<What, Came: Clone> Job<What, Came> {
         self.stop.load(Ordering::Relaxed)
     }
 
-    fn end(&self, came: Result<Came, String>) {
+    fn end(&self, came: Result<Came, Failure>) {
         locked(&self.state).ended = Some(came);
     }
 }
@@ -171,8 +171,12 @@ impl<What: Send + Sync + 'static, Came: Clone + Send + 'static> Slot<What, Came>
         *slot = Some(Arc::clone(&job));
         tokio::spawn(async move {
             let came = match done.await {
-                Ok(came) => came.map_err(|error| error.to_string()),
-                Err(_) => Err("it has ended by a defect: the console's log says more".to_owned()),
+                // Whoever looks alone begins nothing.
+                Ok(came) => came.map_err(|error| Failure::from(error).of_operators()),
+                Err(_) => Err(Failure::Said {
+                    status: 500,
+                    message: "it has ended by a defect: the console's log says more".to_owned(),
+                }),
             };
             job.end(came);
         });

@@ -21,6 +21,9 @@ pub const ANSWER_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// Bytes of a form that a browser sends.
 pub const FORM_BYTES_MAX: usize = 64 * 1024;
 
+/// From so many seconds on somebody waits for a row or a message: the alarm rings at five minutes.
+pub const BEHIND_SECONDS: u64 = 60;
+
 /// Rows of a page of a list.
 pub const LIST_PAGE: usize = 50;
 

@@ -32,6 +32,7 @@ pub mod history;
 pub mod limits;
 pub mod lock;
 pub mod messages;
+mod metrics;
 pub mod parked;
 pub mod progress;
 pub mod read_models;
@@ -44,6 +45,7 @@ pub mod target;
 
 pub use environment::{CapacityLimits, Environment};
 pub use error::OperatorError;
+pub use event_store::failure::denial;
 pub use progress::{Progress, Stage};
 pub use rows::Kind;
 pub use target::Target;

@@ -88,6 +88,9 @@ pub const ACTIVITY_MINUTES: usize = 60;
 /// Of these minutes the highest counts as how far a consumer of the stream is behind now.
 pub const ACTIVITY_LAG_MINUTES: usize = 2;
 
+/// Minutes in which the last sweep and deployed rebuilds are looked for, and webhooks counted: a day.
+pub const LOOKED_BACK_MINUTES: usize = 24 * 60;
+
 /// Pages of 100 alarms; an environment has about as many.
 pub(crate) const ALARM_PAGES_MAX: u32 = 5;
 

@@ -21,7 +21,7 @@ use crate::{
     Console,
     at::At,
     backend::Failure,
-    limits::{NOW_EVERY_ELSEWHERE, NOW_EVERY_LOCALLY, PART_TIMEOUT, RECENT_SHOWN},
+    limits::{BEHIND_SECONDS, NOW_EVERY_ELSEWHERE, NOW_EVERY_LOCALLY, PART_TIMEOUT, RECENT_SHOWN},
     links, sparkline,
     view::{Head, Nav, Page, View, told},
 };
@@ -253,9 +253,6 @@ fn measured(activity: Option<&Activity>) -> Vec<Tile> {
         ),
     ]
 }
-
-/// From here on somebody waits for a row or a message: the alarm rings at five minutes.
-const BEHIND_SECONDS: u64 = 60;
 
 fn tile(id: &'static str, label: &'static str, link: &'static str, note: &str) -> Tile {
     Tile {

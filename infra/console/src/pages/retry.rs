@@ -16,13 +16,13 @@ use tokio::time::{Instant, sleep};
 
 use super::stuck::{Subject, letter_id};
 use crate::{
-    Console,
-    backend::Failure,
+    About, Console,
+    backend::{Failure, Policy},
     change::{Deed, Form, Sent},
     jobs::{Job, Take},
     limits::{SHORT_WORK, WORK_LOOKED_AT_EVERY},
     links,
-    view::{Head, Nav, Page, View, told},
+    view::{Head, Nav, Page, View, explained, told},
 };
 
 pub(super) fn routes() -> Router<Console> {
@@ -217,7 +217,7 @@ struct Row {
 }
 
 impl Row {
-    fn of(retried: &Retried) -> Self {
+    fn of(retried: &Retried, about: &About) -> Self {
         let (kind, name) = match (retried.kind, retried.name.split_once(' ')) {
             (RetriedKind::Parked, Some(("notify", aggregate))) => ("messages of", aggregate),
             (RetriedKind::Parked, Some((_, aggregate))) => ("rows of", aggregate),
@@ -229,7 +229,10 @@ impl Row {
             done: retried.done,
             kind,
             subject: Subject::of(name),
-            reason: retried.reason.clone(),
+            reason: retried
+                .reason
+                .as_deref()
+                .map(|reason| explained(reason, Policy::Operator, about)),
         }
     }
 }
@@ -266,9 +269,13 @@ fn now(job: &Job<Take, Report>, view: &View) -> Now {
     let (report, problem) = match state.ended {
         None => (None, None),
         Some(Ok(report)) => (Some(report), None),
-        Some(Err(reason)) => (None, Some(reason)),
+        Some(Err(failure)) => {
+            let (_, _, message) = told(&failure, view.console.about());
+            (None, Some(message.trim_end_matches('.').to_owned()))
+        }
     };
     let goes_on = report.is_none() && problem.is_none();
+    let row = |retried| Row::of(retried, view.console.about());
     Now {
         title: match &job.what {
             Take::All(_) => "All that is stuck".to_owned(),
@@ -282,7 +289,7 @@ fn now(job: &Job<Take, Report>, view: &View) -> Now {
         done: state.done,
         total: state.total.max(state.done),
         asked_to_stop: job.is_asked_to_stop(),
-        rows: state.retried.iter().rev().map(Row::of).collect(),
+        rows: state.retried.iter().rev().map(row).collect(),
         report,
         problem,
         stop: (goes_on && !job.is_asked_to_stop() && view.console.about().may_change())

@@ -28,7 +28,7 @@ use crate::{
     change::{Deed, Form, Sent},
     limits::{FINDINGS_SHOWN, SHORT_WORK, SIDES_KEPT, WORK_LOOKED_AT_EVERY},
     links,
-    view::{Head, Nav, Page, View},
+    view::{Head, Nav, Page, View, told},
 };
 
 pub(super) fn routes() -> Router<Console> {
@@ -277,7 +277,10 @@ fn now(run: &Running, view: &View) -> Now {
         saved: run.saved.map(|at| At(at.to_string())),
         other: other.map(ToString::to_string),
         stands,
-        problem: ended.and_then(Result::err).filter(|_| stands),
+        problem: ended
+            .and_then(Result::err)
+            .filter(|_| stands)
+            .map(|failure| told(&failure, view.console.about()).2),
         what: match run.stage {
             Stage::Gathering => "Reading events and rows",
             _ => "Comparing",
@@ -346,10 +349,7 @@ fn ended_badly(console: &Console, kind: Kind) -> Result<Page, Failure> {
         .filter(|job| job.what == kind)
         .and_then(|job| job.state().ended);
     match ended {
-        Some(Err(message)) => Err(Failure::Said {
-            status: 409,
-            message,
-        }),
+        Some(Err(failure)) => Err(failure),
         _ => Ok(Page::Elsewhere("/read-models".to_owned())),
     }
 }

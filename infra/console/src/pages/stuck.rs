@@ -13,7 +13,7 @@ use operator::{
 use serde::Deserialize;
 
 use crate::{
-    Console,
+    About, Console,
     at::At,
     backend::Failure,
     change::Form,
@@ -21,7 +21,7 @@ use crate::{
     limits::{CONTENT_CHARACTERS, LETTERS_SHOWN, LIST_PAGE},
     links,
     operating::beside,
-    view::{Head, Nav, Page, View},
+    view::{Head, Nav, Page, View, told},
 };
 
 pub(super) fn routes() -> Router<Console> {
@@ -207,10 +207,13 @@ struct StuckPage {
     more_objects: bool,
     more_stream: Option<String>,
     queue: Vec<Group<LetterView>>,
+    queue_shown: usize,
     messages: u64,
     /// Are there messages that were not looked at?
     more_messages: bool,
     hidden: u64,
+    /// Why what lies there is counted alone.
+    closed: Option<String>,
     /// A retry that is under way, or has ended.
     retry: Option<bool>,
     all_well: bool,
@@ -237,11 +240,17 @@ async fn show(view: View, Query(asked): Query<Asked>) -> Response {
         let shown: Vec<ParkedView> = shown.map(ParkedView::of).collect();
         let next = asked.skip + shown.len();
         let more_parked = (next < parked_number).then(|| format!("/stuck?skip={next}"));
-        let (stream, more_stream) = stream(&environment, objects, asked.after.as_deref()).await?;
+        let mut closed = None;
+        let stream = stream(&environment, objects, asked.after.as_deref()).await;
+        let (stream, more_stream) = opened(stream, &mut closed, console.about())?;
         // A look takes messages for a moment: none is taken away from a retry that goes on.
         let look = messages > 0 && retry != Some(true);
         let queue = match look {
-            true => Some(dead_letters::queue(&environment, LIST_PAGE as u32).await?),
+            true => {
+                let looked = dead_letters::queue(&environment, LIST_PAGE as u32).await;
+                let looked = looked.map(Some).map_err(Failure::from);
+                opened(looked, &mut closed, console.about())?
+            }
             false => None,
         };
         let more_messages = queue.as_ref().map_or(messages > 0, |queue| queue.more);
@@ -259,15 +268,33 @@ async fn show(view: View, Query(asked): Query<Asked>) -> Response {
             more_objects,
             more_stream: more_stream
                 .map(|key| links::query("/stuck", &[("after", Some(key.as_str()))])),
+            queue_shown: queue.len(),
             queue: by_reason(queue),
             messages,
             more_messages,
             hidden,
+            closed,
             retry,
             all_well: well,
         })
     })
     .await
+}
+
+/// What was opened; nothing where these credentials may count dead letters and not open them, and
+/// why.
+fn opened<T: Default>(
+    looked: Result<T, Failure>,
+    closed: &mut Option<String>,
+    about: &About,
+) -> Result<T, Failure> {
+    match looked.map_err(Failure::of_operators) {
+        Err(failure @ Failure::Denied(_)) => {
+            *closed = Some(told(&failure, about).2);
+            Ok(T::default())
+        }
+        looked => looked,
+    }
 }
 
 async fn stream(
@@ -405,7 +432,8 @@ async fn show_letter(view: View, Query(which): Query<WhichLetter>) -> Response {
     view.show(head, async move {
         let id = letter_id(&which.place, &which.name)?;
         let environment = console.operating().environment().await?;
-        let letter = dead_letters::letter(&environment, &id).await?;
+        let letter = dead_letters::letter(&environment, &id).await;
+        let letter = letter.map_err(|error| Failure::from(error).of_operators())?;
         let content = match which.content {
             true => Some(cut(&dead_letters::payload(&environment, &id).await?)),
             false => None,
