@@ -52,8 +52,18 @@ pub struct DeadLetter {
     /// The function that has given it up: the end of its name, such as `notify` or `bus`. `None`
     /// where nobody can say.
     pub role: Option<String>,
-    /// Why, for an operator, as far as anybody has said so.
+    /// Why, as far as anybody has said so: of a command that was refused its code, else what Lambda or
+    /// EventBridge says.
     pub reason: Option<String>,
+    /// The field at fault of a command that was refused, such as `items[3].price`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub field: Option<String>,
+    /// What is wrong with such a command, in Waybill's own words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+    /// Where it came from: of an event its source and detail-type.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub from: Option<String>,
     /// What it is about: orders and shipments as `order#<orderId>`, of an event its source and
     /// detail-type, of a file its key. At most [`ABOUT_MAX`].
     pub about: Vec<String>,
@@ -174,7 +184,7 @@ pub(crate) fn gone(id: &LetterId) -> OperatorError {
 
 /// Takes messages until `enough` is among them, there are none left, or `limit` are taken; gives all
 /// of them back. Says whether there may be more.
-async fn look(
+pub(crate) async fn look(
     places: &Places,
     limit: usize,
     enough: impl Fn(&Message) -> bool,
@@ -216,6 +226,9 @@ async fn of_object(
         age_seconds: age(environment, object.at),
         role: None,
         reason: None,
+        field: None,
+        message: None,
+        from: None,
         about: Vec::new(),
         about_more: false,
         bytes: object.bytes,
@@ -238,15 +251,17 @@ async fn of_object(
     Ok(Some(letter))
 }
 
-fn of_message(environment: &Environment, message: &Message) -> DeadLetter {
+pub(crate) fn of_message(environment: &Environment, message: &Message) -> DeadLetter {
     let at = Timestamp::from_millis(message.sent_ms);
-    let reason = message.reason.clone().or_else(|| message.error.clone());
     DeadLetter {
         id: LetterId::Message(message.id.clone()),
         at,
         age_seconds: age(environment, at),
         role: function::role_of(&message.body).map(str::to_owned),
-        reason: reason.map(cut),
+        reason: message.reason(),
+        field: message.field.clone().map(cut),
+        message: message.message.clone().map(cut),
+        from: event(&message.body).map(cut),
         about: about(&message.body),
         about_more: false,
         bytes: message.body.len() as u64,
@@ -254,13 +269,15 @@ fn of_message(environment: &Environment, message: &Message) -> DeadLetter {
 }
 
 /// What an event, an order or a file is about, as far as its content says.
-fn about(body: &str) -> Vec<String> {
+pub(crate) fn about(body: &str) -> Vec<String> {
     let members = Json::parse(body).ok().and_then(Json::into_object);
     let Some(members) = members else {
         return Vec::new();
     };
     let text = |json: Option<&Json>| match json {
         Some(Json::String(text)) => Some(text.clone()),
+        // An id may be a whole number, which is read as its digits.
+        Some(Json::Number(number)) if number.is_whole() => Some(number.to_string()),
         _ => None,
     };
     let detail = match members.get("detail") {
@@ -277,9 +294,17 @@ fn about(body: &str) -> Vec<String> {
     if let Some(Json::Object(object)) = detail.and_then(|detail| detail.get("object")) {
         about.push(text(object.get("key")));
     }
-    let event = text(members.get("source")).zip(text(members.get("detail-type")));
-    about.push(event.map(|(source, detail_type)| format!("{source}: {detail_type}")));
+    about.push(event(body));
     about.into_iter().flatten().map(cut).collect()
+}
+
+/// An event's source and detail-type; `None` of what is no event.
+fn event(body: &str) -> Option<String> {
+    let members = Json::parse(body).ok()?.into_object()?;
+    match (members.get("source")?, members.get("detail-type")?) {
+        (Json::String(source), Json::String(kind)) => Some(format!("{source}: {kind}")),
+        _ => None,
+    }
 }
 
 fn age(environment: &Environment, at: Option<Timestamp>) -> u64 {
@@ -288,7 +313,8 @@ fn age(environment: &Environment, at: Option<Timestamp>) -> u64 {
     Duration::from_millis(millis.unsigned_abs()).as_secs()
 }
 
-fn cut(text: String) -> String {
+/// As much of a reason as is told.
+pub(crate) fn cut(text: String) -> String {
     text.chars().take(REASON_CHARACTERS).collect()
 }
 
@@ -311,6 +337,7 @@ mod tests {
         assert_eq!(about(file), ["orders/a.json", "aws.s3: Object Created"]);
         let order = r#"{"orderId":"O-2","customerName":"Ann","items":[]}"#;
         assert_eq!(about(order), ["order#O-2"]);
+        assert_eq!(about(r#"{"orderId":4711,"items":[]}"#), ["order#4711"]);
         assert!(about("no JSON").is_empty());
     }
 }
