@@ -82,12 +82,9 @@ fn line(letter: &DeadLetter) -> String {
     };
     let more = if letter.about_more { ", …" } else { "" };
     let role = letter.role.as_deref().unwrap_or("?");
-    let reason = letter.reason.as_deref().unwrap_or("no reason was given");
-    let at = letter.field.as_ref().map(|field| format!(" at {field}"));
-    let said = letter.message.as_ref().map(|said| format!(": {said}"));
-    let (at, said) = (at.unwrap_or_default(), said.unwrap_or_default());
+    let why = letter.why();
     format!(
-        "{place:<7}  {role:<8}  {:>10} ago  {name}\n         about {about}{more}: {reason}{at}{said}",
+        "{place:<7}  {role:<8}  {:>10} ago  {name}\n         about {about}{more}: {why}",
         lasted(letter.age_seconds),
     )
 }

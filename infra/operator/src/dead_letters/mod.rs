@@ -27,7 +27,7 @@ use crate::{
     },
 };
 use message::Message;
-use places::{Object, Places};
+use places::{Depth, Object, Places};
 
 /// Which dead letter.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -71,6 +71,20 @@ pub struct DeadLetter {
     pub about_more: bool,
     /// Bytes of its content.
     pub bytes: u64,
+}
+
+impl DeadLetter {
+    /// Why it lies there, in a line.
+    pub fn why(&self) -> String {
+        let reason = self.reason.as_deref().unwrap_or("nobody has said why");
+        let at = self.field.as_ref().map(|field| format!(" at {field}"));
+        let said = self.message.as_ref().map(|said| format!(": {said}"));
+        format!(
+            "{reason}{}{}",
+            at.unwrap_or_default(),
+            said.unwrap_or_default()
+        )
+    }
 }
 
 /// A page of the bucket.
@@ -120,9 +134,14 @@ pub async fn stream_page(
 /// takes it: each is taken, and given back at the end, and meanwhile hidden from others.
 pub async fn queue(environment: &Environment, limit: u32) -> Result<QueueLook, OperatorError> {
     let places = Places::of(environment)?;
-    let hidden = places.depth().await?.hidden;
-    let limit = limit.clamp(1, PEEKED_MESSAGES_MAX) as usize;
+    let Depth { visible, hidden } = places.depth().await?;
+    let most = limit.clamp(1, PEEKED_MESSAGES_MAX) as usize;
+    // The local queue counts exactly: nobody waits there for a message that does not come.
+    let exact = environment.endpoint().is_some();
+    let here = usize::try_from(visible).unwrap_or(usize::MAX);
+    let limit = if exact { most.min(here) } else { most };
     let (looked, more) = look(&places, limit, |_| false).await?;
+    let more = if exact { here > limit } else { more };
     let letters = looked
         .iter()
         .map(|message| of_message(environment, message));
@@ -170,6 +189,36 @@ pub async fn letter(environment: &Environment, id: &LetterId) -> Result<DeadLett
             Ok(of_message(environment, found))
         }
     }
+}
+
+/// What a reason means, for an operator: the code of a refusal, or a word of Lambda's; `None` of one
+/// that this build does not know.
+pub fn meaning(reason: &str) -> Option<&'static str> {
+    Some(match reason {
+        "invalid_field" => "a field is missing, or is not what it has to be",
+        "misspelt_member" => "a member is nearly one of the contract's names: its sender meant that",
+        "unknown_member" => "a member that this command does not take: it would be ignored",
+        "duplicate_member" => "a member stands twice in one object",
+        "total_mismatch" => "its total is not the sum of its items and adjustments",
+        "order_exists" => "an order with this id and other content exists",
+        "order_closed" => "the order is completed or cancelled, and stays it",
+        "command_id_reused" => "its command id was used before, for another content",
+        "version_moved" => "somebody else has changed it since its sender looked",
+        "history_full" => "its history takes no more events",
+        "too_large" => "it is larger than what is taken",
+        "body_too_large" => "the request is larger than what is taken",
+        "not_json" => "it is no JSON",
+        "not_found" => "there is no such order",
+        "not_an_event" => "it is no event of EventBridge",
+        "file_gone" => "the file was gone before it was read",
+        "not_a_checkpoint" => "an import was to go on from where nothing was left",
+        "unreadable" => "a carrier's webhook that cannot be read",
+        "RetryAttemptsExhausted" => "every try has failed",
+        "MaximumRecordAgeExceeded" => "it could not be handled for so long that it was given up",
+        "temporarily unavailable" => "something could not be reached at every try",
+        "there is no such order yet" => "the order that it is about had not come at any try",
+        _ => return None,
+    })
 }
 
 /// The error of one that is not there.

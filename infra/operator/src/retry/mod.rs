@@ -212,6 +212,13 @@ pub async fn one_letter(
         }
         LetterId::Message(id) => {
             let (became, came) = queue::one(environment, id).await?;
+            let became = match (&came, became) {
+                // The letter is gone, and another one is there in its place.
+                (Some(Came::Refused(letter)), Became::Done) => {
+                    Became::Stays(format!("refused once more: {}", letter.why()))
+                }
+                (_, became) => became,
+            };
             Ok(Retried {
                 came,
                 ..became.of(RetriedKind::Message, id.clone())
