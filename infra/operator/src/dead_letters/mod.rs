@@ -196,7 +196,9 @@ pub async fn letter(environment: &Environment, id: &LetterId) -> Result<DeadLett
 pub fn meaning(reason: &str) -> Option<&'static str> {
     Some(match reason {
         "invalid_field" => "a field is missing, or is not what it has to be",
-        "misspelt_member" => "a member is nearly one of the contract's names: its sender meant that",
+        "misspelt_member" => {
+            "a member is nearly one of the contract's names: its sender meant that"
+        }
         "unknown_member" => "a member that this command does not take: it would be ignored",
         "duplicate_member" => "a member stands twice in one object",
         "total_mismatch" => "its total is not the sum of its items and adjustments",

@@ -4,14 +4,7 @@
 use domain::{AggregateId, Json, Timestamp, json::Object};
 
 use crate::{
-    dead_letters::{
-        about,
-        function::role_of,
-        look,
-        message::Message,
-        of_message,
-        places::Places,
-    },
+    dead_letters::{about, function::role_of, look, message::Message, of_message, places::Places},
     environment::Environment,
     error::OperatorError,
     history::history,
@@ -56,9 +49,10 @@ async fn of_command(
             Err(OperatorError::NotFound(_)) => continue,
             Err(error) => return Err(error),
         };
-        let made = events.iter().rev().find(|event| {
-            event.command_id.as_ref() == Some(&command)
-        });
+        let made = events
+            .iter()
+            .rev()
+            .find(|event| event.command_id.as_ref() == Some(&command));
         let aggregate = id.to_string();
         if let Some(made) = made {
             return Ok(Some(Came::Accepted {
@@ -157,7 +151,9 @@ mod tests {
                 r#"{{"source":"aws.s3","detail-type":"Object Created","detail":{{"object":{object}}}}}"#
             )
         };
-        let found = file(&event(r#"{"key":"orders/a.json","version-id":"v","etag":"e"}"#));
+        let found = file(&event(
+            r#"{"key":"orders/a.json","version-id":"v","etag":"e"}"#,
+        ));
         let expected = |version: &str| FileId {
             key: "orders/a.json".to_owned(),
             version: version.to_owned(),

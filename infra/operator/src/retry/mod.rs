@@ -113,7 +113,8 @@ impl Wanted {
 
     /// Is something wanted that is stuck there for this reason?
     fn is_for(&self, role: Option<&str>, reason: Option<&str>) -> bool {
-        let same = |group: &Group| group.role.as_deref() == role && group.reason.as_deref() == reason;
+        let same =
+            |group: &Group| group.role.as_deref() == role && group.reason.as_deref() == reason;
         self.group.as_ref().is_none_or(same)
     }
 

@@ -27,10 +27,7 @@ pub struct Mended {
 
 /// Makes the rows of these orders and shipments what follows from their events, and compares them once
 /// more. An error where there are more than [`MENDED_MAX`].
-pub async fn mend(
-    environment: &Environment,
-    ids: &[AggregateId],
-) -> Result<Mended, OperatorError> {
+pub async fn mend(environment: &Environment, ids: &[AggregateId]) -> Result<Mended, OperatorError> {
     if ids.len() > MENDED_MAX {
         let text = format!("at most {MENDED_MAX} are mended at once: a rebuild mends all");
         return Err(OperatorError::TooMany(text));
