@@ -16,6 +16,8 @@ use operator::{
     rows::{Options, Past, Summary, WholeRun, note},
 };
 
+use tokio::time::{Duration, Instant};
+
 use crate::{backend::Failure, limits::RETRIED_SHOWN};
 
 /// The work of this process.
@@ -80,6 +82,8 @@ pub struct State<Came> {
     pub retried: Vec<Retried>,
     /// What came of it, or why it has ended.
     pub ended: Option<Result<Came, Failure>>,
+    /// When it has ended.
+    ended_at: Option<Instant>,
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -97,6 +101,7 @@ impl<What, Came: Clone> Job<What, Came> {
                 total: 0,
                 retried: Vec::new(),
                 ended: None,
+                ended_at: None,
             }),
         }
     }
@@ -111,6 +116,12 @@ impl<What, Came: Clone> Job<What, Came> {
         locked(&self.state).ended.is_none()
     }
 
+    /// Is it under way, or has it ended no longer ago than this?
+    pub fn is_news(&self, within: Duration) -> bool {
+        let ended_at = locked(&self.state).ended_at;
+        ended_at.is_none_or(|at| at.elapsed() < within)
+    }
+
     /// Asks it to stop; it does so within a second or so.
     pub fn stop(&self) {
         self.stop.store(true, Ordering::Relaxed);
@@ -122,7 +133,8 @@ impl<What, Came: Clone> Job<What, Came> {
     }
 
     fn end(&self, came: Result<Came, Failure>) {
-        locked(&self.state).ended = Some(came);
+        let mut state = locked(&self.state);
+        (state.ended, state.ended_at) = (Some(came), Some(Instant::now()));
     }
 }
 
@@ -289,6 +301,7 @@ mod tests {
             tokio::task::yield_now().await;
         }
         assert_eq!(first.state().ended, Some(Ok(7)));
+        assert!(first.is_news(Duration::from_secs(60)) && !first.is_news(Duration::ZERO));
         assert!(slot.begin(3, |_| async { panic!("a defect") }).is_ok());
         let last = slot.last().unwrap();
         while last.goes_on() {

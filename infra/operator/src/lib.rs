@@ -7,6 +7,7 @@
 //! - [`target`], [`environment`]: which environment is meant, and how it is reached
 //! - [`status`], [`parked`], [`dead_letters`], [`history`]: what there is
 //! - [`activity`], [`mod@alarms`], [`recent`]: what goes on, what rings, and what happened last
+//! - [`refused`]: where an order was refused that is none
 //! - [`read_models`]: the tables of rows; [`carriers`]: whose webhooks are taken
 //! - [`rows`]: every row against its history, named ([`Kind::Verify`]) or mended ([`Kind::Rebuild`])
 //! - [`retry`]: what is parked and what was given up, taken up again
@@ -37,6 +38,7 @@ pub mod parked;
 pub mod progress;
 pub mod read_models;
 pub mod recent;
+pub mod refused;
 pub mod retried;
 pub mod retry;
 pub mod rows;
