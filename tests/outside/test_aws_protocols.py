@@ -20,6 +20,7 @@ def test_the_tables_have_the_keys_of_the_contract(client):
         "processed-orders": ["orderId"],
         "shipment-log": ["shipmentId", "entry"],
         "parked": ["id"],
+        "keys": ["owner"],
     }
     for suffix, names in keys.items():
         table = client.dynamodb.describe_table(TableName=f"waybill-dev-{suffix}")

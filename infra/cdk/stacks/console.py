@@ -8,7 +8,7 @@ from aws_cdk import aws_iam as iam
 
 from . import exceptions
 from .http_api import HttpApi
-from .permissions import allow
+from .permissions import allow, opening
 from .places import REPORTS_PREFIX, Places
 
 
@@ -25,6 +25,8 @@ def add_policy(stack: Stack, at: Places, http: HttpApi) -> iam.ManagedPolicy:
         # One order or shipment, and lists by their indexes: no table is scanned.
         allow(["dynamodb:GetItem"], *orders, *shipments),
         allow(["dynamodb:Query"], at.table("events"), *orders, *shipments, *lists),
+        # Histories with their personal data open.
+        *opening(at),
         # What is parked has no index: the table holds nothing else, and is empty where all is well.
         allow(["dynamodb:GetItem", "dynamodb:Scan"], at.table("parked")),
         # How many dead letters there are. What they say is the operator's.

@@ -74,6 +74,12 @@ def of_console(construct: IConstruct, at: Places, questions: str) -> None:
     )
 
 
+def of_erase(construct: IConstruct, at: Places) -> None:
+    """What the policy of whoever may erase opens by a wildcard."""
+    files = "order files, named by those who upload them, of the customer who is erased"
+    wildcards(construct, {at.objects(ORDERS_PREFIX): files})
+
+
 def of_rebuild_machine(construct: IConstruct) -> None:
     """What the role of the rebuild's state machine opens by a wildcard."""
     wildcards(construct, {"*": DELIVERIES})

@@ -1,4 +1,5 @@
-"""What a person needs for the `waybill` command-line tool: a policy to attach to their role."""
+"""What a person needs for the `waybill` command-line tool: a policy to attach to their role. Erasing
+a customer's personal data is not in it (erase.py)."""
 
 from __future__ import annotations
 

@@ -1,7 +1,9 @@
 """What each role may do: exact actions on exact resources, as the code calls them.
 
 The `grant_*` helpers of the library give more than is asked for. Events are read and appended only;
-nobody here may read dead letters but the operator (operator.py).
+nobody here may read dead letters but the operator (operator.py). Personal data are opened by whoever
+may read the table of keys and have KMS decrypt; the encryption context that CloudTrail logs of each
+call of KMS is a hash of the key's owner, so nothing of a customer stands there.
 """
 
 from __future__ import annotations
@@ -43,6 +45,14 @@ def _append(at: Places) -> Statements:
     return [allow(["dynamodb:PutItem", "dynamodb:Query"], at.table("events"))]
 
 
+def _seal(at: Places) -> Statements:
+    """Sealing the personal data of orders, and opening them."""
+    return [
+        allow(["dynamodb:GetItem", "dynamodb:PutItem"], at.table("keys")),
+        allow(["kms:Decrypt", "kms:GenerateDataKey"], at.personal_data_key),
+    ]
+
+
 def _tell_operator(at: Places) -> Statements:
     return [
         allow(["sqs:SendMessage"], at.dead_letters_queue),
@@ -52,16 +62,17 @@ def _tell_operator(at: Places) -> Statements:
 
 def _direct(at: Places) -> Statements:
     # Lambda keeps what the function gives up, as the function.
-    return [*_append(at), allow(["sqs:SendMessage"], at.dead_letters_queue)]
+    return [*_append(at), *_seal(at), allow(["sqs:SendMessage"], at.dead_letters_queue)]
 
 
 def _bus(at: Places) -> Statements:
-    return _append(at) + _tell_operator(at)
+    return _append(at) + _seal(at) + _tell_operator(at)
 
 
 def _import(at: Places) -> Statements:
     return [
         *_append(at),
+        *_seal(at),
         *_tell_operator(at),
         allow(["s3:GetObject", "s3:GetObjectVersion"], at.objects(ORDERS_PREFIX)),
         allow(["s3:GetObject", "s3:PutObject"], at.objects(REPORTS_PREFIX)),
@@ -87,6 +98,24 @@ def _carriers(at: Places) -> Statements:
 # ---- projectors
 
 
+def opening(at: Places) -> Statements:
+    """Opening the personal data of orders."""
+    return [
+        allow(["dynamodb:GetItem"], at.table("keys")),
+        allow(["kms:Decrypt"], at.personal_data_key),
+    ]
+
+
+def destroying(at: Places) -> Statements:
+    """Opening the personal data of orders, and destroying the keys of a customer and of that
+    customer's orders: a record of the table stays, without its key."""
+    return [
+        allow(["dynamodb:GetItem", "dynamodb:PutItem"], at.table("keys")),
+        allow(["dynamodb:Query"], *at.of_customers()),
+        allow(["kms:Decrypt"], at.personal_data_key),
+    ]
+
+
 def _follow(at: Places) -> Statements:
     """The stream, the bucket for what is given up (the mapping writes it as the function), and the
     table of what is parked."""
@@ -102,6 +131,7 @@ def _follow(at: Places) -> Statements:
 def _project(at: Places) -> Statements:
     return [
         *_follow(at),
+        *destroying(at),
         allow(["dynamodb:Query"], at.table("events")),
         allow(["dynamodb:PutItem"], *at.models("processedOrders"), *at.models("shipmentLog")),
     ]
@@ -119,6 +149,7 @@ def _query(at: Places) -> Statements:
     orders, shipments = at.models("processedOrders"), at.models("shipmentLog")
     lists = at.lists("processedOrders") + at.lists("shipmentLog")
     return [
+        *opening(at),
         allow(["dynamodb:GetItem"], *orders, *shipments),
         allow(["dynamodb:Query"], at.table("events"), *shipments, *lists),
     ]
@@ -135,6 +166,7 @@ def mending(at: Places) -> Statements:
     """Reading events and rows, one by one or all of them, and mending rows."""
     mend = ["dynamodb:DeleteItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:Scan"]
     return [
+        *opening(at),
         allow(["dynamodb:Query", "dynamodb:Scan"], at.table("events")),
         allow(mend, *at.models("processedOrders"), *at.models("shipmentLog")),
     ]

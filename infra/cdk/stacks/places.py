@@ -14,17 +14,28 @@ from .tables import Table
 # Order files, and what is written about them; the ledgers of rebuilds.
 ORDERS_PREFIX, REPORTS_PREFIX, REBUILDS_PREFIX = "orders/", "reports/", "rebuilds/"
 
+# The index of a customer's orders (projectors/src/query).
+OF_CUSTOMERS = "/index/CustomerIndex"
+
 # The index of shipments that may stall, or have (projectors/src/watch.rs).
 WATCHED = "/index/WatchIndex"
 
 
 class Places:
-    """The ARNs of one environment, as `stack` sees them."""
+    """The ARNs of one environment, as `stack` sees them. The key of personal data is named by AWS:
+    a stack that opens it to nobody does not need it."""
 
-    def __init__(self, stack: Stack, config: Config, described: Mapping[str, Table]) -> None:
+    def __init__(
+        self,
+        stack: Stack,
+        config: Config,
+        described: Mapping[str, Table],
+        personal_data_key: str = "",
+    ) -> None:
         self._stack = stack
         self.config = config
         self._described = described
+        self.personal_data_key = personal_data_key
 
     def _arn(self, service: str, resource: str, name: str, colon: bool = False) -> str:
         form = ArnFormat.COLON_RESOURCE_NAME if colon else ArnFormat.SLASH_RESOURCE_NAME
@@ -59,6 +70,11 @@ class Places:
     def watched(self) -> list[str]:
         """The index of shipments that may stall, or have, of every generation."""
         return [index for index in self._of_models("shipmentLog") if index.endswith(WATCHED)]
+
+    def of_customers(self) -> list[str]:
+        """The index of a customer's orders, of every generation."""
+        indexes = self._of_models("processedOrders")
+        return [index for index in indexes if index.endswith(OF_CUSTOMERS)]
 
     def _of_models(self, id: str) -> list[str]:
         models = tables.models(id, self._described)

@@ -8,7 +8,7 @@ from typing import Any
 from aws_cdk import CfnOutput, Stack
 from constructs import Construct
 
-from . import console, gateway_alias, operator, rebuild, triggers
+from . import console, erase, gateway_alias, operator, rebuild, triggers
 from .canary import Canary
 from .functions import Functions
 from .http_api import HttpApi
@@ -26,7 +26,7 @@ class Service(Stack):
         config = state.config
         # Most of it is found by name; what is, has to be there first all the same.
         self.add_stack_dependency(state)
-        at = Places(self, config, state.described)
+        at = Places(self, config, state.described, state.personal_data_key.key_arn)
         self.functions = Functions(self, state, at, binaries)
         aliases = gateway_alias.add_aliases(self, self.functions)
         self.http = HttpApi(self, config, aliases)
@@ -40,6 +40,7 @@ class Service(Stack):
         self.machine = rebuild.add_state_machine(self, config, self.functions["rebuild"])
         self.operator = operator.add_policy(self, at, self.http)
         self.console = console.add_policy(self, at, self.http)
+        self.erase = erase.add_policy(self, at)
         # Whoever reads the environment's settings there, learns where its API is, too.
         self.functions["rebuild"].add_environment("WAYBILL_API_URL", self.http.url)
         self._outputs(at)
@@ -53,6 +54,7 @@ class Service(Stack):
             "RebuildMachineArn": self.machine.attr_arn,
             "OperatorPolicyArn": self.operator.managed_policy_arn,
             "ConsolePolicyArn": self.console.managed_policy_arn,
+            "ErasePolicyArn": self.erase.managed_policy_arn,
             "TryAnOrder": _curl(
                 config.authoriser,
                 self.region,

@@ -1,4 +1,10 @@
-"""What keeps state: tables, buckets, the bus with its archive, the topic, the dead letters."""
+"""What keeps state: tables, the key of personal data, buckets, the bus with its archive, the topic,
+the dead letters.
+
+The table of keys can be restored to a point in time as every other table. So a key that an erasure
+has destroyed is held by the backups for as long as `restore_days` says, 35 days in staging and
+prod: until then, whoever may restore tables could open with it what was erased.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +14,7 @@ from aws_cdk import CfnOutput, Duration, RemovalPolicy, Stack
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_events as events
 from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sns_subscriptions as subscriptions
@@ -30,9 +37,14 @@ LEDGER_DAYS = 30
 # Parts of an upload that nobody finished.
 UPLOAD_DAYS = 7
 
+# How long KMS waits before it deletes a key whose deletion was asked for: the longest that there
+# is. With the key, all personal data of the environment would be gone.
+KEY_DELETION_DAYS = 30
+
 # Events are immutable for everybody: functions, operators and administrators (who would have to
 # change the table's policy first). What the functions may do beside is their own roles' business.
-EVENTS_DENIED = [
+# Nor does anybody remove the record of a key: an erasure puts one without its key in its place.
+DENIED = [
     "dynamodb:UpdateItem",
     "dynamodb:DeleteItem",
     "dynamodb:BatchWriteItem",
@@ -52,6 +64,7 @@ class State(Stack):
         self.described = tables.read(config)
         self.at = Places(self, config, self.described)
         self.tables = {id: self._table(table) for id, table in self.described.items()}
+        self.personal_data_key = self._personal_data_key()
         self.orders = self._orders_bucket()
         self.dead_letter_bucket = self._dead_letter_bucket()
         self.bus = self._bus()
@@ -61,7 +74,8 @@ class State(Stack):
 
     def _table(self, described: tables.Table) -> dynamodb.Table:
         config = self.config
-        policy = self._immutable() if described.id == "events" else None
+        says = {"events": "EventsAreImmutable", "keys": "RecordsOfKeysStay"}.get(described.id)
+        policy = self._append_only(says, described.id) if says else None
         table = dynamodb.Table(
             self,
             described.id[0].upper() + described.id[1:],
@@ -90,15 +104,32 @@ class State(Stack):
             )
         return table
 
-    def _immutable(self) -> iam.PolicyDocument:
+    def _append_only(self, says: str, table: str) -> iam.PolicyDocument:
+        """A policy by which items are only put, one by one."""
         deny = iam.PolicyStatement(
-            sid="EventsAreImmutable",
+            sid=says,
             effect=iam.Effect.DENY,
             principals=[iam.AnyPrincipal()],
-            actions=EVENTS_DENIED,
-            resources=[self.at.table("events")],
+            actions=DENIED,
+            resources=[self.at.table(table)],
         )
         return iam.PolicyDocument(statements=[deny])
+
+    def _personal_data_key(self) -> kms.Key:
+        """The key that encrypts the keys in the table of keys. It never leaves KMS; who may use it
+        is decided in permissions.py. The encryption context, which CloudTrail logs, is a hash."""
+        key = kms.Key(
+            self,
+            "PersonalDataKey",
+            description=f"Waybill, {self.config.environment}: the keys of personal data",
+            enable_key_rotation=True,
+            pending_window=Duration.days(KEY_DELETION_DAYS),
+            removal_policy=self.removal,
+        )
+        name = self.config.name("personal-data")
+        alias = kms.Alias(self, "PersonalDataKeyAlias", alias_name=f"alias/{name}", target_key=key)
+        alias.apply_removal_policy(self.removal)
+        return key
 
     def _bucket(self, id: str, name: str, **kwargs: Any) -> s3.Bucket:
         bucket = s3.Bucket(

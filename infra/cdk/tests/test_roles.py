@@ -12,10 +12,10 @@ def arn(service, rest):
 def expected(stacks):
     """Role → {(action, resource)}, and the conditions where there are any."""
     name = stacks.name
-    events, orders, log, parked = (
+    events, orders, log, parked, keys = tables = [
         arn("dynamodb", f"table/{name(suffix)}")
-        for suffix in ("events", "processed-orders", "shipment-log", "parked")
-    )
+        for suffix in ("events", "processed-orders", "shipment-log", "parked", "keys")
+    ]
     stream = f"{events}/stream/*"
     bucket = f"arn:aws:s3:::{name('orders-<AWS::AccountId>')}"
     dead_bucket = f"arn:aws:s3:::{name('dead-letters-<AWS::AccountId>')}"
@@ -33,6 +33,12 @@ def expected(stacks):
         for provider in providers
     ]
     append = {("dynamodb:PutItem", events), ("dynamodb:Query", events)}
+    opening = {("dynamodb:GetItem", keys), ("kms:Decrypt", "<PersonalDataKey>")}
+    seal = opening | {("dynamodb:PutItem", keys), ("kms:GenerateDataKey", "<PersonalDataKey>")}
+    destroying = opening | {
+        ("dynamodb:PutItem", keys),
+        ("dynamodb:Query", f"{orders}/index/CustomerIndex"),
+    }
     tell = {("sqs:SendMessage", queue), ("sns:Publish", topic)}
     follow = {
         ("dynamodb:DescribeStream", stream),
@@ -43,7 +49,7 @@ def expected(stacks):
         ("s3:PutObject", f"{dead_bucket}/*"),
         ("s3:ListBucket", dead_bucket),
     }
-    mend = {
+    mend = opening | {
         *((f"dynamodb:{action}", events) for action in ("Query", "Scan")),
         *(
             (f"dynamodb:{action}", table)
@@ -52,10 +58,11 @@ def expected(stacks):
         ),
     }
     work = {
-        "api": append | {("sqs:SendMessage", queue)},
-        "invoke": append | {("sqs:SendMessage", queue)},
-        "bus": append | tell,
+        "api": append | seal | {("sqs:SendMessage", queue)},
+        "invoke": append | seal | {("sqs:SendMessage", queue)},
+        "bus": append | seal | tell,
         "import": append
+        | seal
         | tell
         | {
             ("s3:GetObject", f"{bucket}/orders/*"),
@@ -68,9 +75,11 @@ def expected(stacks):
         | tell
         | {("secretsmanager:GetSecretValue", secret) for secret in secrets},
         "project": follow
+        | destroying
         | {("dynamodb:Query", events), ("dynamodb:PutItem", orders), ("dynamodb:PutItem", log)},
         "notify": follow | {("events:PutEvents", bus), ("sns:Publish", topic)},
-        "query": {
+        "query": opening
+        | {
             ("dynamodb:GetItem", orders),
             ("dynamodb:GetItem", log),
             ("dynamodb:Query", events),
@@ -105,7 +114,7 @@ def expected(stacks):
     }
     roles[name("operator")] = mend | {
         ("lambda:GetFunctionConfiguration", arn("lambda", f"function:{name('rebuild')}")),
-        *(("dynamodb:DescribeTable", table) for table in (events, orders, log, parked)),
+        *(("dynamodb:DescribeTable", table) for table in tables),
         *(
             (f"dynamodb:{action}", parked)
             for action in ("Scan", "GetItem", "PutItem", "DeleteItem")
@@ -126,10 +135,10 @@ def expected(stacks):
             for role in ("invoke", "bus", "import", "carriers", "rebuild")
         ),
     }
-    roles[name("console")] = {
+    roles[name("console")] = opening | {
         ("execute-api:Invoke", f"{api}/GET/*"),
         ("lambda:GetFunctionConfiguration", arn("lambda", f"function:{name('rebuild')}")),
-        *(("dynamodb:DescribeTable", table) for table in (events, orders, log, parked)),
+        *(("dynamodb:DescribeTable", table) for table in tables),
         *(("dynamodb:GetItem", table) for table in (orders, log, parked)),
         *(("dynamodb:Query", each) for each in (events, orders, log, *indexes)),
         ("dynamodb:Scan", parked),
@@ -139,6 +148,17 @@ def expected(stacks):
         ("s3:GetObject", f"{bucket}/reports/*"),
         ("cloudwatch:DescribeAlarms", "*"),
         ("cloudwatch:GetMetricData", "*"),
+    }
+    files = f"{bucket}/orders/*"
+    roles[name("erase")] = append | destroying | {
+        ("lambda:GetFunctionConfiguration", arn("lambda", f"function:{name('rebuild')}")),
+        *(("dynamodb:DescribeTable", table) for table in tables),
+        *((f"dynamodb:{a}", table) for a in ("Query", "Scan") for table in (events, orders, log)),
+        *((f"dynamodb:{action}", parked) for action in ("GetItem", "Scan")),
+        ("sqs:GetQueueAttributes", queue),
+        ("s3:ListBucket", dead_bucket),
+        ("s3:ListBucketVersions", bucket),
+        *((f"s3:{a}", files) for a in ("GetObject", "GetObjectVersion", "DeleteObjectVersion")),
     }
     if stacks.environment != "dev":
         moved = ("api", "query", "carriers")
@@ -167,6 +187,7 @@ MOVE = ("GetAlias", "UpdateAlias", "GetProvisionedConcurrencyConfig")
 def granted(stacks):
     rebuild = stacks.service.logical_id("Lambda::Function", "FunctionName", stacks.name("rebuild"))
     [api] = stacks.service.of("ApiGatewayV2::Api")
+    [key] = stacks.state.of("KMS::Key")
     may = {}
     for who, statement in stacks.statements():
         assert statement["Effect"] == "Allow" and "NotAction" not in statement
@@ -174,6 +195,9 @@ def granted(stacks):
             for resource in several(statement["Resource"]):
                 resource = resource.replace(f"<{rebuild}.Arn>", "<Rebuild>")
                 resource = resource.replace(f"<{api}>", "<HttpApi>")
+                # An export of the other stack: its name has the key's id and attribute.
+                if f"FnGetAtt{key}Arn" in resource:
+                    resource = "<PersonalDataKey>"
                 may.setdefault(who, set()).add((action, resource))
     return may
 
@@ -192,7 +216,7 @@ def test_no_action_is_a_pattern(stacks):
             assert "*" not in action, who
 
 
-def test_only_commands_write_events_and_they_only_append(stacks):
+def test_only_commands_and_erasures_write_events_and_they_only_append(stacks):
     events = f":table/{stacks.name('events')}"
     for who, statement in stacks.statements():
         touched = any(events in resource for resource in several(statement["Resource"]))
@@ -200,12 +224,37 @@ def test_only_commands_write_events_and_they_only_append(stacks):
         if touched and writing:
             assert writing == ["dynamodb:PutItem"], who
             writers = ("api", "invoke", "carriers", "bus", "import")
-            assert who.split()[-3] in writers, who
+            commands = [f"Waybill, {stacks.environment}: what {role} may do" for role in writers]
+            assert who in [*commands, stacks.name("erase")], who
 
 
 def reads(action):
     verb = action.partition(":")[2]
     return verb.startswith(("Get", "Query", "Scan", "Describe", "List"))
+
+
+def test_records_of_keys_are_put_by_few_and_removed_by_nobody(stacks):
+    """A key in the table opens nothing without KMS, and the other way round: both or none."""
+    keys = f":table/{stacks.name('keys')}"
+    table, kms = {}, {}
+    for who, statement in stacks.statements():
+        for action in several(statement["Action"]):
+            if action.startswith("kms:"):
+                kms.setdefault(who, set()).add(action)
+            elif any(resource.endswith(keys) for resource in several(statement["Resource"])):
+                table.setdefault(who, set()).add(action)
+    described = {"dynamodb:DescribeTable"}
+    opened = {"dynamodb:GetItem"}
+    put = opened | {"dynamodb:PutItem"}
+    may = f"Waybill, {stacks.environment}: what {{}} may do".format
+    sealing = {may(role): put for role in ("api", "invoke", "bus", "import")}
+    reading = {may(role): opened for role in ("query", "rebuild")}
+    people = {stacks.name(name): opened | described for name in ("operator", "console")}
+    erasing = {may("project"): put, stacks.name("erase"): put | described}
+    assert table == sealing | reading | people | erasing
+    assert kms == {
+        who: {"kms:Decrypt", *(["kms:GenerateDataKey"] if who in sealing else [])} for who in table
+    }
 
 
 def test_the_console_changes_nothing_and_scans_no_table_that_grows(stacks):
@@ -218,7 +267,7 @@ def test_the_console_changes_nothing_and_scans_no_table_that_grows(stacks):
                     # `GET` is what asks; each of these routes leads to the function that only reads.
                     assert resource.partition(f"/{stacks.environment}/")[2] == "GET/*"
                 else:
-                    assert reads(action), action
+                    assert reads(action) or action == "kms:Decrypt", action
                 if action == "dynamodb:Scan":
                     assert resource.endswith(f":table/{stacks.name('parked')}")
 
@@ -242,6 +291,8 @@ def test_listing_is_narrowed_where_it_can_be(stacks):
     """A rebuild sees its own prefix; an import and the console have to be told of objects that are
     not there, which a condition would take away."""
     for who, statement in stacks.statements():
+        if statement["Action"] == "s3:ListBucketVersions":
+            assert statement["Condition"] == {"StringLike": {"s3:prefix": "orders/*"}}
         if statement["Action"] == "s3:ListBucket" and "-orders-" in statement["Resource"]:
             narrowed = statement.get("Condition")
             if "what import may do" in who or who == stacks.name("console"):
@@ -259,8 +310,8 @@ def test_policies_are_small_enough_for_iam(synthesise):
         written = json.dumps(statement, separators=(",", ":"))
         written = written.replace("<AWS::AccountId>", "000000000000")
         sizes[who] = sizes.get(who, 100) + len(written) + 1
-    assert sizes[stacks.name("operator")] <= 6_144
-    assert sizes[stacks.name("console")] <= 6_144
+    for policy in ("operator", "console", "erase"):
+        assert sizes[stacks.name(policy)] <= 6_144
     assert max(sizes.values()) <= 10_240
 
 

@@ -83,7 +83,8 @@ def test_every_table_can_be_restored_and_is_paid_by_the_request(stacks):
 
 def test_data_are_kept_in_staging_and_prod(stacks):
     kept = stacks.environment != "dev"
-    for kind in ("DynamoDB::Table", "S3::Bucket", "Events::EventBus", "SQS::Queue"):
+    kinds = ("DynamoDB::Table", "S3::Bucket", "Events::EventBus", "SQS::Queue")
+    for kind in (*kinds, "KMS::Key", "KMS::Alias"):
         for id in stacks.state.of(kind):
             resource = stacks.state.resources[id]
             expected = "Retain" if kept else "Delete"
@@ -93,13 +94,23 @@ def test_data_are_kept_in_staging_and_prod(stacks):
         assert made["DeletionProtectionEnabled"] is kept
 
 
-def test_nobody_may_change_or_remove_an_event(stacks):
-    [statement] = table(stacks, DESCRIBED["events"])["ResourcePolicy"]["PolicyDocument"][
-        "Statement"
-    ]
+def test_the_key_of_personal_data_is_rotated_and_not_deleted_in_a_hurry(stacks):
+    key = stacks.state.only("KMS::Key")
+    assert key["EnableKeyRotation"] is True
+    assert key["PendingWindowInDays"] == 30
+    alias = stacks.state.only("KMS::Alias")
+    # As infra/lambda/src/names.rs calls it.
+    assert alias["AliasName"] == f"alias/{stacks.name('personal-data')}"
+    [id] = stacks.state.of("KMS::Key")
+    assert alias["TargetKeyId"] == f"<{id}.Arn>"
+
+
+@pytest.mark.parametrize("kept", ["events", "keys"])
+def test_nobody_may_change_or_remove_an_event_or_the_record_of_a_key(stacks, kept):
+    [statement] = table(stacks, DESCRIBED[kept])["ResourcePolicy"]["PolicyDocument"]["Statement"]
     assert statement["Effect"] == "Deny" and statement["Principal"] in ("*", {"AWS": "*"})
     assert "Condition" not in statement
-    assert statement["Resource"].endswith(f":table/{stacks.name('events')}")
+    assert statement["Resource"].endswith(f":table/{stacks.name(kept)}")
     assert set(statement["Action"]) == {
         "dynamodb:UpdateItem",
         "dynamodb:DeleteItem",

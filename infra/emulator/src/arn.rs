@@ -38,6 +38,16 @@ pub fn bucket(name: &str) -> String {
     format!("arn:aws:s3:::{name}")
 }
 
+/// A KMS key.
+pub fn kms_key(id: &str) -> String {
+    format!("arn:aws:kms:{REGION}:{ACCOUNT}:key/{id}")
+}
+
+/// An alias of a KMS key, which begins with `alias/`.
+pub fn kms_alias(alias: &str) -> String {
+    format!("arn:aws:kms:{REGION}:{ACCOUNT}:{alias}")
+}
+
 /// An alarm.
 pub fn alarm(name: &str) -> String {
     format!("arn:aws:cloudwatch:{REGION}:{ACCOUNT}:alarm:{name}")

@@ -8,6 +8,7 @@ mod check;
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -45,6 +46,8 @@ pub struct Definition {
     pub dead_letter_queue: Queue,
     /// Its buckets. Objects of a data folder from the days when there was one belong to the first.
     pub buckets: Vec<Bucket>,
+    /// Its KMS keys.
+    pub kms_keys: Vec<KmsKey>,
     /// Its HTTP API.
     pub http_api: HttpApi,
     /// Its alarms.
@@ -193,6 +196,17 @@ pub struct Bucket {
     pub name: String,
     /// Whether the default bus is told what happens to its objects.
     pub event_bridge: bool,
+}
+
+/// A symmetric KMS key that encrypts and decrypts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KmsKey {
+    /// Its alias, such as `alias/books`. Its id is made of its file's first line.
+    pub alias: String,
+    /// The file of its material, its own: 32 bytes in base64 on each line. The last line encrypts, and
+    /// each decrypts what it has encrypted, so that a further line is a rotation. A missing file is
+    /// made with one line, readable for its owner only; a file is never changed.
+    pub file: PathBuf,
 }
 
 /// An alarm of CloudWatch on one metric: it rings while each of the latest periods is beyond the

@@ -21,6 +21,7 @@ use crate::dynamodb::{self, DynamoDb, DynamoDbError, StreamView, Unread};
 use crate::faults::Faults;
 use crate::hosts::Allowed;
 use crate::invoker::Invoker;
+use crate::kms::{KeyFileError, Kms};
 use crate::limits::{DYNAMODB_TIMEOUT, STOP_TIMEOUT};
 use crate::measured::Measured;
 use crate::printed::Printed;
@@ -54,6 +55,9 @@ pub enum StartError {
     /// The buckets.
     #[error(transparent)]
     Bucket(#[from] BucketError),
+    /// The KMS keys.
+    #[error(transparent)]
+    Kms(#[from] KeyFileError),
     /// The HTTP client that reaches the embedded DynamoDB.
     #[error("the HTTP client: {0}")]
     Client(#[from] reqwest::Error),
@@ -105,6 +109,7 @@ struct Shared {
     client: reqwest::Client,
     dynamodb_url: String,
     rules: Arc<Rules>,
+    kms: Arc<Kms>,
     buckets: Buckets,
     measured: Measured,
     alarms: Alarms,
@@ -127,6 +132,7 @@ impl Emulator {
         definition.check()?;
         let rules = Arc::new(Rules::read(&definition.rules)?);
         let (http_api, aws) = (reached_at(&listeners.http_api)?, listeners.aws()?);
+        let kms = Kms::open(&definition.kms_keys)?;
         let oldest_bucket = definition.buckets.first();
         let oldest_bucket = oldest_bucket.map_or("", |bucket| bucket.id.as_str());
         let state = State::open(&files.state, oldest_bucket)?;
@@ -156,6 +162,7 @@ impl Emulator {
                 .build()?,
             dynamodb_url: format!("http://{}/", dynamodb.address),
             rules,
+            kms: Arc::new(kms),
             accepted,
             written: watch::channel(0).0,
         };
@@ -226,6 +233,7 @@ impl Shared {
             alarms: self.alarms.clone(),
             faults: self.faults.clone(),
             rules: Arc::clone(&self.rules),
+            kms: Arc::clone(&self.kms),
             delivery_accepted: self.accepted.clone(),
             streams_written: self.written.clone(),
         };

@@ -14,6 +14,7 @@
 //!               ├─ sns ───────────▶ state (messages)
 //!               ├─ sqs ───────────▶ state (dead letters) ◀─ deliveries
 //!               ├─ invocations ───▶ invoker, deliveries
+//!               ├─ kms ───────────▶ kms (files of keys)
 //!               ├─ cloudwatch ◀──── measured ◀─ printed, measuring, stream
 //!               └─ looking_in ◀──── state, printed
 //! ```
@@ -27,6 +28,7 @@
 //!   what functions print, [`measured`] what they and the emulator ([`measuring`]) measure, on which
 //!   [`alarms`] look
 //! - [`faults`] are switched on on purpose: a consumer held back, answers lost, deliveries doubled
+//! - [`kms`] wraps data keys with keys in files
 //! - [`state`] is what must survive: messages, deliveries, checkpoints, dead letters, objects
 //! - [`limits`] has every bound; [`arn`] and [`clock`] write names and times as AWS does
 //!
@@ -45,6 +47,7 @@ pub mod function;
 pub mod gateway;
 pub mod hosts;
 pub mod invoker;
+pub mod kms;
 pub mod limits;
 pub mod measured;
 pub mod measuring;

@@ -79,6 +79,15 @@ pub const METADATA_BYTES: usize = 2 * KIB;
 /// Keys or versions of one page of a list, and keys of one `DeleteObjects`.
 pub const LISTED_KEYS: usize = 1_000;
 
+/// The text that KMS decrypts.
+pub const CIPHERTEXT_BYTES: usize = 6 * KIB;
+
+/// A data key that KMS makes.
+pub const DATA_KEY_BYTES: usize = KIB;
+
+/// The names and values of an encryption context, together.
+pub const ENCRYPTION_CONTEXT_BYTES: usize = 8 * KIB;
+
 /// Alarms of one page, unless asked for another number; and most of them.
 pub const ALARMS_PAGE: usize = 50;
 
@@ -141,6 +150,9 @@ pub const CHUNK_LINE_BYTES: usize = KIB;
 
 /// Trailers of the coding `aws-chunked`.
 pub const CHUNK_TRAILERS: usize = 16;
+
+/// Lines of the file of a KMS key: it was rotated as often.
+pub const KMS_KEY_LINES: usize = 1_000;
 
 /// Accepted asynchronous invocations that wait; above it callers are throttled.
 pub const PENDING_DELIVERIES: u64 = 100_000;

@@ -173,6 +173,42 @@ async fn a_schedule_runs_its_function_and_what_that_prints_is_looked_at() {
 }
 
 #[tokio::test]
+async fn a_data_key_is_decrypted_by_the_next_process_and_after_a_rotation() {
+    let folder = Folder::new();
+    let library = Library::open(&folder).await;
+    let context = json!({ "reader": "7" });
+    let request = json!({ "KeyId": folder.key().alias, "KeySpec": "AES_256",
+                          "EncryptionContext": context });
+    let made = library.call("TrentService.GenerateDataKey", &request).await;
+    library.emulator.stop().await;
+
+    let mut keys = std::fs::read_to_string(folder.key().file).unwrap();
+    keys.push_str("c2hhbGwgSSBjb21wYXJlIHRoZWUgdG8gYSBzdW1tZXI=\n");
+    std::fs::write(folder.key().file, keys).unwrap();
+    let library = Library::open(&folder).await;
+    let request = json!({ "CiphertextBlob": made["CiphertextBlob"], "EncryptionContext": context });
+    let opened = library.call("TrentService.Decrypt", &request).await;
+    assert_eq!(opened["Plaintext"], made["Plaintext"]);
+    assert_eq!(opened["KeyId"], made["KeyId"]);
+    library.emulator.stop().await;
+}
+
+#[tokio::test]
+async fn nothing_starts_with_a_damaged_key() {
+    let folder = Folder::new();
+    std::fs::write(folder.key().file, "no key\n").unwrap();
+    let definition = Definition {
+        kms_keys: vec![folder.key()],
+        ..Definition::default()
+    };
+    let (listeners, files) = (listeners().await, folder.files());
+    let started = Emulator::start(definition, listeners, files, Printed::default());
+    let refused = started.await.err().unwrap();
+    assert!(matches!(refused, StartError::Kms(_)), "{refused}");
+    assert!(!Path::exists(&folder.files().database));
+}
+
+#[tokio::test]
 async fn a_definition_that_does_not_hold_together_starts_nothing() {
     let folder = Folder::new();
     let unsound = Definition {

@@ -13,7 +13,7 @@ pub fn text(system: &System, settings: &Settings) -> String {
     let mut text = format!(
         "\nWaybill, environment {env}, is running. Ctrl-C stops it.\n\
          \n  HTTP API       http://{api}\n\
-         \x20 AWS protocols  http://{aws}  (DynamoDB, EventBridge, S3, SNS, SQS, Lambda)\n\
+         \x20 AWS protocols  http://{aws}  (DynamoDB, EventBridge, KMS, S3, SNS, SQS, Lambda)\n\
          \x20 Data and log   {data}\n"
     );
     for (title, line) in examples(env, api.port(), aws.port()) {

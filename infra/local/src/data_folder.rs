@@ -45,12 +45,25 @@ impl DataFolder {
 
     /// Where the data of an environment lie. Two environments in one folder do not meet.
     pub fn files(&self, environment: &str) -> Files {
-        let file = |what: &str| self.path.join(format!("{environment}.{what}"));
+        let file = |what: &str| self.file(environment, what);
         Files {
             database: file("dynamodb.sqlite"),
             state: file("state.sqlite"),
             objects: file("objects"),
         }
+    }
+
+    /// Where the environment's key lies that encrypts the keys of personal data.
+    ///
+    /// Whoever loses this file has lost all personal data of the environment: nothing else can decrypt
+    /// them. It lies beside the data that it protects, so whoever copies the folder copies it, too:
+    /// what an erasure destroys lives on in a copy. On AWS the key never leaves KMS.
+    pub fn personal_data_key(&self, environment: &str) -> PathBuf {
+        self.file(environment, "personal-data.keys")
+    }
+
+    fn file(&self, environment: &str, what: &str) -> PathBuf {
+        self.path.join(format!("{environment}.{what}"))
     }
 }
 

@@ -1,11 +1,12 @@
 //! What Waybill is made of, said to the emulator: as the stacks in `infra/cdk/` provision it.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use emulator::arn::ACCOUNT;
 use emulator::definition::{
-    Access, Bucket, Definition, Function, Queue, Refusal, Schedule, StreamConsumer,
+    Access, Bucket, Definition, Function, KmsKey, Queue, Refusal, Schedule, StreamConsumer,
 };
 use lambda::Names;
 use lambda::http::Problem;
@@ -35,12 +36,13 @@ pub fn dead_letter_queue(names: &Names) -> String {
     names.of(DEAD_LETTERS)
 }
 
-/// An environment whose functions are told `told`; fails where the description of its tables cannot
-/// be read.
+/// An environment whose functions are told `told`, and whose key of personal data lies in the file
+/// `personal_data_key`; fails where the description of its tables cannot be read.
 pub fn of(
     settings: &Settings,
     told: &lambda::Settings,
     functions: Arc<dyn Functions>,
+    personal_data_key: PathBuf,
 ) -> Result<Definition, serde_json::Error> {
     let names = &told.names;
     let variables = variables::of(told);
@@ -72,6 +74,10 @@ pub fn of(
         alarms: alarms::of(names, &dead_letter_queue(names)),
         dead_letter_queue: queue(names),
         buckets: buckets(names),
+        kms_keys: vec![KmsKey {
+            alias: names.personal_data_key(),
+            file: personal_data_key,
+        }],
         http_api: routes::of(names),
         access: access(settings),
     })
@@ -170,7 +176,8 @@ mod tests {
             }
             _ => None,
         });
-        of(&settings, &told.unwrap(), Arc::new(Nothing)).unwrap()
+        let functions = Arc::new(Nothing);
+        of(&settings, &told.unwrap(), functions, "any.key".into()).unwrap()
     }
 
     #[test]

@@ -15,7 +15,8 @@ pub struct Settings {
     #[arg(long, env = "WAYBILL_PORT", default_value_t = 8080)]
     pub port: u16,
 
-    /// Port of the AWS protocols (DynamoDB, EventBridge, S3, SNS, SQS, Lambda); 0 takes any free one
+    /// Port of the AWS protocols (DynamoDB, EventBridge, KMS, S3, SNS, SQS, Lambda); 0 takes any
+    /// free one
     #[arg(long, env = "WAYBILL_AWS_PORT", default_value_t = 4566)]
     pub aws_port: u16,
 

@@ -60,7 +60,8 @@ impl System {
         let aws = listeners.aws()?;
         let told = function_settings(&names, settings, aws);
         let functions = make(&sdk_config(aws).await, &told);
-        let definition = definition::of(settings, &told, functions)?;
+        let key = data.personal_data_key(&settings.env);
+        let definition = definition::of(settings, &told, functions, key)?;
         let files = data.files(&settings.env);
         Ok(Self {
             emulator: Emulator::start(definition, listeners, files, printed).await?,

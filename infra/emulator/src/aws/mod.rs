@@ -10,6 +10,7 @@ mod dynamodb;
 mod events;
 mod faults;
 mod invocations;
+mod kms;
 mod looking_in;
 pub mod s3;
 mod sns;
@@ -34,6 +35,7 @@ use crate::definition::Definition;
 use crate::dynamodb::StreamView;
 use crate::faults::Faults;
 use crate::invoker::Invoker;
+use crate::kms::Kms;
 use crate::limits::SERVICE_BODY_BYTES;
 use crate::printed::Printed;
 use crate::rules::Rules;
@@ -63,6 +65,8 @@ pub struct Services {
     pub faults: Faults,
     /// Event patterns.
     pub rules: Arc<Rules>,
+    /// KMS keys.
+    pub kms: Arc<Kms>,
     /// Wakes the queues of deliveries.
     pub delivery_accepted: watch::Sender<()>,
     /// Counts writes to tables whose streams are read, to wake the consumers.
@@ -75,6 +79,7 @@ type SharedServices = Arc<Services>;
 const OFFERED: &str = "the local system offers DynamoDB, DynamoDB Streams, EventBridge PutEvents, \
                        SNS Publish and PublishBatch, one queue of SQS, Lambda Invoke and \
                        GetFunctionConfiguration, CloudWatch GetMetricData and DescribeAlarms, \
+                       KMS GenerateDataKey, Decrypt, DescribeKey and ListAliases, \
                        and objects in the buckets of S3";
 
 /// All services of one system.
@@ -145,6 +150,7 @@ async fn dispatch(
         Some((cloudwatch::TARGET, operation)) => {
             cloudwatch::in_json(&services, operation, &body).await
         }
+        Some((kms::TARGET, operation)) => kms::handle(&services.kms, operation, &body),
         Some(("AmazonSQS", operation)) => sqs::handle(&services, operation, &body).await,
         None if target.is_empty() && form => sns::handle(&services, &body).await,
         _ => {

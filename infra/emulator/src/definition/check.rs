@@ -46,6 +46,7 @@ impl Definition {
         self.check_functions()?;
         self.check_streams()?;
         self.check_alarms()?;
+        self.check_kms_keys()?;
         for rule in &self.rules {
             if rule.bus != DEFAULT_BUS && !self.buses.contains(&rule.bus) {
                 return Err(unknown("bus", &rule.bus, format!("the rule {}", rule.name)));
@@ -118,6 +119,25 @@ impl Definition {
             }
         }
         Ok(())
+    }
+
+    fn check_kms_keys(&self) -> Result<(), InvalidDefinition> {
+        let keys = || self.kms_keys.iter();
+        once("KMS keys", keys().map(|key| key.alias.as_str()))?;
+        let files: Vec<_> = keys().map(|key| key.file.to_string_lossy()).collect();
+        once("files of KMS keys", files.iter().map(|file| &**file))?;
+        let valid = |byte: u8| byte.is_ascii_alphanumeric() || b"/_-".contains(&byte);
+        let wrong = keys().find(|key| match key.alias.strip_prefix("alias/") {
+            Some(name) => name.is_empty() || name.starts_with("aws/") || !name.bytes().all(valid),
+            None => true,
+        });
+        match wrong {
+            Some(key) => Err(value(
+                format!("the KMS key {:?}", key.alias),
+                "an alias is alias/ and a name of letters, digits, / _ -, which is not AWS's own",
+            )),
+            None => Ok(()),
+        }
     }
 
     fn check_streams(&self) -> Result<(), InvalidDefinition> {
@@ -233,7 +253,7 @@ fn value(what: String, why: &'static str) -> InvalidDefinition {
 mod tests {
     use std::time::Duration;
 
-    use super::super::{Route, toy};
+    use super::super::{KmsKey, Route, toy};
     use super::*;
 
     fn refused(change: impl FnOnce(&mut Definition)) -> String {
@@ -291,6 +311,16 @@ mod tests {
             let told = refused(change);
             assert!(told.contains("whole minutes"), "{told}");
         }
+        for alias in ["books", "alias/", "alias/aws/books", "alias/two books"] {
+            let told = refused(|it| it.kms_keys[0].alias = alias.to_owned());
+            assert!(told.contains("an alias is alias/ and a name"), "{told}");
+        }
+        let told = refused(|it| {
+            let alias = "alias/another".to_owned();
+            let file = it.kms_keys[0].file.clone();
+            it.kms_keys.push(KmsKey { alias, file });
+        });
+        assert_eq!(told, "two files of KMS keys are called toy-readers.keys");
         let told = refused(|it| it.schedules[0].every = Duration::ZERO);
         assert!(told.ends_with("longer than nothing"), "{told}");
         let told = refused(|it| {

@@ -9,7 +9,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::{
-    Alarm, Bucket, Definition, Function, HttpApi, Index, Key, Queue, Route, Rule, Schedule,
+    Alarm, Bucket, Definition, Function, HttpApi, Index, Key, KmsKey, Queue, Route, Rule, Schedule,
     StreamConsumer, Table,
 };
 use crate::function::{Answer, Context, Handler, Payload};
@@ -146,6 +146,10 @@ pub(crate) fn library() -> Definition {
             other_sender: "lend".to_owned(),
         },
         buckets: vec![bucket("scans", true), bucket("failures", false)],
+        kms_keys: vec![KmsKey {
+            alias: "alias/toy-readers".to_owned(),
+            file: "toy-readers.keys".into(),
+        }],
         http_api: HttpApi {
             stage: "toy".to_owned(),
             routes: vec![Route {

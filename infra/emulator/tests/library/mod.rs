@@ -10,7 +10,8 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use emulator::definition::{
-    Bucket, Definition, Function, HttpApi, Key, Queue, Route, Rule, Schedule, StreamConsumer, Table,
+    Bucket, Definition, Function, HttpApi, Key, KmsKey, Queue, Route, Rule, Schedule,
+    StreamConsumer, Table,
 };
 use emulator::{
     Answer, Context, Emulator, Files, FunctionError, Handler, Listeners, Payload, Printed,
@@ -31,6 +32,14 @@ impl Folder {
         let path = std::env::temp_dir().join(format!("library-{}", uuid::Uuid::new_v4()));
         std::fs::create_dir(&path).unwrap();
         Self(path)
+    }
+
+    /// The key of what readers have told of themselves.
+    pub fn key(&self) -> KmsKey {
+        KmsKey {
+            alias: "alias/library-readers".to_owned(),
+            file: self.0.join("readers.keys"),
+        }
     }
 
     pub fn files(&self) -> Files {
@@ -102,7 +111,7 @@ fn books() -> Table {
     }
 }
 
-fn definition(notes: &BTreeMap<&'static str, Noting>) -> Definition {
+fn definition(notes: &BTreeMap<&'static str, Noting>, folder: &Folder) -> Definition {
     let function = |(id, noting): (&&str, &Noting)| Function {
         id: (*id).to_owned(),
         name: format!("library-{id}"),
@@ -139,6 +148,7 @@ fn definition(notes: &BTreeMap<&'static str, Noting>) -> Definition {
             name: "library-failures".to_owned(),
             event_bridge: false,
         }],
+        kms_keys: vec![folder.key()],
         http_api: HttpApi {
             routes: vec![Route {
                 method: "PUT".to_owned(),
@@ -170,7 +180,7 @@ impl Library {
             (id, noting)
         };
         let notes = BTreeMap::from(["shelve", "lend", "desk", "remind"].map(noting));
-        let definition = definition(&notes);
+        let definition = definition(&notes, folder);
         let (listeners, files) = (listeners().await, folder.files());
         let started = Emulator::start(definition, listeners, files, printed);
         Self {
