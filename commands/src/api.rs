@@ -53,7 +53,7 @@ async fn http(
     let started = commands.clock.now();
     let answer = command(commands, &request, &path, invocation).await;
     if let (Some(about), Err(problem)) = (About::of_path(&path), &answer) {
-        commands.count_failed(about, problem.status, started);
+        commands.count_failed(about, (problem.status, problem.code), started);
     }
     answer
 }

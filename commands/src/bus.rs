@@ -30,7 +30,7 @@ pub async fn handle(commands: &Commands, payload: &RawValue, invocation: &Invoca
     let started = commands.clock.now();
     let Ok(event) = serde_json::from_str::<Event>(payload.get()) else {
         let rejection = Rejection::new("not_an_event", "this is no event of EventBridge");
-        commands.count_failed(About::Shipments, 400, started);
+        commands.count_failed(About::Shipments, (400, "not_an_event"), started);
         reject(commands, payload, rejection).await?;
         return Ok(Value::Null);
     };
@@ -42,7 +42,7 @@ pub async fn handle(commands: &Commands, payload: &RawValue, invocation: &Invoca
         _ => About::Orders,
     };
     if let Failure::Unavailable(reason) = failure {
-        commands.count_failed(about, 503, started);
+        commands.count_failed(about, (503, "unavailable"), started);
         tracing::warn!(reason, "an event waits for its next delivery");
         return Err(Failed("temporarily unavailable".to_owned()));
     }
@@ -53,12 +53,13 @@ pub async fn handle(commands: &Commands, payload: &RawValue, invocation: &Invoca
         ..
     } = failure
     {
-        commands.count_failed(about, 404, started);
+        commands.count_failed(about, (404, "not_found"), started);
         tracing::warn!("an event waits for the order that it is about");
         return Err(Failed("there is no such order yet".to_owned()));
     }
+    let code = failure.code();
     let rejected = Rejection::of(&event, failure);
-    commands.count_failed(about, 400, started);
+    commands.count_failed(about, (400, code), started);
     reject(commands, payload, rejected).await?;
     Ok(Value::Null)
 }
@@ -271,7 +272,7 @@ async fn stall(commands: &Commands, caused: Caused<'_>, detail: Object) -> Resul
         Ok(_) | Err(Failure::Moved(_)) => Ok(()),
         Err(failure @ (Failure::HistoryFull | Failure::Corrupt(_))) => {
             tracing::error!(code = failure.code(), "a stalled shipment cannot be marked");
-            commands.count_failed(About::Shipments, 500, started);
+            commands.count_failed(About::Shipments, (500, "history_full"), started);
             Ok(())
         }
         Err(failure) => Err(failure),

@@ -22,7 +22,7 @@ pub async fn handle(commands: &Commands, payload: &RawValue, invocation: &Invoca
     let answer = match place(commands, payload.get(), invocation).await {
         Ok(reply) => reply,
         Err(problem) => {
-            commands.count_failed(About::Orders, problem.status, started);
+            commands.count_failed(About::Orders, (problem.status, problem.code), started);
             if problem.status >= 500 {
                 return Err(Failed(problem.message));
             }

@@ -8,14 +8,27 @@ use aws_sdk_sns::types::MessageAttributeValue;
 use event_store::failure::describe;
 use lambda::Settings;
 
-use crate::limits::ALERT_TEXT_MAX;
+use crate::limits::{ALERT_TEXT_MAX, REASON_MAX};
+
+/// Why an event lies among the dead letters: attributes of the message, beside its content. So a list
+/// of dead letters says why without opening one. None of it is a text that a sender wrote.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LetterReason {
+    /// The code of its rejection: the attribute `reason`.
+    pub code: String,
+    /// The field at fault, where there is one, such as `items[3].price`.
+    pub field: Option<String>,
+    /// What is wrong, for people, in Waybill's own words.
+    pub message: Option<String>,
+}
 
 /// Receives events that can never succeed, and the alerts about them.
 #[async_trait]
 pub trait Operator: Send + Sync {
-    /// Stores an event in the dead letter queue. It holds customer data, so it goes nowhere else.
-    /// `reason` is the code of its rejection.
-    async fn keep_dead_letter(&self, event: &str, reason: &str) -> Result<(), Unreachable>;
+    /// Stores an event in the dead letter queue, with why it was rejected beside it. It holds
+    /// customer data, so it goes nowhere else.
+    async fn keep_dead_letter(&self, event: &str, reason: &LetterReason)
+    -> Result<(), Unreachable>;
 
     /// Sends an alert that a command was rejected. The text holds no customer data; `id` is the
     /// same when the alert is sent again.
@@ -52,20 +65,22 @@ impl AwsOperator {
 
 #[async_trait]
 impl Operator for AwsOperator {
-    async fn keep_dead_letter(&self, event: &str, reason: &str) -> Result<(), Unreachable> {
-        let reason = aws_sdk_sqs::types::MessageAttributeValue::builder()
-            .data_type("String")
-            .string_value(reason)
-            .build()
-            .map_err(unbuilt)?;
-        let sent = self
-            .sqs
-            .send_message()
-            .queue_url(&self.queue_url)
-            .message_body(storable(event))
-            .message_attributes("reason", reason)
-            .send()
-            .await;
+    async fn keep_dead_letter(
+        &self,
+        event: &str,
+        reason: &LetterReason,
+    ) -> Result<(), Unreachable> {
+        let send = self.sqs.send_message().queue_url(&self.queue_url);
+        let mut send = send.message_body(storable(event));
+        for (name, value) in attributes(reason) {
+            let value = aws_sdk_sqs::types::MessageAttributeValue::builder()
+                .data_type("String")
+                .string_value(value)
+                .build()
+                .map_err(unbuilt)?;
+            send = send.message_attributes(name, value);
+        }
+        let sent = send.send().await;
         sent.map(drop)
             .map_err(|error| Unreachable(describe(&error)))
     }
@@ -97,6 +112,22 @@ impl Operator for AwsOperator {
     }
 }
 
+/// What stands beside an event in the queue, of at most [`REASON_MAX`] characters each. SQS takes ten
+/// attributes, and none that is empty.
+fn attributes(reason: &LetterReason) -> Vec<(&'static str, String)> {
+    let told = [
+        ("reason", Some(&reason.code)),
+        ("field", reason.field.as_ref()),
+        ("message", reason.message.as_ref()),
+    ];
+    let there = told.into_iter().filter_map(|(name, text)| {
+        let text = text?.chars().filter(|c| !c.is_control());
+        let text: String = text.take(REASON_MAX).collect();
+        (!text.is_empty()).then_some((name, text))
+    });
+    there.collect()
+}
+
 /// The same JSON in characters that SQS takes: it refuses U+FFFE and U+FFFF (`SendMessage`,
 /// *MessageBody*), which are replaced by escapes. Raw control characters do not occur in JSON.
 fn storable(json: &str) -> Cow<'_, str> {
@@ -115,6 +146,21 @@ fn unbuilt(error: impl std::error::Error) -> Unreachable {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_letter_says_beside_its_content_what_it_has_to_say_and_nothing_empty() {
+        let reason = |field: &str, message: Option<String>| LetterReason {
+            code: "invalid_field".to_owned(),
+            field: Some(field.to_owned()),
+            message,
+        };
+        let told = attributes(&reason("items[3].price", Some("x".repeat(REASON_MAX + 1))));
+        let names: Vec<_> = told.iter().map(|(name, _)| *name).collect();
+        assert_eq!(names, ["reason", "field", "message"]);
+        assert_eq!(told[2].1.len(), REASON_MAX);
+        let told = attributes(&reason("", None));
+        assert_eq!(told, [("reason", "invalid_field".to_owned())]);
+    }
 
     #[test]
     fn a_letter_says_the_same_in_characters_that_a_queue_takes() {

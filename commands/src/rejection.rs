@@ -7,20 +7,25 @@ use event_store::commit::bounded;
 use lambda::Failed;
 use serde_json::value::RawValue;
 
-use crate::{Commands, execute::Failure, limits::PLACE_PARTS_MAX};
+use crate::{Commands, execute::Failure, limits::PLACE_PARTS_MAX, operator::LetterReason};
 
-/// Why an event can never succeed, without anything of its detail, since it is sent by mail.
+/// Why an event can never succeed, without anything that its sender wrote: the text is sent by mail,
+/// field and message stand beside the dead letter.
 pub(crate) struct Rejection {
     pub(crate) event_id: String,
-    pub(crate) code: String,
+    pub(crate) code: &'static str,
+    pub(crate) field: Option<String>,
+    pub(crate) message: Option<String>,
     pub(crate) text: String,
 }
 
 impl Rejection {
-    pub(crate) fn new(code: &str, text: &str) -> Self {
+    pub(crate) fn new(code: &'static str, text: &str) -> Self {
         Self {
             event_id: "unknown".to_owned(),
-            code: code.to_owned(),
+            code,
+            field: None,
+            message: Some(text.to_owned()),
             text: text.to_owned(),
         }
     }
@@ -29,9 +34,11 @@ impl Rejection {
         let id = event.id.clone().filter(|id| !id.is_empty());
         let event_id = id.unwrap_or_else(|| "unknown".to_owned());
         let problem = crate::reply::problem(failure);
-        let field = problem
-            .field
-            .map(|field| format!(" at {}", names_only(&field)))
+        let field = problem.field.filter(|field| !field.is_empty());
+        let field = field.map(|field| names_only(&field));
+        let at = field
+            .as_ref()
+            .map(|field| format!(" at {field}"))
             .unwrap_or_default();
         let numbers = match SAYS_NUMBERS_ONLY.contains(&problem.code) {
             true => format!(" ({})", problem.message),
@@ -39,16 +46,35 @@ impl Rejection {
         };
         let about = about(event.detail.get()).unwrap_or_default();
         let text = format!(
-            "{} from {}: {}{field}{numbers}{about}",
+            "{} from {}: {}{at}{numbers}{about}",
             event.detail_type, event.source, problem.code
         );
         Self {
             event_id,
-            code: problem.code.to_owned(),
+            code: problem.code,
+            field,
+            message: IN_OUR_WORDS
+                .contains(&problem.code)
+                .then_some(problem.message),
             text,
         }
     }
 }
+
+/// The codes whose messages are Waybill's own words, the contract's names, and numbers. One about a
+/// text that is no JSON may quote it.
+const IN_OUR_WORDS: [&str; 10] = [
+    "command_id_reused",
+    "duplicate_member",
+    "history_full",
+    "invalid_field",
+    "misspelt_member",
+    "order_closed",
+    "order_exists",
+    "too_large",
+    "total_mismatch",
+    "unknown_member",
+];
 
 /// The codes whose messages hold numbers, and no text of a sender.
 const SAYS_NUMBERS_ONLY: [&str; 3] = ["total_mismatch", "order_closed", "too_large"];
@@ -128,6 +154,8 @@ pub(crate) async fn reject(
     let Rejection {
         event_id,
         code,
+        field,
+        message,
         text,
     } = rejection;
     let event_id = bounded(event_id);
@@ -141,8 +169,13 @@ pub(crate) async fn reject(
         tracing::error!(%error, "a rejected event waits for its next delivery");
         Failed("temporarily unavailable".to_owned())
     };
+    let reason = LetterReason {
+        code: code.to_owned(),
+        field,
+        message,
+    };
     operator
-        .keep_dead_letter(payload.get(), &code)
+        .keep_dead_letter(payload.get(), &reason)
         .await
         .map_err(unreachable)?;
     operator

@@ -74,10 +74,17 @@ impl Commands {
         }
     }
 
-    /// Counts a command without effect: a refused one, or with a status of 500 or more a failure.
-    pub(crate) fn count_failed(&self, about: About, status: u16, started: Timestamp) {
+    /// Counts a command without effect: a refused one with its code, or with a status of 500 or more a
+    /// failure.
+    pub(crate) fn count_failed(
+        &self,
+        about: About,
+        (status, code): (u16, &'static str),
+        started: Timestamp,
+    ) {
         let now = self.clock.now();
         let failed = status >= 500;
+        let code = (!failed).then_some(code);
         match about {
             About::Orders => self.metrics.orders(
                 now,
@@ -86,12 +93,14 @@ impl Commands {
                     refused: u64::from(!failed),
                     failures: u64::from(failed),
                     millis: millis(started, now),
+                    code,
                 },
             ),
             About::Shipments => self.metrics.shipments(
                 now,
                 &Shipments {
                     errors: 1,
+                    code,
                     ..Shipments::default()
                 },
             ),

@@ -8,7 +8,7 @@ use std::{fmt, str::FromStr};
 use serde::{Deserialize, Serialize};
 use unicode_normalization::is_nfc;
 
-use crate::{Refusal, limits::ID_MAX, personal::Owner};
+use crate::{Refusal, limits::ID_MAX};
 
 /// The text is not an id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -29,7 +29,7 @@ fn check(text: &str) -> Result<(), InvalidId> {
 }
 
 /// Whether `text` obeys the rule for ids of other systems: length, characters and normal form.
-pub(crate) fn is_one_of_somebody(text: &str) -> bool {
+fn is_one_of_somebody(text: &str) -> bool {
     (1..=ID_MAX).contains(&text.chars().count())
         && !text.contains(|c: char| c.is_control() || c == '\\')
         && text.trim() == text
@@ -100,6 +100,62 @@ id! {
 id! {
     /// The id of a shipment, given by its sender: 1 to 128 characters.
     ShipmentId
+}
+
+/// The owner of personal data: one key is made for each. As a text it is `customer#<customerId>` or
+/// `order#<orderId>`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub enum Owner {
+    /// The customer of the order, by the shop's `customerId`.
+    Customer(String),
+    /// The order itself, where it names no customer.
+    Order(OrderId),
+}
+
+impl Owner {
+    /// The owner of the personal data of an order.
+    pub fn of(customer_id: Option<&str>, order_id: &OrderId) -> Self {
+        match customer_id {
+            Some(id) => Self::Customer(id.to_owned()),
+            None => Self::Order(order_id.clone()),
+        }
+    }
+}
+
+impl FromStr for Owner {
+    type Err = InvalidId;
+
+    fn from_str(text: &str) -> Result<Self, InvalidId> {
+        match text.split_once('#') {
+            Some(("customer", id)) if is_one_of_somebody(id) => Ok(Self::Customer(id.to_owned())),
+            Some(("order", id)) => id.parse().map(Self::Order),
+            _ => Err(InvalidId),
+        }
+    }
+}
+
+impl TryFrom<String> for Owner {
+    type Error = InvalidId;
+
+    fn try_from(text: String) -> Result<Self, InvalidId> {
+        text.parse()
+    }
+}
+
+impl From<Owner> for String {
+    fn from(owner: Owner) -> Self {
+        owner.to_string()
+    }
+}
+
+impl fmt::Display for Owner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Customer(id) => write!(f, "customer#{id}"),
+            Self::Order(id) => write!(f, "order#{id}"),
+        }
+    }
 }
 
 /// The id of an aggregate, as a text `order#<orderId>`, `shipment#<shipmentId>` or

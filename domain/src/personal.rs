@@ -8,14 +8,12 @@
 //!
 //! This module only says what is sealed and where it stands. It knows no cipher and no key.
 
-use std::{fmt, str::FromStr};
-
 use serde::{Deserialize, Serialize};
 
+pub use crate::ids::Owner;
 use crate::{
     Json, OrderId, Timestamp,
     event::{EncodedEvent, Undecodable, position_of},
-    ids::{InvalidId, is_one_of_somebody},
     json::Object,
 };
 
@@ -40,62 +38,6 @@ impl Field {
         match self {
             Self::CustomerName => "customerName",
             Self::Personal => "personal",
-        }
-    }
-}
-
-/// The owner of personal data: one key is made for each. As a text it is `customer#<customerId>` or
-/// `order#<orderId>`.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub enum Owner {
-    /// The customer of the order, by the shop's `customerId`.
-    Customer(String),
-    /// The order itself, where it names no customer.
-    Order(OrderId),
-}
-
-impl Owner {
-    /// The owner of the personal data of an order.
-    pub fn of(customer_id: Option<&str>, order_id: &OrderId) -> Self {
-        match customer_id {
-            Some(id) => Self::Customer(id.to_owned()),
-            None => Self::Order(order_id.clone()),
-        }
-    }
-}
-
-impl FromStr for Owner {
-    type Err = InvalidId;
-
-    fn from_str(text: &str) -> Result<Self, InvalidId> {
-        match text.split_once('#') {
-            Some(("customer", id)) if is_one_of_somebody(id) => Ok(Self::Customer(id.to_owned())),
-            Some(("order", id)) => id.parse().map(Self::Order),
-            _ => Err(InvalidId),
-        }
-    }
-}
-
-impl TryFrom<String> for Owner {
-    type Error = InvalidId;
-
-    fn try_from(text: String) -> Result<Self, InvalidId> {
-        text.parse()
-    }
-}
-
-impl From<Owner> for String {
-    fn from(owner: Owner) -> Self {
-        owner.to_string()
-    }
-}
-
-impl fmt::Display for Owner {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Customer(id) => write!(f, "customer#{id}"),
-            Self::Order(id) => write!(f, "order#{id}"),
         }
     }
 }

@@ -32,12 +32,16 @@ struct Unsent {
     accepted: u64,
     failed: Vec<usize>,
     refused: BTreeMap<usize, String>,
+    /// Why one of them failed, as the service has said it last.
+    why: Option<String>,
 }
 
 /// The result of sending the messages of several arrivals.
 struct SendResult {
     /// The first arrival with a message that must be sent again.
     first_failed: Option<usize>,
+    /// Why a message was not accepted, as the service has said it last.
+    why: Option<String>,
     /// The arrivals to park, each with a code and a reason: a commit that cannot be read, or a
     /// message that will never be accepted.
     parked: BTreeMap<usize, (&'static str, String)>,
@@ -133,8 +137,9 @@ pub(crate) async fn announce_again(
     let sent = send_messages(projectors, &arrivals, &deadline).await;
     if let Some(index) = sent.first_failed {
         let aggregate = &arrivals[index].aggregate;
+        let why = sent.why.map_or(String::new(), |why| format!(": {why}"));
         return Err(RebuildError::Unavailable(format!(
-            "a message of {aggregate} was not accepted"
+            "a message of {aggregate} was not accepted{why}"
         )));
     }
     let refused = sent.parked.into_iter().map(|(index, (code, reason))| {
@@ -194,8 +199,10 @@ async fn send_messages(
         send(projectors, alerts, alert_bytes, publish, deadline),
     );
     let (mut first_failed, mut messages): (Option<usize>, u64) = (None, 0);
+    let mut why = None;
     for unsent in [of_bus, of_topic] {
         messages += unsent.accepted;
+        why = why.or(unsent.why);
         first_failed = first_failed.into_iter().chain(unsent.failed).min();
         for (index, reason) in unsent.refused {
             parked.insert(index, ("message_refused", reason));
@@ -209,6 +216,7 @@ async fn send_messages(
     }
     SendResult {
         first_failed,
+        why,
         parked,
         messages,
     }
@@ -319,6 +327,7 @@ impl Unsent {
                 }
                 Some(Sent::Failed(reason)) => {
                     tracing::warn!(reason, attempt, "a message was not accepted");
+                    self.why = Some(reason);
                     again.push(one);
                 }
                 // A message without an entry in the answer was not accepted.

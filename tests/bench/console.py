@@ -3,6 +3,10 @@ the HTTP API, in one run:
 
     make bench-console [ORDERS=100000]
 
+The rows of most orders are put beside those of some that are really placed, as what follows from an event
+like theirs: a page is made of rows, lists of their indexes, and through the stream a hundred thousand come at
+some ten a second where there is other work. Every order that a page shows by itself is a real one.
+
 Both are asked in turns over connections of their own. A page asks for all of its data at once where it
 can; `curl` here asks one after the other, and its times are added. Pages of the navigation that no line
 of PAGES names are timed alone. It is a measurement and no test: nothing
@@ -10,6 +14,7 @@ fails by being slow.
 """
 
 import argparse
+import copy
 import json
 import os
 import re
@@ -17,6 +22,8 @@ import subprocess
 import sys
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -27,10 +34,11 @@ from expect import at_rest
 from orders import update
 from system import System
 
-ORDERS_PER_FILE = 5_000
+# Orders that are really placed, by a file; the first ones have a shipment each, with so many scans.
+PLACED, SHIPMENTS, SCANS = 1_000, 600, 3
 CUSTOMERS = 997
-# One of so many orders has a shipment, with so many scans.
-SHIPMENT_SHARE, SCANS = 50, 3
+# Rows of one call, and calls at the same time.
+ROWS_PER_CALL, WRITERS = 25, 4
 LOAD_SECONDS = 3_600
 CURL = ("curl", "--silent", "--show-error", "--fail", "--output", "/dev/null")
 
@@ -97,23 +105,47 @@ def main() -> None:
 def fill(client: Client, orders: int) -> int:
     """So many orders, each of one event, and some shipments; how many of these."""
     started = time.monotonic()
-    for start in range(0, orders, ORDERS_PER_FILE):
-        lines = [
-            f'{{"orderId":"BENCH-{number}","customerId":"customer-{number % CUSTOMERS}",'
-            '"fulfilment":"merchant","items":[{"productId":"prod1","quantity":2,'
-            '"price":29.99},{"productId":"prod2","quantity":1,"price":49.99}]}'
-            for number in range(start, min(start + ORDERS_PER_FILE, orders))
-        ]
-        client.put(f"orders/bench-{start}.jsonl", "\n".join(lines).encode())
-    shipments = orders // SHIPMENT_SHARE
+    placed, shipments = min(orders, PLACED), min(orders, SHIPMENTS)
+    lines = [
+        f'{{"orderId":"BENCH-{number}","customerId":"customer-{number % CUSTOMERS}",'
+        '"fulfilment":"merchant","items":[{"productId":"prod1","quantity":2,'
+        '"price":29.99},{"productId":"prod2","quantity":1,"price":49.99}]}'
+        for number in range(placed)
+    ]
+    client.put("orders/bench.jsonl", "\n".join(lines).encode())
     for scan in range(SCANS):
         for start in range(0, shipments, 10):
             send(client, range(start, min(start + 10, shipments)), scan)
     at_rest(client, LOAD_SECONDS)
+    put_rows(client, range(placed, orders))
     took = time.monotonic() - started
-    what = f"{orders} orders, {shipments} shipments of {SCANS} scans"
+    what = f"{orders} orders ({placed} placed), {shipments} shipments of {SCANS} scans"
     print(f"{what}, loaded in {took:.0f} s", flush=True)
     return shipments
+
+
+def put_rows(client: Client, numbers: range) -> None:
+    """Rows like the first order's, each a millisecond older than the one before."""
+    table = "waybill-dev-processed-orders"
+    found = client.dynamodb.get_item(TableName=table, Key={"orderId": {"S": "BENCH-0"}})
+    first = found["Item"]
+    newest = datetime.fromisoformat(first["createdAt"]["S"])
+
+    def row(number: int) -> dict:
+        at = (newest - timedelta(milliseconds=number)).isoformat(timespec="milliseconds")
+        at = {"S": at.replace("+00:00", "Z")}
+        own = {"orderId": {"S": f"BENCH-{number}"}, "placedAt": at, "createdAt": at, "updatedAt": at}
+        own["customerId"] = {"S": f"customer-{number % CUSTOMERS}"}
+        return copy.deepcopy(first) | own
+
+    def put(some: range) -> None:
+        rows = [{"PutRequest": {"Item": row(number)}} for number in some]
+        answer = client.dynamodb.batch_write_item(RequestItems={table: rows})
+        assert not answer["UnprocessedItems"], answer
+
+    calls = [numbers[at : at + ROWS_PER_CALL] for at in range(0, len(numbers), ROWS_PER_CALL)]
+    with ThreadPoolExecutor(WRITERS) as writers:
+        list(writers.map(put, calls))
 
 
 def send(client: Client, numbers: range, scan: int) -> None:
@@ -138,7 +170,7 @@ def console_of(system: System) -> str:
 
 def compare(console: str, api: str, settings, shipments: int) -> None:
     shown = {
-        "order": f"BENCH-{settings.orders // 2 // SHIPMENT_SHARE}",
+        "order": f"BENCH-{shipments // 2}",
         "customer": "customer-1",
         "shipment": f"SHIP-{shipments // 2}",
     }

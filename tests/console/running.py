@@ -1,5 +1,6 @@
 """What runs while the console is tested: a system, consoles, and an API that is slow or lost."""
 
+import json
 import os
 import re
 import signal
@@ -8,6 +9,7 @@ import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import quote
 
 import urllib3
@@ -103,13 +105,37 @@ class Console(Process):
         self.url = self.said(r" is (http://127\.0\.0\.1:\d+)")
 
 
+class Asked(NamedTuple):
+    """A call by AWS's protocols."""
+
+    method: str
+    path: str
+    target: str
+    body: bytes
+
+    @property
+    def operation(self) -> str:
+        """As AWS calls it, such as `Query`; of S3's and Lambda's own protocols the method and what
+        stands first in the path."""
+        if self.target:
+            return self.target.rpartition(".")[2]
+        if found := re.search("/operation/([A-Za-z]+)$", self.path):
+            return found[1]
+        return f"{self.method} /{self.path.lstrip('/').partition('/')[0].partition('?')[0]}"
+
+    @property
+    def members(self) -> dict:
+        """What it asks for, where that is JSON."""
+        return json.loads(self.body) if self.target else {}
+
+
 class AwsBetween:
     """Stands between the console and AWS's protocols: hands everything on, but for what `missing`
     names (a piece of the path, or of the header `x-amz-target`), which is answered after `delay`, or
     never where there is none."""
 
     def __init__(self, aws: str):
-        self.aws, self.missing, self.delay = aws, None, 0.0
+        self.aws, self.missing, self.delay, self.calls = aws, None, 0.0, []
         outer = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -117,7 +143,9 @@ class AwsBetween:
 
             def handle_one(self) -> None:
                 body = self.rfile.read(int(self.headers.get("content-length") or 0))
-                named = self.path + (self.headers.get("x-amz-target") or "")
+                target = self.headers.get("x-amz-target") or ""
+                named = self.path + target
+                outer.calls.append(Asked(self.command, self.path, target, body))
                 if outer.missing and outer.missing in named:
                     time.sleep(outer.delay)
                     self.close_connection = True

@@ -31,7 +31,7 @@ def test_every_number_leads_to_what_it_counts(system, open_page, scripts):
             assert POOL.request("GET", system.console + target).status == 200
         else:
             # Pages of what an operator mends.
-            assert target in ("/stuck", "/read-models"), target
+            assert target in ("/stuck", "/read-models", "/refused"), target
     assert page.get_by_text(MISSING).count() == 0
 
 

@@ -42,9 +42,47 @@ def test_a_shipment_is_shown_as_it_was(system, open_page, scripts):
     expect(page.get_by_role("region", name="Now")).to_contain_text("DELAYED")
 
 
-def test_a_shipment_at_a_time_before_it_was_is_not_there(system, page):
-    page.goto(system.console + "/shipments/SHIP-1?at=2020-01-01")
+def test_before_it_was_known_it_says_since_when_and_what_its_scans_say(system, page):
+    page.goto(system.console + "/shipments/SHIP-1")
+    page.get_by_label("On the day").fill("2026-11-20")
+    page.get_by_label("On the day").press("Enter")
+    main = page.get_by_role("main")
+    expect(main).to_contain_text("At 2026-11-20 Waybill knew nothing of this shipment yet")
+    scans = page.get_by_role("region", name="By the scans’ own times")
+    # It was created the day before, and picked up at eight.
+    expect(scans.locator("dd").nth(0)).to_contain_text("CREATED")
+    expect(scans.locator("dd").nth(1)).to_contain_text("PICKED_UP")
+    expect(scans.locator("dd").nth(1)).to_contain_text("Memphis, TN")
+    main.get_by_role("link").filter(has=page.locator("time")).click()
+    expect(page.get_by_role("region", name="As it was then")).to_contain_text("PICKED_UP")
+    page.goto(system.console + "/shipments/SHIP-1?at=2020-01-01T00:00Z")
+    expect(scans).to_contain_text("no scan has so early a time")
+    page.goto(system.console + "/shipments/nobody?at=2020-01-01")
     expect(page.get_by_role("heading", level=1)).to_have_text("There is no such thing")
+
+
+def test_what_its_scans_say_stands_beside_what_was_known(system, page):
+    page.goto(system.console + "/shipments/SHIP-1?at=2030-01-01")
+    scans = page.get_by_role("region", name="By the scans’ own times")
+    expect(scans.locator("dd").nth(0)).to_contain_text("DELAYED")
+    expect(scans.locator("dd").nth(0)).to_contain_text("Dallas")
+
+
+def test_a_list_of_a_status_says_how_those_that_stalled_are_seen(system, page):
+    page.goto(system.console + "/shipments?status=DELAYED")
+    told = page.locator("p", has_text="does not say who has stalled")
+    told.get_by_role("link", name="Stalled").click()
+    expect(page).to_have_url(system.console + "/shipments?stalled=true")
+
+
+def test_each_scan_shows_its_messages(system, page):
+    page.goto(system.console + "/shipments/SHIP-1")
+    last = page.locator("ol.line > li").last
+    last.locator("summary").click()
+    expect(last).to_contain_text("Shipment Status Changed")
+    expect(last).to_contain_text("shipment#SHIP-1/4/Shipment Status Changed")
+    expect(last).to_contain_text("Shipment Alert")
+    expect(last).to_contain_text("sent")
 
 
 @pytest.mark.parametrize("scripts", [True, False])

@@ -1,14 +1,18 @@
 """Try it: each way in, sent and followed; faults on purpose, and that nothing is lost by them."""
 
 import json
+import os
 import re
+import subprocess
+import sys
 import time
+from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
-from conftest import IMAGE, SCRIPT, place
+from conftest import IMAGE, SCRIPT, place, quoted
 from running import POOL, System
 
 SECRET = "a secret of a test"
@@ -129,14 +133,76 @@ def test_what_the_bus_takes_and_nobody_can_do_is_followed_to_its_end(tried, page
     expect(trail(page)).to_contain_text("Given up", timeout=20_000)
 
 
-def test_the_line_for_a_terminal_does_what_the_page_does(tried, page):
-    import subprocess
+def run(line: str) -> str:
+    """What a line for a terminal prints, in a shell that has the `aws` of these tests and no other
+    credentials or settings than the line's own."""
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    kept = {n: v for n, v in os.environ.items() if not n.startswith(("AWS_", "WAYBILL_"))}
+    ran = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", line],
+        capture_output=True,
+        text=True,
+        env=kept | {"PATH": path, "AWS_CONFIG_FILE": os.devnull},
+    )
+    assert ran.returncode == 0, (line, ran.stderr)
+    return ran.stdout
 
-    page.goto(f"{tried.console}/try?way=order")
-    line = page.locator("pre.command code").inner_text()
-    order = json.loads(page.get_by_label("What is sent").input_value())["orderId"]
-    answer = subprocess.run(["bash", "-c", line], capture_output=True, text=True, check=True)
-    assert json.loads(answer.stdout)["orderId"] == order
+
+def known(system, name: str) -> dict:
+    """The row of an order or shipment, once it is there."""
+    until = time.monotonic() + 20
+    while time.monotonic() < until:
+        for kind in ("orders", "shipments"):
+            answer = POOL.request("GET", f"{system.api}/{kind}/{quoted(name)}")
+            if answer.status == 200:
+                return answer.json()
+        time.sleep(0.1)
+    raise AssertionError(f"{name} did not come")
+
+
+def line_of(page) -> str:
+    """The line for a terminal that a page shows."""
+    return page.get_by_role("main").locator("pre.command code").inner_text()
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_the_line_for_a_terminal_does_what_the_page_does(tried, page, way):
+    page.goto(f"{tried.console}/try?way={way}")
+    line = line_of(page)
+    sent = page.get_by_label("What is sent").input_value()
+    name = re.search(r'"(?:orderId|shipmentId|tracking_code)": ?"([^"]+)"', sent)[1]
+    assert name in line and POOL.request("GET", f"{tried.api}/orders/{name}").status == 404
+    told = run(line)
+    assert '"FailedEntryCount": 0' in told or way not in ("bus-order", "shipment"), told
+    assert known(tried, name)["version"] >= 1
+    # The same line again is the same command: one event is placed or logged.
+    if way in ("order", "webhook", "invoke"):
+        run(line)
+        kind = "shipments" if way == "webhook" else "orders"
+        history = tried.row(f"/{kind}/{quoted(name)}/{'log' if way == 'webhook' else 'history'}")
+        came = history["items"] if way == "webhook" else history["events"]
+        assert len([one for one in came if one.get("type") in (None, "OrderPlaced")]) == 1, came
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_the_line_of_what_was_sent_is_a_repeat_of_it(tried, page, way):
+    name = send(page, tried, way)
+    expect(trail(page)).to_contain_text(ALL, timeout=20_000)
+    run(line_of(page))
+    assert known(tried, name)["version"] >= 1
+
+
+@pytest.mark.parametrize("way,status", [("complete", "PROCESSED"), ("cancel", "CANCELLED")])
+def test_the_line_of_a_command_about_an_order_is_a_repeat_of_it(tried, page, way, status):
+    place(tried, f"line-{way}")
+    page.goto(f"{tried.console}/try?way={way}")
+    page.get_by_label("Order", exact=True).fill(f"line-{way}")
+    page.get_by_role("button", name="Send it").click()
+    page.wait_for_url("**/try/runs/*")
+    expect(trail(page)).to_contain_text(ALL, timeout=20_000)
+    answer = json.loads(run(line_of(page)))
+    assert (answer["status"], answer["version"]) == (status, 2), answer
+    assert len(events(tried, f"line-{way}")) == 2
 
 
 def test_a_row_that_is_held_back_waits_and_comes_after_release(tried, page):

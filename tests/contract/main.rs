@@ -22,6 +22,7 @@ mod capacity;
 mod damage;
 mod event_store_contract;
 mod full;
+mod key_costs;
 mod newer;
 mod personal;
 mod repeats;

@@ -67,6 +67,10 @@ class Cloud:
         return self.client("iam")
 
     @cached_property
+    def kms(self):
+        return self.client("kms")
+
+    @cached_property
     def logs(self):
         return self.client("logs")
 

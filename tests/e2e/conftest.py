@@ -26,6 +26,7 @@ ORDER = [
     "test_entry_points",
     "test_carriers",
     "test_reading",
+    "test_personal_data",
     "test_bad_input",
     "test_poison",
     "test_failing_notifications",
@@ -33,6 +34,7 @@ ORDER = [
     "test_rebuild",
     "test_permissions",
     "test_console",
+    "test_console_pages",
     "test_update",
     "test_removal",
 ]

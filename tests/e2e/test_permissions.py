@@ -13,6 +13,10 @@ pytestmark = pytest.mark.enforced
 
 DENIED = {"AccessDenied", "AccessDeniedException", "AuthorizationError"}
 
+KEY_KEY = {"owner": {"S": "order#nobody"}}
+KMS_KEY = f"alias/{NAME}-personal-data"
+CONTEXT = {"owner": "a hash"}
+
 EVENT_KEY = {"aggregate": {"S": "order#nobody"}, "sequence": {"N": "1"}}
 
 
@@ -26,8 +30,37 @@ def put(suffix: str):
         "processed-orders": {"orderId": {"S": "nobody"}},
         "shipment-log": {"shipmentId": {"S": "nobody"}, "entry": {"S": "CURRENT"}},
         "parked": {"id": {"S": "nobody"}},
+        "keys": KEY_KEY,
     }[suffix]
     return lambda cloud, _: cloud.dynamodb.put_item(TableName=table(suffix), Item=item)
+
+
+def get_key(cloud, _):
+    cloud.dynamodb.get_item(TableName=table("keys"), Key=KEY_KEY)
+
+
+def delete_key(cloud, _):
+    cloud.dynamodb.delete_item(TableName=table("keys"), Key=KEY_KEY)
+
+
+def batch_write_keys(cloud, _):
+    request = {table("keys"): [{"PutRequest": {"Item": KEY_KEY}}]}
+    cloud.dynamodb.batch_write_item(RequestItems=request)
+
+
+def make_data_key(cloud, _):
+    cloud.kms.generate_data_key(KeyId=KMS_KEY, KeySpec="AES_256", EncryptionContext=CONTEXT)
+
+
+def unwrap(cloud, waybill):
+    """Decrypting what somebody else has had encrypted, who may do anything."""
+    made = waybill.cloud.kms.generate_data_key(
+        KeyId=KMS_KEY, KeySpec="AES_256", EncryptionContext=CONTEXT
+    )
+    opened = cloud.kms.decrypt(
+        KeyId=KMS_KEY, CiphertextBlob=made["CiphertextBlob"], EncryptionContext=CONTEXT
+    )
+    assert opened["Plaintext"] == made["Plaintext"]
 
 
 def get_order(cloud, _):
@@ -124,8 +157,14 @@ def invoke(name):
     return act
 
 
-# Events are immutable, whoever it is; and dead letters are the operator's.
-NOBODY = [delete_event, update_event, batch_write_events, read_dead_letters, read_dead_records]
+# Events are immutable and records of keys stay, whoever it is; and dead letters are the operator's.
+NOBODY = [
+    *(delete_event, update_event, batch_write_events, delete_key, batch_write_keys),
+    *(read_dead_letters, read_dead_records),
+]
+SEALING = [get_key, unwrap, make_data_key]
+OPENING = [get_key, unwrap]
+KEYS = [*SEALING, put("keys")]
 OWN_SECRET = f"{ENVIRONMENT}/carriers/shippo"
 OTHERS_SECRET = "other/carriers/shippo"
 NO_PROVIDERS_SECRET = f"{ENVIRONMENT}/carriers/nobody"
@@ -140,20 +179,42 @@ ROLES = {
     "carriers": (
         query_events,
         [
-            *(*ROWS, scan_events, get_order, put_event, put_report, invoke("api")),
+            *(*ROWS, *KEYS, scan_events, get_order, put_event, put_report, invoke("api")),
             *(read_secret(OTHERS_SECRET), read_secret(NO_PROVIDERS_SECRET)),
         ],
     ),
     "import": (put_report, [*ROWS, scan_events, get_order, put_event, put_file]),
     "project": (
         query_events,
-        [put("events"), delete_order_row, scan_events, publish, put_event, put_report],
+        [
+            *(put("events"), delete_order_row, scan_events, publish, put_event, put_report),
+            make_data_key,
+        ],
     ),
-    "notify": (put_event, [*ROWS, put("events"), query_events, get_order, put_report]),
-    "query": (get_order, [*ROWS, put("events"), put("parked"), scan_events, publish, put_event]),
-    "watch": (put_event, [*ROWS, put("events"), query_events, scan_events, publish, put_report]),
-    "rebuild": (scan_events, [put("events"), publish, put_event, put_file, put_report]),
+    "notify": (put_event, [*ROWS, *KEYS, put("events"), query_events, get_order, put_report]),
+    "query": (
+        get_order,
+        [
+            *(*ROWS, put("events"), put("parked"), scan_events, publish, put_event),
+            *(put("keys"), make_data_key),
+        ],
+    ),
+    "watch": (
+        put_event,
+        [*ROWS, *KEYS, put("events"), query_events, scan_events, publish, put_report],
+    ),
+    "rebuild": (
+        scan_events,
+        [
+            *(put("events"), publish, put_event, put_file, put_report),
+            *(put("keys"), make_data_key),
+        ],
+    ),
 }
+
+# Who opens personal data, and who seals them.
+WITH_KEYS = {role: SEALING for role in ("api", "invoke", "bus", "import")}
+WITH_KEYS |= {role: OPENING for role in ("project", "query", "rebuild")}
 
 FORBIDDEN = [
     pytest.param(role, act, id=f"{role}-{act.__name__.strip('<>')}-{place}")
@@ -172,6 +233,12 @@ def as_role(waybill):
 def test_a_role_may_do_what_is_its_own(waybill, as_role, role):
     may, _ = ROLES[role]
     may(as_role[role], waybill)
+
+
+@pytest.mark.parametrize("role", WITH_KEYS)
+def test_a_role_seals_or_opens_personal_data(waybill, as_role, role):
+    for act in WITH_KEYS[role]:
+        act(as_role[role], waybill)
 
 
 @pytest.fixture(scope="module")
@@ -209,11 +276,54 @@ def operator(waybill) -> Cloud:
     return Caller(waybill.cloud, "e2e-operator", policy=waybill.outputs["OperatorPolicyArn"]).cloud
 
 
+@pytest.fixture(scope="module")
+def eraser(waybill) -> Cloud:
+    """AWS as somebody sees it who has nothing but the policy of whoever may erase."""
+    return Caller(waybill.cloud, "e2e-eraser", policy=waybill.outputs["ErasePolicyArn"]).cloud
+
+
+def remove_a_file(cloud, waybill):
+    """Every version of a file of orders."""
+    key = f"orders/{new_id('x')}.txt"
+    waybill.cloud.s3.put_object(Bucket=waybill.bucket, Key=key, Body=b"x")
+    versions = cloud.s3.list_object_versions(Bucket=waybill.bucket, Prefix=key)["Versions"]
+    for version in versions:
+        place = {"Bucket": waybill.bucket, "Key": key, "VersionId": version["VersionId"]}
+        cloud.s3.get_object(**place)
+        cloud.s3.delete_object(**place)
+
+
+def list_reports(cloud, waybill):
+    cloud.s3.list_object_versions(Bucket=waybill.bucket, Prefix="reports/")
+
+
+ERASERS = [*OPENING, put("keys"), query_events, scan_events, remove_a_file]
+
+
+@pytest.mark.parametrize("act", ERASERS, ids=lambda act: act.__name__.strip("<>"))
+def test_whoever_may_erase_destroys_keys_and_removes_files(waybill, eraser, act):
+    act(eraser, waybill)
+
+
+@pytest.mark.parametrize(
+    "act",
+    [*NOBODY, *ROWS, make_data_key, put_event, put_file, put_report, list_reports, invoke("api")],
+    ids=lambda act: act.__name__.strip("<>"),
+)
+def test_whoever_may_erase_may_do_nothing_else(waybill, eraser, act):
+    with pytest.raises(ClientError) as refused:
+        act(eraser, waybill)
+    assert refused.value.response["Error"]["Code"] in DENIED, refused.value
+
+
 def list_dead_records(cloud, waybill):
     cloud.s3.list_objects_v2(Bucket=waybill.dead_letters_bucket)
 
 
-OPERATORS = [read_dead_letters, list_dead_records, scan_events, query_events, put_event, publish]
+OPERATORS = [
+    *(read_dead_letters, list_dead_records, scan_events, query_events, put_event, publish),
+    *OPENING,
+]
 
 
 @pytest.mark.parametrize("act", OPERATORS, ids=lambda act: act.__name__)
@@ -223,7 +333,10 @@ def test_an_operator_may_open_dead_letters_and_look_at_everything(waybill, opera
 
 @pytest.mark.parametrize(
     "act",
-    [put("events"), delete_event, update_event, batch_write_events, put_file, invoke("api"), invoke("api:live")],
+    [
+        *(put("events"), delete_event, update_event, batch_write_events, put_file, invoke("api")),
+        *(invoke("api:live"), put("keys"), delete_key, make_data_key),
+    ],
     ids=lambda act: act.__name__.strip("<>"),
 )
 def test_an_operator_may_not_change_what_happened(waybill, operator, act):

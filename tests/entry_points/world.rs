@@ -7,8 +7,8 @@ use async_trait::async_trait;
 use commands::{Commands, limits::ALERT_TEXT_MAX};
 use domain::{Json, Timestamp};
 use event_store::{
-    Clock, Commit, EventStore, commit::Item, limits::CAUSE_TEXT_BYTES_MAX, memory::MemoryTable,
-    size::item_bytes,
+    Clock, Commit, EventStore, Keys, commit::Item, limits::CAUSE_TEXT_BYTES_MAX,
+    memory::MemoryTable, size::item_bytes,
 };
 use lambda::{Answer, Failed, Invocation, Payload};
 use projectors::{
@@ -70,7 +70,7 @@ impl World {
     /// An empty one.
     pub fn new() -> Self {
         let table = Arc::new(MemoryTable::default());
-        let store = EventStore::new(table.clone());
+        let store = EventStore::new(table.clone()).with_keys(Keys::in_memory());
         let rows = Arc::new(MemoryRows::default());
         let bus = Arc::new(Outbox::default());
         let topic = Arc::new(Outbox::default());

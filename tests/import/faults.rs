@@ -8,7 +8,7 @@ use std::sync::{
 use async_trait::async_trait;
 use commands::{
     import::files::{Chunks, FileError, Files, Object},
-    operator::{Operator, Unreachable},
+    operator::{LetterReason, Operator, Unreachable},
 };
 use event_store::{
     commit::Item,
@@ -131,7 +131,11 @@ impl CommitTable for Breakable {
 
 #[async_trait]
 impl Operator for Breakable {
-    async fn keep_dead_letter(&self, event: &str, reason: &str) -> Result<(), Unreachable> {
+    async fn keep_dead_letter(
+        &self,
+        event: &str,
+        reason: &LetterReason,
+    ) -> Result<(), Unreachable> {
         with_fuse!(self, self.operator.keep_dead_letter(event, reason))
     }
 

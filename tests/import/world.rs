@@ -12,7 +12,7 @@ use std::{
 use async_trait::async_trait;
 use commands::{Commands, Role, import::files::Object};
 use domain::{Timestamp, event::EncodedEvent};
-use event_store::{Clock, Commit, EventStore, memory::MemoryTable, table::CommitTable};
+use event_store::{Clock, Commit, EventStore, Keys, memory::MemoryTable, table::CommitTable};
 use futures::poll;
 use lambda::{Answer, Invocation};
 use serde_json::{Value, json, value::to_raw_value};
@@ -61,7 +61,7 @@ impl World {
             operator: operator.clone(),
         });
         let commands = Commands {
-            store: EventStore::new(breakable.clone()),
+            store: EventStore::new(breakable.clone()).with_keys(Keys::in_memory()),
             clock: clock.clone(),
             operator: breakable.clone(),
             files: breakable,
@@ -83,7 +83,7 @@ impl World {
 
     /// The same world with another table in front.
     pub fn with_table(mut self, table: Arc<dyn CommitTable>) -> Self {
-        self.commands.store = EventStore::new(table);
+        self.commands.store = EventStore::new(table).with_keys(Keys::in_memory());
         self
     }
 

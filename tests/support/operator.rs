@@ -3,7 +3,7 @@
 use std::sync::{Mutex, MutexGuard};
 
 use async_trait::async_trait;
-use commands::operator::{Operator, Unreachable};
+use commands::operator::{LetterReason, Operator, Unreachable};
 
 /// Dead letters and alerts in memory.
 #[derive(Debug, Default)]
@@ -33,8 +33,12 @@ impl MemoryOperator {
 
 #[async_trait]
 impl Operator for MemoryOperator {
-    async fn keep_dead_letter(&self, event: &str, reason: &str) -> Result<(), Unreachable> {
-        let letter = (event.to_owned(), reason.to_owned());
+    async fn keep_dead_letter(
+        &self,
+        event: &str,
+        reason: &LetterReason,
+    ) -> Result<(), Unreachable> {
+        let letter = (event.to_owned(), reason.code.clone());
         self.state().dead_letters.push(letter);
         Ok(())
     }

@@ -340,7 +340,9 @@ async fn give_up(
     let about = shipment_id.map(|id| format!("\nShipment: {id}"));
     let rejection = Rejection {
         event_id: arrived.id.clone(),
-        code: "unreadable".to_owned(),
+        code: "unreadable",
+        field: None,
+        message: Some(reason.to_owned()),
         text: format!(
             "{LETTER_TYPE} from {}: {reason}{}",
             provider.as_str(),

@@ -120,7 +120,7 @@ pub(super) fn read_event(payload: &RawValue, bucket: &str) -> Result<Request, Re
         serde_json::from_str(payload.get()).map_err(|_| not_an_event())?;
     let id = event.id.clone().filter(|id| !id.is_empty());
     let id = id.ok_or_else(not_an_event)?;
-    let refused = |code: &str, text: &str| Rejection {
+    let refused = |code: &'static str, text: &str| Rejection {
         event_id: id.clone(),
         ..Rejection::new(code, text)
     };

@@ -106,11 +106,11 @@ pub async fn handle(commands: &Commands, payload: &RawValue, invocation: &Invoca
     let started = commands.clock.now();
     let rejection = match begin(commands, payload).await {
         Err(Refused::Never(rejection)) => {
-            commands.count_failed(About::Orders, 400, started);
+            commands.count_failed(About::Orders, (400, rejection.code), started);
             rejection
         }
         Err(Refused::NotNow(reason)) => {
-            commands.count_failed(About::Orders, 503, started);
+            commands.count_failed(About::Orders, (503, "unavailable"), started);
             return Err(unavailable(&reason));
         }
         Ok(None) => return Ok(Value::Null),
@@ -208,6 +208,8 @@ async fn counted(
         refused: progress.rejected - before.1,
         failures: u64::from(imported.is_err()),
         millis: millis(started, now),
+        // They may have many: the report says each.
+        code: None,
     };
     commands.metrics.orders(now, orders);
     imported

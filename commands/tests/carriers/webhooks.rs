@@ -18,7 +18,7 @@ use commands::{
         secrets::{FixedSecrets, KeptSecrets},
     },
     import::files::{Chunks, FileError, Files, Object},
-    operator::{Operator, Unreachable},
+    operator::{LetterReason, Operator, Unreachable},
 };
 use domain::{AggregateId, Shipment, Timestamp, shipment::Event};
 use event_store::{
@@ -103,7 +103,7 @@ struct Told {
 
 #[async_trait]
 impl Operator for Told {
-    async fn keep_dead_letter(&self, event: &str, _: &str) -> Result<(), Unreachable> {
+    async fn keep_dead_letter(&self, event: &str, _: &LetterReason) -> Result<(), Unreachable> {
         if self.unreachable {
             return Err(Unreachable("on purpose".to_owned()));
         }

@@ -58,6 +58,7 @@ def of_operator(construct: IConstruct, at: Places, commands: list[str]) -> None:
         | {
             f"{at.dead_letters_bucket}/*": "Lambda names the objects that it puts there",
             at.rebuild_executions: "the runs of one state machine, each by its name",
+            "*": "CloudWatch shows all alarms or none",
         },
     )
 

@@ -23,6 +23,8 @@ def add_policy(stack: Stack, at: Places, http: HttpApi) -> iam.ManagedPolicy:
         # What the environment's settings are, and how much there is.
         allow(["lambda:GetFunctionConfiguration"], at.function("rebuild")),
         allow(["dynamodb:DescribeTable"], *at.tables),
+        # Which alarms ring. CloudWatch's actions know no resources.
+        allow(["cloudwatch:DescribeAlarms"], "*"),
         # Verifying and rebuilding, here or by the state machine.
         *mending(at),
         allow(["states:StartExecution"], at.rebuild_machine),

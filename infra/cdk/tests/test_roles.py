@@ -114,6 +114,7 @@ def expected(stacks):
     }
     roles[name("operator")] = mend | {
         ("lambda:GetFunctionConfiguration", arn("lambda", f"function:{name('rebuild')}")),
+        ("cloudwatch:DescribeAlarms", "*"),
         *(("dynamodb:DescribeTable", table) for table in tables),
         *(
             (f"dynamodb:{action}", parked)

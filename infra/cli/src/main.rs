@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory as _, Parser, Subcommand};
 
+mod carriers;
 #[cfg(feature = "local")]
 mod local_system;
 mod operator;
@@ -25,9 +26,8 @@ enum Command {
     /// Sends orders and shipment updates and counts what came of them
     #[cfg(feature = "local")]
     Demo(local::demo::DemoSettings),
-    /// Lists whose webhooks the local system takes, and tries one
-    #[cfg(feature = "local")]
-    Carriers(local::carriers::CarriersArgs),
+    /// Lists whose webhooks an environment takes; of the local system it tries one
+    Carriers(carriers::CarriersArgs),
     /// Serves the web console: what goes on, what became of an order or shipment, and why
     Console(console::args::ConsoleArgs),
     #[command(flatten)]
@@ -46,8 +46,7 @@ async fn main() -> ExitCode {
         Command::Local(args) => ended(local_system::run(&args).await),
         #[cfg(feature = "local")]
         Command::Demo(settings) => ended(local::demo::run(&settings).await.map_err(Into::into)),
-        #[cfg(feature = "local")]
-        Command::Carriers(args) => ended(local::carriers::run(&args).await.map_err(Into::into)),
+        Command::Carriers(args) => ended(carriers::run(&args).await),
         Command::Console(args) => {
             let end = async {
                 let _ = asked_to_stop().await;

@@ -60,6 +60,8 @@ pub enum Failure {
     NoAnswer(NoAnswer),
     /// There is an answer that nobody can read here: another program, or another version.
     Unreadable(String),
+    /// AWS does not let these credentials do what an operator does.
+    Denied(Denied),
     /// What an operator does cannot be done.
     Said {
         /// The status code of the page that says so.
@@ -67,6 +69,36 @@ pub enum Failure {
         /// Why, for an operator.
         message: String,
     },
+}
+
+/// What AWS has said no to, and who may do it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Denied {
+    /// What was asked, and what the service said.
+    pub message: String,
+    /// What these credentials may not do, as policies call it, such as `dynamodb:Query`.
+    pub action: Option<String>,
+    /// The policy that lets them.
+    pub policy: Policy,
+}
+
+/// A policy for whoever uses the console, as it is called behind the environment's name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Policy {
+    /// Whoever looks.
+    Console,
+    /// Whoever changes something, or opens a dead letter.
+    Operator,
+}
+
+impl Policy {
+    /// The end of its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Console => "console",
+            Self::Operator => "operator",
+        }
+    }
 }
 
 /// What the API says of a request that it refuses (RFC 9457).
@@ -102,12 +134,23 @@ impl Failure {
         matches!(self, Self::Refused(problem) if matches!(problem.status, 409 | 412))
     }
 
+    /// The same of something that the operator's policy opens, where it was denied.
+    pub fn of_operators(self) -> Self {
+        match self {
+            Self::Denied(denied) => Self::Denied(Denied {
+                policy: Policy::Operator,
+                ..denied
+            }),
+            other => other,
+        }
+    }
+
     /// Was there no answer, so that a command may have had its effect or not?
     pub fn is_unknown(&self) -> bool {
         match self {
             Self::NoAnswer(_) | Self::Unreadable(_) => true,
             Self::Refused(problem) => problem.status >= 500,
-            Self::NotFound(_) => false,
+            Self::NotFound(_) | Self::Denied(_) => false,
             Self::Said { status, .. } => *status >= 500,
         }
     }

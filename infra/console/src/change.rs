@@ -1,7 +1,7 @@
 //! Makes a change: confirms it where the environment is production, tells of a rival's change, keeps
 //! what was typed, and says when it is not known whether anything has happened.
 
-use std::collections::HashMap;
+use std::{borrow::Cow, collections::HashMap};
 
 use askama::Template;
 use axum::{http::StatusCode, response::Response};
@@ -47,7 +47,7 @@ pub struct Form {
     /// The console's address that takes it.
     pub action: String,
     /// What the button says.
-    pub button: &'static str,
+    pub button: Cow<'static, str>,
     /// Can it not be undone?
     pub danger: bool,
     /// What the command is known by, however often it is sent.
@@ -64,10 +64,10 @@ pub struct Form {
 
 impl Form {
     /// A form that was not sent yet.
-    pub fn new(action: String, button: &'static str, view: &View) -> Self {
+    pub fn new(action: String, button: impl Into<Cow<'static, str>>, view: &View) -> Self {
         Self {
             action,
-            button,
+            button: button.into(),
             danger: false,
             key: format!("console-{}", Uuid::new_v4()),
             version: None,
@@ -172,8 +172,11 @@ impl Deed {
                     Ok(address) => return Ok(Page::Elsewhere(address)),
                     Err(failure @ Failure::NotFound(_)) => return Err(failure),
                     Err(failure) => {
+                        let failure = failure.of_operators();
                         let (status, _, message) = told(&failure, &about);
-                        let note = "What would happen: ".to_owned() + &self.effect;
+                        let denied = matches!(failure, Failure::Denied(_));
+                        let nothing = if denied { "Nothing was changed. " } else { "" };
+                        let note = format!("{nothing}What would happen: {}", self.effect);
                         (status, Some(message), note)
                     }
                 }

@@ -16,7 +16,9 @@ use operator::{
     rows::{Options, Past, Summary, WholeRun, note},
 };
 
-use crate::limits::RETRIED_SHOWN;
+use tokio::time::{Duration, Instant};
+
+use crate::{backend::Failure, limits::RETRIED_SHOWN};
 
 /// The work of this process.
 #[derive(Default)]
@@ -79,7 +81,9 @@ pub struct State<Came> {
     /// What was taken up last, at most [`RETRIED_SHOWN`].
     pub retried: Vec<Retried>,
     /// What came of it, or why it has ended.
-    pub ended: Option<Result<Came, String>>,
+    pub ended: Option<Result<Came, Failure>>,
+    /// When it has ended.
+    ended_at: Option<Instant>,
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -97,6 +101,7 @@ impl<What, Came: Clone> Job<What, Came> {
                 total: 0,
                 retried: Vec::new(),
                 ended: None,
+                ended_at: None,
             }),
         }
     }
@@ -111,6 +116,12 @@ impl<What, Came: Clone> Job<What, Came> {
         locked(&self.state).ended.is_none()
     }
 
+    /// Is it under way, or has it ended no longer ago than this?
+    pub fn is_news(&self, within: Duration) -> bool {
+        let ended_at = locked(&self.state).ended_at;
+        ended_at.is_none_or(|at| at.elapsed() < within)
+    }
+
     /// Asks it to stop; it does so within a second or so.
     pub fn stop(&self) {
         self.stop.store(true, Ordering::Relaxed);
@@ -121,8 +132,9 @@ impl<What, Came: Clone> Job<What, Came> {
         self.stop.load(Ordering::Relaxed)
     }
 
-    fn end(&self, came: Result<Came, String>) {
-        locked(&self.state).ended = Some(came);
+    fn end(&self, came: Result<Came, Failure>) {
+        let mut state = locked(&self.state);
+        (state.ended, state.ended_at) = (Some(came), Some(Instant::now()));
     }
 }
 
@@ -171,8 +183,12 @@ impl<What: Send + Sync + 'static, Came: Clone + Send + 'static> Slot<What, Came>
         *slot = Some(Arc::clone(&job));
         tokio::spawn(async move {
             let came = match done.await {
-                Ok(came) => came.map_err(|error| error.to_string()),
-                Err(_) => Err("it has ended by a defect: the console's log says more".to_owned()),
+                // Whoever looks alone begins nothing.
+                Ok(came) => came.map_err(|error| Failure::from(error).of_operators()),
+                Err(_) => Err(Failure::Said {
+                    status: 500,
+                    message: "it has ended by a defect: the console's log says more".to_owned(),
+                }),
             };
             job.end(came);
         });
@@ -285,6 +301,7 @@ mod tests {
             tokio::task::yield_now().await;
         }
         assert_eq!(first.state().ended, Some(Ok(7)));
+        assert!(first.is_news(Duration::from_secs(60)) && !first.is_news(Duration::ZERO));
         assert!(slot.begin(3, |_| async { panic!("a defect") }).is_ok());
         let last = slot.last().unwrap();
         while last.goes_on() {

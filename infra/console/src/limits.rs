@@ -21,6 +21,9 @@ pub const ANSWER_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// Bytes of a form that a browser sends.
 pub const FORM_BYTES_MAX: usize = 64 * 1024;
 
+/// From so many seconds on somebody waits for a row or a message: the alarm rings at five minutes.
+pub const BEHIND_SECONDS: u64 = 60;
+
 /// Rows of a page of a list.
 pub const LIST_PAGE: usize = 50;
 
@@ -85,8 +88,15 @@ pub const LOCAL_MESSAGES_PAGES: usize = 5;
 /// Things taken up that a page of a retry names; the others are counted.
 pub const RETRIED_SHOWN: usize = 500;
 
+/// For so long the page *Stuck* says what the last retry came to.
+pub const RETRY_TOLD_FOR: Duration = Duration::from_secs(15 * 60);
+
 /// A page that begins a piece of work waits so long for its end, so that a short one is seen at once.
 pub const SHORT_WORK: Duration = Duration::from_millis(1_500);
+
+/// As [`SHORT_WORK`], of a retry: its end waits once for messages that do not come, and looks what became
+/// of one.
+pub const SHORT_RETRY: Duration = Duration::from_secs(4);
 
 /// Between two looks for how far a piece of work is; a script looks by this, too (`every 1s`).
 pub const WORK_LOOKED_AT_EVERY: Duration = Duration::from_millis(50);
@@ -143,6 +153,9 @@ pub const TWICE_SECONDS: u64 = 60;
 
 /// Characters of a text that is sent: an order of some hundred items.
 pub const TEXT_CHARACTERS: usize = 16_000;
+
+/// How long a search looks for where an order was refused, in files and dead letters.
+pub const REFUSED_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Characters of what somebody searches for: an id has at most 128.
 pub const SEARCH_CHARACTERS: usize = 128;

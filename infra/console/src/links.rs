@@ -41,6 +41,9 @@ pub fn files_of(source_file: &str) -> String {
 /// What is parked, and dead letters.
 pub const STUCK: &str = "/stuck";
 
+/// What was refused.
+pub const REFUSED: &str = "/refused";
+
 /// The read models.
 pub const READ_MODELS: &str = "/read-models";
 

@@ -15,7 +15,7 @@ use tokio::sync::Mutex;
 
 use crate::{
     Console,
-    backend::{Api, Backend as _, Call, Failure},
+    backend::{Api, Backend as _, Call, Denied, Failure, Policy},
     http_api::{Caller, HttpApi},
     jobs::Jobs,
     limits::{BESIDE_AGAIN_AFTER, BESIDE_TIMEOUT, ENVIRONMENT_KEPT, LOCAL_MESSAGES_PAGES},
@@ -178,14 +178,14 @@ impl LocalSystem {
         self.api.get("/_local/status").await.ok()
     }
 
-    /// The latest lines of metrics, oldest first.
-    pub async fn metrics(&self) -> Vec<Value> {
+    /// The latest lines of metrics, oldest first; `None` where it does not say so.
+    pub async fn metrics(&self) -> Option<Vec<Value>> {
         #[derive(Deserialize)]
         struct Told {
             metrics: Vec<Value>,
         }
         let told: Result<Told, Failure> = self.api.get("/_local/metrics").await;
-        told.map_or(Vec::new(), |told| told.metrics)
+        Some(told.ok()?.metrics)
     }
 
     /// Those of the latest messages whose ids begin so, newest first; and whether all that are kept
@@ -227,6 +227,14 @@ fn read_message(message: &Value) -> Option<Emitted> {
 impl From<OperatorError> for Failure {
     fn from(error: OperatorError) -> Self {
         let status = match &error {
+            // Whoever looks is told of the policy for looking; what wants the operator's says so.
+            OperatorError::Denied { action, .. } => {
+                return Self::Denied(Denied {
+                    action: action.clone(),
+                    message: error.to_string(),
+                    policy: Policy::Console,
+                });
+            }
             OperatorError::Usage(_) => 400,
             OperatorError::NotFound(_) => 404,
             OperatorError::Corrupt(_)

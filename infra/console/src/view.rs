@@ -19,7 +19,7 @@ use futures::{StreamExt as _, stream};
 
 use crate::{
     About, Console, assets,
-    backend::{Failure, NoAnswer, Problem},
+    backend::{Denied, Failure, NoAnswer, Policy, Problem},
     limits::{PAGE_TIMEOUT, WAITING_IS_SAID_AFTER},
     trying::faults::On,
 };
@@ -352,6 +352,11 @@ pub fn told(failure: &Failure, about: &About) -> (StatusCode, &'static str, Stri
                 time.as_secs()
             ),
         ),
+        Failure::Denied(denied) => (
+            StatusCode::FORBIDDEN,
+            not_let(denied.policy).0,
+            refused_by_aws(denied, about),
+        ),
         Failure::Said { status, message } => {
             let title = match status {
                 404 => "There is no such thing",
@@ -378,21 +383,62 @@ pub fn told(failure: &Failure, about: &About) -> (StatusCode, &'static str, Stri
 
 /// What somebody is told whose credentials the gateway has not let through: which ones would be.
 fn denied(problem: &Problem, about: &About) -> (StatusCode, &'static str, String) {
-    let environment = &about.environment;
-    let (title, what, policy) = match problem.of_command {
-        true => ("Your credentials may not do this", "do it", "operator"),
-        false => ("Your credentials may not see this", "see it", "console"),
+    let policy = match problem.of_command {
+        true => Policy::Operator,
+        false => Policy::Console,
     };
+    let (title, what) = not_let(policy);
     let needed = match problem.status {
         401 => "This API takes tokens of its issuer: WAYBILL_API_TOKEN, which may have expired or \
                 lack a scope"
             .to_owned(),
-        _ => format!("The policy waybill-{environment}-{policy} lets them"),
+        _ => lets(policy, about),
     };
     let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::FORBIDDEN);
     let detail = &problem.detail;
     let message = format!("{detail}: these credentials may not {what}. {needed}.");
     (status, title, message)
+}
+
+/// What whoever has not this policy may not do: as a title, and within a sentence.
+fn not_let(policy: Policy) -> (&'static str, &'static str) {
+    match policy {
+        Policy::Operator => ("Your credentials may not do this", "do it"),
+        Policy::Console => ("Your credentials may not see this", "see it"),
+    }
+}
+
+/// Which policy lets somebody, in a sentence without its full stop.
+fn lets(policy: Policy, about: &About) -> String {
+    let (environment, policy) = (&about.environment, policy.name());
+    format!("The policy waybill-{environment}-{policy} lets them")
+}
+
+/// A denial by AWS itself: what was asked, which action that is, and which policy is missing.
+fn refused_by_aws(denied: &Denied, about: &About) -> String {
+    let action = match &denied.action {
+        Some(action) => format!(" ({action})"),
+        None => String::new(),
+    };
+    let (message, (_, what)) = (&denied.message, not_let(denied.policy));
+    let lets = lets(denied.policy, about);
+    format!("{message}: these credentials may not {what}{action}. {lets}.")
+}
+
+/// Why something was not done, of which only the text is known; where these credentials were denied
+/// it, with the policy that is missing.
+pub fn explained(reason: &str, policy: Policy, about: &About) -> String {
+    match operator::denial(reason) {
+        None => reason.to_owned(),
+        Some(denial) => {
+            let denied = Denied {
+                message: reason.to_owned(),
+                action: denial.action,
+                policy,
+            };
+            refused_by_aws(&denied, about)
+        }
+    }
 }
 
 /// How to go on.
@@ -409,6 +455,7 @@ fn advice(failure: &Failure, about: &About) -> Vec<String> {
             "Is the address right (--api-url), and does this machine reach it?",
             "The alarms of the environment and the log of the function query say more.",
         ],
+        Failure::Denied(_) => &["`aws sts get-caller-identity` says whose credentials they are."],
         Failure::Refused(problem) if problem.is_denied() => {
             &["`aws sts get-caller-identity` says whose credentials they are."]
         }

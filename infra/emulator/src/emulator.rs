@@ -25,6 +25,7 @@ use crate::kms::{KeyFileError, Kms};
 use crate::limits::{DYNAMODB_TIMEOUT, STOP_TIMEOUT};
 use crate::measured::Measured;
 use crate::printed::Printed;
+use crate::requests::Requests;
 use crate::rules::{InvalidRule, Rules};
 use crate::state::{State, StateError};
 use crate::stop::{self, Stop, Stopper};
@@ -225,6 +226,7 @@ impl Shared {
             definition: Arc::clone(&self.definition),
             queue_url: arn::queue_url(reached_at, &self.definition.dead_letter_queue.name),
             dynamodb_url: self.dynamodb_url.clone(),
+            requests: Requests::default(),
             client: self.client.clone(),
             streams,
             state: self.state.clone(),

@@ -52,6 +52,7 @@ pub mod limits;
 pub mod measured;
 pub mod measuring;
 pub mod printed;
+pub mod requests;
 pub mod rules;
 pub mod schedule;
 pub mod state;

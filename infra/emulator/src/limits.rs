@@ -210,5 +210,8 @@ pub const LOST_ANSWERS_MAX: u32 = 100;
 /// The longest that everything is delivered twice on purpose, at one switch.
 pub const TWICE_MAX: Duration = Duration::from_secs(10 * 60);
 
+/// Names by which requests to DynamoDB are counted: operations by tables.
+pub const REQUESTS_COUNTED: usize = 200;
+
 /// What a clean stop waits for work in flight.
 pub const STOP_TIMEOUT: Duration = Duration::from_secs(10);

@@ -21,6 +21,9 @@ const SHIPMENTS: &str = "LogisticsProcessing";
 /// The namespace of metrics about projections.
 const PROJECTIONS: &str = "Waybill";
 
+/// What a line calls the code of a refusal.
+pub const REFUSAL_CODE: &str = "RefusalCode";
+
 /// The dimension value of a status that is none of the known ones. Each new value would be a metric
 /// of its own, and senders could make them without limit.
 const OTHER: &str = "OTHER";
@@ -36,6 +39,9 @@ pub struct Orders {
     pub failures: u64,
     /// The duration of the invocation, in milliseconds.
     pub millis: u64,
+    /// Why the only one that was refused was: its code. It stands in the line and is no dimension, so
+    /// that a query of the log counts by it.
+    pub code: Option<&'static str>,
 }
 
 /// What one invocation did for shipments.
@@ -48,6 +54,8 @@ pub struct Shipments {
     pub stalled: u64,
     /// Updates that were refused or could not be carried out.
     pub errors: u64,
+    /// As that of [`Orders`].
+    pub code: Option<&'static str>,
 }
 
 /// The result of one webhook of a carrier.
@@ -155,7 +163,7 @@ impl Metrics {
         if let Some(rate) = (orders.processed * 100).checked_div(all) {
             metrics.push(("SuccessRate", "Percent", rate));
         }
-        self.write(now, ORDERS, &[], &metrics);
+        self.write_with_code(now, ORDERS, orders.code, &metrics);
     }
 
     /// Writes the metrics of an invocation that handled shipments and ended at `now`.
@@ -169,7 +177,7 @@ impl Metrics {
         if shipments.stalled > 0 {
             metrics.push(("ShipmentsStalled", "Count", shipments.stalled));
         }
-        self.write(now, SHIPMENTS, &[], &metrics);
+        self.write_with_code(now, SHIPMENTS, shipments.code, &metrics);
     }
 
     /// Writes the metrics of a carrier's webhook that was answered at `now`.
@@ -218,9 +226,35 @@ impl Metrics {
         self.write(now, PROJECTIONS, &[], &metrics);
     }
 
+    /// Writes a line with each metric by environment, and the code of a refusal beside them.
+    fn write_with_code(
+        &self,
+        now: Timestamp,
+        namespace: &str,
+        code: Option<&'static str>,
+        metrics: &[Metric],
+    ) {
+        let mut line = self.line(now, namespace, &[], metrics);
+        if let Some(code) = code {
+            line.insert(REFUSAL_CODE.to_owned(), code.into());
+        }
+        self.lines.take(Value::Object(line).to_string());
+    }
+
     /// Writes a line with each metric by environment, and by environment and the dimensions `more`
     /// where there are any.
     fn write(&self, now: Timestamp, namespace: &str, more: &[(&str, &str)], metrics: &[Metric]) {
+        let line = self.line(now, namespace, more, metrics);
+        self.lines.take(Value::Object(line).to_string());
+    }
+
+    fn line(
+        &self,
+        now: Timestamp,
+        namespace: &str,
+        more: &[(&str, &str)],
+        metrics: &[Metric],
+    ) -> Map<String, Value> {
         let mut dimensions = vec![vec!["Environment"]];
         if !more.is_empty() {
             let names = more.iter().map(|(name, _)| *name);
@@ -247,7 +281,7 @@ impl Metrics {
         for (name, _, value) in metrics {
             line.insert((*name).to_owned(), (*value).into());
         }
-        self.lines.take(Value::Object(line).to_string());
+        line
     }
 }
 
@@ -271,6 +305,7 @@ mod tests {
             refused: 1,
             failures: 0,
             millis: 12,
+            code: Some("invalid_field"),
         };
         let lines = said(|metrics, now| metrics.orders(now, orders));
         let units = [
@@ -291,6 +326,7 @@ mod tests {
         });
         assert_eq!(lines[0]["_aws"], expected);
         assert_eq!(lines[0]["Environment"], "dev");
+        assert_eq!(lines[0][REFUSAL_CODE], "invalid_field");
         for (name, _, value) in units {
             assert_eq!(lines[0][name], value, "{name}");
         }
@@ -308,6 +344,7 @@ mod tests {
             processed: BTreeMap::from([(Some("LOST"), 3), (None, 1)]),
             stalled: 4,
             errors: 2,
+            code: None,
         };
         let lines = said(|metrics, now| metrics.shipments(now, &shipments));
         let dimensions = |line: &Value| line["_aws"]["CloudWatchMetrics"][0]["Dimensions"].clone();

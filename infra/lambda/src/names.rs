@@ -238,7 +238,7 @@ mod tests {
             let table = tables.iter().find(|table| table.suffix == suffix);
             table.map(|table| (table.partition_key.clone(), table.indexes.clone()))
         };
-        assert_eq!(tables.len(), 5);
+        assert_eq!(tables.len(), 6);
         assert!(keys("processed-orders-v2").is_some());
         assert_eq!(keys("processed-orders-v2"), keys("processed-orders"));
         Ok(())

@@ -1,39 +1,24 @@
-//! Which providers' webhooks are taken, and an example to try that with.
+//! An example of each provider's webhooks, to try with whether they are taken.
 
 use std::io::Write as _;
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use chrono::{DateTime, SecondsFormat, Utc};
-use clap::{Args, Subcommand};
+use clap::Args;
 use commands::carriers::Provider;
 use hmac::{Hmac, Mac as _};
-use reqwest::StatusCode;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use unicode_normalization::UnicodeNormalization as _;
 
 use crate::{clock, limits::DYNAMODB_TIMEOUT, settings::carrier_secret_of_environment};
 
-/// What of the carriers' webhooks is asked.
+/// An example to try.
 #[derive(Debug, Args)]
-pub struct CarriersArgs {
-    #[command(subcommand)]
-    command: Option<CarriersCommand>,
-
-    /// Where the HTTP API of the local system is
-    #[arg(long, global = true, default_value = "http://127.0.0.1:8080")]
-    url: String,
-}
-
-#[derive(Debug, Subcommand)]
-enum CarriersCommand {
-    /// Sends an example as the provider would, signed with WAYBILL_CARRIER_SECRET_EASYPOST and so
-    /// on: a shipment with one scan
-    Try {
-        /// Whose example
-        #[arg(value_parser = |name: &str| name.parse::<Provider>())]
-        provider: Provider,
-    },
+pub struct TryArgs {
+    /// Whose example
+    #[arg(value_parser = |name: &str| name.parse::<Provider>())]
+    provider: Provider,
 }
 
 /// What could not be asked, or went wrong.
@@ -50,27 +35,16 @@ pub enum CarriersError {
     NotTaken(String),
 }
 
-/// Lists the providers, or tries one.
-pub async fn run(args: &CarriersArgs) -> Result<(), CarriersError> {
+/// Sends an example as the provider would, signed with the secret of the environment variable, to the
+/// HTTP API at this address.
+pub async fn try_one(args: &TryArgs, url: &str) -> Result<(), CarriersError> {
+    let provider = args.provider;
     let http = reqwest::Client::builder()
         .timeout(DYNAMODB_TIMEOUT)
         .build()?;
     let address = |provider: Provider| {
-        let url = args.url.trim_end_matches('/');
+        let url = url.trim_end_matches('/');
         format!("{url}/carriers/{}", provider.as_str())
-    };
-    let Some(CarriersCommand::Try { provider }) = args.command else {
-        for provider in Provider::ALL {
-            // Without a signature: where there is a secret, one is asked for.
-            let answer = http.post(address(provider)).send().await?;
-            let secret = match answer.status() {
-                StatusCode::UNAUTHORIZED => "is set".to_owned(),
-                StatusCode::NOT_FOUND => "is not set".to_owned(),
-                other => format!("cannot be told: answered {other}"),
-            };
-            say(&format!("{:<12}secret {secret}", provider.as_str()));
-        }
-        return Ok(());
     };
     let no_secret = || {
         let name = provider.as_str().to_uppercase();

@@ -46,6 +46,12 @@ pub enum State {
 }
 
 impl Alarms {
+    /// Those that ring, the latest first.
+    pub fn into_ringing(mut self) -> Vec<Alarm> {
+        self.alarms.retain(|alarm| alarm.state == State::Rings);
+        self.alarms
+    }
+
     /// How many ring.
     pub fn ringing(&self) -> usize {
         let rings = |alarm: &&Alarm| alarm.state == State::Rings;
@@ -62,9 +68,8 @@ pub async fn alarms(environment: &Environment) -> Result<Alarms, OperatorError> 
     for _ in 0..ALARM_PAGES_MAX {
         let page = client.describe_alarms().alarm_name_prefix(&prefix);
         let page = page.max_records(100).set_next_token(next).send().await;
-        let page = page.map_err(|error| {
-            OperatorError::Unavailable(format!("CloudWatch: {}", describe(&error)))
-        })?;
+        let page = page
+            .map_err(|error| OperatorError::of_call(format!("CloudWatch: {}", describe(&error))))?;
         let topic = &environment.settings.alerts_arn;
         let alarms = page.metric_alarms().iter();
         let own = alarms.filter_map(|alarm| of(alarm, &prefix, topic));

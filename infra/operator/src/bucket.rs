@@ -40,5 +40,5 @@ pub(crate) fn said<E: ProvideErrorMetadata, R>(
     what: &str,
     error: &SdkError<E, R>,
 ) -> OperatorError {
-    OperatorError::Unavailable(format!("{what}: {}", describe(error)))
+    OperatorError::of_call(format!("{what}: {}", describe(error)))
 }

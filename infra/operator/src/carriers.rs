@@ -5,6 +5,13 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::{
+    environment::Environment,
+    error::OperatorError,
+    limits::LOOKED_BACK_MINUTES,
+    metrics::{Asked, Points, SHIPMENTS, Window, points},
+};
+
 /// The providers whose webhooks Waybill reads, as their addresses end: `POST /carriers/<provider>`.
 pub const PROVIDERS: [&str; 6] = [
     "easypost",
@@ -36,6 +43,87 @@ impl Secret {
             other => Self::Unknown(other),
         }
     }
+}
+
+/// Says of each provider whether its secret is set, by how its address answers a webhook without a
+/// signature: of such a one nothing is stored, and it is counted as refused. `post` sends an empty
+/// object to a path of the HTTP API as nobody in particular, and gives the status code; its first
+/// error ends this.
+pub async fn secrets<Failure, Posted>(
+    post: impl Fn(String) -> Posted,
+) -> Result<BTreeMap<&'static str, Secret>, Failure>
+where
+    Posted: Future<Output = Result<u16, Failure>>,
+{
+    let mut secrets = BTreeMap::new();
+    for name in PROVIDERS {
+        let status = post(format!("/carriers/{name}")).await?;
+        secrets.insert(name, Secret::by_status(status));
+    }
+    Ok(secrets)
+}
+
+/// Every word for what became of a webhook, as its metric has them.
+pub const OUTCOMES: [&str; 8] = [
+    "known",
+    "logged",
+    "no_secret",
+    "nothing",
+    "refused",
+    "too_large",
+    "unavailable",
+    "unreadable",
+];
+
+/// What CloudWatch has counted of each provider's webhooks in the last day: one call of
+/// `cloudwatch:GetMetricData`. A provider of which none came is left out.
+pub async fn measured(
+    environment: &Environment,
+) -> Result<BTreeMap<String, Webhooks>, OperatorError> {
+    let window = Window::of_last(environment, LOOKED_BACK_MINUTES);
+    let mut asked = Vec::new();
+    for provider in PROVIDERS {
+        let of_it = ("Provider", provider);
+        for outcome in OUTCOMES {
+            let more = [of_it, ("Outcome", outcome)];
+            let id = id(provider, outcome);
+            asked.push(Asked::sum(
+                environment,
+                id,
+                SHIPMENTS,
+                "CarrierWebhooks",
+                &more,
+            ));
+        }
+        let id = id(provider, UNMAPPED);
+        let name = "UnmappedCarrierStatus";
+        asked.push(Asked::sum(environment, id, SHIPMENTS, name, &[of_it]));
+    }
+    let found = points(environment, asked, window, HOUR_SECONDS).await?;
+    Ok(of_points(&found))
+}
+
+const HOUR_SECONDS: i32 = 60 * 60;
+const UNMAPPED: &str = "unmapped";
+
+/// What a metric is found by. A name may begin with a digit, and an id must not.
+fn id(provider: &str, what: &str) -> String {
+    format!("of_{provider}_{what}")
+}
+
+fn of_points(found: &Points) -> BTreeMap<String, Webhooks> {
+    let of = |provider: &'static str| {
+        let ended =
+            OUTCOMES.map(|outcome| (outcome.to_owned(), found.total(&id(provider, outcome))));
+        let webhooks = Webhooks {
+            outcomes: ended.into_iter().filter(|(_, count)| *count > 0).collect(),
+            unmapped: found.total(&id(provider, UNMAPPED)),
+        };
+        (provider.to_owned(), webhooks)
+    };
+    let all = PROVIDERS.into_iter().map(of);
+    all.filter(|(_, webhooks)| *webhooks != Webhooks::default())
+        .collect()
 }
 
 /// What became of a provider's webhooks.
@@ -115,6 +203,23 @@ mod tests {
         assert_eq!(
             (counted["17track"].came(), counted["17track"].unmapped),
             (0, 3)
+        );
+    }
+
+    #[test]
+    fn what_cloudwatch_has_counted_is_summed_by_provider() {
+        let found = Points::told(&[
+            ("of_17track_logged", &[(0, 2), (3_600, 3)]),
+            ("of_17track_refused", &[(0, 1)]),
+            ("of_17track_unmapped", &[(0, 4)]),
+            ("of_shippo_logged", &[]),
+        ]);
+        let counted = of_points(&found);
+        assert_eq!(counted.keys().collect::<Vec<_>>(), ["17track"]);
+        let track = &counted["17track"];
+        assert_eq!(
+            (track.came(), track.ended("logged"), track.unmapped),
+            (6, 5, 4)
         );
     }
 

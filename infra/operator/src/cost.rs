@@ -57,7 +57,7 @@ pub(crate) async fn size(environment: &Environment, table: &str) -> Result<Size,
         .send()
         .await;
     let described = described
-        .map_err(|error| OperatorError::Unavailable(format!("{table}: {}", describe(&error))))?;
+        .map_err(|error| OperatorError::of_call(format!("{table}: {}", describe(&error))))?;
     let table = described.table;
     let number = |number: Option<i64>| number.and_then(|number| u64::try_from(number).ok());
     Ok(Size {

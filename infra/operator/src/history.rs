@@ -110,7 +110,7 @@ async fn events(
     let (mut events, mut expected, mut from) = (Vec::new(), Some(1), 1);
     for _ in 0..HISTORY_PAGES_MAX {
         let page = table.oldest(&id.to_string(), from, HISTORY_PAGE).await;
-        let page = page.map_err(|error| OperatorError::Unavailable(error.to_string()))?;
+        let page = page.map_err(|error| OperatorError::of_call(error.to_string()))?;
         for item in page.items {
             let sequence = sequence(&item);
             from = from.max(sequence + 1);

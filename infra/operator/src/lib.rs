@@ -7,6 +7,7 @@
 //! - [`target`], [`environment`]: which environment is meant, and how it is reached
 //! - [`status`], [`parked`], [`dead_letters`], [`history`]: what there is
 //! - [`activity`], [`mod@alarms`], [`recent`]: what goes on, what rings, and what happened last
+//! - [`refused`]: where an order was refused that is none
 //! - [`read_models`]: the tables of rows; [`carriers`]: whose webhooks are taken
 //! - [`rows`]: every row against its history, named ([`Kind::Verify`]) or mended ([`Kind::Rebuild`])
 //! - [`erase`]: a person's personal data erased, and what still holds copies of them
@@ -34,10 +35,12 @@ pub mod history;
 pub mod limits;
 pub mod lock;
 pub mod messages;
+mod metrics;
 pub mod parked;
 pub mod progress;
 pub mod read_models;
 pub mod recent;
+pub mod refused;
 pub mod retried;
 pub mod retry;
 pub mod rows;
@@ -46,6 +49,7 @@ pub mod target;
 
 pub use environment::{CapacityLimits, Environment};
 pub use error::OperatorError;
+pub use event_store::failure::denial;
 pub use progress::{Progress, Stage};
 pub use rows::Kind;
 pub use target::Target;

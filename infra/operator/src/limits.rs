@@ -88,6 +88,9 @@ pub const ACTIVITY_MINUTES: usize = 60;
 /// Of these minutes the highest counts as how far a consumer of the stream is behind now.
 pub const ACTIVITY_LAG_MINUTES: usize = 2;
 
+/// Minutes in which the last sweep and deployed rebuilds are looked for, and webhooks counted: a day.
+pub const LOOKED_BACK_MINUTES: usize = 24 * 60;
+
 /// Pages of 100 alarms; an environment has about as many.
 pub(crate) const ALARM_PAGES_MAX: u32 = 5;
 
@@ -96,6 +99,24 @@ pub(crate) const RECENT_AT_ONCE: usize = 8;
 
 /// Pages of the bucket's names that one look at files goes through.
 pub const FILE_PAGES: u32 = 5;
+
+/// The latest files whose rejections are looked through for one order,
+pub const REFUSED_FILES: usize = 50;
+
+/// and pages of these rejections, each an object of up to a megabyte.
+pub const REFUSED_PAGES: usize = 50;
+
+/// Refusals of one order that are told, in files and among dead letters each.
+pub const REFUSED_FOUND: usize = 10;
+
+/// Rejections of a page of a report: what an import writes.
+pub(crate) const REJECTIONS_PER_PAGE: u64 = 1_000;
+
+/// Orders and shipments whose rows are mended at once; more than that are a rebuild of all.
+pub const MENDED_MAX: usize = 50;
+
+/// Of them, those at the same time.
+pub(crate) const MENDED_AT_ONCE: usize = 4;
 
 /// Parked aggregates that are taken up at the same time.
 pub(crate) const PARKED_AT_ONCE: usize = 8;

@@ -1,5 +1,7 @@
 //! The read models of an environment, each generation of them, and how the hourly sweep left them.
 
+use std::collections::BTreeMap;
+
 use domain::Timestamp;
 use lambda::{ReadModel, metrics::Swept};
 use serde::Serialize;
@@ -7,8 +9,11 @@ use serde_json::Value;
 
 use crate::{
     cost::{Size, size},
+    dead_letters::Consumer,
     environment::Environment,
     error::OperatorError,
+    limits::{ACTIVITY_LAG_MINUTES, LOOKED_BACK_MINUTES},
+    metrics::{Asked, MINUTE_SECONDS, PROJECTIONS, Points, Window, points},
 };
 
 /// A read model's table.
@@ -59,6 +64,121 @@ pub fn last_sweep(lines: &[Value]) -> Option<(Timestamp, Swept)> {
     lines.iter().rev().find_map(sweep)
 }
 
+/// What CloudWatch has counted of the read models in the last day.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Measured {
+    /// How old, in milliseconds, the oldest events were that each consumer of the stream was given
+    /// in the last minutes, by its name; `None` where it was given none.
+    pub behind: BTreeMap<String, Option<u64>>,
+    /// The last sweep: the minute in which it ended, and what it did.
+    #[serde(skip)]
+    pub sweep: Option<(Timestamp, Swept)>,
+    /// Rebuilds by the deployed state machine.
+    pub rebuilds: DeployedRebuilds,
+}
+
+/// Rebuilds by the deployed state machine in the last day, as CloudWatch has counted them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DeployedRebuilds {
+    /// How many were started,
+    pub started: u64,
+    /// ended as they should,
+    pub succeeded: u64,
+    /// and ended otherwise: failed, timed out, or were stopped.
+    pub failed: u64,
+}
+
+impl DeployedRebuilds {
+    /// How many go on, as far as the last day tells.
+    pub fn under_way(&self) -> u64 {
+        self.started.saturating_sub(self.succeeded + self.failed)
+    }
+}
+
+/// What each execution of a state machine is counted by, when it begins and when it ends.
+const EXECUTIONS: [(&str, &str); 5] = [
+    ("started", "ExecutionsStarted"),
+    ("succeeded", "ExecutionsSucceeded"),
+    ("failed", "ExecutionsFailed"),
+    ("timedOut", "ExecutionsTimedOut"),
+    ("aborted", "ExecutionsAborted"),
+];
+
+const SWEPT: [&str; 5] = [
+    "SweptAggregates",
+    "SweepMended",
+    "SweepUnreadable",
+    "SweepUnfinished",
+    "ParkedAggregates",
+];
+
+/// Says what CloudWatch has counted: one call of `cloudwatch:GetMetricData`.
+pub async fn measured(environment: &Environment) -> Result<Measured, OperatorError> {
+    let window = Window::of_last(environment, LOOKED_BACK_MINUTES);
+    let behind = Consumer::ALL.map(|consumer| Asked::behind(environment, consumer.name()));
+    let swept = SWEPT.map(|name| {
+        let id = name.to_ascii_lowercase();
+        Asked::sum(environment, id, PROJECTIONS, name, &[])
+    });
+    let machine = machine(environment);
+    let executions = EXECUTIONS.map(|(id, name)| Asked {
+        id: id.to_owned(),
+        namespace: "AWS/States",
+        name,
+        dimensions: vec![("StateMachineArn", machine.clone())],
+        statistic: "Sum",
+    });
+    let asked = behind.into_iter().chain(swept).chain(executions).collect();
+    let found = points(environment, asked, window, 60).await?;
+    Ok(of_points(&found, window.end))
+}
+
+/// The state machine of a rebuild, in the region and account of the topic for alerts.
+fn machine(environment: &Environment) -> String {
+    let topic: Vec<&str> = environment.settings.alerts_arn.split(':').collect();
+    let part = |place: usize| topic.get(place).copied().unwrap_or_default();
+    let (partition, region, account) = (part(1), part(3), part(4));
+    let name = environment.names.of("rebuild");
+    format!("arn:{partition}:states:{region}:{account}:stateMachine:{name}")
+}
+
+fn of_points(found: &Points, end: i64) -> Measured {
+    let lately = end - ACTIVITY_LAG_MINUTES as i64 * MINUTE_SECONDS;
+    let behind = Consumer::ALL.map(|consumer| {
+        let points = found.of(consumer.name()).iter();
+        let lately = points.filter(|(at, _)| *at >= lately);
+        let most = lately.map(|(_, value)| *value).max();
+        (consumer.name().to_owned(), most)
+    });
+    let last = found.of("sweptaggregates").last().copied();
+    let sweep = last.and_then(|(at, aggregates)| {
+        let then = |id: &str| {
+            let mut points = found.of(id).iter();
+            points.find(|(other, _)| *other == at).map(|(_, it)| *it)
+        };
+        let swept = Swept {
+            aggregates,
+            mended: then("sweepmended").unwrap_or_default(),
+            unreadable: then("sweepunreadable").unwrap_or_default(),
+            unfinished: then("sweepunfinished").is_some_and(|it| it > 0),
+            parked: then("parkedaggregates"),
+        };
+        Some((Timestamp::from_millis(at * 1_000)?, swept))
+    });
+    let total = |id: &str| found.total(id);
+    Measured {
+        behind: behind.into(),
+        sweep,
+        rebuilds: DeployedRebuilds {
+            started: total("started"),
+            succeeded: total("succeeded"),
+            failed: total("failed") + total("timedOut") + total("aborted"),
+        },
+    }
+}
+
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
@@ -92,5 +212,33 @@ mod tests {
         metrics.swept(at(2), &swept(3));
         metrics.swept(at(5), &swept(4));
         assert_eq!(last_sweep(&lines()), Some((at(5), swept(4))));
+    }
+
+    #[test]
+    fn what_cloudwatch_has_counted_is_the_last_sweep_and_what_is_under_way() {
+        let found = Points::told(&[
+            ("project", &[(0, 90_000), (840, 1_500), (900, 700)]),
+            ("sweptaggregates", &[(60, 5), (660, 7)]),
+            ("sweepmended", &[(60, 3), (660, 1)]),
+            ("sweepunfinished", &[(60, 1), (660, 0)]),
+            ("started", &[(60, 2), (120, 1)]),
+            ("succeeded", &[(180, 1)]),
+            ("aborted", &[(240, 1)]),
+        ]);
+        let measured = of_points(&found, 960);
+        assert_eq!(measured.behind["project"], Some(1_500));
+        assert_eq!(measured.behind["notify"], None);
+        let (at, swept) = measured.sweep.unwrap();
+        assert_eq!(at.millis(), 660_000);
+        assert_eq!(
+            (swept.aggregates, swept.mended, swept.unfinished),
+            (7, 1, false)
+        );
+        assert_eq!(swept.parked, None);
+        assert_eq!(
+            (measured.rebuilds.failed, measured.rebuilds.under_way()),
+            (1, 1)
+        );
+        assert_eq!(of_points(&Points::default(), 960).sweep, None);
     }
 }

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use crate::limits::REASON_CHARACTERS;
+use crate::{dead_letters::DeadLetter, limits::REASON_CHARACTERS, recent::FileId};
 
 /// What kind of thing was taken up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -41,6 +41,35 @@ pub struct Retried {
     /// [`REASON_CHARACTERS`] characters.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// What became of the command in it, where one dead letter alone was taken up and it is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub came: Option<Came>,
+}
+
+/// What became of a command that its function was given once more.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Came {
+    /// It has made an event; it may have made it at an earlier try.
+    Accepted {
+        /// Whose, such as `order#A-1`.
+        aggregate: String,
+        /// Which kind of event.
+        kind: String,
+        /// Its sequence, the last one where it has made several.
+        sequence: u64,
+    },
+    /// It was refused again, and lies among the dead letters anew.
+    Refused(Box<DeadLetter>),
+    /// It was a file: its import has begun, and may go on.
+    File(FileId),
+    /// It has changed nothing, since all is as it asks.
+    Nothing {
+        /// Whose last event is told, such as `order#A-1`.
+        aggregate: String,
+        /// The version of that.
+        version: u64,
+    },
 }
 
 /// What became of one thing that was taken up.
@@ -68,6 +97,7 @@ impl Became {
             name,
             done: reason.is_none(),
             reason,
+            came: None,
         }
     }
 }

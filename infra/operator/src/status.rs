@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, path::Path};
 use serde::Serialize;
 
 use crate::{
+    alarms::{Alarm, alarms},
     cost::{Size, size},
     dead_letters::places::Places,
     environment::Environment,
@@ -25,6 +26,10 @@ pub struct Status {
     pub parked: Vec<ParkedOf>,
     /// How many dead letters there are.
     pub dead_letters: DeadLetterCounts,
+    /// The alarms that ring, the latest first.
+    pub ringing: Vec<Alarm>,
+    /// Why it is not known which alarms ring; the rest of this holds nevertheless.
+    pub alarms_unknown: Option<String>,
     /// Runs that were begun from this machine and not finished.
     pub unfinished: Vec<Unfinished>,
 }
@@ -87,11 +92,17 @@ pub async fn status(environment: &Environment, state: &Path) -> Result<Status, O
         });
         of.aggregates += 1;
     }
+    let (ringing, alarms_unknown) = match alarms(environment).await {
+        Ok(all) => (all.into_ringing(), None),
+        Err(error) => (Vec::new(), Some(error.to_string())),
+    };
     Ok(Status {
         environment: environment.name().to_owned(),
         tables,
         parked: by_consumer.into_values().collect(),
         dead_letters: dead_letters(environment).await?,
+        ringing,
+        alarms_unknown,
         unfinished: Folder::unfinished(state, environment)?,
     })
 }
@@ -116,7 +127,8 @@ impl DeadLetterCounts {
 }
 
 impl Status {
-    /// Is anything parked, or a dead letter?
+    /// Is anything parked, or a dead letter? An alarm that rings is none of this: it may ring for
+    /// some minutes after what it rang for is mended.
     pub fn is_wrong(&self) -> bool {
         let DeadLetterCounts {
             messages,

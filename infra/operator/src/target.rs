@@ -73,7 +73,7 @@ impl Target {
             .await
             .map_err(|error| {
                 let reason = describe(&error);
-                OperatorError::Unavailable(format!(
+                OperatorError::of_call(format!(
                     "{function} cannot be asked for its settings: {reason}"
                 ))
             })?;

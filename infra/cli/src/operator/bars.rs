@@ -129,6 +129,7 @@ mod tests {
             name: "notify order#1".to_owned(),
             done: reason.is_none(),
             reason: reason.map(str::to_owned),
+            came: None,
         };
         assert_eq!(
             retried_line(&retried(None)),

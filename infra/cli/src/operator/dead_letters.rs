@@ -82,9 +82,9 @@ fn line(letter: &DeadLetter) -> String {
     };
     let more = if letter.about_more { ", …" } else { "" };
     let role = letter.role.as_deref().unwrap_or("?");
-    let reason = letter.reason.as_deref().unwrap_or("no reason was given");
+    let why = letter.why();
     format!(
-        "{place:<7}  {role:<8}  {:>10} ago  {name}\n         about {about}{more}: {reason}",
+        "{place:<7}  {role:<8}  {:>10} ago  {name}\n         about {about}{more}: {why}",
         lasted(letter.age_seconds),
     )
 }
@@ -100,14 +100,17 @@ mod tests {
             at: None,
             age_seconds: 7_200,
             role: Some("bus".to_owned()),
-            reason: None,
+            reason: Some("invalid_field".to_owned()),
+            field: Some("status".to_owned()),
+            message: Some("it is required".to_owned()),
+            from: None,
             about: vec!["shipment#S-1".to_owned()],
             about_more: false,
             bytes: 7,
         });
         assert!(told.contains("2 hours ago  m-1"), "{told}");
         assert!(
-            told.ends_with("about shipment#S-1: no reason was given"),
+            told.ends_with("about shipment#S-1: invalid_field at status: it is required"),
             "{told}"
         );
     }

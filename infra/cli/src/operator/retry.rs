@@ -101,6 +101,7 @@ pub(super) async fn run(args: RetryArgs) -> Result<Outcome, Failed> {
         aggregate: args.aggregate,
         consumer: args.consumer.map(Into::into),
         only: args.only.map(Into::into),
+        group: None,
     };
     wanted.check()?;
     let (environment, json) = (args.target.reach().await?, args.target.json);

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use indicatif::{HumanBytes, HumanCount};
 use operator::{
+    alarms::Alarm,
     folder::{STATE_FOLDER, Unfinished},
     status::{DeadLetterCounts, ParkedOf, Status, TableSize, status},
 };
@@ -20,7 +21,8 @@ use super::{
 Tables: items and bytes as DynamoDB counts them, on AWS some hours late. What is unfinished is looked
 for in the folder `.waybill` under this one: a `rebuild`, `verify` or `announce` that was stopped.
 Messages: about, up to a minute late, and each copy of one that was kept more than once, which `retry`
-takes for one.
+takes for one. Alarms: those of CloudWatch that are in the state ALARM; one may stay in it for some
+minutes after what it rang for is mended, and the exit code does not follow it.
 
 Examples:
   waybill status --local
@@ -81,6 +83,19 @@ fn lines(status: &Status) -> Vec<String> {
     let or_more = if more_objects { " or more" } else { "" };
     let objects = counted(objects, "object");
     lines.push(format!("  of the stream            {objects}{or_more}"));
+    lines.push("alarms".to_owned());
+    for Alarm {
+        name, says, since, ..
+    } in &status.ringing
+    {
+        let since = since.map_or(String::new(), |since| format!(" since {since}"));
+        lines.push(format!("  {name} rings{since}: {says}"));
+    }
+    match &status.alarms_unknown {
+        Some(why) => lines.push(format!("  not known: {why}")),
+        None if status.ringing.is_empty() => lines.push("  none rings".to_owned()),
+        None => {}
+    }
     for Unfinished { command, begun } in &status.unfinished {
         lines.push(format!(
             "unfinished\n  {command}, begun at {begun}: the same command goes on with it"
@@ -114,6 +129,8 @@ mod tests {
             }],
             parked: Vec::new(),
             dead_letters: DeadLetterCounts::default(),
+            ringing: Vec::new(),
+            alarms_unknown: None,
             unfinished: Vec::new(),
         };
         let well = lines(&status).join("\n");
@@ -125,10 +142,24 @@ mod tests {
             well.contains("nothing") && !well.contains("retry"),
             "{well}"
         );
+        assert!(well.contains("alarms\n  none rings"), "{well}");
         status.dead_letters.objects = 1;
         status.dead_letters.more_objects = true;
         let wrong = lines(&status).join("\n");
         assert!(wrong.contains("1 object or more"), "{wrong}");
         assert!(wrong.contains("waybill retry"), "{wrong}");
+        status.alarms_unknown = Some("CloudWatch: answered AccessDenied".to_owned());
+        let unknown = lines(&status).join("\n");
+        assert!(unknown.contains("not known: CloudWatch") && !unknown.contains("none rings"));
+        status.alarms_unknown = None;
+        status.ringing.push(Alarm {
+            name: "failures".to_owned(),
+            says: "A command could not be carried out.".to_owned(),
+            state: operator::alarms::State::Rings,
+            reason: String::new(),
+            since: None,
+        });
+        let rings = lines(&status).join("\n");
+        assert!(rings.contains("failures rings: A command"), "{rings}");
     }
 }

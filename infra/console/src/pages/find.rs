@@ -1,15 +1,22 @@
-//! Finds an order or a shipment by its exact id.
+//! Finds an order or a shipment by its exact id; of one that is none, where it was refused.
 
 use askama::Template;
 use axum::{Router, extract::Query, response::Response, routing::get};
-use domain::json::Object;
+use domain::{AggregateId, json::Object};
+use operator::{
+    parked,
+    refused::{self, InFile, InFiles, InLetters},
+};
 use serde::Deserialize;
 
+use super::{letter::LetterView, stuck::ParkedView};
 use crate::{
     Console,
-    limits::SEARCH_CHARACTERS,
+    at::{self, At},
+    backend::Failure,
+    limits::{REFUSED_TIMEOUT, SEARCH_CHARACTERS},
     links,
-    view::{Head, Nav, Page, View},
+    view::{Head, Nav, Page, View, told},
 };
 
 pub(super) fn routes() -> Router<Console> {
@@ -28,13 +35,161 @@ struct Find<'a> {
     id: &'a str,
     order: Option<String>,
     shipment: Option<String>,
+    /// Where it was refused, of an id that is none.
+    refused: Option<RefusedView>,
+}
+
+/// Where an order or shipment was refused, or stopped.
+struct RefusedView {
+    parked: Vec<ParkedView>,
+    files: Vec<FileView>,
+    letters: Vec<LetterView>,
+    /// How many files were looked through; `None` where they could not be.
+    looked: Option<u64>,
+    /// What was not looked at: there is more, or it could not be.
+    missing: Vec<String>,
+}
+
+impl RefusedView {
+    fn any(&self) -> bool {
+        !(self.parked.is_empty() && self.files.is_empty() && self.letters.is_empty())
+    }
+}
+
+/// A rejection of a file.
+struct FileView {
+    key: String,
+    link: String,
+    at: At,
+    position: u64,
+    field: Option<String>,
+    reason: String,
+    code: String,
+}
+
+impl FileView {
+    fn of(found: InFile) -> Self {
+        let InFile {
+            file,
+            at,
+            page,
+            rejection,
+        } = found;
+        let link = links::file(&file.key, &file.version);
+        let page = (page > 1).then(|| page.to_string());
+        Self {
+            link: links::query(&link, &[("page", page.as_deref())]),
+            key: file.key,
+            at: at::of(&at),
+            position: rejection.position,
+            field: rejection.field,
+            reason: rejection.reason,
+            code: rejection.code,
+        }
+    }
+}
+
+/// Looks where an id that is no order and no shipment was refused. What cannot be looked at is said.
+async fn refused(console: &Console, id: &str) -> RefusedView {
+    let looks = async {
+        let environment = console.operating().environment().await?;
+        let of = |kind: &str| {
+            let id = format!("{kind}#{id}").parse::<AggregateId>().ok();
+            let environment = &environment;
+            async move {
+                match id {
+                    Some(id) => parked::of(environment, &id).await,
+                    None => Ok(Vec::new()),
+                }
+            }
+        };
+        // A look takes messages for a moment: none is taken away from a retry that goes on.
+        let busy = console.operating().jobs.retry();
+        let busy = busy.is_some_and(|job| job.goes_on());
+        let letters = async {
+            match busy {
+                true => Ok(InLetters {
+                    more: true,
+                    ..InLetters::default()
+                }),
+                false => refused::in_letters(&environment, id).await,
+            }
+        };
+        let in_files = refused::in_files(&environment, id);
+        Ok(futures::join!(
+            of("order"),
+            of("shipment"),
+            in_files,
+            letters
+        ))
+    };
+    let looked = tokio::time::timeout(REFUSED_TIMEOUT, looks).await;
+    let looked = looked.unwrap_or_else(|_| {
+        let message = format!("no answer within {} s", REFUSED_TIMEOUT.as_secs());
+        Err(Failure::Said {
+            status: 504,
+            message,
+        })
+    });
+    let mut view = RefusedView {
+        parked: Vec::new(),
+        files: Vec::new(),
+        letters: Vec::new(),
+        looked: None,
+        missing: Vec::new(),
+    };
+    let why = |failure: &Failure| told(failure, console.about()).2;
+    let (orders, shipments, files, letters) = match looked {
+        Ok(looked) => looked,
+        Err(failure) => {
+            let missing = format!(
+                "Files and dead letters could not be looked at: {}",
+                why(&failure)
+            );
+            view.missing.push(missing);
+            return view;
+        }
+    };
+    for parked in [orders, shipments].into_iter().flatten().flatten() {
+        view.parked.push(ParkedView::of(&parked));
+    }
+    match files {
+        Ok(InFiles {
+            found,
+            looked,
+            more,
+        }) => {
+            view.files = found.into_iter().map(FileView::of).collect();
+            view.looked = Some(looked);
+            if more {
+                let text = "There are older files, or more rejections, than were looked through.";
+                view.missing.push(text.to_owned());
+            }
+        }
+        Err(error) => view
+            .missing
+            .push(format!("The files could not be looked at: {error}")),
+    }
+    match letters {
+        Ok(InLetters { found, more }) => {
+            view.letters = found.into_iter().map(LetterView::of).collect();
+            if more {
+                let text = "There are dead letters that were not looked at.";
+                view.missing.push(text.to_owned());
+            }
+        }
+        Err(error) => view
+            .missing
+            .push(format!("The dead letters could not be looked at: {error}")),
+    }
+    view
 }
 
 /// Leads to what has this id; where both an order and a shipment have it, to either; and says so
 /// where nothing has it.
 async fn show(view: View, Query(asked): Query<Asked>) -> Response {
     let id: String = asked.q.trim().chars().take(SEARCH_CHARACTERS).collect();
-    let api = view.console.api().clone();
+    let (api, console) = (view.console.api().clone(), view.console.clone());
     let head = Head {
         search: id.clone(),
         ..Head::new(Nav::None, "Search", "an order or a shipment with this id")
@@ -54,6 +209,10 @@ async fn show(view: View, Query(asked): Query<Asked>) -> Response {
             (true, false) => Ok(Page::Elsewhere(order)),
             (false, true) => Ok(Page::Elsewhere(shipment)),
             (order_too, _) => Page::of(&Find {
+                refused: match askable && !order_too {
+                    true => Some(refused(&console, &id).await),
+                    false => None,
+                },
                 id: &id,
                 order: order_too.then_some(order),
                 shipment: has_shipment.then_some(shipment),

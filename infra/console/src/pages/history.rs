@@ -1,6 +1,8 @@
 //! An order's history: every event as a step, what it changed, and the row as it was after any of
 //! them.
 
+use std::collections::BTreeMap;
+
 use askama::Template;
 use axum::{
     Router,
@@ -11,7 +13,10 @@ use axum::{
 use domain::json::Object;
 use serde::Deserialize;
 
-use super::{messages::messages_link, order::command_line};
+use super::{
+    messages::{EventView, made, messages_link},
+    order::command_line,
+};
 use crate::{
     Console,
     backend::{Api, Failure},
@@ -43,6 +48,8 @@ struct Told {
     data: Vec<(String, String)>,
     chosen: bool,
     link: String,
+    /// The messages that it made; `None` where nobody can say it soon.
+    made: Option<EventView>,
 }
 
 #[derive(Template)]
@@ -71,9 +78,16 @@ async fn show(view: View, Path(id): Path<String>, Query(asked): Query<Asked>) ->
         format!("the history of order {id}"),
     );
     let (api, about) = (view.console.api().clone(), view.console.about().clone());
+    let console = view.console.clone();
     view.show(head, async move {
         let address = links::order(&id);
-        let history: History = api.get(&format!("{address}/history")).await?;
+        let path = format!("{address}/history");
+        let messages = async {
+            let id = format!("order#{id}").parse().ok()?;
+            made(&console, &id).await
+        };
+        let (history, mut messages) = futures::join!(api.get::<History>(&path), messages);
+        let history = history?;
         let more = history.cursor.is_some() || history.events.len() > STEPS_MAX;
         let steps: Vec<Step> = history
             .events
@@ -99,6 +113,11 @@ async fn show(view: View, Path(id): Path<String>, Query(asked): Query<Asked>) ->
         let version = chosen_row
             .and_then(|row| row.get("version"))
             .map(ToString::to_string);
+        let numbers = steps.iter().map(|step| step.sequence);
+        let mut made_of: BTreeMap<u64, EventView> = match &mut messages {
+            Some(made) => numbers.map(|number| (number, made.take(number))).collect(),
+            None => BTreeMap::new(),
+        };
         let told = |(index, step): (usize, &Step)| Told {
             changed: before_of(index)
                 .zip(row_at(index))
@@ -107,6 +126,7 @@ async fn show(view: View, Path(id): Path<String>, Query(asked): Query<Asked>) ->
             data: texts(&step.event.data).into_iter().collect(),
             chosen: step.sequence == after,
             link: format!("{address}/history?after={}", step.sequence),
+            made: made_of.remove(&step.sequence),
             step: step.clone(),
         };
         Page::of(&HistoryPage {

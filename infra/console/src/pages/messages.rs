@@ -1,7 +1,7 @@
 //! The messages of an order or shipment: which each event makes, what became of them as far as
 //! anybody here knows, and announced once more.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use askama::Template;
 use axum::{
@@ -12,7 +12,7 @@ use axum::{
 };
 use domain::AggregateId;
 use operator::{
-    announce,
+    Environment, announce,
     history::{HistoryEvent, history},
     messages::{Channel, Message, Messages},
     parked,
@@ -27,7 +27,7 @@ use crate::{
     change::{Deed, Form, Sent},
     limits::STEPS_MAX,
     links,
-    operating::Emitted,
+    operating::{Emitted, beside},
     view::{Head, Nav, Page, View},
 };
 
@@ -78,13 +78,13 @@ impl Which {
 }
 
 /// A message, and what became of it.
-struct MessageView {
-    id: String,
-    detail_type: String,
-    to: String,
-    channel: &'static str,
+pub(super) struct MessageView {
+    pub(super) id: String,
+    pub(super) detail_type: String,
+    pub(super) to: String,
+    pub(super) channel: &'static str,
     /// When it was emitted, each time that is known, the last one first.
-    emitted: Vec<At>,
+    pub(super) emitted: Vec<At>,
 }
 
 impl MessageView {
@@ -103,6 +103,85 @@ impl MessageView {
             },
         }
     }
+}
+
+/// The messages of every event of an order or shipment, for a page of its history.
+#[derive(Default)]
+pub(super) struct Made {
+    by_event: BTreeMap<u64, (String, Vec<MessageView>)>,
+    /// Is it known here what was emitted; and were all messages looked at?
+    known: Option<bool>,
+    /// The event at which `notify` has stopped.
+    parked_at: Option<u64>,
+}
+
+/// The messages of one event.
+pub(super) struct EventView {
+    /// They; none where the event makes none.
+    pub(super) messages: Vec<MessageView>,
+    /// Is it known here what was emitted?
+    pub(super) known: bool,
+    /// Does `notify` stand before it?
+    pub(super) waits: bool,
+}
+
+impl Made {
+    /// The messages of an event.
+    pub(super) fn take(&mut self, sequence: u64) -> EventView {
+        let messages = self.by_event.remove(&sequence);
+        EventView {
+            messages: messages.map_or(Vec::new(), |(_, messages)| messages),
+            known: self.known.is_some(),
+            waits: self.parked_at.is_some_and(|at| sequence >= at),
+        }
+    }
+
+    /// Those events with messages that were not taken, by their sequence, with their kinds.
+    pub(super) fn others(mut self) -> Vec<(u64, String, EventView)> {
+        let left: Vec<u64> = self.by_event.keys().copied().collect();
+        let kind = |made: &Self, at: u64| made.by_event.get(&at).map(|(kind, _)| kind.clone());
+        let one = |at: u64| (at, kind(&self, at).unwrap_or_default(), self.take(at));
+        left.into_iter().map(one).collect()
+    }
+}
+
+/// The messages of every event of an order or shipment, and what became of them; `None` where nobody
+/// can say it soon. They follow from the events alone.
+pub(super) async fn made(console: &Console, id: &AggregateId) -> Option<Made> {
+    let look = |environment: Arc<Environment>| async move {
+        let (history, parked) = futures::join!(
+            history(&environment, id, None),
+            parked::of(&environment, id)
+        );
+        Ok((history?, parked?))
+    };
+    let emitted = async {
+        match console.operating().local() {
+            Some(local) => local.emitted(&format!("{id}/")).await,
+            None => None,
+        }
+    };
+    let (found, emitted) = futures::join!(beside(console, look), emitted);
+    let (history, parked) = found?;
+    let known = emitted.as_ref().map(|(_, all)| *all);
+    let emitted = emitted.map_or(Vec::new(), |(emitted, _)| emitted);
+    let by_id = by_id(&emitted);
+    let events = history
+        .events
+        .into_iter()
+        .filter(|event| !event.messages.is_empty());
+    let by_event = events.map(|event| {
+        let messages = event.messages.into_iter();
+        let messages = messages.map(|it| MessageView::of(it, &by_id)).collect();
+        let kind = event.kind.unwrap_or_default();
+        (event.sequence, (kind, messages))
+    });
+    let parked_at = parked.iter().find(|one| one.consumer == "notify");
+    Some(Made {
+        by_event: by_event.collect(),
+        known,
+        parked_at: parked_at.map(|one| one.sequence),
+    })
 }
 
 /// An event with its messages.

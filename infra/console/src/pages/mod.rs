@@ -11,14 +11,18 @@ use axum::{
 
 use crate::{Console, assets, view::View};
 
+mod before;
 pub mod files;
 pub mod find;
 pub mod history;
+pub mod letter;
 pub mod messages;
 pub mod now;
 pub mod order;
 pub mod orders;
+pub mod past;
 pub mod read_models;
+pub mod refused;
 pub mod retry;
 pub mod row;
 pub mod run;
@@ -48,6 +52,9 @@ pub fn router() -> Router<Console> {
         .merge(stuck::routes())
         .merge(retry::routes())
         .merge(webhooks::routes())
+        .merge(refused::routes())
+        .merge(past::routes())
+        .merge(letter::routes())
         .merge(try_it::routes())
         .merge(try_run::routes())
         .fallback(nothing)

@@ -21,7 +21,7 @@ use crate::{
     Console,
     at::At,
     backend::Failure,
-    limits::{NOW_EVERY_ELSEWHERE, NOW_EVERY_LOCALLY, PART_TIMEOUT, RECENT_SHOWN},
+    limits::{BEHIND_SECONDS, NOW_EVERY_ELSEWHERE, NOW_EVERY_LOCALLY, PART_TIMEOUT, RECENT_SHOWN},
     links, sparkline,
     view::{Head, Nav, Page, View, told},
 };
@@ -31,7 +31,7 @@ pub(super) fn routes() -> Router<Console> {
 }
 
 /// A part of the page, or why it is missing.
-type Part<T> = Result<T, String>;
+pub(super) type Part<T> = Result<T, String>;
 
 /// All parts.
 struct Parts {
@@ -122,7 +122,10 @@ async fn parts(console: &Console) -> Parts {
 }
 
 /// One part, asked for.
-async fn part<T, Work>(console: &Console, work: impl FnOnce(Arc<Environment>) -> Work) -> Part<T>
+pub(super) async fn part<T, Work>(
+    console: &Console,
+    work: impl FnOnce(Arc<Environment>) -> Work,
+) -> Part<T>
 where
     Work: Future<Output = Result<T, OperatorError>>,
 {
@@ -226,7 +229,7 @@ fn measured(activity: Option<&Activity>) -> Vec<Tile> {
         counted(
             "refused",
             "Refused a minute",
-            "/files",
+            links::REFUSED,
             false,
             line(refused),
         ),
@@ -253,9 +256,6 @@ fn measured(activity: Option<&Activity>) -> Vec<Tile> {
         ),
     ]
 }
-
-/// From here on somebody waits for a row or a message: the alarm rings at five minutes.
-const BEHIND_SECONDS: u64 = 60;
 
 fn tile(id: &'static str, label: &'static str, link: &'static str, note: &str) -> Tile {
     Tile {

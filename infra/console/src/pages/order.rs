@@ -10,6 +10,7 @@ use axum::{
 use serde::Deserialize;
 
 use super::{
+    before,
     messages::messages_link,
     row::row_link,
     stuck::{self, ParkedView},
@@ -99,6 +100,15 @@ async fn show(view: View, Path(id): Path<String>, Query(asked): Query<Asked>) ->
             // Its first event is parked: so there is no row, and this says why.
             (Err(Failure::NotFound(_)), Some(parked)) if at.is_none() => {
                 return Ok(Page::Elsewhere(parked.link.clone()));
+            }
+            (Err(Failure::NotFound(problem)), _) if at.is_some() => {
+                // It may be known since.
+                let now = api.find::<History>(&format!("{address}/history")).await?;
+                let first = now.and_then(|history| history.events.into_iter().next());
+                let (Some(at), Some(first)) = (at, first) else {
+                    return Err(Failure::NotFound(problem));
+                };
+                return before::page("order", &id, at, &first.at, Vec::new());
             }
             (order, _) => order?,
         };

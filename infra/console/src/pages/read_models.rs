@@ -3,11 +3,12 @@
 
 use askama::Template;
 use axum::{Router, extract::Query, response::Response, routing::get};
+use domain::Timestamp;
 use lambda::{ReadModel, metrics::Swept};
 use operator::{
-    Kind,
+    Environment, Kind,
     folder::usual,
-    read_models::{ReadModelTable, last_sweep, read_models},
+    read_models::{DeployedRebuilds, ReadModelTable, last_sweep, measured, read_models},
     rows::{Past, Running, past, price, running},
 };
 use serde::Deserialize;
@@ -15,10 +16,11 @@ use serde::Deserialize;
 use crate::{
     About, Console,
     at::At,
-    backend::Failure,
+    backend::{Failure, NoAnswer},
     change::Form,
+    limits::{BEHIND_SECONDS, PART_TIMEOUT},
     operating::Operating,
-    view::{Head, Nav, Page, View},
+    view::{Head, Nav, Page, View, told},
 };
 
 pub(super) fn routes() -> Router<Console> {
@@ -28,10 +30,38 @@ pub(super) fn routes() -> Router<Console> {
         .route("/read-models/rebuild", get(ask_rebuild))
 }
 
-/// A consumer of the stream, and how many records it is behind.
+/// A consumer of the stream, and how far it is behind.
 struct Lag {
     consumer: String,
-    behind: u64,
+    behind: Behind,
+}
+
+/// How far a consumer of the stream is behind.
+enum Behind {
+    /// So many records, where the local system counts them.
+    Records(u64),
+    /// So many seconds, by the age of the oldest event that it was given in the last minutes.
+    Seconds(u64),
+    /// It was given nothing in the last minutes.
+    GivenNothing,
+}
+
+impl Behind {
+    fn by_age(millis: Option<u64>) -> Self {
+        match millis {
+            Some(millis) => Self::Seconds(millis / 1_000),
+            None => Self::GivenNothing,
+        }
+    }
+
+    /// Does somebody wait?
+    fn is_behind(&self) -> bool {
+        match self {
+            Self::Records(records) => *records > 0,
+            Self::Seconds(seconds) => *seconds >= BEHIND_SECONDS,
+            Self::GivenNothing => false,
+        }
+    }
 }
 
 #[derive(Template)]
@@ -39,14 +69,57 @@ struct Lag {
 struct ReadModelsPage<'a> {
     about: &'a About,
     tables: Vec<ReadModelTable>,
-    lags: Option<Vec<Lag>>,
-    sweep: Option<(At, Swept)>,
-    /// Is anything known of sweeps here at all?
-    sweeps_known: bool,
+    known: Known,
+    /// Why what CloudWatch counts is not known.
+    unknown: Option<String>,
     minutes: u32,
     segments: u32,
     running: Vec<RunningView>,
     past: Vec<PastView>,
+}
+
+/// What is known beside the tables: by the local system, or by CloudWatch.
+#[derive(Default)]
+struct Known {
+    lags: Vec<Lag>,
+    sweep: Option<(At, Swept)>,
+    /// Rebuilds by the deployed state machine; the local system has none.
+    rebuilds: Option<DeployedRebuilds>,
+}
+
+/// What is known beside the tables, or why it is not.
+async fn known(console: &Console, environment: &Environment) -> Result<Known, String> {
+    if let Some(local) = console.operating().local() {
+        let (come, lines) = futures::join!(local.come(), local.metrics());
+        if let (Some(come), Some(lines)) = (come, lines) {
+            let lags = come.consumers.into_iter().map(|(consumer, it)| Lag {
+                consumer,
+                behind: Behind::Records(it.behind),
+            });
+            return Ok(Known {
+                lags: lags.collect(),
+                sweep: last_sweep(&lines).map(told_at),
+                rebuilds: None,
+            });
+        }
+    }
+    let asked = async { Ok(measured(environment).await?) };
+    let done = tokio::time::timeout(PART_TIMEOUT, asked).await;
+    let done = done.unwrap_or(Err(Failure::NoAnswer(NoAnswer::Slow(PART_TIMEOUT))));
+    let measured = done.map_err(|failure| told(&failure, console.about()).2)?;
+    let lags = measured.behind.into_iter().map(|(consumer, millis)| Lag {
+        consumer,
+        behind: Behind::by_age(millis),
+    });
+    Ok(Known {
+        lags: lags.collect(),
+        sweep: measured.sweep.map(told_at),
+        rebuilds: Some(measured.rebuilds),
+    })
+}
+
+fn told_at((at, swept): (Timestamp, Swept)) -> (At, Swept) {
+    (At(at.to_string()), swept)
 }
 
 /// A run that goes on, or can be gone on with.
@@ -121,20 +194,6 @@ async fn show(view: View) -> Response {
     view.show(head, async move {
         let operating = console.operating();
         let environment = operating.environment().await?;
-        let (lags, lines) = match operating.local() {
-            Some(local) => {
-                let (come, lines) = futures::join!(local.come(), local.metrics());
-                let lags = come.map(|come| {
-                    let lag = |(consumer, it): (String, crate::operating::Behind)| Lag {
-                        consumer,
-                        behind: it.behind,
-                    };
-                    come.consumers.into_iter().map(lag).collect()
-                });
-                (lags, Some(lines))
-            }
-            None => (None, None),
-        };
         let mut runs = Vec::new();
         for kind in [Kind::Verify, Kind::Rebuild] {
             if let Some(run) = running_of(operating, kind).await? {
@@ -146,15 +205,15 @@ async fn show(view: View) -> Response {
                 });
             }
         }
-        let sweep = lines.as_deref().and_then(last_sweep);
         let past = past_of(operating).await?;
         let settings = environment.settings().rebuild;
+        let (tables, known) =
+            futures::join!(read_models(&environment), known(&console, &environment));
         Page::of(&ReadModelsPage {
             about: console.about(),
-            tables: read_models(&environment).await?,
-            lags,
-            sweep: sweep.map(|(at, swept)| (At(at.to_string()), swept)),
-            sweeps_known: lines.is_some(),
+            tables: tables?,
+            unknown: known.as_ref().err().cloned(),
+            known: known.unwrap_or_default(),
             minutes: settings.sweep_minutes,
             segments: settings.sweep_segments,
             running: runs,

@@ -9,27 +9,29 @@ use axum::{
 };
 use operator::{
     Stage,
-    retry::{self, Preview, Report, Retried, RetriedKind, Wanted},
+    retry::{self, Came, Group, Only, Preview, Report, Retried, RetriedKind, Wanted},
 };
 use serde::Deserialize;
 use tokio::time::{Instant, sleep};
 
-use super::stuck::{Subject, letter_id};
+use super::{
+    letter::{LetterView, letter_id},
+    stuck::Subject,
+};
 use crate::{
-    Console,
-    backend::Failure,
+    About, Console,
+    backend::{Failure, Policy},
     change::{Deed, Form, Sent},
     jobs::{Job, Take},
-    limits::{SHORT_WORK, WORK_LOOKED_AT_EVERY},
+    limits::{SHORT_RETRY, WORK_LOOKED_AT_EVERY},
     links,
-    view::{Head, Nav, Page, View, told},
+    view::{Head, Nav, Page, View, explained, told},
 };
 
 pub(super) fn routes() -> Router<Console> {
     Router::new()
         .route("/stuck/retry", get(ask).post(begin))
         .route("/stuck/retry/stop", post(stop))
-        .route("/stuck/retried", get(show))
         .route("/live/retried", get(tell))
 }
 
@@ -41,11 +43,39 @@ struct Which {
     aggregate: Option<String>,
     place: Option<String>,
     name: Option<String>,
+    /// `parked`, `stream` or `queue`: what is stuck there for one reason,
+    only: Option<String>,
+    /// at this consumer or function,
+    role: Option<String>,
+    /// for this one.
+    reason: Option<String>,
 }
 
 impl Which {
     fn take(self) -> Result<Take, Failure> {
-        match (self.consumer, self.aggregate, self.place, self.name) {
+        let unsaid = || Failure::Said {
+            status: 400,
+            message: "This address does not say what is to be taken up.".to_owned(),
+        };
+        let one = (self.consumer, self.aggregate, self.place, self.name);
+        if let Some(only) = self.only {
+            let only = match (only.as_str(), &one) {
+                ("parked", (None, None, None, None)) => Only::Parked,
+                ("stream", (None, None, None, None)) => Only::Stream,
+                ("queue", (None, None, None, None)) => Only::Queue,
+                _ => return Err(unsaid()),
+            };
+            let (role, reason) = (self.role, self.reason);
+            return Ok(Take::All(Wanted {
+                only: Some(only),
+                group: Some(Group { role, reason }),
+                ..Wanted::default()
+            }));
+        }
+        if self.role.is_some() || self.reason.is_some() {
+            return Err(unsaid());
+        }
+        match one {
             (Some(consumer), Some(aggregate), ..) => Ok(Take::Parked {
                 consumer,
                 aggregate,
@@ -53,10 +83,7 @@ impl Which {
             (None, None, Some(place), Some(name)) => letter_id(&place, &name).map(Take::Letter),
             (None, None, None, None) => Ok(Take::All(Wanted::default())),
             // One that is named in part is not everything.
-            _ => Err(Failure::Said {
-                status: 400,
-                message: "This address does not say what is to be taken up.".to_owned(),
-            }),
+            _ => Err(unsaid()),
         }
     }
 }
@@ -64,7 +91,7 @@ impl Which {
 /// The form that takes it up.
 pub(super) fn form(take: &Take, view: &View) -> Form {
     let names = match take {
-        Take::All(_) => return Form::new("/stuck/retry".to_owned(), "Retry all", view),
+        Take::All(wanted) => return Form::new(address(wanted), "Retry all", view),
         Take::Parked {
             consumer,
             aggregate,
@@ -76,9 +103,54 @@ pub(super) fn form(take: &Take, view: &View) -> Form {
     Form::new(links::query("/stuck/retry", &names), "Retry", view)
 }
 
+/// The address that takes up what is wanted: all, or one group.
+fn address(wanted: &Wanted) -> String {
+    let Some((group, only)) = wanted.group.as_ref().zip(wanted.only) else {
+        return "/stuck/retry".to_owned();
+    };
+    let only = match only {
+        Only::Parked => "parked",
+        Only::Queue => "queue",
+        Only::Stream | Only::DeadLetters => "stream",
+    };
+    let names = [
+        ("only", Some(only)),
+        ("role", group.role.as_deref()),
+        ("reason", group.reason.as_deref()),
+    ];
+    links::query("/stuck/retry", &names)
+}
+
+/// The form that takes up all that is stuck for one reason, of which a page shows `number`, and there
+/// may be more.
+pub(super) fn group_form(only: Only, why: Group, number: usize, more: bool, view: &View) -> Form {
+    let wanted = Wanted {
+        only: Some(only),
+        group: Some(why),
+        ..Wanted::default()
+    };
+    let button = match (number, more) {
+        (1, false) => "Retry it".to_owned(),
+        (_, false) => format!("Retry all {number}"),
+        (_, true) => format!("Retry all {number} and those like them"),
+    };
+    Form::new(address(&wanted), button, view)
+}
+
+/// The form that takes up everything.
+pub(super) fn all_form(number: u64, more: bool, view: &View) -> Form {
+    let more = if more { " and more" } else { "" };
+    let button = format!("Retry everything: {number}{more}");
+    Form::new("/stuck/retry".to_owned(), button, view)
+}
+
 /// What will happen, in a sentence.
 fn effect(take: &Take) -> String {
     match take {
+        Take::All(Wanted { group: Some(_), .. }) => {
+            "all that is stuck for this reason is taken up once more. Whatever succeeds is removed."
+                .to_owned()
+        }
         Take::All(_) => {
             "everything that is parked is taken up, and every dead letter is given to its function \
              once more. Whatever succeeds is removed."
@@ -156,6 +228,7 @@ async fn begin(view: View, Query(which): Query<Which>, Posted(sent): Posted<Sent
     let deed = Deed {
         nav: Nav::Stuck,
         title: match &take {
+            Take::All(Wanted { group: Some(_), .. }) => "Retry all of one reason".to_owned(),
             Take::All(_) => "Retry all that is stuck".to_owned(),
             Take::Parked { aggregate, .. } => format!("Retry {aggregate}"),
             Take::Letter(_) => "Retry a dead letter".to_owned(),
@@ -169,14 +242,14 @@ async fn begin(view: View, Query(which): Query<Which>, Posted(sent): Posted<Sent
         let environment = console.operating().environment().await?;
         console.operating().jobs.take_up(environment, take);
         settled(&console).await;
-        Ok("/stuck/retried".to_owned())
+        Ok(links::STUCK.to_owned())
     })
     .await
 }
 
 /// Waits a moment for a short piece of work.
 async fn settled(console: &Console) {
-    let until = Instant::now() + SHORT_WORK;
+    let until = Instant::now() + SHORT_RETRY;
     let goes_on = || {
         console
             .operating()
@@ -195,7 +268,7 @@ async fn stop(view: View, Posted(sent): Posted<Sent>) -> Response {
         title: "Stop the retry".to_owned(),
         effect: "the retry ends after what it is at. What is done stays done.".to_owned(),
         form: Form::new("/stuck/retry/stop".to_owned(), "Stop", &view).filled(&sent),
-        back: "/stuck/retried".to_owned(),
+        back: links::STUCK.to_owned(),
     };
     let console = view.console.clone();
     deed.carry_out(view, &sent, async move {
@@ -203,21 +276,63 @@ async fn stop(view: View, Posted(sent): Posted<Sent>) -> Response {
             job.stop();
         }
         settled(&console).await;
-        Ok("/stuck/retried".to_owned())
+        Ok(links::STUCK.to_owned())
     })
     .await
 }
 
 /// One thing that was taken up.
-struct Row {
-    done: bool,
-    kind: &'static str,
-    subject: Subject,
-    reason: Option<String>,
+pub(super) struct Row {
+    pub(super) done: bool,
+    pub(super) kind: &'static str,
+    pub(super) subject: Subject,
+    pub(super) reason: Option<String>,
+    pub(super) came: Option<CameView>,
+}
+
+/// What became of the command in a dead letter.
+pub(super) enum CameView {
+    /// It was accepted.
+    Accepted {
+        subject: Subject,
+        kind: String,
+        sequence: u64,
+    },
+    /// It was refused again, and lies there anew.
+    Refused(Box<LetterView>),
+    /// Its file's import has begun.
+    File { key: String, link: String },
+    /// It changed nothing.
+    Nothing { subject: Subject, version: u64 },
+}
+
+impl CameView {
+    fn of(came: &Came) -> Self {
+        match came.clone() {
+            Came::Accepted {
+                aggregate,
+                kind,
+                sequence,
+            } => Self::Accepted {
+                subject: Subject::of(&aggregate),
+                kind,
+                sequence,
+            },
+            Came::Refused(letter) => Self::Refused(Box::new(LetterView::of(*letter))),
+            Came::File(id) => Self::File {
+                link: links::file(&id.key, &id.version),
+                key: id.key,
+            },
+            Came::Nothing { aggregate, version } => Self::Nothing {
+                subject: Subject::of(&aggregate),
+                version,
+            },
+        }
+    }
 }
 
 impl Row {
-    fn of(retried: &Retried) -> Self {
+    fn of(retried: &Retried, about: &About) -> Self {
         let (kind, name) = match (retried.kind, retried.name.split_once(' ')) {
             (RetriedKind::Parked, Some(("notify", aggregate))) => ("messages of", aggregate),
             (RetriedKind::Parked, Some((_, aggregate))) => ("rows of", aggregate),
@@ -229,16 +344,13 @@ impl Row {
             done: retried.done,
             kind,
             subject: Subject::of(name),
-            reason: retried.reason.clone(),
+            reason: retried
+                .reason
+                .as_deref()
+                .map(|reason| explained(reason, Policy::Operator, about)),
+            came: retried.came.as_ref().map(CameView::of),
         }
     }
-}
-
-#[derive(Template)]
-#[template(path = "retried.html")]
-struct RetriedPage {
-    goes_on: bool,
-    now: Now,
 }
 
 /// What moves of that page.
@@ -249,29 +361,40 @@ struct RetriedNow {
 }
 
 /// How far a retry is.
-struct Now {
-    title: String,
-    what: &'static str,
-    done: u64,
-    total: u64,
-    asked_to_stop: bool,
-    rows: Vec<Row>,
-    report: Option<Report>,
-    problem: Option<String>,
-    stop: Option<Form>,
+pub(super) struct Now {
+    pub(super) title: String,
+    pub(super) what: &'static str,
+    pub(super) done: u64,
+    pub(super) total: u64,
+    pub(super) asked_to_stop: bool,
+    pub(super) rows: Vec<Row>,
+    pub(super) report: Option<Report>,
+    pub(super) problem: Option<String>,
+    pub(super) stop: Option<Form>,
 }
 
-fn now(job: &Job<Take, Report>, view: &View) -> Now {
+pub(super) fn now(job: &Job<Take, Report>, view: &View) -> Now {
     let state = job.state();
     let (report, problem) = match state.ended {
         None => (None, None),
         Some(Ok(report)) => (Some(report), None),
-        Some(Err(reason)) => (None, Some(reason)),
+        Some(Err(failure)) => {
+            let (_, _, message) = told(&failure, view.console.about());
+            (None, Some(message.trim_end_matches('.').to_owned()))
+        }
     };
     let goes_on = report.is_none() && problem.is_none();
+    let row = |retried| Row::of(retried, view.console.about());
     Now {
         title: match &job.what {
-            Take::All(_) => "All that is stuck".to_owned(),
+            Take::All(wanted) => match &wanted.group {
+                None => "All that is stuck".to_owned(),
+                Some(group) => {
+                    let role = group.role.as_deref().unwrap_or("nobody can say by whom");
+                    let reason = group.reason.as_deref().unwrap_or("nobody has said why");
+                    format!("{role}: {reason}")
+                }
+            },
             Take::Parked { aggregate, .. } => aggregate.clone(),
             Take::Letter(_) => "A dead letter".to_owned(),
         },
@@ -282,28 +405,12 @@ fn now(job: &Job<Take, Report>, view: &View) -> Now {
         done: state.done,
         total: state.total.max(state.done),
         asked_to_stop: job.is_asked_to_stop(),
-        rows: state.retried.iter().rev().map(Row::of).collect(),
+        rows: state.retried.iter().rev().map(row).collect(),
         report,
         problem,
         stop: (goes_on && !job.is_asked_to_stop() && view.console.about().may_change())
             .then(|| Form::new("/stuck/retry/stop".to_owned(), "Stop", view)),
     }
-}
-
-async fn show(view: View) -> Response {
-    let head = Head::new(Nav::Stuck, "Retry", "the retry");
-    let job = view.console.operating().jobs.retry();
-    let again = view.clone();
-    view.show(head, async move {
-        let Some(job) = job else {
-            return Ok(Page::Elsewhere("/stuck".to_owned()));
-        };
-        Page::of(&RetriedPage {
-            goes_on: job.goes_on(),
-            now: now(&job, &again),
-        })
-    })
-    .await
 }
 
 /// How far it is, for a page that moves; at the end the page is loaded anew.
@@ -312,7 +419,7 @@ async fn tell(view: View) -> Response {
         Some(job) if job.goes_on() => super::fragment(&RetriedNow {
             now: now(&job, &view),
         }),
-        _ => super::go_to("/stuck/retried"),
+        _ => super::go_to(links::STUCK),
     }
 }
 
@@ -327,8 +434,36 @@ mod tests {
             aggregate,
             place,
             name,
+            ..Which::default()
         };
         which.take()
+    }
+
+    #[test]
+    fn a_group_is_named_by_its_address() {
+        let wanted = Wanted {
+            only: Some(Only::Queue),
+            group: Some(Group {
+                role: Some("bus".to_owned()),
+                reason: None,
+            }),
+            ..Wanted::default()
+        };
+        assert_eq!(address(&wanted), "/stuck/retry?only=queue&role=bus");
+        let which = |only: &str, consumer: Option<&str>| Which {
+            only: Some(only.to_owned()),
+            role: Some("bus".to_owned()),
+            consumer: consumer.map(str::to_owned),
+            ..Which::default()
+        };
+        assert_eq!(which("queue", None).take(), Ok(Take::All(wanted)));
+        assert!(which("everything", None).take().is_err());
+        assert!(which("queue", Some("project")).take().is_err());
+        let without_place = Which {
+            reason: Some("invalid".to_owned()),
+            ..Which::default()
+        };
+        assert!(without_place.take().is_err());
     }
 
     #[test]

@@ -1,9 +1,9 @@
-//! A run over the whole store: how far it is, whoever has begun it, and what came of it.
+//! A run over the whole store: how far it is, whoever has begun it.
 
 use askama::Template;
 use axum::{
     Router,
-    extract::{Form as Posted, Path, Query},
+    extract::{Form as Posted, Query},
     http::StatusCode,
     response::{IntoResponse as _, Response},
     routing::{get, post},
@@ -18,7 +18,7 @@ use serde::Deserialize;
 use tokio::time::{Instant, sleep};
 
 use super::{
-    read_models::{Which, past_of, running_of, title},
+    read_models::{Which, running_of, title},
     row::{SidesView, row_link},
 };
 use crate::{
@@ -28,7 +28,7 @@ use crate::{
     change::{Deed, Form, Sent},
     limits::{FINDINGS_SHOWN, SHORT_WORK, SIDES_KEPT, WORK_LOOKED_AT_EVERY},
     links,
-    view::{Head, Nav, Page, View},
+    view::{Head, Nav, Page, View, told},
 };
 
 pub(super) fn routes() -> Router<Console> {
@@ -38,7 +38,6 @@ pub(super) fn routes() -> Router<Console> {
         .route("/read-models/run/verify", post(begin_verify))
         .route("/read-models/run/rebuild", post(begin_rebuild))
         .route("/read-models/run/stop", post(stop))
-        .route("/read-models/runs/{name}", get(show_past))
 }
 
 /// The form that begins a run, or goes on with one.
@@ -185,14 +184,42 @@ pub(super) struct FindingView {
     pub(super) table: String,
     pub(super) id: String,
     pub(super) entry: Option<String>,
-    pub(super) there: Option<u64>,
-    pub(super) expected: Option<u64>,
     /// The order's or shipment's page.
     pub(super) link: String,
     /// Its rows beside what they should be, now.
     pub(super) rows: String,
     /// Both rows as they were found, where they were kept.
     pub(super) sides: Option<SidesView>,
+    /// What is wrong, in a sentence.
+    pub(super) says: String,
+}
+
+/// What is wrong with a row, in a sentence: of one that differs, in which members.
+fn says(finding: &Finding, sides: Option<&SidesView>) -> String {
+    let version = |version: Option<u64>| version.unwrap_or_default();
+    let (there, due) = (version(finding.there), version(finding.expected));
+    let differing = sides.map(|sides| {
+        let members = sides.members.iter().filter(|it| it.differs);
+        members.map(|it| it.place.as_str()).collect::<Vec<_>>()
+    });
+    let differs = match differing {
+        Some(members) if !members.is_empty() => format!("It differs in {}.", members.join(", ")),
+        _ => "The comparison with what it is now says in what.".to_owned(),
+    };
+    match finding.wrong {
+        Wrong::Missing => format!("There is no row, and its events come to one of version {due}."),
+        Wrong::Superfluous => format!("There is a row of version {there}, and no event makes one."),
+        Wrong::Stale => format!("The row is of version {there}, and its events are at {due}."),
+        Wrong::Different if there == due => {
+            format!("The row is of the right version, {there}, with other content. {differs}")
+        }
+        Wrong::Different => {
+            format!("The row is of version {there}, and its events are at {due}. {differs}")
+        }
+        Wrong::Unreadable => {
+            "Its history cannot be read, so nobody can say what its rows should be.".to_owned()
+        }
+    }
 }
 
 impl FindingView {
@@ -206,16 +233,16 @@ impl FindingView {
                 format!("shipment#{}", finding.id),
             ),
         };
+        let sides = sides.map(|it| SidesView::of(it.there.as_ref(), it.expected.as_ref()));
         Self {
+            says: says(finding, sides.as_ref()),
             wrong: finding.wrong,
             table: finding.table.clone(),
             id: finding.id.clone(),
             entry: finding.entry.clone().filter(|entry| !entry.is_empty()),
-            there: finding.there,
-            expected: finding.expected,
             link,
             rows: row_link(&aggregate),
-            sides: sides.map(|it| SidesView::of(it.there.as_ref(), it.expected.as_ref())),
+            sides,
         }
     }
 }
@@ -277,7 +304,10 @@ fn now(run: &Running, view: &View) -> Now {
         saved: run.saved.map(|at| At(at.to_string())),
         other: other.map(ToString::to_string),
         stands,
-        problem: ended.and_then(Result::err).filter(|_| stands),
+        problem: ended
+            .and_then(Result::err)
+            .filter(|_| stands)
+            .map(|failure| told(&failure, view.console.about()).2),
         what: match run.stage {
             Stage::Gathering => "Reading events and rows",
             _ => "Comparing",
@@ -290,18 +320,18 @@ fn now(run: &Running, view: &View) -> Now {
         more: found.counted.wrong().saturating_sub(FINDINGS_SHOWN as u64),
         stop: (own.is_some() && may && !asked_to_stop).then(|| stop_form(run.kind, view)),
         go_on: (stands && may).then(|| Form {
-            button: "Go on with it",
+            button: "Go on with it".into(),
             ..form(run.kind, run.only, false, view)
         }),
         anew: (stands && may).then(|| Form {
-            button: "Begin anew",
+            button: "Begin anew".into(),
             ..form(run.kind, run.only, true, view)
         }),
     }
 }
 
 /// A page of findings.
-fn shown(summary: &Summary, skip: usize) -> Vec<FindingView> {
+pub(super) fn shown(summary: &Summary, skip: usize) -> Vec<FindingView> {
     let shown = summary.findings.iter().skip(skip).take(FINDINGS_SHOWN);
     shown
         .map(|it| FindingView::of(it, &summary.differences))
@@ -346,10 +376,7 @@ fn ended_badly(console: &Console, kind: Kind) -> Result<Page, Failure> {
         .filter(|job| job.what == kind)
         .and_then(|job| job.state().ended);
     match ended {
-        Some(Err(message)) => Err(Failure::Said {
-            status: 409,
-            message,
-        }),
+        Some(Err(failure)) => Err(failure),
         _ => Ok(Page::Elsewhere("/read-models".to_owned())),
     }
 }
@@ -369,73 +396,4 @@ async fn tell(view: View, Query(of): Query<Of>) -> Response {
         Err(_) => StatusCode::NO_CONTENT.into_response(),
         Ok(None) => super::go_to(&address(kind)),
     }
-}
-
-// A run that has ended.
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct From {
-    /// How many findings stand on pages before.
-    skip: usize,
-}
-
-#[derive(Template)]
-#[template(path = "past.html")]
-struct PastPage<'a> {
-    kind: Kind,
-    only: Option<ReadModel>,
-    begun: At,
-    ended: At,
-    by: &'a str,
-    commits: u64,
-    read_units: u64,
-    counted: Counted,
-    findings: Vec<FindingView>,
-    number: usize,
-    more: Option<String>,
-    /// Findings that were counted and not kept.
-    not_kept: u64,
-}
-
-async fn show_past(view: View, Path(name): Path<String>, Query(from): Query<From>) -> Response {
-    let head = Head::new(Nav::ReadModels, "A run that has ended", "the past runs");
-    let console = view.console.clone();
-    view.show(head, async move {
-        let operating = console.operating();
-        let all = past_of(operating).await?;
-        let past = all.into_iter().find(|(known, _)| *known == name);
-        let (_, mut past) = past.ok_or_else(|| Failure::Said {
-            status: 404,
-            message: "This run is not remembered any more, or never was.".to_owned(),
-        })?;
-        // The rows of what was found are known to the process that has found it, and to no file.
-        let own = operating.jobs.whole().and_then(|job| job.state().ended);
-        if let Some(own) = own
-            .and_then(Result::ok)
-            .filter(|own| own.name.as_ref() == Some(&name))
-        {
-            past.summary = own.summary;
-        }
-        let summary = &past.summary;
-        let findings = shown(summary, from.skip);
-        let next = from.skip + findings.len();
-        let kept = summary.findings.len();
-        Page::of(&PastPage {
-            kind: past.kind,
-            only: past.only,
-            begun: At(past.begun.to_string()),
-            ended: At(past.ended.to_string()),
-            by: &past.by,
-            commits: summary.commits,
-            read_units: summary.scanned_read_units + summary.examined_read_units,
-            counted: summary.counted,
-            number: kept,
-            more: (next < kept)
-                .then(|| format!("/read-models/runs/{}?skip={next}", links::encoded(&name))),
-            not_kept: summary.more(),
-            findings,
-        })
-    })
-    .await
 }

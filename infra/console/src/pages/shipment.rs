@@ -15,7 +15,8 @@ use serde::Deserialize;
 
 use super::shipments::STATUSES;
 use super::{
-    messages::messages_link,
+    before::{self, ByScans, by_scans},
+    messages::{EventView, Made, made, messages_link},
     row::row_link,
     stuck::{self, ParkedView},
 };
@@ -51,7 +52,6 @@ struct Asked {
 }
 
 /// A scan on the line.
-#[derive(Debug)]
 struct Stop {
     scan: Scan,
     /// A scan with a later time had arrived before it.
@@ -62,6 +62,8 @@ struct Stop {
     current: bool,
     more: Vec<(String, String)>,
     link: String,
+    /// The messages that it made; `None` where nobody can say it soon.
+    made: Option<EventView>,
 }
 
 #[derive(Template)]
@@ -70,11 +72,15 @@ struct ShipmentPage<'a> {
     about: &'a About,
     shipment: &'a Shipment,
     at: Option<&'a str>,
+    /// What its scans say of that time, as they are known now.
+    by_scans: Vec<ByScans>,
     after: Option<u64>,
     stored: bool,
     /// What the event of `after` has changed.
     changed: Option<Vec<Difference>>,
     stops: Vec<Stop>,
+    /// Messages of events that are no scans: their sequence, kind and messages.
+    others: Vec<(u64, String, EventView)>,
     /// Are there scans that this page does not show?
     more: bool,
     address: String,
@@ -98,11 +104,29 @@ async fn show(view: View, Path(id): Path<String>, Query(asked): Query<Asked>) ->
     view.show(head, async move {
         let named = format!("shipment#{id}");
         let parked = stuck::parked_of(&console, &named);
+        let messages = async {
+            let id = named.parse().ok()?;
+            made(&console, &id).await
+        };
         let address = links::shipment(&id);
         let at = asked.at.filter(|at| !at.is_empty());
-        let (scans, more) = scans(&api, &address, at.as_deref()).await?;
+        let known = scans(&api, &address, at.as_deref()).await;
+        let of_now = match &at {
+            // As known now, for what they say of that time.
+            Some(_) => scans(&api, &address, None).await?.0,
+            None => Vec::new(),
+        };
+        let by_scans = by_scans(&of_now, at.as_deref().unwrap_or_default());
+        let first = of_now.iter().map(|scan| &scan.processed_at).min();
+        let (scans, more) = match (known, &at, first) {
+            (Err(Failure::NotFound(_)), Some(at), Some(first)) => {
+                return before::page("shipment", &id, at, first, by_scans);
+            }
+            (known, ..) => known?,
+        };
         let last = scans.iter().map(|scan| scan.version).max().unwrap_or(0);
         let after = asked.after.map(|after| after.clamp(1, last.max(1)));
+        let now = at.is_none() && after.is_none();
         let then = after.and_then(|after| committed(&scans, after));
         let row = [("at", then.or(at.as_deref()))];
         let shipment: Shipment = api.get(&links::query(&address, &row)).await?;
@@ -110,13 +134,23 @@ async fn show(view: View, Path(id): Path<String>, Query(asked): Query<Asked>) ->
             Some(after) => changed(&api, &address, &scans, after).await?,
             None => None,
         };
+        let mut marked = stops(scans, &shipment, &address);
+        let mut messages = messages.await;
+        if let Some(made) = &mut messages {
+            for stop in &mut marked {
+                stop.made = Some(made.take(stop.scan.version));
+            }
+        }
+        // What came later than what is shown is no matter of it.
+        let shown = |made: &Option<Made>| made.is_some() && now && !more;
+        let messages = Some(messages).filter(shown).flatten();
         let version = shipment.version.to_string();
         let aggregate = links::quoted(&format!("shipment/{id}"));
-        let now = at.is_none() && after.is_none();
         Page::of(&ShipmentPage {
             stored: asked.stored == Some(shipment.version),
             changed,
-            stops: stops(scans, &shipment, &address),
+            stops: marked,
+            others: messages.map_or(Vec::new(), Made::others),
             more,
             order: shipment.order_id.as_deref().map(links::order),
             live: links::query(
@@ -128,6 +162,7 @@ async fn show(view: View, Path(id): Path<String>, Query(asked): Query<Asked>) ->
             about: &about,
             shipment: &shipment,
             at: at.as_deref(),
+            by_scans,
             after,
             address,
             last,
@@ -203,6 +238,7 @@ fn stops(scans: Vec<Scan>, shipment: &Shipment, address: &str) -> Vec<Stop> {
         current: current == Some(scan.version),
         more: texts(&scan.attributes).into_iter().collect(),
         link: format!("{address}?after={}", scan.version),
+        made: None,
         scan,
     };
     scans.into_iter().map(stop).collect()

@@ -6,29 +6,32 @@ use askama::Template;
 use axum::{Router, extract::Query, response::Response, routing::get};
 use operator::{
     Environment,
-    dead_letters::{self, DeadLetter, LetterId},
+    dead_letters::{self, DeadLetter},
     parked::{self, Parked},
-    retry::{self, Preview, Wanted},
+    retry::{self, Group as Why, Only, Preview, Wanted},
 };
 use serde::Deserialize;
 
+use super::{
+    letter::LetterView,
+    retry::{self as retry_page, CameView},
+};
 use crate::{
-    Console,
+    About, Console,
     at::At,
     backend::Failure,
     change::Form,
     jobs::Take,
-    limits::{CONTENT_CHARACTERS, LETTERS_SHOWN, LIST_PAGE},
+    limits::{CONTENT_CHARACTERS, LETTERS_SHOWN, LIST_PAGE, RETRY_TOLD_FOR},
     links,
     operating::beside,
-    view::{Head, Nav, Page, View},
+    view::{Head, Nav, Page, View, told},
 };
 
 pub(super) fn routes() -> Router<Console> {
     Router::new()
         .route("/stuck", get(show))
         .route("/stuck/parked", get(show_parked))
-        .route("/stuck/letter", get(show_letter))
 }
 
 /// What is parked, for a page.
@@ -107,58 +110,6 @@ pub fn parked_link(consumer: &str, aggregate: &str) -> String {
     links::query("/stuck/parked", &names)
 }
 
-/// A dead letter, for a page.
-struct LetterView {
-    name: String,
-    at: Option<At>,
-    age: String,
-    about: Vec<Subject>,
-    about_more: bool,
-    bytes: u64,
-    /// By which function it was given up, as a heading.
-    by: String,
-    reason: String,
-    link: String,
-}
-
-impl LetterView {
-    fn of(letter: DeadLetter) -> Self {
-        let unsaid = || "nobody has said why".to_owned();
-        Self {
-            at: letter.at.map(|at| At(at.to_string())),
-            age: lasted(letter.age_seconds),
-            about: letter.about.iter().map(|name| Subject::of(name)).collect(),
-            about_more: letter.about_more,
-            bytes: letter.bytes,
-            by: match letter.role {
-                Some(role) => format!("Given up by {role}"),
-                None => "Given up, nobody can say by whom".to_owned(),
-            },
-            reason: letter.reason.unwrap_or_else(unsaid),
-            link: letter_link(&letter.id),
-            name: name_of(&letter.id).to_owned(),
-        }
-    }
-}
-
-fn name_of(id: &LetterId) -> &str {
-    match id {
-        LetterId::Stream(name) | LetterId::Message(name) => name,
-    }
-}
-
-fn place_of(id: &LetterId) -> &'static str {
-    match id {
-        LetterId::Stream(_) => "stream",
-        LetterId::Message(_) => "message",
-    }
-}
-
-fn letter_link(id: &LetterId) -> String {
-    let names = [("place", Some(place_of(id))), ("name", Some(name_of(id)))];
-    links::query("/stuck/letter", &names)
-}
-
 /// How long something is, in its largest unit; never more than it is.
 pub(super) fn lasted(seconds: u64) -> String {
     let (number, unit) = match seconds {
@@ -176,6 +127,8 @@ struct Group<T> {
     title: String,
     why: String,
     all: Vec<T>,
+    /// Takes all like these up again, those that this page does not show as well.
+    retry: Option<Form>,
 }
 
 fn grouped<T>(all: Vec<T>, by: impl Fn(&T) -> (String, String)) -> Vec<Group<T>> {
@@ -183,7 +136,12 @@ fn grouped<T>(all: Vec<T>, by: impl Fn(&T) -> (String, String)) -> Vec<Group<T>>
     for one in all {
         groups.entry(by(&one)).or_default().push(one);
     }
-    let group = |((title, why), all)| Group { title, why, all };
+    let group = |((title, why), all)| Group {
+        title,
+        why,
+        all,
+        retry: None,
+    };
     groups.into_iter().map(group).collect()
 }
 
@@ -207,21 +165,31 @@ struct StuckPage {
     more_objects: bool,
     more_stream: Option<String>,
     queue: Vec<Group<LetterView>>,
+    queue_shown: usize,
     messages: u64,
     /// Are there messages that were not looked at?
     more_messages: bool,
     hidden: u64,
-    /// A retry that is under way, or has ended.
-    retry: Option<bool>,
+    /// Why what lies there is counted alone.
+    closed: Option<String>,
+    /// A retry that is under way, or has just ended.
+    told: Option<retry_page::Now>,
+    /// Is it under way?
+    goes_on: bool,
+    /// Takes up everything again.
+    all: Option<Form>,
+    read_only: bool,
     all_well: bool,
     command: String,
 }
 
 async fn show(view: View, Query(asked): Query<Asked>) -> Response {
     let head = Head::new(Nav::Stuck, "Stuck", "what is parked, and the dead letters");
-    let console = view.console.clone();
+    let (console, again) = (view.console.clone(), view.clone());
     view.show(head, async move {
-        let retry = console.operating().jobs.retry().map(|job| job.goes_on());
+        let job = console.operating().jobs.retry();
+        let goes_on = job.as_ref().is_some_and(|job| job.goes_on());
+        let told = job.filter(|job| job.is_news(RETRY_TOLD_FOR));
         let environment = console.operating().environment().await?;
         let all = retry::preview(&environment, &Wanted::default()).await?;
         let well = !all.is_wrong();
@@ -237,37 +205,90 @@ async fn show(view: View, Query(asked): Query<Asked>) -> Response {
         let shown: Vec<ParkedView> = shown.map(ParkedView::of).collect();
         let next = asked.skip + shown.len();
         let more_parked = (next < parked_number).then(|| format!("/stuck?skip={next}"));
-        let (stream, more_stream) = stream(&environment, objects, asked.after.as_deref()).await?;
+        let mut closed = None;
+        let stream = stream(&environment, objects, asked.after.as_deref()).await;
+        let (stream, more_stream) = opened(stream, &mut closed, console.about())?;
         // A look takes messages for a moment: none is taken away from a retry that goes on.
-        let look = messages > 0 && retry != Some(true);
+        let look = messages > 0 && !goes_on;
         let queue = match look {
-            true => Some(dead_letters::queue(&environment, LIST_PAGE as u32).await?),
+            true => {
+                let looked = dead_letters::queue(&environment, LIST_PAGE as u32).await;
+                let looked = looked.map(Some).map_err(Failure::from);
+                opened(looked, &mut closed, console.about())?
+            }
             false => None,
         };
         let more_messages = queue.as_ref().map_or(messages > 0, |queue| queue.more);
         let queue = queue.map_or(Vec::new(), |queue| queue.letters);
+        let may = console.about().may_change() && !goes_on;
+        let button = |only, why: Why, number, more| {
+            may.then(|| retry_page::group_form(only, why, number, more, &again))
+        };
+        let all_parked = more_parked.is_some() || asked.skip > 0;
+        let mut groups = grouped(shown, |one| {
+            let title = format!("{} stopped: {}", one.consumer, one.code);
+            (title, one.meaning.to_owned())
+        });
+        for group in &mut groups {
+            group.retry = group.all.first().and_then(|first| {
+                let why = Why {
+                    role: Some(first.consumer.clone()),
+                    reason: Some(first.code.clone()),
+                };
+                button(Only::Parked, why, group.all.len(), all_parked)
+            });
+        }
+        let of_letters = |only, letters, more| {
+            let mut groups = by_reason(letters);
+            for group in &mut groups {
+                let first = group.all.first();
+                group.retry =
+                    first.and_then(|it| button(only, it.why.clone(), group.all.len(), more));
+            }
+            groups
+        };
+        let not_all = more_stream.is_some() || asked.after.is_some();
+        let number = parked_number as u64 + objects + messages;
         Page::of(&StuckPage {
             command: format!("waybill status {}", console.about().flags),
-            parked: grouped(shown, |one| {
-                let title = format!("{} stopped: {}", one.consumer, one.code);
-                (title, one.meaning.to_owned())
-            }),
+            parked: groups,
             parked_number,
             more_parked,
-            stream: by_reason(stream),
+            stream: of_letters(Only::Stream, stream, not_all),
             objects,
             more_objects,
             more_stream: more_stream
                 .map(|key| links::query("/stuck", &[("after", Some(key.as_str()))])),
-            queue: by_reason(queue),
+            queue_shown: queue.len(),
+            queue: of_letters(Only::Queue, queue, more_messages),
             messages,
             more_messages,
             hidden,
-            retry,
+            closed,
+            told: told.map(|job| retry_page::now(&job, &again)),
+            goes_on,
+            all: may.then(|| retry_page::all_form(number, more_objects, &again)),
+            read_only: !console.about().may_change(),
             all_well: well,
         })
     })
     .await
+}
+
+/// What was opened; nothing where these credentials may count dead letters and not open them, and
+/// why.
+fn opened<T: Default>(
+    looked: Result<T, Failure>,
+    closed: &mut Option<String>,
+    about: &About,
+) -> Result<T, Failure> {
+    match looked.map_err(Failure::of_operators) {
+        Err(failure @ Failure::Denied(_)) => {
+            *closed = Some(told(&failure, about).2);
+            Ok(T::default())
+        }
+        looked => looked,
+    }
 }
 
 async fn stream(
@@ -285,7 +306,9 @@ async fn stream(
 fn by_reason(letters: Vec<DeadLetter>) -> Vec<Group<LetterView>> {
     let letters = letters.into_iter().map(LetterView::of).collect();
     grouped(letters, |one: &LetterView| {
-        (one.by.clone(), one.reason.clone())
+        let meaning = one.meaning.map(|it| format!(": {it}"));
+        let why = format!("{}{}", one.reason, meaning.unwrap_or_default());
+        (one.by.clone(), why)
     })
 }
 
@@ -365,64 +388,8 @@ async fn show_parked(view: View, Query(which): Query<WhichParked>) -> Response {
     .await
 }
 
-// A dead letter.
-
-#[derive(Deserialize)]
-struct WhichLetter {
-    place: String,
-    name: String,
-    #[serde(default)]
-    content: bool,
-}
-
-#[derive(Template)]
-#[template(path = "letter.html")]
-struct LetterPage<'a> {
-    letter: &'a LetterView,
-    of_stream: bool,
-    content: Option<String>,
-    show_content: String,
-    retry: Option<Form>,
-}
-
-/// The dead letter that an address names; a place that is none is a failure.
-pub(super) fn letter_id(place: &str, name: &str) -> Result<LetterId, Failure> {
-    match place {
-        "stream" => Ok(LetterId::Stream(name.to_owned())),
-        "message" => Ok(LetterId::Message(name.to_owned())),
-        _ => Err(Failure::Said {
-            status: 404,
-            message: format!(
-                "Dead letters lie in the stream or are messages, and not in {place:?}."
-            ),
-        }),
-    }
-}
-
-async fn show_letter(view: View, Query(which): Query<WhichLetter>) -> Response {
-    let head = Head::new(Nav::Stuck, "A dead letter", "the dead letter");
-    let (console, again) = (view.console.clone(), view.clone());
-    view.show(head, async move {
-        let id = letter_id(&which.place, &which.name)?;
-        let environment = console.operating().environment().await?;
-        let letter = dead_letters::letter(&environment, &id).await?;
-        let content = match which.content {
-            true => Some(cut(&dead_letters::payload(&environment, &id).await?)),
-            false => None,
-        };
-        let form = super::retry::form(&Take::Letter(id.clone()), &again);
-        Page::of(&LetterPage {
-            of_stream: matches!(id, LetterId::Stream(_)),
-            letter: &LetterView::of(letter),
-            content,
-            show_content: format!("{}&content=true", letter_link(&id)),
-            retry: console.about().may_change().then_some(form),
-        })
-    })
-    .await
-}
-
-fn cut(text: &str) -> String {
+/// As much of a content as a page shows.
+pub(super) fn cut(text: &str) -> String {
     match text.char_indices().nth(CONTENT_CHARACTERS) {
         Some((end, _)) => format!("{}… ({} bytes)", &text[..end], text.len()),
         None => text.to_owned(),

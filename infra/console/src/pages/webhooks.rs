@@ -5,13 +5,14 @@ use std::collections::BTreeMap;
 use askama::Template;
 use axum::{Router, extract::Query, response::Response, routing::get};
 use http::Method;
-use operator::carriers::{PROVIDERS, Secret, Webhooks, counted};
+use operator::carriers::{self, PROVIDERS, Secret, Webhooks, counted};
 use serde::Deserialize;
 
 use crate::{
     About, Console,
-    backend::{Call, Failure},
-    view::{Head, Nav, Page, View},
+    backend::{Call, Failure, NoAnswer},
+    limits::PART_TIMEOUT,
+    view::{Head, Nav, Page, View, told},
 };
 
 pub(super) fn routes() -> Router<Console> {
@@ -43,8 +44,10 @@ struct WebhooksPage<'a> {
     about: &'a About,
     providers: Vec<Provider>,
     asked: bool,
-    /// Are webhooks counted where this console can read it?
-    counts: bool,
+    /// Has CloudWatch counted them?
+    by_cloudwatch: bool,
+    /// Why it is not known how many came.
+    unknown: Option<String>,
 }
 
 async fn show(view: View, Query(asked): Query<Asked>) -> Response {
@@ -55,12 +58,17 @@ async fn show(view: View, Query(asked): Query<Asked>) -> Response {
             true => secrets(&console).await?,
             false => BTreeMap::new(),
         };
-        // On AWS these are metrics of CloudWatch: whoever reads those fills this in.
+        // The local system tells its lines of metrics; on AWS CloudWatch has counted them.
         let lines = match console.operating().local() {
-            Some(local) => Some(local.metrics().await),
+            Some(local) => local.metrics().await,
             None => None,
         };
-        let mut counted = lines.as_deref().map(counted).unwrap_or_default();
+        let (measured, by_cloudwatch) = match &lines {
+            Some(lines) => (Ok(counted(lines)), false),
+            None => (measured(&console).await, true),
+        };
+        let unknown = measured.as_ref().err().cloned();
+        let mut counted = measured.unwrap_or_default();
         let providers = PROVIDERS.into_iter().map(|name| {
             let counted = counted.remove(name).unwrap_or_default();
             let others = counted
@@ -87,7 +95,8 @@ async fn show(view: View, Query(asked): Query<Asked>) -> Response {
             about: console.about(),
             providers: providers.collect(),
             asked: asked.ask,
-            counts: lines.is_some(),
+            by_cloudwatch,
+            unknown,
         })
     })
     .await
@@ -104,19 +113,29 @@ fn words(outcome: &str) -> String {
     }
 }
 
+/// What CloudWatch has counted, or why that is not known.
+async fn measured(console: &Console) -> Result<BTreeMap<String, Webhooks>, String> {
+    let asked = async {
+        let environment = console.operating().environment().await?;
+        Ok(carriers::measured(&environment).await?)
+    };
+    let done = tokio::time::timeout(PART_TIMEOUT, asked).await;
+    let done = done.unwrap_or(Err(Failure::NoAnswer(NoAnswer::Slow(PART_TIMEOUT))));
+    done.map_err(|failure| told(&failure, console.about()).2)
+}
+
 /// By what each address answers to a webhook without a signature.
 async fn secrets(console: &Console) -> Result<BTreeMap<&'static str, Secret>, Failure> {
-    let mut secrets = BTreeMap::new();
-    for name in PROVIDERS {
+    let post = |path: String| async {
         let call = Call {
             method: Method::POST,
-            path: format!("/carriers/{name}"),
+            path,
             key: None,
             version: None,
             body: Some("{}".to_owned()),
         };
-        let answer = console.api().answer(call).await?;
-        secrets.insert(name, Secret::by_status(answer.status));
-    }
-    Ok(secrets)
+        let answer = console.api().answer(call).await;
+        answer.map(|answer| answer.status)
+    };
+    carriers::secrets(post).await
 }

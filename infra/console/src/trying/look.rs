@@ -118,6 +118,7 @@ fn said(failure: &Failure) -> String {
         Failure::NoAnswer(none) => none.to_string(),
         Failure::Unreadable(_) => "an answer cannot be read".to_owned(),
         Failure::Said { message, .. } => message.clone(),
+        Failure::Denied(denied) => denied.message.clone(),
     }
 }
 

@@ -269,10 +269,13 @@ pub fn command(way: Way, text: &str, order: &str, key: &str, places: &Places<'_>
                 quoted(&place)
             )
         }
+        // A payload as it is, to both versions of the command: the second takes a text for base64, and
+        // the flag by which it does not is unknown to the first.
         Way::Invoke => format!(
-            "{aws} lambda invoke --function-name {} --cli-binary-format raw-in-base64-out --payload {} /dev/stdout",
-            names.of("invoke"),
-            quoted(text)
+            "printf %s {} | {aws} lambda invoke --function-name {} --payload fileb:///dev/stdin \
+             /dev/stdout",
+            quoted(text),
+            names.of("invoke")
         ),
     }
 }

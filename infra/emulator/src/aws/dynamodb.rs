@@ -28,6 +28,7 @@ pub(super) async fn forward(
         let message = "the local system's tables are fixed; remove its data folder to start anew";
         return json_error(StatusCode::BAD_REQUEST, "AccessDeniedException", message);
     }
+    services.requests.count(operation, &body);
     // Never closed, so that it is always there in its turn.
     let _scan = match operation {
         "Scan" => SCANS.acquire().await.ok(),

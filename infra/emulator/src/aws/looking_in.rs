@@ -26,6 +26,8 @@ struct Status {
     pending_deliveries: u64,
     dead_letters: u64,
     messages: u64,
+    /// Requests to DynamoDB since the start, by operation and table.
+    dynamodb_requests: BTreeMap<String, u64>,
 }
 
 #[derive(Debug, Serialize)]
@@ -125,6 +127,7 @@ async fn read_status(services: &Services) -> Result<Status, LookingError> {
         pending_deliveries: services.state.pending(),
         dead_letters: services.state.dead_letter_count().await?,
         messages: services.state.message_count().await?,
+        dynamodb_requests: services.requests.all(),
     })
 }
 

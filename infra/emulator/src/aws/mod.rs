@@ -38,6 +38,7 @@ use crate::invoker::Invoker;
 use crate::kms::Kms;
 use crate::limits::SERVICE_BODY_BYTES;
 use crate::printed::Printed;
+use crate::requests::Requests;
 use crate::rules::Rules;
 use crate::state::State;
 
@@ -49,6 +50,8 @@ pub struct Services {
     pub queue_url: String,
     /// The embedded DynamoDB, `http://<address>/`.
     pub dynamodb_url: String,
+    /// What was asked of it.
+    pub requests: Requests,
     /// The client that forwards to it.
     pub client: reqwest::Client,
     /// The streams that are read, for looking in.

@@ -3,7 +3,7 @@
 use aws_sdk_sqs::types::{Message as SqsMessage, MessageSystemAttributeName};
 use domain::{Digest, Json};
 
-use super::function::taken_up;
+use super::{cut, function::taken_up};
 
 /// A message that was taken.
 #[derive(Debug)]
@@ -15,8 +15,12 @@ pub(crate) struct Message {
     pub(crate) body: String,
     /// When it came into the queue, in milliseconds since 1970.
     pub(crate) sent_ms: i64,
-    /// Why a handler has put it there itself, where it has.
+    /// Why a handler has put it there itself, where it has: a code,
     pub(crate) reason: Option<String>,
+    /// the field at fault,
+    pub(crate) field: Option<String>,
+    /// and what is wrong. Letters of earlier versions have the code alone.
+    pub(crate) message: Option<String>,
     /// Why Lambda or EventBridge has given it up, where they have.
     pub(crate) error: Option<String>,
     /// The command id of an order that names none.
@@ -38,10 +42,29 @@ impl Message {
             body: message.body?,
             receipt: message.receipt_handle?,
             reason: told("reason"),
+            field: told("field"),
+            message: told("message"),
             error: told("ErrorMessage").or_else(|| told("ERROR_MESSAGE")),
             key: key.unwrap_or_else(|| format!("letter/{id}")),
             id,
         })
+    }
+
+    /// What it is told among others with: the code of its refusal, or else what Lambda or EventBridge
+    /// says.
+    pub(crate) fn reason(&self) -> Option<String> {
+        self.reason.clone().or_else(|| self.error.clone()).map(cut)
+    }
+
+    /// Why it lies there, in a line; `None` where nobody has said so.
+    pub(crate) fn why(&self) -> Option<String> {
+        let Some(code) = &self.reason else {
+            return self.error.clone();
+        };
+        let at = self.field.as_ref().map(|field| format!(" at {field}"));
+        let message = self.message.as_ref().map(|message| format!(": {message}"));
+        let (at, message) = (at.unwrap_or_default(), message.unwrap_or_default());
+        Some(format!("{code}{at}{message}"))
     }
 
     /// What the function is given once more.

@@ -27,7 +27,7 @@ use crate::{
     },
 };
 use message::Message;
-use places::{Object, Places};
+use places::{Depth, Object, Places};
 
 /// Which dead letter.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -52,8 +52,18 @@ pub struct DeadLetter {
     /// The function that has given it up: the end of its name, such as `notify` or `bus`. `None`
     /// where nobody can say.
     pub role: Option<String>,
-    /// Why, for an operator, as far as anybody has said so.
+    /// Why, as far as anybody has said so: of a command that was refused its code, else what Lambda or
+    /// EventBridge says.
     pub reason: Option<String>,
+    /// The field at fault of a command that was refused, such as `items[3].price`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub field: Option<String>,
+    /// What is wrong with such a command, in Waybill's own words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+    /// Where it came from: of an event its source and detail-type.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub from: Option<String>,
     /// What it is about: orders and shipments as `order#<orderId>`, of an event its source and
     /// detail-type, of a file its key. At most [`ABOUT_MAX`].
     pub about: Vec<String>,
@@ -61,6 +71,20 @@ pub struct DeadLetter {
     pub about_more: bool,
     /// Bytes of its content.
     pub bytes: u64,
+}
+
+impl DeadLetter {
+    /// Why it lies there, in a line.
+    pub fn why(&self) -> String {
+        let reason = self.reason.as_deref().unwrap_or("nobody has said why");
+        let at = self.field.as_ref().map(|field| format!(" at {field}"));
+        let said = self.message.as_ref().map(|said| format!(": {said}"));
+        format!(
+            "{reason}{}{}",
+            at.unwrap_or_default(),
+            said.unwrap_or_default()
+        )
+    }
 }
 
 /// A page of the bucket.
@@ -110,9 +134,14 @@ pub async fn stream_page(
 /// takes it: each is taken, and given back at the end, and meanwhile hidden from others.
 pub async fn queue(environment: &Environment, limit: u32) -> Result<QueueLook, OperatorError> {
     let places = Places::of(environment)?;
-    let hidden = places.depth().await?.hidden;
-    let limit = limit.clamp(1, PEEKED_MESSAGES_MAX) as usize;
+    let Depth { visible, hidden } = places.depth().await?;
+    let most = limit.clamp(1, PEEKED_MESSAGES_MAX) as usize;
+    // The local queue counts exactly: nobody waits there for a message that does not come.
+    let exact = environment.endpoint().is_some();
+    let here = usize::try_from(visible).unwrap_or(usize::MAX);
+    let limit = if exact { most.min(here) } else { most };
     let (looked, more) = look(&places, limit, |_| false).await?;
+    let more = if exact { here > limit } else { more };
     let letters = looked
         .iter()
         .map(|message| of_message(environment, message));
@@ -188,6 +217,38 @@ pub(crate) async fn sent(
     Ok((sent.collect(), more || hidden > 0))
 }
 
+/// What a reason means, for an operator: the code of a refusal, or a word of Lambda's; `None` of one
+/// that this build does not know.
+pub fn meaning(reason: &str) -> Option<&'static str> {
+    Some(match reason {
+        "invalid_field" => "a field is missing, or is not what it has to be",
+        "misspelt_member" => {
+            "a member is nearly one of the contract's names: its sender meant that"
+        }
+        "unknown_member" => "a member that this command does not take: it would be ignored",
+        "duplicate_member" => "a member stands twice in one object",
+        "total_mismatch" => "its total is not the sum of its items and adjustments",
+        "order_exists" => "an order with this id and other content exists",
+        "order_closed" => "the order is completed or cancelled, and stays it",
+        "command_id_reused" => "its command id was used before, for another content",
+        "version_moved" => "somebody else has changed it since its sender looked",
+        "history_full" => "its history takes no more events",
+        "too_large" => "it is larger than what is taken",
+        "body_too_large" => "the request is larger than what is taken",
+        "not_json" => "it is no JSON",
+        "not_found" => "there is no such order",
+        "not_an_event" => "it is no event of EventBridge",
+        "file_gone" => "the file was gone before it was read",
+        "not_a_checkpoint" => "an import was to go on from where nothing was left",
+        "unreadable" => "a carrier's webhook that cannot be read",
+        "RetryAttemptsExhausted" => "every try has failed",
+        "MaximumRecordAgeExceeded" => "it could not be handled for so long that it was given up",
+        "temporarily unavailable" => "something could not be reached at every try",
+        "there is no such order yet" => "the order that it is about had not come at any try",
+        _ => return None,
+    })
+}
+
 /// The error of one that is not there.
 pub(crate) fn gone(id: &LetterId) -> OperatorError {
     OperatorError::NotFound(match id {
@@ -200,7 +261,7 @@ pub(crate) fn gone(id: &LetterId) -> OperatorError {
 
 /// Takes messages until `enough` is among them, there are none left, or `limit` are taken; gives all
 /// of them back. Says whether there may be more.
-async fn look(
+pub(crate) async fn look(
     places: &Places,
     limit: usize,
     enough: impl Fn(&Message) -> bool,
@@ -242,6 +303,9 @@ async fn of_object(
         age_seconds: age(environment, object.at),
         role: None,
         reason: None,
+        field: None,
+        message: None,
+        from: None,
         about: Vec::new(),
         about_more: false,
         bytes: object.bytes,
@@ -264,15 +328,17 @@ async fn of_object(
     Ok(Some(letter))
 }
 
-fn of_message(environment: &Environment, message: &Message) -> DeadLetter {
+pub(crate) fn of_message(environment: &Environment, message: &Message) -> DeadLetter {
     let at = Timestamp::from_millis(message.sent_ms);
-    let reason = message.reason.clone().or_else(|| message.error.clone());
     DeadLetter {
         id: LetterId::Message(message.id.clone()),
         at,
         age_seconds: age(environment, at),
         role: function::role_of(&message.body).map(str::to_owned),
-        reason: reason.map(cut),
+        reason: message.reason(),
+        field: message.field.clone().map(cut),
+        message: message.message.clone().map(cut),
+        from: event(&message.body).map(cut),
         about: about(&message.body),
         about_more: false,
         bytes: message.body.len() as u64,
@@ -280,13 +346,15 @@ fn of_message(environment: &Environment, message: &Message) -> DeadLetter {
 }
 
 /// What an event, an order or a file is about, as far as its content says.
-fn about(body: &str) -> Vec<String> {
+pub(crate) fn about(body: &str) -> Vec<String> {
     let members = Json::parse(body).ok().and_then(Json::into_object);
     let Some(members) = members else {
         return Vec::new();
     };
     let text = |json: Option<&Json>| match json {
         Some(Json::String(text)) => Some(text.clone()),
+        // An id may be a whole number, which is read as its digits.
+        Some(Json::Number(number)) if number.is_whole() => Some(number.to_string()),
         _ => None,
     };
     let detail = match members.get("detail") {
@@ -303,9 +371,17 @@ fn about(body: &str) -> Vec<String> {
     if let Some(Json::Object(object)) = detail.and_then(|detail| detail.get("object")) {
         about.push(text(object.get("key")));
     }
-    let event = text(members.get("source")).zip(text(members.get("detail-type")));
-    about.push(event.map(|(source, detail_type)| format!("{source}: {detail_type}")));
+    about.push(event(body));
     about.into_iter().flatten().map(cut).collect()
+}
+
+/// An event's source and detail-type; `None` of what is no event.
+fn event(body: &str) -> Option<String> {
+    let members = Json::parse(body).ok()?.into_object()?;
+    match (members.get("source")?, members.get("detail-type")?) {
+        (Json::String(source), Json::String(kind)) => Some(format!("{source}: {kind}")),
+        _ => None,
+    }
 }
 
 fn age(environment: &Environment, at: Option<Timestamp>) -> u64 {
@@ -314,7 +390,8 @@ fn age(environment: &Environment, at: Option<Timestamp>) -> u64 {
     Duration::from_millis(millis.unsigned_abs()).as_secs()
 }
 
-fn cut(text: String) -> String {
+/// As much of a reason as is told.
+pub(crate) fn cut(text: String) -> String {
     text.chars().take(REASON_CHARACTERS).collect()
 }
 
@@ -337,6 +414,7 @@ mod tests {
         assert_eq!(about(file), ["orders/a.json", "aws.s3: Object Created"]);
         let order = r#"{"orderId":"O-2","customerName":"Ann","items":[]}"#;
         assert_eq!(about(order), ["order#O-2"]);
+        assert_eq!(about(r#"{"orderId":4711,"items":[]}"#), ["order#4711"]);
         assert!(about("no JSON").is_empty());
     }
 }

@@ -6,6 +6,7 @@ use futures::{StreamExt, stream};
 use projectors::parked::{self as parking, Parked, TakenUp, take_up};
 use serde::Serialize;
 
+mod came;
 mod queue;
 mod round;
 mod stream_letters;
@@ -13,7 +14,7 @@ mod tally;
 
 pub use crate::{
     dead_letters::{Consumer, LetterId},
-    retried::{Retried, RetriedKind},
+    retried::{Came, Retried, RetriedKind},
 };
 pub use tally::Report;
 
@@ -35,8 +36,10 @@ pub struct Wanted {
     pub aggregate: Option<AggregateId>,
     /// What one consumer of the stream has parked or given up alone.
     pub consumer: Option<Consumer>,
-    /// One of both alone.
+    /// One kind alone.
     pub only: Option<Only>,
+    /// What is stuck for one reason alone.
+    pub group: Option<Group>,
 }
 
 /// One kind of what is stuck.
@@ -44,8 +47,23 @@ pub struct Wanted {
 pub enum Only {
     /// What is parked.
     Parked,
-    /// What was given up.
+    /// What was given up: of the stream, and in the queue.
     DeadLetters,
+    /// What the stream's consumers have given up.
+    Stream,
+    /// What lies in the queue.
+    Queue,
+}
+
+/// Whatever is stuck for one reason, as lists tell it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Group {
+    /// The consumer that has stopped, or the function that has given up: as
+    /// [`Parked::consumer`] or [`DeadLetter::role`](crate::dead_letters::DeadLetter::role) says.
+    pub role: Option<String>,
+    /// Why: as [`Parked::code`] or [`DeadLetter::reason`](crate::dead_letters::DeadLetter::reason)
+    /// says.
+    pub reason: Option<String>,
 }
 
 /// What a retry would take up.
@@ -81,8 +99,27 @@ impl Wanted {
         Ok(())
     }
 
+    /// Is anything wanted of this one of the three kinds?
+    fn takes(&self, kind: Only) -> bool {
+        let of_kind = match self.only {
+            None => true,
+            Some(Only::DeadLetters) => kind != Only::Parked,
+            Some(only) => only == kind,
+        };
+        of_kind
+            && (kind == Only::Parked || self.aggregate.is_none())
+            && (kind != Only::Queue || self.consumer.is_none())
+    }
+
+    /// Is something wanted that is stuck there for this reason?
+    fn is_for(&self, role: Option<&str>, reason: Option<&str>) -> bool {
+        let same =
+            |group: &Group| group.role.as_deref() == role && group.reason.as_deref() == reason;
+        self.group.as_ref().is_none_or(same)
+    }
+
     async fn parked(&self, environment: &Environment) -> Result<Vec<Parked>, OperatorError> {
-        if self.only == Some(Only::DeadLetters) {
+        if !self.takes(Only::Parked) {
             return Ok(Vec::new());
         }
         let mut parked = parked::all(environment).await?;
@@ -90,14 +127,15 @@ impl Wanted {
         parked.retain(|one| {
             aggregate.as_ref().is_none_or(|id| one.aggregate == *id)
                 && self.consumer.is_none_or(|of| one.consumer == of.name())
+                && self.is_for(Some(&one.consumer), Some(&one.code))
         });
         Ok(parked)
     }
 
     fn places(&self, environment: &Environment) -> Result<Option<Places>, OperatorError> {
-        match self.only == Some(Only::Parked) || self.aggregate.is_some() {
-            true => Ok(None),
-            false => Places::of(environment).map(Some),
+        match self.takes(Only::Stream) || self.takes(Only::Queue) {
+            true => Places::of(environment).map(Some),
+            false => Ok(None),
         }
     }
 }
@@ -108,11 +146,11 @@ pub async fn preview(environment: &Environment, wanted: &Wanted) -> Result<Previ
     let parked = wanted.parked(environment).await?;
     let places = wanted.places(environment)?;
     let objects = match &places {
-        Some(places) => places.count_objects().await?,
-        None => Default::default(),
+        Some(places) if wanted.takes(Only::Stream) => places.count_objects().await?,
+        _ => Default::default(),
     };
     let depth = match &places {
-        Some(places) if wanted.consumer.is_none() => places.depth().await?,
+        Some(places) if wanted.takes(Only::Queue) => places.depth().await?,
         _ => Default::default(),
     };
     Ok(Preview {
@@ -137,9 +175,11 @@ pub async fn all(
     let mut tally = Tally::new(progress);
     all_parked(environment, &parked, &mut tally).await?;
     if let Some(places) = &places {
-        stream_letters::all(environment, places, wanted.consumer, &mut tally).await?;
-        if wanted.consumer.is_none() {
-            queue::all(environment, places, &mut tally).await?;
+        if wanted.takes(Only::Stream) {
+            stream_letters::all(environment, places, wanted, &mut tally).await?;
+        }
+        if wanted.takes(Only::Queue) {
+            queue::all(environment, places, wanted, &mut tally).await?;
         }
     }
     Ok(tally.report)
@@ -160,7 +200,8 @@ pub async fn one_parked(
     Ok(became.of(RetriedKind::Parked, name(&parked)))
 }
 
-/// Takes up one dead letter. `NotFound` where it is gone, or hidden since somebody has taken it.
+/// Takes up one dead letter, and says what became of what was in it where that is known within some
+/// seconds. `NotFound` where it is gone, or hidden since somebody has taken it.
 pub async fn one_letter(
     environment: &Environment,
     id: &LetterId,
@@ -171,8 +212,18 @@ pub async fn one_letter(
             Ok(became.of(RetriedKind::Stream, key.clone()))
         }
         LetterId::Message(id) => {
-            let became = queue::one(environment, id).await?;
-            Ok(became.of(RetriedKind::Message, id.clone()))
+            let (became, came) = queue::one(environment, id).await?;
+            let became = match (&came, became) {
+                // The letter is gone, and another one is there in its place.
+                (Some(Came::Refused(letter)), Became::Done) => {
+                    Became::Stays(format!("refused once more: {}", letter.why()))
+                }
+                (_, became) => became,
+            };
+            Ok(Retried {
+                came,
+                ..became.of(RetriedKind::Message, id.clone())
+            })
         }
     }
 }
@@ -217,4 +268,55 @@ async fn taken_up(environment: &Environment, parked: &Parked) -> Became {
 /// What something parked is called: consumer and aggregate.
 fn name(parked: &Parked) -> String {
     format!("{} {}", parked.consumer, parked.aggregate)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of_group(only: Only, role: Option<&str>, reason: Option<&str>) -> Wanted {
+        Wanted {
+            only: Some(only),
+            group: Some(Group {
+                role: role.map(str::to_owned),
+                reason: reason.map(str::to_owned),
+            }),
+            ..Wanted::default()
+        }
+    }
+
+    #[test]
+    fn a_group_is_what_has_its_reason_and_nothing_else() {
+        let wanted = of_group(Only::Queue, Some("bus"), Some("invalid_field"));
+        assert!(wanted.is_for(Some("bus"), Some("invalid_field")));
+        for other in [
+            (Some("bus"), None),
+            (Some("bus"), Some("order_closed")),
+            (Some("import"), Some("invalid_field")),
+            (None, Some("invalid_field")),
+        ] {
+            assert!(!wanted.is_for(other.0, other.1), "{other:?}");
+        }
+        assert!(of_group(Only::Queue, None, None).is_for(None, None));
+        assert!(Wanted::default().is_for(Some("bus"), None));
+    }
+
+    #[test]
+    fn one_kind_alone_leaves_the_others() {
+        let kinds = [Only::Parked, Only::Stream, Only::Queue];
+        let taken = |wanted: Wanted| kinds.map(|kind| wanted.takes(kind));
+        let only = |only| Wanted {
+            only: Some(only),
+            ..Wanted::default()
+        };
+        assert_eq!(taken(Wanted::default()), [true, true, true]);
+        assert_eq!(taken(only(Only::DeadLetters)), [false, true, true]);
+        assert_eq!(taken(only(Only::Stream)), [false, true, false]);
+        assert_eq!(taken(only(Only::Queue)), [false, false, true]);
+        let of_consumer = Wanted {
+            consumer: Some(Consumer::Notify),
+            ..Wanted::default()
+        };
+        assert_eq!(taken(of_consumer), [true, true, false]);
+    }
 }

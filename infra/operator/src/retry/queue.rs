@@ -5,6 +5,7 @@ use futures::future::join_all;
 use serde::Deserialize;
 
 use super::{
+    Wanted, came,
     round::{Due, Round},
     tally::Tally,
 };
@@ -20,20 +21,21 @@ use crate::{
     error::OperatorError,
     limits::{FOREIGN_ROUNDS_MAX, MESSAGE_HIDDEN, MESSAGES_MAX},
     progress::Stage,
-    retried::{Became, RetriedKind},
+    retried::{Became, Came, RetriedKind},
 };
 
-/// Takes up the messages that were there when this began.
+/// Takes up those messages that are wanted and were there when this began.
 pub(super) async fn all(
     environment: &Environment,
     places: &Places,
+    wanted: &Wanted,
     tally: &mut Tally<'_>,
 ) -> Result<(), OperatorError> {
     let begun = environment.now();
     let before = places.depth().await?;
     let mut round = Round::default();
     tally.progress.begins(Stage::Retrying, 0, before.visible);
-    let taken = take_all(environment, places, begun, &mut round, tally).await;
+    let taken = take_all(environment, places, wanted, begun, &mut round, tally).await;
     tally.progress.ends();
     places.give_all_back(&round.receipts).await;
     // Those that were hidden from the beginning and have come back meanwhile were taken up. At the
@@ -51,9 +53,14 @@ pub(super) async fn all(
     taken
 }
 
-/// Takes up one message; it is looked for among the first that SQS hands out.
-pub(super) async fn one(environment: &Environment, id: &str) -> Result<Became, OperatorError> {
-    let places = Places::of(environment)?;
+/// Takes up one message; it is looked for among the first that SQS hands out. Where its function has
+/// taken it, says what became of it, as far as that is known.
+pub(super) async fn one(
+    environment: &Environment,
+    id: &str,
+) -> Result<(Became, Option<Came>), OperatorError> {
+    let (places, begun) = (Places::of(environment)?, environment.now());
+    let mut done_one = None;
     let (mut receipts, mut became, mut taken) = (Vec::new(), None, 0);
     while became.is_none() && taken < MESSAGES_MAX {
         let messages = match places.take(MESSAGE_HIDDEN).await {
@@ -72,29 +79,36 @@ pub(super) async fn one(environment: &Environment, id: &str) -> Result<Became, O
                 true => Some(message(environment, &places, &one).await),
                 false => None,
             };
-            if done != Some(Became::Done) {
-                receipts.push(one.receipt);
+            match done == Some(Became::Done) {
+                true => done_one = Some(one),
+                false => receipts.push(one.receipt),
             }
             became = became.or(done);
         }
     }
     places.give_all_back(&receipts).await;
-    became.ok_or_else(|| gone(&LetterId::Message(id.to_owned())))
+    let became = became.ok_or_else(|| gone(&LetterId::Message(id.to_owned())))?;
+    let came = match &done_one {
+        Some(message) => came::of(environment, &places, message, begun).await,
+        None => None,
+    };
+    Ok((became, came))
 }
 
 async fn take_all(
     environment: &Environment,
     places: &Places,
+    wanted: &Wanted,
     begun: Timestamp,
     round: &mut Round,
     tally: &Tally<'_>,
 ) -> Result<(), OperatorError> {
-    let mut foreign = 0;
+    let (mut foreign, mut others) = (0, 0);
     while foreign < FOREIGN_ROUNDS_MAX {
         if tally.progress.stopped() {
             return Err(OperatorError::Stopped);
         }
-        if round.became.len() >= MESSAGES_MAX {
+        if round.became.len() + others >= MESSAGES_MAX {
             let text = "there are more messages than one retry takes: start it again";
             return Err(OperatorError::TooMany(text.to_owned()));
         }
@@ -102,8 +116,16 @@ async fn take_all(
         if messages.is_empty() {
             return Ok(());
         }
-        let (mut due, mut copies) = (Vec::new(), Vec::new());
+        let (mut due, mut copies, others_before) = (Vec::new(), Vec::new(), others);
         for message in messages.into_iter().filter_map(Message::of) {
+            let reason = message.reason();
+            let is_wanted = wanted.is_for(role_of(&message.body), reason.as_deref());
+            // One that was tried, and was refused for another reason, is told of.
+            if !is_wanted && !round.knows(&message) {
+                others += 1;
+                round.receipts.push(message.receipt);
+                continue;
+            }
             match round.due(&message, begun.millis()) {
                 Due::Now => due.push(message),
                 Due::Copy(place) => copies.push((message, place)),
@@ -112,7 +134,7 @@ async fn take_all(
         }
         let work = due.iter().map(|one| message(environment, places, one));
         let became = join_all(work).await;
-        let taken = due.len() + copies.len();
+        let taken = due.len() + copies.len() + others - others_before;
         tally.progress.advances(taken as u64);
         let unreachable = |became: &Became| matches!(became, Became::Unreachable(_));
         let stuck = !became.is_empty() && became.iter().all(unreachable);
@@ -123,7 +145,7 @@ async fn take_all(
         for (copy, place) in copies {
             round.settle(places, copy, place).await;
         }
-        let any = !due.is_empty() || round.copies > before;
+        let any = !due.is_empty() || round.copies > before || others > others_before;
         foreign = if any { 0 } else { foreign + 1 };
         if stuck {
             break;

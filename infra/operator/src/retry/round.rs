@@ -56,14 +56,19 @@ impl Round {
         if self.became[place].0 == message.id || message.sent_ms + tolerance < begun_ms {
             return Due::Copy(place);
         }
-        match &message.reason {
-            Some(reason) => {
-                let reason = format!("refused once more: {reason}");
+        match (&message.reason, message.why()) {
+            (Some(_), Some(why)) => {
+                let reason = format!("refused once more: {why}");
                 self.became[place].1 = Some(Became::Stays(reason));
                 Due::NotYet
             }
-            None => self.not_yet(message),
+            _ => self.not_yet(message),
         }
+    }
+
+    /// Was one like it tried?
+    pub(super) fn knows(&self, message: &Message) -> bool {
+        self.tried.contains_key(&message.mark())
     }
 
     fn not_yet(&mut self, message: &Message) -> Due {
@@ -104,6 +109,8 @@ mod tests {
             body: body.to_owned(),
             sent_ms,
             reason: reason.map(str::to_owned),
+            field: reason.map(|_| "status".to_owned()),
+            message: None,
             error: None,
             key: "letter/1".to_owned(),
         }
@@ -128,7 +135,7 @@ mod tests {
         // Even where clocks differ, and it seems to be a little older than this retry.
         let again = taken("a", BEGUN - 2_000, Some("invalid"));
         assert_eq!(round.due(&again, BEGUN), Due::NotYet);
-        let refused = Became::Stays("refused once more: invalid".to_owned());
+        let refused = Became::Stays("refused once more: invalid at status".to_owned());
         assert_eq!(round.became[0].1, Some(refused));
         assert_eq!(round.not_yet.len(), 1, "it is told among those that stay");
     }

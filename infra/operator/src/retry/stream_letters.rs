@@ -12,10 +12,10 @@ use projectors::{
     rebuild::RebuildError,
 };
 
-use super::tally::Tally;
+use super::{Wanted, tally::Tally};
 use crate::{
     dead_letters::{
-        Consumer, LetterId, gone,
+        Consumer, LetterId, cut, gone,
         letter::{self, GivenUp},
         places::Places,
     },
@@ -25,11 +25,11 @@ use crate::{
     retried::{Became, RetriedKind},
 };
 
-/// Takes up what the stream's consumers have given up; of one of them alone, where one is named.
+/// Takes up what is wanted of what the stream's consumers have given up.
 pub(super) async fn all(
     environment: &Environment,
     places: &Places,
-    only: Option<Consumer>,
+    wanted: &Wanted,
     tally: &mut Tally<'_>,
 ) -> Result<(), OperatorError> {
     let mut after: Option<String> = None;
@@ -39,7 +39,7 @@ pub(super) async fn all(
         after = keys.last().cloned();
         // Owned, so that whoever spawns this is not asked for closures of every lifetime.
         let work = keys.into_iter().map(|key| async move {
-            let became = retried(environment, places, only, &key).await;
+            let became = retried(environment, places, wanted, &key).await;
             (key, became)
         });
         let mut done = stream::iter(work).buffered(OBJECTS_AT_ONCE);
@@ -61,15 +61,15 @@ pub(super) async fn all(
 /// Takes up one object.
 pub(super) async fn one(environment: &Environment, key: &str) -> Result<Became, OperatorError> {
     let places = Places::of(environment)?;
-    let became = retried(environment, &places, None, key).await;
+    let became = retried(environment, &places, &Wanted::default(), key).await;
     became.ok_or_else(|| gone(&LetterId::Stream(key.to_owned())))
 }
 
-/// `None` where it is of the other consumer, or gone meanwhile.
+/// `None` where it is not wanted, or gone meanwhile.
 async fn retried(
     environment: &Environment,
     places: &Places,
-    only: Option<Consumer>,
+    wanted: &Wanted,
     key: &str,
 ) -> Option<Became> {
     let unreachable = |error: OperatorError| Some(Became::Unreachable(error.to_string()));
@@ -78,12 +78,20 @@ async fn retried(
         Err(error) => return unreachable(error),
     };
     let GivenUp {
-        consumer, batch, ..
+        consumer,
+        condition,
+        batch,
     } = match letter::read(&content, &environment.names) {
         Ok(read) => read,
-        Err(reason) => return Some(Became::Stays(reason)),
+        Err(reason) => {
+            let reason = cut(reason);
+            return wanted
+                .is_for(None, Some(&reason))
+                .then_some(Became::Stays(reason));
+        }
     };
-    if only.is_some_and(|only| only != consumer) {
+    let other = wanted.consumer.is_some_and(|wanted| wanted != consumer);
+    if other || !wanted.is_for(Some(consumer.name()), condition.as_deref()) {
         return None;
     }
     let projectors = &environment.projectors;

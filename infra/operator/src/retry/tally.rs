@@ -76,7 +76,7 @@ impl<'a> Tally<'a> {
         if self.unreachable >= UNREACHABLE_IN_A_ROW {
             let reason = retried.reason.unwrap_or_default();
             let text = format!("{UNREACHABLE_IN_A_ROW} in a row failed, the last one with: ");
-            return Err(OperatorError::Unavailable(text + &reason));
+            return Err(OperatorError::of_call(text + &reason));
         }
         if self.report.retried.len() < RETRIED_KEPT {
             self.report.retried.push(retried);

@@ -1,7 +1,7 @@
 //! Every row against the fold of its history, and every history for its rows: named ([`Kind::Verify`])
 //! or made what they should be ([`Kind::Rebuild`]). Nobody is notified.
 //!
-//! - [`verify_one`], [`rebuild_one`]: one order or shipment
+//! - [`verify_one`], [`rebuild_one`]: one order or shipment; [`mend`]: those that were found wrong
 //! - [`verify_sample`]: a part of the store, by chance
 //! - [`price`], then [`WholeRun`]: all of it, which can be stopped and gone on with
 //! - [`running`]: how far such a run is, read from its folder by anybody
@@ -15,7 +15,7 @@ mod sample;
 mod summary;
 mod whole;
 
-pub use one::{rebuild_one, verify_one};
+pub use one::{Mended, mend, rebuild_one, verify_one};
 pub use past::{Past, note, past};
 pub use projectors::rebuild::{
     Rebuilt,

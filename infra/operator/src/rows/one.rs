@@ -1,6 +1,7 @@
 //! The rows of one order or shipment.
 
 use domain::AggregateId;
+use futures::{FutureExt, StreamExt, TryStreamExt, future::BoxFuture, stream};
 use projectors::{
     erase,
     ports::Table,
@@ -8,7 +9,64 @@ use projectors::{
 };
 
 use super::summary::Summary;
-use crate::{environment::Environment, error::OperatorError};
+use crate::{
+    environment::Environment,
+    error::OperatorError,
+    limits::{MENDED_AT_ONCE, MENDED_MAX},
+};
+
+/// What came of mending the rows of several orders and shipments.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Mended {
+    /// Rows that were written,
+    pub written: u64,
+    /// and removed.
+    pub removed: u64,
+    /// Orders and shipments of which a row is still not what follows from its events.
+    pub left: u64,
+}
+
+/// Makes the rows of these orders and shipments what follows from their events, and compares them once
+/// more. An error where there are more than [`MENDED_MAX`].
+pub async fn mend(environment: &Environment, ids: &[AggregateId]) -> Result<Mended, OperatorError> {
+    if ids.len() > MENDED_MAX {
+        let text = format!("at most {MENDED_MAX} are mended at once: a rebuild mends all");
+        return Err(OperatorError::TooMany(text));
+    }
+    let mut work: Vec<BoxFuture<'_, _>> = Vec::with_capacity(ids.len());
+    for id in ids {
+        work.push(mend_one(environment, id).boxed());
+    }
+    let all = stream::iter(work).buffer_unordered(MENDED_AT_ONCE);
+    let sum = |sum: Mended, one: Mended| async move {
+        Ok(Mended {
+            written: sum.written + one.written,
+            removed: sum.removed + one.removed,
+            left: sum.left + one.left,
+        })
+    };
+    all.try_fold(Mended::default(), sum).await
+}
+
+async fn mend_one(environment: &Environment, id: &AggregateId) -> Result<Mended, OperatorError> {
+    let rebuilt = match erase::aggregate(&environment.projectors, id).await {
+        Ok(rebuilt) => rebuilt,
+        // No rows follow from a history that cannot be read: they stay as they are.
+        Err(RebuildError::Corrupt(_)) => {
+            return Ok(Mended {
+                left: 1,
+                ..Mended::default()
+            });
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let again = compare(&environment.projectors, &id.to_string()).await?;
+    Ok(Mended {
+        written: rebuilt.written,
+        removed: rebuilt.removed,
+        left: (!again.findings.is_empty()).into(),
+    })
+}
 
 /// Compares the rows of one order or shipment with its history. A history that cannot be read is a
 /// finding ([`Wrong::Unreadable`](super::Wrong::Unreadable)); the reason stands beside it.

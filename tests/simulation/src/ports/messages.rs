@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use commands::operator::{Operator, Unreachable};
+use commands::operator::{LetterReason, Operator, Unreachable};
 use projectors::ports::{Alert, Announcement, Bus, Sent, Topic};
 
 use super::{after, before};
@@ -80,7 +80,11 @@ impl Topic for SimOutbox {
 
 #[async_trait]
 impl Operator for SimOutbox {
-    async fn keep_dead_letter(&self, event: &str, _reason: &str) -> Result<(), Unreachable> {
+    async fn keep_dead_letter(
+        &self,
+        event: &str,
+        _reason: &LetterReason,
+    ) -> Result<(), Unreachable> {
         if !before(&self.core, || "dead letter".to_owned()).await {
             return Err(Unreachable("fault".to_owned()));
         }

@@ -1,0 +1,155 @@
+//! A dead letter: why it lies there, and what is in it, for who asks.
+
+use askama::Template;
+use axum::{Router, extract::Query, response::Response, routing::get};
+use operator::{
+    dead_letters::{self, DeadLetter, LetterId},
+    retry::Group as Why,
+};
+use serde::Deserialize;
+
+use super::stuck::{Subject, cut, lasted};
+use crate::{
+    Console,
+    at::At,
+    backend::Failure,
+    change::Form,
+    jobs::Take,
+    links,
+    view::{Head, Nav, Page, View},
+};
+
+pub(super) fn routes() -> Router<Console> {
+    Router::new().route("/stuck/letter", get(show_letter))
+}
+
+/// A dead letter, for a page.
+pub(super) struct LetterView {
+    pub(super) name: String,
+    pub(super) at: Option<At>,
+    pub(super) age: String,
+    pub(super) about: Vec<Subject>,
+    pub(super) about_more: bool,
+    pub(super) bytes: u64,
+    /// By which function it was given up, as a heading.
+    pub(super) by: String,
+    /// Why: of a command that was refused its code,
+    pub(super) reason: String,
+    /// and what that means,
+    pub(super) meaning: Option<&'static str>,
+    /// the field at fault,
+    pub(super) field: Option<String>,
+    /// and what is wrong with it.
+    pub(super) message: Option<String>,
+    /// Where it came from.
+    pub(super) from: Option<String>,
+    pub(super) link: String,
+    /// As a retry of all like it names them.
+    pub(super) why: Why,
+}
+
+impl LetterView {
+    pub(super) fn of(letter: DeadLetter) -> Self {
+        let unsaid = || "nobody has said why".to_owned();
+        let about = letter
+            .about
+            .iter()
+            .filter(|it| Some(*it) != letter.from.as_ref());
+        Self {
+            why: Why {
+                role: letter.role.clone(),
+                reason: letter.reason.clone(),
+            },
+            meaning: letter.reason.as_deref().and_then(dead_letters::meaning),
+            field: letter.field,
+            message: letter.message,
+            at: letter.at.map(|at| At(at.to_string())),
+            age: lasted(letter.age_seconds),
+            about: about.map(|name| Subject::of(name)).collect(),
+            from: letter.from.clone(),
+            about_more: letter.about_more,
+            bytes: letter.bytes,
+            by: match letter.role {
+                Some(role) => format!("Given up by {role}"),
+                None => "Given up, nobody can say by whom".to_owned(),
+            },
+            reason: letter.reason.unwrap_or_else(unsaid),
+            link: letter_link(&letter.id),
+            name: name_of(&letter.id).to_owned(),
+        }
+    }
+}
+
+fn name_of(id: &LetterId) -> &str {
+    match id {
+        LetterId::Stream(name) | LetterId::Message(name) => name,
+    }
+}
+
+fn place_of(id: &LetterId) -> &'static str {
+    match id {
+        LetterId::Stream(_) => "stream",
+        LetterId::Message(_) => "message",
+    }
+}
+
+pub(super) fn letter_link(id: &LetterId) -> String {
+    let names = [("place", Some(place_of(id))), ("name", Some(name_of(id)))];
+    links::query("/stuck/letter", &names)
+}
+
+#[derive(Deserialize)]
+struct WhichLetter {
+    place: String,
+    name: String,
+    #[serde(default)]
+    content: bool,
+}
+
+#[derive(Template)]
+#[template(path = "letter.html")]
+struct LetterPage<'a> {
+    letter: &'a LetterView,
+    of_stream: bool,
+    content: Option<String>,
+    show_content: String,
+    retry: Option<Form>,
+}
+
+/// The dead letter that an address names; a place that is none is a failure.
+pub(super) fn letter_id(place: &str, name: &str) -> Result<LetterId, Failure> {
+    match place {
+        "stream" => Ok(LetterId::Stream(name.to_owned())),
+        "message" => Ok(LetterId::Message(name.to_owned())),
+        _ => Err(Failure::Said {
+            status: 404,
+            message: format!(
+                "Dead letters lie in the stream or are messages, and not in {place:?}."
+            ),
+        }),
+    }
+}
+
+async fn show_letter(view: View, Query(which): Query<WhichLetter>) -> Response {
+    let head = Head::new(Nav::Stuck, "A dead letter", "the dead letter");
+    let (console, again) = (view.console.clone(), view.clone());
+    view.show(head, async move {
+        let id = letter_id(&which.place, &which.name)?;
+        let environment = console.operating().environment().await?;
+        let letter = dead_letters::letter(&environment, &id).await;
+        let letter = letter.map_err(|error| Failure::from(error).of_operators())?;
+        let content = match which.content {
+            true => Some(cut(&dead_letters::payload(&environment, &id).await?)),
+            false => None,
+        };
+        let form = super::retry::form(&Take::Letter(id.clone()), &again);
+        Page::of(&LetterPage {
+            of_stream: matches!(id, LetterId::Stream(_)),
+            letter: &LetterView::of(letter),
+            content,
+            show_content: format!("{}&content=true", letter_link(&id)),
+            retry: console.about().may_change().then_some(form),
+        })
+    })
+    .await
+}

@@ -1,0 +1,184 @@
+//! A run over the whole store that has ended: what it has found, and what was found mended.
+
+use askama::Template;
+use axum::{
+    Router,
+    extract::{Form as Posted, Path, Query},
+    response::Response,
+    routing::{get, post},
+};
+use domain::AggregateId;
+use lambda::ReadModel;
+use operator::{
+    Kind,
+    limits::MENDED_MAX,
+    rows::{Counted, Past, Summary, Wrong, mend},
+};
+use serde::Deserialize;
+
+use super::{
+    read_models::past_of,
+    run::{FindingView, shown},
+};
+use crate::{
+    Console,
+    at::At,
+    backend::Failure,
+    change::{Deed, Form, Sent},
+    links,
+    view::{Head, Nav, Page, View},
+};
+
+pub(super) fn routes() -> Router<Console> {
+    Router::new()
+        .route("/read-models/runs/{name}", get(show_past))
+        .route("/read-models/runs/{name}/mend", post(mend_found))
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct From {
+    /// How many findings stand on pages before.
+    skip: usize,
+    /// Rows that were written when what was found was mended,
+    written: Option<u64>,
+    /// rows that were removed,
+    removed: Option<u64>,
+    /// and orders and shipments that are still wrong.
+    left: Option<u64>,
+}
+
+#[derive(Template)]
+#[template(path = "past.html")]
+struct PastPage<'a> {
+    kind: Kind,
+    only: Option<ReadModel>,
+    begun: At,
+    ended: At,
+    by: &'a str,
+    commits: u64,
+    read_units: u64,
+    counted: Counted,
+    findings: Vec<FindingView>,
+    number: usize,
+    more: Option<String>,
+    /// Findings that were counted and not kept.
+    not_kept: u64,
+    /// Mends exactly what was found, where that is little: else a rebuild does.
+    mend: Option<Form>,
+    rebuild: bool,
+    /// What came of mending it: rows written and removed, and what is still wrong.
+    mended: Option<(u64, u64, u64)>,
+    read_only: bool,
+}
+
+/// The orders and shipments of which a row was found wrong and can be mended; nothing where they are too
+/// many to be mended one by one, or not all known.
+fn mendable(summary: &Summary) -> Vec<AggregateId> {
+    let wrong = summary.findings.iter();
+    let wrong = wrong.filter(|finding| finding.wrong != Wrong::Unreadable);
+    let ids = wrong.filter_map(|finding| {
+        let kind = match finding.table.starts_with("processed-orders") {
+            true => "order",
+            false => "shipment",
+        };
+        format!("{kind}#{}", finding.id).parse::<AggregateId>().ok()
+    });
+    let mut ids: Vec<AggregateId> = ids.collect();
+    ids.dedup();
+    match summary.more() == 0 && ids.len() <= MENDED_MAX {
+        true => ids,
+        false => Vec::new(),
+    }
+}
+
+fn mend_form(name: &str, number: usize, view: &View) -> Form {
+    let action = format!("/read-models/runs/{}/mend", links::encoded(name));
+    let button = match number {
+        1 => "Mend its rows".to_owned(),
+        _ => format!("Mend these {number}"),
+    };
+    Form::new(action, button, view)
+}
+
+/// The past run of this name.
+async fn past_named(console: &Console, name: &str) -> Result<Past, Failure> {
+    let all = past_of(console.operating()).await?;
+    let past = all.into_iter().find(|(known, _)| known == name);
+    let past = past.map(|(_, past)| past);
+    past.ok_or_else(|| Failure::Said {
+        status: 404,
+        message: "This run is not remembered any more, or never was.".to_owned(),
+    })
+}
+
+async fn mend_found(view: View, Path(name): Path<String>, Posted(sent): Posted<Sent>) -> Response {
+    let address = format!("/read-models/runs/{}", links::encoded(&name));
+    let deed = Deed {
+        nav: Nav::ReadModels,
+        title: "Mend what was found".to_owned(),
+        effect: "the rows of every order and shipment that this run has found wrong are made what \
+                 follows from their events. Nobody is notified."
+            .to_owned(),
+        form: mend_form(&name, 0, &view).filled(&sent),
+        back: address.clone(),
+    };
+    let console = view.console.clone();
+    deed.carry_out(view, &sent, async move {
+        let past = past_named(&console, &name).await?;
+        let environment = console.operating().environment().await?;
+        let done = mend(&environment, &mendable(&past.summary)).await?;
+        let numbers = [done.written, done.removed, done.left].map(|it| it.to_string());
+        let [written, removed, left] = numbers.each_ref().map(|it| Some(it.as_str()));
+        let told = [("written", written), ("removed", removed), ("left", left)];
+        Ok(links::query(&address, &told))
+    })
+    .await
+}
+
+async fn show_past(view: View, Path(name): Path<String>, Query(from): Query<From>) -> Response {
+    let head = Head::new(Nav::ReadModels, "A run that has ended", "the past runs");
+    let (console, again) = (view.console.clone(), view.clone());
+    view.show(head, async move {
+        let operating = console.operating();
+        let mut past = past_named(&console, &name).await?;
+        // The rows of what was found are known to the process that has found it, and to no file.
+        let own = operating.jobs.whole().and_then(|job| job.state().ended);
+        if let Some(own) = own
+            .and_then(Result::ok)
+            .filter(|own| own.name.as_ref() == Some(&name))
+        {
+            past.summary = own.summary;
+        }
+        let summary = &past.summary;
+        let findings = shown(summary, from.skip);
+        let next = from.skip + findings.len();
+        let kept = summary.findings.len();
+        let mended = from.written.zip(from.removed).zip(from.left);
+        let mended = mended.map(|((written, removed), left)| (written, removed, left));
+        let counted = &summary.counted;
+        let wrong =
+            past.kind == Kind::Verify && mended.is_none() && counted.wrong() > counted.unreadable;
+        let (ids, may) = (mendable(summary), console.about().may_change());
+        Page::of(&PastPage {
+            kind: past.kind,
+            only: past.only,
+            begun: At(past.begun.to_string()),
+            ended: At(past.ended.to_string()),
+            by: &past.by,
+            commits: summary.commits,
+            read_units: summary.scanned_read_units + summary.examined_read_units,
+            counted: summary.counted,
+            number: kept,
+            more: (next < kept)
+                .then(|| format!("/read-models/runs/{}?skip={next}", links::encoded(&name))),
+            not_kept: summary.more(),
+            mend: (may && wrong && !ids.is_empty()).then(|| mend_form(&name, ids.len(), &again)),
+            rebuild: wrong && ids.is_empty(),
+            mended,
+            read_only: wrong && !may,
+            findings,
+        })
+    })
+    .await
+}

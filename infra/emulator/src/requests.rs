@@ -1,0 +1,64 @@
+//! How often each operation of DynamoDB was asked for, by table: what something costs on AWS is told by
+//! that.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use serde::Deserialize;
+
+use crate::limits::REQUESTS_COUNTED;
+
+/// Requests since the start.
+#[derive(Debug, Clone, Default)]
+pub struct Requests(Arc<Mutex<BTreeMap<String, u64>>>);
+
+impl Requests {
+    /// Counts one, with the JSON of what it asks for.
+    pub fn count(&self, operation: &str, body: &[u8]) {
+        #[derive(Deserialize)]
+        #[serde(rename_all = "PascalCase")]
+        struct Named {
+            table_name: Option<String>,
+        }
+        let named = serde_json::from_slice::<Named>(body).ok();
+        let table = named.and_then(|named| named.table_name);
+        let name = match table {
+            Some(table) => format!("{operation} {table}"),
+            None => operation.to_owned(),
+        };
+        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        // Whoever asks for what there is not could make names without end.
+        if counts.len() < REQUESTS_COUNTED || counts.contains_key(&name) {
+            *counts.entry(name).or_default() += 1;
+        }
+    }
+
+    /// All of them: operation and table, with a space between, and how many.
+    pub fn all(&self) -> BTreeMap<String, u64> {
+        let counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        counts.clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn requests_are_counted_by_operation_and_table_up_to_a_number_of_names() {
+        let requests = Requests::default();
+        let body = br#"{"TableName":"t","Limit":1}"#;
+        requests.count("Query", body);
+        requests.count("Query", body);
+        requests.count("ListTables", b"{}");
+        requests.count("Query", b"no JSON");
+        let all = requests.all();
+        assert_eq!((all["Query t"], all["ListTables"], all["Query"]), (2, 1, 1));
+        for number in 0..2 * REQUESTS_COUNTED {
+            requests.count(&number.to_string(), b"{}");
+        }
+        assert_eq!(requests.all().len(), REQUESTS_COUNTED);
+        requests.count("Query", body);
+        assert_eq!(requests.all()["Query t"], 3);
+    }
+}
