@@ -17,7 +17,7 @@ const MAY_KNOW: [(&str, &[&str]); 14] = [
     ("projectors", &["domain", "event-store", "lambda"]),
     (
         "operator",
-        &["domain", "event-store", "lambda", "projectors"],
+        &["commands", "domain", "event-store", "lambda", "projectors"],
     ),
     // AWS's services, whatever runs in them.
     ("emulator", &["hosts"]),

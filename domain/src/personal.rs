@@ -142,6 +142,21 @@ impl Stored {
         }))
     }
 
+    /// Whether they were erased from the stored event itself, as a person may do it with an event of
+    /// an older build: [`ERASED`] stands in the place of each.
+    pub fn is_erased(&self) -> bool {
+        let erased = |value: Option<&Json>| value.is_none_or(|value| *value == ERASED.into());
+        let attribute = match self.data.get(ATTRIBUTES) {
+            Some(Json::Object(attributes)) => attributes.get(Field::Personal.as_str()),
+            _ => None,
+        };
+        self.sealed.is_none()
+            && erased(attribute)
+            && FIELDS
+                .iter()
+                .all(|field| erased(self.data.get(field.as_str())))
+    }
+
     /// The event with its personal data open: each field of `fields` has the value given there.
     pub fn opened(
         mut self,

@@ -169,7 +169,7 @@ impl Projectors {
     }
 
     /// The projectors of every read model of this kind, beginning with the one that is queried.
-    pub(crate) fn of_kind(&self, kind: Kind) -> impl Iterator<Item = &Self> {
+    pub fn of_kind(&self, kind: Kind) -> impl Iterator<Item = &Self> {
         let beside = self
             .beside
             .iter()

@@ -17,9 +17,11 @@ from oracle import EXACT, added, in_cents, nearly, total_of
 
 DEPTH_MAX = 16
 DIGITS_MAX = 38
+PERSONAL_BYTES_MAX = 16 * 1024
 # What can be sent with an order, its items and adjustments.
 NAMES = (
-    *("orderId", "customerId", "customerName", "items", "snackItems", "adjustments"),
+    *("orderId", "customerId", "customerName", "personal"),
+    *("items", "snackItems", "adjustments"),
     *("totalAmount", "currency", "placedAt", "fulfilment", "commandId", "traceparent"),
     *("productId", "name", "quantity", "price", "type", "amount", "included"),
 )
@@ -131,6 +133,8 @@ def explains(case, problem: dict) -> bool:
     if code == "misspelt_member":
         name = re.split(r"(?<=\])\.", place)[-1]
         return any(nearly(name, meant) for meant in NAMES)
+    if place == "personal":
+        return len(json.dumps(case.body["personal"])) > PERSONAL_BYTES_MAX
     if place == "placedAt":
         return not is_past(body["placedAt"])
     if place.endswith("amount"):

@@ -27,6 +27,11 @@ impl S3Files {
             bucket,
         }
     }
+
+    /// The bucket with the name `bucket`, with this client.
+    pub fn with(client: Client, bucket: String) -> Self {
+        Self { client, bucket }
+    }
 }
 
 #[async_trait]

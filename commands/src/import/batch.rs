@@ -217,7 +217,8 @@ fn read(piece: &Piece, file: &File, position: u64) -> Result<PlaceOrder, Rejecti
     }
 }
 
-fn members(content: &Content, begins: u64) -> Result<Object, Problem> {
+/// The members of the order in a piece.
+pub(super) fn members(content: &Content, begins: u64) -> Result<Object, Problem> {
     let not_json = |message: &str| Problem::invalid("not_json", "", message);
     let text = match content {
         Content::Text(text) => text,

@@ -11,6 +11,7 @@
 //! - [`splitter`]: splits a file's bytes into orders; `sniff`: detects the file's format;
 //!   [`unpacker`]: unpacks gzip; `reader`: reads a file as a stream, and resumes one that broke off
 //! - `batch`: executes orders concurrently
+//! - [`owners`]: whose orders a file holds, which nobody asks but who erases a person
 //! - [`progress`]: an import's progress, and why everything may happen twice; `report`: the report
 //!
 //! # Objects in the bucket
@@ -43,6 +44,7 @@ pub mod aws;
 mod batch;
 pub mod event;
 pub mod files;
+pub mod owners;
 pub mod progress;
 mod reader;
 mod report;

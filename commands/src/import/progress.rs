@@ -84,17 +84,9 @@ pub(super) enum OrderResult {
 impl Progress {
     /// The progress at the beginning of a file.
     pub fn new(file: File) -> Self {
-        // The file's name decides before its beginning does: with these names, a broken first line
-        // cannot be mistaken for another format.
-        let lines = [".jsonl", ".ndjson"];
-        let named_so = |end: &&str| file.object.key.to_ascii_lowercase().ends_with(*end);
-        let mark = match lines.iter().any(named_so) {
-            true => Mark::FIRST_LINE,
-            false => Mark::BEGINNING,
-        };
         Self {
+            mark: Mark::of_file(&file.object.key),
             file,
-            mark,
             position: 0,
             accepted: 0,
             already_known: 0,

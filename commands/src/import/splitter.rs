@@ -71,6 +71,17 @@ impl Mark {
         packed: false,
     };
 
+    /// The beginning of the file with this key. Its name decides before its beginning does: with
+    /// these names, a broken first line cannot be mistaken for another format.
+    pub fn of_file(key: &str) -> Self {
+        let key = key.to_ascii_lowercase();
+        let lines = [".jsonl", ".ndjson"];
+        match lines.iter().any(|end| key.ends_with(end)) {
+            true => Self::FIRST_LINE,
+            false => Self::BEGINNING,
+        }
+    }
+
     /// The beginning of a file that is known to have one order on each line.
     pub const FIRST_LINE: Self = Self {
         offset: 0,

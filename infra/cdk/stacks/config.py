@@ -86,6 +86,7 @@ class Config:
     jwt_audiences: tuple[str, ...]
     jwt_read_scopes: tuple[str, ...]
     jwt_command_scopes: tuple[str, ...]
+    jwt_erase_scopes: tuple[str, ...]
     cors_origins: tuple[str, ...]
     throttle_rate: int
     throttle_burst: int
@@ -169,6 +170,7 @@ CHECKS: Mapping[str, Check] = {
     "jwt_audiences": _all_matching(r"\S+", "a list of audiences"),
     "jwt_read_scopes": SCOPES,
     "jwt_command_scopes": SCOPES,
+    "jwt_erase_scopes": SCOPES,
     "cors_origins": _all_matching(r"\*|https?://[^/\s]+", "a list of origins, or of *"),
     "throttle_rate": _within(1, 10_000),
     "throttle_burst": _within(1, 5_000),
@@ -271,6 +273,10 @@ def _check_together(config: Config) -> None:
     if config.authoriser == "jwt" and not (config.jwt_issuer and config.jwt_audiences):
         raise InvalidSetting(
             "setting authoriser is 'jwt': jwt_issuer and jwt_audiences say whose tokens count"
+        )
+    if config.authoriser == "jwt" and not config.jwt_erase_scopes:
+        raise InvalidSetting(
+            "setting jwt_erase_scopes is empty: erasing a person's data wants a scope of its own"
         )
     kinds = {re.fullmatch(READ_MODEL, model)[1] for model in config.read_models}
     each_once = len(set(config.read_models)) == len(config.read_models) <= READ_MODELS_MAX

@@ -80,8 +80,13 @@ class HttpApi:
 
     @property
     def commands(self) -> list[str]:
-        """The commands to an order or shipment that is there, for a policy."""
-        found = (route for route in interface.routes() if route.role == "api")
+        """The commands to an order or shipment that is there, for a policy. Erasing a person is
+        none of them."""
+        found = (
+            route
+            for route in interface.routes()
+            if route.role == "api" and route.method == "POST"
+        )
         return [
             self._arn(f"{route.method}{re.sub('{[^}]+}', '*', route.path)}")
             for route in found
@@ -109,8 +114,8 @@ class HttpApi:
         config = self._config
         if config.authoriser != "jwt":
             return None
-        command = method == "POST"
-        return list(config.jwt_command_scopes if command else config.jwt_read_scopes) or None
+        scopes = {"POST": config.jwt_command_scopes, "DELETE": config.jwt_erase_scopes}
+        return list(scopes.get(method, config.jwt_read_scopes)) or None
 
     def _add_routes(self) -> None:
         for route in interface.routes():

@@ -20,13 +20,13 @@ CORS_HEADERS = (
     "x-correlation-id",
 )
 CORS_EXPOSED_HEADERS = ("etag",)
-CORS_METHODS = ("GET", "POST")
+CORS_METHODS = ("GET", "POST", "DELETE")
 
 
 @dataclass(frozen=True)
 class Route:
-    """A route and the function behind it: commands are `POST`, queries are `GET`, and
-    carriers' webhooks have one of their own."""
+    """A route and the function behind it: commands are `POST`, and erasing a person is `DELETE`;
+    queries are `GET`, and carriers' webhooks have a function of their own."""
 
     method: str
     path: str
@@ -41,7 +41,7 @@ class Route:
         """The role of the function behind it."""
         if self.is_open:
             return "carriers"
-        return "api" if self.method == "POST" else "query"
+        return "query" if self.method == "GET" else "api"
 
 
 def routes() -> list[Route]:

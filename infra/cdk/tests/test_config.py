@@ -19,6 +19,7 @@ WRONG = {
     "jwt_audiences": ["waybill", [1], [""]],
     "jwt_read_scopes": [["two words"]],
     "jwt_command_scopes": [[""]],
+    "jwt_erase_scopes": ["customers:erase", [""]],
     "cors_origins": [["shop.example.org"], "*", ["*", "https://shop.example.org"]],
     "throttle_rate": [0, -1, 10_001, "500", 1.5, True],
     "throttle_burst": [0, 5_001],
@@ -87,6 +88,16 @@ def test_every_setting_has_been_wrong_here():
         ("prod", {"keep_data": False, **MAIL}, "setting keep_data is false: in prod"),
         ("staging", {"keep_data": False, **MAIL}, "setting keep_data is false: in staging"),
         ("dev", {"authoriser": "jwt"}, "setting authoriser is 'jwt': jwt_issuer"),
+        (
+            "dev",
+            {
+                "authoriser": "jwt",
+                "jwt_issuer": "https://issuer.example.org",
+                "jwt_audiences": ["waybill"],
+                "jwt_erase_scopes": [],
+            },
+            "setting jwt_erase_scopes is empty",
+        ),
         ("dev", {"speed": 3}, "setting speed: there is no such setting"),
     ],
 )

@@ -55,7 +55,7 @@ def test_they_are_those_of_the_local_system_too(stacks):
         (shape(f"{method} {path}"), role.lower())
         for method, path, role in re.findall(r'route\("(\w+)", "(\S+)", Role::(\w+)\)', GATEWAY)
     }
-    assert len(local) == 11
+    assert len(local) == 12
     made = {
         (shape(key), role_of(stacks, route))
         for key, route in routes(stacks).items()
@@ -85,6 +85,7 @@ def test_tokens_need_the_scopes_that_are_set(synthesise):
         jwt_audiences=("waybill",),
         jwt_read_scopes=("waybill/read",),
         jwt_command_scopes=("waybill/command",),
+        jwt_erase_scopes=("waybill/erase",),
     )
     authoriser = stacks.service.only("ApiGatewayV2::Authorizer")
     assert authoriser["JwtConfiguration"] == {
@@ -96,9 +97,8 @@ def test_tokens_need_the_scopes_that_are_set(synthesise):
             assert route["AuthorizationType"] == "NONE"
             continue
         assert route["AuthorizationType"] == "JWT" and route["AuthorizerId"]
-        command = key.startswith("POST")
-        scopes = ["waybill/command"] if command else ["waybill/read"]
-        assert route["AuthorizationScopes"] == scopes
+        scopes = {"POST": "command", "DELETE": "erase"}.get(key.split()[0], "read")
+        assert route["AuthorizationScopes"] == [f"waybill/{scopes}"]
 
 
 def test_nobody_is_asked_only_where_it_is_set(synthesise):

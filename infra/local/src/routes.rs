@@ -28,11 +28,12 @@ const fn route(method: &'static str, path: &'static str, target: Role) -> Route 
 }
 
 /// Every route of the HTTP API.
-pub const ROUTES: [Route; 11] = [
+pub const ROUTES: [Route; 12] = [
     route("POST", "/orders", Role::Api),
     route("POST", "/orders/{orderId}/complete", Role::Api),
     route("POST", "/orders/{orderId}/cancel", Role::Api),
     route("POST", "/shipments/{shipmentId}/updates", Role::Api),
+    route("DELETE", "/customers/{customerId}/personal-data", Role::Api),
     route("POST", "/carriers/{provider}", Role::Carriers),
     route("GET", "/orders", Role::Query),
     route("GET", "/orders/{id}", Role::Query),
@@ -60,7 +61,7 @@ pub fn of(names: &Names) -> HttpApi {
 }
 
 fn cors() -> Cors {
-    let methods = [Method::GET, Method::POST];
+    let methods = [Method::GET, Method::POST, Method::DELETE];
     let headers = [
         AUTHORIZATION,
         CONTENT_TYPE,

@@ -10,6 +10,7 @@
 //! - [`refused`]: where an order was refused that is none
 //! - [`read_models`]: the tables of rows; [`carriers`]: whose webhooks are taken
 //! - [`rows`]: every row against its history, named ([`Kind::Verify`]) or mended ([`Kind::Rebuild`])
+//! - [`erase`]: a person's personal data erased, and what still holds copies of them
 //! - [`retry`]: what is parked and what was given up, taken up again
 //! - [`mod@announce`]: messages sent once more; [`messages`]: which messages an event makes
 //! - [`cost`]: what reading costs, told before it begins; [`folder`]: where a run is kept that can
@@ -27,6 +28,7 @@ mod clock;
 pub mod cost;
 pub mod dead_letters;
 pub mod environment;
+pub mod erase;
 mod error;
 pub mod folder;
 pub mod history;

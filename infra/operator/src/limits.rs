@@ -164,3 +164,28 @@ pub const MESSAGE_HIDDEN: Duration = Duration::from_secs(16 * 60);
 
 /// Characters of a reason that are told.
 pub const REASON_CHARACTERS: usize = 300;
+
+/// Pages of a customer's orders that an erasure looks through, of 100 orders each. The others are
+/// erased, too; only their files are not looked for.
+pub const ERASED_ORDER_PAGES_MAX: u32 = 1_000;
+
+/// Orders that an erasure looks at at the same time.
+pub(crate) const ERASED_ORDERS_AT_ONCE: usize = 16;
+
+/// Order files that one erasure looks at. Where there are more, it is refused before anything is done.
+pub const ERASED_FILES_MAX: usize = 10_000;
+
+/// Pages of the versions of one order file, of up to 1,000 each.
+pub(crate) const FILE_VERSION_PAGES_MAX: u32 = 10;
+
+/// For so long an erasure waits for the rows that the role `project` rewrites.
+pub const ROWS_WAIT: Duration = Duration::from_secs(30);
+
+/// The wait before the rows are looked at first. It doubles with each further look, up to
+/// [`ROWS_ASKED_MOST`].
+pub(crate) const ROWS_ASKED_FIRST: Duration = Duration::from_millis(100);
+/// See [`ROWS_ASKED_FIRST`].
+pub(crate) const ROWS_ASKED_MOST: Duration = Duration::from_secs(2);
+
+/// Days for which the queue of dead letters keeps a message (`infra/cdk/stacks/state.py`).
+pub const DEAD_LETTER_DAYS: u32 = 14;

@@ -19,6 +19,13 @@ pub enum Stage {
     TakingUp,
     /// Messages of the queue of dead letters are retried; counted in messages, about.
     Retrying,
+    /// The orders of a customer are looked for; counted in orders, of which nobody knows how many
+    /// there are.
+    ReadingOrders,
+    /// Order files are read, or removed; counted in files.
+    ReadingFiles,
+    /// Rows are waited for; counted in rows.
+    AwaitingRows,
 }
 
 /// Is told how far a piece of work is. It is called from several tasks at once and must return

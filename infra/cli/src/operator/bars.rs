@@ -79,6 +79,9 @@ fn template(stage: Stage) -> Option<&'static str> {
             Some("reading {wide_bar} {human_pos} of {human_len} commits, {per_sec}, {eta} left")
         }
         Stage::Retrying => Some("dead letters {wide_bar} {human_pos} of {human_len}, {eta} left"),
+        Stage::ReadingOrders => Some("looking for orders: {human_pos}"),
+        Stage::ReadingFiles => Some("order files {wide_bar} {human_pos} of {human_len}"),
+        Stage::AwaitingRows => Some("waiting for rows {wide_bar} {human_pos} of {human_len}"),
         // Each has a line of its own.
         Stage::TakingUp => None,
     }

@@ -11,6 +11,7 @@ mod arguments;
 mod ask;
 mod bars;
 mod dead_letters;
+mod erase;
 mod history;
 mod parked;
 mod print;
@@ -40,6 +41,8 @@ pub(crate) enum Command {
     Retry(retry::RetryArgs),
     /// Sends notifications once more, with the same ids
     Announce(announce::AnnounceArgs),
+    /// Erases the personal data of a customer, or of an order without one, for ever
+    Erase(erase::EraseArgs),
 }
 
 /// How a command ends that could be carried out.
@@ -90,6 +93,7 @@ pub(crate) async fn run(command: Command) -> ExitCode {
         Command::DeadLetters(args) => dead_letters::run(args).await,
         Command::Retry(args) => retry::run(args).await,
         Command::Announce(args) => announce::run(args).await,
+        Command::Erase(args) => erase::run(args).await,
     };
     match result {
         Ok(Outcome::Well) => ExitCode::SUCCESS,

@@ -191,6 +191,32 @@ pub async fn letter(environment: &Environment, id: &LetterId) -> Result<DeadLett
     }
 }
 
+/// A message of the queue with what was sent.
+pub(crate) struct Sent {
+    pub(crate) id: LetterId,
+    /// When it was given up.
+    pub(crate) at: Option<Timestamp>,
+    /// It may hold what customers have sent.
+    pub(crate) body: String,
+}
+
+/// What lies in the queue, as [`queue`] lists it, with what was sent. Says whether there are more,
+/// those included that somebody else has taken.
+pub(crate) async fn sent(
+    environment: &Environment,
+    limit: u32,
+) -> Result<(Vec<Sent>, bool), OperatorError> {
+    let places = Places::of(environment)?;
+    let hidden = places.depth().await?.hidden;
+    let (looked, more) = look(&places, limit as usize, |_| false).await?;
+    let sent = looked.into_iter().map(|message| Sent {
+        id: LetterId::Message(message.id),
+        at: Timestamp::from_millis(message.sent_ms),
+        body: message.body,
+    });
+    Ok((sent.collect(), more || hidden > 0))
+}
+
 /// What a reason means, for an operator: the code of a refusal, or a word of Lambda's; `None` of one
 /// that this build does not know.
 pub fn meaning(reason: &str) -> Option<&'static str> {

@@ -1,0 +1,280 @@
+//! `waybill erase`: a person's personal data erased, for ever.
+
+use std::io::{IsTerminal as _, Write as _};
+
+use clap::Subcommand;
+use domain::{OrderId, personal::Owner};
+use operator::{
+    Environment,
+    erase::{
+        Key, Orders, Plan, Report, erase,
+        files::{Ends, FileState, OrderFile},
+        letters::Letters,
+        plan,
+    },
+};
+
+use super::{
+    Failed, Outcome,
+    bars::Bars,
+    print::{counted, say, say_json},
+    target::Target,
+};
+
+/// Whose
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Destroys the key with which the personal data of a customer's orders are stored (`customerName` and
+`personal`). From then on every event, row and answer says `[erased]` in their place; totals, statuses
+and ids stay. It cannot be undone. A new order of the same customer gets a key of its own.
+
+It says first what there is; what it removes; and what holds copies until when: order files that hold
+others' orders, dead letters, backups. It never prints personal data. Doing it twice is no error, and
+where it was stopped, the same command goes on.
+
+Examples:
+  waybill erase customer C-1042 --dry-run --env prod
+  waybill erase customer C-1042 --env prod
+  waybill erase order ORD-1 --yes --local
+
+Ends with 0 where no copy is left but backups, 3 where any is: it is named, with the day on which it goes;
+1 where nothing is known of the customer or order, or it was not carried out.")]
+pub(crate) struct EraseArgs {
+    #[command(subcommand)]
+    whose: Whose,
+}
+
+/// Whose personal data.
+#[derive(Debug, Subcommand)]
+enum Whose {
+    /// Those of all orders of a customer
+    Customer {
+        /// The customer's id, as the shop calls it
+        #[arg(value_name = "CUSTOMER", value_parser = customer)]
+        id: Owner,
+        #[command(flatten)]
+        how: How,
+    },
+    /// Those of one order that names no customer
+    Order {
+        /// The order's id
+        #[arg(value_name = "ORDER", value_parser = order)]
+        id: Owner,
+        #[command(flatten)]
+        how: How,
+    },
+}
+
+/// How
+#[derive(Debug, clap::Args)]
+struct How {
+    /// Say what there is and what would be done, do nothing, and end with 0
+    #[arg(long)]
+    dry_run: bool,
+
+    /// Do not ask for the id once more
+    #[arg(long, short)]
+    yes: bool,
+
+    #[command(flatten)]
+    target: Target,
+}
+
+fn customer(text: &str) -> Result<Owner, String> {
+    let owner = format!("customer#{text}").parse();
+    owner.map_err(|_| "that is no customer's id".to_owned())
+}
+
+fn order(text: &str) -> Result<Owner, String> {
+    let id: Result<OrderId, _> = text.parse();
+    id.map(Owner::Order)
+        .map_err(|_| "that is no order's id".to_owned())
+}
+
+/// Erases.
+pub(super) async fn run(args: EraseArgs) -> Result<Outcome, Failed> {
+    let (Whose::Customer { id: owner, how } | Whose::Order { id: owner, how }) = args.whose;
+    let json = how.target.json;
+    let environment = how.target.reach().await?;
+    let bars = Bars::default();
+    let plan = plan(&environment, &owner, &bars).await?;
+    if how.dry_run && json {
+        say_json(&plan)?;
+        return Ok(Outcome::Well);
+    }
+    for line in planned(&environment, &plan) {
+        match how.dry_run {
+            true => say(&line),
+            false => eprintln!("{line}"),
+        }
+    }
+    if how.dry_run {
+        return Ok(Outcome::Well);
+    }
+    if !how.yes {
+        confirm(id_of(&owner))?;
+    }
+    let report = erase(&environment, plan, &bars).await?;
+    match json {
+        true => say_json(&report)?,
+        false => reported(&report).iter().for_each(|line| say(line)),
+    }
+    Ok(Outcome::wrong_if(report.is_left()))
+}
+
+/// Asks for the id once more, also where nobody sits at a terminal: this cannot be undone.
+fn confirm(id: &str) -> Result<(), Failed> {
+    if std::io::stdin().is_terminal() {
+        eprint!("This cannot be undone. Type {id} to go on: ");
+        std::io::stderr().flush()?;
+    }
+    let mut answer = String::new();
+    std::io::stdin().read_line(&mut answer)?;
+    match answer.trim() == id {
+        true => Ok(()),
+        false => {
+            let text = format!("nothing was done: {id} was not typed, nor was there --yes");
+            Err(Failed::Nothing(text))
+        }
+    }
+}
+
+fn id_of(owner: &Owner) -> &str {
+    match owner {
+        Owner::Customer(id) => id,
+        Owner::Order(id) => id.as_str(),
+    }
+}
+
+/// What there is, for a person.
+fn planned(environment: &Environment, plan: &Plan) -> Vec<String> {
+    let key = match plan.key {
+        Key::None => "no key: nothing was ever stored encrypted for it".to_owned(),
+        Key::There { version, .. } => {
+            format!("a key is there (version {version}): it is destroyed")
+        }
+        Key::Destroyed { erased_at } => format!("its key was destroyed before, at {erased_at}"),
+    };
+    let mut lines = vec![format!("{}: {key}", plan.owner)];
+    lines.extend(orders(&plan.orders));
+    lines.extend(plan.files.iter().map(file));
+    lines.extend(letters(&plan.dead_letters));
+    lines.push(backups(&plan.backups_until));
+    if environment.endpoint().is_none() {
+        lines.push(ARCHIVE.to_owned());
+    }
+    lines
+}
+
+const ARCHIVE: &str = "the archive of the bus keeps commands as they were sent, for as long as \
+                       `archive_days` of the environment says";
+
+fn orders(orders: &Orders) -> Vec<String> {
+    let more = if orders.more { " or more" } else { "" };
+    let since = orders
+        .since
+        .map_or(String::new(), |at| format!(" since {at}"));
+    let mut lines = vec![format!(
+        "{}{more}{since}, {} with personal data",
+        counted(orders.number, "order"),
+        counted(orders.rows, "row"),
+    )];
+    if orders.stored_openly > 0 {
+        lines.push(format!(
+            "{} stored openly by an older build: answers say [erased], but the event keeps them until \
+             somebody rewrites it (infra/operator/ERASING.md)",
+            counted(orders.stored_openly, "order"),
+        ));
+    }
+    if orders.unreadable > 0 {
+        let unreadable = counted(orders.unreadable, "order");
+        lines.push(format!(
+            "{unreadable} cannot be read: `waybill history` says why"
+        ));
+    }
+    lines
+}
+
+fn file(file: &OrderFile) -> String {
+    let name = &file.file;
+    match file.state {
+        FileState::ToBeRemoved => format!("{name} holds nobody else's orders: it is removed"),
+        FileState::Removed => format!("{name} is removed, with all its versions"),
+        FileState::Gone => format!("{name} is not there any more"),
+        FileState::Elsewhere => format!("{name} lies elsewhere: look at it yourself"),
+        FileState::Shared => {
+            let until = file.versions.iter().map(|version| match &version.ends {
+                Ends::On(day) => format!("until {day}"),
+                Ends::Never => {
+                    "until somebody removes it: no rule of the bucket ends it".to_owned()
+                }
+                Ends::Unknown => "for as long as the bucket's rules say".to_owned(),
+            });
+            let until: Vec<String> = until.collect();
+            let until = until.join("; an earlier version ");
+            format!("{name} holds orders of others, too, and stays {until}")
+        }
+    }
+}
+
+fn letters(letters: &Letters) -> Vec<String> {
+    let found = letters.found.iter();
+    let found = found.map(|one| match &one.id {
+        operator::dead_letters::LetterId::Message(id)
+        | operator::dead_letters::LetterId::Stream(id) => {
+            format!("the dead letter {id} is about it, until {}", one.gone_on)
+        }
+    });
+    let mut lines: Vec<String> = found.collect();
+    if letters.more {
+        lines.push(format!(
+            "not all dead letters were looked at; what is there now is gone on {}",
+            letters.all_gone_on
+        ));
+    }
+    if let Some(reason) = &letters.not_looked_at {
+        lines.push(format!(
+            "dead letters were not looked at ({reason}); what is there now is gone on {}",
+            letters.all_gone_on
+        ));
+    }
+    lines
+}
+
+fn backups(until: &str) -> String {
+    format!("backups of the table of keys hold the key until {until}")
+}
+
+/// What was done and what is left, for a person.
+fn reported(report: &Report) -> Vec<String> {
+    let at = report.erased_at;
+    let mut lines = vec![match report.before {
+        true => format!("{} was erased before, at {at}", report.owner),
+        false => format!("{} is erased, at {at}", report.owner),
+    }];
+    lines.push(match report.rows_left {
+        0 => format!("{} rewritten", counted(report.rows_rewritten, "row")),
+        left => format!(
+            "{} rewritten, {left} not yet: `waybill parked` says whether they are stuck",
+            counted(report.rows_rewritten, "row"),
+        ),
+    });
+    lines.extend(report.files.iter().map(file));
+    lines.extend(letters(&report.dead_letters));
+    lines.push(backups(&report.backups_until));
+    lines
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_is_that_of_a_customer_or_of_an_order() {
+        assert_eq!(customer("a/b").unwrap().to_string(), "customer#a/b");
+        assert_eq!(order("O-1").unwrap().to_string(), "order#O-1");
+        assert!(order("a/b").is_err());
+        assert!(customer("").is_err());
+    }
+}

@@ -1,0 +1,435 @@
+//! Order files that an owner's orders came from, with every version of each. A file of nobody else's
+//! orders is removed; one that holds others' too stays, and is named with the day on which the
+//! bucket's own rules end it.
+//!
+//! A file is found by the `sourceFile` of an order, which names the file that placed it. Another
+//! file that brought the same order again, or one that was rejected, is not found so.
+
+use std::collections::BTreeSet;
+
+use aws_sdk_s3::{
+    error::ProvideErrorMetadata,
+    types::{ExpirationStatus, LifecycleRule},
+};
+use commands::import::{
+    aws::S3Files,
+    files::{FileError, Object},
+    owners::owners,
+};
+use domain::{Timestamp, personal::Owner};
+use serde::Serialize;
+
+use super::days_after;
+use crate::{
+    bucket::said,
+    environment::Environment,
+    error::OperatorError,
+    limits::{ERASED_FILES_MAX, FILE_VERSION_PAGES_MAX, OBJECTS_PAGE},
+    progress::{Progress, Stage},
+};
+
+/// What becomes of an order file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum FileState {
+    /// It holds nobody else's orders: an erasure removes it.
+    ToBeRemoved,
+    /// It was removed, with all its versions.
+    Removed,
+    /// It holds orders of others, too, or parts that nobody can read; it stays.
+    Shared,
+    /// It lies in another bucket than the environment's, where nobody has looked.
+    Elsewhere,
+    /// It is not there any more.
+    Gone,
+}
+
+/// An order file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct OrderFile {
+    /// Where it lies, as `s3://<bucket>/<key>`.
+    pub file: String,
+    /// What becomes of it.
+    pub state: FileState,
+    /// Its versions that hold orders of the owner, newest first.
+    pub versions: Vec<Version>,
+    /// Every version and delete marker of it, to be removed with it.
+    #[serde(skip)]
+    all: Vec<String>,
+}
+
+/// A version of an order file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Version {
+    /// Its version id.
+    pub version: String,
+    /// Orders of the owner.
+    pub orders: u64,
+    /// Orders of others, and parts of which nobody can say whose they are.
+    pub others: u64,
+    /// How long it stays, if nobody removes it.
+    pub ends: Ends,
+}
+
+/// How long a version of a file stays.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Ends {
+    /// The bucket removes it on this day.
+    On(String),
+    /// No rule of the bucket ends it.
+    Never,
+    /// The bucket does not tell its rules.
+    Unknown,
+}
+
+/// A version or a delete marker, as the bucket lists it.
+#[derive(Debug, Clone)]
+struct Listed {
+    id: String,
+    etag: String,
+    at: Option<Timestamp>,
+    is_current: bool,
+    is_marker: bool,
+}
+
+/// Looks at the files that are named so, in every version.
+pub(super) async fn look(
+    environment: &Environment,
+    owner: &Owner,
+    sources: &BTreeSet<String>,
+    progress: &dyn Progress,
+) -> Result<Vec<OrderFile>, OperatorError> {
+    if sources.len() > ERASED_FILES_MAX {
+        let text = format!("the orders of {owner} came from more than {ERASED_FILES_MAX} files");
+        return Err(OperatorError::TooMany(text));
+    }
+    let looks = Looks {
+        environment,
+        owner,
+        s3: environment.s3(),
+        rules: rules(environment).await,
+    };
+    let mut files = Vec::with_capacity(sources.len());
+    progress.begins(Stage::ReadingFiles, 0, sources.len() as u64);
+    for source in sources {
+        if progress.stopped() {
+            progress.ends();
+            return Err(OperatorError::Stopped);
+        }
+        files.push(looks.file(source).await?);
+        progress.advances(1);
+    }
+    progress.ends();
+    Ok(files)
+}
+
+/// Removes those files that hold nobody else's orders. Only versions that were looked at are removed:
+/// one that was uploaded since stays.
+pub(super) async fn remove(
+    environment: &Environment,
+    mut files: Vec<OrderFile>,
+    progress: &dyn Progress,
+) -> Result<Vec<OrderFile>, OperatorError> {
+    let (s3, bucket) = (environment.s3(), &environment.settings.bucket);
+    progress.begins(Stage::ReadingFiles, 0, files.len() as u64);
+    for file in &mut files {
+        if file.state == FileState::ToBeRemoved
+            && let Some(key) = key_in(bucket, &file.file)
+        {
+            // The oldest first: a version that is left after a crash is found again by the same key.
+            for version in file.all.iter().rev() {
+                let delete = s3.delete_object().bucket(bucket).key(key);
+                let deleted = delete.version_id(version).send().await;
+                deleted.map_err(|error| said(&file.file, &error))?;
+            }
+            file.state = FileState::Removed;
+        }
+        progress.advances(1);
+    }
+    progress.ends();
+    Ok(files)
+}
+
+/// The key of a file in this bucket.
+fn key_in<'a>(bucket: &str, source: &'a str) -> Option<&'a str> {
+    let rest = source.strip_prefix("s3://")?.strip_prefix(bucket)?;
+    rest.strip_prefix('/')
+}
+
+/// The rules by which the bucket ends objects; `None` where it does not tell them.
+async fn rules(environment: &Environment) -> Option<Vec<LifecycleRule>> {
+    let get = environment.s3().get_bucket_lifecycle_configuration();
+    match get.bucket(&environment.settings.bucket).send().await {
+        Ok(rules) => Some(rules.rules.unwrap_or_default()),
+        // The local system ends nothing.
+        Err(error) => match error.code() {
+            Some("NoSuchLifecycleConfiguration" | "NotImplemented") => Some(Vec::new()),
+            _ => None,
+        },
+    }
+}
+
+/// What looks at files have in common.
+struct Looks<'a> {
+    environment: &'a Environment,
+    owner: &'a Owner,
+    s3: aws_sdk_s3::Client,
+    rules: Option<Vec<LifecycleRule>>,
+}
+
+impl Looks<'_> {
+    async fn file(&self, source: &str) -> Result<OrderFile, OperatorError> {
+        let mut file = OrderFile {
+            file: source.to_owned(),
+            state: FileState::Elsewhere,
+            versions: Vec::new(),
+            all: Vec::new(),
+        };
+        let Some(key) = key_in(&self.environment.settings.bucket, source) else {
+            return Ok(file);
+        };
+        let listed = self.listed(key).await?;
+        let mut is_shared = false;
+        for one in listed.iter().filter(|one| !one.is_marker) {
+            let (orders, others) = self.counted(key, one).await?;
+            is_shared |= others > 0;
+            if orders > 0 {
+                file.versions.push(Version {
+                    version: one.id.clone(),
+                    orders,
+                    others,
+                    ends: ends(self.rules.as_deref(), key, one, &listed),
+                });
+            }
+        }
+        file.state = match (file.versions.is_empty(), is_shared) {
+            (true, _) => FileState::Gone,
+            (false, true) => FileState::Shared,
+            (false, false) => FileState::ToBeRemoved,
+        };
+        file.all = listed.into_iter().map(|one| one.id).collect();
+        Ok(file)
+    }
+
+    /// Every version and delete marker of a key, newest first.
+    async fn listed(&self, key: &str) -> Result<Vec<Listed>, OperatorError> {
+        let bucket = &self.environment.settings.bucket;
+        let mut listed = Vec::new();
+        let (mut key_marker, mut version_marker) = (None, None);
+        for _ in 0..FILE_VERSION_PAGES_MAX {
+            let list = self.s3.list_object_versions().bucket(bucket).prefix(key);
+            let page = list
+                .max_keys(OBJECTS_PAGE)
+                .set_key_marker(key_marker)
+                .set_version_id_marker(version_marker)
+                .send()
+                .await
+                .map_err(|error| said(&format!("the bucket {bucket}"), &error))?;
+            let versions = page.versions().iter().filter(|it| it.key() == Some(key));
+            listed.extend(versions.filter_map(version));
+            let markers = page.delete_markers().iter();
+            listed.extend(
+                markers
+                    .filter(|it| it.key() == Some(key))
+                    .filter_map(marker),
+            );
+            // Keys are listed in order, so the first is the file's own.
+            let is_over = page.next_key_marker() != Some(key);
+            if is_over || !page.is_truncated().unwrap_or_default() {
+                listed.sort_by_key(|one| std::cmp::Reverse((one.is_current, one.at)));
+                return Ok(listed);
+            }
+            key_marker = page.next_key_marker;
+            version_marker = page.next_version_id_marker;
+        }
+        let text = format!("the file {key} has too many versions to look at");
+        Err(OperatorError::TooMany(text))
+    }
+
+    /// How many orders of a version are the owner's, and how many are not or cannot be read.
+    async fn counted(&self, key: &str, version: &Listed) -> Result<(u64, u64), OperatorError> {
+        let files = S3Files::with(self.s3.clone(), self.environment.settings.bucket.clone());
+        let object = Object {
+            key: key.to_owned(),
+            version_id: Some(version.id.clone()),
+            etag: version.etag.clone(),
+        };
+        let clock = self.environment.projectors.clock.as_ref();
+        let (mut orders, mut other) = (0, 0);
+        let read = owners(&files, clock, &object, |owner| {
+            match owner.as_ref() == Some(self.owner) {
+                true => orders += 1,
+                false => other += 1,
+            }
+        });
+        match read.await {
+            // Somebody has removed it in this moment.
+            Ok(()) | Err(FileError::Gone) => Ok((orders, other)),
+            Err(error @ FileError::Unavailable(_)) => Err(OperatorError::Unavailable(format!(
+                "the file {key}: {error}"
+            ))),
+        }
+    }
+}
+
+fn version(version: &aws_sdk_s3::types::ObjectVersion) -> Option<Listed> {
+    Some(Listed {
+        id: version.version_id()?.to_owned(),
+        etag: version
+            .e_tag()
+            .unwrap_or_default()
+            .trim_matches('"')
+            .to_owned(),
+        at: time(version.last_modified()),
+        is_current: version.is_latest().unwrap_or_default(),
+        is_marker: false,
+    })
+}
+
+fn marker(marker: &aws_sdk_s3::types::DeleteMarkerEntry) -> Option<Listed> {
+    Some(Listed {
+        id: marker.version_id()?.to_owned(),
+        etag: String::new(),
+        at: time(marker.last_modified()),
+        is_current: marker.is_latest().unwrap_or_default(),
+        is_marker: true,
+    })
+}
+
+fn time(at: Option<&aws_smithy_types::DateTime>) -> Option<Timestamp> {
+    Timestamp::from_millis(at?.to_millis().ok()?)
+}
+
+/// How long a version stays. S3 ends a version at the first midnight after its days, counted for an
+/// earlier version from when the next one came. (S3 user guide, "Understanding object expiration" and
+/// "Lifecycle configuration elements".)
+fn ends(rules: Option<&[LifecycleRule]>, key: &str, of: &Listed, all: &[Listed]) -> Ends {
+    let Some(rules) = rules else {
+        return Ends::Unknown;
+    };
+    let rules = rules.iter().filter(|rule| counts(rule, key));
+    let (mut current, mut earlier): (Option<u32>, Option<u32>) = (None, None);
+    let least = |one: Option<u32>, other: Option<i32>| {
+        let other = other.and_then(|days| u32::try_from(days).ok());
+        one.into_iter().chain(other).min()
+    };
+    for rule in rules {
+        current = least(current, rule.expiration().and_then(|it| it.days()));
+        let noncurrent = rule.noncurrent_version_expiration();
+        let noncurrent = noncurrent.filter(|it| it.newer_noncurrent_versions().is_none());
+        earlier = least(earlier, noncurrent.and_then(|it| it.noncurrent_days()));
+    }
+    let since = match of.is_current {
+        true => of.at,
+        false => {
+            let newer = all.iter().take_while(|one| one.id != of.id);
+            newer.last().and_then(|next| next.at).or(of.at)
+        }
+    };
+    let days = match of.is_current {
+        // The current version becomes an earlier one first.
+        true => current
+            .zip(earlier)
+            .map(|(current, earlier)| current + earlier),
+        false => earlier,
+    };
+    match since.zip(days) {
+        Some((since, days)) => Ends::On(days_after(since, days + 1)),
+        None => Ends::Never,
+    }
+}
+
+/// Does a rule end this object? One that asks for tags or a size is not counted on.
+fn counts(rule: &LifecycleRule, key: &str) -> bool {
+    let is_plain = rule.filter().is_none_or(|filter| {
+        filter.tag().is_none()
+            && filter.and().is_none()
+            && filter.object_size_greater_than().is_none()
+            && filter.object_size_less_than().is_none()
+    });
+    #[allow(deprecated)]
+    let prefix = rule
+        .filter()
+        .and_then(|filter| filter.prefix())
+        .or(rule.prefix());
+    *rule.status() == ExpirationStatus::Enabled
+        && is_plain
+        && prefix.is_none_or(|prefix| key.starts_with(prefix))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use aws_sdk_s3::types::{
+        LifecycleExpiration, LifecycleRuleFilter, NoncurrentVersionExpiration,
+    };
+
+    use super::*;
+
+    fn at(day: &str) -> Option<Timestamp> {
+        Some(format!("{day}T08:00:00.000Z").parse().unwrap())
+    }
+
+    fn listed(id: &str, day: &str, is_current: bool) -> Listed {
+        Listed {
+            id: id.to_owned(),
+            etag: String::new(),
+            at: at(day),
+            is_current,
+            is_marker: false,
+        }
+    }
+
+    fn rule() -> aws_sdk_s3::types::builders::LifecycleRuleBuilder {
+        LifecycleRule::builder().status(ExpirationStatus::Enabled)
+    }
+
+    fn earlier(days: i32) -> NoncurrentVersionExpiration {
+        NoncurrentVersionExpiration::builder()
+            .noncurrent_days(days)
+            .build()
+    }
+
+    #[test]
+    fn an_earlier_version_ends_so_many_days_after_the_next_one_came() {
+        let rules = [rule()
+            .noncurrent_version_expiration(earlier(30))
+            .build()
+            .unwrap()];
+        let all = [
+            listed("b", "2026-03-10", true),
+            listed("a", "2026-01-01", false),
+        ];
+        let ends = |one| ends(Some(&rules), "orders/x.json", one, &all);
+        assert_eq!(ends(&all[1]), Ends::On("2026-04-10".to_owned()));
+        assert_eq!(ends(&all[0]), Ends::Never);
+    }
+
+    #[test]
+    fn only_rules_that_end_the_object_count() {
+        let all = [listed("a", "2026-03-10", true)];
+        let ends = |rules: Option<&[LifecycleRule]>| ends(rules, "orders/x.json", &all[0], &all);
+        let days = LifecycleExpiration::builder().days(10).build();
+        let both = rule()
+            .expiration(days)
+            .noncurrent_version_expiration(earlier(20));
+        let whole = both.clone().build().unwrap();
+        assert_eq!(ends(Some(&[whole])), Ends::On("2026-04-10".to_owned()));
+        let filter = LifecycleRuleFilter::builder().prefix("reports/").build();
+        let of_others = both.clone().filter(filter).build().unwrap();
+        assert_eq!(ends(Some(&[of_others])), Ends::Never);
+        let off = both.status(ExpirationStatus::Disabled).build().unwrap();
+        assert_eq!(ends(Some(&[off])), Ends::Never);
+        assert_eq!(ends(None), Ends::Unknown);
+    }
+
+    #[test]
+    fn a_file_is_looked_for_in_its_environment_s_bucket_alone() {
+        assert_eq!(key_in("b", "s3://b/orders/x"), Some("orders/x"));
+        assert_eq!(key_in("b", "s3://bc/orders/x"), None);
+        assert_eq!(key_in("b", "b/orders/x"), None);
+    }
+}

@@ -1,0 +1,274 @@
+//! The erasure of a person's personal data, by an operator: of a customer, or of an order that names
+//! none.
+//!
+//! [`plan`] says what there is and what would be done, and changes nothing; [`erase`] does it. It
+//! notes the erasure and destroys the key, removes the order files that hold nobody else's orders,
+//! and waits until the rows are rewritten, which the role `project` does. Every step can be
+//! repeated: after a crash between any two, a second call ends the same.
+//!
+//! - `orders`: the owner's orders, and what events and rows hold of them
+//! - [`files`]: order files, in every version; [`letters`]: dead letters
+//!
+//! Nothing here returns personal data.
+
+use std::time::Duration;
+
+use commands::{erase::Erased, execute::Failure, limits::BACKUP_DAYS};
+use domain::{AggregateId, Digest, Json, OrderId, Timestamp, personal::Owner};
+use event_store::Cause;
+use serde::Serialize;
+
+use crate::{
+    environment::Environment,
+    error::OperatorError,
+    limits::{DEAD_LETTER_DAYS, ROWS_ASKED_FIRST, ROWS_ASKED_MOST, ROWS_WAIT},
+    progress::{Progress, Stage},
+};
+
+pub mod files;
+pub mod letters;
+mod orders;
+
+use files::{FileState, OrderFile};
+use letters::Letters;
+
+/// The key of an owner's personal data.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(
+    tag = "state",
+    rename_all = "camelCase",
+    rename_all_fields = "camelCase"
+)]
+pub enum Key {
+    /// There never was one.
+    None,
+    /// It is there, and an erasure destroys it.
+    There {
+        /// Its version, from 1.
+        version: u32,
+        /// When an earlier key was destroyed, if one was.
+        erased_at: Option<Timestamp>,
+    },
+    /// It is destroyed, or there was none when the erasure was made.
+    Destroyed {
+        /// When.
+        erased_at: Timestamp,
+    },
+}
+
+/// The orders of an owner.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Orders {
+    /// How many were found.
+    pub number: u64,
+    /// Are there more than were looked at? They are erased all the same, and their files are not
+    /// looked for.
+    pub more: bool,
+    /// When the first was placed.
+    pub since: Option<Timestamp>,
+    /// Rows that show personal data now.
+    pub rows: u64,
+    /// Orders whose event an older build has stored with its personal data open. Answers and rows say
+    /// `[erased]` in their place, but the stored event keeps them until a person rewrites it.
+    pub stored_openly: u64,
+    /// Orders whose first event this build cannot read.
+    pub unreadable: u64,
+}
+
+/// What there is of an owner's personal data, before they are erased.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Plan {
+    /// The owner.
+    pub owner: Owner,
+    /// The owner's key.
+    pub key: Key,
+    /// The owner's orders.
+    pub orders: Orders,
+    /// The order files that they came from.
+    pub files: Vec<OrderFile>,
+    /// Dead letters that hold the owner's id or orders.
+    pub dead_letters: Letters,
+    /// The last day on which a backup of the table of keys may hold the key, were it destroyed now.
+    pub backups_until: String,
+    /// The orders whose rows show personal data.
+    #[serde(skip)]
+    shown: Vec<OrderId>,
+}
+
+/// What an erasure has done, and what is left.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Report {
+    /// The owner.
+    pub owner: Owner,
+    /// The time from before which all personal data of the owner are erased.
+    pub erased_at: Timestamp,
+    /// Whether the key was destroyed before.
+    pub before: bool,
+    /// The owner's orders, as they were before.
+    pub orders: Orders,
+    /// Rows that show no personal data any more.
+    pub rows_rewritten: u64,
+    /// Rows that still showed personal data when the time to wait was over.
+    pub rows_left: u64,
+    /// The order files, with what became of each.
+    pub files: Vec<OrderFile>,
+    /// Dead letters that hold the owner's id or orders.
+    pub dead_letters: Letters,
+    /// The last day on which a backup of the table of keys may hold the key.
+    pub backups_until: String,
+}
+
+impl Report {
+    /// Is anything left that goes by no fixed day, or that somebody must look at? Backups go by
+    /// themselves, and so do dead letters.
+    pub fn is_left(&self) -> bool {
+        let Orders {
+            more,
+            stored_openly,
+            unreadable,
+            ..
+        } = self.orders;
+        let kept = |file: &OrderFile| !matches!(file.state, FileState::Removed | FileState::Gone);
+        more || stored_openly + unreadable + self.rows_left > 0
+            || self.files.iter().any(kept)
+            || self.dead_letters.is_left()
+    }
+}
+
+/// What there is of the owner's personal data, and what an erasure would do. It changes nothing.
+/// `NotFound` where nothing is known of the owner, `Usage` for an order that names a customer: the
+/// customer is the owner then.
+pub async fn plan(
+    environment: &Environment,
+    owner: &Owner,
+    progress: &dyn Progress,
+) -> Result<Plan, OperatorError> {
+    let key = key(environment, owner).await?;
+    let found = orders::find(environment, owner, progress).await?;
+    if key == Key::None && found.orders.number == 0 {
+        return Err(OperatorError::NotFound(format!(
+            "nothing is known of {owner}"
+        )));
+    }
+    let files = files::look(environment, owner, &found.sources, progress).await?;
+    let dead_letters = letters::look(environment, owner, &found.ids).await;
+    Ok(Plan {
+        owner: owner.clone(),
+        key,
+        orders: found.orders,
+        files,
+        dead_letters,
+        backups_until: days_after(environment.now(), BACKUP_DAYS),
+        shown: found.shown,
+    })
+}
+
+/// Erases what was planned. It may be called again, also after it failed half-way.
+pub async fn erase(
+    environment: &Environment,
+    plan: Plan,
+    progress: &dyn Progress,
+) -> Result<Report, OperatorError> {
+    let clock = environment.projectors.clock.as_ref();
+    let store = &environment.projectors.store;
+    let erased: Erased = commands::erase::erase(store, clock, &plan.owner, cause())
+        .await
+        .map_err(failed)?;
+    let files = files::remove(environment, plan.files, progress).await?;
+    let (rows_rewritten, rows_left) = wait_for_rows(environment, &plan.shown, progress).await?;
+    Ok(Report {
+        erased_at: erased.erased_at,
+        before: erased.before,
+        backups_until: erased.backups_until(),
+        owner: plan.owner,
+        orders: plan.orders,
+        rows_rewritten,
+        rows_left,
+        files,
+        dead_letters: plan.dead_letters,
+    })
+}
+
+async fn key(environment: &Environment, owner: &Owner) -> Result<Key, OperatorError> {
+    let unavailable = |error: event_store::table::Unavailable| {
+        OperatorError::Unavailable(format!("the table of keys: {error}"))
+    };
+    let keys = environment.projectors.store.keys().map_err(unavailable)?;
+    let Some(record) = keys.record(owner).await.map_err(unavailable)? else {
+        return Ok(Key::None);
+    };
+    Ok(match (record.wrapped, record.erased_at) {
+        (None, None) => Key::None,
+        (None, Some(erased_at)) => Key::Destroyed { erased_at },
+        (Some(_), erased_at) => Key::There {
+            version: record.version,
+            erased_at,
+        },
+    })
+}
+
+/// Every call is a command of its own; where nothing is left to erase, it leaves no event.
+fn cause() -> Cause {
+    let id = uuid::Uuid::new_v4();
+    Cause {
+        command_id: format!("operator/{id}"),
+        // Replaced by the command's own.
+        digest: Digest::of(&Json::Null),
+        actor: "operator".to_owned(),
+        source: "operator".to_owned(),
+        correlation_id: id.to_string(),
+        causation_id: id.to_string(),
+        traceparent: None,
+    }
+}
+
+fn failed(failure: Failure) -> OperatorError {
+    match failure {
+        Failure::Unavailable(reason) => OperatorError::Unavailable(reason),
+        other => OperatorError::Corrupt(other.to_string()),
+    }
+}
+
+/// Waits until rows show no personal data any more, for a limited time: how many do not, and how many
+/// still do.
+async fn wait_for_rows(
+    environment: &Environment,
+    shown: &[OrderId],
+    progress: &dyn Progress,
+) -> Result<(u64, u64), OperatorError> {
+    let clock = environment.projectors.clock.as_ref();
+    let mut left: Vec<OrderId> = shown.to_vec();
+    let (mut waited, mut wait) = (Duration::ZERO, ROWS_ASKED_FIRST);
+    progress.begins(Stage::AwaitingRows, 0, left.len() as u64);
+    while !left.is_empty() && waited < ROWS_WAIT && !progress.stopped() {
+        clock.sleep(wait).await;
+        waited += wait;
+        wait = (2 * wait).min(ROWS_ASKED_MOST);
+        let before = left.len();
+        left = orders::still_shown(environment, left).await?;
+        progress.advances((before - left.len()) as u64);
+    }
+    progress.ends();
+    let left = left.len() as u64;
+    Ok((shown.len() as u64 - left, left))
+}
+
+/// The day that is so many days after a time.
+fn days_after(at: Timestamp, days: u32) -> String {
+    let millis = i64::from(days) * 24 * 60 * 60 * 1_000;
+    let then = Timestamp::from_millis(at.millis().saturating_add(millis));
+    then.unwrap_or(at).day()
+}
+
+/// The day on which a dead letter goes that came at this time.
+fn letter_gone(at: Timestamp) -> String {
+    days_after(at, DEAD_LETTER_DAYS)
+}
+
+/// The owner's order with this id, as an aggregate.
+fn aggregate(id: &OrderId) -> AggregateId {
+    AggregateId::Order(id.clone())
+}
