@@ -31,6 +31,8 @@ def add_policy(stack: Stack, at: Places) -> iam.ManagedPolicy:
         *destroying(at),
         # Files of orders, every version of them.
         allow(files, at.objects(ORDERS_PREFIX)),
+        # The rules by which those end that stay.
+        allow(["s3:GetLifecycleConfiguration"], at.orders_bucket),
         iam.PolicyStatement(
             actions=["s3:ListBucketVersions"],
             resources=[at.orders_bucket],

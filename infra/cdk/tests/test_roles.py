@@ -158,6 +158,7 @@ def expected(stacks):
         *((f"dynamodb:{action}", parked) for action in ("GetItem", "Scan")),
         ("sqs:GetQueueAttributes", queue),
         ("s3:ListBucket", dead_bucket),
+        ("s3:GetLifecycleConfiguration", bucket),
         ("s3:ListBucketVersions", bucket),
         *((f"s3:{a}", files) for a in ("GetObject", "GetObjectVersion", "DeleteObjectVersion")),
     }
