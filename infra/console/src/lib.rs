@@ -9,7 +9,8 @@
 //! - [`backend`] is the port to the HTTP API, [`http_api`] reaches it over HTTP
 //! - [`operating`] reaches the environment as an operator's command does; [`jobs`] are long work
 //! - [`guard`] lets in whom the console is for, and no change without its token ([`tokens`])
-//! - [`view`] is what a page is given and answers with; [`change`] makes changes; [`live`] tells of them
+//! - [`view`] is what a page is given and answers with, [`denials`] what it says where credentials do not
+//!   suffice; [`change`] makes changes; [`live`] tells of them
 //! - [`pages`] has the pages; [`rows`], [`story`] and [`diff`] read what they show, [`sparkline`] draws it
 //! - [`trying`] sends what the page *Try it* is given, follows it, and switches faults on; locally alone
 //! - [`assets`] is what pages load; [`limits`] has every bound; [`args`] is the command `waybill console`,
@@ -21,6 +22,7 @@ pub mod assets;
 pub mod at;
 pub mod backend;
 pub mod change;
+pub mod denials;
 pub mod diff;
 pub mod guard;
 pub mod http_api;

@@ -19,7 +19,8 @@ use futures::{StreamExt as _, stream};
 
 use crate::{
     About, Console, assets,
-    backend::{Denied, Failure, NoAnswer, Policy, Problem},
+    backend::{Failure, NoAnswer},
+    denials,
     limits::{PAGE_TIMEOUT, WAITING_IS_SAID_AFTER},
     trying::faults::On,
 };
@@ -327,7 +328,7 @@ pub fn told(failure: &Failure, about: &About) -> (StatusCode, &'static str, Stri
             "There is no such thing",
             problem.detail.clone(),
         ),
-        Failure::Refused(problem) if problem.is_denied() => denied(problem, about),
+        Failure::Refused(problem) if problem.is_denied() => denials::by_gateway(problem, about),
         Failure::Refused(problem) => {
             let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::BAD_GATEWAY);
             let at = problem.field.as_deref().filter(|field| !field.is_empty());
@@ -354,8 +355,8 @@ pub fn told(failure: &Failure, about: &About) -> (StatusCode, &'static str, Stri
         ),
         Failure::Denied(denied) => (
             StatusCode::FORBIDDEN,
-            not_let(denied.policy).0,
-            refused_by_aws(denied, about),
+            denials::title(denied.policy),
+            denials::by_aws(denied, about),
         ),
         Failure::Said { status, message } => {
             let title = match status {
@@ -377,66 +378,6 @@ pub fn told(failure: &Failure, about: &About) -> (StatusCode, &'static str, Stri
                      Waybill, and the same version?"
                 ),
             )
-        }
-    }
-}
-
-/// What somebody is told whose credentials the gateway has not let through: which ones would be.
-fn denied(problem: &Problem, about: &About) -> (StatusCode, &'static str, String) {
-    let policy = match problem.of_command {
-        true => Policy::Operator,
-        false => Policy::Console,
-    };
-    let (title, what) = not_let(policy);
-    let needed = match problem.status {
-        401 => "This API takes tokens of its issuer: WAYBILL_API_TOKEN, which may have expired or \
-                lack a scope"
-            .to_owned(),
-        _ => lets(policy, about),
-    };
-    let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::FORBIDDEN);
-    let detail = &problem.detail;
-    let message = format!("{detail}: these credentials may not {what}. {needed}.");
-    (status, title, message)
-}
-
-/// What whoever has not this policy may not do: as a title, and within a sentence.
-fn not_let(policy: Policy) -> (&'static str, &'static str) {
-    match policy {
-        Policy::Operator => ("Your credentials may not do this", "do it"),
-        Policy::Console => ("Your credentials may not see this", "see it"),
-    }
-}
-
-/// Which policy lets somebody, in a sentence without its full stop.
-fn lets(policy: Policy, about: &About) -> String {
-    let (environment, policy) = (&about.environment, policy.name());
-    format!("The policy waybill-{environment}-{policy} lets them")
-}
-
-/// A denial by AWS itself: what was asked, which action that is, and which policy is missing.
-fn refused_by_aws(denied: &Denied, about: &About) -> String {
-    let action = match &denied.action {
-        Some(action) => format!(" ({action})"),
-        None => String::new(),
-    };
-    let (message, (_, what)) = (&denied.message, not_let(denied.policy));
-    let lets = lets(denied.policy, about);
-    format!("{message}: these credentials may not {what}{action}. {lets}.")
-}
-
-/// Why something was not done, of which only the text is known; where these credentials were denied
-/// it, with the policy that is missing.
-pub fn explained(reason: &str, policy: Policy, about: &About) -> String {
-    match operator::denial(reason) {
-        None => reason.to_owned(),
-        Some(denial) => {
-            let denied = Denied {
-                message: reason.to_owned(),
-                action: denial.action,
-                policy,
-            };
-            refused_by_aws(&denied, about)
         }
     }
 }
@@ -465,65 +406,4 @@ fn advice(failure: &Failure, about: &About) -> Vec<String> {
         _ => &[],
     };
     lines.iter().map(|&line| line.to_owned()).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn said(problem: Problem) -> (u16, String) {
-        let about = About {
-            environment: "dev".to_owned(),
-            api_url: "https://api.example".to_owned(),
-            flags: "--env dev".to_owned(),
-            is_local: false,
-            allow_changes: false,
-        };
-        let (status, _, message) = told(&Failure::Refused(problem), &about);
-        (status.as_u16(), message)
-    }
-
-    #[test]
-    fn who_is_denied_is_told_which_policy_is_missing() {
-        let denied = |of_command| {
-            said(Problem {
-                status: 403,
-                of_command,
-                ..Problem::default()
-            })
-        };
-        let (status, message) = denied(true);
-        assert!(
-            status == 403 && message.contains("waybill-dev-operator"),
-            "{message}"
-        );
-        let (status, message) = denied(false);
-        assert!(
-            status == 403 && message.contains("waybill-dev-console"),
-            "{message}"
-        );
-    }
-
-    #[test]
-    fn where_tokens_are_taken_a_policy_is_of_no_use() {
-        let (status, message) = said(Problem {
-            status: 401,
-            ..Problem::default()
-        });
-        assert!(
-            status == 401 && message.contains("WAYBILL_API_TOKEN"),
-            "{message}"
-        );
-    }
-
-    #[test]
-    fn what_waybill_itself_refuses_is_no_matter_of_policies() {
-        let (_, message) = said(Problem {
-            status: 403,
-            code: "FORBIDDEN".to_owned(),
-            detail: "not by this caller".to_owned(),
-            ..Problem::default()
-        });
-        assert_eq!(message, "Waybill said no: not by this caller (FORBIDDEN)");
-    }
 }

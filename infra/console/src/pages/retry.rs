@@ -22,10 +22,11 @@ use crate::{
     About, Console,
     backend::{Failure, Policy},
     change::{Deed, Form, Sent},
+    denials::explained,
     jobs::{Job, Take},
     limits::{SHORT_RETRY, WORK_LOOKED_AT_EVERY},
     links,
-    view::{Head, Nav, Page, View, explained, told},
+    view::{Head, Nav, Page, View, told},
 };
 
 pub(super) fn routes() -> Router<Console> {
