@@ -1,8 +1,9 @@
-//! Table, rows, bus, topic, operator and clock in this world: each call is held up before and
+//! Table, rows, keys, bus, topic, operator and clock in this world: each call is held up before and
 //! after its effect, and may fail at either end.
 
 mod events;
 mod files;
+mod keys;
 mod ledger;
 mod messages;
 mod rows;
@@ -16,6 +17,7 @@ use event_store::Clock;
 
 pub use events::SimTable;
 pub use files::SimFiles;
+pub use keys::{KeyStore, Served};
 pub use ledger::SimLedger;
 pub use messages::SimOutbox;
 pub use rows::SimRows;
