@@ -48,11 +48,13 @@ pub enum Fault {
     Watch,
     /// The key that wraps the keys of persons is changed.
     Rotation,
+    /// A call takes long to begin.
+    Slow,
 }
 
 impl Fault {
     /// Every one.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::Throttle,
         Self::LostAnswer,
         Self::Entry,
@@ -70,6 +72,7 @@ impl Fault {
         Self::Silence,
         Self::Watch,
         Self::Rotation,
+        Self::Slow,
     ];
 
     /// The highest rate, in thousandths of the occasions, that a seed may draw.
@@ -90,6 +93,7 @@ impl Fault {
             Self::Silence => 8,
             Self::Watch => 16,
             Self::Rotation => 200,
+            Self::Slow => 20,
         }
     }
 }

@@ -25,12 +25,20 @@ pub use secrets::SimSecrets;
 
 use crate::core::{Core, Fault, hold};
 
+/// How many times a slow call is asked in vain whether it is there.
+const SLOW_TURNS: usize = 12;
+
 /// Brings a call to its effect, or turns it away before.
 async fn before(core: &Core, what: impl FnOnce() -> String) -> bool {
     core.count_call();
     core.note(what);
     if !core.coarse {
         hold().await;
+    }
+    if core.strikes(Fault::Slow) {
+        for _ in 0..SLOW_TURNS {
+            hold().await;
+        }
     }
     !core.strikes(Fault::Throttle)
 }
