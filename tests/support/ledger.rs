@@ -19,6 +19,11 @@ pub struct MemoryLedger {
 }
 
 impl MemoryLedger {
+    /// All its parts, ordered by path.
+    pub fn all(&self) -> Vec<Vec<u8>> {
+        self.parts.lock().unwrap().values().cloned().collect()
+    }
+
     /// Bytes of all its parts.
     pub fn bytes(&self) -> usize {
         self.parts.lock().unwrap().values().map(Vec::len).sum()

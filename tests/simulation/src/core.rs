@@ -46,11 +46,15 @@ pub enum Fault {
     Silence,
     /// The schedule has the watcher look for stalled shipments, whatever else goes on.
     Watch,
+    /// The key that wraps the keys of persons is changed.
+    Rotation,
+    /// A call takes long to begin.
+    Slow,
 }
 
 impl Fault {
     /// Every one.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 18] = [
         Self::Throttle,
         Self::LostAnswer,
         Self::Entry,
@@ -67,6 +71,8 @@ impl Fault {
         Self::Sweep,
         Self::Silence,
         Self::Watch,
+        Self::Rotation,
+        Self::Slow,
     ];
 
     /// The highest rate, in thousandths of the occasions, that a seed may draw.
@@ -86,6 +92,8 @@ impl Fault {
             Self::Sweep => 2,
             Self::Silence => 8,
             Self::Watch => 16,
+            Self::Rotation => 200,
+            Self::Slow => 20,
         }
     }
 }
@@ -117,11 +125,17 @@ pub enum Act {
     LetterStayed,
     /// The watcher went through every status.
     Watched,
+    /// All rows were compared with all histories, and none was mended.
+    Verified,
+    /// An erasure was answered.
+    Erased,
+    /// An order's history was read.
+    Read,
 }
 
 impl Act {
     /// Every one.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 15] = [
         Self::RebuiltOne,
         Self::RebuiltAll,
         Self::Announced,
@@ -134,6 +148,9 @@ impl Act {
         Self::EventRedriven,
         Self::LetterStayed,
         Self::Watched,
+        Self::Verified,
+        Self::Erased,
+        Self::Read,
     ];
 }
 

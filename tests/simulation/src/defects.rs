@@ -20,7 +20,9 @@ use projectors::{
 
 use crate::core::Core;
 
+pub mod erasing;
 pub mod marking;
+pub mod plain;
 
 /// A mistake that somebody could make.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -103,11 +105,27 @@ pub enum Defect {
     FirstShardWatched,
     /// A row keeps that its shipment is stalled when that is over.
     KeptStall,
+    /// What opens personal data asks the table of keys once, and never again.
+    KeyRemembered,
+    /// A kept key never grows old.
+    KeptForEver,
+    /// A snapshot holds personal data as they were sent.
+    PlainSnapshot,
+    /// A commit's digest is of personal data as they were sent.
+    PlainDigest,
+    /// What projects an order does not look again whether it was erased meanwhile.
+    NotLookedAgain,
+    /// An erasure leaves rows as they are.
+    UnwrittenRows,
+    /// A key is destroyed before the erasure is noted, which may fail.
+    ErasedBeforeNoted,
+    /// A repeated erasure destroys the key that a customer was given since.
+    DestroyedAnew,
 }
 
 impl Defect {
     /// Every one.
-    pub const ALL: [Self; 39] = [
+    pub const ALL: [Self; 47] = [
         Self::LostCondition,
         Self::SwallowedConflict,
         Self::UnstoredAnswer,
@@ -147,6 +165,14 @@ impl Defect {
         Self::WatchedTooEarly,
         Self::FirstShardWatched,
         Self::KeptStall,
+        Self::KeyRemembered,
+        Self::KeptForEver,
+        Self::PlainSnapshot,
+        Self::PlainDigest,
+        Self::NotLookedAgain,
+        Self::UnwrittenRows,
+        Self::ErasedBeforeNoted,
+        Self::DestroyedAnew,
     ];
 
     /// Does it show only where something goes wrong? Then a world without faults must not find it.
@@ -171,12 +197,19 @@ impl Defect {
                 | Self::SilentRedrive
                 | Self::StaleMark
                 | Self::KeptStall
+                | Self::KeptForEver
+                | Self::ErasedBeforeNoted
         )
     }
 }
 
 /// A commit on its way to the table.
-pub fn written(core: &Core, mut item: Item) -> Item {
+pub fn written(core: &Core, digests: &plain::Digests, mut item: Item) -> Item {
+    match core.defect {
+        Some(Defect::PlainSnapshot) => plain::snapshot(&mut item),
+        Some(Defect::PlainDigest) => plain::digest(&mut item, digests),
+        _ => {}
+    }
     if core.defect == Some(Defect::UnclampedTime) {
         item.insert("at".to_owned(), AttributeValue::S(core.now().to_string()));
     }

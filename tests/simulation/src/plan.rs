@@ -6,8 +6,9 @@ use serde_json::{Value, json};
 use crate::core::Core;
 
 pub mod carrier;
+pub mod persons;
 
-/// Stands in customers' names, and must stand in no log, metric or operator's message.
+/// Stands in customers' names and notes, and must stand in no log, metric or operator's message.
 pub const MARKER: &str = "MARKER-7f3a";
 
 /// By which way a command comes in.
@@ -23,6 +24,9 @@ pub enum Way {
     File,
     /// A carrier's webhook, whose scans are its commands: it has no key.
     Carrier,
+    /// An erasure of personal data: `DELETE`, with a key; of an order without a customer an
+    /// operator's.
+    Erase,
 }
 
 /// A command that a client wants carried out.
@@ -44,7 +48,7 @@ impl Wanted {
     /// The id that the command has in the history.
     pub fn command_id(&self) -> String {
         match self.way {
-            Way::Http => format!("http/anonymous/{}", self.key),
+            Way::Http | Way::Erase => format!("http/anonymous/{}", self.key),
             Way::Invoke => format!("invoke/{}", self.key),
             Way::Bus => format!("event/{}", self.key),
             Way::File => format!("file/{}", self.key),
@@ -68,11 +72,12 @@ pub const COMMANDS_MAX: usize = 60;
 /// Draws the commands of a seed; the first `limit` of them.
 pub fn draw(core: &Core, limit: usize) -> Vec<Wanted> {
     let count = 30 + core.choose(COMMANDS_MAX - 29);
+    let owners = persons::drawn(core);
     let mut plan: Vec<Wanted> = Vec::new();
     for number in 0..count {
         // One in five is an earlier one again, word for word or with its key only.
         let again = (core.choose(5) == 0 && !plan.is_empty()).then(|| core.choose(plan.len()));
-        let mut wanted = one(core, number);
+        let mut wanted = one(core, &owners, number);
         if let Some(earlier) = again.map(|place| plan[place].clone()) {
             if core.choose(4) > 0 {
                 wanted = earlier;
@@ -86,36 +91,41 @@ pub fn draw(core: &Core, limit: usize) -> Vec<Wanted> {
     plan
 }
 
-fn one(core: &Core, number: usize) -> Wanted {
+fn one(core: &Core, owners: &[&str], number: usize) -> Wanted {
     let key = format!("key-{number}");
-    match core.choose(11) {
-        0..=2 => place(core, key),
-        3..=4 => close(core, key),
-        5..=8 => update(core, key),
-        _ => carrier::drawn(core, key),
+    match core.choose(13) {
+        0..=3 => place(core, key),
+        4..=5 => close(core, key),
+        6..=9 => update(core, key),
+        10..=11 => carrier::drawn(core, key),
+        _ => persons::erase(core, owners, key),
     }
 }
 
-/// Few orders, so that clients meet.
-fn order_id(core: &Core) -> String {
-    format!("{}", 1 + core.choose(3))
-}
-
 fn place(core: &Core, key: String) -> Wanted {
-    let id = order_id(core);
-    // Two contents for each order: most say the same, some do not.
-    let quantity = if core.choose(5) == 0 { 3 } else { 2 };
-    let fulfilment = ["automatic", "merchant"][id.len() % 2];
-    let fulfilment = if id == "2" { "merchant" } else { fulfilment };
-    let body = json!({
+    // Few orders, so that clients meet.
+    let order = persons::ORDERS[core.choose(persons::ORDERS.len())];
+    let id = order.0;
+    // Two contents for each order: most say the same, some do not, and some differ in personal data
+    // alone.
+    let (quantity, other) = match core.choose(10) {
+        0..=1 => (3, " other"),
+        2 => (2, " renamed"),
+        _ => (2, ""),
+    };
+    // What is completed by itself is projected once more, and so is an erasure that was missed.
+    let fulfilment = match id {
+        "1" | "5" => "automatic",
+        _ => "merchant",
+    };
+    let mut body = json!({
         "orderId": id,
-        "customerId": "c-1",
-        "customerName": MARKER,
         "items": [{ "productId": "p", "quantity": quantity, "price": 2.55 }],
         "adjustments": [{ "type": "shipping", "amount": 4.99 }],
-        "placedAt": "2024-01-15T10:30:00+02:00",
+        "placedAt": "2024-01-13T10:30:00+02:00",
         "fulfilment": fulfilment,
     });
+    persons::add(&mut body, order, other);
     let way = [Way::Http, Way::Invoke, Way::File][core.choose(3)];
     Wanted {
         way,
@@ -127,7 +137,7 @@ fn place(core: &Core, key: String) -> Wanted {
 }
 
 fn close(core: &Core, key: String) -> Wanted {
-    let id = order_id(core);
+    let (id, ..) = persons::ORDERS[core.choose(persons::ORDERS.len())];
     let (path, body) = match core.choose(2) {
         0 => (format!("/orders/{id}/complete"), json!({})),
         _ => (

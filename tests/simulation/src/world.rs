@@ -2,6 +2,7 @@
 
 mod clients;
 mod operator;
+mod persons;
 mod schedule;
 mod spoiling;
 mod stream;
@@ -20,6 +21,7 @@ use commands::{
     Commands,
     carriers::{Carriers, secrets::KeptSecrets},
 };
+use domain::Json;
 use event_store::{Commit, EventStore, Policy, commit::Item, memory::MemoryTable};
 use lambda::{
     Answer, Failed, Invocation,
@@ -40,20 +42,21 @@ use support::{
 };
 
 use operator::{NOTIFY, Operator, PROJECT};
+use persons::INSTANCES;
 use works::Work;
 
 pub(crate) use clients::post;
 
 use crate::{
     core::{Chooser, Core, Fault, Seeded, Tally},
-    defects::{Defect, Remembered},
-    observed::{Answered, Observed, Uploaded},
+    defects::{Defect, Remembered, plain},
+    observed::{Answered, Begun, Observed, Read, Uploaded},
     plan::{self, MARKER, Wanted, Way},
     platform::{
         CONSUMERS, Delivery, Letter, Platform, RETENTION_HOURS, SHARDS, Streamed, aggregate_of,
         event,
     },
-    ports::{SimClock, SimFiles, SimLedger, SimOutbox, SimRows, SimSecrets, SimTable},
+    ports::{KeyStore, SimClock, SimFiles, SimLedger, SimOutbox, SimRows, SimSecrets, SimTable},
 };
 
 /// What rows hold of this world's environment: its indexes are spread.
@@ -156,8 +159,11 @@ pub struct World {
     lines: Arc<LatestLines>,
     platform: Arc<Platform>,
     files: MemoryFiles,
-    commands: Commands,
-    projectors: Projectors,
+    ledger: Arc<SimLedger>,
+    keys: Arc<KeyStore>,
+    /// The instances of the command functions, and of the projectors.
+    commands: Vec<Commands>,
+    projectors: Vec<Projectors>,
     remembered: Arc<Remembered>,
     running: Vec<(Job, Running)>,
     clients: Vec<Client>,
@@ -165,6 +171,9 @@ pub struct World {
     observed: Observed,
     /// Scans that a webhook brought which was answered that they are logged.
     acknowledged: BTreeSet<(String, String)>,
+    /// Orders whose personal data are erased, as an answer has said.
+    hidden: BTreeSet<String>,
+    reads: Arc<Mutex<Vec<Read>>>,
     /// Turns of the schedule since nothing goes wrong any more.
     turns: u32,
 }
@@ -179,6 +188,10 @@ struct Client {
     known: bool,
     /// Puts of commits that it has taken so far.
     puts: u64,
+    /// When the first attempt began.
+    begun: Begun,
+    /// The erasure that it asks for, by its place among all.
+    asked: usize,
 }
 
 /// Which commits carry a snapshot: of every second seed's as everywhere, which of few commits are
@@ -213,6 +226,8 @@ pub fn run(setup: &Setup) -> Run {
     world.go_on(STEPS_MAX);
     world.core.end_faults();
     world.observed.at_rest = world.go_on(STEPS_TO_REST);
+    world.read_all();
+    world.observed.at_rest &= world.go_on(STEPS_TO_REST);
     world.finished()
 }
 
@@ -251,10 +266,15 @@ impl World {
         let spoilt = Arc::new(Mutex::new(BTreeMap::new()));
         let platform = Arc::new(Platform::default());
         let clock = Arc::new(SimClock(core.clone()));
+        let digests = match core.defect {
+            Some(Defect::PlainDigest) => plain::digests(&plan),
+            _ => plain::Digests::new(),
+        };
         let store = EventStore::new(Arc::new(SimTable {
             core: core.clone(),
             table: table.clone(),
             platform: platform.clone(),
+            digests,
         }))
         .under(policy);
         let outbox = Arc::new(SimOutbox {
@@ -285,10 +305,10 @@ impl World {
             metrics: metrics.clone(),
             environment: "sim".to_owned(),
         };
-        let ledger = SimLedger {
+        let ledger = Arc::new(SimLedger {
             core: core.clone(),
             ledger: MemoryLedger::default(),
-        };
+        });
         let projectors = Projectors {
             store,
             rows: Arc::new(sim_rows),
@@ -299,12 +319,27 @@ impl World {
             environment: environment(),
             stalled_after: watcher::STALLED_AFTER.parse().unwrap(),
             rebuilds: Rebuilds {
-                ledger: Arc::new(ledger),
+                ledger: ledger.clone(),
                 sweep_segments: SWEEP_SEGMENTS,
                 ..support::ledger::rebuilds()
             },
             beside: Vec::new(),
         };
+        let keys = Arc::new(KeyStore::default());
+        let commands = (0..INSTANCES).map(|_| Commands {
+            store: commands
+                .store
+                .clone()
+                .with_keys(keys.instance(&core, false)),
+            ..commands.clone()
+        });
+        let commands = commands.collect();
+        let remembers = core.defect == Some(Defect::KeyRemembered);
+        let projectors = (0..INSTANCES).map(|_| Projectors {
+            store: (projectors.store.clone()).with_keys(keys.instance(&core, remembers)),
+            ..projectors.clone()
+        });
+        let projectors = projectors.collect();
         let mut clients: Vec<Client> = (0..CLIENTS).map(|_| Client::default()).collect();
         for (number, wanted) in plan.iter().enumerate() {
             clients[number % CLIENTS].wanted.push_back(wanted.clone());
@@ -322,6 +357,8 @@ impl World {
             lines,
             platform,
             files,
+            ledger,
+            keys,
             commands,
             projectors,
             remembered: Arc::default(),
@@ -330,6 +367,8 @@ impl World {
             operator: Operator::default(),
             observed,
             acknowledged: BTreeSet::new(),
+            hidden: BTreeSet::new(),
+            reads: Arc::default(),
             turns: 0,
         }
     }
@@ -346,6 +385,7 @@ impl World {
             file.report = report.map(|report| serde_json::from_slice(&report).unwrap());
         }
         observed.stored = self.table.all();
+        self.opened(&mut observed);
         observed.written = std::mem::take(&mut kept.written);
         observed.shown = std::mem::take(&mut kept.shown);
         observed.orders = self.rows.all(Table::ProcessedOrders);
@@ -355,6 +395,11 @@ impl World {
             .iter()
             .map(|row| row["id"].to_string().replace('"', ""))
             .collect();
+        observed.parked_rows = parked
+            .into_iter()
+            .map(|row| Json::Object(row).to_string())
+            .collect();
+        observed.ledger = self.ledger.ledger.all();
         observed.went_back = self.went_back.lock().unwrap().clone();
         observed.metrics = self.lines.all();
         observed.announced = std::mem::take(&mut kept.announced);

@@ -7,7 +7,10 @@ use event_store::Commit;
 use serde_json::Value;
 use support::files::BUCKET;
 
-use super::Histories;
+use super::{
+    Histories,
+    persons::{personal, placed_by},
+};
 use crate::{
     observed::{Answered, Observed},
     plan::{Wanted, Way},
@@ -17,7 +20,7 @@ use crate::{
 pub(super) fn answers(seen: &Observed, histories: &Histories, found: &mut Vec<String>) {
     let nothing = Vec::new();
     let mut first: BTreeMap<_, &Answered> = BTreeMap::new();
-    let by_key = |answered: &&Answered| answered.wanted.way != Way::Carrier;
+    let by_key = |answered: &&Answered| !matches!(answered.wanted.way, Way::Carrier | Way::Erase);
     for answered in seen.answers.iter().filter(by_key) {
         let wanted = &answered.wanted;
         let history = histories.get(&wanted.aggregate).unwrap_or(&nothing);
@@ -187,11 +190,17 @@ pub(super) fn files(seen: &Observed, histories: &Histories, found: &mut Vec<Stri
         });
         let said = own.is_some_and(|commit| says(commit, &file.wanted));
         let equal = history.is_some_and(|commits| says(&commits[0], &file.wanted));
+        // Of whom another order is, can be told only until one of them is erased.
+        let another = history.is_some_and(|commits| {
+            let sent = personal(&file.wanted.body);
+            let mut others = placed_by(seen, &commits[0]).into_iter();
+            others.any(|other| personal(&other.body) != sent)
+        });
         let count = |name: &str| report[name].as_u64().unwrap_or_default();
         let right = match (count("accepted"), count("alreadyKnown"), count("rejected")) {
             (1, 0, 1) => said,
             (0, 1, 1) => own.is_none() && equal,
-            (0, 0, 2) => own.is_none() && history.is_some() && !equal,
+            (0, 0, 2) => own.is_none() && history.is_some() && (!equal || another),
             _ => false,
         };
         if !right {

@@ -50,7 +50,7 @@ pub(super) fn messages(seen: &Observed, histories: &Histories, found: &mut Vec<S
 fn said_of(kind: &str, version: u32, data: &Value) -> Vec<&'static str> {
     const CRITICAL: [&str; 4] = ["DELAYED", "LOST", "DAMAGED", "EXCEPTION"];
     match (kind, version) {
-        ("OrderPlaced", 1 | 2) => vec!["Order Created"],
+        ("OrderPlaced", 1..=3) => vec!["Order Created"],
         ("OrderProcessed", 1 | 2) => vec!["Order Processed"],
         ("OrderCancelled", 1 | 2) => vec!["Order Cancelled"],
         ("ShipmentStalled", 1) => vec!["Shipment Stalled"],
@@ -77,7 +77,7 @@ pub(super) fn automatic(histories: &Histories, found: &mut Vec<String>) {
         let automatic = placed.data.get().contains(r#""fulfilment":"automatic""#);
         let id = aggregate.trim_start_matches("order#");
         // Of what cannot be read nobody is told.
-        let readable = placed.version <= 2;
+        let readable = placed.version <= 3;
         if automatic && history.len() == 1 && readable {
             found.push(format!("{aggregate} waits for its completion for ever"));
         }

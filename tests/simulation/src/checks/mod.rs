@@ -3,6 +3,7 @@
 
 mod answers;
 mod messages;
+mod persons;
 mod rows;
 mod stalls;
 mod webhooks;
@@ -36,6 +37,7 @@ pub fn violations(seen: &Observed) -> Vec<String> {
     answers::files(seen, &histories, &mut found);
     webhooks::webhooks(seen, &histories, &mut found);
     stalls::marks(seen, &histories, &mut found);
+    persons::persons(seen, &histories, &mut found);
     if !seen.commands_only {
         answers::events(seen, &histories, &mut found);
         rows::rows(seen, &histories, &mut found);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use domain::{AggregateId, Json, Order, Shipment};
+use domain::{AggregateId, Json, Order, Shipment, personal::FIELDS};
 use event_store::{Commit, Loaded};
 use projectors::{ports::Row, processed_orders, shipment_log};
 
@@ -26,10 +26,11 @@ pub(super) fn rows(seen: &Observed, histories: &Histories, found: &mut Vec<Strin
         found.push(format!("I7: {row} went back"));
     }
     for (aggregate, history) in histories {
+        let opened = seen.opened.get(aggregate).unwrap_or(history);
         let (rows, expected) = match &history[0].aggregate {
             AggregateId::Order(id) => (
                 find(&seen.orders, "orderId", id.as_str(), None),
-                fold::<Order>(history, |loaded| {
+                fold::<Order>(opened, |loaded| {
                     processed_orders::row(&loaded.state, loaded.version, &environment)
                 }),
             ),
@@ -47,6 +48,9 @@ pub(super) fn rows(seen: &Observed, histories: &Histories, found: &mut Vec<Strin
             // Erasures have no rows.
             AggregateId::Erasure(_) => continue,
         };
+        if let AggregateId::Order(_) = &history[0].aggregate {
+            same_but_personal(aggregate, [history, opened], found);
+        }
         // What cannot be folded is parked, and has no row.
         let Some(expected) = expected else { continue };
         if rows.as_slice() != [expected.as_str()] {
@@ -63,6 +67,23 @@ pub(super) fn rows(seen: &Observed, histories: &Histories, found: &mut Vec<Strin
             !histories.contains_key(&format!("{kind}#{id}"))
         });
         found.extend(strangers.map(|row| format!("I6: a row of nothing: {row:?}")));
+    }
+}
+
+/// Whether its personal data are sealed, open or erased changes nothing else about an order.
+fn same_but_personal(aggregate: &str, histories: [&[Commit]; 2], found: &mut Vec<String>) {
+    let bare = |history: &[Commit]| {
+        fold::<Order>(history, |loaded| {
+            let mut row = processed_orders::row(&loaded.state, loaded.version, &environment())?;
+            for field in FIELDS {
+                row.remove(field.as_str());
+            }
+            Some(row)
+        })
+    };
+    let [sealed, opened] = histories.map(bare);
+    if sealed != opened {
+        found.push(format!("{aggregate}: {opened:?} is opened from {sealed:?}"));
     }
 }
 

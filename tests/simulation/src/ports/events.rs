@@ -12,7 +12,7 @@ use event_store::{
 use super::{after, before};
 use crate::{
     core::Core,
-    defects::{self, Defect},
+    defects::{self, Defect, plain},
     platform::{Platform, aggregate_of},
 };
 
@@ -27,6 +27,8 @@ pub struct SimTable {
     pub table: Arc<MemoryTable>,
     /// Where what is stored comes out again.
     pub platform: Arc<Platform>,
+    /// Digests that a planted defect puts into commits.
+    pub digests: plain::Digests,
 }
 
 fn unavailable() -> Unavailable {
@@ -41,7 +43,7 @@ impl CommitTable for SimTable {
         if !before(&self.core, || format!("put {}", key())).await {
             return Err(unavailable());
         }
-        let item = defects::written(&self.core, item);
+        let item = defects::written(&self.core, &self.digests, item);
         let put = match self.core.defect {
             Some(Defect::LostCondition) => {
                 self.table.overwrite(item.clone())?;

@@ -1,8 +1,9 @@
-//! Table, rows, bus, topic, operator and clock in this world: each call is held up before and
+//! Table, rows, keys, bus, topic, operator and clock in this world: each call is held up before and
 //! after its effect, and may fail at either end.
 
 mod events;
 mod files;
+mod keys;
 mod ledger;
 mod messages;
 mod rows;
@@ -16,6 +17,7 @@ use event_store::Clock;
 
 pub use events::SimTable;
 pub use files::SimFiles;
+pub use keys::{KeyStore, Served};
 pub use ledger::SimLedger;
 pub use messages::SimOutbox;
 pub use rows::SimRows;
@@ -23,12 +25,20 @@ pub use secrets::SimSecrets;
 
 use crate::core::{Core, Fault, hold};
 
+/// How many times a slow call is asked in vain whether it is there.
+const SLOW_TURNS: usize = 12;
+
 /// Brings a call to its effect, or turns it away before.
 async fn before(core: &Core, what: impl FnOnce() -> String) -> bool {
     core.count_call();
     core.note(what);
     if !core.coarse {
         hold().await;
+    }
+    if core.strikes(Fault::Slow) {
+        for _ in 0..SLOW_TURNS {
+            hold().await;
+        }
     }
     !core.strikes(Fault::Throttle)
 }

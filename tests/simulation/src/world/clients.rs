@@ -4,7 +4,7 @@ use std::io::Write as _;
 
 use flate2::{Compression, write::GzEncoder};
 
-use super::*;
+use super::{persons::erase, *};
 use crate::plan::carrier;
 
 impl World {
@@ -12,6 +12,9 @@ impl World {
         let client = &mut self.clients[number];
         let wanted = client.wanted[0].clone();
         client.attempts += 1;
+        if client.attempts == 1 {
+            client.begun = self.core.elapsed();
+        }
         self.core
             .note(|| format!("client {number} sends {} {}", wanted.path, wanted.body));
         if matches!(wanted.way, Way::Bus | Way::File) {
@@ -40,6 +43,22 @@ impl World {
             client.known = scans.all(|scan| self.acknowledged.contains(&scan));
             client.puts = 0;
         }
+        // In a small world nothing is left to chance but the order of what happens.
+        let instance = match self.core.coarse {
+            true => number % INSTANCES,
+            false => self.core.choose(INSTANCES),
+        };
+        let commands = self.commands[instance].clone();
+        if wanted.way == Way::Erase {
+            if client.attempts == 1 {
+                client.asked = self.observed.asked.len();
+                self.asks(&wanted);
+            }
+            let handle = erase(commands, wanted, self.core.defect);
+            let job = Job::Client { client: number };
+            self.running.push((job, Box::pin(handle)));
+            return;
+        }
         let (role, invocation, request) = match wanted.way {
             Way::Carrier => (
                 commands::Role::Carriers,
@@ -57,7 +76,6 @@ impl World {
                 (commands::Role::Invoke, invocation, order)
             }
         };
-        let commands = self.commands.clone();
         let payload = payload(&request.to_string());
         if self.core.defect == Some(Defect::LeakyLog) {
             tracing::warn!(request = payload.get(), "a request came in");
@@ -110,12 +128,16 @@ impl World {
         let Some(wanted) = client.wanted.pop_front() else {
             return;
         };
-        let (known, puts) = (client.known, client.puts);
+        let (known, puts, begun) = (client.known, client.puts, client.begun);
+        let asked = client.asked;
         if let Some((status, body)) = settled {
             if wanted.way == Way::Carrier && carrier::is_logged(status, &body) {
                 let scans = carrier::scans(&wanted.body).into_iter();
                 let scans = scans.map(|text| (wanted.aggregate.clone(), text));
                 self.acknowledged.extend(scans);
+            }
+            if wanted.way == Way::Erase && status == 200 {
+                self.is_erased(asked);
             }
             self.core
                 .note(|| format!("client {number} is answered {status} {body}"));
@@ -125,6 +147,7 @@ impl World {
                 body,
                 known,
                 puts,
+                begun,
             });
         }
     }
@@ -147,6 +170,11 @@ fn http_request(wanted: &Wanted) -> Value {
 
 /// A request, as the gateway hands it on.
 pub(crate) fn post(path: &str, headers: Value, body: &str) -> Value {
+    request("POST", path, headers, body)
+}
+
+/// A request by any method.
+pub(super) fn request(method: &str, path: &str, headers: Value, body: &str) -> Value {
     json!({
         "version": "2.0",
         "routeKey": "$default",
@@ -154,7 +182,7 @@ pub(crate) fn post(path: &str, headers: Value, body: &str) -> Value {
         "rawQueryString": "",
         "headers": headers,
         "requestContext": {
-            "http": { "method": "POST", "path": path, "protocol": "HTTP/1.1",
+            "http": { "method": method, "path": path, "protocol": "HTTP/1.1",
                       "sourceIp": "127.0.0.1", "userAgent": "sim" },
             "requestId": "request", "stage": "$default", "timeEpoch": 0,
         },
@@ -165,7 +193,7 @@ pub(crate) fn post(path: &str, headers: Value, body: &str) -> Value {
 
 /// What an answer says, by either way.
 fn status_and_body(wanted: &Wanted, answer: &Value) -> (u16, String) {
-    if matches!(wanted.way, Way::Http | Way::Carrier) {
+    if matches!(wanted.way, Way::Http | Way::Carrier | Way::Erase) {
         let status = answer["statusCode"].as_u64().unwrap_or(500) as u16;
         return (
             status,

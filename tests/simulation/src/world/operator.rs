@@ -60,12 +60,16 @@ impl Operator {
 impl World {
     /// The operator comes by and does one thing, whatever else is going on.
     pub(super) fn operate(&mut self) {
-        match self.core.choose(5) {
+        match self.core.choose(6) {
             0 => self.take_up_parked(),
             1 => self.redrive_one(),
             2 => self.rebuild_one(),
-            3 if self.operator.rebuild_due || self.core.choose(8) == 0 => self.begin_rebuild(),
+            3 if self.operator.rebuild_due || self.core.choose(8) == 0 => {
+                let mend = self.core.choose(4) > 0;
+                self.begin_rebuild(mend);
+            }
             4 if self.operator.announce_due.is_some() => self.begin_announcing(),
+            5 => self.read_one(),
             _ => {}
         }
     }
@@ -85,7 +89,7 @@ impl World {
             self.redrive_one();
         }
         if self.operator.rebuild_due {
-            self.begin_rebuild();
+            self.begin_rebuild(true);
         }
         if self.operator.announce_due.is_some() {
             self.begin_announcing();
@@ -103,7 +107,7 @@ impl World {
 
     fn take_up_parked(&mut self) {
         self.core.note(|| "take up what is parked".to_owned());
-        let (core, projectors) = (self.core.clone(), self.projectors.clone());
+        let (core, projectors) = (self.core.clone(), self.projectors());
         let work = async move {
             let all = parked::all(&projectors).await.map_err(row_failed)?;
             for one in &all {
@@ -131,7 +135,7 @@ impl World {
         let name = aggregate_of(&kept.written[self.core.choose(kept.written.len())]);
         drop(kept);
         self.core.note(|| format!("rebuild {name}"));
-        let (core, projectors) = (self.core.clone(), self.projectors.clone());
+        let (core, projectors) = (self.core.clone(), self.projectors());
         let work = async move {
             let id = name.parse().unwrap();
             erase::aggregate(&projectors, &id).await.map_err(failed)?;
@@ -159,7 +163,7 @@ impl World {
         });
         let work: Running = match letter.clone() {
             Letter::Event(delivery) => {
-                let commands = self.commands.clone();
+                let commands = self.commands();
                 Box::pin(async move {
                     let (payload, invocation) =
                         (payload(&delivery.event), Invocation::of("redrive"));
@@ -169,7 +173,7 @@ impl World {
             Letter::Record { consumer, streamed } => {
                 let silent = self.core.defect == Some(Defect::SilentRedrive);
                 let consumer = if silent { PROJECT } else { consumer };
-                Box::pin(redrive(self.projectors.clone(), consumer, streamed))
+                Box::pin(redrive(self.projectors(), consumer, streamed))
             }
         };
         self.running.push((Job::Letter(letter), work));

@@ -132,7 +132,7 @@ impl World {
             Start::Delivery(place) => {
                 let delivery = self.platform.kept().deliveries.remove(place);
                 self.core.note(|| format!("deliver {}", delivery.event));
-                let commands = self.commands.clone();
+                let commands = self.commands();
                 let payload = payload(&delivery.event);
                 let (role, invocation) = (delivery.role, Invocation::of("request"));
                 let handle: Running = match self.core.defect.filter(|_| delivery.is_mark()) {

@@ -29,7 +29,11 @@ impl World {
     }
 
     fn consume(&self, consumer: usize, batch: Vec<Streamed>) -> Running {
-        let projectors = self.projectors.clone();
+        let mut projectors = self.projectors();
+        if self.core.defect == Some(Defect::NotLookedAgain) && consumer == PROJECT {
+            let keys = self.keys.instance(&self.core, true);
+            projectors.store = projectors.store.with_keys(keys);
+        }
         let role = [Role::Project, Role::Notify][consumer];
         if self.core.defect == Some(Defect::RememberedSequence) && consumer == 0 {
             let (remembered, rows) = (self.remembered.clone(), projectors.rows.clone());

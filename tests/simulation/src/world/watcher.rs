@@ -23,7 +23,7 @@ impl World {
     /// A run of the watcher, beside whichever goes on.
     pub(super) fn watch(&mut self) {
         self.core.note(|| "the watcher looks".to_owned());
-        let (core, mut projectors) = (self.core.clone(), self.projectors.clone());
+        let (core, mut projectors) = (self.core.clone(), self.projectors());
         if core.defect == Some(Defect::WatchedTooEarly) {
             projectors.stalled_after = HALF_OF_IT.parse().unwrap();
         }
@@ -70,7 +70,7 @@ impl World {
             watched.filter_map(
                 |row| match (row.get("heardAt")?, row.get("currentStatus")?) {
                     (Json::String(heard_at), Json::String(status)) => {
-                        let after = self.projectors.stalled_after.of(status)?;
+                        let after = self.projectors[0].stalled_after.of(status)?;
                         let heard_at: Timestamp = heard_at.parse().ok()?;
                         Timestamp::from_millis(heard_at.millis() + after.as_millis() as i64)
                     }

@@ -23,6 +23,7 @@ const PIECE_MILLIS_MAX: usize = 1_500;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Rebuild,
+    Verify,
     Sweep,
     Announcing { from: Timestamp, to: Timestamp },
 }
@@ -51,16 +52,21 @@ impl Work {
 }
 
 impl World {
-    pub(super) fn begin_rebuild(&mut self) {
-        self.operator.rebuild_due = false;
+    /// Begins to make good all rows; or only to compare them, which mends nothing.
+    pub(super) fn begin_rebuild(&mut self, mend: bool) {
+        self.operator.rebuild_due &= !mend;
         let plan = Task::Plan(Plan {
             run: format!("run-{}", self.operator.begun),
             segments: 1 + self.core.choose(SEGMENTS_MAX) as u32,
             buckets: 1 + self.core.choose(SEGMENTS_MAX) as u32,
-            mend: true,
+            mend,
             only: None,
         });
-        self.begin(Kind::Rebuild, vec![json!(plan)]);
+        let kind = match mend {
+            true => Kind::Rebuild,
+            false => Kind::Verify,
+        };
+        self.begin(kind, vec![json!(plan)]);
     }
 
     pub(super) fn begin_sweep(&mut self) {
@@ -105,10 +111,11 @@ impl World {
         let millis = self.core.choose(PIECE_MILLIS_MAX) as i64;
         self.core.note(|| format!("piece {piece}, {millis} ms"));
         let end = millis_behind(self.core.now(), millis);
-        let (projectors, state) = (self.projectors.clone(), piece.clone());
-        let handle: Running = match work.kind {
+        let (kind, state) = (work.kind, piece.clone());
+        let projectors = self.projectors();
+        let handle: Running = match kind {
             Kind::Announcing { .. } => Box::pin(announce(projectors, state, end)),
-            Kind::Rebuild | Kind::Sweep => Box::pin(async move {
+            Kind::Rebuild | Kind::Verify | Kind::Sweep => Box::pin(async move {
                 let reserve = projectors::limits::REBUILD_RESERVE.as_millis() as i64;
                 let invocation = Invocation {
                     deadline: Some(millis_behind(end, reserve)),
@@ -164,6 +171,7 @@ impl World {
         let again = work.refused > 0 && !work.undisturbed;
         match work.kind {
             Kind::Sweep => self.core.did(Act::Swept),
+            Kind::Verify => self.core.did(Act::Verified),
             Kind::Rebuild => {
                 self.core.did(Act::RebuiltAll);
                 self.operator.rebuild_due |= again;

@@ -1,0 +1,50 @@
+//! Planted leaks: what a commit should hold of persons sealed only, it holds as it was sent.
+
+use std::collections::BTreeMap;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use event_store::commit::{Item, SNAPSHOT};
+
+use crate::plan::{Wanted, Way, persons};
+
+/// The digests of orders as they were sent, by aggregate and command id.
+pub type Digests = BTreeMap<(String, String), String>;
+
+/// Takes the digests of what is wanted.
+pub fn digests(plan: &[Wanted]) -> Digests {
+    let orders = plan.iter().filter(|wanted| wanted.path == "/orders");
+    let orders = orders.filter(|wanted| matches!(wanted.way, Way::Http | Way::Invoke));
+    let digest = |wanted: &Wanted| {
+        let [digest, _] = persons::plain_digests(&wanted.body);
+        let key = (wanted.aggregate.clone(), wanted.command_id());
+        (key, digest.as_str().to_owned())
+    };
+    orders.map(digest).collect()
+}
+
+/// Puts the digest of what was sent into the commit that it led to.
+pub fn digest(item: &mut Item, digests: &Digests) {
+    let text = |name: &str| item.get(name).and_then(|value| value.as_s().ok()).cloned();
+    let key = text("aggregate").zip(text("commandId"));
+    if let Some(digest) = key.and_then(|key| digests.get(&key)) {
+        item.insert("digest".to_owned(), AttributeValue::S(digest.clone()));
+    }
+}
+
+/// Puts a customer's name into a snapshot in place of what is sealed.
+pub fn snapshot(item: &mut Item) {
+    let Some(AttributeValue::M(snapshot)) = item.get_mut(SNAPSHOT) else {
+        return;
+    };
+    let Some(AttributeValue::S(state)) = snapshot.get_mut("state") else {
+        return;
+    };
+    let Some((before, sealed)) = state.split_once(r#""sealed":{"#) else {
+        return;
+    };
+    let Some((_, behind)) = sealed.split_once('}') else {
+        return;
+    };
+    let name = format!(r#""customerName":"{}""#, persons::PERSONAL);
+    *state = format!("{before}{name}{behind}");
+}

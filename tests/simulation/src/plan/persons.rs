@@ -1,0 +1,105 @@
+//! Whose orders there are, their personal data, and the commands to erase them.
+
+use commands::translate::{
+    fields::Fields,
+    order::{Context, place},
+};
+use domain::{
+    Digest, Json,
+    aggregate::Intent as _,
+    order::{Fulfilment, Intent},
+    personal::Owner,
+};
+use serde_json::{Value, json};
+
+use super::Way;
+use crate::{core::Core, plan::Wanted};
+
+/// Stands in every personal text of an order. It begins with [`super::MARKER`], and must be stored
+/// nowhere as it was sent.
+pub const PERSONAL: &str = "MARKER-7f3a person";
+
+/// The orders of a seed: id, customer, and whether it has a customer's name and other personal
+/// data.
+pub const ORDERS: [(&str, Option<&str>, bool, bool); 5] = [
+    ("1", Some("c-1"), true, true),
+    ("2", Some("c-1"), true, false),
+    ("3", None, true, true),
+    ("4", Some("c-2"), false, true),
+    ("5", Some("c-2"), false, false),
+];
+
+/// Whose personal data may be erased; the last one never orders anything.
+const OWNERS: [&str; 4] = ["customer#c-1", "customer#c-2", "order#3", "customer#c-9"];
+
+/// Draws whose personal data a seed erases: everybody's with even chances, so that some never are.
+pub fn drawn(core: &Core) -> Vec<&'static str> {
+    let erased = OWNERS[..3].iter().filter(|_| core.choose(2) == 0);
+    let erased: Vec<&str> = erased.copied().collect();
+    match erased.is_empty() {
+        true => OWNERS[3..].to_vec(),
+        false => erased,
+    }
+}
+
+/// Adds what an order says of a person. `other` tells the contents of one order apart.
+pub fn add(body: &mut Value, order: (&str, Option<&str>, bool, bool), other: &str) {
+    let (id, customer, name, personal) = order;
+    if let Some(customer) = customer {
+        body["customerId"] = customer.into();
+    }
+    if name {
+        body["customerName"] = format!("{PERSONAL} {id}{other}").into();
+    }
+    if personal {
+        body["personal"] = json!({ "mail": format!("{PERSONAL} {id}{other}"), "floor": 3 });
+    }
+}
+
+/// A command to erase the personal data of one of `owners`.
+pub fn erase(core: &Core, owners: &[&str], key: String) -> Wanted {
+    erasing(owners[core.choose(owners.len())], key)
+}
+
+/// A command to erase the personal data of an owner.
+pub fn erasing(owner: &str, key: String) -> Wanted {
+    let path = match owner.parse() {
+        Ok(Owner::Customer(id)) => format!("/customers/{id}/personal-data"),
+        // There is no route: an operator does it.
+        _ => format!("erase {owner}"),
+    };
+    Wanted {
+        way: Way::Erase,
+        aggregate: format!("erasure#{owner}"),
+        path,
+        body: json!({}),
+        key,
+    }
+}
+
+/// Whose personal data a command erases.
+pub fn owner(wanted: &Wanted) -> Owner {
+    let owner = wanted.aggregate.strip_prefix("erasure#").unwrap();
+    owner.parse().unwrap()
+}
+
+/// The digests of an order with its personal data as they were sent, which no commit may have: as
+/// this build would take it, and as builds took it that did not seal them.
+pub fn plain_digests(body: &Value) -> [Digest; 2] {
+    let digest = |earlier: bool| {
+        let Json::Object(members) = Json::parse(&body.to_string()).unwrap() else {
+            unreachable!("an order is an object");
+        };
+        let context = Context {
+            default_id: None,
+            default_fulfilment: Fulfilment::Merchant,
+        };
+        let mut order = place(Fields::new(members), context).unwrap();
+        if earlier && let Some(personal) = order.personal.take() {
+            let attributes = &mut order.attributes;
+            attributes.insert("personal".to_owned(), Json::Object(personal));
+        }
+        Intent::Place(Box::new(order)).digest()
+    };
+    [digest(false), digest(true)]
+}

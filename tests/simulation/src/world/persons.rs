@@ -1,0 +1,164 @@
+//! Erasures, what histories show of persons, and what is known of it in the end.
+
+use domain::{Digest, Json, personal::Owner};
+use event_store::{Cause, keys::KeyTable as _};
+
+use super::{clients::request, spoiling::at_once, *};
+use crate::{
+    core::Act,
+    defects::erasing,
+    observed::{Asked, Read},
+    plan::persons,
+};
+
+/// Function instances of each kind, each with the keys that it has used.
+pub(super) const INSTANCES: usize = 2;
+
+impl World {
+    /// The command functions, in some instance.
+    pub(super) fn commands(&self) -> Commands {
+        self.commands[self.core.choose(INSTANCES)].clone()
+    }
+
+    /// The projectors, in some instance.
+    pub(super) fn projectors(&self) -> Projectors {
+        self.projectors[self.core.choose(INSTANCES)].clone()
+    }
+
+    /// Notes that an erasure is asked for, the first time that it is sent.
+    pub(super) fn asks(&mut self, wanted: &Wanted) {
+        // A repeat erases nothing that was stored since.
+        let same = |asked: &&Asked| asked.wanted.identity() == wanted.identity();
+        let earlier = self.observed.asked.iter().find(same);
+        let now = self.platform.kept().written.len();
+        let asked = Asked {
+            wanted: wanted.clone(),
+            begun: earlier.map_or(now, |earlier| earlier.begun),
+            answered: false,
+        };
+        self.observed.asked.push(asked);
+    }
+
+    /// An erasure is answered: what was written before it began is erased from now on.
+    pub(super) fn is_erased(&mut self, place: usize) {
+        self.core.did(Act::Erased);
+        self.observed.asked[place].answered = true;
+        let asked = &self.observed.asked[place];
+        let owner = persons::owner(&asked.wanted);
+        let kept = self.platform.kept();
+        for item in &kept.written[..asked.begun] {
+            let aggregate = aggregate_of(item);
+            let of = persons::ORDERS
+                .iter()
+                .find(|order| aggregate == format!("order#{}", order.0));
+            let of = of.map(|(id, customer, ..)| Owner::of(*customer, &id.parse().unwrap()));
+            if of.as_ref() == Some(&owner) {
+                self.hidden.insert(aggregate);
+            }
+        }
+    }
+
+    /// Somebody reads the history of an order.
+    pub(super) fn read_one(&mut self) {
+        let order = persons::ORDERS[self.core.choose(persons::ORDERS.len())].0;
+        self.read_history(order);
+    }
+
+    /// Somebody reads the history of every order, of all instances.
+    pub(super) fn read_all(&mut self) {
+        for (order, ..) in persons::ORDERS {
+            self.read_history(order);
+        }
+    }
+
+    fn read_history(&mut self, order: &str) {
+        let aggregate = format!("order#{order}");
+        let hidden = self.hidden.contains(&aggregate);
+        let at_rest = !self.core.faults_on();
+        self.core
+            .note(|| format!("read the history of {aggregate}"));
+        let (core, projectors, reads) = (self.core.clone(), self.projectors(), self.reads.clone());
+        let path = format!("/orders/{order}/history");
+        let payload = payload(&request("GET", &path, json!({}), "").to_string());
+        let work = async move {
+            let invocation = Invocation::of("request").by_gateway();
+            let answer = projectors.handle(Role::Query, payload, &invocation).await?;
+            core.did(Act::Read);
+            reads.lock().unwrap().push(Read {
+                aggregate,
+                hidden,
+                at_rest,
+                status: answer["statusCode"].as_u64().unwrap_or_default(),
+                text: answer["body"].as_str().unwrap_or_default().to_owned(),
+            });
+            Ok(Value::Null)
+        };
+        self.running.push((Job::Errand, Box::pin(work)));
+    }
+
+    /// What is known in the end of keys and of what they have sealed.
+    pub(super) fn opened(&self, observed: &mut Observed) {
+        let store = EventStore::new(self.table.clone()).with_keys(self.keys.as_stored());
+        let mut histories: BTreeMap<String, Vec<Commit>> = BTreeMap::new();
+        for item in &observed.stored {
+            let aggregate = aggregate_of(item);
+            if let (true, Ok(commit)) = (
+                aggregate.starts_with("order#"),
+                Commit::from_item(item.clone()),
+            ) {
+                histories.entry(aggregate).or_default().push(commit);
+            }
+        }
+        for (aggregate, history) in histories {
+            match at_once(store.opened(history)) {
+                Ok(opened) => drop(observed.opened.insert(aggregate, opened)),
+                Err(error) => observed.sealed_for_ever.push(error.to_string()),
+            }
+        }
+        for (id, customer, ..) in persons::ORDERS {
+            let owner = Owner::of(customer, &id.parse().unwrap()).to_string();
+            if let Some(record) = at_once(self.keys.table.get(&owner)).unwrap() {
+                observed.keys.insert(owner, record);
+            }
+        }
+        observed.served = self.keys.served.lock().unwrap().clone();
+        observed.jumped = self.core.tally().faults.contains_key(&Fault::ClockJump);
+        observed.reads = std::mem::take(&mut *self.reads.lock().unwrap());
+    }
+}
+
+/// Erases a person's data: a customer's over the API, those of an order as an operator does.
+pub(super) async fn erase(commands: Commands, wanted: Wanted, defect: Option<Defect>) -> Answer {
+    let owner = persons::owner(&wanted);
+    let cause = Cause {
+        command_id: wanted.command_id(),
+        digest: Digest::of(&Json::Null),
+        actor: "anonymous".to_owned(),
+        source: "operator".to_owned(),
+        correlation_id: "c".to_owned(),
+        causation_id: "c".to_owned(),
+        traceparent: None,
+    };
+    if defect == Some(Defect::ErasedBeforeNoted) {
+        return erasing::before_noted(commands, owner, cause).await;
+    }
+    let answer = match &owner {
+        Owner::Customer(_) => {
+            let headers = json!({ "idempotency-key": wanted.key });
+            let payload = payload(&request("DELETE", &wanted.path, headers, "").to_string());
+            let invocation = Invocation::of("request").by_gateway();
+            let role = commands::Role::Api;
+            commands.handle(role, payload, &invocation).await?
+        }
+        Owner::Order(_) => {
+            let (store, clock) = (&commands.store, commands.clock.as_ref());
+            let erased = commands::erase::erase(store, clock, &owner, cause).await;
+            let erased = erased.map_err(|error| Failed(error.to_string()))?;
+            json!({ "statusCode": 200, "body": erased.to_json().to_string() })
+        }
+    };
+    if defect == Some(Defect::DestroyedAnew) && answer["statusCode"] == 200 {
+        erasing::anew(commands, owner).await?;
+    }
+    Ok(answer)
+}
