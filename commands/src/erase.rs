@@ -24,7 +24,7 @@ pub struct Erased {
 }
 
 impl Erased {
-    /// The last day on which a backup of the table of keys may still hold the destroyed key.
+    /// The last day on which a backup may still hold the destroyed key, or rows from before.
     pub fn backups_until(&self) -> String {
         let days = i64::from(BACKUP_DAYS) * 24 * 60 * 60 * 1_000;
         let until = Timestamp::from_millis(self.erased_at.millis().saturating_add(days));
