@@ -27,6 +27,7 @@ ORDER = [
     "test_carriers",
     "test_reading",
     "test_personal_data",
+    "test_erasing",
     "test_bad_input",
     "test_poison",
     "test_failing_notifications",

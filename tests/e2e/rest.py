@@ -17,7 +17,8 @@ def histories(waybill: Deployed) -> dict[str, list[dict]]:
     """The commits of every aggregate, in order; without what is none."""
     found: dict[str, list[dict]] = {}
     for commit in waybill.rows("events"):
-        if "commandId" in commit:
+        # Erasures have no rows and no messages.
+        if "commandId" in commit and not commit["aggregate"].startswith("erasure#"):
             events = json.loads(commit["events"])
             found.setdefault(commit["aggregate"], []).append({**commit, "events": events})
     for commits in found.values():
