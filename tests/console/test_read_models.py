@@ -234,7 +234,7 @@ def test_messages_say_what_became_of_them_and_are_announced_once_more(own, page)
     message = "order#told/1/Order Created"
     things.until("it is sent", lambda: things.sent(own, message) == 1)
     page.goto(own.console + "/orders/told/history")
-    page.get_by_role("link", name="The messages that they made").click()
+    page.get_by_role("link", name="Announce its messages once more").click()
     row = page.locator("tr", has_text=message)
     expect(row.locator("time")).to_have_count(1)
     page.get_by_role("link", name="Announce all once more").click()

@@ -19,8 +19,17 @@ PARKED = {"Scan waybill-dev-parked": 1}
 COUNTED = {LETTERS: 1, "GetQueueAttributes": 1}
 EVENTS, ORDERS, LOG = "waybill-dev-events", "waybill-dev-processed-orders", "waybill-dev-shipment-log"
 STOPPED = {"GetItem waybill-dev-parked": 2}
+# A customer's name is sealed. Whoever reads events with one asks for the record of its key each time, so
+# that an erasure is felt at once.
+KEYS = "GetItem waybill-dev-keys"
 # An order with its history and shipments.
-OF_ORDER = {f"GetItem {ORDERS}": 1, f"Query {EVENTS}": 2, f"Query {LOG}": 1, **STOPPED}
+OF_ORDER = {f"GetItem {ORDERS}": 1, f"Query {EVENTS}": 2, f"Query {LOG}": 1, **STOPPED, KEYS: 1}
+# The row after each of its two events, and for the messages of each event what its history says of it,
+# and whether they are held back.
+OF_HISTORY = {f"Query {EVENTS}": 4, **STOPPED, KEYS: 4}
+# The latest names of files, the report of each, and as many pages of what these had rejected
+# (REFUSED_FILES and REFUSED_PAGES of the operator's limits).
+SEARCHED_FILES = 5 + 50 + 50
 PAGES = {
     # Alerts of four statuses, and what is stalled; the reports of the files that it shows.
     "/": (
@@ -34,18 +43,34 @@ PAGES = {
     "/orders?customerId=many": (1, {f"Query {ORDERS}": 1}, {}),
     "/orders?day=2026-03-01": (1, {f"Query {ORDERS}": 1}, {}),
     "/orders/R-1": (3, OF_ORDER, {}),
-    "/orders/R-1?at=2030-01-01": (3, OF_ORDER, {}),
-    # The row after each of its two events.
-    "/orders/R-1/history": (3, {f"Query {EVENTS}": 3}, {}),
-    "/orders/R-1/history?after=1": (3, {f"Query {EVENTS}": 3}, {}),
+    # The row of that time is folded from the events, and they are shown.
+    "/orders/R-1?at=2030-01-01": (3, OF_ORDER | {KEYS: 2}, {}),
+    "/orders/R-1/history": (3, OF_HISTORY, {}),
+    "/orders/R-1/history?after=1": (3, OF_HISTORY, {}),
     "/shipments": (5, {f"Query {LOG}": 5}, {}),
     "/shipments?status=DELAYED": (1, {f"Query {LOG}": 1}, {}),
     "/shipments?stalled=true": (1, {f"Query {LOG}": 1}, {}),
     "/shipments?orderId=R-1": (1, {f"Query {LOG}": 1}, {}),
-    "/shipments/SHIP-1": (2, {f"GetItem {LOG}": 1, f"Query {LOG}": 1, **STOPPED}, {}),
+    # Beside the scans their messages: the history, and whether they are held back.
+    "/shipments/SHIP-1": (
+        2,
+        {
+            f"GetItem {LOG}": 1,
+            f"Query {LOG}": 1,
+            f"Query {EVENTS}": 1,
+            "GetItem waybill-dev-parked": 4,
+        },
+        {},
+    ),
     # Both kinds are asked for, and then the page of the one that there is.
     "/find?q=R-1": (5, OF_ORDER | {f"GetItem {ORDERS}": 2, f"GetItem {LOG}": 1}, {}),
-    "/find?q=nobody": (2, {f"GetItem {ORDERS}": 1, f"GetItem {LOG}": 1}, {}),
+    # Of what is none, where it was refused: in files, in the queue, which is counted first, and whether
+    # an order or a shipment of this name is parked.
+    "/find?q=nobody": (
+        2,
+        {f"GetItem {ORDERS}": 1, f"GetItem {LOG}": 1, "GetItem waybill-dev-parked": 4},
+        {FILES: SEARCHED_FILES, "GetQueueAttributes": 1},
+    ),
     # The bucket's names, and the report of each file that is shown; 25 at the most.
     "/files": (0, {}, {FILES: 26}),
     "/files?prefix=orders/nothing": (0, {}, {FILES: 1}),
@@ -57,8 +82,8 @@ PAGES = {
         {},
     ),
     "/read-models/run?kind=verify": (0, {f"DescribeTable {each}": 1 for each in (ORDERS, LOG)}, {}),
-    f"/read-models/rows?aggregate={ORDER}": (0, {f"Query {EVENTS}": 2, f"Query {ORDERS}": 1}, {}),
-    f"/messages?aggregate={ORDER}": (0, {f"Query {EVENTS}": 1, **STOPPED}, {}),
+    f"/read-models/rows?aggregate={ORDER}": (0, {f"Query {EVENTS}": 2, f"Query {ORDERS}": 1, KEYS: 1}, {}),
+    f"/messages?aggregate={ORDER}": (0, {f"Query {EVENTS}": 1, **STOPPED, KEYS: 1}, {}),
     f"/messages/announce?aggregate={ORDER}": (0, {f"Query {EVENTS}": 1}, {}),
     "/stuck": (0, PARKED, COUNTED),
     "/stuck/retry": (0, PARKED, COUNTED),

@@ -19,6 +19,7 @@ use crate::{
     http_api::{Caller, HttpApi},
     jobs::Jobs,
     limits::{BESIDE_AGAIN_AFTER, BESIDE_TIMEOUT, ENVIRONMENT_KEPT, LOCAL_MESSAGES_PAGES},
+    links,
 };
 
 /// An environment as an operator's command reaches it.
@@ -178,13 +179,16 @@ impl LocalSystem {
         self.api.get("/_local/status").await.ok()
     }
 
-    /// The latest lines of metrics, oldest first; `None` where it does not say so.
-    pub async fn metrics(&self) -> Option<Vec<Value>> {
+    /// Those of the latest lines of metrics that have this member, oldest first; `None` where it does not
+    /// say so.
+    pub async fn metrics(&self, member: &str) -> Option<Vec<Value>> {
         #[derive(Deserialize)]
         struct Told {
             metrics: Vec<Value>,
         }
-        let told: Result<Told, Failure> = self.api.get("/_local/metrics").await;
+        // All of them are some megabytes.
+        let path = links::query("/_local/metrics", &[("member", Some(member))]);
+        let told: Result<Told, Failure> = self.api.get(&path).await;
         Some(told.ok()?.metrics)
     }
 

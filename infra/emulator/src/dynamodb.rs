@@ -16,7 +16,10 @@ use crate::clock;
 use crate::definition::Table;
 use crate::limits::{DYNAMODB_THREADS, SQLITE_BUSY, STREAM_RETENTION};
 
+mod described;
 mod tables;
+
+pub use described::Descriptions;
 
 /// The table of stream records has no index of its own, so that each write would look through all
 /// earlier records for the highest sequence number, and each reader for its place.
@@ -58,6 +61,8 @@ pub enum DynamoDbError {
 pub struct DynamoDb {
     /// Where it listens.
     pub address: SocketAddr,
+    /// What its tables are.
+    pub descriptions: Descriptions,
     stop: oneshot::Sender<()>,
     thread: JoinHandle<()>,
 }
@@ -84,6 +89,7 @@ pub fn start(
     let database = Database::new(&path.to_string_lossy())?;
     tables::create(&database, tables)?;
     guard(path, unread)?;
+    let descriptions = Descriptions::open(path, &database, tables)?;
 
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
     listener.set_nonblocking(true)?;
@@ -100,6 +106,7 @@ pub fn start(
         .spawn(serve)?;
     Ok(DynamoDb {
         address,
+        descriptions,
         stop,
         thread,
     })

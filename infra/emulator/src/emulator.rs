@@ -17,7 +17,7 @@ use crate::aws::s3::{Bucket, BucketError, Buckets};
 use crate::aws::{self, Services};
 use crate::definition::{Definition, InvalidDefinition};
 use crate::deliveries::{self, Deliverer};
-use crate::dynamodb::{self, DynamoDb, DynamoDbError, StreamView, Unread};
+use crate::dynamodb::{self, Descriptions, DynamoDb, DynamoDbError, StreamView, Unread};
 use crate::faults::Faults;
 use crate::hosts::Allowed;
 use crate::invoker::Invoker;
@@ -109,6 +109,7 @@ struct Shared {
     invoker: Invoker,
     client: reqwest::Client,
     dynamodb_url: String,
+    descriptions: Descriptions,
     rules: Arc<Rules>,
     kms: Arc<Kms>,
     buckets: Buckets,
@@ -162,6 +163,7 @@ impl Emulator {
                 .timeout(DYNAMODB_TIMEOUT)
                 .build()?,
             dynamodb_url: format!("http://{}/", dynamodb.address),
+            descriptions: dynamodb.descriptions.clone(),
             rules,
             kms: Arc::new(kms),
             accepted,
@@ -226,6 +228,7 @@ impl Shared {
             definition: Arc::clone(&self.definition),
             queue_url: arn::queue_url(reached_at, &self.definition.dead_letter_queue.name),
             dynamodb_url: self.dynamodb_url.clone(),
+            descriptions: self.descriptions.clone(),
             requests: Requests::default(),
             client: self.client.clone(),
             streams,

@@ -38,10 +38,17 @@ impl Printed {
         &self.measured
     }
 
-    /// The metrics that are kept, oldest first.
-    pub fn metrics(&self) -> Vec<String> {
+    /// The metrics that are kept, oldest first; where `member` is given, the lines in which a member is
+    /// called so, at any level.
+    pub fn metrics(&self, member: Option<&str>) -> Vec<String> {
         let metrics = self.metrics.lock().unwrap_or_else(PoisonError::into_inner);
-        metrics.iter().cloned().collect()
+        let Some(member) = member else {
+            return metrics.iter().cloned().collect();
+        };
+        // As a line is written: nothing stands between a name and its colon.
+        let name = format!("{}:", Value::from(member));
+        let having = metrics.iter().filter(|line| line.contains(&name));
+        having.cloned().collect()
     }
 }
 
@@ -55,15 +62,19 @@ mod tests {
         for line in ["text", "{\"level\":\"INFO\"}", "[]", "{\"_aws\":1}"] {
             printed.take(line.to_owned());
         }
-        assert!(printed.metrics().is_empty());
+        assert!(printed.metrics(None).is_empty());
         for number in 0..=METRIC_LINES_MAX {
             printed.take(format!("{{\"_aws\":{{}},\"Sent\":{number}}}"));
         }
-        let kept = printed.clone().metrics();
+        let kept = printed.clone().metrics(None);
         assert_eq!(kept.len(), METRIC_LINES_MAX);
         assert_eq!(
             kept.first().map(String::as_str),
             Some("{\"_aws\":{},\"Sent\":1}")
         );
+        assert_eq!(printed.metrics(Some("Sent")).len(), METRIC_LINES_MAX);
+        printed.take("{\"_aws\":{},\"Lost\":\"Sent\"}".to_owned());
+        assert_eq!(printed.metrics(Some("Lost")).len(), 1);
+        assert_eq!(printed.metrics(Some("Sent")).len(), METRIC_LINES_MAX - 1);
     }
 }

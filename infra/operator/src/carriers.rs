@@ -22,6 +22,9 @@ pub const PROVIDERS: [&str; 6] = [
     "sendcloud",
 ];
 
+/// The member of a line of metrics that names a webhook's provider.
+pub const PROVIDER: &str = "Provider";
+
 /// Is the secret set that a provider signs with?
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -83,7 +86,7 @@ pub async fn measured(
     let window = Window::of_last(environment, LOOKED_BACK_MINUTES);
     let mut asked = Vec::new();
     for provider in PROVIDERS {
-        let of_it = ("Provider", provider);
+        let of_it = (PROVIDER, provider);
         for outcome in OUTCOMES {
             let more = [of_it, ("Outcome", outcome)];
             let id = id(provider, outcome);
@@ -154,7 +157,7 @@ pub fn counted(lines: &[Value]) -> BTreeMap<String, Webhooks> {
     for line in lines {
         let number = |name: &str| line.get(name).and_then(Value::as_u64);
         let text = |name: &str| line.get(name).and_then(Value::as_str);
-        let Some(provider) = text("Provider") else {
+        let Some(provider) = text(PROVIDER) else {
             continue;
         };
         let webhooks = all.entry(provider.to_owned()).or_default();

@@ -53,7 +53,7 @@ pub fn last_sweep(lines: &[Value]) -> Option<(Timestamp, Swept)> {
         let number = |name: &str| line.get(name).and_then(Value::as_u64);
         let at = line.pointer("/_aws/Timestamp").and_then(Value::as_i64)?;
         let swept = Swept {
-            aggregates: number("SweptAggregates")?,
+            aggregates: number(SWEPT_AGGREGATES)?,
             mended: number("SweepMended")?,
             unreadable: number("SweepUnreadable")?,
             unfinished: number("SweepUnfinished")? > 0,
@@ -106,8 +106,11 @@ const EXECUTIONS: [(&str, &str); 5] = [
     ("aborted", "ExecutionsAborted"),
 ];
 
+/// The member of a line of metrics that only one about a sweep has.
+pub const SWEPT_AGGREGATES: &str = "SweptAggregates";
+
 const SWEPT: [&str; 5] = [
-    "SweptAggregates",
+    SWEPT_AGGREGATES,
     "SweepMended",
     "SweepUnreadable",
     "SweepUnfinished",

@@ -8,7 +8,7 @@ use lambda::{ReadModel, metrics::Swept};
 use operator::{
     Environment, Kind,
     folder::usual,
-    read_models::{DeployedRebuilds, ReadModelTable, last_sweep, measured, read_models},
+    read_models::{DeployedRebuilds, ReadModelTable, SWEPT_AGGREGATES, last_sweep, measured, read_models},
     rows::{Past, Running, past, price, running},
 };
 use serde::Deserialize;
@@ -90,7 +90,7 @@ struct Known {
 /// What is known beside the tables, or why it is not.
 async fn known(console: &Console, environment: &Environment) -> Result<Known, String> {
     if let Some(local) = console.operating().local() {
-        let (come, lines) = futures::join!(local.come(), local.metrics());
+        let (come, lines) = futures::join!(local.come(), local.metrics(SWEPT_AGGREGATES));
         if let (Some(come), Some(lines)) = (come, lines) {
             let lags = come.consumers.into_iter().map(|(consumer, it)| Lag {
                 consumer,

@@ -57,7 +57,7 @@ async fn show(view: View) -> Response {
     view.show(head, async move {
         let lines = async {
             let local = console.operating().local()?;
-            local.metrics().await
+            local.metrics(REFUSAL_CODE).await
         };
         let (counted, files, now, lines) = futures::join!(
             part(&console, |it| async move { activity(&it).await }),

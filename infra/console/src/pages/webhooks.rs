@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use askama::Template;
 use axum::{Router, extract::Query, response::Response, routing::get};
 use http::Method;
-use operator::carriers::{self, PROVIDERS, Secret, Webhooks, counted};
+use operator::carriers::{self, PROVIDER, PROVIDERS, Secret, Webhooks, counted};
 use serde::Deserialize;
 
 use crate::{
@@ -60,7 +60,7 @@ async fn show(view: View, Query(asked): Query<Asked>) -> Response {
         };
         // The local system tells its lines of metrics; on AWS CloudWatch has counted them.
         let lines = match console.operating().local() {
-            Some(local) => local.metrics().await,
+            Some(local) => local.metrics(PROVIDER).await,
             None => None,
         };
         let (measured, by_cloudwatch) = match &lines {

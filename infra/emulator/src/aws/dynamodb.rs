@@ -1,12 +1,13 @@
 //! DynamoDB and DynamoDB Streams: handed on to the embedded server.
 
 use axum::body::{Body, Bytes};
-use axum::http::header::{CONNECTION, CONTENT_LENGTH, HOST, TRANSFER_ENCODING};
-use axum::http::{HeaderMap, HeaderName, StatusCode};
+use axum::http::header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HOST, TRANSFER_ENCODING};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
 use tokio::sync::Semaphore;
 
-use super::{Services, json_error};
+use super::{Services, json_answer, json_error};
 use crate::limits::SCANS_AT_ONCE;
 
 /// Headers that belong to one connection and not to the message.
@@ -29,6 +30,11 @@ pub(super) async fn forward(
         return json_error(StatusCode::BAD_REQUEST, "AccessDeniedException", message);
     }
     services.requests.count(operation, &body);
+    if operation == "DescribeTable"
+        && let Some(answer) = described(services, &body).await
+    {
+        return answer;
+    }
     // Never closed, so that it is always there in its turn.
     let _scan = match operation {
         "Scan" => SCANS.acquire().await.ok(),
@@ -60,6 +66,24 @@ pub(super) async fn forward(
             "no answer",
         )
     })
+}
+
+/// The description of a table of the definition; any other one is the server's to answer.
+async fn described(services: &Services, body: &[u8]) -> Option<Response> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "PascalCase")]
+    struct Named {
+        table_name: String,
+    }
+    let named: Named = serde_json::from_slice(body).ok()?;
+    let description = services.descriptions.of(&named.table_name).await;
+    let description = description.inspect_err(|error| {
+        tracing::warn!(%error, named.table_name, "a table could not be counted beside the server");
+    });
+    let mut answer = json_answer(StatusCode::OK, &description.ok()??);
+    let version = HeaderValue::from_static("application/x-amz-json-1.0");
+    answer.headers_mut().insert(CONTENT_TYPE, version);
+    Some(answer)
 }
 
 fn writes(operation: &str) -> bool {

@@ -7,7 +7,7 @@ use axum::Json;
 use axum::extract::{Query, State as Shared};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 use serde_json::value::RawValue;
 
@@ -63,9 +63,19 @@ enum LookingError {
     Stream(#[from] rusqlite::Error),
 }
 
+#[derive(Debug, Deserialize)]
+pub(super) struct Which {
+    /// A member that the lines have; all lines without it.
+    member: Option<String>,
+}
+
 /// `GET /_local/metrics`: what functions would have written to their logs for CloudWatch.
-pub(super) async fn metrics(Shared(services): Shared<SharedServices>) -> impl IntoResponse {
-    let lines = services.printed.metrics().into_iter();
+pub(super) async fn metrics(
+    Shared(services): Shared<SharedServices>,
+    Query(which): Query<Which>,
+) -> impl IntoResponse {
+    let lines = services.printed.metrics(which.member.as_deref());
+    let lines = lines.into_iter();
     // Every line is JSON, or it would be no metric.
     let metrics = lines.filter_map(|line| RawValue::from_string(line).ok());
     Json(Metrics {

@@ -32,7 +32,7 @@ use tokio::sync::watch;
 use crate::alarms::Alarms;
 use crate::arn::ACCOUNT;
 use crate::definition::Definition;
-use crate::dynamodb::StreamView;
+use crate::dynamodb::{Descriptions, StreamView};
 use crate::faults::Faults;
 use crate::invoker::Invoker;
 use crate::kms::Kms;
@@ -50,6 +50,8 @@ pub struct Services {
     pub queue_url: String,
     /// The embedded DynamoDB, `http://<address>/`.
     pub dynamodb_url: String,
+    /// What its tables are.
+    pub descriptions: Descriptions,
     /// What was asked of it.
     pub requests: Requests,
     /// The client that forwards to it.
