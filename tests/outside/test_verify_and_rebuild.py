@@ -103,7 +103,9 @@ def mended(shop, tmp_path_factory):
     operator = Operator(shop.system, tmp_path_factory.mktemp("operator"))
 
     def emitted():
-        return announced(client), client.local("status")
+        status = client.local("status")
+        del status["dynamodbRequests"]  # looking makes some
+        return announced(client), status
 
     before, emitted_before = rows_of(client), emitted()
     number = SPOILT_MAX if shop.name == "real" else None
