@@ -73,7 +73,9 @@ def own_metrics():
     found = {}
     for body in re.split(r"\n    pub fn ", source):
         names = re.findall(r'\(\s*"(\w+)",\s*"(?:Count|Milliseconds|Percent)"', body)
-        for namespace, more in re.findall(r"self\.write\(\s*now,\s*(\w+),\s*&\[([^\]]*)\]", body):
+        # What is counted with a refusal's code has no dimension of its own.
+        call = r"self\.write(?:_with_code)?\(\s*now,\s*(\w+),\s*(?:&\[([^\]]*)\]|\w+\.code,)"
+        for namespace, more in re.findall(call, body):
             extra = tuple(re.findall(r'\("(\w+)"', more))
             for name in names:
                 sets = found.setdefault((namespaces[namespace], name), set())
