@@ -242,7 +242,7 @@ fn letters(letters: &Letters) -> Vec<String> {
 }
 
 fn backups(until: &str) -> String {
-    format!("backups of the tables hold the key and earlier rows until {until}")
+    format!("backups of the tables hold copies until {until}")
 }
 
 /// What was done and what is left, for a person.

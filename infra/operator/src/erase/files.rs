@@ -19,7 +19,7 @@ use commands::import::{
 use domain::{Timestamp, personal::Owner};
 use serde::Serialize;
 
-use super::days_after;
+use super::days;
 use crate::{
     bucket::said,
     environment::Environment,
@@ -337,7 +337,7 @@ fn ends(rules: Option<&[LifecycleRule]>, key: &str, of: &Listed, all: &[Listed])
         false => earlier,
     };
     match since.zip(days) {
-        Some((since, days)) => Ends::On(days_after(since, days + 1)),
+        Some((since, days)) => Ends::On(days::after(since, days + 1)),
         None => Ends::Never,
     }
 }

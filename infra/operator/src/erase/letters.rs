@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use domain::{Json, OrderId, personal::Owner};
 use serde::Serialize;
 
-use super::letter_gone;
+use super::days::letter_gone;
 use crate::{
     dead_letters::{self, LetterId},
     environment::Environment,

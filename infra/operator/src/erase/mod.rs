@@ -6,7 +6,7 @@
 //! and waits until the rows are rewritten, which the role `project` does. Every step can be
 //! repeated: after a crash between any two, a second call ends the same.
 //!
-//! - `orders`: the owner's orders, and what events and rows hold of them
+//! - `days`: days on which something ends; `orders`: the owner's orders, and what events and rows hold of them
 //! - [`files`]: order files, in every version; [`letters`]: dead letters
 //!
 //! Nothing here returns personal data.
@@ -14,20 +14,23 @@
 use std::time::Duration;
 
 use commands::{erase::Erased, execute::Failure, limits::BACKUP_DAYS};
-use domain::{AggregateId, Digest, Json, OrderId, Timestamp, personal::Owner};
+use domain::{Digest, Json, OrderId, Timestamp, personal::Owner};
 use event_store::Cause;
 use serde::Serialize;
 
 use crate::{
     environment::Environment,
     error::OperatorError,
-    limits::{DEAD_LETTER_DAYS, ROWS_ASKED_FIRST, ROWS_ASKED_MOST, ROWS_WAIT},
+    limits::{ROWS_ASKED_FIRST, ROWS_ASKED_MOST, ROWS_WAIT},
     progress::{Progress, Stage},
 };
 
+mod days;
 pub mod files;
 pub mod letters;
 mod orders;
+
+pub use orders::Orders;
 
 use files::{FileState, OrderFile};
 use letters::Letters;
@@ -54,26 +57,6 @@ pub enum Key {
         /// When.
         erased_at: Timestamp,
     },
-}
-
-/// The orders of an owner.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Orders {
-    /// How many were found.
-    pub number: u64,
-    /// Are there more than were looked at? They are erased all the same, and their files are not
-    /// looked for.
-    pub more: bool,
-    /// When the first was placed.
-    pub since: Option<Timestamp>,
-    /// Rows that show personal data now.
-    pub rows: u64,
-    /// Orders whose event an older build has stored with its personal data open. Answers and rows say
-    /// `[erased]` in their place, but the stored event keeps them until a person rewrites it.
-    pub stored_openly: u64,
-    /// Orders whose first event this build cannot read.
-    pub unreadable: u64,
 }
 
 /// What there is of an owner's personal data, before they are erased.
@@ -161,7 +144,7 @@ pub async fn plan(
         orders: found.orders,
         files,
         dead_letters,
-        backups_until: days_after(environment.now(), BACKUP_DAYS),
+        backups_until: days::after(environment.now(), BACKUP_DAYS),
         shown: found.shown,
     })
 }
@@ -254,21 +237,4 @@ async fn wait_for_rows(
     progress.ends();
     let left = left.len() as u64;
     Ok((shown.len() as u64 - left, left))
-}
-
-/// The day that is so many days after a time.
-fn days_after(at: Timestamp, days: u32) -> String {
-    let millis = i64::from(days) * 24 * 60 * 60 * 1_000;
-    let then = Timestamp::from_millis(at.millis().saturating_add(millis));
-    then.unwrap_or(at).day()
-}
-
-/// The day on which a dead letter goes that came at this time.
-fn letter_gone(at: Timestamp) -> String {
-    days_after(at, DEAD_LETTER_DAYS)
-}
-
-/// The owner's order with this id, as an aggregate.
-fn aggregate(id: &OrderId) -> AggregateId {
-    AggregateId::Order(id.clone())
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use domain::{
-    Json, OrderId, Timestamp,
+    AggregateId, Json, OrderId, Timestamp,
     event::EncodedEvent,
     personal::{ERASED, FIELDS, Owner, Stored},
 };
@@ -16,9 +16,8 @@ use projectors::{
     ports::{Direction, Row, Start, Table},
     row,
 };
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
-use super::{Orders, aggregate};
 use crate::{
     environment::Environment,
     error::OperatorError,
@@ -27,6 +26,26 @@ use crate::{
 };
 
 /// The orders of an owner.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Orders {
+    /// How many were found.
+    pub number: u64,
+    /// Are there more than were looked at? They are erased all the same, and their files are not
+    /// looked for.
+    pub more: bool,
+    /// When the first was placed.
+    pub since: Option<Timestamp>,
+    /// Rows that show personal data now.
+    pub rows: u64,
+    /// Orders whose event an older build has stored with its personal data open. Answers and rows say
+    /// `[erased]` in their place, but the stored event keeps them until a person rewrites it.
+    pub stored_openly: u64,
+    /// Orders whose first event this build cannot read.
+    pub unreadable: u64,
+}
+
+/// The orders of an owner, one by one.
 #[derive(Debug, Default)]
 pub(super) struct Found {
     pub(super) orders: Orders,
@@ -151,7 +170,7 @@ impl Found {
 
 /// Looks at an order: one read of its events, and one of each of its rows.
 async fn look(environment: &Environment, id: OrderId) -> Result<Looked, OperatorError> {
-    let name = aggregate(&id);
+    let name = AggregateId::Order(id.clone());
     let first = environment.projectors.store.history(&name, 1, 1);
     let (mut placed, mut is_unreadable, mut is_open) = (None, false, false);
     match first.await {

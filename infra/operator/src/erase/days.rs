@@ -1,0 +1,17 @@
+//! Days on which something ends.
+
+use domain::Timestamp;
+
+use crate::limits::DEAD_LETTER_DAYS;
+
+/// The day that is so many days after a time.
+pub(super) fn after(at: Timestamp, days: u32) -> String {
+    let millis = i64::from(days) * 24 * 60 * 60 * 1_000;
+    let then = Timestamp::from_millis(at.millis().saturating_add(millis));
+    then.unwrap_or(at).day()
+}
+
+/// The day on which a dead letter goes that came at this time.
+pub(super) fn letter_gone(at: Timestamp) -> String {
+    after(at, DEAD_LETTER_DAYS)
+}
