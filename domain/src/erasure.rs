@@ -96,17 +96,17 @@ impl EventSourced for Erasures {
 
     fn decide(&self, command: &Command) -> Result<Vec<Event>, Refusal> {
         let Intent { owner, key } = &command.intent;
+        // The key was looked up before the command was decided, and may have been made, and its
+        // erasure noted, since: the latest note stands for all before it, so its key never goes back.
+        let latest = self.latest.as_ref().map_or(0, |latest| latest.key);
         // An owner without a key may have given personal data to an older build since.
-        let done = self
-            .latest
-            .as_ref()
-            .is_some_and(|latest| latest.key >= *key && *key > 0);
+        let done = latest >= *key && *key > 0;
         Ok(match done {
             true => Vec::new(),
             false => vec![Event::CustomerErased(CustomerErased {
                 owner: owner.clone(),
                 at: command.at,
-                key: *key,
+                key: latest.max(*key),
             })],
         })
     }

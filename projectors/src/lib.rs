@@ -12,7 +12,6 @@
 //!
 //! - [`batch`]: a batch of stream records, grouped by aggregate, and the answer to the stream
 //! - [`project`], [`notify`], [`query`], [`mod@rebuild`], [`watch`]: one module for each role
-//! - [`erase`]: carries out the erasure of a customer's personal data
 //! - [`parked`], [`mod@announce`]: what an operator starts by hand: resuming parked aggregates, and
 //!   announcing commits again
 //! - [`tables`]: the tables of rows; [`indexes`]: the indexes that lists are read from; [`cursor`]:
@@ -38,7 +37,6 @@ pub mod aws;
 pub mod batch;
 pub mod cursor;
 pub mod environment;
-pub mod erase;
 pub mod indexes;
 pub mod limits;
 pub mod notifications;

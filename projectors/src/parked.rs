@@ -4,11 +4,11 @@ use domain::{AggregateId, Json};
 use serde::Serialize;
 
 use crate::{
-    Projectors, erase,
+    Projectors,
     limits::{PARKED_PAGES_MAX, TAKE_UPS_MAX},
     notify,
     ports::{Row, RowError, Table},
-    rebuild::RebuildError,
+    rebuild::{RebuildError, erase},
     row,
 };
 

@@ -14,11 +14,13 @@ use serde_json::value::RawValue;
 use crate::{
     Projectors,
     batch::{Group, arrivals, groups, response},
-    erase,
     limits::{AGGREGATES_AT_ONCE, BATCH_RESERVE, PARK_ATTEMPTS},
     ports::{Row, RowError, Table},
     processed_orders,
-    rebuild::{self, RebuildError},
+    rebuild::{
+        self, RebuildError,
+        erase::{self, holds_personal_data, texts},
+    },
     row, shipment_log,
 };
 
@@ -185,11 +187,11 @@ async fn erased_meanwhile(
     stored: Vec<Commit>,
     opened: &[Commit],
 ) -> Result<(), Stop> {
-    if same_events(&stored, opened) {
+    if !holds_personal_data(&stored, opened) {
         return Ok(());
     }
     let again = projectors.store.opened(stored).await?;
-    if !same_events(&again, opened) || may_be_erased(&again) {
+    if !texts(&again).eq(texts(opened)) || may_be_erased(&again) {
         rebuild::aggregate(projectors, &first_of(&again)?).await?;
     }
     Ok(())
@@ -198,15 +200,6 @@ async fn erased_meanwhile(
 /// Whether a personal value is erased; or somebody is called so, which does no harm.
 fn may_be_erased(opened: &[Commit]) -> bool {
     texts(opened).any(|text| text.contains(ERASED))
-}
-
-fn texts(commits: &[Commit]) -> impl Iterator<Item = &str> {
-    let events = commits.iter().flat_map(|commit| &commit.events);
-    events.map(|event| event.data.get())
-}
-
-fn same_events(one: &[Commit], other: &[Commit]) -> bool {
-    texts(one).eq(texts(other))
 }
 
 fn first_of(commits: &[Commit]) -> Result<AggregateId, Stop> {

@@ -13,6 +13,7 @@ use event_store::Commit;
 use lambda::read_models::Kind;
 
 use super::{
+    erase::holds_personal_data,
     error::RebuildError,
     expected,
     finding::{Difference, Finding},
@@ -51,8 +52,9 @@ pub struct Comparison {
     pub half_units: u64,
     /// The time of the history's last commit.
     pub newest: Option<Timestamp>,
-    /// Whether a row has a version that keeps `project` from overwriting it.
-    blocked: bool,
+    /// Whether it must be compared once more after the repair: a row had a version that keeps
+    /// `project` from overwriting it, or one with personal data is written.
+    again: bool,
     table: Table,
     /// The rows to write, with their version and the version of the row that they replace.
     put: Vec<(Row, u64, Option<Number>)>,
@@ -110,9 +112,9 @@ pub(super) async fn compare_and_repair(
             compared.findings = findings;
             compared.differences = std::mem::take(&mut comparison.differences);
         }
-        let blocked = comparison.blocked;
+        let again = comparison.again;
         compared.rebuilt += repair(projectors, comparison).await?;
-        if !blocked {
+        if !again {
             break;
         }
     }
@@ -125,19 +127,21 @@ pub async fn compare(projectors: &Projectors, name: &str) -> Result<Comparison, 
     let unknown = || RebuildError::Corrupt(format!("{name:?} is no order and no shipment"));
     let table = expected::table(name).ok_or_else(unknown)?;
     let mut stored = stored_rows(projectors, table, expected::id(name)).await?;
-    let (history, known) = match name.parse() {
+    let (history, known, personal) = match name.parse() {
         Ok(id) => {
             let history = projectors.store.whole_history(&id).await?;
-            (projectors.store.opened(history).await?, Some(id))
+            let opened = projectors.store.opened(history.clone()).await?;
+            let personal = holds_personal_data(&history, &opened);
+            (opened, Some(id), personal)
         }
-        Err(_) => (Vec::new(), None),
+        Err(_) => (Vec::new(), None, false),
     };
     let mut comparison = Comparison {
         findings: Vec::new(),
         differences: Vec::new(),
         half_units: cost(&stored, &history),
         newest: history.last().map(|commit| commit.at),
-        blocked: false,
+        again: false,
         table,
         put: Vec::new(),
         remove: Vec::new(),
@@ -158,15 +162,17 @@ pub async fn compare(projectors: &Projectors, name: &str) -> Result<Comparison, 
             let versioned = found
                 .as_ref()
                 .is_some_and(|row| row.contains_key("version"));
-            comparison.blocked |= versioned && !puts_over;
+            comparison.again |= versioned && !puts_over;
             comparison.put.push((row, version, seen));
+            // They may be erased before the row is written, and the erasure not see it.
+            comparison.again |= personal;
         }
     }
     for row in stored.into_values() {
         if let Some(finding) = Finding::of(table, Some(&row), None) {
             comparison.add(finding, Some(&row), None);
         }
-        comparison.blocked |= row.contains_key("version");
+        comparison.again |= row.contains_key("version");
         comparison.remove.push(row);
     }
     Ok(comparison)

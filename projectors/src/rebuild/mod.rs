@@ -19,9 +19,11 @@
 //! - [`sweep`]: compares a small part of the store regularly, row by row
 //! - [`crate::task`]: each of these as an invocation of the role `rebuild`, whose answer is the next task
 //! - [`expected`], [`finding`]: the rows that follow from a history; a row that differs from them
+//! - [`erase`]: carries out the erasure of a customer's personal data, and rewrites the rows
 //! - [`pace`]: limits the capacity that rebuilds use
 
 pub mod aggregate;
+pub mod erase;
 mod error;
 pub mod expected;
 pub mod finding;
@@ -33,7 +35,6 @@ pub mod rows_digest;
 pub mod settle;
 pub mod sweep;
 
-pub(crate) use aggregate::rows_of;
 pub use aggregate::{Rebuilt, aggregate};
 pub use error::RebuildError;
 pub use rebuilds::Rebuilds;

@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     aggregate::stored_rows,
+    erase,
     error::RebuildError,
     expected,
     finding::{Finding, OnDifference, drop_difference},
@@ -157,8 +158,18 @@ impl Sweep {
             while histories.len() + names.len() < AGGREGATES_AT_ONCE && !ended {
                 match scan.next().await {
                     None => ended = true,
-                    // Erasures have no rows.
-                    Some(Ok(whole)) if expected::table(&whole.id.to_string()).is_none() => {}
+                    // They have no rows of their own, but somebody must carry them out, even where
+                    // the stream has lost them.
+                    Some(Ok(Whole {
+                        id: AggregateId::Erasure(owner),
+                        ..
+                    })) => {
+                        if self.mend {
+                            let rebuilt = erase::carry_out(projectors, &owner).await?;
+                            self.counted.written += rebuilt.written;
+                            self.counted.removed += rebuilt.removed;
+                        }
+                    }
                     Some(Ok(whole)) => histories.push(whole),
                     Some(Err(ScanError::NoAggregate(name))) => {
                         tracing::error!(name, "items of no aggregate lie among the events");

@@ -167,6 +167,7 @@ impl Keys {
             if known
                 && let Some(erased_at) = before.erased_at
                 && (before.wrapped.is_none() || newer)
+                && erased_at >= at
             {
                 return Ok(Destroyed {
                     version: before.version,

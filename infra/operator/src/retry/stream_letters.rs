@@ -8,8 +8,8 @@ use futures::{StreamExt, stream};
 use projectors::{
     Projectors,
     batch::{Arrival, arrivals},
-    erase, notify,
-    rebuild::RebuildError,
+    notify,
+    rebuild::{RebuildError, erase},
 };
 
 use super::{Wanted, tally::Tally};

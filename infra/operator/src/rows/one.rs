@@ -3,9 +3,10 @@
 use domain::AggregateId;
 use futures::{FutureExt, StreamExt, TryStreamExt, future::BoxFuture, stream};
 use projectors::{
-    erase,
     ports::Table,
-    rebuild::{RebuildError, Rebuilt, aggregate::compare, finding::Finding, settle::Counted},
+    rebuild::{
+        RebuildError, Rebuilt, aggregate::compare, erase, finding::Finding, settle::Counted,
+    },
 };
 
 use super::summary::Summary;

@@ -55,11 +55,17 @@ impl SimRows {
         &self,
         table: Table,
         row: Row,
+        rebuilt: bool,
         put: impl AsyncFnOnce(Row) -> Result<(), RowError>,
     ) -> Result<(), RowError> {
         let place = self.rows.place(table, &row);
         let earlier = self.rows.version_at(&place);
-        let spoilt = self.is_spoilt(&place);
+        // A rebuild may put over the very version that it has seen. Where somebody had invented that
+        // version, the true row may have come to it meanwhile: then the rebuild compares once more.
+        let spoilt = match rebuilt {
+            true => self.spoilt.lock().unwrap().contains_key(&place),
+            false => self.is_spoilt(&place),
+        };
         put(row).await?;
         if self.rows.version_at(&place) < earlier && !spoilt {
             self.went_back.lock().unwrap().push(format!("{place:?}"));
@@ -110,7 +116,7 @@ impl Rows for SimRows {
             Some(Defect::FirstRowWins) if there => Ok(()),
             _ => self.rows.put_newer(table, row, version).await,
         };
-        self.watched(table, row, put).await?;
+        self.watched(table, row, false, put).await?;
         if after(&self.core).await {
             Ok(())
         } else {
@@ -131,7 +137,7 @@ impl Rows for SimRows {
             Some(Defect::BlindRebuild) => self.rows.put(table, row).await,
             _ => self.rows.put_rebuilt(table, row, version, seen).await,
         };
-        self.watched(table, row, put).await?;
+        self.watched(table, row, true, put).await?;
         if after(&self.core).await {
             Ok(())
         } else {

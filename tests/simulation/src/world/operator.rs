@@ -5,10 +5,10 @@
 
 use domain::Timestamp;
 use projectors::{
-    erase, notify, parked,
+    notify, parked,
     parked::{Parked, TakenUp},
     ports::RowError,
-    rebuild::RebuildError,
+    rebuild::{RebuildError, erase},
 };
 
 use super::{works::Work, *};

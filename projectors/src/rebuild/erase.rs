@@ -5,30 +5,40 @@
 //! Rows are found by an index that may lag behind its table, so a fresh erasure looks twice. A row
 //! that `project` is writing meanwhile is looked at by `project` itself once it is written.
 
-use domain::{
-    AggregateId, OrderId,
-    erasure::CustomerErased,
-    personal::{ERASED, Owner},
-};
-use event_store::{Loaded, StoreError};
+use domain::{AggregateId, OrderId, erasure::CustomerErased, personal::Owner};
+use event_store::{Commit, Loaded, StoreError};
 use futures::{StreamExt, stream};
 use lambda::read_models::Kind;
 
+use super::{
+    RebuildError,
+    aggregate::{self, Rebuilt, rows_of},
+};
 use crate::{
     Projectors,
     indexes::Index,
     limits::{AGGREGATES_AT_ONCE, ERASURE_FRESH, ERASURE_WAIT, LIST_MAX, LOG_PAGES_MAX},
     ports::{Direction, Row, Start},
-    rebuild::{self, RebuildError, Rebuilt},
     row,
 };
+
+/// Whether commits have other events than their opened form: they hold personal data.
+pub(crate) fn holds_personal_data(stored: &[Commit], opened: &[Commit]) -> bool {
+    !texts(stored).eq(texts(opened))
+}
+
+/// The data of the commits' events.
+pub(crate) fn texts(commits: &[Commit]) -> impl Iterator<Item = &str> {
+    let events = commits.iter().flat_map(|commit| &commit.events);
+    events.map(|event| event.data.get())
+}
 
 /// Does for one aggregate once more what `project` does: rebuilds its rows, or carries out the
 /// erasure.
 pub async fn aggregate(projectors: &Projectors, id: &AggregateId) -> Result<Rebuilt, RebuildError> {
     match id {
         AggregateId::Erasure(owner) => carry_out(projectors, owner).await,
-        id => rebuild::aggregate(projectors, id).await,
+        id => aggregate::aggregate(projectors, id).await,
     }
 }
 
@@ -72,15 +82,8 @@ async fn rewrite(projectors: &Projectors, owner: &Owner) -> Result<Rebuilt, Rebu
                 LIST_MAX,
             )
             .await?;
-        let orders = page
-            .rows
-            .iter()
-            .filter(|row| !is_erased(row))
-            .filter_map(order);
-        let orders: Vec<OrderId> = orders.collect();
-        let rewritten = orders
-            .into_iter()
-            .map(|id| async move { rebuild::aggregate(projectors, &AggregateId::Order(id)).await });
+        let orders: Vec<OrderId> = page.rows.iter().filter_map(order).collect();
+        let rewritten = orders.into_iter().map(|id| rewrite_one(projectors, id));
         let mut rewritten = stream::iter(rewritten).buffer_unordered(AGGREGATES_AT_ONCE);
         while let Some(one) = rewritten.next().await {
             rebuilt += one?;
@@ -102,13 +105,7 @@ async fn rewrite(projectors: &Projectors, owner: &Owner) -> Result<Rebuilt, Rebu
 
 async fn rewrite_one(projectors: &Projectors, id: OrderId) -> Result<Rebuilt, RebuildError> {
     let id = AggregateId::Order(id);
-    rebuild::rows_of(projectors, Kind::ProcessedOrders, &id).await
-}
-
-/// Whether the row was written after the erasure. So a repeat after a time-out goes on where it
-/// stopped.
-fn is_erased(row: &Row) -> bool {
-    row.get("customerName") == Some(&ERASED.into())
+    rows_of(projectors, Kind::ProcessedOrders, &id).await
 }
 
 fn order(row: &Row) -> Option<OrderId> {
