@@ -8,7 +8,9 @@ use lambda::{ReadModel, metrics::Swept};
 use operator::{
     Environment, Kind,
     folder::usual,
-    read_models::{DeployedRebuilds, ReadModelTable, SWEPT_AGGREGATES, last_sweep, measured, read_models},
+    read_models::{
+        DeployedRebuilds, ReadModelTable, SWEPT_AGGREGATES, last_sweep, measured, read_models,
+    },
     rows::{Past, Running, past, price, running},
 };
 use serde::Deserialize;
