@@ -157,7 +157,8 @@ impl Deed {
         sent: &Sent,
         work: impl Future<Output = Result<String, Failure>> + Send + 'static,
     ) -> Response {
-        let head = Head::new(self.nav, self.title.clone(), self.title.clone());
+        let awaited = format!("the end of: {}", self.title);
+        let head = Head::new(self.nav, self.title.clone(), awaited);
         let (about, asks) = (
             view.console.about().clone(),
             asks(view.console.about(), sent),

@@ -9,7 +9,7 @@ use std::{
 
 use http::Method;
 use operator::{Environment, OperatorError, Target};
-use serde::Deserialize;
+use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::Value;
 use tokio::sync::Mutex;
 
@@ -181,14 +181,14 @@ impl LocalSystem {
 
     /// Those of the latest lines of metrics that have this member, oldest first; `None` where it does not
     /// say so.
-    pub async fn metrics(&self, member: &str) -> Option<Vec<Value>> {
+    pub async fn metrics<Line: DeserializeOwned>(&self, member: &str) -> Option<Vec<Line>> {
         #[derive(Deserialize)]
-        struct Told {
-            metrics: Vec<Value>,
+        struct Told<Line> {
+            metrics: Vec<Line>,
         }
         // All of them are some megabytes.
         let path = links::query("/_local/metrics", &[("member", Some(member))]);
-        let told: Result<Told, Failure> = self.api.get(&path).await;
+        let told: Result<Told<Line>, Failure> = self.api.get(&path).await;
         Some(told.ok()?.metrics)
     }
 

@@ -7,6 +7,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::Value;
+use serde_json::value::RawValue;
 
 use crate::limits::METRIC_LINES_MAX;
 use crate::measured::Measured;
@@ -14,7 +15,7 @@ use crate::measured::Measured;
 /// Takes the lines that functions print; clones share them.
 #[derive(Debug, Clone, Default)]
 pub struct Printed {
-    metrics: Arc<Mutex<VecDeque<String>>>,
+    metrics: Arc<Mutex<VecDeque<Box<RawValue>>>>,
     measured: Measured,
 }
 
@@ -26,6 +27,10 @@ impl Printed {
             return;
         };
         self.measured.take_line(&read);
+        // It is JSON, as was just seen.
+        let Ok(line) = RawValue::from_string(line) else {
+            return;
+        };
         let mut metrics = self.metrics.lock().unwrap_or_else(PoisonError::into_inner);
         if metrics.len() == METRIC_LINES_MAX {
             metrics.pop_front();
@@ -40,14 +45,14 @@ impl Printed {
 
     /// The metrics that are kept, oldest first; where `member` is given, the lines in which a member is
     /// called so, at any level.
-    pub fn metrics(&self, member: Option<&str>) -> Vec<String> {
+    pub fn metrics(&self, member: Option<&str>) -> Vec<Box<RawValue>> {
         let metrics = self.metrics.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(member) = member else {
             return metrics.iter().cloned().collect();
         };
         // As a line is written: nothing stands between a name and its colon.
         let name = format!("{}:", Value::from(member));
-        let having = metrics.iter().filter(|line| line.contains(&name));
+        let having = metrics.iter().filter(|line| line.get().contains(&name));
         having.cloned().collect()
     }
 }
@@ -69,7 +74,7 @@ mod tests {
         let kept = printed.clone().metrics(None);
         assert_eq!(kept.len(), METRIC_LINES_MAX);
         assert_eq!(
-            kept.first().map(String::as_str),
+            kept.first().map(|line| line.get()),
             Some("{\"_aws\":{},\"Sent\":1}")
         );
         assert_eq!(printed.metrics(Some("Sent")).len(), METRIC_LINES_MAX);

@@ -11,7 +11,7 @@ use operator::{
     dead_letters::meaning,
     recent::{self, Files},
 };
-use serde_json::Value;
+use serde::Deserialize;
 
 use super::now::{Part, part};
 use crate::{
@@ -88,16 +88,31 @@ async fn show(view: View) -> Response {
     .await
 }
 
+/// What is read of a line of metrics: of many of them, and no more than is wanted.
+#[derive(Deserialize)]
+struct Line {
+    #[serde(rename = "_aws")]
+    aws: Aws,
+    /// As [`REFUSAL_CODE`] says.
+    #[serde(rename = "RefusalCode")]
+    refusal_code: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Aws {
+    timestamp: i64,
+}
+
 /// The refusals of the last hour by code, the most frequent first, as the lines of metrics tell them.
-fn by_code(lines: &[Value], now: Timestamp) -> Vec<Code> {
+fn by_code(lines: &[Line], now: Timestamp) -> Vec<Code> {
     let mut codes: BTreeMap<&str, (u64, i64)> = BTreeMap::new();
     for line in lines {
-        let code = line.get(REFUSAL_CODE).and_then(Value::as_str);
-        let at = line.pointer("/_aws/Timestamp").and_then(Value::as_i64);
-        if let (Some(code), Some(at)) = (code, at)
+        let at = line.aws.timestamp;
+        if let Some(code) = &line.refusal_code
             && at > now.millis() - HOUR_MS
         {
-            let (number, last) = codes.entry(code).or_default();
+            let (number, last) = codes.entry(code.as_str()).or_default();
             (*number, *last) = (*number + 1, at.max(*last));
         }
     }
@@ -135,6 +150,7 @@ mod tests {
             line("order_closed", HOUR_MS + 1),
             json!({ "_aws": { "Timestamp": now.millis() }, "OrdersProcessed": 1 }),
         ];
+        let lines = lines.map(|line| serde_json::from_value(line).unwrap());
         let codes = by_code(&lines, now);
         let told: Vec<_> = codes
             .iter()

@@ -74,12 +74,8 @@ pub(super) async fn metrics(
     Shared(services): Shared<SharedServices>,
     Query(which): Query<Which>,
 ) -> impl IntoResponse {
-    let lines = services.printed.metrics(which.member.as_deref());
-    let lines = lines.into_iter();
-    // Every line is JSON, or it would be no metric.
-    let metrics = lines.filter_map(|line| RawValue::from_string(line).ok());
     Json(Metrics {
-        metrics: metrics.collect(),
+        metrics: services.printed.metrics(which.member.as_deref()),
     })
 }
 

@@ -3,7 +3,13 @@
 use aws_sdk_sqs::types::{Message as SqsMessage, MessageSystemAttributeName};
 use domain::{Digest, Json};
 
-use super::{cut, function::taken_up};
+use super::function::taken_up;
+use crate::limits::REASON_CHARACTERS;
+
+/// As much of a reason as is told.
+pub(crate) fn cut(text: String) -> String {
+    text.chars().take(REASON_CHARACTERS).collect()
+}
 
 /// A message that was taken.
 #[derive(Debug)]

@@ -17,14 +17,12 @@ pub(crate) mod message;
 pub(crate) mod places;
 
 pub use letter::Consumer;
+pub(crate) use message::cut;
 
 use crate::{
     environment::Environment,
     error::OperatorError,
-    limits::{
-        ABOUT_MAX, LISTED_OBJECTS_MAX, OBJECTS_AT_ONCE, PEEK_HIDDEN, PEEKED_MESSAGES_MAX,
-        REASON_CHARACTERS,
-    },
+    limits::{ABOUT_MAX, LISTED_OBJECTS_MAX, OBJECTS_AT_ONCE, PEEK_HIDDEN, PEEKED_MESSAGES_MAX},
 };
 use message::Message;
 use places::{Depth, Object, Places};
@@ -388,11 +386,6 @@ fn age(environment: &Environment, at: Option<Timestamp>) -> u64 {
     let now = environment.now().millis();
     let millis = at.map_or(0, |at| now.saturating_sub(at.millis()).max(0));
     Duration::from_millis(millis.unsigned_abs()).as_secs()
-}
-
-/// As much of a reason as is told.
-pub(crate) fn cut(text: String) -> String {
-    text.chars().take(REASON_CHARACTERS).collect()
 }
 
 #[cfg(test)]

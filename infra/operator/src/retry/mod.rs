@@ -1,7 +1,6 @@
 //! Takes up again what is parked, and what lies among the dead letters. Whatever succeeds is
 //! removed, and only then: a retry may be stopped at any moment and started again.
 
-use domain::AggregateId;
 use futures::{StreamExt, stream};
 use projectors::parked::{self as parking, Parked, TakenUp, take_up};
 use serde::Serialize;
@@ -11,60 +10,23 @@ mod queue;
 mod round;
 mod stream_letters;
 mod tally;
+mod wanted;
 
 pub use crate::{
     dead_letters::{Consumer, LetterId},
     retried::{Came, Retried, RetriedKind},
 };
 pub use tally::Report;
+pub use wanted::{Group, Only, Wanted};
 
 use crate::{
-    dead_letters::places::Places,
     environment::Environment,
     error::OperatorError,
     limits::PARKED_AT_ONCE,
-    parked,
     progress::{Progress, Stage},
     retried::Became,
 };
 use tally::Tally;
-
-/// What is to be taken up; everything by default.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Wanted {
-    /// What is parked of one order or shipment alone, and no dead letters.
-    pub aggregate: Option<AggregateId>,
-    /// What one consumer of the stream has parked or given up alone.
-    pub consumer: Option<Consumer>,
-    /// One kind alone.
-    pub only: Option<Only>,
-    /// What is stuck for one reason alone.
-    pub group: Option<Group>,
-}
-
-/// One kind of what is stuck.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Only {
-    /// What is parked.
-    Parked,
-    /// What was given up: of the stream, and in the queue.
-    DeadLetters,
-    /// What the stream's consumers have given up.
-    Stream,
-    /// What lies in the queue.
-    Queue,
-}
-
-/// Whatever is stuck for one reason, as lists tell it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Group {
-    /// The consumer that has stopped, or the function that has given up: as
-    /// [`Parked::consumer`] or [`DeadLetter::role`](crate::dead_letters::DeadLetter::role) says.
-    pub role: Option<String>,
-    /// Why: as [`Parked::code`] or [`DeadLetter::reason`](crate::dead_letters::DeadLetter::reason)
-    /// says.
-    pub reason: Option<String>,
-}
 
 /// What a retry would take up.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -86,57 +48,6 @@ impl Preview {
     /// Is there anything?
     pub fn is_wrong(&self) -> bool {
         !self.parked.is_empty() || self.objects + self.messages + self.hidden > 0
-    }
-}
-
-impl Wanted {
-    /// An error where it contradicts itself: no dead letter is of one order or shipment.
-    pub fn check(&self) -> Result<(), OperatorError> {
-        if self.aggregate.is_some() && self.only == Some(Only::DeadLetters) {
-            let text = "a dead letter is not of one order or shipment: leave out one of both";
-            return Err(OperatorError::Usage(text.to_owned()));
-        }
-        Ok(())
-    }
-
-    /// Is anything wanted of this one of the three kinds?
-    fn takes(&self, kind: Only) -> bool {
-        let of_kind = match self.only {
-            None => true,
-            Some(Only::DeadLetters) => kind != Only::Parked,
-            Some(only) => only == kind,
-        };
-        of_kind
-            && (kind == Only::Parked || self.aggregate.is_none())
-            && (kind != Only::Queue || self.consumer.is_none())
-    }
-
-    /// Is something wanted that is stuck there for this reason?
-    fn is_for(&self, role: Option<&str>, reason: Option<&str>) -> bool {
-        let same =
-            |group: &Group| group.role.as_deref() == role && group.reason.as_deref() == reason;
-        self.group.as_ref().is_none_or(same)
-    }
-
-    async fn parked(&self, environment: &Environment) -> Result<Vec<Parked>, OperatorError> {
-        if !self.takes(Only::Parked) {
-            return Ok(Vec::new());
-        }
-        let mut parked = parked::all(environment).await?;
-        let aggregate = self.aggregate.as_ref().map(AggregateId::to_string);
-        parked.retain(|one| {
-            aggregate.as_ref().is_none_or(|id| one.aggregate == *id)
-                && self.consumer.is_none_or(|of| one.consumer == of.name())
-                && self.is_for(Some(&one.consumer), Some(&one.code))
-        });
-        Ok(parked)
-    }
-
-    fn places(&self, environment: &Environment) -> Result<Option<Places>, OperatorError> {
-        match self.takes(Only::Stream) || self.takes(Only::Queue) {
-            true => Places::of(environment).map(Some),
-            false => Ok(None),
-        }
     }
 }
 
@@ -268,55 +179,4 @@ async fn taken_up(environment: &Environment, parked: &Parked) -> Became {
 /// What something parked is called: consumer and aggregate.
 fn name(parked: &Parked) -> String {
     format!("{} {}", parked.consumer, parked.aggregate)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn of_group(only: Only, role: Option<&str>, reason: Option<&str>) -> Wanted {
-        Wanted {
-            only: Some(only),
-            group: Some(Group {
-                role: role.map(str::to_owned),
-                reason: reason.map(str::to_owned),
-            }),
-            ..Wanted::default()
-        }
-    }
-
-    #[test]
-    fn a_group_is_what_has_its_reason_and_nothing_else() {
-        let wanted = of_group(Only::Queue, Some("bus"), Some("invalid_field"));
-        assert!(wanted.is_for(Some("bus"), Some("invalid_field")));
-        for other in [
-            (Some("bus"), None),
-            (Some("bus"), Some("order_closed")),
-            (Some("import"), Some("invalid_field")),
-            (None, Some("invalid_field")),
-        ] {
-            assert!(!wanted.is_for(other.0, other.1), "{other:?}");
-        }
-        assert!(of_group(Only::Queue, None, None).is_for(None, None));
-        assert!(Wanted::default().is_for(Some("bus"), None));
-    }
-
-    #[test]
-    fn one_kind_alone_leaves_the_others() {
-        let kinds = [Only::Parked, Only::Stream, Only::Queue];
-        let taken = |wanted: Wanted| kinds.map(|kind| wanted.takes(kind));
-        let only = |only| Wanted {
-            only: Some(only),
-            ..Wanted::default()
-        };
-        assert_eq!(taken(Wanted::default()), [true, true, true]);
-        assert_eq!(taken(only(Only::DeadLetters)), [false, true, true]);
-        assert_eq!(taken(only(Only::Stream)), [false, true, false]);
-        assert_eq!(taken(only(Only::Queue)), [false, false, true]);
-        let of_consumer = Wanted {
-            consumer: Some(Consumer::Notify),
-            ..Wanted::default()
-        };
-        assert_eq!(taken(of_consumer), [true, true, false]);
-    }
 }

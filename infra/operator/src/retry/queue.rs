@@ -5,9 +5,10 @@ use futures::future::join_all;
 use serde::Deserialize;
 
 use super::{
-    Wanted, came,
+    came,
     round::{Due, Round},
     tally::Tally,
+    wanted::Wanted,
 };
 use crate::{
     dead_letters::{

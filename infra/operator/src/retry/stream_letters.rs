@@ -12,7 +12,7 @@ use projectors::{
     rebuild::{RebuildError, erase},
 };
 
-use super::{Wanted, tally::Tally};
+use super::{tally::Tally, wanted::Wanted};
 use crate::{
     dead_letters::{
         Consumer, LetterId, cut, gone,
