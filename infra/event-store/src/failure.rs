@@ -76,8 +76,9 @@ fn is_action(text: &str) -> bool {
         !part.is_empty() && part.len() <= ACTION_CHARACTERS_MAX && part.chars().all(allowed)
     };
     text.split_once(':').is_some_and(|(service, action)| {
-        part(service, |c| c.is_ascii_lowercase() || c == '-')
-            && part(action, |c| c.is_ascii_alphanumeric())
+        part(service, |c| {
+            c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-'
+        }) && part(action, |c| c.is_ascii_alphanumeric())
     })
 }
 

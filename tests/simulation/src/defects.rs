@@ -180,7 +180,6 @@ impl Defect {
         matches!(
             self,
             Self::UnclampedTime
-                | Self::BlindRebuild
                 | Self::SwallowedEntry
                 | Self::SwallowedAlert
                 | Self::UnnamedFailures

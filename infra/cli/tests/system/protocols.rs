@@ -62,6 +62,7 @@ async fn only_the_tables_of_the_environment_exist() {
         tables,
         [
             "waybill-test-events",
+            "waybill-test-keys",
             "waybill-test-parked",
             "waybill-test-processed-orders",
             "waybill-test-shipment-log",
