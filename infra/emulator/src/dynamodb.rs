@@ -4,7 +4,7 @@
 //! answer requests: on a shared runtime a slow commit would hold up the callers that wait for it.
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
@@ -65,6 +65,8 @@ pub struct DynamoDb {
     pub descriptions: Descriptions,
     stop: oneshot::Sender<()>,
     thread: JoinHandle<()>,
+    /// The database's file; `None` where it is in memory.
+    file: Option<PathBuf>,
 }
 
 /// Looks at a table's stream beside the server, for what the API does not tell.
@@ -109,6 +111,7 @@ pub fn start(
         descriptions,
         stop,
         thread,
+        file: (!in_memory).then(|| path.to_owned()),
     })
 }
 
@@ -129,12 +132,17 @@ fn make(path: &Path, tables: &[Table]) -> Result<(), DynamoDbError> {
     tables::create(&database, tables)?;
     drop(database);
     // Whatever still stands in the log beside it would stay behind.
-    let connection = Connection::open(&unfinished)?;
-    connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
-    drop(connection);
+    empty_log(&unfinished)?;
     std::fs::File::open(&unfinished)?.sync_all()?;
     std::fs::rename(&unfinished, path)?;
     Ok(())
+}
+
+/// Moves the log beside a database into it. Other connections may be open, and read nothing.
+fn empty_log(path: &Path) -> rusqlite::Result<()> {
+    let connection = Connection::open(path)?;
+    connection.busy_timeout(SQLITE_BUSY)?;
+    connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
 }
 
 async fn serve(listener: TcpListener, database: Database, stopped: oneshot::Receiver<()>) {
@@ -151,12 +159,17 @@ async fn serve(listener: TcpListener, database: Database, stopped: oneshot::Rece
 }
 
 impl DynamoDb {
-    /// Ends the server when the requests in flight have been answered.
+    /// Ends the server when the requests in flight have been answered. The log beside the database is
+    /// emptied: it holds what has been deleted since.
     pub fn stop(self) {
         // Fails only where the server has ended already.
         let _ = self.stop.send(());
         if self.thread.join().is_err() {
             tracing::error!("the embedded DynamoDB panicked");
+        }
+        // Other connections are still open, so that the last one to close would not do it.
+        if let Some(Err(error)) = self.file.as_deref().map(empty_log) {
+            tracing::error!(%error, "the database's log stays");
         }
     }
 }
