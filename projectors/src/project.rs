@@ -6,7 +6,10 @@
 use std::panic::AssertUnwindSafe;
 
 use domain::{AggregateId, EventSourced, Order, Shipment, personal::ERASED};
-use event_store::{Commit, Deadline, Loaded, StoreError};
+use event_store::{
+    Commit, Deadline, Loaded, StoreError,
+    open::{holds_personal_data, texts},
+};
 use futures::{FutureExt, StreamExt, stream};
 use lambda::{Answer, Invocation, read_models::Kind};
 use serde_json::value::RawValue;
@@ -17,10 +20,7 @@ use crate::{
     limits::{AGGREGATES_AT_ONCE, BATCH_RESERVE, PARK_ATTEMPTS},
     ports::{Row, RowError, Table},
     processed_orders,
-    rebuild::{
-        self, RebuildError,
-        erase::{self, holds_personal_data, texts},
-    },
+    rebuild::{self, RebuildError, erase},
     row, shipment_log,
 };
 

@@ -47,7 +47,7 @@ def test_before_it_was_known_it_says_since_when_and_what_its_scans_say(system, p
     page.get_by_label("On the day").fill("2026-11-20")
     page.get_by_label("On the day").press("Enter")
     main = page.get_by_role("main")
-    expect(main).to_contain_text("At 2026-11-20 Waybill knew nothing of this shipment yet")
+    expect(main).to_contain_text("At the end of 2026-11-20 Waybill knew nothing of this shipment yet")
     scans = page.get_by_role("region", name="By the scans’ own times")
     # It was created the day before, and picked up at eight.
     expect(scans.locator("dd").nth(0)).to_contain_text("CREATED")

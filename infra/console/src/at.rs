@@ -11,6 +11,19 @@ use serde::Deserialize;
 #[serde(transparent)]
 pub struct At(pub String);
 
+/// The instant that a page is asked for: `at`, or the end of a day in UTC, since what became known
+/// on that day belongs to it. `None` where neither is named.
+pub fn asked(at: Option<String>, day: Option<&str>) -> Option<String> {
+    let day = day.filter(|day| !day.is_empty());
+    let end = day.map(|day| format!("{day}T23:59:59.999Z"));
+    end.or(at).filter(|at| !at.is_empty())
+}
+
+/// What was asked for, in words.
+pub fn in_words(day: Option<&str>, at: &str) -> String {
+    day.map_or(at.to_owned(), |day| format!("the end of {day}"))
+}
+
 /// An instant of what an operator's functions answer; nothing where there is none.
 pub fn of(time: &Option<Timestamp>) -> At {
     At(time.map_or(String::new(), |time| time.to_string()))
@@ -43,6 +56,15 @@ impl fmt::Display for At {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_day_is_asked_for_by_its_end() {
+        let noon = || Some("2026-03-01T12:00Z".to_owned());
+        let end = Some("2026-03-01T23:59:59.999Z".to_owned());
+        assert_eq!(asked(None, Some("2026-03-01")), end);
+        assert_eq!(asked(noon(), Some("")), noon());
+        assert_eq!(asked(Some(String::new()), None), None);
+    }
 
     #[test]
     fn what_is_no_instant_of_waybills_is_shown_as_it_is() {

@@ -296,7 +296,7 @@ mod tests {
     use crate::state::tests::Folder;
 
     /// A database with this many records in the stream of a table.
-    fn database(folder: &Folder, records: usize) -> std::path::PathBuf {
+    fn database(folder: &Folder, records: usize) -> PathBuf {
         let path = folder.path().join("dynamodb.sqlite");
         let database = Database::new(&path.to_string_lossy()).unwrap();
         tables::create(&database, &[toy::books()]).unwrap();

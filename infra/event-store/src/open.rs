@@ -65,6 +65,17 @@ impl EventStore {
     }
 }
 
+/// Whether commits have other events than their opened form: they hold personal data.
+pub fn holds_personal_data(stored: &[Commit], opened: &[Commit]) -> bool {
+    !texts(stored).eq(texts(opened))
+}
+
+/// The data of the commits' events.
+pub fn texts(commits: &[Commit]) -> impl Iterator<Item = &str> {
+    let events = commits.iter().flat_map(|commit| &commit.events);
+    events.map(|event| event.data.get())
+}
+
 /// The event with its personal data open, or erased where their key is destroyed. A key that the
 /// table has never had is an error, not an erasure: the table may be the wrong one.
 fn open(event: &EncodedEvent, stored: Stored, held: &Held) -> Result<EncodedEvent, Unreadable> {

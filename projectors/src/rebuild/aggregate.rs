@@ -9,11 +9,10 @@
 use std::collections::BTreeMap;
 
 use domain::{AggregateId, Number, Timestamp, json::object_dynamodb_bytes};
-use event_store::Commit;
+use event_store::{Commit, open::holds_personal_data};
 use lambda::read_models::Kind;
 
 use super::{
-    erase::holds_personal_data,
     error::RebuildError,
     expected,
     finding::{Difference, Finding},

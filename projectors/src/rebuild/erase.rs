@@ -6,13 +6,13 @@
 //! that `project` is writing meanwhile is looked at by `project` itself once it is written.
 
 use domain::{AggregateId, OrderId, erasure::CustomerErased, personal::Owner};
-use event_store::{Commit, Loaded, StoreError};
+use event_store::{Loaded, StoreError};
 use futures::{StreamExt, stream};
 use lambda::read_models::Kind;
 
 use super::{
-    RebuildError,
     aggregate::{self, Rebuilt, rows_of},
+    error::RebuildError,
 };
 use crate::{
     Projectors,
@@ -21,17 +21,6 @@ use crate::{
     ports::{Direction, Row, Start},
     row,
 };
-
-/// Whether commits have other events than their opened form: they hold personal data.
-pub(crate) fn holds_personal_data(stored: &[Commit], opened: &[Commit]) -> bool {
-    !texts(stored).eq(texts(opened))
-}
-
-/// The data of the commits' events.
-pub(crate) fn texts(commits: &[Commit]) -> impl Iterator<Item = &str> {
-    let events = commits.iter().flat_map(|commit| &commit.events);
-    events.map(|event| event.data.get())
-}
 
 /// Does for one aggregate once more what `project` does: rebuilds its rows, or carries out the
 /// erasure.

@@ -16,7 +16,7 @@ use super::{
     stuck::{self, ParkedView},
 };
 use crate::{
-    About, Console,
+    About, Console, at,
     backend::Failure,
     change::{Change, Field, Form, Sent},
     limits::{ITEMS_SHOWN, SHIPMENTS_OF_ORDER},
@@ -40,6 +40,8 @@ pub(super) fn routes() -> Router<Console> {
 struct Asked {
     /// As it stood then.
     at: Option<String>,
+    /// The day at whose end it is asked for, such as `2026-03-01`; in place of `at`.
+    day: Option<String>,
     /// The version that a change of this page has made.
     stored: Option<u64>,
     /// The version that a live page shows.
@@ -78,7 +80,9 @@ async fn show(view: View, Path(id): Path<String>, Query(asked): Query<Asked>) ->
     let forms = (complete_form(&id, &view), cancel_form(&id, &view));
     let console = view.console.clone();
     view.show(head, async move {
-        let at = asked.at.as_deref().filter(|at| !at.is_empty());
+        let day = asked.day.as_deref().filter(|day| !day.is_empty());
+        let at = at::asked(asked.at, day);
+        let at = at.as_deref();
         let address = links::order(&id);
         let row = links::query(&address, &[("at", at)]);
         let events = links::query(&format!("{address}/history"), &[("at", at)]);
@@ -108,7 +112,8 @@ async fn show(view: View, Path(id): Path<String>, Query(asked): Query<Asked>) ->
                 let (Some(at), Some(first)) = (at, first) else {
                     return Err(Failure::NotFound(problem));
                 };
-                return before::page("order", &id, at, &first.at, Vec::new());
+                let at = at::in_words(day, at);
+                return before::page("order", &id, &at, &first.at, Vec::new());
             }
             (order, _) => order?,
         };

@@ -22,7 +22,7 @@ use super::{
 };
 use crate::{
     About, Console,
-    at::At,
+    at::{self, At},
     backend::{Api, Failure},
     change::{Change, Field, Form, Sent},
     diff::{self, Difference},
@@ -45,6 +45,8 @@ pub(super) fn routes() -> Router<Console> {
 struct Asked {
     /// As it stood then.
     at: Option<String>,
+    /// The day at whose end it is asked for, such as `2026-03-01`; in place of `at`.
+    day: Option<String>,
     /// As it stood once this event was committed.
     after: Option<u64>,
     stored: Option<u64>,
@@ -109,18 +111,21 @@ async fn show(view: View, Path(id): Path<String>, Query(asked): Query<Asked>) ->
             made(&console, &id).await
         };
         let address = links::shipment(&id);
-        let at = asked.at.filter(|at| !at.is_empty());
+        let day = asked.day.clone().filter(|day| !day.is_empty());
+        let at = at::asked(asked.at, day.as_deref());
         let known = scans(&api, &address, at.as_deref()).await;
         let of_now = match &at {
             // As known now, for what they say of that time.
             Some(_) => scans(&api, &address, None).await?.0,
             None => Vec::new(),
         };
-        let by_scans = by_scans(&of_now, at.as_deref().unwrap_or_default());
+        let of_time = day.as_deref().or(at.as_deref());
+        let by_scans = by_scans(&of_now, of_time.unwrap_or_default());
         let first = of_now.iter().map(|scan| &scan.processed_at).min();
         let (scans, more) = match (known, &at, first) {
             (Err(Failure::NotFound(_)), Some(at), Some(first)) => {
-                return before::page("shipment", &id, at, first, by_scans);
+                let at = at::in_words(day.as_deref(), at);
+                return before::page("shipment", &id, &at, first, by_scans);
             }
             (known, ..) => known?,
         };
