@@ -207,7 +207,7 @@ ROLES = {
         scan_events,
         [
             *(put("events"), publish, put_event, put_file, put_report),
-            *(put("keys"), make_data_key),
+            make_data_key,
         ],
     ),
 }
