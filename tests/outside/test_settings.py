@@ -26,7 +26,7 @@ def test_ports_data_and_environment_by_variables(another):
     created = message(client, f"order#{order_id}/1/Order Created")
     assert created["bus"] == "waybill-qa-2"
     tables = client.dynamodb.list_tables()["TableNames"]
-    suffixes = ("events", "parked", "processed-orders", "shipment-log")
+    suffixes = ("events", "keys", "parked", "processed-orders", "shipment-log")
     assert sorted(tables) == [f"waybill-qa-2-{suffix}" for suffix in suffixes]
     assert another.data.exists()
 

@@ -197,7 +197,6 @@ impl Defect {
                 | Self::StaleMark
                 | Self::KeptStall
                 | Self::KeptForEver
-                | Self::ErasedBeforeNoted
         )
     }
 }
