@@ -165,9 +165,17 @@ impl Sweep {
                         ..
                     })) => {
                         if self.mend {
-                            let rebuilt = erase::carry_out(projectors, &owner).await?;
-                            self.counted.written += rebuilt.written;
-                            self.counted.removed += rebuilt.removed;
+                            match erase::carry_out(projectors, &owner).await {
+                                Ok(rebuilt) => {
+                                    self.counted.written += rebuilt.written;
+                                    self.counted.removed += rebuilt.removed;
+                                }
+                                // One history that cannot be read must not hold up the segment.
+                                Err(RebuildError::Corrupt(reason)) => {
+                                    tracing::error!(reason, "an erasure cannot be carried out");
+                                }
+                                Err(unavailable) => return Err(unavailable),
+                            }
                         }
                     }
                     Some(Ok(whole)) => histories.push(whole),

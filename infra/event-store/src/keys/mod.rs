@@ -140,8 +140,8 @@ impl Keys {
         })
     }
 
-    /// Whether personal data of the owner would be destroyed by an erasure now, and since when they
-    /// are.
+    /// The record of the owner's key as the table holds it; `None` where there never was a key and
+    /// nothing was erased.
     pub async fn record(&self, owner: &Owner) -> Result<Option<KeyRecord>, Unavailable> {
         self.table.get(&owner.to_string()).await
     }
