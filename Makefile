@@ -10,6 +10,7 @@
 #   make bench-peers    requests, units, processor time and speed of a command, beside other event stores
 #   make bench-watch    what a search for stalled shipments reads among SHIPMENTS of them
 #   make bench-console  pages of the console among ORDERS, beside `curl` of the same data
+#   make bench-build-profile  the local system as it is built, beside its dependencies optimised
 #   make bench-rebuild  a rebuild of AGGREGATES beside a bare scan, and what commands feel of it
 #
 # On AWS, with credentials; ENV is dev, staging, prod or such as dev-alice (infra/cdk/environments.toml):
@@ -39,7 +40,8 @@ AUDIT := target/audit
 AUDIT_READY := $(AUDIT)/pip-audit-2.10.1
 
 .PHONY: help run demo test lint audit test-rust test-outside build clean-data fuzz e2e e2e-binaries
-.PHONY: test-console chromium bench-cold-start bench-console bench-peers bench-rebuild bench-watch
+.PHONY: test-console chromium bench-build-profile bench-cold-start bench-console bench-peers
+.PHONY: bench-rebuild bench-watch
 .PHONY: test-cdk snapshots package bootstrap synth diff deploy destroy
 
 # Which entry point `make fuzz` tries: api, bus, body, query or stream.
@@ -218,6 +220,12 @@ ORDERS ?= 100000
 
 bench-console: build $(VENV)/ready
 	$(VENV)/bin/python tests/bench/console.py --orders $(ORDERS)
+
+# The first run builds the rival: some ten minutes on two cores.
+ROUNDS ?= 5
+
+bench-build-profile: build $(VENV)/ready
+	$(VENV)/bin/python tests/bench/build_profile.py --rounds $(ROUNDS)
 
 # Loads the embedded DynamoDB with rows of shipments, and counts what a run of the watcher reads.
 SHIPMENTS ?= 1000000
