@@ -112,7 +112,7 @@ fn invalid(field: &str, message: &str) -> Failure {
 fn refused(refusal: Refusal) -> Failure {
     Failure::Refused {
         refusal,
-        standing: None,
+        present_state: None,
     }
 }
 
@@ -251,7 +251,7 @@ async fn stall(commands: &Commands, caused: Caused<'_>, detail: Object) -> Resul
     let aggregate = AggregateId::Shipment(stall.shipment_id.clone());
     // Where a clock was set back, two updates arrive at the same time: the silence after the second
     // is another one, which the version of the row tells.
-    let command_id = format!("stalled/{}/{version}", stall.heard_at);
+    let command_id = format!("stalled/{}/{version}", stall.last_update_at);
     let intent = shipment::Intent::Stall(stall);
     let envelope = Envelope {
         cause: Cause {
@@ -269,7 +269,7 @@ async fn stall(commands: &Commands, caused: Caused<'_>, detail: Object) -> Resul
         intent,
     };
     match commands.execute::<Shipment>(envelope).await {
-        Ok(_) | Err(Failure::Moved(_)) => Ok(()),
+        Ok(_) | Err(Failure::UnexpectedVersion(_)) => Ok(()),
         Err(failure @ (Failure::HistoryFull | Failure::Corrupt(_))) => {
             tracing::error!(code = failure.code(), "a stalled shipment cannot be marked");
             commands.count_failed(About::Shipments, (500, "history_full"), started);

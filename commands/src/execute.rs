@@ -8,7 +8,7 @@ use event_store::{
     Append, Cause, Clock, Commit, EventStore, Loaded, StoreError, clock::backoff,
     fingerprint::Mark, limits::ITEM_BYTES_MAX,
 };
-use lambda::http::Standing;
+use lambda::http::PresentState;
 
 use crate::limits::{RIVAL_ATTEMPTS, RIVAL_WAIT_FIRST, RIVAL_WAIT_MOST, UNAVAILABLE_ATTEMPTS};
 
@@ -50,14 +50,14 @@ pub enum Failure {
         /// The refusal, with its code and message.
         refusal: Refusal,
         /// The aggregate's present state, where it exists.
-        standing: Option<Standing>,
+        present_state: Option<PresentState>,
     },
     /// The command id was used before, with another content.
     #[error("command id used before with another content")]
     IdReused,
     /// The aggregate's version, given here, is not the one that the sender expects.
     #[error("version {} is not the expected one", .0.version)]
-    Moved(Standing),
+    UnexpectedVersion(PresentState),
     /// The aggregate has reached its limit of commits or of their bytes.
     #[error("history full")]
     HistoryFull,
@@ -76,7 +76,7 @@ impl Failure {
         match self {
             Self::Refused { refusal, .. } => refusal.code(),
             Self::IdReused => "command_id_reused",
-            Self::Moved(_) => "version_moved",
+            Self::UnexpectedVersion(_) => "version_moved",
             Self::HistoryFull => "history_full",
             Self::Unavailable(_) => "unavailable",
             Self::Corrupt(_) => "internal",
@@ -104,7 +104,7 @@ pub async fn execute<A: EventSourced>(
             let longest = backoff(attempt - 1, RIVAL_WAIT_FIRST, RIVAL_WAIT_MOST);
             clock.sleep(clock.jitter(longest)).await;
         }
-        match tried::<A>(store, clock, &mut envelope, attempt).await {
+        match attempt_once::<A>(store, clock, &mut envelope, attempt).await {
             Ok(Attempt::Settled(outcome)) => return Ok(outcome),
             Ok(Attempt::RivalWasFirst) => {}
             Err(Failure::Unavailable(reason)) => {
@@ -122,7 +122,7 @@ pub async fn execute<A: EventSourced>(
 }
 
 /// One attempt; the first one that reaches the keys seals the command's personal data.
-async fn tried<A: EventSourced>(
+async fn attempt_once<A: EventSourced>(
     store: &EventStore,
     clock: &dyn Clock,
     envelope: &mut Envelope<A::Intent>,
@@ -137,13 +137,13 @@ async fn tried<A: EventSourced>(
     let blind =
         attempt == 1 && envelope.intent.comes_first() && envelope.expected_version.is_none();
     match blind {
-        true => begin::<A>(store, clock, envelope).await,
-        false => change::<A>(store, clock, envelope).await,
+        true => without_load::<A>(store, clock, envelope).await,
+        false => with_load::<A>(store, clock, envelope).await,
     }
 }
 
 /// An attempt without a load, as if the aggregate did not exist: one request where that is so.
-async fn begin<A: EventSourced>(
+async fn without_load<A: EventSourced>(
     store: &EventStore,
     clock: &dyn Clock,
     envelope: &Envelope<A::Intent>,
@@ -154,13 +154,13 @@ async fn begin<A: EventSourced>(
         // A refusal counts only once the command is known to be new: a repeat of a command that
         // older rules accepted stays accepted.
         Ok(None) | Err(Failure::Refused { .. }) => {
-            return change::<A>(store, clock, envelope).await;
+            return with_load::<A>(store, clock, envelope).await;
         }
         Err(failure) => return Err(failure),
     };
     let appended = match store.append(&commit).await {
         // Nothing was sent, so it is not known yet whether the command is a repeat.
-        Err(StoreError::TooLarge { .. }) => return change::<A>(store, clock, envelope).await,
+        Err(StoreError::TooLarge { .. }) => return with_load::<A>(store, clock, envelope).await,
         appended => appended?,
     };
     match appended {
@@ -170,12 +170,12 @@ async fn begin<A: EventSourced>(
         }
         // The aggregate exists, so its present state decides the answer. Its first commit does not,
         // even with the same content: this command's id may have made a later one.
-        Append::Occupied(_) => change::<A>(store, clock, envelope).await,
+        Append::Occupied(_) => with_load::<A>(store, clock, envelope).await,
     }
 }
 
 /// An attempt on the loaded aggregate.
-async fn change<A: EventSourced>(
+async fn with_load<A: EventSourced>(
     store: &EventStore,
     clock: &dyn Clock,
     envelope: &Envelope<A::Intent>,
@@ -188,8 +188,8 @@ async fn change<A: EventSourced>(
         })
         .await?;
     if let Some(commit) = known {
-        if envelope.known_as_it_stands(&commit) {
-            return Ok(Attempt::Settled(as_it_stands(envelope, &loaded)));
+        if envelope.is_answered_by_present_state(&commit) {
+            return Ok(Attempt::Settled(unchanged(envelope, &loaded)));
         }
         return repeated::<A>(envelope, &commit).map(Attempt::Settled);
     }
@@ -197,17 +197,17 @@ async fn change<A: EventSourced>(
         .expected_version
         .is_some_and(|expected| expected != loaded.version)
     {
-        return Err(Failure::Moved(standing(&loaded)));
+        return Err(Failure::UnexpectedVersion(present_state(&loaded)));
     }
     match decide(&loaded, clock, envelope)? {
         Some(commit) => append::<A>(store, envelope, commit).await,
-        None => Ok(Attempt::Settled(as_it_stands(envelope, &loaded))),
+        None => Ok(Attempt::Settled(unchanged(envelope, &loaded))),
     }
 }
 
 /// The result where nothing had to change: the present state. A command that creates an existing
 /// aggregate counts as repeated.
-fn as_it_stands<A: EventSourced>(envelope: &Envelope<A::Intent>, loaded: &Loaded<A>) -> Outcome {
+fn unchanged<A: EventSourced>(envelope: &Envelope<A::Intent>, loaded: &Loaded<A>) -> Outcome {
     Outcome {
         event: None,
         status: loaded.state.status().unwrap_or_default().to_owned(),
@@ -235,7 +235,7 @@ fn decide<A: EventSourced>(
         .decide(&command)
         .map_err(|refusal| Failure::Refused {
             refusal,
-            standing: (loaded.version > 0).then(|| standing(loaded)),
+            present_state: (loaded.version > 0).then(|| present_state(loaded)),
         })?;
     if events.is_empty() {
         return Ok(None);
@@ -256,7 +256,7 @@ async fn append<A: EventSourced>(
         Append::Done => outcome::<A>(envelope, &commit, false).map(Attempt::Settled),
         // Our own earlier attempt, whose answer was lost, or the same command sent twice at once.
         Append::Occupied(other)
-            if envelope.made::<A>(&other) && !envelope.known_as_it_stands(&other) =>
+            if envelope.made::<A>(&other) && !envelope.is_answered_by_present_state(&other) =>
         {
             repeated::<A>(envelope, &other).map(Attempt::Settled)
         }
@@ -299,8 +299,8 @@ fn outcome<A: EventSourced>(
 }
 
 /// The aggregate's present version, status and allowed actions.
-fn standing<A: EventSourced>(loaded: &Loaded<A>) -> Standing {
-    Standing {
+fn present_state<A: EventSourced>(loaded: &Loaded<A>) -> PresentState {
+    PresentState {
         version: loaded.version,
         status: loaded.state.status().map(str::to_owned),
         allowed_actions: loaded.state.allowed_actions(),
@@ -347,7 +347,7 @@ impl<I: Intent> Envelope<I> {
 
     /// Whether this command creates its aggregate, and another command made `commit`. Then the
     /// answer is the present state: the order may have been closed since.
-    fn known_as_it_stands(&self, commit: &Commit) -> bool {
+    fn is_answered_by_present_state(&self, commit: &Commit) -> bool {
         self.intent.creates() && commit.cause.command_id != self.cause.command_id
     }
 
@@ -376,7 +376,7 @@ impl From<StoreError> for Failure {
                     "",
                     format!("its commit would take {bytes} bytes, {ITEM_BYTES_MAX} at most"),
                 ),
-                standing: None,
+                present_state: None,
             },
         }
     }

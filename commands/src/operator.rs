@@ -115,17 +115,17 @@ impl Operator for AwsOperator {
 /// What stands beside an event in the queue, of at most [`REASON_MAX`] characters each. SQS takes ten
 /// attributes, and none that is empty.
 fn attributes(reason: &LetterReason) -> Vec<(&'static str, String)> {
-    let told = [
+    let all = [
         ("reason", Some(&reason.code)),
         ("field", reason.field.as_ref()),
         ("message", reason.message.as_ref()),
     ];
-    let there = told.into_iter().filter_map(|(name, text)| {
+    let given = all.into_iter().filter_map(|(name, text)| {
         let text = text?.chars().filter(|c| !c.is_control());
         let text: String = text.take(REASON_MAX).collect();
         (!text.is_empty()).then_some((name, text))
     });
-    there.collect()
+    given.collect()
 }
 
 /// The same JSON in characters that SQS takes: it refuses U+FFFE and U+FFFF (`SendMessage`,

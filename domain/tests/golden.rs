@@ -113,7 +113,7 @@ fn shipment_samples() -> Vec<(Shipment, shipment::Event)> {
     let at = at("2024-01-15T12:00:00.123Z");
     let stall = shipment::Stall {
         shipment_id: first.shipment_id.clone(),
-        heard_at: at,
+        last_update_at: at,
     };
     let mut state = Shipment::default();
     let mut samples = Vec::new();

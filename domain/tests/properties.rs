@@ -168,7 +168,7 @@ proptest! {
         let (mut state, mut events) = (Shipment::default(), Vec::new());
         for (second, update) in updates.into_iter().enumerate() {
             let at = Timestamp::from_millis(1_705_363_200_000 + second as i64 * 1_000).unwrap();
-            let stall = shipment::Stall { shipment_id: update.shipment_id.clone(), heard_at: at };
+            let stall = shipment::Stall { shipment_id: update.shipment_id.clone(), last_update_at: at };
             let stalls = std::iter::repeat_n(shipment::Intent::Stall(stall), times);
             for intent in std::iter::once(shipment::Intent::from(update)).chain(stalls) {
                 if let Ok(new) = state.decide(&Command { at, intent }) {

@@ -145,7 +145,7 @@ pub const PARKED_PAGES_MAX: u32 = 1_000;
 pub const PARK_ATTEMPTS: u32 = 6;
 
 /// The most times that one aggregate is resumed which is parked again each time.
-pub const TAKE_UPS_MAX: u32 = 10;
+pub const RESUMES_MAX: u32 = 10;
 
 /// The most commits that are announced again at once.
 pub const ANNOUNCED_AT_ONCE: u32 = 50;

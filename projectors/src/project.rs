@@ -301,20 +301,20 @@ impl Projectors {
         ]);
         let mut earliest = None;
         for _ in 0..PARK_ATTEMPTS {
-            let Some(mut there) = self.rows.put_first(Table::Parked, row.clone()).await? else {
+            let Some(mut stored) = self.rows.put_first(Table::Parked, row.clone()).await? else {
                 return Ok(());
             };
-            let (version, lowest) = (row::version(&there), row::whole(&there, "sequence"));
+            let (version, lowest) = (row::version(&stored), row::whole(&stored, "sequence"));
             let raised = *earliest.get_or_insert(version) < version;
             if raised && lowest <= sequence {
                 return Ok(());
             }
             if sequence < lowest {
-                there.insert("sequence".to_owned(), sequence.into());
-                there.insert("code".to_owned(), code.into());
+                stored.insert("sequence".to_owned(), sequence.into());
+                stored.insert("code".to_owned(), code.into());
             }
-            there.insert("version".to_owned(), (version + 1).into());
-            let put = self.rows.put_newer(Table::Parked, there, version + 1);
+            stored.insert("version".to_owned(), (version + 1).into());
+            let put = self.rows.put_newer(Table::Parked, stored, version + 1);
             put.await?;
         }
         let rivals = "others wrote its row in every attempt to park it".to_owned();

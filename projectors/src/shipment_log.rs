@@ -180,12 +180,12 @@ pub fn current(shipment: &Shipment, version: u64, environment: &Environment) -> 
     let stalled_since = shipment.stalled_since().map(|since| since.to_string());
     insert(&mut row, "stalledSince", stalled_since.as_deref());
     let watched = shipment.watched_since();
-    let watched = watched.map(|heard_at| (now.status.as_str(), heard_at));
+    let watched = watched.map(|last_update_at| (now.status.as_str(), last_update_at));
     let stalled = shipment.stalled_since().map(|since| (STALLED, since));
-    if let Some((value, heard_at)) = watched.or(stalled) {
+    if let Some((value, last_update_at)) = watched.or(stalled) {
         let partition = environment.partition(value, now.shipment_id.as_str());
         row.insert("watchShard".to_owned(), partition);
-        row.insert("heardAt".to_owned(), heard_at.to_string().into());
+        row.insert("heardAt".to_owned(), last_update_at.to_string().into());
     }
     // The second name is for an index that shows no update: they have an `orderId`, too.
     let order_id = shipment.order_id.as_ref().map(|known| known.value.as_str());

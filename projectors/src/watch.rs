@@ -153,7 +153,7 @@ impl Watched {
         let before = Json::from(self.before.to_string());
         let is_silent = |row: &&Row| match (row.get(index.sort_key()), &before) {
             // Times in rows have one length, so that their text sorts as they do.
-            (Some(Json::String(heard_at)), Json::String(before)) => heard_at < before,
+            (Some(Json::String(last_update_at)), Json::String(before)) => last_update_at < before,
             _ => false,
         };
         let silent = page.rows.iter().take_while(is_silent).count();
@@ -175,19 +175,19 @@ impl Watched {
 
 /// What is asked of the shipment that a row is of; `None` of a row that no projection has written.
 fn mark(projectors: &Projectors, row: Row) -> Option<Announcement> {
-    let (id, heard_at) = (text(&row, "shipmentId"), text(&row, "heardAt"));
-    if heard_at.parse::<Timestamp>().is_err() {
+    let (id, last_update_at) = (text(&row, "shipmentId"), text(&row, "heardAt"));
+    if last_update_at.parse::<Timestamp>().is_err() {
         tracing::warn!("an entry of the index of watched shipments has no time");
         return None;
     }
     let version = row::version(&row);
     let detail = Object::from([
         ("shipmentId".to_owned(), id.as_str().into()),
-        ("heardAt".to_owned(), heard_at.as_str().into()),
+        ("heardAt".to_owned(), last_update_at.as_str().into()),
         ("version".to_owned(), version.into()),
     ]);
     Some(Announcement {
-        id: format!("shipment#{id}/stalled/{heard_at}/{version}"),
+        id: format!("shipment#{id}/stalled/{last_update_at}/{version}"),
         source: "waybill.watch",
         detail_type: "Mark Stalled",
         detail: Json::Object(detail),

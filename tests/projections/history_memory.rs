@@ -26,7 +26,7 @@ fn projectors() -> Projectors {
         environment: Environment::of_one_shard("test"),
         stalled_after: lambda::StalledAfter::default(),
         rebuilds: support::ledger::rebuilds(),
-        beside: Vec::new(),
+        additional: Vec::new(),
     }
 }
 

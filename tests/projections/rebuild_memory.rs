@@ -269,13 +269,13 @@ async fn rebuild(folder: &Path, orders: u64, wrong_every: u64) -> u64 {
         clock: Arc::new(SystemClock),
         environment: Environment::of_one_shard("test"),
         rebuilds,
-        beside: Vec::new(),
+        additional: Vec::new(),
     };
     let plan = Plan {
         run: format!("memory-{orders}-{wrong_every}"),
         segments: SEGMENTS,
         buckets: u32::try_from(orders / 20_000).unwrap().max(1),
-        mend: true,
+        repair: true,
         only: None,
     };
     let (mut aggregates, mut written) = (0, 0);

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     Json, Refusal, Timestamp,
-    ids::check_foreign,
+    ids::check_external_id,
     json::{Object, object_dynamodb_bytes},
     limits::{
         ADJUSTMENTS_MAX, CLOCK_AHEAD_HOURS, ITEM_BYTES_MAX, ITEMS_MAX, PERSONAL_BYTES_MAX,
@@ -60,7 +60,7 @@ impl PlaceOrder {
             source_file: _, // made by the import
             attributes,
         } = self;
-        check_foreign("customerId", customer_id.as_deref())?;
+        check_external_id("customerId", customer_id.as_deref())?;
         check_text("customerName", customer_name, TEXT_MAX)?;
         check_personal(personal.as_ref())?;
         if !currency.is_money() {
@@ -243,7 +243,7 @@ fn check_item(item: &Item, place: &str) -> Result<(), Refusal> {
         let message = "an item names a productId or a name";
         return Err(Refusal::field(place, message));
     }
-    check_foreign(&field("productId"), item.product_id.as_deref())?;
+    check_external_id(&field("productId"), item.product_id.as_deref())?;
     check_text(&field("name"), &item.name, TEXT_MAX)?;
     if !item.quantity.is_positive() {
         let message = format!("a quantity is above zero, this one is {}", item.quantity);

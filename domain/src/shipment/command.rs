@@ -33,7 +33,7 @@ pub struct Stall {
     pub shipment_id: ShipmentId,
     /// The arrival of its last update, as the row said. Where another update has arrived since, the
     /// command has no effect.
-    pub heard_at: Timestamp,
+    pub last_update_at: Timestamp,
 }
 
 /// An update to be logged.
@@ -130,7 +130,10 @@ impl aggregate::Intent for Intent {
             }
             Self::Stall(stall) => Object::from([
                 (String::new(), "Mark Stalled".into()),
-                ("heardAt".to_owned(), stall.heard_at.to_string().into()),
+                (
+                    "heardAt".to_owned(),
+                    stall.last_update_at.to_string().into(),
+                ),
             ]),
         };
         Digest::of(&Json::Object(content))

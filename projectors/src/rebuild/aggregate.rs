@@ -182,7 +182,7 @@ impl Comparison {
         if self.differences.len() < DIFFERENCES_PER_AGGREGATE {
             self.differences.push(Difference {
                 finding: finding.clone(),
-                there: stored.cloned(),
+                stored: stored.cloned(),
                 expected: expected.cloned(),
             });
         }

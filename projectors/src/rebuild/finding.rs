@@ -37,19 +37,20 @@ pub struct Finding {
     /// The kind of the finding.
     pub wrong: Wrong,
     /// The version of the stored row, where it exists.
-    pub there: Option<u64>,
+    #[serde(rename = "there")]
+    pub stored: Option<u64>,
     /// The version that the row should have, where it should exist.
     pub expected: Option<u64>,
 }
 
 impl Finding {
-    /// Compares the stored row `there` with the row `expected`; `None` where they are equal.
-    pub fn of(table: Table, there: Option<&Row>, expected: Option<&Row>) -> Option<Self> {
-        if there == expected {
+    /// Compares the stored row `stored` with the row `expected`; `None` where they are equal.
+    pub fn of(table: Table, stored: Option<&Row>, expected: Option<&Row>) -> Option<Self> {
+        if stored == expected {
             return None;
         }
-        let any = there.or(expected)?;
-        let (version, due) = (there.map(row::version), expected.map(row::version));
+        let any = stored.or(expected)?;
+        let (version, due) = (stored.map(row::version), expected.map(row::version));
         let wrong = match (version, due) {
             (None, _) => Wrong::Missing,
             (_, None) => Wrong::Superfluous,
@@ -62,7 +63,7 @@ impl Finding {
             id,
             entry: (table == Table::ShipmentLog).then_some(entry),
             wrong,
-            there: version,
+            stored: version,
             expected: due,
         })
     }
@@ -74,7 +75,7 @@ impl Finding {
             id: id.to_owned(),
             entry: None,
             wrong: Wrong::Unreadable,
-            there: None,
+            stored: None,
             expected: None,
         }
     }
@@ -94,7 +95,8 @@ pub struct Difference {
     /// The finding.
     pub finding: Finding,
     /// The stored row; `None` where there is none.
-    pub there: Option<Row>,
+    #[serde(rename = "there")]
+    pub stored: Option<Row>,
     /// The row that follows from the history; `None` where none does, or the history cannot be
     /// folded.
     pub expected: Option<Row>,

@@ -55,7 +55,8 @@ pub struct Settle {
     /// The bucket's number, from 0.
     pub bucket: u32,
     /// Whether rows that differ are repaired. Otherwise they are only reported.
-    pub mend: bool,
+    #[serde(rename = "mend")]
+    pub repair: bool,
     /// The only read model to rebuild; without it, all that are queried.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub only: Option<ReadModel>,
@@ -72,11 +73,11 @@ pub struct Settle {
 
 impl Settle {
     /// The beginning of a bucket.
-    pub fn new(run: &str, bucket: u32, mend: bool) -> Self {
+    pub fn new(run: &str, bucket: u32, repair: bool) -> Self {
         Self {
             run: run.to_owned(),
             bucket,
-            mend,
+            repair,
             only: None,
             behind: None,
             counted: Counted::default(),
@@ -116,7 +117,7 @@ impl Settle {
             let work = some
                 .iter()
                 .cloned()
-                .map(|name| settle_aggregate(projectors, name, self.mend));
+                .map(|name| settle_aggregate(projectors, name, self.repair));
             let results: Vec<_> = stream::iter(work)
                 .buffered(AGGREGATES_AT_ONCE)
                 .collect()
@@ -150,7 +151,7 @@ impl Settle {
         let mut failed = None;
         for (name, result) in names.iter().zip(results) {
             match result {
-                Ok(compared) if failed.is_none() || self.mend => {
+                Ok(compared) if failed.is_none() || self.repair => {
                     findings.extend(self.counted.count(compared, on_difference));
                     if failed.is_none() {
                         self.behind = Some(name.clone());
@@ -241,16 +242,16 @@ impl Counted {
     }
 }
 
-/// Compares an aggregate, and repairs it where `mend` says so. An unavailable table is tried a few
+/// Compares an aggregate, and repairs it where `repair` says so. An unavailable table is tried a few
 /// times.
 pub(crate) async fn settle_aggregate(
     projectors: &Projectors,
     name: String,
-    mend: bool,
+    repair: bool,
 ) -> Result<Compared, RebuildError> {
     let mut attempt = 1;
     loop {
-        let compared = match mend {
+        let compared = match repair {
             true => compare_and_repair(projectors, &name).await,
             false => compare_until_lasting(projectors, &name).await,
         };

@@ -36,7 +36,8 @@ pub struct Sweep {
     /// The number of segments.
     pub segments: u32,
     /// Whether rows that differ are repaired. Otherwise they are only reported.
-    pub mend: bool,
+    #[serde(rename = "mend")]
+    pub repair: bool,
     /// The table that is swept now.
     #[serde(default)]
     pub stage: Stage,
@@ -73,11 +74,11 @@ struct Found<'a> {
 
 impl Sweep {
     /// The beginning of a segment.
-    pub fn new(segment: u32, segments: u32, mend: bool) -> Self {
+    pub fn new(segment: u32, segments: u32, repair: bool) -> Self {
         Self {
             segment,
             segments,
-            mend,
+            repair,
             stage: Stage::default(),
             behind: None,
             counted: Counted::default(),
@@ -164,7 +165,7 @@ impl Sweep {
                         id: AggregateId::Erasure(owner),
                         ..
                     })) => {
-                        if self.mend {
+                        if self.repair {
                             match erase::carry_out(projectors, &owner).await {
                                 Ok(rebuilt) => {
                                     self.counted.written += rebuilt.written;
@@ -290,7 +291,7 @@ impl Sweep {
     ) -> Result<(), RebuildError> {
         let (mut all, mut failed) = (Vec::new(), None);
         for name in names {
-            match settle_aggregate(projectors, name, self.mend).await {
+            match settle_aggregate(projectors, name, self.repair).await {
                 Ok(compared) => all.push(compared),
                 Err(error) => {
                     failed = Some(error);
@@ -300,7 +301,7 @@ impl Sweep {
         }
         // After a failure it is repeated: repaired rows are then not found again, but rows that
         // were only reported are.
-        if failed.is_none() || self.mend {
+        if failed.is_none() || self.repair {
             for compared in all {
                 let findings = self.counted.count(compared, &mut *found.on_difference);
                 found.findings.extend(findings);

@@ -34,7 +34,7 @@ fn finding(table: Table, row: &Row, wrong: Wrong) -> Finding {
         id,
         entry: (table == Table::ShipmentLog).then_some(entry),
         wrong,
-        there: None,
+        stored: None,
         expected: None,
     }
 }
@@ -133,7 +133,7 @@ pub async fn tamper(projectors: &Projectors, random: &mut fastrand::Rng) -> Foun
     let right = rows(projectors).await;
     for (table, row) in invented(random, &right) {
         let mut finding = finding(table, &row, Wrong::Superfluous);
-        finding.there = Some(version(&row));
+        finding.stored = Some(version(&row));
         found.insert((table, table.key_of(&row)), finding);
         projectors.rows.put(table, row).await.unwrap();
     }
@@ -142,7 +142,7 @@ pub async fn tamper(projectors: &Projectors, random: &mut fastrand::Rng) -> Foun
             continue;
         };
         let mut finding = finding(table, &row, wrong);
-        (finding.there, finding.expected) = (there, Some(version(&row)));
+        (finding.stored, finding.expected) = (there, Some(version(&row)));
         found.insert((table, table.key_of(&row)), finding);
         match other {
             Some(other) => projectors.rows.put(table, other).await.unwrap(),
@@ -268,7 +268,7 @@ async fn foreign(embedded: &Embedded, right: &[(Table, Row)]) -> Found {
         item.insert(name.to_owned(), value.clone());
         let due = version(row);
         let mut right_key = finding(*table, row, wrong);
-        right_key.there = Some(if name == "version" { 0 } else { due });
+        right_key.stored = Some(if name == "version" { 0 } else { due });
         right_key.expected = Some(due);
         found.insert((*table, table.key_of(row)), right_key);
         put(embedded, item.clone()).await;
@@ -276,7 +276,7 @@ async fn foreign(embedded: &Embedded, right: &[(Table, Row)]) -> Found {
         let invented = table.key(&format!("{name} {value:?}"), "");
         item.extend(to_item(invented.clone()));
         let mut superfluous = finding(*table, &invented, Wrong::Superfluous);
-        superfluous.there = Some(if name == "version" { 0 } else { due });
+        superfluous.stored = Some(if name == "version" { 0 } else { due });
         found.insert((*table, table.key_of(&invented)), superfluous);
         put(embedded, item).await;
     }

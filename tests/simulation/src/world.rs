@@ -323,7 +323,7 @@ impl World {
                 sweep_segments: SWEEP_SEGMENTS,
                 ..support::ledger::rebuilds()
             },
-            beside: Vec::new(),
+            additional: Vec::new(),
         };
         let keys = Arc::new(KeyStore::default());
         let commands = (0..INSTANCES).map(|_| Commands {

@@ -111,7 +111,7 @@ fn line(finding: &Finding) -> String {
         finding.wrong.to_string(),
         finding.table,
         finding.id,
-        version(finding.there),
+        version(finding.stored),
         version(finding.expected),
     )
 }
@@ -125,7 +125,7 @@ fn both(difference: &Difference) -> Result<String, Failed> {
     Ok(format!(
         "{}\n      is             {}\n      should be      {}",
         line(&difference.finding),
-        row(&difference.there)?,
+        row(&difference.stored)?,
         row(&difference.expected)?,
     ))
 }

@@ -206,11 +206,11 @@ async fn a_finding_brings_both_rows_and_a_run_is_stopped_seen_and_gone_on_with()
     assert_eq!(told, 2);
     for difference in &done.differences {
         assert_eq!(difference.finding.wrong, Wrong::Different);
-        let is = member(&difference.there, "customerId");
+        let is = member(&difference.stored, "customerId");
         assert_eq!(is, Some("somebody else".into()));
         assert_eq!(member(&difference.expected, "customerId"), None);
         let id = Some(Value::from(difference.finding.id.as_str()));
-        assert_eq!(member(&difference.there, "orderId"), id);
+        assert_eq!(member(&difference.stored, "orderId"), id);
         assert_eq!(member(&difference.expected, "orderId"), id);
     }
     assert_eq!(rows::running(&options.folder).unwrap(), None);

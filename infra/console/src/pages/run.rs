@@ -197,7 +197,7 @@ pub(super) struct FindingView {
 /// What is wrong with a row, in a sentence: of one that differs, in which members.
 fn says(finding: &Finding, sides: Option<&SidesView>) -> String {
     let version = |version: Option<u64>| version.unwrap_or_default();
-    let (there, due) = (version(finding.there), version(finding.expected));
+    let (there, due) = (version(finding.stored), version(finding.expected));
     let differing = sides.map(|sides| {
         let members = sides.members.iter().filter(|it| it.differs);
         members.map(|it| it.place.as_str()).collect::<Vec<_>>()
@@ -233,7 +233,7 @@ impl FindingView {
                 format!("shipment#{}", finding.id),
             ),
         };
-        let sides = sides.map(|it| SidesView::of(it.there.as_ref(), it.expected.as_ref()));
+        let sides = sides.map(|it| SidesView::of(it.stored.as_ref(), it.expected.as_ref()));
         Self {
             says: says(finding, sides.as_ref()),
             wrong: finding.wrong,

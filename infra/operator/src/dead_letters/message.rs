@@ -3,7 +3,7 @@
 use aws_sdk_sqs::types::{Message as SqsMessage, MessageSystemAttributeName};
 use domain::{Digest, Json};
 
-use super::function::taken_up;
+use super::function::resumed;
 use crate::limits::REASON_CHARACTERS;
 
 /// As much of a reason as is told.
@@ -74,14 +74,14 @@ impl Message {
     }
 
     /// What the function is given once more.
-    pub(crate) fn taken_up(&self) -> String {
-        taken_up(self.body.clone(), &self.key)
+    pub(crate) fn resumed(&self) -> String {
+        resumed(self.body.clone(), &self.key)
     }
 
     /// What it is known by: a queue keeps an event as often as it is sent there, which is more than
     /// once where a delivery was repeated. White space and the order of members do not count.
     pub(crate) fn mark(&self) -> Digest {
-        let body = self.taken_up();
+        let body = self.resumed();
         let content = Json::parse(&body);
         Digest::of(&content.unwrap_or_else(|_| body.as_str().into()))
     }

@@ -70,7 +70,7 @@ async fn of_command(
 
 /// The id by which its command is known in a history.
 fn command(message: &Message) -> Option<String> {
-    let members = Json::parse(&message.taken_up()).ok()?.into_object()?;
+    let members = Json::parse(&message.resumed()).ok()?.into_object()?;
     let text = |name: &str| match members.get(name) {
         Some(Json::String(text)) => Some(text.clone()),
         _ => None,

@@ -2,7 +2,7 @@
 //! removed, and only then: a retry may be stopped at any moment and started again.
 
 use futures::{StreamExt, stream};
-use projectors::parked::{self as parking, Parked, TakenUp, take_up};
+use projectors::parked::{self as parking, Parked, Resumed, resume};
 use serde::Serialize;
 
 mod came;
@@ -107,7 +107,7 @@ pub async fn one_parked(
     let parked = parked.ok_or_else(|| {
         OperatorError::NotFound(format!("{consumer} has parked nothing of {aggregate}"))
     })?;
-    let became = taken_up(environment, &parked).await;
+    let became = resumed(environment, &parked).await;
     Ok(became.of(RetriedKind::Parked, name(&parked)))
 }
 
@@ -147,7 +147,7 @@ async fn all_parked(
     // By their places, so that whoever spawns this is not asked for closures of every lifetime.
     let work = (0..parked.len()).map(|place| async move {
         let one = &parked[place];
-        (name(one), taken_up(environment, one).await)
+        (name(one), resumed(environment, one).await)
     });
     let mut done = stream::iter(work).buffer_unordered(PARKED_AT_ONCE);
     tally
@@ -168,10 +168,10 @@ async fn all_parked(
     noted
 }
 
-async fn taken_up(environment: &Environment, parked: &Parked) -> Became {
-    match take_up(&environment.projectors, parked).await {
-        Ok(TakenUp::Done) => Became::Done,
-        Ok(TakenUp::Stays(reason)) => Became::Stays(reason),
+async fn resumed(environment: &Environment, parked: &Parked) -> Became {
+    match resume(&environment.projectors, parked).await {
+        Ok(Resumed::Done) => Became::Done,
+        Ok(Resumed::Stays(reason)) => Became::Stays(reason),
         Err(error) => Became::Unreachable(error.to_string()),
     }
 }

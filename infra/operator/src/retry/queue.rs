@@ -162,7 +162,7 @@ async fn message(environment: &Environment, places: &Places, message: &Message) 
         return Became::Stays(reason.to_owned());
     };
     let function = environment.names.of(role);
-    match places.invoke(&function, &message.taken_up()).await {
+    match places.invoke(&function, &message.resumed()).await {
         Err(error) => Became::Unreachable(error.to_string()),
         Ok(Invoked::Failed(answer)) => Became::Stays(format!("{function}: {}", failure(&answer))),
         Ok(Invoked::Answered(answer)) if refusal(&answer).is_some() => {

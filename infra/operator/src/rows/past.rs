@@ -100,12 +100,12 @@ mod tests {
             id: "1".to_owned(),
             entry: None,
             wrong: Wrong::Missing,
-            there: None,
+            stored: None,
             expected: Some(1),
         };
         let difference = Difference {
             finding: finding.clone(),
-            there: None,
+            stored: None,
             expected: None,
         };
         let run = |millis: i64| Past {

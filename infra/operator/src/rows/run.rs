@@ -55,7 +55,7 @@ pub(super) struct Bucket {
 
 impl Run {
     pub(super) fn kind(&self) -> Kind {
-        match self.plan.mend {
+        match self.plan.repair {
             true => Kind::Rebuild,
             false => Kind::Verify,
         }
