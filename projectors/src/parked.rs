@@ -44,7 +44,7 @@ impl Parked {
             Some(Json::String(text)) => text.clone(),
             _ => String::new(),
         };
-        let sequence = row::whole(&row, "sequence");
+        let sequence = row::number(&row, "sequence");
         Self {
             consumer: text("consumer"),
             aggregate: text("aggregate"),
@@ -130,8 +130,8 @@ pub async fn resume(projectors: &Projectors, parked: &Parked) -> Result<Resumed,
         behind = match repeat_work(projectors, &parked, behind).await {
             Ok(behind) => behind,
             Err(error) => {
-                stopped_at(projectors, parked, behind).await?;
-                return stays(error);
+                save_progress(projectors, parked, behind).await?;
+                return stays_parked(error);
             }
         };
         rows.remove(Table::Parked, parked.row.clone()).await?;
@@ -155,7 +155,7 @@ pub async fn resume(projectors: &Projectors, parked: &Parked) -> Result<Resumed,
 }
 
 /// Writes to the row how far a parked aggregate has come, unless it is parked again meanwhile.
-async fn stopped_at(
+async fn save_progress(
     projectors: &Projectors,
     parked: Parked,
     sequence: u64,
@@ -170,7 +170,7 @@ async fn stopped_at(
     projectors.rows.put_newer(Table::Parked, row, version).await
 }
 
-fn stays(error: RebuildError) -> Result<Resumed, RebuildError> {
+fn stays_parked(error: RebuildError) -> Result<Resumed, RebuildError> {
     match error {
         RebuildError::Corrupt(reason) => Ok(Resumed::Stays(reason)),
         unavailable => Err(unavailable),

@@ -4,21 +4,21 @@
 use domain::{
     Json, Shipment, ShipmentId, json::Object, shipment::ShipmentUpdated, time::Precision,
 };
-use event_store::{Commit, commit::Unreadable};
+use event_store::{Commit, commit::UnreadableCommit};
 
 pub use crate::tables::CURRENT;
 use crate::{Environment, tables::Row};
 
 /// In whose partitions of the index of watched shipments those stand that have stalled. A status of
-/// this name cannot meet them there: only [known ones](domain::shipment::Status::UNDER_WAY) are
-/// watched.
+/// this name cannot meet them there: only [known ones](domain::shipment::Status::EXPECTING_UPDATES)
+/// are watched.
 pub const STALLED: &str = "STALLED";
 
 /// What stands where a carrier did not say.
 pub const UNKNOWN: &str = "Unknown";
 
 /// The rows of a commit's updates; other events have none.
-pub fn entries(commit: &Commit, environment: &Environment) -> Result<Vec<Row>, Unreadable> {
+pub fn entries(commit: &Commit, environment: &Environment) -> Result<Vec<Row>, UnreadableCommit> {
     let events = commit.decoded::<Shipment>()?;
     let numbered = events.iter().zip(commit.sequence..);
     let updates = numbered.filter_map(|(event, sequence)| Some((event.update()?, sequence)));

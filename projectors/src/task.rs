@@ -147,7 +147,7 @@ pub async fn handle(
         .map_err(|error| Failed(format!("not a piece of work: {error}")))?;
     let clock = projectors.clock.as_ref();
     let deadline = Deadline::before(invocation.deadline, REBUILD_RESERVE, clock);
-    let enough = || deadline.is_near();
+    let enough = || deadline.has_passed();
     let next = match task {
         Task::Plan(plan) => {
             plan.check()?;
@@ -244,7 +244,7 @@ fn log(findings: &[Finding]) {
             table = finding.table,
             id = finding.id,
             entry = finding.entry,
-            wrong = %finding.wrong,
+            wrong = %finding.kind,
             stored = finding.stored,
             expected = finding.expected,
             "a row differs from what follows from its history"

@@ -1,5 +1,5 @@
-//! The role `watch`: finds shipments of which nothing has been heard for too long, and asks for each
-//! of them that its history says so.
+//! The role `watch`: finds shipments of which nothing has been heard for too long, and asks for
+//! each of them that its history says so.
 //!
 //! ```text
 //! schedule ─▶ watch ─▶ WatchIndex, oldest first ─▶ "Mark Stalled" on the bus ─▶ bus ─▶ history
@@ -7,8 +7,8 @@
 //!
 //! It keeps nothing. What it sees is a row, which an update may have overtaken: the shipment's own
 //! history decides, once. The event takes the shipment out of the index, so that a shipment that is
-//! stalled for years is read once; until then every run asks again, which does no harm. So a run may
-//! end anywhere.
+//! stalled for years is read once; until then every run asks again, which does no harm. So a run
+//! may end anywhere.
 //!
 //! Each status is an index partition for every shard, in the order of when the shipments were heard
 //! of last: a run reads a page of each, and goes on only where a whole page is silent. Of statuses
@@ -114,7 +114,7 @@ fn partitions(projectors: &Projectors) -> Vec<Watched> {
     let now = projectors.clock.now().millis();
     let shards = projectors.environment.shards.count();
     let mut partitions = Vec::new();
-    for status in Status::UNDER_WAY {
+    for status in Status::EXPECTING_UPDATES {
         let after = projectors.stalled_after.of(status);
         let after = after.and_then(|after| i64::try_from(after.as_millis()).ok());
         let Some(before) = after.and_then(|after| Timestamp::from_millis(now - after)) else {

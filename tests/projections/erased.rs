@@ -206,11 +206,14 @@ async fn an_erasure_that_was_only_noted_is_carried_out() {
     assert_eq!(rows, [true, true, false]);
 }
 
-/// Stores this commit of the aggregate with events that cannot be read; what it was before.
+/// Stores the aggregate's only commit with events that cannot be read; returns it as it was.
 fn spoilt(world: &World, aggregate: &str) -> Item {
-    let right = of(world, aggregate)[0].clone();
+    let is_its = |item: &Item| {
+        let commit = Commit::from_item(item.clone()).unwrap();
+        commit.aggregate.to_string() == aggregate
+    };
     let mut items = world.table.all();
-    items.retain(|item| Commit::from_item(item.clone()).unwrap() == right);
+    items.retain(is_its);
     let mut item = items[0].clone();
     let events = item["events"].as_s().unwrap().replace('[', "[{");
     item.insert("events".to_owned(), AttributeValue::S(events));

@@ -58,7 +58,7 @@ fn history(number: u64) -> Vec<Commit> {
         let commit = loaded.next_commit(events.unwrap(), at, command.cause);
         let commit = commit.unwrap();
         history.push(commit.clone());
-        loaded = loaded.followed_by(vec![commit]).unwrap();
+        loaded = loaded.apply_newest_first(vec![commit]).unwrap();
     }
     history
 }
@@ -173,7 +173,7 @@ impl Rows for Generated {
         unused()
     }
 
-    async fn whole(
+    async fn query_partition(
         &self,
         _: Table,
         partition: &str,

@@ -90,7 +90,7 @@ fn row(
     last_update_at: Timestamp,
     environment: &Environment,
 ) -> projectors::ports::Row {
-    let status = Status::UNDER_WAY[number % Status::UNDER_WAY.len()];
+    let status = Status::EXPECTING_UPDATES[number % Status::EXPECTING_UPDATES.len()];
     let mut shipment = Shipment {
         last_update_at: Some(last_update_at),
         updates: 1,
@@ -101,7 +101,7 @@ fn row(
         status: status.to_owned().try_into().unwrap(),
         timestamp: last_update_at,
         location: Some("Memphis, TN".to_owned()),
-        silence: None,
+        stall: None,
     });
     shipment_log::current(&shipment, 1, environment).unwrap()
 }

@@ -71,8 +71,8 @@ pub fn update(detail: Object, context: Context) -> Result<Update, Refusal> {
     })
 }
 
-/// Translates the detail of the role `watch`: the shipment's id, the arrival of its last update, and
-/// the version of the row that says so, 0 in an event of an older build.
+/// Translates the detail of the role `watch`: the shipment's id, the arrival of its last update,
+/// and the version of the row that says so, 0 in an event of an older build.
 pub fn stall(detail: Object) -> Result<(Stall, u64), Refusal> {
     let mut fields = Fields::new(detail);
     let shipment_id = shipment_id(&mut fields, None)?;
@@ -88,7 +88,7 @@ pub fn stall(detail: Object) -> Result<(Stall, u64), Refusal> {
     Ok((
         stall,
         version
-            .and_then(|version| version.whole())
+            .and_then(|version| version.to_u64())
             .unwrap_or_default(),
     ))
 }

@@ -150,7 +150,7 @@ impl aggregate::Intent for Intent {
     }
 
     /// An update without a time of its own may repeat an earlier detail and still be a new update.
-    fn known_by_content(&self) -> bool {
+    fn recognised_by_content(&self) -> bool {
         matches!(self, Self::Update(update) if update.timestamp.is_some())
     }
 
@@ -158,7 +158,7 @@ impl aggregate::Intent for Intent {
         false
     }
 
-    fn comes_first(&self) -> bool {
+    fn is_probably_first(&self) -> bool {
         match self {
             Self::Update(update) => {
                 update.kind == UpdateKind::Created || update.status == Status::created()

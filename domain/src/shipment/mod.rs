@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     OrderId, Refusal, ShipmentId, Timestamp,
     aggregate::{self, EventSourced},
-    event::{EncodedEvent, Kind},
+    event::{EncodedEvent, EventKind},
     ids::check_external_id,
     limits::CLOCK_AHEAD_HOURS,
 };
@@ -86,7 +86,7 @@ pub struct NotedStall {
 
 impl Current {
     /// Whether an update of this time and status that arrives now becomes the current one.
-    fn yields_to(&self, timestamp: Timestamp, status: &Status) -> bool {
+    fn is_superseded_by(&self, timestamp: Timestamp, status: &Status) -> bool {
         (self.timestamp, self.status.progress()) <= (timestamp, status.progress())
     }
 }
@@ -102,7 +102,7 @@ impl Shipment {
     /// `None` where it cannot stall, or is noted as stalled since its current update.
     pub fn watched_since(&self) -> Option<Timestamp> {
         let current = self.current.as_ref()?;
-        let watched = current.status.is_under_way() && current.stall.is_none();
+        let watched = current.status.expects_updates() && current.stall.is_none();
         self.last_update_at.filter(|_| watched)
     }
 }
@@ -133,16 +133,16 @@ fn take_latest<T>(known: &mut Option<Latest<T>>, value: Option<T>, timestamp: Ti
 impl EventSourced for Shipment {
     type Intent = Intent;
 
-    const SHAPE: &'static str = "shipment/3";
+    const STATE_SCHEMA: &'static str = "shipment/3";
 
     fn decide(&self, command: &Command) -> Result<Vec<Event>, Refusal> {
         match &command.intent {
-            Intent::Update(update) => self.log(update, command.at),
-            Intent::Stall(stall) => Ok(self.stall(stall, command.at).into_iter().collect()),
+            Intent::Update(update) => self.decide_update(update, command.at),
+            Intent::Stall(stall) => Ok(self.decide_stall(stall, command.at).into_iter().collect()),
         }
     }
 
-    fn kinds() -> &'static [Kind<Event>] {
+    fn kinds() -> &'static [EventKind<Event>] {
         &events::KINDS
     }
 
@@ -179,7 +179,7 @@ impl EventSourced for Shipment {
 }
 
 impl Shipment {
-    fn log(&self, update: &Update, at: Timestamp) -> Result<Vec<Event>, Refusal> {
+    fn decide_update(&self, update: &Update, at: Timestamp) -> Result<Vec<Event>, Refusal> {
         let sent = update.timestamp.as_ref();
         let timestamp = sent.map_or(update.origin.time, |sent| sent.at);
         if timestamp.is_ahead_of(at, CLOCK_AHEAD_HOURS) {
@@ -204,7 +204,8 @@ impl Shipment {
             carrier: update.carrier.clone(),
             tracking_number: update.tracking_number.clone(),
             order_id: update.order_id.clone(),
-            current: current.is_none_or(|current| current.yields_to(timestamp, &update.status)),
+            current: current
+                .is_none_or(|current| current.is_superseded_by(timestamp, &update.status)),
             previous_status: current.map(|current| current.status.clone()),
             origin: update.origin.clone(),
             attributes: update.attributes.clone(),
@@ -213,7 +214,7 @@ impl Shipment {
 
     /// The event of the stall; none where an update has arrived since, the stall is noted already,
     /// or the shipment has reached a status in which it cannot stall.
-    fn stall(&self, stall: &Stall, at: Timestamp) -> Option<Event> {
+    fn decide_stall(&self, stall: &Stall, at: Timestamp) -> Option<Event> {
         let watched_since = self.watched_since()?;
         let current = self.current.as_ref()?;
         (watched_since == stall.last_update_at).then(|| {
@@ -256,7 +257,7 @@ impl Aggregate for Shipment {
 
     fn apply(&mut self, event: Event) {
         match event {
-            Event::ShipmentUpdated(update) => self.logged(*update),
+            Event::ShipmentUpdated(update) => self.apply_update(*update),
             Event::ShipmentStalled(stalled) => {
                 if let Some(current) = &mut self.current {
                     current.stall = Some(NotedStall {
@@ -270,11 +271,12 @@ impl Aggregate for Shipment {
 }
 
 impl Shipment {
-    fn logged(&mut self, update: ShipmentUpdated) {
+    fn apply_update(&mut self, update: ShipmentUpdated) {
         self.updates += 1;
         self.last_update_at = Some(update.at);
         let current = self.current.as_ref();
-        if current.is_none_or(|current| current.yields_to(update.timestamp, &update.status)) {
+        if current.is_none_or(|current| current.is_superseded_by(update.timestamp, &update.status))
+        {
             self.current = Some(Current {
                 shipment_id: update.shipment_id,
                 status: update.status,

@@ -198,7 +198,9 @@ fn event(provider: Provider, now: DateTime<Utc>) -> Option<Value> {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use axum::http::{HeaderMap, HeaderValue};
-    use commands::carriers::{Trust, keys::KeySet, scan::Webhook, signature::Signed};
+    use commands::carriers::{
+        SignatureContext, keys::KeySet, scan::Webhook, signature::WebhookRequest,
+    };
     use domain::Timestamp;
 
     use super::*;
@@ -214,12 +216,12 @@ mod tests {
             };
             let mut headers = HeaderMap::new();
             headers.insert(header, HeaderValue::from_str(&signature).unwrap());
-            let signed = Signed {
+            let signed = WebhookRequest {
                 method: "POST",
                 headers: &headers,
                 body: body.as_bytes(),
             };
-            let trust = Trust {
+            let trust = SignatureContext {
                 secrets: &["sécret".to_owned()],
                 keys: &KeySet::default(),
                 now: at,

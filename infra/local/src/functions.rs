@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use aws_config::SdkConfig;
 use commands::Commands;
 use commands::carriers::Carriers;
-use commands::carriers::secrets::{FixedSecrets, KeptSecrets};
+use commands::carriers::secrets::{CachedSecrets, FixedSecrets};
 use emulator::{Context, FunctionError, Handler, Printed};
 use lambda::metrics::{Lines, Metrics};
 use lambda::{Answer, Invocation, Payload, Settings};
@@ -156,7 +156,7 @@ impl Waybill {
                 Commands {
                     metrics: metrics.clone(),
                     carriers: Carriers {
-                        secrets: Arc::new(KeptSecrets::new(secrets)),
+                        secrets: Arc::new(CachedSecrets::new(secrets)),
                         ..commands.carriers.clone()
                     },
                     ..commands

@@ -208,7 +208,7 @@ impl Rows for DynamoDbRows {
         Ok(page(answer))
     }
 
-    async fn whole(
+    async fn query_partition(
         &self,
         table: Table,
         partition: &str,

@@ -1,6 +1,6 @@
 //! Carries out the erasure of a customer's personal data: destroys the key, and rewrites the rows
-//! of the customer's orders. It follows from the history of erasures alone, so it can be repeated at
-//! any time.
+//! of the customer's orders. It follows from the history of erasures alone, so it can be repeated
+//! at any time.
 //!
 //! Rows are found by an index that may lag behind its table, so a fresh erasure looks twice. A row
 //! that `project` is writing meanwhile is looked at by `project` itself once it is written.

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use domain::AggregateId;
 use event_store::{
     Commit, StoreError,
-    scan::{Behind, ScanError, Whole},
+    scan::{AggregateHistory, ScanError, ScanPosition},
 };
 use futures::{StreamExt, stream};
 use serde::{Deserialize, Serialize};
@@ -151,7 +151,7 @@ impl Sweep {
         enough: impl Fn() -> bool,
         found: &mut Found<'_>,
     ) -> Result<bool, RebuildError> {
-        let behind = self.behind.clone().map(Behind::from);
+        let behind = self.behind.clone().map(ScanPosition::from);
         let mut scan = projectors.store.scan(self.segment, self.segments, behind);
         let (mut failures, mut paid) = (0, 0);
         loop {
@@ -161,7 +161,7 @@ impl Sweep {
                     None => ended = true,
                     // They have no rows of their own, but somebody must carry them out, even where
                     // the stream has lost them.
-                    Some(Ok(Whole {
+                    Some(Ok(AggregateHistory {
                         id: AggregateId::Erasure(owner),
                         ..
                     })) => {
@@ -264,13 +264,13 @@ impl Sweep {
     async fn suspicious(
         &mut self,
         projectors: &Projectors,
-        histories: Vec<Whole>,
+        histories: Vec<AggregateHistory>,
     ) -> Result<Vec<String>, RebuildError> {
         // One read unit each: a row of up to 8 KB, with eventual consistency.
         self.read(projectors, 2 * histories.len() as u64).await;
         let compared = histories
             .into_iter()
-            .map(|Whole { id, history }| async move {
+            .map(|AggregateHistory { id, history }| async move {
                 let name = id.to_string();
                 let same = rows_match(projectors, &name, history).await?;
                 Ok((!same).then_some(name))

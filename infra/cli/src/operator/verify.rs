@@ -108,7 +108,7 @@ fn line(finding: &Finding) -> String {
     let entry = finding.entry.as_deref().unwrap_or_default();
     format!(
         "{:<12} {:<17} {} {entry} (version {}, expected {})",
-        finding.wrong.to_string(),
+        finding.kind.to_string(),
         finding.table,
         finding.id,
         version(finding.stored),

@@ -12,7 +12,7 @@ use lambda::ReadModel;
 use operator::{
     Kind,
     limits::MENDED_MAX,
-    rows::{Counted, Past, Summary, Wrong, mend},
+    rows::{Counted, FindingKind, Past, Summary, mend},
 };
 use serde::Deserialize;
 
@@ -76,7 +76,7 @@ struct PastPage<'a> {
 /// many to be mended one by one, or not all known.
 fn mendable(summary: &Summary) -> Vec<AggregateId> {
     let wrong = summary.findings.iter();
-    let wrong = wrong.filter(|finding| finding.wrong != Wrong::Unreadable);
+    let wrong = wrong.filter(|finding| finding.kind != FindingKind::Unreadable);
     let ids = wrong.filter_map(|finding| {
         let kind = match finding.table.starts_with("processed-orders") {
             true => "order",

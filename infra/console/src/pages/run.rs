@@ -12,7 +12,7 @@ use lambda::ReadModel;
 use operator::{
     Kind, Stage,
     folder::usual,
-    rows::{Counted, Difference, Finding, Options, Running, Summary, Wrong},
+    rows::{Counted, Difference, Finding, FindingKind, Options, Running, Summary},
 };
 use serde::Deserialize;
 use tokio::time::{Instant, sleep};
@@ -180,7 +180,7 @@ impl Of {
 
 /// A finding, and where it leads.
 pub(super) struct FindingView {
-    pub(super) wrong: Wrong,
+    pub(super) wrong: FindingKind,
     pub(super) table: String,
     pub(super) id: String,
     pub(super) entry: Option<String>,
@@ -206,17 +206,23 @@ fn says(finding: &Finding, sides: Option<&SidesView>) -> String {
         Some(members) if !members.is_empty() => format!("It differs in {}.", members.join(", ")),
         _ => "The comparison with what it is now says in what.".to_owned(),
     };
-    match finding.wrong {
-        Wrong::Missing => format!("There is no row, and its events come to one of version {due}."),
-        Wrong::Superfluous => format!("There is a row of version {there}, and no event makes one."),
-        Wrong::Stale => format!("The row is of version {there}, and its events are at {due}."),
-        Wrong::Different if there == due => {
+    match finding.kind {
+        FindingKind::Missing => {
+            format!("There is no row, and its events come to one of version {due}.")
+        }
+        FindingKind::Superfluous => {
+            format!("There is a row of version {there}, and no event makes one.")
+        }
+        FindingKind::Stale => {
+            format!("The row is of version {there}, and its events are at {due}.")
+        }
+        FindingKind::Different if there == due => {
             format!("The row is of the right version, {there}, with other content. {differs}")
         }
-        Wrong::Different => {
+        FindingKind::Different => {
             format!("The row is of version {there}, and its events are at {due}. {differs}")
         }
-        Wrong::Unreadable => {
+        FindingKind::Unreadable => {
             "Its history cannot be read, so nobody can say what its rows should be.".to_owned()
         }
     }
@@ -236,7 +242,7 @@ impl FindingView {
         let sides = sides.map(|it| SidesView::of(it.stored.as_ref(), it.expected.as_ref()));
         Self {
             says: says(finding, sides.as_ref()),
-            wrong: finding.wrong,
+            wrong: finding.kind,
             table: finding.table.clone(),
             id: finding.id.clone(),
             entry: finding.entry.clone().filter(|entry| !entry.is_empty()),

@@ -19,7 +19,7 @@ pub use one::{Mended, mend, rebuild_one, verify_one};
 pub use past::{Past, note, past};
 pub use projectors::rebuild::{
     Rebuilt,
-    finding::{Difference, Finding, Wrong},
+    finding::{Difference, Finding, FindingKind},
     settle::Counted,
 };
 pub use run::{Running, running};

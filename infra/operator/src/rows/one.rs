@@ -70,7 +70,7 @@ async fn mend_one(environment: &Environment, id: &AggregateId) -> Result<Mended,
 }
 
 /// Compares the rows of one order or shipment with its history. A history that cannot be read is a
-/// finding ([`Wrong::Unreadable`](super::Wrong::Unreadable)); the reason stands beside it.
+/// finding ([`FindingKind::Unreadable`](super::FindingKind::Unreadable)); the reason stands beside it.
 /// `NotFound` where it has neither events nor rows. At most `sides` findings come with both rows.
 pub async fn verify_one(
     environment: &Environment,

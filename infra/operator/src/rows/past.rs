@@ -87,7 +87,7 @@ fn names(path: &Path) -> Result<Vec<String>, OperatorError> {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
-    use projectors::rebuild::finding::{Difference, Finding, Wrong};
+    use projectors::rebuild::finding::{Difference, Finding, FindingKind};
 
     use super::*;
 
@@ -99,7 +99,7 @@ mod tests {
             table: "processed-orders".to_owned(),
             id: "1".to_owned(),
             entry: None,
-            wrong: Wrong::Missing,
+            kind: FindingKind::Missing,
             stored: None,
             expected: Some(1),
         };
