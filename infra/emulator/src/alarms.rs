@@ -1,4 +1,4 @@
-//! Alarms: whether what was measured is beyond what they allow.
+//! The alarms of a system: each is in the state ALARM or OK, by the values of its metric.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -6,16 +6,16 @@ use crate::clock;
 use crate::definition::Alarm;
 use crate::measured::{MINUTE_SECONDS, Measured};
 
-/// How an alarm stands.
+/// The state of one alarm.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Standing {
     /// The alarm.
     pub alarm: Alarm,
-    /// Does it ring?
+    /// Whether the alarm is in the state ALARM (otherwise it is OK).
     pub rings: bool,
-    /// Why it rings, or does not.
+    /// The reason for the present state, as CloudWatch words it.
     pub reason: String,
-    /// Since when, in milliseconds since 1970.
+    /// The time of the last change of the state, in milliseconds since 1970.
     pub since_ms: i64,
 }
 
@@ -24,7 +24,8 @@ pub struct Standing {
 pub struct Alarms(Arc<Mutex<Vec<Standing>>>);
 
 impl Alarms {
-    /// These alarms, none of which rings. `now_ms` is the time.
+    /// Creates the states of these alarms, all of them OK. `now_ms` is the present time in
+    /// milliseconds since 1970.
     pub fn new(alarms: &[Alarm], now_ms: i64) -> Self {
         let standing = |alarm: &Alarm| Standing {
             alarm: alarm.clone(),
@@ -35,7 +36,8 @@ impl Alarms {
         Self(Arc::new(Mutex::new(alarms.iter().map(standing).collect())))
     }
 
-    /// How each stands, by what was measured until now.
+    /// Evaluates each alarm by the values that were measured until `now_ms`, and returns all
+    /// states.
     pub fn standing(&self, measured: &Measured, now_ms: i64) -> Vec<Standing> {
         let mut alarms = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         for standing in alarms.iter_mut() {
@@ -53,7 +55,8 @@ impl Alarms {
     }
 }
 
-/// The values of the latest periods, the latest first; the first period is not over yet.
+/// Returns the values of the latest periods, the latest first. The first one is the present period,
+/// which is not over yet. `None`: nothing was measured in the period.
 fn values(alarm: &Alarm, measured: &Measured, now_ms: i64) -> Vec<Option<f64>> {
     let seconds = alarm.period_seconds();
     let minute = now_ms.div_euclid(MINUTE_SECONDS * 1_000) * MINUTE_SECONDS;
@@ -65,7 +68,8 @@ fn values(alarm: &Alarm, measured: &Measured, now_ms: i64) -> Vec<Option<f64>> {
     (0..alarm.periods).map(value).collect()
 }
 
-/// What was not measured is well.
+/// Whether a value breaches the threshold of the alarm. A missing value never does
+/// (`notBreaching`).
 fn is_beyond(alarm: &Alarm, value: Option<f64>) -> bool {
     let threshold = f64::from(alarm.threshold);
     value.is_some_and(|value| value > threshold || (!alarm.above && value >= threshold))
@@ -88,7 +92,7 @@ fn reason(alarm: &Alarm, values: &[Option<f64>], rings: bool) -> String {
     .replace("each was not", "not each was")
 }
 
-/// The time, in milliseconds since 1970.
+/// Returns the present time, in milliseconds since 1970.
 pub(crate) fn now_ms() -> i64 {
     clock::now().timestamp_millis()
 }
@@ -116,7 +120,8 @@ mod tests {
         }
     }
 
-    /// Does it ring in minute 10, after so much in each of these minutes?
+    /// Whether the alarm is in the state ALARM in minute 10, after these (minute, value)
+    /// measurements.
     fn rings(alarm: Alarm, measured: &[(i64, f64)]) -> bool {
         let minutes = Measured::default();
         for (minute, value) in measured {

@@ -1,6 +1,7 @@
-//! The queue of asynchronous invocations: what EventBridge's rules and `Invoke` with type `Event`
-//! have accepted is delivered here, a bounded number at a time, as often as Lambda would try.
-//! A function with reserved concurrency has a lane of its own.
+//! The queue of asynchronous invocations: it invokes the functions for the events that
+//! EventBridge's rules have matched and for the calls of `Invoke` with the type `Event`. The number
+//! of invocations at the same time is limited, and each is attempted as often as Lambda would. A
+//! function with reserved concurrency has a lane of its own in the queue.
 
 use serde_json::json;
 use serde_json::value::RawValue;
@@ -18,26 +19,26 @@ use crate::limits::{
 use crate::state::{Delivery, Finished, GivenUp, Kept, Lane, State, Verdict};
 use crate::stop::Stop;
 
-/// Delivers what the state holds.
+/// Delivers the pending invocations of one lane.
 pub struct Deliverer {
-    /// The queue.
+    /// The state that holds the queue.
     pub state: State,
-    /// Which of its deliveries.
+    /// The lane whose deliveries this task delivers.
     pub lane: Lane,
-    /// How many of them may be under way.
+    /// The maximum number of deliveries at the same time.
     pub most: usize,
-    /// Runs functions.
+    /// Invokes functions.
     pub invoker: Invoker,
-    /// What is switched on on purpose.
+    /// The faults that are switched on.
     pub faults: Faults,
-    /// Changes when something has been accepted.
+    /// Changes when an invocation has been accepted.
     pub accepted: watch::Receiver<()>,
-    /// When to end.
+    /// Ends this task.
     pub stop: Stop,
 }
 
 impl Deliverer {
-    /// Delivers until it is stopped, then lets what is in flight come to its end.
+    /// Delivers until `stop` is requested, then waits for the deliveries that have started.
     pub async fn run(mut self) {
         let mut in_flight = JoinSet::new();
         let mut finished = Vec::new();
@@ -62,8 +63,8 @@ impl Deliverer {
         self.exchange(&mut finished, 0).await;
     }
 
-    /// Records what has ended and takes new work, in one transaction. Where that fails, what has
-    /// ended is kept for the next time.
+    /// Stores the finished attempts and takes new deliveries, in one transaction. Where that fails,
+    /// the finished attempts are kept for the next call.
     async fn exchange(&self, finished: &mut Vec<Finished>, free: usize) -> Vec<Delivery> {
         let now = clock::now().timestamp_millis();
         let exchanged = self
@@ -84,7 +85,7 @@ impl Deliverer {
     }
 }
 
-/// The lanes of a system, and how many deliveries of each may be under way.
+/// Returns the lanes of a system, and the maximum number of deliveries at the same time for each.
 pub fn lanes(definition: &Definition) -> Vec<(Lane, usize)> {
     let others = Lane::Others {
         without: definition.reserved(),
@@ -133,7 +134,7 @@ async fn deliver(invoker: Invoker, faults: Faults, delivery: Delivery) -> Finish
     Finished { id, verdict }
 }
 
-/// What becomes of a delivery of `record` whose `attempts`th attempt has failed.
+/// Returns what happens with a delivery of `record` after its attempt number `attempts` has failed.
 fn after_failure(
     attempts: u32,
     failed: FunctionError,
@@ -167,8 +168,9 @@ fn after_failure(
     }
 }
 
-/// What Lambda says of the failure beside the payload. The code is the HTTP status of the
-/// invocation, which succeeds even where the function fails.
+/// Returns the message attributes that Lambda adds to a dead letter. The error code is the HTTP
+/// status of the invocation: 200, since the invocation itself succeeds even where the function
+/// fails.
 fn attributes(request_id: &str, error: &str) -> String {
     let end = error.floor_char_boundary(ERROR_MESSAGE_BYTES);
     let attribute = |kind: &str, value: &str| json!({ "DataType": kind, "StringValue": value });

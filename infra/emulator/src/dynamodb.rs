@@ -1,7 +1,7 @@
 //! The embedded DynamoDB: dynoxide on a loopback port of its own.
 //!
-//! It serves on a thread and a runtime of its own, because it runs SQLite on the threads that
-//! answer requests: on a shared runtime a slow commit would hold up the callers that wait for it.
+//! It runs on its own thread and runtime, because it runs SQLite on the threads that answer
+//! requests: on a shared runtime, a slow commit would block the callers that wait for it.
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
@@ -21,8 +21,9 @@ mod tables;
 
 pub use described::Descriptions;
 
-/// The table of stream records has no index of its own, so that each write would look through all
-/// earlier records for the highest sequence number, and each reader for its place.
+/// Indexes on dynoxide's table of stream records. It has none, so that each write would read all
+/// earlier records for the highest sequence number, and each reader would read them for its
+/// position.
 const INDEXES: &str = "
     CREATE INDEX IF NOT EXISTS emulator_stream_by_table
         ON _stream_records (table_name, CAST(sequence_number AS INTEGER));
@@ -30,60 +31,60 @@ const INDEXES: &str = "
         ON _stream_records (table_name, shard_id, CAST(sequence_number AS INTEGER));
 ";
 
-/// Indexes of that table that another version of this code has made.
+/// Finds the indexes on that table that another version of the emulator has created.
 const FORMER_INDEXES: &str = "
     SELECT name FROM sqlite_master
     WHERE type = 'index' AND tbl_name = '_stream_records' AND sql IS NOT NULL
       AND name NOT LIKE 'emulator_%'
 ";
 
-/// Stored sequence numbers are small; the public ones are these plus 10^20.
+/// The offset of sequence numbers in the API (10^20) from the stored ones.
 const SEQUENCE_OFFSET: i128 = 100_000_000_000_000_000_000;
 
-/// The embedded DynamoDB does not start.
+/// The reason why the embedded DynamoDB does not start.
 #[derive(Debug, thiserror::Error)]
 pub enum DynamoDbError {
-    /// The database file.
+    /// The database file cannot be used by the embedded DynamoDB.
     #[error("the database: {0}")]
     Database(#[from] dynoxide::DynoxideError),
-    /// The database file, on our own connection.
+    /// The database file cannot be used by the emulator's own connection.
     #[error("the database: {0}")]
     Sqlite(#[from] rusqlite::Error),
-    /// The description of a table.
+    /// The description of a table cannot be written as JSON.
     #[error("the tables' description: {0}")]
     Tables(#[from] serde_json::Error),
-    /// Its listener or thread.
+    /// The listener or the thread cannot be created.
     #[error("the embedded DynamoDB: {0}")]
     Io(#[from] std::io::Error),
 }
 
-/// The running server.
+/// The running embedded DynamoDB.
 pub struct DynamoDb {
-    /// Where it listens.
+    /// The address at which it listens.
     pub address: SocketAddr,
-    /// What its tables are.
+    /// The descriptions of its tables.
     pub descriptions: Descriptions,
     stop: oneshot::Sender<()>,
     thread: JoinHandle<()>,
-    /// The database's file; `None` where it is in memory.
+    /// The file of the database; `None` where it is in memory.
     file: Option<PathBuf>,
 }
 
-/// Looks at a table's stream beside the server, for what the API does not tell.
+/// Reads a table's stream directly from the database, for values that the API does not return.
 #[derive(Clone)]
 pub struct StreamView {
     connection: Arc<Mutex<Connection>>,
     table: String,
 }
 
-/// Opens the database at `path`, makes the tables and indexes that are missing and serves it. Of the
-/// stream records of the tables in `unread`, those older than a day go, unless they are unread.
+/// Opens the database at `path`, creates missing tables and indexes, and serves it. Deletes stream
+/// records of the tables in `unread` that are older than a day and that all consumers have read.
 pub fn start(
     path: &Path,
     tables: &[Table],
     unread: &[(String, Unread)],
 ) -> Result<DynamoDb, DynamoDbError> {
-    // A database in memory (`file:…`) ends with its process, and so does whatever is half made.
+    // A database in memory (`file:…`) ends with its process, so nothing unfinished can stay.
     let in_memory = path.to_string_lossy().starts_with("file:");
     if !in_memory && !path.exists() {
         make(path, tables)?;
@@ -115,9 +116,9 @@ pub fn start(
     })
 }
 
-/// Makes the database with all its tables beside its place, and then puts it there: a table and its
-/// indexes are made in several steps, and whoever is killed between two of them leaves a table
-/// behind that no later start can tell from a whole one.
+/// Creates the database with all its tables in a temporary file, and then renames the file. A table
+/// and its indexes are created in several steps; a process that is killed between two of them would
+/// leave a table that a later start cannot tell from a complete one.
 fn make(path: &Path, tables: &[Table]) -> Result<(), DynamoDbError> {
     let unfinished = path.with_extension("unfinished");
     for suffix in ["", "-wal", "-shm"] {
@@ -131,14 +132,15 @@ fn make(path: &Path, tables: &[Table]) -> Result<(), DynamoDbError> {
     let database = Database::new(&unfinished.to_string_lossy())?;
     tables::create(&database, tables)?;
     drop(database);
-    // Whatever still stands in the log beside it would stay behind.
+    // The content of the write-ahead log would not be renamed with the file.
     empty_log(&unfinished)?;
     std::fs::File::open(&unfinished)?.sync_all()?;
     std::fs::rename(&unfinished, path)?;
     Ok(())
 }
 
-/// Moves the log beside a database into it. Other connections may be open, and read nothing.
+/// Moves the write-ahead log into the database file. Other connections may be open, but must not be
+/// reading.
 fn empty_log(path: &Path) -> rusqlite::Result<()> {
     let connection = Connection::open(path)?;
     connection.busy_timeout(SQLITE_BUSY)?;
@@ -159,31 +161,31 @@ async fn serve(listener: TcpListener, database: Database, stopped: oneshot::Rece
 }
 
 impl DynamoDb {
-    /// Ends the server when the requests in flight have been answered. The log beside the database is
-    /// emptied: it holds what has been deleted since.
+    /// Stops the server once it has answered the present requests. Empties the write-ahead log,
+    /// since it still contains data that was deleted.
     pub fn stop(self) {
-        // Fails only where the server has ended already.
+        // This fails only where the server has already ended.
         let _ = self.stop.send(());
         if self.thread.join().is_err() {
             tracing::error!("the embedded DynamoDB panicked");
         }
-        // Other connections are still open, so that the last one to close would not do it.
+        // Other connections are still open, so closing this one would not empty the log.
         if let Some(Err(error)) = self.file.as_deref().map(empty_log) {
             tracing::error!(%error, "the database's log stays");
         }
     }
 }
 
-/// How far back a stream is still needed.
+/// The part of a stream that a consumer has not read yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Unread {
-    /// Everything: a consumer has not read at all.
+    /// All records: a consumer has read nothing yet.
     All,
-    /// What comes after this sequence number, the lowest of the consumers' checkpoints.
+    /// The records after this sequence number, the lowest checkpoint of the consumers.
     After(String),
 }
 
-/// Adds the indexes and forgets old stream records, before anybody writes.
+/// Creates the indexes and deletes old stream records, before there are any writes.
 fn guard(path: &Path, unread: &[(String, Unread)]) -> Result<(), DynamoDbError> {
     let connection = Connection::open(path)?;
     connection.busy_timeout(SQLITE_BUSY)?;
@@ -197,7 +199,8 @@ fn guard(path: &Path, unread: &[(String, Unread)]) -> Result<(), DynamoDbError> 
     connection.execute_batch(INDEXES)?;
     for (table, unread) in unread {
         if let Unread::After(sequence) = unread {
-            // A stored number is a time in microseconds, or just above the number before it.
+            // A stored sequence number is the time in microseconds, or just above the previous
+            // number.
             let oldest = clock::micros_ago(STREAM_RETENTION).min(stored(sequence));
             forget(&connection, table, oldest)?;
         }
@@ -205,8 +208,8 @@ fn guard(path: &Path, unread: &[(String, Unread)]) -> Result<(), DynamoDbError> 
     Ok(())
 }
 
-/// Removes the stream records up to this stored number. The last one stays: the next number is
-/// counted from it when the clock was set back.
+/// Deletes the stream records up to this stored sequence number. Keeps the last record: when the
+/// clock was set back, the next sequence number is computed from it.
 fn forget(connection: &Connection, table: &str, up_to: i64) -> rusqlite::Result<usize> {
     connection.execute(
         "DELETE FROM _stream_records
@@ -218,7 +221,7 @@ fn forget(connection: &Connection, table: &str, up_to: i64) -> rusqlite::Result<
     )
 }
 
-/// The stored form of a public sequence number; 0, before all, where it is none.
+/// Converts a sequence number of the API to the stored one; 0, lower than all, where it is invalid.
 fn stored(public: &str) -> i64 {
     let number = public
         .parse::<i128>()
@@ -228,7 +231,7 @@ fn stored(public: &str) -> i64 {
 }
 
 impl StreamView {
-    /// A view on the stream of `table` in the database at `path`.
+    /// Opens a view of the stream of `table` in the database at `path`.
     pub fn open(path: &Path, table: String) -> Result<Self, rusqlite::Error> {
         let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
         connection.busy_timeout(SQLITE_BUSY)?;
@@ -238,12 +241,12 @@ impl StreamView {
         })
     }
 
-    /// The table's name.
+    /// Returns the name of the table.
     pub fn table(&self) -> &str {
         &self.table
     }
 
-    /// How many records come after `checkpoint`, all without one.
+    /// Returns the number of records after `checkpoint`, of all records where it is `None`.
     pub async fn behind(&self, checkpoint: Option<String>) -> Result<u64, rusqlite::Error> {
         let after = checkpoint.as_deref().map_or(0, stored);
         let sql = "SELECT COUNT(*) FROM _stream_records
@@ -256,7 +259,7 @@ impl StreamView {
         .await
     }
 
-    /// The stored sequence number of the last record.
+    /// Returns the stored sequence number of the last record.
     pub async fn end(&self) -> Result<Option<i64>, rusqlite::Error> {
         let sql = "SELECT MAX(CAST(sequence_number AS INTEGER)) FROM _stream_records
                    WHERE table_name = ?1";
@@ -279,7 +282,7 @@ impl StreamView {
                 &table,
             )
         };
-        // The task fails only where the runtime is going down.
+        // The task fails only while the runtime is shutting down.
         tokio::task::spawn_blocking(run)
             .await
             .unwrap_or(Err(rusqlite::Error::InvalidQuery))
@@ -295,7 +298,7 @@ mod tests {
     use crate::definition::toy::{self, BOOKS};
     use crate::state::tests::Folder;
 
-    /// A database with this many records in the stream of a table.
+    /// Creates a database with this number of records in the stream of a table.
     fn database(folder: &Folder, records: usize) -> PathBuf {
         let path = folder.path().join("dynamodb.sqlite");
         let database = Database::new(&path.to_string_lossy()).unwrap();
@@ -346,7 +349,7 @@ mod tests {
         let folder = Folder::new();
         let path = database(&folder, 1);
         let connection = Connection::open(&path).unwrap();
-        // Another version has left one behind.
+        // Another version of the emulator has left an index.
         let former = "CREATE INDEX former ON _stream_records (table_name)";
         connection.execute_batch(former).unwrap();
         guard(&path, &[(BOOKS.to_owned(), Unread::All)]).unwrap();

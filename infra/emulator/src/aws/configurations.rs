@@ -1,4 +1,4 @@
-//! Lambda: `GetFunctionConfiguration`. It says of a function what its deployment would have set.
+//! Lambda's `GetFunctionConfiguration`: what a deployment would have configured for a function.
 
 use axum::extract::{Path, Query, State as Shared};
 use axum::http::header::CONTENT_TYPE;
@@ -10,7 +10,7 @@ use super::invocations::{Asked, Called};
 use crate::arn;
 use crate::definition::{Function, Queue};
 
-/// Answers `GET /2015-03-31/functions/{name}/configuration`.
+/// Handles `GET /2015-03-31/functions/{name}/configuration`.
 pub(super) async fn get(
     Shared(services): Shared<SharedServices>,
     Path(name): Path<String>,

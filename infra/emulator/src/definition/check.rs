@@ -1,4 +1,4 @@
-//! Whether a definition holds together.
+//! The check of a definition before the emulator starts.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,39 +8,39 @@ use axum::routing::MethodFilter;
 use super::{DEFAULT_BUS, Definition, HttpApi};
 use crate::limits::{MEASURED_MINUTES, STREAM_READERS};
 
-/// A definition that names what it has not, or has what AWS would not take.
+/// The reason why a definition is invalid.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidDefinition {
-    /// Two things of one kind are called the same.
+    /// Two items of one kind have the same name or id.
     #[error("two {kind} are called {name}")]
     Twice {
-        /// What they are.
+        /// The kind of item.
         kind: &'static str,
         /// The name or id.
         name: String,
     },
-    /// Something refers to what is not there.
+    /// An item refers to another one that is not defined.
     #[error("{by} refers to {kind} {name}, which is not defined")]
     Unknown {
-        /// What is referred to.
+        /// The kind of the missing item.
         kind: &'static str,
-        /// The name or id.
+        /// The name or id of the missing item.
         name: String,
-        /// What refers to it.
+        /// The item that refers to it.
         by: String,
     },
-    /// Something has a value that it may not have.
+    /// An item has a value that is not allowed.
     #[error("{what}: {why}")]
     Value {
-        /// What has it.
+        /// The item.
         what: String,
-        /// What it may have instead.
+        /// The rule that the value breaks.
         why: &'static str,
     },
 }
 
 impl Definition {
-    /// Refuses a definition that does not hold together, so that nothing of it starts.
+    /// Checks the definition, so that nothing of an invalid one starts.
     pub fn check(&self) -> Result<(), InvalidDefinition> {
         self.check_names()?;
         self.check_functions()?;
@@ -69,7 +69,7 @@ impl Definition {
         )
     }
 
-    /// Is every function there that something invokes, with places to run in?
+    /// Checks that each invoked function is defined, and that its limits are not zero.
     fn check_functions(&self) -> Result<(), InvalidDefinition> {
         let rules = self.rules.iter();
         let rules = rules.map(|rule| (&rule.target, format!("the rule {}", rule.name)));
@@ -165,7 +165,7 @@ impl Definition {
     }
 }
 
-/// Are routes ones that can stand beside each other?
+/// Checks that the routes are valid and do not overlap.
 fn check_routes(api: &HttpApi) -> Result<(), InvalidDefinition> {
     let stage = &api.stage;
     if stage.contains('/') || shape(stage) != Some(stage) {
@@ -174,7 +174,7 @@ fn check_routes(api: &HttpApi) -> Result<(), InvalidDefinition> {
             "a stage is one plain segment",
         ));
     }
-    // What the emulator itself answers.
+    // The emulator itself handles this path.
     let mut taken = BTreeSet::from([("GET", "/health".to_owned())]);
     let mut spelled: BTreeMap<String, String> = BTreeMap::new();
     for (method, path) in api.paths() {
@@ -197,20 +197,20 @@ fn check_routes(api: &HttpApi) -> Result<(), InvalidDefinition> {
     Ok(())
 }
 
-/// The requests of a method, as the router knows them.
+/// Returns the router's filter for a method; `None` where there is no such method.
 pub(crate) fn method_filter(method: &str) -> Option<MethodFilter> {
     let method = Method::from_bytes(method.as_bytes()).ok()?;
     MethodFilter::try_from(method).ok()
 }
 
-/// A path without its parameters' names; `None` where it is no path.
+/// Returns a path without the names of its parameters; `None` where it is not a valid path.
 fn shape_of_path(path: &str) -> Option<String> {
     let segments = path.strip_prefix('/')?.split('/').map(shape);
     let shapes: Option<Vec<&str>> = segments.collect();
     Some(format!("/{}", shapes?.join("/")))
 }
 
-/// A segment of a path without its parameter's name; `None` where it is no segment.
+/// Returns a segment of a path without the name of its parameter; `None` where it is not valid.
 fn shape(segment: &str) -> Option<&str> {
     let inner = segment
         .strip_prefix('{')

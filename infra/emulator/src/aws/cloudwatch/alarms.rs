@@ -1,4 +1,4 @@
-//! `DescribeAlarms`: how alarms stand.
+//! `DescribeAlarms`: the states of the alarms.
 
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -19,7 +19,7 @@ pub(super) struct Request {
     next_token: Option<String>,
 }
 
-/// Answers a page of the alarms that are asked for, by name.
+/// Returns one page of the requested alarms, in the order of their names.
 pub(super) fn describe(alarms: Vec<Standing>, request: Request) -> Result<Value, Refused> {
     if !request.alarm_names.is_empty() && request.alarm_name_prefix.is_some() {
         let text = "AlarmNames and AlarmNamePrefix: one of them";
@@ -84,7 +84,7 @@ fn shown(standing: &Standing) -> Value {
         true => "GreaterThanThreshold",
         false => "GreaterThanOrEqualToThreshold",
     };
-    // Whole seconds and a fraction, as AWS writes times.
+    // AWS writes a time as seconds since 1970 with a fraction.
     let since = seconds(standing.since_ms);
     json!({
         "AlarmName": alarm.name,
@@ -108,7 +108,7 @@ fn shown(standing: &Standing) -> Value {
     })
 }
 
-/// Milliseconds as seconds with a fraction.
+/// Converts milliseconds to seconds with a fraction.
 #[allow(clippy::float_arithmetic)]
 fn seconds(millis: i64) -> f64 {
     millis as f64 / 1_000.0

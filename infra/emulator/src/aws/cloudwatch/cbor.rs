@@ -1,4 +1,5 @@
-//! CBOR (RFC 8949) as far as CloudWatch's requests and answers go, from and to JSON.
+//! The subset of CBOR (RFC 8949) that CloudWatch's requests and answers use, converted from and to
+//! JSON.
 
 use minicbor::data::{Tag, Type};
 use minicbor::{Decoder, Encoder};
@@ -6,7 +7,7 @@ use serde_json::{Map, Value};
 
 use crate::limits::CBOR_LEVELS;
 
-/// Members of answers that are times. In JSON they are plain numbers, in CBOR they have a tag.
+/// Members of answers that hold times. In JSON they are plain numbers, in CBOR they carry a tag.
 const TIMES: [&str; 4] = [
     "Timestamps",
     "StateUpdatedTimestamp",
@@ -14,10 +15,10 @@ const TIMES: [&str; 4] = [
     "AlarmConfigurationUpdatedTimestamp",
 ];
 
-/// The tag of seconds since 1970.
+/// CBOR's tag for a time in seconds since 1970.
 const SECONDS_SINCE_1970: Tag = Tag::new(1);
 
-/// What cannot be read.
+/// The bytes are not CBOR, or hold a type that no request of CloudWatch has.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum NoCbor {
     #[error("{0}")]
@@ -28,7 +29,7 @@ pub(super) enum NoCbor {
     Levels,
 }
 
-/// Reads a request. Tags are passed over: a time is its number.
+/// Converts a request to JSON. Tags are ignored: a time becomes its number.
 pub(super) fn read(bytes: &[u8]) -> Result<Value, NoCbor> {
     value(&mut Decoder::new(bytes), 0)
 }
@@ -76,7 +77,8 @@ fn text(decoder: &mut Decoder<'_>) -> Result<String, NoCbor> {
     Ok(decoder.str_iter()?.collect::<Result<String, _>>()?)
 }
 
-/// Does a list or map have one more? `left` says how many, or nothing where its end is marked.
+/// Whether the list or map has another element. `left` is the number of elements left; `None` where
+/// the length is not given and an end mark ends the list.
 fn goes_on(decoder: &mut Decoder<'_>, left: &mut Option<u64>) -> Result<bool, NoCbor> {
     match left {
         Some(0) => Ok(false),
@@ -92,10 +94,10 @@ fn goes_on(decoder: &mut Decoder<'_>, left: &mut Option<u64>) -> Result<bool, No
     }
 }
 
-/// Writes an answer.
+/// Encodes an answer.
 pub(super) fn written(answer: &Value) -> Vec<u8> {
     let mut encoder = Encoder::new(Vec::new());
-    // Writing to a Vec does not fail.
+    // Writing to a `Vec` never fails.
     let _ = write(&mut encoder, answer, false);
     encoder.into_writer()
 }

@@ -1,4 +1,4 @@
-//! `GetMetricData`: statistics of metrics over time.
+//! `GetMetricData`: statistics of metrics for a span of time.
 
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -50,14 +50,15 @@ struct Dimension {
     value: String,
 }
 
-/// The whole periods between two times, seconds since 1970, that hold a minute between them.
+/// A span of time, in seconds since 1970. `end` is outside of it.
 #[derive(Debug, Clone, Copy)]
 struct Span {
     start: i64,
     end: i64,
 }
 
-/// Answers all of it at once: there is never more than one page.
+/// Returns all points in one answer: there is never a second page. Fails where a token of a page is
+/// sent, or a query is not supported.
 pub(super) fn get(measured: &Measured, request: Request) -> Result<Value, Refused> {
     if request.next_token.is_some() {
         return Err(Refused::Token);
@@ -68,7 +69,7 @@ pub(super) fn get(measured: &Measured, request: Request) -> Result<Value, Refuse
         return Err(Refused::Value(text));
     }
     let span = Span {
-        // The seconds of a float are exact for longer than there is anything to measure.
+        // A float holds whole seconds exactly for far longer than the emulator measures.
         start: request.start_time.floor() as i64,
         end: request.end_time.ceil() as i64,
     };
@@ -109,7 +110,7 @@ pub(super) fn get(measured: &Measured, request: Request) -> Result<Value, Refuse
     Ok(json!({ "MetricDataResults": results, "Messages": [] }))
 }
 
-/// What one query asks for.
+/// The metric, period and statistic of one query.
 struct Asked {
     metric: Metric,
     period: i64,
@@ -143,7 +144,7 @@ fn read(query: Query) -> Result<Asked, Refused> {
     })
 }
 
-/// Each period in which something was measured, the oldest first.
+/// Returns one point, (start of the period, value), for each period with a value, the oldest first.
 fn points(measured: &Measured, asked: &Asked, span: Span) -> Vec<(i64, f64)> {
     let first = span.start.div_euclid(asked.period) * asked.period;
     let periods = (span.end - first).div_euclid(asked.period) + 1;

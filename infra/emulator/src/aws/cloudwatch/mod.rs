@@ -1,7 +1,8 @@
-//! CloudWatch: what was measured, and how alarms stand.
+//! CloudWatch: `GetMetricData` and `DescribeAlarms`.
 //!
-//! Two of its three protocols are spoken, which today's clients choose: AWS JSON (boto3, the `aws`
-//! command) and Smithy's RPC v2 in CBOR (the SDK for Rust). The older one of XML is not offered.
+//! Two of its three protocols are supported, the ones that present clients use: AWS JSON (boto3,
+//! the `aws` command) and Smithy's RPC v2 in CBOR (the SDK for Rust). The older protocol in XML is
+//! not supported.
 
 mod alarms;
 mod cbor;
@@ -19,13 +20,13 @@ use crate::alarms::now_ms;
 use crate::measuring;
 use crate::state::StateError;
 
-/// What stands in `x-amz-target` before the operation.
+/// The prefix of the header `x-amz-target`, in front of the operation.
 pub(super) const TARGET: &str = "GraniteServiceVersion20100801";
 
-/// Where the protocol in CBOR is spoken.
+/// The path of the protocol in CBOR.
 pub(super) const CBOR_PATH: &str = "/service/GraniteServiceVersion20100801/operation/{operation}";
 
-/// Why a request is not carried out.
+/// The reason why a request is refused.
 #[derive(Debug, thiserror::Error)]
 enum Refused {
     #[error("The operation {0:?} is not offered here.")]
@@ -64,7 +65,7 @@ impl Refused {
     }
 }
 
-/// Answers one operation in JSON.
+/// Handles one request in JSON.
 pub(super) async fn in_json(services: &Services, operation: &str, body: &[u8]) -> Response {
     let request = serde_json::from_slice(body).map_err(Refused::from);
     match answered(services, operation, request).await {
@@ -73,7 +74,7 @@ pub(super) async fn in_json(services: &Services, operation: &str, body: &[u8]) -
     }
 }
 
-/// Answers one operation in CBOR.
+/// Handles one request in CBOR.
 pub(super) async fn in_cbor(
     Shared(services): Shared<SharedServices>,
     Path(operation): Path<String>,
@@ -98,7 +99,8 @@ pub(super) async fn in_cbor(
     (status, headers, cbor::written(&answer)).into_response()
 }
 
-/// Requests and answers are JSON whatever the protocol; times are seconds since 1970.
+/// Handles one request. Requests and answers are JSON here in both protocols; times are seconds
+/// since 1970.
 async fn answered(
     services: &Services,
     operation: &str,
@@ -110,7 +112,7 @@ async fn answered(
         "GetMetricData" => data::get(measured, serde_json::from_value(request)?),
         "DescribeAlarms" => {
             let request = serde_json::from_value(request)?;
-            // So that a message that lies there now rings now.
+            // The queue is measured first, so that a message that has just arrived counts at once.
             let queue = &services.definition.dead_letter_queue.name;
             measuring::depth(queue, &services.state, measured).await?;
             alarms::describe(services.alarms.standing(measured, now_ms()), request)

@@ -1,4 +1,4 @@
-//! What S3 tells EventBridge's default bus of an object.
+//! The events about objects that S3 sends to EventBridge's default bus.
 
 use std::sync::Arc;
 
@@ -12,18 +12,18 @@ use crate::definition::DEFAULT_BUS;
 use crate::rules::Rules;
 use crate::state::{Announce, NewDelivery, Version};
 
-/// What has happened to an object.
+/// The kind of change of an object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Happened {
-    /// It was put at once.
+    /// The object was put in one request.
     Put,
-    /// It was copied from another one.
+    /// The object was copied from another one.
     Copied,
-    /// All its parts have come.
+    /// A multipart upload was completed.
     Completed,
-    /// It was deleted, and its versions stay.
+    /// A delete marker was added; the earlier versions stay.
     Marked,
-    /// One version was deleted for good.
+    /// One version was removed permanently.
     Removed,
 }
 
@@ -57,7 +57,7 @@ struct Object<'a> {
     sequencer: String,
 }
 
-/// The deliveries that follow from what happens to a version in this bucket.
+/// Returns a function that computes the deliveries for a change of a version in this bucket.
 pub(super) fn announce(
     rules: Arc<Rules>,
     bucket: String,
@@ -66,7 +66,7 @@ pub(super) fn announce(
 ) -> Announce {
     Box::new(move |version| {
         deliveries(&rules, &bucket, &caller, happened, version).unwrap_or_else(|error| {
-            // Everything here is text and whole numbers, which JSON can always hold.
+            // The event holds only text and whole numbers, which JSON can always represent.
             tracing::error!(%error, "an object's event could not be written");
             Vec::new()
         })
@@ -113,7 +113,8 @@ fn detail<'a>(
             size: deletion_type.is_none().then_some(version.size),
             etag: &version.etag,
             version_id: &version.id,
-            // Of one length, so that their text sorts as they do.
+            // All sequencers have the same length, so that they sort as texts in the order of their
+            // numbers.
             sequencer: format!("{:016X}", version.number),
         },
         request_id: &caller.request_id,

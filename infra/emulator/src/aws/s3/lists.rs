@@ -1,4 +1,4 @@
-//! Lists of keys and of versions, a page at a time.
+//! Lists of keys and of versions, in pages.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
@@ -11,7 +11,7 @@ use crate::state::{Version, Wanted};
 
 type Answer<T> = S3Result<S3Response<T>>;
 
-/// Lists keys that have a current version.
+/// Lists the keys that have a current version.
 pub(super) async fn objects(
     bucket: &Bucket,
     input: ListObjectsV2Input,
@@ -50,7 +50,7 @@ pub(super) async fn objects(
     }))
 }
 
-/// Lists versions, newest first within a key.
+/// Lists versions, by key, and within a key the newest first.
 pub(super) async fn versions(
     bucket: &Bucket,
     input: ListObjectVersionsInput,
@@ -94,7 +94,8 @@ pub(super) async fn versions(
     }))
 }
 
-/// Entries of one page.
+/// Returns the maximum number of entries of one page. A larger number than S3's limit is reduced to
+/// it.
 fn most(asked: Option<i32>) -> S3Result<usize> {
     let Some(asked) = asked else {
         return Ok(LISTED_KEYS);
@@ -115,7 +116,7 @@ fn key_of(token: &str) -> S3Result<String> {
     })
 }
 
-/// Where a page of versions begins: behind this key's version of this number.
+/// Returns where a page of versions starts: after the version of this key with this number.
 async fn behind(bucket: &Bucket, input: &ListObjectVersionsInput) -> S3Result<(String, i64)> {
     let key = input.key_marker.clone().unwrap_or_default();
     let Some(id) = &input.version_id_marker else {

@@ -1,4 +1,4 @@
-//! Uploads in parts: how clients send what is large.
+//! Multipart uploads, which clients use for large objects.
 
 use std::collections::BTreeMap;
 
@@ -14,7 +14,7 @@ use crate::state::{Part, Upload};
 
 type Answer<T> = S3Result<S3Response<T>>;
 
-/// Begins an upload.
+/// Starts an upload.
 pub(super) async fn create(
     bucket: &Bucket,
     input: CreateMultipartUploadInput,
@@ -41,7 +41,7 @@ pub(super) async fn create(
     }))
 }
 
-/// Takes a part.
+/// Stores a part.
 pub(super) async fn upload(
     bucket: &Bucket,
     mut request: S3Request<UploadPartInput>,
@@ -65,7 +65,8 @@ pub(super) async fn upload(
         e_tag: Some(etag(&part.etag)),
         ..Default::default()
     };
-    // The transaction goes on even when the client goes away now, so the file must stay.
+    // The transaction continues even if the client closes the connection now, so the file must
+    // stay.
     received.draft.keep();
     let left = bucket.state.add_part(request.input.upload_id, part).await;
     match left.map_err(failed)? {
@@ -80,7 +81,7 @@ pub(super) async fn upload(
     }
 }
 
-/// Ends an upload: its parts become a version of its key.
+/// Completes an upload: its parts become one version of its key.
 pub(super) async fn complete(
     bucket: &Bucket,
     input: CompleteMultipartUploadInput,
@@ -93,7 +94,7 @@ pub(super) async fn complete(
     let file = new_id();
     let names = chosen.iter().map(|part| part.file.clone()).collect();
     let joined = bucket.files.join(&file, names).await;
-    // Another call may have ended the upload meanwhile, and removed its parts.
+    // Another call may have completed the upload meanwhile and removed its parts.
     let draft = match joined {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Err(no_such_upload()),
         joined => joined.map_err(broken)?,
@@ -121,7 +122,7 @@ pub(super) async fn complete(
     }))
 }
 
-/// Gives an upload up.
+/// Aborts an upload and removes its parts.
 pub(super) async fn abort(
     bucket: &Bucket,
     input: AbortMultipartUploadInput,
@@ -141,7 +142,8 @@ async fn open(bucket: &Bucket, id: &str, key: &str) -> S3Result<(Upload, Vec<Par
     upload.map_err(failed)?.ok_or_else(no_such_upload)
 }
 
-/// The parts that the client lists, as far as they are there and may stand where they do.
+/// Returns the parts that the client lists. Fails where a part is missing, out of order or too
+/// small, or where all parts together are too large.
 fn chosen(listed: Vec<CompletedPart>, parts: &[Part]) -> S3Result<Vec<&Part>> {
     let there: BTreeMap<i32, &Part> = parts.iter().map(|part| (part.number, part)).collect();
     let mut chosen: Vec<&Part> = Vec::with_capacity(listed.len());

@@ -1,5 +1,5 @@
-//! The operations: what the `aws` command line, boto3 and the SDKs need to put, read, list and
-//! delete objects. Any other one is answered with `NotImplemented`.
+//! The S3 operations that the `aws` command, boto3 and the SDKs need to put, read, list and delete
+//! objects. Any other operation is answered with `NotImplemented`.
 
 use async_trait::async_trait;
 use s3s::dto::*;
@@ -14,7 +14,7 @@ use crate::state::{Condition, Version};
 
 type Answer<T> = S3Result<S3Response<T>>;
 
-/// Who sends a request.
+/// Returns the sender of a request.
 pub(super) fn caller<T>(request: &S3Request<T>) -> Caller {
     request.extensions.get().cloned().unwrap_or_default()
 }
@@ -48,7 +48,7 @@ impl S3 for Buckets {
         request: S3Request<GetBucketLocationInput>,
     ) -> Answer<GetBucketLocationOutput> {
         self.named(&request.input.bucket)?;
-        // The region here is the one that S3 says nothing for.
+        // S3 returns no location for the region us-east-1, which is the emulator's.
         Ok(S3Response::new(GetBucketLocationOutput::default()))
     }
 
@@ -285,7 +285,7 @@ impl S3 for Buckets {
     }
 }
 
-/// Whether a read is wanted of this version.
+/// Checks the conditional headers of a read. Fails with `PreconditionFailed` or `NotModified`.
 fn wanted(
     if_match: Option<ETagCondition>,
     if_none_match: Option<ETagCondition>,
