@@ -1,5 +1,5 @@
-//! What the emulator measures itself, as AWS does of its own services: how many messages lie in the
-//! queue. (How far a consumer of a stream is behind is measured with each of its batches.)
+//! The metrics that the emulator measures for its own services, as AWS does: the number of messages
+//! in the queue. (The age of a stream's records is measured with each batch of a consumer.)
 
 use tokio::time::{MissedTickBehavior, interval};
 
@@ -9,7 +9,7 @@ use crate::measured::{Measured, Metric};
 use crate::state::{State, StateError};
 use crate::stop::Stop;
 
-/// Measures, and looks whether an alarm rings, every so often until the end.
+/// Measures the queue and evaluates the alarms, every [`MEASURED_EVERY`] until `stop` is requested.
 pub async fn run(queue: String, state: State, measured: Measured, alarms: Alarms, mut stop: Stop) {
     let mut ticks = interval(MEASURED_EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -25,7 +25,7 @@ pub async fn run(queue: String, state: State, measured: Measured, alarms: Alarms
     }
 }
 
-/// Measures how many messages lie in the queue.
+/// Measures the number of messages in the queue, visible and hidden.
 pub(crate) async fn depth(
     queue: &str,
     state: &State,
@@ -35,7 +35,7 @@ pub(crate) async fn depth(
     let depth = state.queue_depth(now).await?;
     let metric = |name| Metric::new("AWS/SQS", name, &[("QueueName", queue)]);
     let visible = metric("ApproximateNumberOfMessagesVisible");
-    // More than a float can count exactly never lie in there.
+    // The queue never holds more messages than a float can represent exactly.
     measured.take(visible, now, depth.visible as f64);
     let hidden = metric("ApproximateNumberOfMessagesNotVisible");
     measured.take(hidden, now, depth.hidden as f64);
