@@ -1,26 +1,27 @@
-//! Pages of the keys and versions of objects, in the order of the keys' UTF-8 bytes, which is the
-//! order that SQLite compares text in.
+//! Pages of the keys and versions of objects, in the order of the UTF-8 bytes of the keys. SQLite
+//! compares text in this order.
 
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::objects::{COLUMNS, Version, read};
 use super::{State, StateError};
 
-/// Comes after every character that a key is likely to go on with.
+/// A character that sorts after every character that a key is likely to contain.
 const LAST_CHARACTER: char = '\u{10FFFF}';
 
-/// Which keys to list.
+/// A request for a page of keys.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Wanted {
-    /// They lie in the bucket of this id.
+    /// The id of the bucket.
     pub bucket: String,
-    /// They begin with this.
+    /// Only keys that start with this prefix are listed.
     pub prefix: String,
-    /// Where a key goes on behind the prefix up to this text, it stands for all that begin so.
+    /// Keys with the same text up to this delimiter after the prefix are listed as one common
+    /// prefix.
     pub delimiter: Option<String>,
-    /// They come after this one.
+    /// Only keys after this one are listed.
     pub after: String,
-    /// Keys and common beginnings of one page.
+    /// The maximum number of keys and common prefixes on the page.
     pub most: usize,
 }
 
@@ -29,20 +30,20 @@ pub struct Wanted {
 pub struct Listing {
     /// The current version of each key.
     pub objects: Vec<Version>,
-    /// What several keys have in common, up to the delimiter.
+    /// The common prefixes, with the delimiter.
     pub prefixes: Vec<String>,
-    /// Where the next page goes on, if there is one.
+    /// The value of `after` for the next page, if there is one.
     pub next: Option<String>,
 }
 
 impl State {
-    /// Lists keys that have a current version.
+    /// Returns a page of the keys that have a current version.
     pub async fn list(&self, wanted: Wanted) -> Result<Listing, StateError> {
         self.read(move |connection| list(connection, &wanted)).await
     }
 
-    /// Lists up to `most` versions behind the one with this key and number, newest first within a
-    /// key, each with whether it is its key's newest.
+    /// Returns up to `most` versions after the one with this key and number: by key, and within a
+    /// key the newest first. The `bool` is whether the version is the newest of its key.
     pub async fn list_versions(
         &self,
         bucket: String,
@@ -76,7 +77,7 @@ fn list(connection: &Connection, wanted: &Wanted) -> rusqlite::Result<Listing> {
     let mut after = wanted.after.clone();
     while let Some(version) = next(connection, wanted, &after)? {
         if listing.objects.len() + listing.prefixes.len() >= wanted.most {
-            // A page of no entries has none behind it, as in S3.
+            // After a page with a maximum of zero entries there is no further page, as in S3.
             listing.next = (wanted.most > 0).then_some(after);
             break;
         }
@@ -96,7 +97,7 @@ fn list(connection: &Connection, wanted: &Wanted) -> rusqlite::Result<Listing> {
     Ok(listing)
 }
 
-/// What the key has in common with others, up to the first delimiter behind the prefix.
+/// Returns the common prefix of a key: up to the first delimiter after the prefix of the request.
 fn common(key: &str, wanted: &Wanted) -> Option<String> {
     let delimiter = wanted.delimiter.as_ref().filter(|text| !text.is_empty())?;
     let rest = key.strip_prefix(&wanted.prefix)?;
@@ -104,7 +105,7 @@ fn common(key: &str, wanted: &Wanted) -> Option<String> {
     Some(key[..end].to_owned())
 }
 
-/// The first key behind `after` that has a current version.
+/// Returns the current version of the first key after `after` that has one.
 fn next(
     connection: &Connection,
     wanted: &Wanted,
@@ -139,7 +140,7 @@ mod tests {
         state
     }
 
-    /// All pages: keys, then common beginnings in brackets.
+    /// Returns all pages as texts: the keys, then the common prefixes in brackets.
     async fn pages(state: &State, prefix: &str, delimiter: &str, most: usize) -> Vec<String> {
         let mut wanted = Wanted {
             bucket: "scans".to_owned(),

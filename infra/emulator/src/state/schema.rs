@@ -1,4 +1,4 @@
-//! The tables of the state, and what has come to them since they were first made.
+//! The tables of the state, and the changes since their first version.
 
 use rusqlite::Connection;
 
@@ -55,8 +55,8 @@ const TABLES: &str = "
     );
 ";
 
-/// Columns that the tables did not have at first, so that a folder of earlier days can be used.
-/// A dead letter has either an `object`, its key in the bucket, or what makes it a message.
+/// Columns that were added after the first version, so that an older data folder can be used. A
+/// dead letter has either an `object`, its key in a bucket, or the columns of a message.
 const ADDED: [(&str, &str, &str); 11] = [
     ("objects", "bucket", "TEXT NOT NULL DEFAULT ''"),
     ("uploads", "bucket", "TEXT NOT NULL DEFAULT ''"),
@@ -71,7 +71,8 @@ const ADDED: [(&str, &str, &str); 11] = [
     ("dead_letters", "receipt", "TEXT"),
 ];
 
-/// Dead letters of earlier days become messages of the queue; those of the stream held one record.
+/// Makes messages of older dead letters. Those of a stream held one record, without the payload
+/// around it.
 const LETTERS: &str = r#"
     UPDATE dead_letters SET
         message_id = lower(hex(randomblob(16))),
@@ -85,7 +86,7 @@ const LETTERS: &str = r#"
     WHERE object IS NOT NULL AND bucket IS NULL;
 "#;
 
-/// Objects and uploads of the days when there was one bucket.
+/// Sets the bucket of objects and uploads from the time when there was only one bucket.
 const BUCKETLESS: [&str; 2] = [
     "UPDATE objects SET bucket = ?1 WHERE bucket = ''",
     "UPDATE uploads SET bucket = ?1 WHERE bucket = ''",
@@ -98,9 +99,8 @@ const INDEXES: &str = "
     CREATE INDEX IF NOT EXISTS dead_letters_by_receipt ON dead_letters (receipt);
 ";
 
-/// Makes what is missing. Each step can be repeated, so a process that ends between two of them
-/// leaves nothing behind that the next start does not finish. `oldest_bucket` is the id of the bucket
-/// that was there first.
+/// Creates what is missing. Each step can be repeated: where a process ends between two steps, the
+/// next start completes them. `oldest_bucket` is the id of the first bucket.
 pub(super) fn prepare(connection: &Connection, oldest_bucket: &str) -> rusqlite::Result<()> {
     connection.execute_batch(TABLES)?;
     for (table, column, kind) in ADDED {

@@ -1,31 +1,32 @@
-//! How far each consumer of the stream has come.
+//! The checkpoints of the stream consumers.
 
 use rusqlite::OptionalExtension;
 
 use super::{GivenUp, Kept, State, StateError, Version, dead_letters, objects};
 
-/// What a consumer has behind it.
+/// A new checkpoint of a consumer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Progressed {
     /// The id of the consumer's function.
     pub consumer: String,
-    /// Sequence number of the last record that needs no further attempt.
+    /// The sequence number of the last record that needs no further attempt.
     pub sequence: String,
-    /// That record, where it was given up.
+    /// The dead letter of that record, where it was given up.
     pub given_up: Option<StoredLetter>,
 }
 
-/// A record that was given up, and the object of the bucket that holds it.
+/// A record that was given up, and the object that holds it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredLetter {
-    /// What became of it.
+    /// The record and the reason.
     pub given_up: GivenUp,
-    /// The object, whose content is on disk; its number is given here.
+    /// The object. Its content is on disk; its number is set when it is stored.
     pub object: Version,
 }
 
 impl State {
-    /// Sequence number of the last record that `consumer` has behind it.
+    /// Returns the sequence number of the last record that `consumer` has finished; `None` where it
+    /// has finished none.
     pub async fn checkpoint(&self, consumer: &str) -> Result<Option<String>, StateError> {
         let sql = "SELECT sequence FROM checkpoints WHERE consumer = ?1";
         let consumer = consumer.to_owned();
@@ -37,7 +38,7 @@ impl State {
         .await
     }
 
-    /// Stores progress, together with the dead letter that it may have left behind.
+    /// Stores a checkpoint together with the dead letter, if there is one.
     pub async fn progressed(&self, progressed: Progressed) -> Result<(), StateError> {
         self.write(move |transaction| {
             let Progressed {
@@ -119,7 +120,7 @@ mod tests {
         assert_eq!(letters[0].object.as_deref(), Some("k"));
         assert_eq!(state.dead_letter_count().await.unwrap(), 1);
 
-        // In the other bucket the same key is another object.
+        // The same key in another bucket is another object.
         let silent = || Box::new(|_: &Version| Vec::new());
         for (bucket, left) in [("scans", 1), ("failures", 0)] {
             let mark = Version {
