@@ -16,7 +16,7 @@ use crate::invoker::Invoker;
 use crate::limits::{
     CONCURRENT_DELIVERIES, DELIVERY_ATTEMPTS, DELIVERY_POLL, DELIVERY_WAITS, ERROR_MESSAGE_BYTES,
 };
-use crate::state::{Delivery, Finished, GivenUp, Kept, Lane, State, Verdict};
+use crate::state::{Delivery, FinishedAttempt, GivenUp, Lane, State, StoredAs, Verdict};
 use crate::stop::Stop;
 
 /// Delivers the pending invocations of one lane.
@@ -26,7 +26,7 @@ pub struct Deliverer {
     /// The lane whose deliveries this task delivers.
     pub lane: Lane,
     /// The maximum number of deliveries at the same time.
-    pub most: usize,
+    pub max_in_flight: usize,
     /// Invokes functions.
     pub invoker: Invoker,
     /// The faults that are switched on.
@@ -43,7 +43,7 @@ impl Deliverer {
         let mut in_flight = JoinSet::new();
         let mut finished = Vec::new();
         while !self.stop.requested() {
-            let free = self.most.saturating_sub(in_flight.len());
+            let free = self.max_in_flight.saturating_sub(in_flight.len());
             for delivery in self.exchange(&mut finished, free).await {
                 in_flight.spawn(deliver(self.invoker.clone(), self.faults.clone(), delivery));
             }
@@ -65,7 +65,7 @@ impl Deliverer {
 
     /// Stores the finished attempts and takes new deliveries, in one transaction. Where that fails,
     /// the finished attempts are kept for the next call.
-    async fn exchange(&self, finished: &mut Vec<Finished>, free: usize) -> Vec<Delivery> {
+    async fn exchange(&self, finished: &mut Vec<FinishedAttempt>, free: usize) -> Vec<Delivery> {
         let now = clock::now().timestamp_millis();
         let exchanged = self
             .state
@@ -77,7 +77,7 @@ impl Deliverer {
                 due
             }
             Err(error) => {
-                tracing::error!(%error, "deliveries");
+                tracing::error!(%error, "the queue of deliveries could not be read or written");
                 tokio::time::sleep(DELIVERY_POLL).await;
                 Vec::new()
             }
@@ -91,13 +91,13 @@ pub fn lanes(definition: &Definition) -> Vec<(Lane, usize)> {
         without: definition.reserved(),
     };
     let own = definition.functions.iter().filter_map(|function| {
-        let most = function.reserved_concurrency?;
-        Some((Lane::Function(function.id.clone()), most))
+        let max_in_flight = function.reserved_concurrency?;
+        Some((Lane::Function(function.id.clone()), max_in_flight))
     });
     own.chain([(others, CONCURRENT_DELIVERIES)]).collect()
 }
 
-async fn deliver(invoker: Invoker, faults: Faults, delivery: Delivery) -> Finished {
+async fn deliver(invoker: Invoker, faults: Faults, delivery: Delivery) -> FinishedAttempt {
     let Delivery {
         id,
         function,
@@ -110,7 +110,7 @@ async fn deliver(invoker: Invoker, faults: Faults, delivery: Delivery) -> Finish
         Err(_) => Err(FunctionError("the payload is not JSON".to_owned())),
     };
     let mut answer = attempt().await;
-    if answer.is_ok() && faults.twice() {
+    if answer.is_ok() && faults.delivers_twice() {
         answer = attempt().await;
     }
     let record = payload;
@@ -120,7 +120,7 @@ async fn deliver(invoker: Invoker, faults: Faults, delivery: Delivery) -> Finish
     };
     match &verdict {
         Verdict::Delivered => {}
-        Verdict::Again { .. } => {
+        Verdict::Retry { .. } => {
             tracing::warn!(function, request_id, "delivery failed, will be tried again");
         }
         Verdict::GivenUp { given_up, .. } => {
@@ -131,7 +131,7 @@ async fn deliver(invoker: Invoker, faults: Faults, delivery: Delivery) -> Finish
             tracing::error!(function, request_id, reason, "{text}");
         }
     }
-    Finished { id, verdict }
+    FinishedAttempt { id, verdict }
 }
 
 /// Returns what happens with a delivery of `record` after its attempt number `attempts` has failed.
@@ -148,12 +148,12 @@ fn after_failure(
     match wait {
         Some(wait) if attempts < DELIVERY_ATTEMPTS => {
             let wait = i64::try_from(wait.as_millis()).unwrap_or(i64::MAX);
-            Verdict::Again {
+            Verdict::Retry {
                 due_ms: now.timestamp_millis().saturating_add(wait),
             }
         }
         _ => Verdict::GivenUp {
-            kept: Kept::Message {
+            stored_as: StoredAs::Message {
                 id: uuid::Uuid::new_v4().to_string(),
                 attributes: attributes(request_id, &failed.0),
                 sent_ms: now.timestamp_millis(),
@@ -209,8 +209,8 @@ mod tests {
                 "{}".to_owned(),
             )
         };
-        assert!(matches!(after(1), Verdict::Again { .. }));
-        assert!(matches!(after(2), Verdict::Again { .. }));
+        assert!(matches!(after(1), Verdict::Retry { .. }));
+        assert!(matches!(after(2), Verdict::Retry { .. }));
         let Verdict::GivenUp { given_up, .. } = after(3) else {
             panic!("tried for ever");
         };

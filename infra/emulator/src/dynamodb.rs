@@ -19,7 +19,7 @@ use crate::limits::{DYNAMODB_THREADS, SQLITE_BUSY, STREAM_RETENTION};
 mod described;
 mod tables;
 
-pub use described::Descriptions;
+pub use described::TableDescriptions;
 
 /// Indexes on dynoxide's table of stream records. It has none, so that each write would read all
 /// earlier records for the highest sequence number, and each reader would read them for its
@@ -63,7 +63,7 @@ pub struct DynamoDb {
     /// The address at which it listens.
     pub address: SocketAddr,
     /// The descriptions of its tables.
-    pub descriptions: Descriptions,
+    pub descriptions: TableDescriptions,
     stop: oneshot::Sender<()>,
     thread: JoinHandle<()>,
     /// The file of the database; `None` where it is in memory.
@@ -87,12 +87,12 @@ pub fn start(
     // A database in memory (`file:…`) ends with its process, so nothing unfinished can stay.
     let in_memory = path.to_string_lossy().starts_with("file:");
     if !in_memory && !path.exists() {
-        make(path, tables)?;
+        create_database(path, tables)?;
     }
     let database = Database::new(&path.to_string_lossy())?;
     tables::create(&database, tables)?;
-    guard(path, unread)?;
-    let descriptions = Descriptions::open(path, &database, tables)?;
+    prepare_stream_records(path, unread)?;
+    let descriptions = TableDescriptions::open(path, &database, tables)?;
 
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
     listener.set_nonblocking(true)?;
@@ -119,7 +119,7 @@ pub fn start(
 /// Creates the database with all its tables in a temporary file, and then renames the file. A table
 /// and its indexes are created in several steps; a process that is killed between two of them would
 /// leave a table that a later start cannot tell from a complete one.
-fn make(path: &Path, tables: &[Table]) -> Result<(), DynamoDbError> {
+fn create_database(path: &Path, tables: &[Table]) -> Result<(), DynamoDbError> {
     let unfinished = path.with_extension("unfinished");
     for suffix in ["", "-wal", "-shm"] {
         let mut left = unfinished.clone().into_os_string();
@@ -171,7 +171,7 @@ impl DynamoDb {
         }
         // Other connections are still open, so closing this one would not empty the log.
         if let Some(Err(error)) = self.file.as_deref().map(empty_log) {
-            tracing::error!(%error, "the database's log stays");
+            tracing::error!(%error, "the write-ahead log of the database could not be emptied");
         }
     }
 }
@@ -186,7 +186,7 @@ pub enum Unread {
 }
 
 /// Creates the indexes and deletes old stream records, before there are any writes.
-fn guard(path: &Path, unread: &[(String, Unread)]) -> Result<(), DynamoDbError> {
+fn prepare_stream_records(path: &Path, unread: &[(String, Unread)]) -> Result<(), DynamoDbError> {
     let connection = Connection::open(path)?;
     connection.busy_timeout(SQLITE_BUSY)?;
     let mut former = connection.prepare(FORMER_INDEXES)?;
@@ -201,8 +201,8 @@ fn guard(path: &Path, unread: &[(String, Unread)]) -> Result<(), DynamoDbError> 
         if let Unread::After(sequence) = unread {
             // A stored sequence number is the time in microseconds, or just above the previous
             // number.
-            let oldest = clock::micros_ago(STREAM_RETENTION).min(stored(sequence));
-            forget(&connection, table, oldest)?;
+            let oldest = clock::micros_ago(STREAM_RETENTION).min(stored_sequence(sequence));
+            delete_records(&connection, table, oldest)?;
         }
     }
     Ok(())
@@ -210,7 +210,7 @@ fn guard(path: &Path, unread: &[(String, Unread)]) -> Result<(), DynamoDbError> 
 
 /// Deletes the stream records up to this stored sequence number. Keeps the last record: when the
 /// clock was set back, the next sequence number is computed from it.
-fn forget(connection: &Connection, table: &str, up_to: i64) -> rusqlite::Result<usize> {
+fn delete_records(connection: &Connection, table: &str, up_to: i64) -> rusqlite::Result<usize> {
     connection.execute(
         "DELETE FROM _stream_records
          WHERE table_name = ?1 AND CAST(sequence_number AS INTEGER) <= ?2
@@ -222,7 +222,7 @@ fn forget(connection: &Connection, table: &str, up_to: i64) -> rusqlite::Result<
 }
 
 /// Converts a sequence number of the API to the stored one; 0, lower than all, where it is invalid.
-fn stored(public: &str) -> i64 {
+fn stored_sequence(public: &str) -> i64 {
     let number = public
         .parse::<i128>()
         .ok()
@@ -247,8 +247,8 @@ impl StreamView {
     }
 
     /// Returns the number of records after `checkpoint`, of all records where it is `None`.
-    pub async fn behind(&self, checkpoint: Option<String>) -> Result<u64, rusqlite::Error> {
-        let after = checkpoint.as_deref().map_or(0, stored);
+    pub async fn records_after(&self, checkpoint: Option<String>) -> Result<u64, rusqlite::Error> {
+        let after = checkpoint.as_deref().map_or(0, stored_sequence);
         let sql = "SELECT COUNT(*) FROM _stream_records
                    WHERE table_name = ?1 AND CAST(sequence_number AS INTEGER) > ?2";
         self.query(move |connection, table| {
@@ -320,11 +320,11 @@ mod tests {
         let view = StreamView::open(&path, BOOKS.to_owned()).unwrap();
         let end = view.end().await.unwrap().unwrap();
         let public = |stored: i64| (SEQUENCE_OFFSET + i128::from(stored)).to_string();
-        assert_eq!(view.behind(None).await.unwrap(), 3);
-        assert_eq!(view.behind(Some(public(end - 1))).await.unwrap(), 1);
-        assert_eq!(view.behind(Some(public(end))).await.unwrap(), 0);
-        assert_eq!(stored(&public(end)), end);
-        assert_eq!(stored("nonsense"), 0);
+        assert_eq!(view.records_after(None).await.unwrap(), 3);
+        assert_eq!(view.records_after(Some(public(end - 1))).await.unwrap(), 1);
+        assert_eq!(view.records_after(Some(public(end))).await.unwrap(), 0);
+        assert_eq!(stored_sequence(&public(end)), end);
+        assert_eq!(stored_sequence("nonsense"), 0);
     }
 
     #[tokio::test]
@@ -335,13 +335,13 @@ mod tests {
         let view = StreamView::open(&path, table.to_owned()).unwrap();
         let all_read = Unread::After((SEQUENCE_OFFSET + i128::from(i64::MAX)).to_string());
         for unread in [Unread::All, all_read] {
-            guard(&path, &[(table.to_owned(), unread)]).unwrap();
-            assert_eq!(view.behind(None).await.unwrap(), 3);
+            prepare_stream_records(&path, &[(table.to_owned(), unread)]).unwrap();
+            assert_eq!(view.records_after(None).await.unwrap(), 3);
         }
         let connection = Connection::open(&path).unwrap();
-        assert_eq!(forget(&connection, table, 0).unwrap(), 0);
-        assert_eq!(forget(&connection, table, i64::MAX).unwrap(), 2);
-        assert_eq!(view.behind(None).await.unwrap(), 1);
+        assert_eq!(delete_records(&connection, table, 0).unwrap(), 0);
+        assert_eq!(delete_records(&connection, table, i64::MAX).unwrap(), 2);
+        assert_eq!(view.records_after(None).await.unwrap(), 1);
     }
 
     #[test]
@@ -352,7 +352,7 @@ mod tests {
         // Another version of the emulator has left an index.
         let former = "CREATE INDEX former ON _stream_records (table_name)";
         connection.execute_batch(former).unwrap();
-        guard(&path, &[(BOOKS.to_owned(), Unread::All)]).unwrap();
+        prepare_stream_records(&path, &[(BOOKS.to_owned(), Unread::All)]).unwrap();
         let sql = "SELECT COUNT(*) FROM sqlite_master WHERE name = 'former'";
         let left: u64 = connection.query_row(sql, [], |row| row.get(0)).unwrap();
         assert_eq!(left, 0);

@@ -17,19 +17,19 @@ use crate::aws::s3::{Bucket, BucketError, Buckets};
 use crate::aws::{self, Services};
 use crate::definition::{Definition, InvalidDefinition};
 use crate::deliveries::{self, Deliverer};
-use crate::dynamodb::{self, Descriptions, DynamoDb, DynamoDbError, StreamView, Unread};
+use crate::dynamodb::{self, DynamoDb, DynamoDbError, StreamView, TableDescriptions, Unread};
 use crate::faults::Faults;
 use crate::hosts::Allowed;
 use crate::invoker::Invoker;
 use crate::kms::{KeyFileError, Kms};
 use crate::limits::{DYNAMODB_TIMEOUT, STOP_TIMEOUT};
-use crate::measured::Measured;
+use crate::measured::MetricStore;
 use crate::printed::Printed;
 use crate::requests::Requests;
 use crate::rules::{InvalidRule, Rules};
 use crate::state::{State, StateError};
 use crate::stop::{self, Stop, Stopper};
-use crate::stream::{Consumer, Surroundings};
+use crate::stream::{Consumer, Dependencies};
 use crate::{arn, gateway, measuring, schedule};
 
 /// The reason why the emulator does not start.
@@ -110,11 +110,11 @@ struct Shared {
     invoker: Invoker,
     client: reqwest::Client,
     dynamodb_url: String,
-    descriptions: Descriptions,
+    descriptions: TableDescriptions,
     rules: Arc<Rules>,
     kms: Arc<Kms>,
     buckets: Buckets,
-    measured: Measured,
+    measured: MetricStore,
     alarms: Alarms,
     faults: Faults,
     /// Changes when an asynchronous invocation was accepted.
@@ -266,7 +266,7 @@ impl Shared {
             let (Some(function), Some(dead_letters)) = (function, dead_letters) else {
                 continue;
             };
-            let surroundings = Surroundings {
+            let dependencies = Dependencies {
                 client: self.client.clone(),
                 url: self.dynamodb_url.clone(),
                 state: self.state.clone(),
@@ -277,13 +277,13 @@ impl Shared {
             };
             let (consumer, dead_letters) = (consumer.clone(), Bucket::clone(dead_letters));
             group.spawn(|stop| {
-                Consumer::new(consumer, &function.name, dead_letters, surroundings, stop).run()
+                Consumer::new(consumer, &function.name, dead_letters, dependencies, stop).run()
             });
         }
     }
 
     fn deliver(&self, group: &mut Group) {
-        for (lane, most) in deliveries::lanes(&self.definition) {
+        for (lane, max_in_flight) in deliveries::lanes(&self.definition) {
             let (state, invoker) = (self.state.clone(), self.invoker.clone());
             let faults = self.faults.clone();
             let accepted = self.accepted.subscribe();
@@ -291,7 +291,7 @@ impl Shared {
                 Deliverer {
                     state,
                     lane,
-                    most,
+                    max_in_flight,
                     invoker,
                     faults,
                     accepted,

@@ -18,7 +18,7 @@ use crate::stop::Stop;
 /// The faults that are on, in the form of the endpoint. A fault that is left out is off.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-pub struct Wanted {
+pub struct FaultSettings {
     /// The ids of the functions whose stream consumers are held: they read nothing.
     pub held_consumers: BTreeSet<String>,
     /// The number of answers of the HTTP API that are still to be lost, after the request has had
@@ -52,11 +52,11 @@ pub enum InvalidFaults {
 #[derive(Debug, Clone)]
 pub struct Faults {
     consumers: Arc<BTreeSet<String>>,
-    on: Arc<watch::Sender<On>>,
+    on: Arc<watch::Sender<ActiveFaults>>,
 }
 
 #[derive(Debug, Clone, Default)]
-struct On {
+struct ActiveFaults {
     held: BTreeSet<String>,
     lost_answers: u32,
     twice_until: Option<Instant>,
@@ -73,10 +73,10 @@ impl Faults {
     }
 
     /// Returns the faults that are on now.
-    pub fn now(&self) -> Wanted {
+    pub fn now(&self) -> FaultSettings {
         let on = self.on.borrow();
         let left = on.twice_until.map(|until| until - Instant::now());
-        Wanted {
+        FaultSettings {
             held_consumers: on.held.clone(),
             lost_answers: on.lost_answers,
             // Rounded up, so that the fault is not shown as off while it is still on.
@@ -86,7 +86,7 @@ impl Faults {
 
     /// Switches on the faults in `wanted`, and all others off. Fails where a value is above its
     /// limit, or an unknown consumer is named.
-    pub fn switch(&self, wanted: Wanted) -> Result<(), InvalidFaults> {
+    pub fn switch(&self, wanted: FaultSettings) -> Result<(), InvalidFaults> {
         let mut strangers = wanted.held_consumers.difference(&self.consumers);
         if let Some(name) = strangers.next() {
             let known: Vec<&str> = self.consumers.iter().map(String::as_str).collect();
@@ -102,7 +102,7 @@ impl Faults {
         if twice > TWICE_MAX {
             return Err(InvalidFaults::Twice);
         }
-        self.on.send_replace(On {
+        self.on.send_replace(ActiveFaults {
             held: wanted.held_consumers,
             lost_answers: wanted.lost_answers,
             twice_until: (!twice.is_zero()).then(|| Instant::now() + twice),
@@ -111,12 +111,12 @@ impl Faults {
     }
 
     /// Whether this consumer is held.
-    pub fn holds(&self, consumer: &str) -> bool {
+    pub fn is_held(&self, consumer: &str) -> bool {
         self.on.borrow().held.contains(consumer)
     }
 
     /// Waits until this consumer is no longer held, or `stop` is requested.
-    pub async fn let_go(&self, consumer: &str, stop: &mut Stop) {
+    pub async fn wait_until_released(&self, consumer: &str, stop: &mut Stop) {
         let mut on = self.on.subscribe();
         let free = on.wait_for(|on| !on.held.contains(consumer));
         tokio::select! {
@@ -126,14 +126,14 @@ impl Faults {
     }
 
     /// Whether an event that was accepted is delivered a second time.
-    pub fn twice(&self) -> bool {
+    pub fn delivers_twice(&self) -> bool {
         let until = self.on.borrow().twice_until;
         until.is_some_and(|until| Instant::now() < until)
     }
 
     /// Whether the present answer must be lost. Each call that returns `true` counts as one lost
     /// answer.
-    pub fn loses_an_answer(&self) -> bool {
+    pub fn take_lost_answer(&self) -> bool {
         self.on.send_if_modified(|on| {
             let loses = on.lost_answers > 0;
             on.lost_answers = on.lost_answers.saturating_sub(1);
@@ -154,35 +154,37 @@ mod tests {
     #[test]
     fn what_is_left_out_is_off() {
         let faults = faults();
-        assert_eq!(faults.now(), Wanted::default());
-        let wanted = Wanted {
+        assert_eq!(faults.now(), FaultSettings::default());
+        let wanted = FaultSettings {
             held_consumers: ["shelve".to_owned()].into(),
             lost_answers: 1,
             twice_for_seconds: 60,
         };
         faults.switch(wanted.clone()).unwrap();
         assert_eq!(faults.now(), wanted);
-        assert!(faults.holds("shelve") && faults.twice());
-        assert!(faults.loses_an_answer() && !faults.loses_an_answer());
+        assert!(faults.is_held("shelve") && faults.delivers_twice());
+        assert!(faults.take_lost_answer() && !faults.take_lost_answer());
         faults.switch(serde_json::from_str("{}").unwrap()).unwrap();
-        assert!(!faults.holds("shelve") && !faults.twice() && !faults.loses_an_answer());
-        assert_eq!(faults.now(), Wanted::default());
+        assert!(
+            !faults.is_held("shelve") && !faults.delivers_twice() && !faults.take_lost_answer()
+        );
+        assert_eq!(faults.now(), FaultSettings::default());
     }
 
     #[test]
     fn what_cannot_be_is_refused_and_changes_nothing() {
         let faults = faults();
-        let stranger = Wanted {
+        let stranger = FaultSettings {
             held_consumers: ["desk".to_owned()].into(),
-            ..Wanted::default()
+            ..FaultSettings::default()
         };
-        let answers = Wanted {
+        let answers = FaultSettings {
             lost_answers: LOST_ANSWERS_MAX + 1,
-            ..Wanted::default()
+            ..FaultSettings::default()
         };
-        let twice = Wanted {
+        let twice = FaultSettings {
             twice_for_seconds: TWICE_MAX.as_secs() + 1,
-            ..Wanted::default()
+            ..FaultSettings::default()
         };
         let said = faults.switch(stranger).unwrap_err().to_string();
         assert_eq!(
@@ -191,20 +193,26 @@ mod tests {
         );
         assert_eq!(faults.switch(answers), Err(InvalidFaults::Answers));
         assert_eq!(faults.switch(twice), Err(InvalidFaults::Twice));
-        assert_eq!(faults.now(), Wanted::default());
+        assert_eq!(faults.now(), FaultSettings::default());
     }
 
     #[tokio::test]
     async fn twice_ends_by_itself() {
         let faults = faults();
-        let wanted = Wanted {
+        let wanted = FaultSettings {
             twice_for_seconds: 1,
-            ..Wanted::default()
+            ..FaultSettings::default()
         };
         faults.switch(wanted).unwrap();
         tokio::time::sleep(Duration::from_millis(300)).await;
-        assert_eq!((faults.twice(), faults.now().twice_for_seconds), (true, 1));
+        assert_eq!(
+            (faults.delivers_twice(), faults.now().twice_for_seconds),
+            (true, 1)
+        );
         tokio::time::sleep(Duration::from_millis(800)).await;
-        assert_eq!((faults.twice(), faults.now().twice_for_seconds), (false, 0));
+        assert_eq!(
+            (faults.delivers_twice(), faults.now().twice_for_seconds),
+            (false, 0)
+        );
     }
 }

@@ -25,7 +25,7 @@ struct Deployed {
     handler: Arc<dyn Handler>,
     /// One permit for each invocation at the same time. Shared with all other functions, unless the
     /// function has a reserved concurrency.
-    places: Arc<Semaphore>,
+    permits: Arc<Semaphore>,
 }
 
 impl Invoker {
@@ -38,7 +38,7 @@ impl Invoker {
                 arn: arn::function(&function.name),
                 timeout: function.timeout,
                 handler: Arc::clone(&function.handler),
-                places: own.map_or_else(|| Arc::clone(&shared), Arc::new),
+                permits: own.map_or_else(|| Arc::clone(&shared), Arc::new),
             };
             (function.id.clone(), deployed)
         };
@@ -64,7 +64,7 @@ impl Invoker {
             return Err(FunctionError("no such function".to_owned()));
         };
         let stopping = |_| FunctionError("the system is stopping".to_owned());
-        let _place = function.places.acquire().await.map_err(stopping)?;
+        let _permit = function.permits.acquire().await.map_err(stopping)?;
         let arn = &function.arn;
         let ends = (clock::now() + function.timeout).timestamp_millis();
         let context = Context {
@@ -174,7 +174,7 @@ mod tests {
             scans.spawn(async move { invoker.invoke("scan", payload(), "r").await });
         }
         let all = async {
-            while invoker.functions["scan"].places.available_permits() > 0 {
+            while invoker.functions["scan"].permits.available_permits() > 0 {
                 tokio::task::yield_now().await;
             }
             invoker.invoke("desk", payload(), "r").await

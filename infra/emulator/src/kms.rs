@@ -148,7 +148,9 @@ impl Kms {
             .split_first_chunk::<NONCE_LEN>()
             .ok_or(NotDecrypted::Damaged)?;
         let (nonce, mut bytes) = (Nonce::from(nonce), sealed.to_vec());
-        let opened = line.cipher.open_in_place(nonce, about(context), &mut bytes);
+        let opened = line
+            .cipher
+            .open_in_place(nonce, authenticated_data(context), &mut bytes);
         let opened = opened.map_err(|_| NotDecrypted::Damaged)?.to_vec();
         Ok((key, opened))
     }
@@ -169,7 +171,8 @@ impl Key {
         let line = self.lines.last()?;
         let (mut sealed, unique) = (plain.clone(), Nonce::from(&nonce));
         let cipher = &line.cipher;
-        let done = cipher.seal_in_place_append_tag(unique, about(context), &mut sealed);
+        let done =
+            cipher.seal_in_place_append_tag(unique, authenticated_data(context), &mut sealed);
         done.ok()?;
         Some((plain, [&line.name[..], &nonce, &sealed].concat()))
     }
@@ -222,7 +225,7 @@ impl Key {
 
 /// Returns the additional authenticated data for a context. Equal contexts have the same text,
 /// whatever the order of their names; different contexts have different texts.
-fn about(context: &Context) -> Aad<String> {
+fn authenticated_data(context: &Context) -> Aad<String> {
     let pairs = context.iter();
     let pairs = pairs.map(|(name, value)| format!("{}:{name}={}:{value}", name.len(), value.len()));
     Aad::from(pairs.collect())
@@ -325,7 +328,7 @@ mod tests {
 
     #[test]
     fn two_contexts_are_never_taken_for_the_same() {
-        let text = |pairs: &[(&str, &str)]| about(&context(pairs)).as_ref().to_vec();
+        let text = |pairs: &[(&str, &str)]| authenticated_data(&context(pairs)).as_ref().to_vec();
         assert_eq!(
             text(&[("a", "1"), ("b", "2")]),
             text(&[("b", "2"), ("a", "1")])

@@ -1,9 +1,9 @@
 //! An emulator of AWS services on one machine, for any system that is defined for it.
 //!
-//! A system is a [`Definition`]: plain data with its functions, tables, rules, routes, topics, buckets
-//! and schedules, and a [`Handler`] with the code of each function. The emulator knows nothing else of
-//! the system. A handler receives the payloads that AWS would send. Its AWS clients use this process
-//! as their endpoint and see no difference.
+//! A system is a [`Definition`]: plain data with its functions, tables, rules, routes, topics,
+//! buckets and schedules, and a [`Handler`] with the code of each function. The emulator knows
+//! nothing else of the system. A handler receives the payloads that AWS would send. Its AWS clients
+//! use this process as their endpoint and see no difference.
 //!
 //! ```text
 //! HTTP API   gateway ─────────────▶ invoker ─▶ handlers
@@ -16,7 +16,7 @@
 //!               ├─ invocations ───▶ invoker, deliveries
 //!               ├─ kms ───────────▶ kms (files of keys)
 //!               ├─ cloudwatch ◀──── measured ◀─ printed, measuring, stream
-//!               └─ looking_in ◀──── state, printed
+//!               └─ inspection ◀──── state, printed
 //! ```
 //!
 //! - [`definition`] is the definition of a system, [`function`] the interface to its functions

@@ -5,12 +5,18 @@ use tokio::time::{MissedTickBehavior, interval};
 
 use crate::alarms::{Alarms, now_ms};
 use crate::limits::MEASURED_EVERY;
-use crate::measured::{Measured, Metric};
+use crate::measured::{Metric, MetricStore};
 use crate::state::{State, StateError};
 use crate::stop::Stop;
 
 /// Measures the queue and evaluates the alarms, every [`MEASURED_EVERY`] until `stop` is requested.
-pub async fn run(queue: String, state: State, measured: Measured, alarms: Alarms, mut stop: Stop) {
+pub async fn run(
+    queue: String,
+    state: State,
+    measured: MetricStore,
+    alarms: Alarms,
+    mut stop: Stop,
+) {
     let mut ticks = interval(MEASURED_EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -21,7 +27,7 @@ pub async fn run(queue: String, state: State, measured: Measured, alarms: Alarms
         if let Err(error) = depth(&queue, &state, &measured).await {
             tracing::warn!(%error, "the queue was not measured");
         }
-        alarms.standing(&measured, now_ms());
+        alarms.evaluate(&measured, now_ms());
     }
 }
 
@@ -29,15 +35,15 @@ pub async fn run(queue: String, state: State, measured: Measured, alarms: Alarms
 pub(crate) async fn depth(
     queue: &str,
     state: &State,
-    measured: &Measured,
+    measured: &MetricStore,
 ) -> Result<(), StateError> {
     let now = now_ms();
     let depth = state.queue_depth(now).await?;
     let metric = |name| Metric::new("AWS/SQS", name, &[("QueueName", queue)]);
     let visible = metric("ApproximateNumberOfMessagesVisible");
     // The queue never holds more messages than a float can represent exactly.
-    measured.take(visible, now, depth.visible as f64);
+    measured.record(visible, now, depth.visible as f64);
     let hidden = metric("ApproximateNumberOfMessagesNotVisible");
-    measured.take(hidden, now, depth.hidden as f64);
+    measured.record(hidden, now, depth.hidden as f64);
     Ok(())
 }

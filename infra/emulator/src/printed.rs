@@ -11,13 +11,13 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use crate::limits::METRIC_LINES_MAX;
-use crate::measured::Measured;
+use crate::measured::MetricStore;
 
 /// Receives the lines that functions print. Clones share them.
 #[derive(Debug, Clone, Default)]
 pub struct Printed {
     metrics: Arc<Mutex<VecDeque<Box<RawValue>>>>,
-    measured: Measured,
+    measured: MetricStore,
 }
 
 impl Printed {
@@ -41,7 +41,7 @@ impl Printed {
     }
 
     /// Returns the measurements of the lines.
-    pub fn measured(&self) -> &Measured {
+    pub fn measured(&self) -> &MetricStore {
         &self.measured
     }
 

@@ -37,7 +37,7 @@ impl Allowed {
         origins: impl IntoIterator<Item = String>,
     ) -> Self {
         Self {
-            hosts: hosts.into_iter().map(|host| bare(&host)).collect(),
+            hosts: hosts.into_iter().map(|host| normalized(&host)).collect(),
             origins: origins.into_iter().collect(),
         }
     }
@@ -69,7 +69,7 @@ impl Allowed {
 
     /// Whether this `Host`, with or without a port, names this machine.
     fn is_own(&self, host: &str) -> bool {
-        let name = bare(host);
+        let name = normalized(host);
         let loopback = name
             .parse()
             .is_ok_and(|address: IpAddr| address.is_loopback());
@@ -77,10 +77,12 @@ impl Allowed {
     }
 }
 /// Returns the name of a host in lower case, without port, brackets and the final dot.
-fn bare(host: &str) -> String {
+fn normalized(host: &str) -> String {
     let name = match host.rsplit_once(':') {
         // The colons of an IPv6 address are in brackets where a port follows.
-        Some((name, port)) if port.bytes().all(|b| b.is_ascii_digit()) && is_whole(name) => name,
+        Some((name, port)) if port.bytes().all(|b| b.is_ascii_digit()) && may_have_port(name) => {
+            name
+        }
         _ => host,
     };
     let name = name.trim_start_matches('[').trim_end_matches(']');
@@ -88,7 +90,7 @@ fn bare(host: &str) -> String {
 }
 
 /// Whether a port may follow this name: it has no colons, or is in brackets.
-fn is_whole(name: &str) -> bool {
+fn may_have_port(name: &str) -> bool {
     !name.contains(':') || name.ends_with(']')
 }
 

@@ -11,7 +11,7 @@ use super::{Services, json_answer, json_error};
 use crate::limits::SCANS_AT_ONCE;
 
 /// Headers that belong to one connection and must not be forwarded.
-const OF_THE_CONNECTION: [HeaderName; 4] = [CONNECTION, CONTENT_LENGTH, HOST, TRANSFER_ENCODING];
+const CONNECTION_HEADERS: [HeaderName; 4] = [CONNECTION, CONTENT_LENGTH, HOST, TRANSFER_ENCODING];
 
 /// Limits the scans that run at the same time. There is one limit for the whole process; only tests
 /// run several systems in one process.
@@ -47,7 +47,7 @@ pub(super) async fn forward(
     let sent = services
         .client
         .post(&services.dynamodb_url)
-        .headers(of_the_message(headers))
+        .headers(without_connection_headers(headers))
         .body(body)
         .send()
         .await;
@@ -81,7 +81,8 @@ async fn described(services: &Services, body: &[u8]) -> Option<Response> {
     let named: Named = serde_json::from_slice(body).ok()?;
     let description = services.descriptions.of(&named.table_name).await;
     let description = description.inspect_err(|error| {
-        tracing::warn!(%error, named.table_name, "a table could not be counted beside the server");
+        let table = named.table_name.as_str();
+        tracing::warn!(%error, table, "a table could not be counted: the server describes it");
     });
     let mut answer = json_answer(StatusCode::OK, &description.ok()??);
     let version = HeaderValue::from_static("application/x-amz-json-1.0");
@@ -107,9 +108,9 @@ fn mentions(body: &[u8], table: &str) -> bool {
     std::str::from_utf8(body).is_ok_and(|text| text.contains(table))
 }
 
-fn of_the_message(headers: &HeaderMap) -> HeaderMap {
+fn without_connection_headers(headers: &HeaderMap) -> HeaderMap {
     let mut kept = headers.clone();
-    for name in OF_THE_CONNECTION {
+    for name in CONNECTION_HEADERS {
         kept.remove(name);
     }
     kept
@@ -117,7 +118,7 @@ fn of_the_message(headers: &HeaderMap) -> HeaderMap {
 
 async fn pass_on(answer: reqwest::Response) -> Result<Response, reqwest::Error> {
     let status = answer.status();
-    let headers = of_the_message(answer.headers());
+    let headers = without_connection_headers(answer.headers());
     let body = Body::from(answer.bytes().await?);
     Ok((status, headers, body).into_response())
 }

@@ -114,7 +114,7 @@ async fn store(
             }
         }
         Err(error) => {
-            tracing::error!(%error, "PutEvents");
+            tracing::error!(%error, "a request of PutEvents failed");
             let status = StatusCode::INTERNAL_SERVER_ERROR;
             return json_error(status, "InternalException", "the event was not stored");
         }

@@ -24,14 +24,14 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
 pub(super) async fn invoke(
     Shared(services): Shared<SharedServices>,
     Path(name): Path<String>,
-    Query(asked): Query<Asked>,
+    Query(query): Query<QueryParameters>,
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
-    let called = Called::new(&name, asked.qualifier);
-    let function = match called.find(&services.definition) {
+    let reference = FunctionReference::new(&name, query.qualifier);
+    let function = match reference.find(&services.definition) {
         Ok(function) => function.id.as_str(),
-        Err(refused) => return refused.answer(&called),
+        Err(refused) => return refused.answer(&reference),
     };
     let kind = headers
         .get(INVOCATION_TYPE)
@@ -70,14 +70,14 @@ pub(super) async fn invoke(
 
 /// The parameters in the query of a call.
 #[derive(Debug, Deserialize)]
-pub(super) struct Asked {
+pub(super) struct QueryParameters {
     #[serde(rename = "Qualifier")]
     pub(super) qualifier: Option<String>,
 }
 
 /// A function as a caller names it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Called {
+pub(super) struct FunctionReference {
     name: String,
     /// The alias or version, where the caller names one.
     qualifier: Option<String>,
@@ -92,7 +92,7 @@ pub(super) enum Refused {
     Denied,
 }
 
-impl Called {
+impl FunctionReference {
     /// Reads a name, a partial ARN or a full ARN. The qualifier is `parameter`, or else the part
     /// behind the name.
     pub(super) fn new(name_or_arn: &str, parameter: Option<String>) -> Self {
@@ -133,8 +133,8 @@ impl Called {
 
 impl Refused {
     /// Returns the error in the form of Lambda's API.
-    pub(super) fn answer(self, called: &Called) -> Response {
-        let arn = called.arn();
+    pub(super) fn answer(self, reference: &FunctionReference) -> Response {
+        let arn = reference.arn();
         let (status, code, message) = match self {
             Self::NotFound => (
                 StatusCode::NOT_FOUND,
@@ -203,7 +203,7 @@ async fn invoke_later(services: &Services, function: &str, payload: &Payload) ->
             error(status, "TooManyRequestsException", "Rate Exceeded.")
         }
         Err(cause) => {
-            tracing::error!(%cause, "asynchronous invocation");
+            tracing::error!(%cause, "an asynchronous invocation was not stored");
             let status = StatusCode::INTERNAL_SERVER_ERROR;
             error(status, "ServiceException", "the invocation was not stored")
         }
@@ -231,7 +231,7 @@ mod tests {
     fn a_function_is_known_by_name_and_by_arn() {
         let library = toy::library();
         let found = |name: &str| {
-            let found = Called::new(name, None).find(&library);
+            let found = FunctionReference::new(name, None).find(&library);
             found.map(|function| function.id.as_str())
         };
         for name in [
@@ -263,13 +263,13 @@ mod tests {
             function: "lend".to_owned(),
             ..lend
         });
-        for called in [
-            Called::new("toy-desk", Some("gateway".to_owned())),
-            Called::new("toy-desk:gateway", None),
-            Called::new("toy-lend", Some("gateway".to_owned())),
+        for reference in [
+            FunctionReference::new("toy-desk", Some("gateway".to_owned())),
+            FunctionReference::new("toy-desk:gateway", None),
+            FunctionReference::new("toy-lend", Some("gateway".to_owned())),
         ] {
-            let refused = called.find(&library).err();
-            assert_eq!(refused, Some(Refused::Denied), "{called:?}");
+            let refused = reference.find(&library).err();
+            assert_eq!(refused, Some(Refused::Denied), "{reference:?}");
         }
     }
 

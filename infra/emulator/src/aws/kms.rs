@@ -39,7 +39,7 @@ enum Refused {
         "The ciphertext is damaged, or its key is not here, or its encryption context differs."
     )]
     Ciphertext,
-    #[error("no random bytes can be had")]
+    #[error("the operating system returns no random bytes")]
     Random,
 }
 

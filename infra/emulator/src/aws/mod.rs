@@ -9,9 +9,9 @@ mod configurations;
 mod dynamodb;
 mod events;
 mod faults;
+mod inspection;
 mod invocations;
 mod kms;
-mod looking_in;
 pub mod s3;
 mod sns;
 mod sqs;
@@ -32,7 +32,7 @@ use tokio::sync::watch;
 use crate::alarms::Alarms;
 use crate::arn::ACCOUNT;
 use crate::definition::Definition;
-use crate::dynamodb::{Descriptions, StreamView};
+use crate::dynamodb::{StreamView, TableDescriptions};
 use crate::faults::Faults;
 use crate::invoker::Invoker;
 use crate::kms::Kms;
@@ -51,7 +51,7 @@ pub struct Services {
     /// The URL of the embedded DynamoDB, `http://<address>/`.
     pub dynamodb_url: String,
     /// The descriptions of the tables.
-    pub descriptions: Descriptions,
+    pub descriptions: TableDescriptions,
     /// Counts the requests to DynamoDB.
     pub requests: Requests,
     /// The HTTP client that forwards requests to the embedded DynamoDB.
@@ -91,7 +91,7 @@ const OFFERED: &str = "the local system offers DynamoDB, DynamoDB Streams, Event
 pub fn router(services: Services, buckets: s3::Buckets) -> Router {
     let s3 = s3::service(buckets);
     Router::new()
-        .route("/", post(dispatch).get(objects))
+        .route("/", post(dispatch).get(serve_s3))
         // Some clients of SQS post to the URL of the queue.
         .route(&format!("/{ACCOUNT}/{{queue}}"), post(dispatch))
         .route("/health", get(health))
@@ -103,17 +103,17 @@ pub fn router(services: Services, buckets: s3::Buckets) -> Router {
             "/2015-03-31/functions/{name}/configuration",
             get(configurations::get),
         )
-        .route(cloudwatch::CBOR_PATH, post(cloudwatch::in_cbor))
-        .route("/_local/messages", get(looking_in::messages))
-        .route("/_local/dead-letters", get(looking_in::dead_letters))
-        .route("/_local/metrics", get(looking_in::metrics))
-        .route("/_local/status", get(looking_in::status))
+        .route(cloudwatch::CBOR_PATH, post(cloudwatch::handle_cbor))
+        .route("/_local/messages", get(inspection::messages))
+        .route("/_local/dead-letters", get(inspection::dead_letters))
+        .route("/_local/metrics", get(inspection::metrics))
+        .route("/_local/status", get(inspection::status))
         .route(
             "/_local/faults",
             get(faults::get).put(faults::put).post(faults::put),
         )
         .route("/_local/{*what}", any(unknown))
-        .fallback(objects)
+        .fallback(serve_s3)
         .method_not_allowed_fallback(unknown)
         .layer(Extension(s3))
         .layer(DefaultBodyLimit::max(SERVICE_BODY_BYTES))
@@ -129,8 +129,8 @@ async fn unknown() -> Response {
 }
 
 /// Handles every request that no other route takes: it can only be for S3.
-async fn objects(Extension(s3): Extension<S3Service>, request: Request) -> Response {
-    if s3::is_meant(request.headers()) {
+async fn serve_s3(Extension(s3): Extension<S3Service>, request: Request) -> Response {
+    if s3::is_for_s3(request.headers()) {
         s3::serve(&s3, request).await
     } else {
         unknown().await
@@ -153,7 +153,7 @@ async fn dispatch(
         }
         Some(("AWSEvents", "PutEvents")) => events::put_events(&services, &body).await,
         Some((cloudwatch::TARGET, operation)) => {
-            cloudwatch::in_json(&services, operation, &body).await
+            cloudwatch::handle_json(&services, operation, &body).await
         }
         Some((kms::TARGET, operation)) => kms::handle(&services.kms, operation, &body),
         Some(("AmazonSQS", operation)) => sqs::handle(&services, operation, &body).await,

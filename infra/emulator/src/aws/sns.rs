@@ -84,7 +84,7 @@ async fn store(services: &Services, published: Published) -> Response {
         .accept(clock::text(now), now.timestamp_millis(), acceptance)
         .await;
     if let Err(error) = stored {
-        tracing::error!(%error, action, "SNS");
+        tracing::error!(%error, action, "a request to SNS failed");
         let status = StatusCode::INTERNAL_SERVER_ERROR;
         let message = "the message was not stored".to_owned();
         return failure(&SnsError {

@@ -18,7 +18,7 @@ use crate::limits::{
     ASYNC_INVOCATION_BYTES, QUEUE_POLL, RECEIVE_WAIT_SECONDS_MAX, RECEIVED_MESSAGES,
     VISIBILITY_SECONDS, VISIBILITY_SECONDS_MAX,
 };
-use crate::state::{GivenUp, Kept, QueueMessage, StateError, Taking};
+use crate::state::{GivenUp, QueueMessage, ReceiveOptions, StateError, StoredAs};
 use crate::{arn, clock};
 
 /// The reason why a request is refused.
@@ -100,7 +100,7 @@ pub(super) async fn handle(services: &Services, operation: &str, body: &[u8]) ->
         "SendMessage" => send(services, body).await,
         "ReceiveMessage" => receive(services, body).await,
         "DeleteMessage" => delete(services, body).await,
-        "ChangeMessageVisibility" => hide(services, body).await,
+        "ChangeMessageVisibility" => change_visibility(services, body).await,
         "GetQueueAttributes" => attributes(services, body).await,
         "GetQueueUrl" => url(services, body),
         other => Err(Refused::Operation(other.to_owned())),
@@ -120,7 +120,7 @@ fn error(refused: &Refused) -> Response {
         Refused::Attribute(_) => "com.amazonaws.sqs#InvalidAttributeName",
         Refused::Receipt => "com.amazonaws.sqs#ReceiptHandleIsInvalid",
         Refused::State(error) => {
-            tracing::error!(%error, "SQS");
+            tracing::error!(%error, "a request to SQS failed");
             let status = StatusCode::INTERNAL_SERVER_ERROR;
             return json_error(status, "InternalFailure", &refused.to_string());
         }
@@ -151,14 +151,14 @@ async fn send(services: &Services, body: &[u8]) -> Result<Value, Refused> {
     }
     let id = request_id();
     let answer = json!({ "MessageId": id, "MD5OfMessageBody": md5(&request.message_body) });
-    let kept = Kept::Message {
+    let stored_as = StoredAs::Message {
         id,
         attributes: Value::Object(request.message_attributes.clone()).to_string(),
         sent_ms: clock::now().timestamp_millis(),
     };
     let letter = dead_letter(request);
-    let sender = whose(&services.definition.dead_letter_queue, &letter);
-    services.state.give_up(sender, letter, kept).await?;
+    let sender = sender_of(&services.definition.dead_letter_queue, &letter);
+    services.state.give_up(sender, letter, stored_as).await?;
     Ok(answer)
 }
 
@@ -190,12 +190,12 @@ async fn receive(services: &Services, body: &[u8]) -> Result<Value, Refused> {
         }
         tokio::time::sleep(QUEUE_POLL).await;
     }
-    let taking = Taking {
-        most,
+    let options = ReceiveOptions {
+        limit: most,
         hidden_ms: i64::from(hidden) * 1_000,
         now_ms: now_ms(),
     };
-    let taken = services.state.take_messages(taking).await?;
+    let taken = services.state.take_messages(options).await?;
     let messages = taken.into_iter().map(|message| shown(message, &request));
     match messages.collect::<Result<Vec<_>, _>>()? {
         // Another caller has taken the message meanwhile.
@@ -212,7 +212,7 @@ async fn delete(services: &Services, body: &[u8]) -> Result<Value, Refused> {
     Ok(json!({}))
 }
 
-async fn hide(services: &Services, body: &[u8]) -> Result<Value, Refused> {
+async fn change_visibility(services: &Services, body: &[u8]) -> Result<Value, Refused> {
     type Request = ChangeMessageVisibility;
     let request: Request = read(services, body, |request: &Request| &request.queue_url)?;
     let receipt = receipt(&request.receipt_handle)?;
@@ -334,7 +334,7 @@ fn md5(text: &str) -> String {
 }
 
 /// Returns the id of the function that gave an event up. The source of the event selects it.
-fn whose(queue: &Queue, letter: &GivenUp) -> String {
+fn sender_of(queue: &Queue, letter: &GivenUp) -> String {
     #[derive(Deserialize)]
     struct Event<'a> {
         #[serde(borrow)]
@@ -384,10 +384,10 @@ mod tests {
     #[test]
     fn a_message_belongs_to_the_function_that_its_event_reached() {
         let queue = toy::library().dead_letter_queue;
-        let whose = |body| whose(&queue, &sent(body));
-        assert_eq!(whose("{\"source\": \"aws.s3\"}"), "scan");
-        assert_eq!(whose("{\"source\": \"library.loans\"}"), "lend");
-        assert_eq!(whose("no JSON"), "lend");
+        let sender_of = |body| sender_of(&queue, &sent(body));
+        assert_eq!(sender_of("{\"source\": \"aws.s3\"}"), "scan");
+        assert_eq!(sender_of("{\"source\": \"library.loans\"}"), "lend");
+        assert_eq!(sender_of("no JSON"), "lend");
     }
 
     fn receives(asked: &Value) -> Value {

@@ -13,7 +13,7 @@ use crate::limits::{MEASURED_MINUTES, STREAM_READERS};
 pub enum InvalidDefinition {
     /// Two items of one kind have the same name or id.
     #[error("two {kind} are called {name}")]
-    Twice {
+    Duplicate {
         /// The kind of item.
         kind: &'static str,
         /// The name or id.
@@ -57,13 +57,13 @@ impl Definition {
 
     fn check_names(&self) -> Result<(), InvalidDefinition> {
         let functions = &self.functions;
-        once("functions", functions.iter().map(|one| one.id.as_str()))?;
-        once("functions", functions.iter().map(|one| one.name.as_str()))?;
-        once("tables", self.tables.iter().map(|one| one.name.as_str()))?;
-        once("buckets", self.buckets.iter().map(|one| one.id.as_str()))?;
-        once("buckets", self.buckets.iter().map(|one| one.name.as_str()))?;
+        check_unique("functions", functions.iter().map(|one| one.id.as_str()))?;
+        check_unique("functions", functions.iter().map(|one| one.name.as_str()))?;
+        check_unique("tables", self.tables.iter().map(|one| one.name.as_str()))?;
+        check_unique("buckets", self.buckets.iter().map(|one| one.id.as_str()))?;
+        check_unique("buckets", self.buckets.iter().map(|one| one.name.as_str()))?;
         let consumers = self.stream_consumers.iter();
-        once(
+        check_unique(
             "stream consumers",
             consumers.map(|one| one.function.as_str()),
         )
@@ -90,21 +90,21 @@ impl Definition {
         }
         for function in &self.functions {
             if function.reserved_concurrency == Some(0) || function.timeout.is_zero() {
-                let why = "its time-out and its reserved concurrency are at least 1";
+                let why = "its time-out and its reserved concurrency must be at least 1";
                 return Err(value(format!("the function {}", function.id), why));
             }
         }
         match self.schedules.iter().find(|one| one.every.is_zero()) {
             Some(one) => Err(value(
                 format!("the schedule of {}", one.function),
-                "its period is longer than nothing",
+                "its interval must be longer than zero",
             )),
             None => Ok(()),
         }
     }
 
     fn check_alarms(&self) -> Result<(), InvalidDefinition> {
-        once("alarms", self.alarms.iter().map(|one| one.name.as_str()))?;
+        check_unique("alarms", self.alarms.iter().map(|one| one.name.as_str()))?;
         for alarm in &self.alarms {
             let by = || format!("the alarm {}", alarm.name);
             if let Some(topic) = alarm.topic.as_ref().filter(|it| !self.topics.contains(it)) {
@@ -114,7 +114,7 @@ impl Definition {
             let kept = MEASURED_MINUTES as u64;
             let minutes = (seconds / 60).saturating_mul(u64::from(alarm.periods));
             if seconds % 60 != 0 || minutes == 0 || minutes > kept {
-                let why = "its periods are whole minutes, together no more than are kept";
+                let why = "its periods must be whole minutes, together no more than are kept";
                 return Err(value(by(), why));
             }
         }
@@ -123,9 +123,9 @@ impl Definition {
 
     fn check_kms_keys(&self) -> Result<(), InvalidDefinition> {
         let keys = || self.kms_keys.iter();
-        once("KMS keys", keys().map(|key| key.alias.as_str()))?;
+        check_unique("KMS keys", keys().map(|key| key.alias.as_str()))?;
         let files: Vec<_> = keys().map(|key| key.file.to_string_lossy()).collect();
-        once("files of KMS keys", files.iter().map(|file| &**file))?;
+        check_unique("files of KMS keys", files.iter().map(|file| &**file))?;
         let valid = |byte: u8| byte.is_ascii_alphanumeric() || b"/_-".contains(&byte);
         let wrong = keys().find(|key| match key.alias.strip_prefix("alias/") {
             Some(name) => name.is_empty() || name.starts_with("aws/") || !name.bytes().all(valid),
@@ -153,7 +153,10 @@ impl Definition {
                 return Err(unknown("bucket", bucket, by()));
             }
             if consumer.batch_size == 0 || consumer.attempts == 0 {
-                return Err(value(by(), "its batch and its attempts are at least 1"));
+                return Err(value(
+                    by(),
+                    "its batch size and its attempts must be at least 1",
+                ));
             }
             let readers = readers.entry(&consumer.table).or_default();
             *readers += 1;
@@ -191,7 +194,7 @@ fn check_routes(api: &HttpApi) -> Result<(), InvalidDefinition> {
             return Err(value(what(), why));
         }
         if !taken.insert((method, shape)) {
-            return Err(value(what(), "there is another one for the same requests"));
+            return Err(value(what(), "another route matches the same requests"));
         }
     }
     Ok(())
@@ -230,7 +233,7 @@ fn once<'a>(
     for name in names {
         if !seen.insert(name) {
             let name = name.to_owned();
-            return Err(InvalidDefinition::Twice { kind, name });
+            return Err(InvalidDefinition::Duplicate { kind, name });
         }
     }
     Ok(())
@@ -322,7 +325,7 @@ mod tests {
         });
         assert_eq!(told, "two files of KMS keys are called toy-readers.keys");
         let told = refused(|it| it.schedules[0].every = Duration::ZERO);
-        assert!(told.ends_with("longer than nothing"), "{told}");
+        assert!(told.ends_with("longer than zero"), "{told}");
         let told = refused(|it| {
             for function in ["lend", "desk"] {
                 let mut another = it.stream_consumers[0].clone();

@@ -21,13 +21,13 @@ use crate::limits::SQLITE_BUSY;
 
 /// Describes the tables of the definition. Clones share the data.
 #[derive(Clone)]
-pub struct Descriptions {
+pub struct TableDescriptions {
     connection: Arc<Mutex<Connection>>,
     /// The descriptions by the name of the table, without the counts.
     tables: Arc<BTreeMap<String, Value>>,
 }
 
-impl Descriptions {
+impl TableDescriptions {
     /// Opens the descriptions of these tables, which exist in `database`; its file is at `path`.
     pub(super) fn open(
         path: &Path,
@@ -103,22 +103,26 @@ fn described(
         let named = json!({ "TableName": table.name });
         let answer = empty.describe_table(serde_json::from_value(named)?)?;
         let mut answer = serde_json::to_value(answer)?;
-        if let Some(there) = database.get_table_metadata(&table.name)? {
-            mark(&mut answer["Table"], &there);
+        if let Some(existing) = database.get_table_metadata(&table.name)? {
+            copy_identity(&mut answer["Table"], &existing);
         }
         answers.insert(table.name.clone(), answer);
     }
     Ok(answers)
 }
 
-fn mark(table: &mut Value, there: &TableMetadata) {
-    table["CreationDateTime"] = json!(there.created_at as f64);
-    if let Some(id) = &there.table_id {
+fn copy_identity(table: &mut Value, existing: &TableMetadata) {
+    table["CreationDateTime"] = json!(existing.created_at as f64);
+    if let Some(id) = &existing.table_id {
         table["TableId"] = json!(id);
     }
-    if let Some(label) = there.stream_label.as_ref().filter(|_| there.stream_enabled) {
+    if let Some(label) = existing
+        .stream_label
+        .as_ref()
+        .filter(|_| existing.stream_enabled)
+    {
         table["LatestStreamLabel"] = json!(label);
-        table["LatestStreamArn"] = json!(stream_arn(&there.table_name, label));
+        table["LatestStreamArn"] = json!(stream_arn(&existing.table_name, label));
     }
     let indexes = table["GlobalSecondaryIndexes"].as_array_mut();
     for index in indexes
@@ -153,7 +157,7 @@ mod tests {
         let defined = [toy::books()];
         tables::create(&database, &defined).unwrap();
         put(&database, "1");
-        let descriptions = Descriptions::open(&path, &database, &defined).unwrap();
+        let descriptions = TableDescriptions::open(&path, &database, &defined).unwrap();
         put(&database, "22");
         let named = serde_json::from_value(json!({ "TableName": BOOKS })).unwrap();
         let mut expected = serde_json::to_value(database.describe_table(named).unwrap()).unwrap();

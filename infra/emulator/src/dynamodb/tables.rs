@@ -18,9 +18,9 @@ pub(super) fn create(database: &Database, tables: &[Table]) -> Result<(), Dynamo
                 let request = description(table);
                 database.create_table(serde_json::from_value(request)?)?;
             }
-            Some(there) => {
-                let there = shown_by_index(there.gsi_definitions.as_deref())?;
-                for update in updates(table, &there) {
+            Some(existing) => {
+                let existing = projections(existing.gsi_definitions.as_deref())?;
+                for update in updates(table, &existing) {
                     let request = json!({
                         "TableName": table.name,
                         "AttributeDefinitions": update.attributes,
@@ -63,12 +63,13 @@ struct Update {
     change: Value,
 }
 
-fn updates(table: &Table, there: &BTreeMap<String, Shown>) -> Vec<Update> {
+fn updates(table: &Table, existing: &BTreeMap<String, Projection>) -> Vec<Update> {
     let wanted = &table.indexes;
-    let superfluous = there
+    let superfluous = existing
         .iter()
         .filter(|(name, shown)| {
-            let is_wanted = |index: &Index| index.name == **name && Shown::by(index) == **shown;
+            let is_wanted =
+                |index: &Index| index.name == **name && Projection::of(index) == **shown;
             !wanted.iter().any(is_wanted)
         })
         .map(|(name, _)| Update {
@@ -77,7 +78,7 @@ fn updates(table: &Table, there: &BTreeMap<String, Shown>) -> Vec<Update> {
         });
     let missing = wanted
         .iter()
-        .filter(|index| there.get(&index.name) != Some(&Shown::by(index)))
+        .filter(|index| existing.get(&index.name) != Some(&Projection::of(index)))
         .map(|missing| Update {
             attributes: attributes(&[&missing.partition_key, &missing.sort_key]),
             change: json!({ "Create": index(missing) }),
@@ -119,17 +120,17 @@ fn attributes(keys: &[&Key]) -> Vec<Value> {
 
 /// The attributes that an index contains besides its keys. `None`: all attributes.
 #[derive(PartialEq, Eq)]
-struct Shown(Option<BTreeSet<String>>);
+struct Projection(Option<BTreeSet<String>>);
 
-impl Shown {
-    fn by(index: &Index) -> Self {
+impl Projection {
+    fn of(index: &Index) -> Self {
         let names = index.include.as_ref();
         Self(names.map(|names| names.iter().cloned().collect()))
     }
 }
 
 /// Returns the indexes of an existing table and the attributes that they contain.
-fn shown_by_index(stored: Option<&str>) -> Result<BTreeMap<String, Shown>, serde_json::Error> {
+fn projections(stored: Option<&str>) -> Result<BTreeMap<String, Projection>, serde_json::Error> {
     let stored: Vec<Value> = serde_json::from_str(stored.unwrap_or("[]"))?;
     let read = |index: &Value| {
         let name = index.get("IndexName")?.as_str()?.to_owned();
@@ -140,7 +141,7 @@ fn shown_by_index(stored: Option<&str>) -> Result<BTreeMap<String, Shown>, serde
             let texts = names.iter().filter_map(Value::as_str);
             texts.map(str::to_owned).collect()
         });
-        Some((name, Shown(names)))
+        Some((name, Projection(names)))
     };
     Ok(stored.iter().filter_map(read).collect())
 }
@@ -156,9 +157,9 @@ mod tests {
         Database::new(&folder.path().join("db").to_string_lossy()).unwrap()
     }
 
-    fn indexes(database: &Database) -> BTreeMap<String, Shown> {
-        let there = database.get_table_metadata(BOOKS).unwrap().unwrap();
-        shown_by_index(there.gsi_definitions.as_deref()).unwrap()
+    fn indexes(database: &Database) -> BTreeMap<String, Projection> {
+        let existing = database.get_table_metadata(BOOKS).unwrap().unwrap();
+        projections(existing.gsi_definitions.as_deref()).unwrap()
     }
 
     /// Returns the items that an index of the books contains in one partition.
@@ -197,8 +198,8 @@ mod tests {
             .unwrap();
 
         create(&database, &[toy::books()]).unwrap();
-        let there: Vec<String> = indexes(&database).into_keys().collect();
-        assert_eq!(there, ["AuthorIndex", "ShelfIndex"]);
+        let existing: Vec<String> = indexes(&database).into_keys().collect();
+        assert_eq!(existing, ["AuthorIndex", "ShelfIndex"]);
         // The index contains the item that was there before, with all its attributes.
         let entries = found(&database, "AuthorIndex", ["author", "author"]);
         assert_eq!(entries, [item]);
@@ -214,10 +215,14 @@ mod tests {
         }
         create(&database, &[before]).unwrap();
         create(&database, &[toy::books()]).unwrap();
-        let (there, wanted) = (indexes(&database), toy::books().indexes);
-        assert_eq!(there.len(), wanted.len());
+        let (existing, wanted) = (indexes(&database), toy::books().indexes);
+        assert_eq!(existing.len(), wanted.len());
         for index in &wanted {
-            assert!(there[&index.name] == Shown::by(index), "{}", index.name);
+            assert!(
+                existing[&index.name] == Projection::of(index),
+                "{}",
+                index.name
+            );
         }
     }
 
@@ -234,8 +239,8 @@ mod tests {
             // Twice: a correct index is not changed.
             create(&database, std::slice::from_ref(&table)).unwrap();
             create(&database, &[table]).unwrap();
-            let there: BTreeSet<String> = indexes(&database).into_keys().collect();
-            assert_eq!(there, wanted);
+            let existing: BTreeSet<String> = indexes(&database).into_keys().collect();
+            assert_eq!(existing, wanted);
         }
     }
 }

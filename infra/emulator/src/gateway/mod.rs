@@ -124,7 +124,7 @@ async fn serve(to: Integration, routed: Routed, request: Request<Body>) -> Respo
     let invocation = to.invoker.invoke_by(alias, function, payload, &request_id);
     let ended = tokio::time::timeout(HTTP_API_TIMEOUT, invocation).await;
     // A client repeats a safe request anyway; only losing the answer to a change tests something.
-    if !parts.method.is_safe() && to.faults.loses_an_answer() {
+    if !parts.method.is_safe() && to.faults.take_lost_answer() {
         return answer::lost();
     }
     match ended {

@@ -108,7 +108,7 @@ impl Summary {
         }
     }
 
-    fn asked(self, statistic: Statistic) -> f64 {
+    fn value_of(self, statistic: Statistic) -> f64 {
         match statistic {
             Statistic::SampleCount => self.count,
             Statistic::Sum => self.sum,
@@ -124,16 +124,19 @@ type Minutes = BTreeMap<i64, Summary>;
 
 /// The values of all metrics. Clones share them.
 #[derive(Debug, Clone, Default)]
-pub struct Measured(Arc<Mutex<HashMap<Metric, Minutes>>>);
+pub struct MetricStore(Arc<Mutex<HashMap<Metric, Minutes>>>);
 
-impl Measured {
+impl MetricStore {
     /// Adds a value that was measured at `at_ms`, in milliseconds since 1970. Keeps the latest
     /// [`MEASURED_MINUTES`] minutes with a value of each metric, and the first [`MEASURED_METRICS`]
     /// metrics.
-    pub fn take(&self, metric: Metric, at_ms: i64, value: f64) {
+    pub fn record(&self, metric: Metric, at_ms: i64, value: f64) {
         let mut metrics = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if metrics.len() >= MEASURED_METRICS && !metrics.contains_key(&metric) {
-            tracing::warn!(metric.name, "one metric too many: it is not kept");
+            tracing::warn!(
+                metric.name,
+                "too many metrics: the values of this one are not kept"
+            );
             return;
         }
         let minutes = metrics.entry(metric).or_default();
@@ -150,7 +153,7 @@ impl Measured {
     /// Adds the measurements in a line of the embedded metric format. Any other line has none.
     pub(crate) fn take_line(&self, line: &Value) {
         for (metric, at_ms, value) in format::read(line) {
-            self.take(metric, at_ms, value);
+            self.record(metric, at_ms, value);
         }
     }
 
@@ -171,7 +174,7 @@ impl Measured {
         }
         let minutes = metrics.get(metric)?.range(from..until);
         let all = minutes.map(|(_, summary)| *summary).reduce(Summary::and);
-        all.map(|summary| summary.asked(statistic))
+        all.map(|summary| summary.value_of(statistic))
     }
 }
 
@@ -185,9 +188,9 @@ mod tests {
 
     #[test]
     fn values_of_a_time_are_summed_up() {
-        let measured = Measured::default();
+        let measured = MetricStore::default();
         for (at_ms, value) in [(60_000, 2.0), (119_999, 4.0), (120_000, 9.0)] {
-            measured.take(loans(), at_ms, value);
+            measured.record(loans(), at_ms, value);
         }
         let first = Statistic::ALL.map(|(statistic, _)| {
             let found = measured.between(&loans(), 60, 120, statistic);
@@ -205,15 +208,15 @@ mod tests {
 
     #[test]
     fn it_does_not_grow_without_end() {
-        let measured = Measured::default();
+        let measured = MetricStore::default();
         for minute in 0..=i64::try_from(MEASURED_MINUTES).unwrap_or(0) {
-            measured.take(loans(), minute * MINUTE_MS, 1.0);
+            measured.record(loans(), minute * MINUTE_MS, 1.0);
         }
         let first = measured.between(&loans(), 0, 60, Statistic::Sum);
         assert_eq!(first, None);
         for number in 0..MEASURED_METRICS * 2 {
             let metric = Metric::new("Library", &number.to_string(), &[]);
-            measured.take(metric, 0, 1.0);
+            measured.record(metric, 0, 1.0);
         }
         let kept = measured.0.lock().unwrap_or_else(PoisonError::into_inner);
         assert_eq!(kept.len(), MEASURED_METRICS);

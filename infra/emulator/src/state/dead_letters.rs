@@ -49,7 +49,7 @@ pub struct GivenUp {
 
 /// The place where a dead letter is stored, until somebody removes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Kept {
+pub enum StoredAs {
     /// A message in the queue.
     Message {
         /// The id of the message.
@@ -74,9 +74,9 @@ impl State {
         &self,
         consumer: String,
         given_up: GivenUp,
-        kept: Kept,
+        stored_as: StoredAs,
     ) -> Result<(), StateError> {
-        self.write(move |transaction| insert(transaction, &consumer, &given_up, &kept))
+        self.write(move |transaction| insert(transaction, &consumer, &given_up, &stored_as))
             .await
     }
 
@@ -120,7 +120,7 @@ pub(super) fn insert(
     transaction: &Transaction<'_>,
     consumer: &str,
     given_up: &GivenUp,
-    kept: &Kept,
+    stored_as: &StoredAs,
 ) -> rusqlite::Result<()> {
     let GivenUp {
         at,
@@ -128,13 +128,13 @@ pub(super) fn insert(
         attempts,
         record,
     } = given_up;
-    let (id, attributes, sent_ms, bucket, object) = match kept {
-        Kept::Message {
+    let (id, attributes, sent_ms, bucket, object) = match stored_as {
+        StoredAs::Message {
             id,
             attributes,
             sent_ms,
         } => (Some(id), Some(attributes), *sent_ms, None, None),
-        Kept::Object { bucket, key } => (None, None, 0, Some(bucket), Some(key)),
+        StoredAs::Object { bucket, key } => (None, None, 0, Some(bucket), Some(key)),
     };
     let sql = "INSERT INTO dead_letters (at, consumer, reason, attempts, payload,
                                          message_id, attributes, sent_ms, bucket, object)

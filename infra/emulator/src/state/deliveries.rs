@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use rusqlite::{OptionalExtension as _, Transaction, params};
 use serde_json::Value;
 
-use super::{GivenUp, Kept, Message, State, StateError, dead_letters, messages};
+use super::{GivenUp, Message, State, StateError, StoredAs, dead_letters, messages};
 use crate::limits::PENDING_DELIVERIES;
 
 /// An asynchronous invocation that is not stored yet.
@@ -59,7 +59,7 @@ pub enum Lane {
 
 /// A finished attempt at a delivery.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Finished {
+pub struct FinishedAttempt {
     /// The id of the delivery.
     pub id: i64,
     /// The result of the attempt.
@@ -72,7 +72,7 @@ pub enum Verdict {
     /// The function has accepted the event.
     Delivered,
     /// The delivery is retried.
-    Again {
+    Retry {
         /// The earliest time of the next attempt, in milliseconds since 1970.
         due_ms: i64,
     },
@@ -81,7 +81,7 @@ pub enum Verdict {
         /// The event and the reason; the payload is its `record`.
         given_up: GivenUp,
         /// The message of the dead letter.
-        kept: Kept,
+        stored_as: StoredAs,
     },
 }
 
@@ -139,7 +139,7 @@ impl State {
     /// starts again.
     pub async fn exchange(
         &self,
-        finished: Vec<Finished>,
+        finished: Vec<FinishedAttempt>,
         lane: Lane,
         wanted: usize,
         now_ms: i64,
@@ -175,9 +175,9 @@ fn insert(transaction: &Transaction<'_>, now: i64, new: &[NewDelivery]) -> rusql
 
 /// Stores the result of an attempt. Returns the number of deliveries that have left the queue: 0 or
 /// 1.
-fn settle(transaction: &Transaction<'_>, attempt: &Finished) -> rusqlite::Result<u64> {
+fn settle(transaction: &Transaction<'_>, attempt: &FinishedAttempt) -> rusqlite::Result<u64> {
     match &attempt.verdict {
-        Verdict::Again { due_ms } => {
+        Verdict::Retry { due_ms } => {
             let sql = "UPDATE deliveries SET leased = 0, attempts = attempts + 1, due_ms = ?2
                        WHERE id = ?1";
             transaction
@@ -185,14 +185,17 @@ fn settle(transaction: &Transaction<'_>, attempt: &Finished) -> rusqlite::Result
                 .execute(params![attempt.id, due_ms])?;
             return Ok(0);
         }
-        Verdict::GivenUp { given_up, kept } => {
+        Verdict::GivenUp {
+            given_up,
+            stored_as,
+        } => {
             let sql = "SELECT role FROM deliveries WHERE id = ?1";
             let role = transaction.query_row(sql, [attempt.id], |row| row.get(0));
             // Without a row, this result was stored before and the answer was lost: the dead letter
             // exists.
             let role: Option<String> = role.optional()?;
             if let Some(role) = role {
-                dead_letters::insert(transaction, &role, given_up, kept)?;
+                dead_letters::insert(transaction, &role, given_up, stored_as)?;
             }
         }
         Verdict::Delivered => {}
@@ -289,7 +292,7 @@ mod tests {
         assert_eq!(payloads(&due), ["1", "2"]);
         let done = due
             .iter()
-            .map(|d| Finished {
+            .map(|d| FinishedAttempt {
                 id: d.id,
                 verdict: Verdict::Delivered,
             })
@@ -337,9 +340,9 @@ mod tests {
         let state = Folder::new().state();
         accept(&state, &["1"]).await;
         let due = take(&state, 1, 1_000).await;
-        let again = Finished {
+        let again = FinishedAttempt {
             id: due[0].id,
-            verdict: Verdict::Again { due_ms: 2_000 },
+            verdict: Verdict::Retry { due_ms: 2_000 },
         };
         assert_eq!(
             state
@@ -364,7 +367,7 @@ mod tests {
                 attempts: 3,
                 record: due[0].payload.clone(),
             },
-            kept: Kept::Message {
+            stored_as: StoredAs::Message {
                 id: "m".to_owned(),
                 attributes: "{}".to_owned(),
                 sent_ms: 1_000,
@@ -372,7 +375,7 @@ mod tests {
         };
         state
             .exchange(
-                vec![Finished {
+                vec![FinishedAttempt {
                     id: due[0].id,
                     verdict,
                 }],

@@ -23,13 +23,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
-pub use dead_letters::{DeadLetter, GivenUp, Kept};
-pub use deliveries::{Acceptance, Delivery, Finished, Lane, NewDelivery, Verdict};
-pub use listing::{Listing, Wanted};
+pub use dead_letters::{DeadLetter, GivenUp, StoredAs};
+pub use deliveries::{Acceptance, Delivery, FinishedAttempt, Lane, NewDelivery, Verdict};
+pub use listing::{ListRequest, Listing};
 pub use messages::{Message, Page};
-pub use objects::{Announce, Condition, Unmet, Version};
-pub use queue::{Depth, QueueMessage, Taking};
-pub use stream::{Progressed, StoredLetter};
+pub use objects::{Announce, Condition, NotStored, Version};
+pub use queue::{Depth, QueueMessage, ReceiveOptions};
+pub use stream::{NewCheckpoint, StoredLetter};
 pub use uploads::{Part, Upload};
 
 use crate::limits::SQLITE_BUSY;

@@ -55,7 +55,7 @@ pub enum Condition {
 
 /// The reason why a version was not stored. Nothing else was changed then.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Unmet {
+pub enum NotStored {
     /// The condition does not hold.
     Condition,
     /// The multipart upload was already completed or aborted.
@@ -75,7 +75,7 @@ impl State {
         condition: Condition,
         upload: Option<String>,
         announce: Announce,
-    ) -> Result<Result<Version, Unmet>, StateError> {
+    ) -> Result<Result<Version, NotStored>, StateError> {
         if self.pending() >= PENDING_DELIVERIES {
             return Err(StateError::Full);
         }
@@ -83,16 +83,16 @@ impl State {
         self.write_and_deliver(now, move |transaction| {
             let before = current(transaction, &version.bucket, &version.key)?;
             if !condition.holds(before.as_ref()) {
-                return Ok((Err(Unmet::Condition), Vec::new()));
+                return Ok((Err(NotStored::Condition), Vec::new()));
             }
             if let Some(upload) = upload
                 && !uploads::remove(transaction, &upload)?
             {
-                return Ok((Err(Unmet::Upload), Vec::new()));
+                return Ok((Err(NotStored::Upload), Vec::new()));
             }
             version.number = insert(transaction, &version)?;
             if version.marker {
-                gone(transaction, &version)?;
+                forget_dead_letter(transaction, &version)?;
             }
             let new = announce(&version);
             Ok((Ok(version), new))
@@ -115,7 +115,7 @@ impl State {
             };
             let sql = "DELETE FROM objects WHERE number = ?1";
             transaction.execute(sql, [version.number])?;
-            gone(transaction, &version)?;
+            forget_dead_letter(transaction, &version)?;
             let new = announce(&version);
             Ok((Some(version), new))
         })
@@ -192,7 +192,7 @@ pub(super) fn insert(transaction: &Transaction<'_>, version: &Version) -> rusqli
 
 /// Removes the dead letter that was stored as this object, if the key has no current version any
 /// more.
-fn gone(transaction: &Transaction<'_>, version: &Version) -> rusqlite::Result<()> {
+fn forget_dead_letter(transaction: &Transaction<'_>, version: &Version) -> rusqlite::Result<()> {
     let Version { bucket, key, .. } = version;
     if current(transaction, bucket, key)?.is_none() {
         dead_letters::forget_object(transaction, bucket, key)?;
@@ -324,17 +324,23 @@ pub(crate) mod tests {
             put.await.unwrap().map(|version| version.id)
         };
         let etag = |id: &str| Condition::Tagged(format!("etag of {id}"));
-        assert_eq!(tried("1", Condition::Present).await, Err(Unmet::Condition));
+        assert_eq!(
+            tried("1", Condition::Present).await,
+            Err(NotStored::Condition)
+        );
         assert_eq!(tried("1", Condition::Absent).await, Ok("1".to_owned()));
-        assert_eq!(tried("2", Condition::Absent).await, Err(Unmet::Condition));
-        assert_eq!(tried("2", etag("0")).await, Err(Unmet::Condition));
+        assert_eq!(
+            tried("2", Condition::Absent).await,
+            Err(NotStored::Condition)
+        );
+        assert_eq!(tried("2", etag("0")).await, Err(NotStored::Condition));
         assert_eq!(tried("2", etag("1")).await, Ok("2".to_owned()));
         assert_eq!(state.pending(), 2);
 
         let mut mark = version("k", "mark");
         mark.marker = true;
         put(&state, mark).await;
-        assert_eq!(tried("3", etag("2")).await, Err(Unmet::Condition));
+        assert_eq!(tried("3", etag("2")).await, Err(NotStored::Condition));
         assert_eq!(tried("3", Condition::Absent).await, Ok("3".to_owned()));
     }
 

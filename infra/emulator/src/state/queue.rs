@@ -26,9 +26,9 @@ pub struct QueueMessage {
 
 /// The parameters of a receive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Taking {
+pub struct ReceiveOptions {
     /// The maximum number of messages.
-    pub most: u32,
+    pub limit: u32,
     /// The time for which the messages are hidden from others, in milliseconds.
     pub hidden_ms: i64,
     /// The present time, in milliseconds since 1970.
@@ -49,7 +49,10 @@ const MESSAGE: &str = "object IS NULL";
 
 impl State {
     /// Receives messages, the oldest first.
-    pub async fn take_messages(&self, taking: Taking) -> Result<Vec<QueueMessage>, StateError> {
+    pub async fn take_messages(
+        &self,
+        options: ReceiveOptions,
+    ) -> Result<Vec<QueueMessage>, StateError> {
         let due = format!(
             "SELECT number FROM dead_letters WHERE {MESSAGE} AND visible_ms <= ?1
              ORDER BY number LIMIT ?2"
@@ -62,14 +65,14 @@ impl State {
                               first_received_ms, receipt";
         self.write(move |transaction| {
             let mut due = transaction.prepare_cached(&due)?;
-            let numbers = due.query_map((taking.now_ms, taking.most), |row| row.get(0))?;
+            let numbers = due.query_map((options.now_ms, options.limit), |row| row.get(0))?;
             let numbers: Vec<i64> = numbers.collect::<Result<_, _>>()?;
             let mut take = transaction.prepare_cached(take)?;
-            let until = taking.now_ms.saturating_add(taking.hidden_ms);
+            let until = options.now_ms.saturating_add(options.hidden_ms);
             let mut taken = Vec::with_capacity(numbers.len());
             for number in numbers {
                 let receipt = uuid::Uuid::new_v4().to_string();
-                let values = params![number, until, receipt, taking.now_ms];
+                let values = params![number, until, receipt, options.now_ms];
                 taken.push(take.query_row(values, message)?);
             }
             Ok(taken)
@@ -142,9 +145,9 @@ fn message(row: &Row<'_>) -> rusqlite::Result<QueueMessage> {
 mod tests {
     use super::super::tests::Folder;
     use super::*;
-    use crate::state::{GivenUp, Kept};
+    use crate::state::{GivenUp, StoredAs};
 
-    async fn keep(state: &State, body: &str, kept: Kept) {
+    async fn keep(state: &State, body: &str, stored_as: StoredAs) {
         let given_up = GivenUp {
             at: "t".to_owned(),
             reason: "broken".to_owned(),
@@ -152,7 +155,7 @@ mod tests {
             record: body.to_owned(),
         };
         state
-            .give_up("lend".to_owned(), given_up, kept)
+            .give_up("lend".to_owned(), given_up, stored_as)
             .await
             .unwrap();
     }
@@ -160,23 +163,23 @@ mod tests {
     async fn filled(folder: &Folder, bodies: &[&str]) -> State {
         let state = folder.state();
         for body in bodies {
-            let kept = Kept::Message {
+            let stored_as = StoredAs::Message {
                 id: format!("id of {body}"),
                 attributes: "{}".to_owned(),
                 sent_ms: 7,
             };
-            keep(&state, body, kept).await;
+            keep(&state, body, stored_as).await;
         }
         state
     }
 
-    async fn take(state: &State, most: u32, now_ms: i64) -> Vec<QueueMessage> {
-        let taking = Taking {
-            most,
+    async fn take(state: &State, limit: u32, now_ms: i64) -> Vec<QueueMessage> {
+        let options = ReceiveOptions {
+            limit,
             hidden_ms: 100,
             now_ms,
         };
-        state.take_messages(taking).await.unwrap()
+        state.take_messages(options).await.unwrap()
     }
 
     fn bodies(messages: &[QueueMessage]) -> Vec<&str> {
@@ -238,7 +241,7 @@ mod tests {
         keep(
             &state,
             "1",
-            Kept::Object {
+            StoredAs::Object {
                 bucket: "failures".to_owned(),
                 key: "k".to_owned(),
             },

@@ -2,11 +2,11 @@
 
 use rusqlite::OptionalExtension;
 
-use super::{GivenUp, Kept, State, StateError, Version, dead_letters, objects};
+use super::{GivenUp, State, StateError, StoredAs, Version, dead_letters, objects};
 
 /// A new checkpoint of a consumer.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Progressed {
+pub struct NewCheckpoint {
     /// The id of the consumer's function.
     pub consumer: String,
     /// The sequence number of the last record that needs no further attempt.
@@ -39,18 +39,18 @@ impl State {
     }
 
     /// Stores a checkpoint together with the dead letter, if there is one.
-    pub async fn progressed(&self, progressed: Progressed) -> Result<(), StateError> {
+    pub async fn store_checkpoint(&self, new_checkpoint: NewCheckpoint) -> Result<(), StateError> {
         self.write(move |transaction| {
-            let Progressed {
+            let NewCheckpoint {
                 consumer,
                 sequence,
                 given_up,
-            } = progressed;
+            } = new_checkpoint;
             if let Some(StoredLetter { given_up, object }) = given_up {
                 objects::insert(transaction, &object)?;
                 let Version { bucket, key, .. } = object;
-                let kept = Kept::Object { bucket, key };
-                dead_letters::insert(transaction, &consumer, &given_up, &kept)?;
+                let stored_as = StoredAs::Object { bucket, key };
+                dead_letters::insert(transaction, &consumer, &given_up, &stored_as)?;
             }
             let sql = "INSERT INTO checkpoints (consumer, sequence) VALUES (?1, ?2)
                        ON CONFLICT (consumer) DO UPDATE SET sequence = excluded.sequence";
@@ -74,13 +74,19 @@ mod tests {
     async fn each_consumer_has_its_own_checkpoint_and_finds_it_again() {
         let folder = Folder::new();
         let state = folder.state();
-        let progressed = |consumer: &str, sequence: &str| Progressed {
+        let new_checkpoint = |consumer: &str, sequence: &str| NewCheckpoint {
             consumer: consumer.to_owned(),
             sequence: sequence.to_owned(),
             given_up: None,
         };
-        state.progressed(progressed("shelve", "7")).await.unwrap();
-        state.progressed(progressed("shelve", "9")).await.unwrap();
+        state
+            .store_checkpoint(new_checkpoint("shelve", "7"))
+            .await
+            .unwrap();
+        state
+            .store_checkpoint(new_checkpoint("shelve", "9"))
+            .await
+            .unwrap();
         drop(state);
 
         let state = folder.state();
@@ -106,12 +112,12 @@ mod tests {
             id: "v".to_owned(),
             ..Version::default()
         };
-        let progressed = Progressed {
+        let new_checkpoint = NewCheckpoint {
             consumer: "shelve".to_owned(),
             sequence: "5".to_owned(),
             given_up: Some(StoredLetter { given_up, object }),
         };
-        state.progressed(progressed).await.unwrap();
+        state.store_checkpoint(new_checkpoint).await.unwrap();
         assert_eq!(state.files().await.unwrap(), ["v".to_owned()].into());
         let letters = state.dead_letters(Page::default()).await.unwrap();
         assert_eq!(letters.len(), 1);

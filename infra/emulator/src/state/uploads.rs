@@ -135,7 +135,7 @@ mod tests {
     use super::super::objects::tests::version;
     use super::super::tests::Folder;
     use super::*;
-    use crate::state::{Condition, Unmet, Version};
+    use crate::state::{Condition, NotStored, Version};
 
     fn upload(id: &str) -> Upload {
         Upload {
@@ -191,7 +191,7 @@ mod tests {
             put.await.unwrap().map(|version| version.id)
         };
         assert_eq!(end("1").await, Ok("1".to_owned()));
-        assert_eq!(end("2").await, Err(Unmet::Upload));
+        assert_eq!(end("2").await, Err(NotStored::Upload));
         let late = state
             .add_part("u".to_owned(), part(2, "late"))
             .await

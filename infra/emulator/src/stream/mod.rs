@@ -16,15 +16,15 @@ use tokio::sync::watch;
 use self::dead_letter::{LastAttempt, Mapping};
 use self::progress::{Outcome, Progress, outcome};
 use self::reader::{ReadError, Reader, Record};
-use crate::aws::s3::{Bucket, KeepError, Letter};
+use crate::aws::s3::{Bucket, DeadLetterObject, KeepError};
 use crate::clock;
 use crate::definition::StreamConsumer;
 use crate::faults::Faults;
 use crate::function::Answer;
 use crate::invoker::Invoker;
 use crate::limits::{INVOCATION_BYTES, STREAM_FIRST_WAIT, STREAM_LONGEST_WAIT, STREAM_POLL};
-use crate::measured::{Measured, Metric};
-use crate::state::{GivenUp, Progressed, State, StateError};
+use crate::measured::{Metric, MetricStore};
+use crate::state::{GivenUp, NewCheckpoint, State, StateError};
 use crate::stop::Stop;
 
 /// A consumer of one stream.
@@ -38,7 +38,7 @@ pub struct Consumer {
     reader: Reader,
     state: State,
     invoker: Invoker,
-    measured: Measured,
+    measured: MetricStore,
     /// The metric of the age of the records that the function receives.
     age: Metric,
     faults: Faults,
@@ -63,7 +63,7 @@ enum ConsumerError {
 
 /// The services that each consumer uses.
 #[derive(Clone)]
-pub struct Surroundings {
+pub struct Dependencies {
     /// The HTTP client for the embedded DynamoDB.
     pub client: reqwest::Client,
     /// The URL of the embedded DynamoDB.
@@ -73,7 +73,7 @@ pub struct Surroundings {
     /// Invokes functions.
     pub invoker: Invoker,
     /// Receives the metric of the records' age.
-    pub measured: Measured,
+    pub measured: MetricStore,
     /// The faults that are switched on.
     pub faults: Faults,
     /// Changes with each write to a table with a stream.
@@ -87,7 +87,7 @@ impl Consumer {
         defined: StreamConsumer,
         function_name: &str,
         dead_letters: Bucket,
-        surroundings: Surroundings,
+        dependencies: Dependencies,
         stop: Stop,
     ) -> Self {
         let StreamConsumer {
@@ -97,7 +97,7 @@ impl Consumer {
             attempts,
             failure_bucket: _,
         } = defined;
-        let Surroundings {
+        let Dependencies {
             client,
             url,
             state,
@@ -105,7 +105,7 @@ impl Consumer {
             measured,
             faults,
             written,
-        } = surroundings;
+        } = dependencies;
         Self {
             function,
             attempts,
@@ -130,8 +130,10 @@ impl Consumer {
     /// Consumes the stream until `stop` is requested.
     pub async fn run(mut self) {
         while !self.stop.requested() {
-            if self.faults.holds(&self.function) {
-                self.faults.let_go(&self.function, &mut self.stop).await;
+            if self.faults.is_held(&self.function) {
+                self.faults
+                    .wait_until_released(&self.function, &mut self.stop)
+                    .await;
                 continue;
             }
             // Reset before reading, so that a write during the read wakes the next one.
@@ -140,7 +142,8 @@ impl Consumer {
                 Ok(true) => {}
                 Ok(false) => self.idle().await,
                 Err(error) => {
-                    tracing::warn!(consumer = self.function, %error, "will try again");
+                    let consumer = &self.function;
+                    tracing::warn!(consumer, %error, "a stream consumer failed and tries again");
                     self.reader.rewind();
                     self.wait_after_failure().await;
                 }
@@ -154,7 +157,7 @@ impl Consumer {
         let records = self.reader.read(after.as_deref()).await?;
         for batch in batches(&records) {
             // The consumer may have been switched to held since the read began.
-            let held = self.faults.holds(&self.function);
+            let held = self.faults.is_held(&self.function);
             if held || !self.deliver(batch).await? {
                 self.reader.rewind();
                 break;
@@ -182,7 +185,7 @@ impl Consumer {
             let outcome = outcome(&answer, &sequences);
             self.note(&outcome, &answer, records);
             let step = progress.advance(outcome);
-            if let Some(position) = step.behind {
+            if let Some(position) = step.last_finished {
                 self.failures = 0;
                 let record = &batch[position];
                 if step.given_up {
@@ -207,7 +210,7 @@ impl Consumer {
         // A float holds the milliseconds of some weeks exactly.
         let age = (now - arrived).num_milliseconds().max(0) as f64;
         self.measured
-            .take(self.age.clone(), now.timestamp_millis(), age);
+            .record(self.age.clone(), now.timestamp_millis(), age);
     }
 
     /// Makes one attempt. Where the fault of double deliveries is on, an accepted batch is
@@ -219,7 +222,7 @@ impl Consumer {
             Ok(answer.await)
         };
         let answer = attempt().await?;
-        match answer.is_ok() && self.faults.twice() {
+        match answer.is_ok() && self.faults.delivers_twice() {
             true => attempt().await,
             false => Ok(answer),
         }
@@ -243,7 +246,7 @@ impl Consumer {
 
     async fn passed(&self, record: &Record) -> Result<(), StateError> {
         self.state
-            .progressed(Progressed {
+            .store_checkpoint(NewCheckpoint {
                 consumer: self.function.clone(),
                 sequence: record.sequence.clone(),
                 given_up: None,
@@ -264,7 +267,7 @@ impl Consumer {
             shard: self.reader.shard(),
             at: clock::now(),
         };
-        let letter = Letter {
+        let letter = DeadLetterObject {
             key: self.mapping.key(&last),
             body: self.mapping.body(record, &last)?,
             given_up: GivenUp {

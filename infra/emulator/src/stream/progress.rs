@@ -84,7 +84,7 @@ struct Part {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Step {
     /// The position of the last record that needs no further attempt, where that has changed.
-    pub behind: Option<usize>,
+    pub last_finished: Option<usize>,
     /// Whether that record was given up after all its attempts.
     pub given_up: bool,
     /// Whether the consumer must wait before the next attempt.
@@ -119,7 +119,7 @@ impl Progress {
         };
         match outcome {
             Outcome::Done => Step {
-                behind: records.clone().last(),
+                last_finished: records.clone().last(),
                 ..Step::default()
             },
             Outcome::FailedFrom(done) if done > 0 => {
@@ -127,7 +127,7 @@ impl Progress {
                 // The named record has failed once.
                 self.push(resume..records.end, 1);
                 Step {
-                    behind: resume.checked_sub(1),
+                    last_finished: resume.checked_sub(1),
                     given_up: false,
                     wait: true,
                 }
@@ -158,7 +158,7 @@ impl Progress {
         }
         self.push(records.start + 1..records.end, 0);
         Step {
-            behind: Some(records.start),
+            last_finished: Some(records.start),
             given_up: true,
             wait: false,
         }
@@ -243,14 +243,16 @@ mod tests {
             attempts += 1;
             assert!(attempts < 10_000, "it ends");
             let step = progress.advance(function(range));
-            let Some(behind) = step.behind else { continue };
+            let Some(last_finished) = step.last_finished else {
+                continue;
+            };
             if step.given_up {
-                assert_eq!(behind, position);
-                given_up.push(behind);
+                assert_eq!(last_finished, position);
+                given_up.push(last_finished);
             } else {
-                done.extend(position..=behind);
+                done.extend(position..=last_finished);
             }
-            position = behind + 1;
+            position = last_finished + 1;
         }
         assert_eq!(position, records, "every record is done or given up");
         (done, given_up, attempts)

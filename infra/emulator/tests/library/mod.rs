@@ -61,13 +61,13 @@ impl Drop for Folder {
 /// A function that records its invocations and prints a metric. It fails where its payload contains
 /// the word `broken`.
 #[derive(Clone)]
-pub struct Noting {
+pub struct RecordingHandler {
     pub calls: Arc<Mutex<Vec<(Value, Context)>>>,
     printed: Printed,
 }
 
 #[async_trait]
-impl Handler for Noting {
+impl Handler for RecordingHandler {
     async fn invoke(&self, payload: Payload, context: &Context) -> Answer {
         let given: Value = serde_json::from_str(payload.get()).unwrap();
         self.calls.lock().unwrap().push((given, context.clone()));
@@ -84,7 +84,7 @@ impl Handler for Noting {
 /// A running library, and the records of its functions.
 pub struct Library {
     pub emulator: Emulator,
-    pub notes: BTreeMap<&'static str, Noting>,
+    pub notes: BTreeMap<&'static str, RecordingHandler>,
     pub http: Client,
 }
 
@@ -111,8 +111,8 @@ fn books() -> Table {
     }
 }
 
-fn definition(notes: &BTreeMap<&'static str, Noting>, folder: &Folder) -> Definition {
-    let function = |(id, noting): (&&str, &Noting)| Function {
+fn definition(notes: &BTreeMap<&'static str, RecordingHandler>, folder: &Folder) -> Definition {
+    let function = |(id, noting): (&&str, &RecordingHandler)| Function {
         id: (*id).to_owned(),
         name: format!("library-{id}"),
         timeout: Duration::from_secs(5),
@@ -173,7 +173,7 @@ impl Library {
     pub async fn open(folder: &Folder) -> Self {
         let printed = Printed::default();
         let noting = |id| {
-            let noting = Noting {
+            let noting = RecordingHandler {
                 calls: Arc::default(),
                 printed: printed.clone(),
             };

@@ -34,7 +34,7 @@ enum Refused {
     #[error("{0}")]
     Unreadable(#[from] serde_json::Error),
     #[error("{0}")]
-    NoCbor(#[from] cbor::NoCbor),
+    CborError(#[from] cbor::CborError),
     #[error("{0}")]
     Value(String),
     #[error("The token is not one of this list.")]
@@ -47,7 +47,7 @@ impl Refused {
     fn code(&self) -> &'static str {
         match self {
             Self::Operation(_) => "UnknownOperationException",
-            Self::Unreadable(_) | Self::NoCbor(_) => "SerializationException",
+            Self::Unreadable(_) | Self::CborError(_) => "SerializationException",
             Self::Value(_) => "InvalidParameterValue",
             Self::Token => "InvalidNextToken",
             Self::State(_) => "InternalServiceFault",
@@ -57,7 +57,7 @@ impl Refused {
     fn status(&self) -> StatusCode {
         match self {
             Self::State(error) => {
-                tracing::error!(%error, "CloudWatch");
+                tracing::error!(%error, "a request to CloudWatch failed");
                 StatusCode::INTERNAL_SERVER_ERROR
             }
             _ => StatusCode::BAD_REQUEST,
@@ -66,7 +66,7 @@ impl Refused {
 }
 
 /// Handles one request in JSON.
-pub(super) async fn in_json(services: &Services, operation: &str, body: &[u8]) -> Response {
+pub(super) async fn handle_json(services: &Services, operation: &str, body: &[u8]) -> Response {
     let request = serde_json::from_slice(body).map_err(Refused::from);
     match answered(services, operation, request).await {
         Ok(answer) => json_answer(StatusCode::OK, &answer),
@@ -75,7 +75,7 @@ pub(super) async fn in_json(services: &Services, operation: &str, body: &[u8]) -
 }
 
 /// Handles one request in CBOR.
-pub(super) async fn in_cbor(
+pub(super) async fn handle_cbor(
     Shared(services): Shared<SharedServices>,
     Path(operation): Path<String>,
     body: Bytes,
@@ -96,7 +96,7 @@ pub(super) async fn in_cbor(
         ),
         (HeaderName::from_static("x-amzn-requestid"), request_id()),
     ];
-    (status, headers, cbor::written(&answer)).into_response()
+    (status, headers, cbor::encode(&answer)).into_response()
 }
 
 /// Handles one request. Requests and answers are JSON here in both protocols; times are seconds
@@ -115,7 +115,7 @@ async fn answered(
             // The queue is measured first, so that a message that has just arrived counts at once.
             let queue = &services.definition.dead_letter_queue.name;
             measuring::depth(queue, &services.state, measured).await?;
-            alarms::describe(services.alarms.standing(measured, now_ms()), request)
+            alarms::describe(services.alarms.evaluate(measured, now_ms()), request)
         }
         other => Err(Refused::Operation(other.to_owned())),
     }

@@ -16,13 +16,13 @@ use tokio::sync::watch;
 use super::Caller;
 use super::chunks::Trailers;
 use super::digests::{Digested, Digests};
-use super::events::{Happened, announce};
+use super::events::{ObjectChange, announce};
 use super::files::{Draft, Files};
 use crate::clock;
 use crate::definition;
 use crate::limits::{METADATA_BYTES, PUT_OBJECT_BYTES};
 use crate::rules::Rules;
-use crate::state::{Announce, Condition, State, StateError, Unmet, Version};
+use crate::state::{Announce, Condition, NotStored, State, StateError, Version};
 
 /// The buckets cannot be opened.
 #[derive(Debug, thiserror::Error)]
@@ -58,7 +58,7 @@ pub struct Buckets {
 
 /// The headers and metadata of an object that are stored with it. Other headers are not stored.
 #[derive(Debug, Default, Serialize, Deserialize)]
-pub(super) struct About {
+pub(super) struct ObjectHeaders {
     pub(super) content_type: Option<String>,
     pub(super) content_encoding: Option<String>,
     pub(super) metadata: BTreeMap<String, String>,
@@ -73,7 +73,7 @@ pub(super) struct Received {
 }
 
 /// A version that is about to be stored.
-pub(super) struct New {
+pub(super) struct NewVersion {
     pub(super) key: String,
     pub(super) about: String,
     pub(super) size: u64,
@@ -178,10 +178,10 @@ impl Bucket {
     /// transaction.
     pub(super) async fn store(
         &self,
-        new: New,
+        new: NewVersion,
         (file, draft): (String, Draft),
         caller: Caller,
-        happened: Happened,
+        change: ObjectChange,
     ) -> S3Result<Version> {
         let version = Version {
             bucket: self.id.clone(),
@@ -197,7 +197,7 @@ impl Bucket {
         // The transaction continues even if the client closes the connection now, so the file must
         // stay.
         draft.keep();
-        let announce = self.announce(caller, happened);
+        let announce = self.announce(caller, change);
         let stored = self
             .state
             .put_version(version, new.condition, new.upload, announce);
@@ -206,11 +206,11 @@ impl Bucket {
                 self.delivery_accepted.send_replace(());
                 Ok(version)
             }
-            Err(unmet) => {
+            Err(reason) => {
                 self.files.remove(vec![file]).await;
-                Err(match unmet {
-                    Unmet::Condition => precondition_failed(),
-                    Unmet::Upload => no_such_upload(),
+                Err(match reason {
+                    NotStored::Condition => precondition_failed(),
+                    NotStored::Upload => no_such_upload(),
                 })
             }
         }
@@ -225,7 +225,7 @@ impl Bucket {
         caller: Caller,
     ) -> S3Result<Option<Version>> {
         if let Some(id) = version {
-            let announce = self.announce(caller, Happened::Removed);
+            let announce = self.announce(caller, ObjectChange::Removed);
             let removed = self
                 .state
                 .remove_version(self.id.clone(), key, id, announce)
@@ -245,7 +245,7 @@ impl Bucket {
             modified_ms: clock::now().timestamp_millis(),
             ..Version::default()
         };
-        let announce = self.announce(caller, Happened::Marked);
+        let announce = self.announce(caller, ObjectChange::MarkerAdded);
         let marked = self
             .state
             .put_version(mark, Condition::None, None, announce);
@@ -285,15 +285,15 @@ impl Bucket {
         Ok(StreamingBlob::wrap(content))
     }
 
-    fn announce(&self, caller: Caller, happened: Happened) -> Announce {
+    fn announce(&self, caller: Caller, change: ObjectChange) -> Announce {
         if !self.announces {
             return Box::new(|_| Vec::new());
         }
-        announce(Arc::clone(&self.rules), self.name.clone(), caller, happened)
+        announce(Arc::clone(&self.rules), self.name.clone(), caller, change)
     }
 }
 
-impl About {
+impl ObjectHeaders {
     /// Returns the headers as they are stored, as JSON. Fails with `MetadataTooLarge` beyond S3's
     /// limit.
     pub(super) fn text(
@@ -354,7 +354,7 @@ pub(super) fn condition(
 }
 
 /// Whether the condition of a read matches this version.
-pub(super) fn means(condition: &ETagCondition, version: &Version) -> bool {
+pub(super) fn condition_matches(condition: &ETagCondition, version: &Version) -> bool {
     match condition {
         ETagCondition::Any => true,
         ETagCondition::ETag(etag) => etag.value() == version.etag,
@@ -388,7 +388,7 @@ pub(super) fn failed(error: StateError) -> S3Error {
 
 /// Logs an internal error and converts it to S3's `InternalError`.
 pub(super) fn broken(error: impl std::error::Error + Send + Sync + 'static) -> S3Error {
-    tracing::error!(%error, "S3");
+    tracing::error!(%error, "a request to S3 failed");
     s3_error!(error, InternalError)
 }
 

@@ -92,7 +92,10 @@ impl Digested {
         if let Some(md5) = text(headers, "content-md5")
             && md5 != BASE64.encode(self.md5)
         {
-            return Err(s3_error!(BadDigest, "The Content-MD5 is another one."));
+            return Err(s3_error!(
+                BadDigest,
+                "The Content-MD5 you specified did not match what was received."
+            ));
         }
         for (name, computed) in CHECKSUMS.into_iter().zip(self.others()) {
             let trailed = || trailers.and_then(|trailers| trailers.get(name));
@@ -119,7 +122,7 @@ impl Digested {
 
 /// Returns the entity tag of an object that was uploaded in parts, from the entity tags of the
 /// parts: the MD5 of their MD5s, and their number. `None` where one of them is not hexadecimal.
-pub(super) fn joint_etag<'a>(parts: impl ExactSizeIterator<Item = &'a str>) -> Option<String> {
+pub(super) fn multipart_etag<'a>(parts: impl ExactSizeIterator<Item = &'a str>) -> Option<String> {
     let count = parts.len();
     let mut md5 = Md5::new();
     for part in parts {
@@ -193,9 +196,9 @@ mod tests {
         assert_eq!(etag, "5eb63bbbe01eeed093cb22bb8f5acdc3");
         let parts = [etag.as_str(), etag.as_str()];
         assert_eq!(
-            joint_etag(parts.into_iter()).unwrap(),
+            multipart_etag(parts.into_iter()).unwrap(),
             "f057f37734d5fb132a69d44a61780026-2"
         );
-        assert_eq!(joint_etag(["5e", "x"].into_iter()), None);
+        assert_eq!(multipart_etag(["5e", "x"].into_iter()), None);
     }
 }

@@ -6,10 +6,10 @@ use axum::body::Bytes;
 use axum::http::HeaderMap;
 use futures::stream;
 
-use super::bucket::{About, Bucket, new_id};
+use super::bucket::{Bucket, ObjectHeaders, new_id};
 use super::digests::Digests;
 use crate::clock;
-use crate::state::{GivenUp, Progressed, StateError, StoredLetter, Version};
+use crate::state::{GivenUp, NewCheckpoint, StateError, StoredLetter, Version};
 
 /// A dead letter could not be stored. Its consumer stays at the record then, and tries again.
 #[derive(Debug, thiserror::Error)]
@@ -27,7 +27,7 @@ pub enum KeepError {
 
 /// The object that becomes the dead letter of a record.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Letter {
+pub struct DeadLetterObject {
     /// The object's key.
     pub key: String,
     /// The content of the object, JSON.
@@ -41,7 +41,7 @@ impl Bucket {
     /// checkpoint passes the record exactly when the object exists.
     pub async fn keep(
         &self,
-        letter: Letter,
+        letter: DeadLetterObject,
         consumer: String,
         sequence: String,
     ) -> Result<(), KeepError> {
@@ -49,9 +49,9 @@ impl Bucket {
         let mut digests = Digests::of(&HeaderMap::new());
         digests.update(&body);
         let digested = digests.finish();
-        let about = About {
+        let about = ObjectHeaders {
             content_type: Some("application/json".to_owned()),
-            ..About::default()
+            ..ObjectHeaders::default()
         };
         let object = Version {
             bucket: self.id.clone(),
@@ -71,12 +71,12 @@ impl Bucket {
             given_up: letter.given_up,
             object,
         });
-        let progressed = Progressed {
+        let new_checkpoint = NewCheckpoint {
             consumer,
             sequence,
             given_up,
         };
-        Ok(self.state.progressed(progressed).await?)
+        Ok(self.state.store_checkpoint(new_checkpoint).await?)
     }
 }
 
@@ -94,8 +94,8 @@ mod tests {
     use crate::rules::Rules;
     use crate::state::tests::Folder;
 
-    fn letter() -> Letter {
-        Letter {
+    fn letter() -> DeadLetterObject {
+        DeadLetterObject {
             key: "aws/lambda/m/s/1".to_owned(),
             body: "{\"payload\":\"1.50\"}".to_owned(),
             given_up: GivenUp {

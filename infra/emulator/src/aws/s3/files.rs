@@ -110,7 +110,7 @@ impl Files {
                 .try_for_each(|name| fs::remove_file(folder.join(name)))
         });
         if let Err(error) = removed.await {
-            tracing::warn!(%error, "a file that nothing refers to stays");
+            tracing::warn!(%error, "an unused file was not removed: the next start does it");
         }
     }
 

@@ -34,7 +34,7 @@ use axum::response::{IntoResponse, Response};
 use s3s::service::{S3Service, S3ServiceBuilder};
 
 pub use bucket::{Bucket, BucketError, Buckets};
-pub use failures::{KeepError, Letter};
+pub use failures::{DeadLetterObject, KeepError};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-amz-request-id");
 
@@ -51,7 +51,7 @@ pub(super) fn service(buckets: Buckets) -> S3Service {
 }
 
 /// Whether a request may be for S3. The signature of a signed request names its service.
-pub(super) fn is_meant(headers: &HeaderMap) -> bool {
+pub(super) fn is_for_s3(headers: &HeaderMap) -> bool {
     let signed = headers.get(AUTHORIZATION).map(HeaderValue::as_bytes);
     let signed = signed.and_then(|text| str::from_utf8(text).ok());
     signed.is_none_or(|text| !text.starts_with("AWS4-") || text.contains("/s3/aws4_request"))
@@ -66,7 +66,7 @@ pub(super) async fn serve(service: &S3Service, request: Request) -> Response {
     };
     let id = caller.request_id.clone();
     parts.extensions.insert(caller);
-    let body = match unsigned::unsigned(&mut parts, body) {
+    let body = match unsigned::remove_signature(&mut parts, body) {
         Ok(body) => s3s::Body::http_body_unsync(body),
         Err(refused) => return (StatusCode::BAD_REQUEST, refused.0).into_response(),
     };

@@ -6,9 +6,11 @@ use s3s::dto::*;
 use s3s::{S3Request, S3Response, S3Result, s3_error};
 
 use super::Caller;
-use super::bucket::{About, Bucket, New, broken, condition, etag, failed, new_id, no_such_upload};
-use super::digests::joint_etag;
-use super::events::Happened;
+use super::bucket::{
+    Bucket, NewVersion, ObjectHeaders, broken, condition, etag, failed, new_id, no_such_upload,
+};
+use super::digests::multipart_etag;
+use super::events::ObjectChange;
 use crate::limits::{OBJECT_BYTES, PART_BYTES_MIN, PARTS};
 use crate::state::{Part, Upload};
 
@@ -19,7 +21,7 @@ pub(super) async fn create(
     bucket: &Bucket,
     input: CreateMultipartUploadInput,
 ) -> Answer<CreateMultipartUploadOutput> {
-    let about = About::text(input.content_type, input.content_encoding, input.metadata)?;
+    let about = ObjectHeaders::text(input.content_type, input.content_encoding, input.metadata)?;
     let upload = Upload {
         id: new_id(),
         bucket: bucket.id.clone(),
@@ -90,7 +92,7 @@ pub(super) async fn complete(
     let condition = condition(input.if_match, input.if_none_match)?;
     let (upload, parts) = open(bucket, &input.upload_id, &input.key).await?;
     let listed = input.multipart_upload.and_then(|list| list.parts);
-    let chosen = chosen(listed.unwrap_or_default(), &parts)?;
+    let chosen = select_parts(listed.unwrap_or_default(), &parts)?;
     let file = new_id();
     let names = chosen.iter().map(|part| part.file.clone()).collect();
     let joined = bucket.files.join(&file, names).await;
@@ -100,16 +102,16 @@ pub(super) async fn complete(
         joined => joined.map_err(broken)?,
     };
     let etags = chosen.iter().map(|part| part.etag.as_str());
-    let new = New {
+    let new = NewVersion {
         key: upload.key,
         about: upload.about,
         size: chosen.iter().map(|part| part.size).sum(),
-        etag: joint_etag(etags).ok_or_else(|| s3_error!(InternalError))?,
+        etag: multipart_etag(etags).ok_or_else(|| s3_error!(InternalError))?,
         condition,
         upload: Some(upload.id),
     };
     let version = bucket
-        .store(new, (file, draft), caller, Happened::Completed)
+        .store(new, (file, draft), caller, ObjectChange::Completed)
         .await?;
     let files = parts.into_iter().map(|part| part.file);
     bucket.files.remove(files.collect()).await;
@@ -144,12 +146,12 @@ async fn open(bucket: &Bucket, id: &str, key: &str) -> S3Result<(Upload, Vec<Par
 
 /// Returns the parts that the client lists. Fails where a part is missing, out of order or too
 /// small, or where all parts together are too large.
-fn chosen(listed: Vec<CompletedPart>, parts: &[Part]) -> S3Result<Vec<&Part>> {
-    let there: BTreeMap<i32, &Part> = parts.iter().map(|part| (part.number, part)).collect();
+fn select_parts(listed: Vec<CompletedPart>, parts: &[Part]) -> S3Result<Vec<&Part>> {
+    let by_number: BTreeMap<i32, &Part> = parts.iter().map(|part| (part.number, part)).collect();
     let mut chosen: Vec<&Part> = Vec::with_capacity(listed.len());
     for part in listed {
         let number = part.part_number.unwrap_or_default();
-        let found = there.get(&number).filter(|found| {
+        let found = by_number.get(&number).filter(|found| {
             let tag = part.e_tag.as_ref();
             tag.is_none_or(|tag| tag.value() == found.etag)
         });
@@ -197,7 +199,7 @@ mod tests {
             part_number: Some(*number),
             ..Default::default()
         });
-        let chosen = chosen(listed.collect(), &parts);
+        let chosen = select_parts(listed.collect(), &parts);
         chosen.err().map(|error| error.code().as_str().to_owned())
     }
 

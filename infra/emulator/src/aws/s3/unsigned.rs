@@ -33,7 +33,7 @@ const SIGNATURE: [&str; 11] = [
 pub(super) struct Refused(pub(super) &'static str);
 
 /// Removes the signature from the head of a request, and decodes a body in chunks.
-pub(super) fn unsigned(parts: &mut Parts, body: Body) -> Result<Body, Refused> {
+pub(super) fn remove_signature(parts: &mut Parts, body: Body) -> Result<Body, Refused> {
     parts.headers.remove(AUTHORIZATION);
     parts.uri = without_signature(&parts.uri)?;
     let digest = parts.headers.remove(CONTENT_DIGEST);
@@ -126,7 +126,7 @@ mod tests {
                 "5\r\nhello\r\n0\r\nx-amz-checksum-crc32:NhCmhg==\r\n\r\n",
             ));
         let (mut parts, body) = request.unwrap().into_parts();
-        let body = unsigned(&mut parts, body).unwrap();
+        let body = remove_signature(&mut parts, body).unwrap();
         let body = axum::body::to_bytes(body, 100).await.unwrap();
         assert_eq!(body, "hello");
         assert_eq!(parts.headers.len(), 2);
@@ -141,7 +141,7 @@ mod tests {
     fn a_body_in_chunks_says_how_long_it_is() {
         let request = Request::put("/b/k").header(CONTENT_DIGEST, "STREAMING-X");
         let (mut parts, body) = request.body(Body::empty()).unwrap().into_parts();
-        let refused = unsigned(&mut parts, body).unwrap_err();
+        let refused = remove_signature(&mut parts, body).unwrap_err();
         assert!(refused.0.contains("x-amz-decoded-content-length"));
     }
 }

@@ -57,7 +57,7 @@ struct Metrics {
 }
 
 #[derive(Debug, thiserror::Error)]
-enum LookingError {
+enum InspectionError {
     #[error(transparent)]
     State(#[from] StateError),
     #[error("the stream: {0}")]
@@ -65,7 +65,7 @@ enum LookingError {
 }
 
 #[derive(Debug, Deserialize)]
-pub(super) struct Which {
+pub(super) struct LineFilter {
     /// Only the lines with a member of this name are returned; all lines without it.
     member: Option<String>,
 }
@@ -74,10 +74,10 @@ pub(super) struct Which {
 /// Logs.
 pub(super) async fn metrics(
     Shared(services): Shared<SharedServices>,
-    Query(which): Query<Which>,
+    Query(filter): Query<LineFilter>,
 ) -> impl IntoResponse {
     Json(Metrics {
-        metrics: services.printed.metrics(which.member.as_deref()),
+        metrics: services.printed.metrics(filter.member.as_deref()),
     })
 }
 
@@ -112,14 +112,14 @@ pub(super) async fn status(Shared(services): Shared<SharedServices>) -> Response
     answer(read_status(&services).await)
 }
 
-async fn read_status(services: &Services) -> Result<Status, LookingError> {
+async fn read_status(services: &Services) -> Result<Status, InspectionError> {
     let definition = &services.definition;
     let mut consumers = BTreeMap::new();
     for consumer in &definition.stream_consumers {
         let checkpoint = services.state.checkpoint(&consumer.function).await?;
         let is_read = |stream: &&StreamView| stream.table() == consumer.table;
         let behind = match services.streams.iter().find(is_read) {
-            Some(stream) => stream.behind(checkpoint.clone()).await?,
+            Some(stream) => stream.records_after(checkpoint.clone()).await?,
             None => 0,
         };
         consumers.insert(consumer.function.clone(), Consumer { checkpoint, behind });
@@ -139,11 +139,11 @@ async fn read_status(services: &Services) -> Result<Status, LookingError> {
     })
 }
 
-fn answer<T: Serialize>(result: Result<T, LookingError>) -> Response {
+fn answer<T: Serialize>(result: Result<T, InspectionError>) -> Response {
     match result {
         Ok(value) => Json(value).into_response(),
         Err(error) => {
-            tracing::error!(%error, "looking in");
+            tracing::error!(%error, "an endpoint under /_local failed");
             let body = Json(json!({ "message": error.to_string() }));
             (StatusCode::INTERNAL_SERVER_ERROR, body).into_response()
         }
