@@ -30,7 +30,7 @@ impl Alarms {
         let state = |alarm: &Alarm| AlarmState {
             alarm: alarm.clone(),
             in_alarm: false,
-            reason: "Nothing was measured yet, and that is well.".to_owned(),
+            reason: "Nothing was measured yet: missing data is not breaching.".to_owned(),
             since_ms: now_ms,
         };
         Self(Arc::new(Mutex::new(alarms.iter().map(state).collect())))

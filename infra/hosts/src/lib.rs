@@ -76,6 +76,7 @@ impl Allowed {
         loopback || name == "localhost" || self.hosts.contains(&name)
     }
 }
+
 /// Returns the name of a host in lower case, without port, brackets and the final dot.
 fn normalized(host: &str) -> String {
     let name = match host.rsplit_once(':') {

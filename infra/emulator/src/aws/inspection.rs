@@ -21,8 +21,8 @@ use crate::state::{DeadLetter, Page, StateError};
 struct Status {
     environment: String,
     consumers: BTreeMap<String, Consumer>,
-    /// The stored sequence number of the latest record of all streams: about its time in
-    /// microseconds since 1970.
+    /// The stored sequence number of the latest record of all streams: its time in microseconds since
+    /// 1970, or slightly above.
     stream_end: Option<i64>,
     pending_deliveries: u64,
     dead_letters: u64,
