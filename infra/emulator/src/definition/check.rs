@@ -225,7 +225,7 @@ fn shape(segment: &str) -> Option<&str> {
     }
 }
 
-fn once<'a>(
+fn check_unique<'a>(
     kind: &'static str,
     names: impl Iterator<Item = &'a str>,
 ) -> Result<(), InvalidDefinition> {
