@@ -13,7 +13,7 @@ pub enum AddressError {
          the policy waybill-{environment}-console or -operator? With --api-url nobody is asked; the \
          local system is --local."
     )]
-    NotAsked {
+    Unreachable {
         /// The environment.
         environment: String,
         /// What was in the way.
@@ -24,7 +24,7 @@ pub enum AddressError {
         "the environment {0} does not say where its HTTP API is: deploy it once more, or give \
          --api-url, the output ApiUrl of the stack waybill-{0}-service"
     )]
-    NotSaid(String),
+    NotPublished(String),
     /// It is no address of HTTP.
     #[error("--api-url {0}: it does not begin with https:// or http://, or names no host")]
     NotHttp(String),
@@ -38,12 +38,12 @@ pub enum AddressError {
 pub async fn of(target: &Target) -> Result<String, AddressError> {
     // It is large, and whoever waits for it would be, too.
     let reached = Box::pin(target.connect()).await;
-    let environment = reached.map_err(|reason| AddressError::NotAsked {
+    let environment = reached.map_err(|reason| AddressError::Unreachable {
         environment: target.environment.clone(),
         reason,
     })?;
     let said = environment.api_url().map(str::to_owned);
-    said.ok_or_else(|| AddressError::NotSaid(target.environment.clone()))
+    said.ok_or_else(|| AddressError::NotPublished(target.environment.clone()))
 }
 
 /// Refuses what is no address, and to send a token or a signed command where others can read it.

@@ -94,7 +94,7 @@ pub struct ConsoleArgs {
 pub enum ConsoleError {
     /// What was asked for cannot be, or the credentials are missing.
     #[error("{0}")]
-    Said(String),
+    Setup(String),
     /// There is no address of an HTTP API that can be used.
     #[error(transparent)]
     Address(#[from] AddressError),
@@ -150,7 +150,7 @@ impl ConsoleArgs {
             (false, Some(token)) => Caller::Bearer(token.clone()),
             (false, None) => {
                 let config = lambda::sdk::from_environment().await;
-                Caller::of(&config).map_err(ConsoleError::Said)?
+                Caller::of(&config).map_err(ConsoleError::Setup)?
             }
         };
         address::check(url, self.local)?;
@@ -165,7 +165,7 @@ pub async fn run(
     end: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), ConsoleError> {
     let names = Names::new(&args.env);
-    let names = names.map_err(|error| ConsoleError::Said(error.to_string()))?;
+    let names = names.map_err(|error| ConsoleError::Setup(error.to_string()))?;
     let url = args.url().await?;
     let backend = args.backend(&url).await?;
     let address = SocketAddr::new(args.bind, args.port);

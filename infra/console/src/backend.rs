@@ -39,7 +39,7 @@ pub enum NoAnswer {
     Lost(String),
     /// There was none within this time.
     #[error("no answer within {} s", .0.as_secs())]
-    Slow(Duration),
+    TimedOut(Duration),
 }
 
 /// The HTTP API of one environment. A test hands in one that is slow or lost.
@@ -63,7 +63,7 @@ pub enum Failure {
     /// AWS does not let these credentials do what an operator does.
     Denied(Denied),
     /// What an operator does cannot be done.
-    Said {
+    Message {
         /// The status code of the page that says so.
         status: u16,
         /// Why, for an operator.
@@ -130,12 +130,12 @@ impl Problem {
 
 impl Failure {
     /// Has somebody else changed the order or shipment since it was looked at?
-    pub fn is_rivals(&self) -> bool {
+    pub fn is_conflict(&self) -> bool {
         matches!(self, Self::Refused(problem) if matches!(problem.status, 409 | 412))
     }
 
     /// The same of something that the operator's policy opens, where it was denied.
-    pub fn of_operators(self) -> Self {
+    pub fn with_operator_policy(self) -> Self {
         match self {
             Self::Denied(denied) => Self::Denied(Denied {
                 policy: Policy::Operator,
@@ -151,7 +151,7 @@ impl Failure {
             Self::NoAnswer(_) | Self::Unreadable(_) => true,
             Self::Refused(problem) => problem.status >= 500,
             Self::NotFound(_) | Self::Denied(_) => false,
-            Self::Said { status, .. } => *status >= 500,
+            Self::Message { status, .. } => *status >= 500,
         }
     }
 }

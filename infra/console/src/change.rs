@@ -15,11 +15,11 @@ use crate::{
     links,
     rows::History,
     story::{self, Step},
-    view::{Head, Nav, Page, View, told},
+    view::{Head, Nav, Page, View, described},
 };
 
 /// What a form holds, by name.
-pub type Sent = HashMap<String, String>;
+pub type FormValues = HashMap<String, String>;
 
 /// The member of a form that says that its change was confirmed.
 const CONFIRMED: &str = "confirmed";
@@ -78,7 +78,7 @@ impl Form {
     }
 
     /// The same form as it was sent.
-    pub fn filled(mut self, sent: &Sent) -> Self {
+    pub fn filled(mut self, sent: &FormValues) -> Self {
         let value = |name: &str| sent.get(name).map(|value| value.trim().to_owned());
         if let Some(key) = value("key").filter(|key| key.starts_with("console-")) {
             self.key = key;
@@ -135,7 +135,7 @@ struct ChangePage<'a> {
 }
 
 /// What somebody has asked for that is no command of the API: an operator's piece of work.
-pub struct Deed {
+pub struct OperatorAction {
     /// Where its page stands.
     pub nav: Nav,
     /// What is done: `Retry what is stuck`.
@@ -148,33 +148,33 @@ pub struct Deed {
     pub back: String,
 }
 
-impl Deed {
+impl OperatorAction {
     /// Repeats in production what will happen; else does it, and goes to the page that `work` names,
     /// or says why not.
     pub async fn carry_out(
         mut self,
         view: View,
-        sent: &Sent,
+        sent: &FormValues,
         work: impl Future<Output = Result<String, Failure>> + Send + 'static,
     ) -> Response {
         let awaited = format!("the end of: {}", self.title);
         let head = Head::new(self.nav, self.title.clone(), awaited);
-        let (about, asks) = (
+        let (about, must_be_confirmed) = (
             view.console.about().clone(),
-            asks(view.console.about(), sent),
+            must_be_confirmed(view.console.about(), sent),
         );
         view.show(head, async move {
-            let (status, problem, note) = if asks {
+            let (status, problem, note) = if must_be_confirmed {
                 self.form.confirmed = true;
                 let note = format!("In {}: {}", about.environment, self.effect);
                 (StatusCode::OK, None, note)
             } else {
                 match work.await {
-                    Ok(address) => return Ok(Page::Elsewhere(address)),
+                    Ok(address) => return Ok(Page::Redirect(address)),
                     Err(failure @ Failure::NotFound(_)) => return Err(failure),
                     Err(failure) => {
-                        let failure = failure.of_operators();
-                        let (status, _, message) = told(&failure, &about);
+                        let failure = failure.with_operator_policy();
+                        let (status, _, message) = described(&failure, &about);
                         let denied = matches!(failure, Failure::Denied(_));
                         let nothing = if denied { "Nothing was changed. " } else { "" };
                         let note = format!("{nothing}What would happen: {}", self.effect);
@@ -198,37 +198,37 @@ impl Deed {
 }
 
 /// Is it to be confirmed first?
-fn asks(about: &About, sent: &Sent) -> bool {
+fn must_be_confirmed(about: &About, sent: &FormValues) -> bool {
     about.is_guarded() && sent.get(CONFIRMED).is_none_or(|it| it != "yes")
 }
 
 impl Change {
     /// Makes it, and comes back to its page; or says why not.
-    pub async fn make(self, view: View, sent: &Sent) -> Response {
+    pub async fn make(self, view: View, sent: &FormValues) -> Response {
         let head = Head::new(
             self.nav,
             self.title.clone(),
             format!("the answer to: {}", self.title),
         );
         let (api, about) = (view.console.api().clone(), view.console.about().clone());
-        let asks = asks(&about, sent);
+        let must_be_confirmed = must_be_confirmed(&about, sent);
         view.show(head, async move {
-            match asks {
-                true => self.asked(&about),
-                false => self.made(&api, &about).await,
+            match must_be_confirmed {
+                true => self.confirmation_page(&about),
+                false => self.send(&api, &about).await,
             }
         })
         .await
     }
 
     /// Repeats what will happen.
-    fn asked(mut self, about: &About) -> Result<Page, Failure> {
+    fn confirmation_page(mut self, about: &About) -> Result<Page, Failure> {
         self.form.confirmed = true;
         let note = format!("In {}: {}", about.environment, self.effect);
         self.page(StatusCode::OK, about, None, note, Vec::new(), true)
     }
 
-    async fn made(self, api: &Api, about: &About) -> Result<Page, Failure> {
+    async fn send(self, api: &Api, about: &About) -> Result<Page, Failure> {
         let form = &self.form;
         let body = form.body();
         let done = api.command(&self.command, &form.key, form.version, &body);
@@ -240,16 +240,16 @@ impl Change {
                 let row = links::query(&self.back, &caught_up);
                 let _ = api.get::<Object>(&row).await;
                 let stored = [("stored", Some(version.as_str()))];
-                Ok(Page::Elsewhere(links::query(&self.back, &stored)))
+                Ok(Page::Redirect(links::query(&self.back, &stored)))
             }
-            Err(failure) if failure.is_rivals() => self.overtaken(api, about, failure).await,
+            Err(failure) if failure.is_conflict() => self.conflict_page(api, about, failure).await,
             Err(failure @ Failure::NotFound(_)) => Err(failure),
-            Err(failure) => self.failed(about, &failure),
+            Err(failure) => self.failure_page(about, &failure),
         }
     }
 
-    fn failed(self, about: &About, failure: &Failure) -> Result<Page, Failure> {
-        let (status, _, message) = told(failure, about);
+    fn failure_page(self, about: &About, failure: &Failure) -> Result<Page, Failure> {
+        let (status, _, message) = described(failure, about);
         let note = match failure.is_unknown() {
             true => {
                 "It is not known whether it has happened. Send it again: it is the same command, \
@@ -262,7 +262,7 @@ impl Change {
     }
 
     /// Somebody else was first: says what they did, and offers the form again where that makes sense.
-    async fn overtaken(
+    async fn conflict_page(
         mut self,
         api: &Api,
         about: &About,
@@ -291,7 +291,7 @@ impl Change {
             true => "Nothing of yours was changed. If it is still what you want, send it again:",
             false => "Nothing of yours was changed, and it can no longer be done.",
         };
-        let (status, _, message) = told(&failure, about);
+        let (status, _, message) = described(&failure, about);
         self.page(status, about, Some(message), note.to_owned(), since, again)
     }
 

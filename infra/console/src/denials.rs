@@ -76,7 +76,7 @@ pub fn explained(reason: &str, policy: Policy, about: &About) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{backend::Failure, view::told};
+    use crate::{backend::Failure, view::described};
 
     fn said(problem: Problem) -> (u16, String) {
         let about = About {
@@ -86,7 +86,7 @@ mod tests {
             is_local: false,
             allow_changes: false,
         };
-        let (status, _, message) = told(&Failure::Refused(problem), &about);
+        let (status, _, message) = described(&Failure::Refused(problem), &about);
         (status.as_u16(), message)
     }
 

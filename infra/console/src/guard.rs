@@ -104,7 +104,7 @@ pub async fn guard(State(console): State<Console>, request: Request, next: Next)
             answer.headers_mut().append(header::SET_COOKIE, cookie);
         }
     }
-    bear(answer.headers_mut());
+    add_headers(answer.headers_mut());
     answer
 }
 
@@ -182,7 +182,7 @@ fn session(headers: &HeaderMap, name: &str) -> Option<SessionId> {
     SessionId::parse(value)
 }
 
-fn bear(headers: &mut HeaderMap) {
+fn add_headers(headers: &mut HeaderMap) {
     let always: [(HeaderName, &'static str); 5] = [
         (header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),

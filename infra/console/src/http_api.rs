@@ -175,7 +175,7 @@ impl Backend for HttpApi {
     async fn call(&self, call: Call) -> Result<Answer, NoAnswer> {
         match tokio::time::timeout(CALL_TIMEOUT, self.send(&call)).await {
             Ok(answer) => answer.map_err(NoAnswer::Lost),
-            Err(_) => Err(NoAnswer::Slow(CALL_TIMEOUT)),
+            Err(_) => Err(NoAnswer::TimedOut(CALL_TIMEOUT)),
         }
     }
 }

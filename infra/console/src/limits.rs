@@ -77,10 +77,10 @@ pub const FILES_SHOWN: usize = 25;
 
 /// What stands beside what a page shows is waited for this long: less than the time after which the
 /// page would say what it waits for.
-pub const BESIDE_TIMEOUT: Duration = Duration::from_millis(700);
+pub const ADDITIONAL_TIMEOUT: Duration = Duration::from_millis(700);
 
 /// Where that failed, it is not asked for again before this time.
-pub const BESIDE_AGAIN_AFTER: Duration = Duration::from_secs(10);
+pub const ADDITIONAL_AGAIN_AFTER: Duration = Duration::from_secs(10);
 
 /// Pages of 1,000 messages of the local system that are looked through for one order or shipment.
 pub const LOCAL_MESSAGES_PAGES: usize = 5;
@@ -121,7 +121,7 @@ pub const STOP_TIMEOUT: Duration = Duration::from_secs(2);
 pub const FAULTS_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// Tries at a command whose answer was lost.
-pub const SEND_TRIES: usize = 3;
+pub const SEND_ATTEMPTS: usize = 3;
 
 /// Until such a command is sent again.
 pub const SEND_AGAIN_AFTER: Duration = Duration::from_millis(200);

@@ -25,20 +25,20 @@ use crate::{
 /// What a page is told.
 #[derive(Template)]
 #[template(path = "moved.html")]
-pub struct Moved {
+pub struct ChangeNotice {
     /// What has happened, as a sentence.
     pub message: String,
     /// The page as it is now.
     pub address: String,
 }
 
-/// Looks at `path` again and again, until `news` finds some; then says it, and ends. Looking that
+/// Looks at `path` again and again, until `news` finds some; then says it, and ends. Polling that
 /// fails is no news. At most [`crate::limits::LIVE_STREAMS_MAX`] pages are told so at once; to one
 /// more nothing is said.
 pub fn watch<T: DeserializeOwned + Send + 'static>(
     console: &Console,
     path: String,
-    news: impl Fn(T) -> Option<Moved> + Send + Sync + 'static,
+    news: impl Fn(T) -> Option<ChangeNotice> + Send + Sync + 'static,
 ) -> Response {
     let Ok(permit) = Arc::clone(&console.0.streams).try_acquire_owned() else {
         return StatusCode::NO_CONTENT.into_response();
@@ -48,27 +48,30 @@ pub fn watch<T: DeserializeOwned + Send + 'static>(
         false => LIVE_EVERY_ELSEWHERE,
     };
     let (api, until) = (console.api().clone(), Instant::now() + LIVE_FOR);
-    let state = (permit, api, news, path, Turn::Looking);
-    let events = stream::unfold(state, move |(permit, api, news, path, turn)| async move {
-        match turn {
-            Turn::Ended => None,
-            Turn::Told => {
-                let end = Event::default().event(END).data("");
-                Some((end, (permit, api, news, path, Turn::Ended)))
-            }
-            Turn::Looking => {
-                while Instant::now() < until {
-                    sleep(every).await;
-                    let found = api.get::<T>(&path).await.ok();
-                    if let Some(moved) = found.and_then(&news) {
-                        let event = Event::default().data(moved.render().unwrap_or_default());
-                        return Some((event, (permit, api, news, path, Turn::Told)));
-                    }
+    let state = (permit, api, news, path, StreamState::Polling);
+    let events = stream::unfold(
+        state,
+        move |(permit, api, news, path, stream_state)| async move {
+            match stream_state {
+                StreamState::Ended => None,
+                StreamState::Sent => {
+                    let end = Event::default().event(END).data("");
+                    Some((end, (permit, api, news, path, StreamState::Ended)))
                 }
-                None
+                StreamState::Polling => {
+                    while Instant::now() < until {
+                        sleep(every).await;
+                        let found = api.get::<T>(&path).await.ok();
+                        if let Some(notice) = found.and_then(&news) {
+                            let event = Event::default().data(notice.render().unwrap_or_default());
+                            return Some((event, (permit, api, news, path, StreamState::Sent)));
+                        }
+                    }
+                    None
+                }
             }
-        }
-    });
+        },
+    );
     let events = futures::StreamExt::map(events, Ok::<_, Infallible>);
     let alive = KeepAlive::new().interval(Duration::from_secs(15));
     Sse::new(events).keep_alive(alive).into_response()
@@ -77,8 +80,8 @@ pub fn watch<T: DeserializeOwned + Send + 'static>(
 /// The event at which a page stops listening.
 const END: &str = "end";
 
-enum Turn {
-    Looking,
-    Told,
+enum StreamState {
+    Polling,
+    Sent,
     Ended,
 }

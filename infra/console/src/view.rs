@@ -22,7 +22,7 @@ use crate::{
     backend::{Failure, NoAnswer},
     denials,
     limits::{PAGE_TIMEOUT, WAITING_IS_SAID_AFTER},
-    trying::faults::On,
+    trying::faults::Faults,
 };
 
 /// The session that the guard has found or begun.
@@ -42,7 +42,7 @@ pub struct View {
     /// The address that was asked for.
     pub address: String,
     /// Which faults are on, where there are some.
-    pub faults: Option<On>,
+    pub faults: Option<Faults>,
 }
 
 impl FromRequestParts<Console> for View {
@@ -134,7 +134,7 @@ pub enum Page {
     /// What stands between head and foot.
     Shown(StatusCode, String),
     /// The page at this address of the console instead.
-    Elsewhere(String),
+    Redirect(String),
 }
 
 impl Page {
@@ -157,7 +157,7 @@ struct Top<'a> {
     head: &'a Head,
     about: &'a About,
     navigation: Vec<(Nav, &'a str, &'a str)>,
-    faults: Option<&'a On>,
+    faults: Option<&'a Faults>,
     token: &'a str,
     css: String,
     scripts: [String; 3],
@@ -207,7 +207,7 @@ impl View {
     ) -> Response {
         let limited = async move {
             let done = tokio::time::timeout(PAGE_TIMEOUT, work).await;
-            done.unwrap_or(Err(Failure::NoAnswer(NoAnswer::Slow(PAGE_TIMEOUT))))
+            done.unwrap_or(Err(Failure::NoAnswer(NoAnswer::TimedOut(PAGE_TIMEOUT))))
         };
         let mut work: Pin<Box<dyn Future<Output = _> + Send>> = Box::pin(limited);
         let page = tokio::select! {
@@ -245,10 +245,10 @@ impl View {
 
     fn failed(&self, failure: &Failure) -> Page {
         let about = self.about();
-        let (status, title, message) = told(failure, about);
+        let (status, title, message) = described(failure, about);
         let lost = matches!(
             failure,
-            Failure::NoAnswer(_) | Failure::Said { status: 502, .. }
+            Failure::NoAnswer(_) | Failure::Message { status: 502, .. }
         );
         let failed = Failed {
             title,
@@ -283,7 +283,7 @@ impl View {
 
     fn whole(&self, head: &Head, page: Page) -> Response {
         match page {
-            Page::Elsewhere(address) => Redirect::to(&address).into_response(),
+            Page::Redirect(address) => Redirect::to(&address).into_response(),
             Page::Shown(status, body) => {
                 let html = [self.top(head), body, self.bottom()].concat();
                 (status, [(header::CONTENT_TYPE, HTML)], html).into_response()
@@ -307,7 +307,7 @@ impl View {
         let rest = async move {
             let body = match self.made(work.await) {
                 Page::Shown(_, body) => body,
-                Page::Elsewhere(to) => Elsewhere { to: &to }.render().unwrap_or_default(),
+                Page::Redirect(to) => Elsewhere { to: &to }.render().unwrap_or_default(),
             };
             [body, self.bottom()].concat()
         };
@@ -320,7 +320,7 @@ impl View {
 const HTML: &str = "text/html; charset=utf-8";
 
 /// A failure for a person: status code, title, and what has happened.
-pub fn told(failure: &Failure, about: &About) -> (StatusCode, &'static str, String) {
+pub fn described(failure: &Failure, about: &About) -> (StatusCode, &'static str, String) {
     let url = &about.api_url;
     match failure {
         Failure::NotFound(problem) => (
@@ -345,7 +345,7 @@ pub fn told(failure: &Failure, about: &About) -> (StatusCode, &'static str, Stri
             "Waybill does not answer",
             format!("Nobody answers at {url}: {reason}."),
         ),
-        Failure::NoAnswer(NoAnswer::Slow(time)) => (
+        Failure::NoAnswer(NoAnswer::TimedOut(time)) => (
             StatusCode::GATEWAY_TIMEOUT,
             "Waybill takes too long",
             format!(
@@ -358,7 +358,7 @@ pub fn told(failure: &Failure, about: &About) -> (StatusCode, &'static str, Stri
             denials::title(denied.policy),
             denials::by_aws(denied, about),
         ),
-        Failure::Said { status, message } => {
+        Failure::Message { status, message } => {
             let title = match status {
                 404 => "There is no such thing",
                 409 => "This cannot be done now",
@@ -385,10 +385,10 @@ pub fn told(failure: &Failure, about: &About) -> (StatusCode, &'static str, Stri
 /// How to go on.
 fn advice(failure: &Failure, about: &About) -> Vec<String> {
     let lines: &[&str] = match failure {
-        Failure::NoAnswer(_) | Failure::Said { status: 502, .. } if about.is_local => {
+        Failure::NoAnswer(_) | Failure::Message { status: 502, .. } if about.is_local => {
             &["Is the local system running? This starts it:"]
         }
-        Failure::Said { status: 502, .. } => &[
+        Failure::Message { status: 502, .. } => &[
             "Do the operator's credentials and region reach it? `aws sts get-caller-identity` says \
              whose they are.",
         ],

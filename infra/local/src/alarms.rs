@@ -37,40 +37,40 @@ fn alarm(names: &Names, name: &str, description: &str, metric: Metric) -> Alarm 
     }
 }
 
-fn own(names: &Names, namespace: &str, name: &str) -> Metric {
+fn own_metric(names: &Names, namespace: &str, name: &str) -> Metric {
     Metric::new(namespace, name, &[("Environment", names.environment())])
 }
 
 fn business(names: &Names) -> [Alarm; 3] {
     let orders = "DeliveryApp/OrderProcessing";
     let refused = |name: &str, what: &str, metric: Metric| {
-        let says =
+        let description =
             format!("{what}: in five minutes, ten minutes long, more than ten were refused.");
         Alarm {
             period: FIVE_MINUTES,
             periods: 2,
             threshold: 10,
             above: true,
-            ..alarm(names, name, &says, metric)
+            ..alarm(names, name, &description, metric)
         }
     };
-    let says = "An order or a command to one could not be carried out at all.";
+    let description = "An order or a command to one could not be carried out at all.";
     [
         refused(
             "order-errors",
             "Orders",
-            own(names, orders, "OrderProcessingErrors"),
+            own_metric(names, orders, "OrderProcessingErrors"),
         ),
         refused(
             "shipment-errors",
             "Shipments",
-            own(names, "LogisticsProcessing", "ProcessingErrors"),
+            own_metric(names, "LogisticsProcessing", "ProcessingErrors"),
         ),
         alarm(
             names,
             "failures",
-            says,
-            own(names, orders, "ProcessingFailures"),
+            description,
+            own_metric(names, orders, "ProcessingFailures"),
         ),
     ]
 }
@@ -78,7 +78,7 @@ fn business(names: &Names) -> [Alarm; 3] {
 fn projections(names: &Names) -> [Alarm; 2] {
     let parked = "An order or shipment was parked: `waybill parked` says which and why.";
     let tampered = "A stored event was changed or removed, which nothing here ever does.";
-    let metric = |name| own(names, "Waybill", name);
+    let metric = |name| own_metric(names, "Waybill", name);
     [
         alarm(names, "parking", parked, metric("AggregatesParked")),
         alarm(names, "tampered", tampered, metric("CommitsTampered")),
@@ -87,25 +87,25 @@ fn projections(names: &Names) -> [Alarm; 2] {
 
 fn behind(names: &Names, role: Role) -> Alarm {
     let (name, function) = (role.name(), names.of(role.name()));
-    let says = format!("{name} is more than five minutes behind the events.");
+    let description = format!("{name} is more than five minutes behind the events.");
     let metric = Metric::new("AWS/Lambda", "IteratorAge", &[("FunctionName", &function)]);
     Alarm {
         statistic: Statistic::Maximum,
         periods: 5,
         threshold: BEHIND_MS,
         above: true,
-        ..alarm(names, &format!("{name}-behind"), &says, metric)
+        ..alarm(names, &format!("{name}-behind"), &description, metric)
     }
 }
 
 fn dead_letters(names: &Names, queue: &str) -> Alarm {
-    let says = "There are dead letters: `waybill retry` takes them up again.";
+    let description = "There are dead letters: `waybill retry` takes them up again.";
     let visible = "ApproximateNumberOfMessagesVisible";
     let metric = Metric::new("AWS/SQS", visible, &[("QueueName", queue)]);
     Alarm {
         statistic: Statistic::Maximum,
         period: FIVE_MINUTES,
-        ..alarm(names, "dead-letters", says, metric)
+        ..alarm(names, "dead-letters", description, metric)
     }
 }
 

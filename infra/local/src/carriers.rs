@@ -32,7 +32,7 @@ pub enum CarriersError {
     NotSigned(String),
     /// It is not taken.
     #[error("it is not taken: {0}")]
-    NotTaken(String),
+    NotAccepted(String),
 }
 
 /// Sends an example as the provider would, signed with the secret of the environment variable, to the
@@ -62,15 +62,15 @@ pub async fn try_one(args: &TryArgs, url: &str) -> Result<(), CarriersError> {
     let (status, text) = (answer.status(), answer.text().await?);
     match status.is_success() {
         true => {
-            say(&text);
+            print_line(&text);
             Ok(())
         }
-        false => Err(CarriersError::NotTaken(format!("{status}: {text}"))),
+        false => Err(CarriersError::NotAccepted(format!("{status}: {text}"))),
     }
 }
 
 /// Prints a line. That nobody reads on is no failure.
-fn say(line: &str) {
+fn print_line(line: &str) {
     let _ = writeln!(std::io::stdout(), "{line}");
 }
 

@@ -12,7 +12,7 @@ use lambda::Names;
 use lambda::http::Problem;
 use serde_json::value::RawValue;
 
-use crate::functions::{Functions, OneRole, Role};
+use crate::functions::{Functions, Role, RoleHandler};
 use crate::limits::{BATCH_RECORDS, RECORD_ATTEMPTS, WATCH_EVERY};
 use crate::rules::Bus;
 use crate::{Settings, alarms, routes, rules, tables, variables};
@@ -40,19 +40,19 @@ pub fn dead_letter_queue(names: &Names) -> String {
 /// `personal_data_key`; fails where the description of its tables cannot be read.
 pub fn of(
     settings: &Settings,
-    told: &lambda::Settings,
+    function_settings: &lambda::Settings,
     functions: Arc<dyn Functions>,
     personal_data_key: PathBuf,
 ) -> Result<Definition, serde_json::Error> {
-    let names = &told.names;
-    let variables = variables::of(told);
+    let names = &function_settings.names;
+    let variables = variables::of(function_settings);
     let function = |role: Role| Function {
         id: role.name().to_owned(),
         name: names.of(role.name()),
         timeout: role.timeout(),
         reserved_concurrency: role.reserved_concurrency(),
         variables: variables.clone(),
-        handler: Arc::new(OneRole {
+        handler: Arc::new(RoleHandler {
             functions: Arc::clone(&functions),
             role,
         }),
@@ -60,7 +60,11 @@ pub fn of(
     Ok(Definition {
         environment: names.environment().to_owned(),
         functions: Role::ALL.into_iter().map(function).collect(),
-        tables: tables::of(names, told.shards, &told.read_models)?,
+        tables: tables::of(
+            names,
+            function_settings.shards,
+            &function_settings.read_models,
+        )?,
         stream_consumers: stream_consumers(names),
         buses: vec![Bus::Waybill.name(names)],
         rules: rules::of(names),

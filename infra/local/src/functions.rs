@@ -102,7 +102,7 @@ pub trait Functions: Send + Sync {
 }
 
 /// One role of the functions, as the emulator runs it.
-pub(crate) struct OneRole {
+pub(crate) struct RoleHandler {
     /// The functions.
     pub(crate) functions: Arc<dyn Functions>,
     /// Which of them.
@@ -110,7 +110,7 @@ pub(crate) struct OneRole {
 }
 
 #[async_trait]
-impl Handler for OneRole {
+impl Handler for RoleHandler {
     async fn invoke(&self, payload: Payload, context: &Context) -> emulator::Answer {
         let Context {
             request_id,
@@ -207,10 +207,10 @@ mod tests {
     use super::*;
 
     /// Fails, naming all that it was told.
-    struct Tells;
+    struct FailsWithInput;
 
     #[async_trait]
-    impl Functions for Tells {
+    impl Functions for FailsWithInput {
         async fn call(&self, role: Role, payload: Payload, invocation: &Invocation) -> Answer {
             let deadline = invocation.deadline.map(|deadline| deadline.millis());
             let (id, by) = (&invocation.request_id, &invocation.qualifier);
@@ -221,8 +221,8 @@ mod tests {
 
     #[tokio::test]
     async fn a_function_is_told_what_the_emulator_says_and_the_emulator_how_it_failed() {
-        let bus = OneRole {
-            functions: Arc::new(Tells),
+        let bus = RoleHandler {
+            functions: Arc::new(FailsWithInput),
             role: Role::Bus,
         };
         let context = Context {

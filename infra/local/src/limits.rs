@@ -49,10 +49,10 @@ pub const DEMO_ATTEMPTS: u32 = 5;
 pub const DEMO_PARCELS: usize = 12;
 
 /// How long a demonstration waits for a silent parcel to be found, once it may be.
-pub const DEMO_STALL_PATIENCE: Duration = Duration::from_secs(30);
+pub const DEMO_STALL_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// How long a demonstration waits for everything to catch up.
-pub const DEMO_PATIENCE: Duration = Duration::from_secs(120);
+pub const DEMO_TIMEOUT: Duration = Duration::from_secs(120);
 
 /// How often it looks whether everything has.
 pub const DEMO_POLL: Duration = Duration::from_millis(20);

@@ -122,7 +122,7 @@ pub(crate) const DEMO_STALLED_AFTER: &str = "RETURNING=0.001";
 impl Settings {
     /// What a demonstration's own system has beside: a secret of EasyPost's that nobody knows, and
     /// a status that stalls within seconds, each where none was set.
-    pub(crate) fn be_for_a_demonstration(&mut self) {
+    pub(crate) fn prepare_for_demo(&mut self) {
         if !self.carrier_secrets().0.contains_key(&Provider::EasyPost) {
             self.carrier_secret.push(CarrierSecret {
                 provider: Provider::EasyPost,

@@ -31,7 +31,7 @@ impl System {
         let make = |config: &SdkConfig, told: &lambda::Settings| -> Arc<dyn Functions> {
             Arc::new(Waybill::new(config, told, secrets, metrics))
         };
-        Self::start_printing(settings, make, printed).await
+        Self::start_with_output(settings, make, printed).await
     }
 
     /// Starts the system with the functions that `make` makes, given the configuration of AWS
@@ -40,10 +40,10 @@ impl System {
         settings: &Settings,
         make: impl FnOnce(&SdkConfig, &lambda::Settings) -> Arc<dyn Functions>,
     ) -> Result<Self, StartError> {
-        Self::start_printing(settings, make, Printed::default()).await
+        Self::start_with_output(settings, make, Printed::default()).await
     }
 
-    async fn start_printing(
+    async fn start_with_output(
         settings: &Settings,
         make: impl FnOnce(&SdkConfig, &lambda::Settings) -> Arc<dyn Functions>,
         printed: Printed,

@@ -19,7 +19,7 @@ use crate::{
     at::{self, At},
     limits::FILES_SHOWN,
     links::{self, quoted},
-    view::{Head, Nav, Page, View, told},
+    view::{Head, Nav, Page, View, described},
 };
 
 pub(super) fn routes() -> Router<Console> {
@@ -41,7 +41,7 @@ pub(super) fn upload(environment: &Environment) -> String {
 
 #[derive(Clone, Default, Deserialize)]
 #[serde(default)]
-struct Asked {
+struct Params {
     prefix: String,
     after: Option<String>,
 }
@@ -57,7 +57,7 @@ struct List<'a> {
     first: bool,
 }
 
-async fn show(view: View, Query(asked): Query<Asked>) -> Response {
+async fn show(view: View, Query(asked): Query<Params>) -> Response {
     let console = view.console.clone();
     let head = Head::new(Nav::Files, "Files", "the reports of files");
     view.show(head, async move {
@@ -82,7 +82,7 @@ async fn show(view: View, Query(asked): Query<Asked>) -> Response {
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
-struct AskedPage {
+struct PageParams {
     page: Option<u64>,
 }
 
@@ -101,7 +101,7 @@ struct One<'a> {
 async fn show_one(
     view: View,
     Path((key, version)): Path<(String, String)>,
-    Query(asked): Query<AskedPage>,
+    Query(asked): Query<PageParams>,
 ) -> Response {
     let console = view.console.clone();
     let head = Head::new(Nav::Files, key.clone(), format!("the report of {key}"));
@@ -132,7 +132,7 @@ async fn show_one(
 async fn show_raw(
     view: View,
     Path((key, version)): Path<(String, String)>,
-    Query(asked): Query<AskedPage>,
+    Query(asked): Query<PageParams>,
 ) -> Response {
     let found = async {
         let environment = view.console.operating().environment().await?;
@@ -150,7 +150,7 @@ async fn show_raw(
             (headers, content).into_response()
         }
         Err(failure) => {
-            let (status, _, message) = told(&failure, view.console.about());
+            let (status, _, message) = described(&failure, view.console.about());
             view.refused(status, &message)
         }
     }

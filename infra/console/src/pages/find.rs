@@ -16,7 +16,7 @@ use crate::{
     backend::Failure,
     limits::{REFUSED_TIMEOUT, SEARCH_CHARACTERS},
     links,
-    view::{Head, Nav, Page, View, told},
+    view::{Head, Nav, Page, View, described},
 };
 
 pub(super) fn routes() -> Router<Console> {
@@ -24,7 +24,7 @@ pub(super) fn routes() -> Router<Console> {
 }
 
 #[derive(Deserialize)]
-struct Asked {
+struct Params {
     #[serde(default)]
     q: String,
 }
@@ -105,7 +105,7 @@ async fn refused(console: &Console, id: &str) -> RefusedView {
         };
         // A look takes messages for a moment: none is taken away from a retry that goes on.
         let busy = console.operating().jobs.retry();
-        let busy = busy.is_some_and(|job| job.goes_on());
+        let busy = busy.is_some_and(|job| job.is_running());
         let letters = async {
             match busy {
                 true => Ok(InLetters {
@@ -126,7 +126,7 @@ async fn refused(console: &Console, id: &str) -> RefusedView {
     let looked = tokio::time::timeout(REFUSED_TIMEOUT, looks).await;
     let looked = looked.unwrap_or_else(|_| {
         let message = format!("no answer within {} s", REFUSED_TIMEOUT.as_secs());
-        Err(Failure::Said {
+        Err(Failure::Message {
             status: 504,
             message,
         })
@@ -138,7 +138,7 @@ async fn refused(console: &Console, id: &str) -> RefusedView {
         looked: None,
         missing: Vec::new(),
     };
-    let why = |failure: &Failure| told(failure, console.about()).2;
+    let why = |failure: &Failure| described(failure, console.about()).2;
     let (orders, shipments, files, letters) = match looked {
         Ok(looked) => looked,
         Err(failure) => {
@@ -187,7 +187,7 @@ async fn refused(console: &Console, id: &str) -> RefusedView {
 
 /// Leads to what has this id; where both an order and a shipment have it, to either; and says so
 /// where nothing has it.
-async fn show(view: View, Query(asked): Query<Asked>) -> Response {
+async fn show(view: View, Query(asked): Query<Params>) -> Response {
     let id: String = asked.q.trim().chars().take(SEARCH_CHARACTERS).collect();
     let (api, console) = (view.console.api().clone(), view.console.clone());
     let head = Head {
@@ -206,8 +206,8 @@ async fn show(view: View, Query(asked): Query<Asked>) -> Response {
             false => (false, false),
         };
         match (has_order, has_shipment) {
-            (true, false) => Ok(Page::Elsewhere(order)),
-            (false, true) => Ok(Page::Elsewhere(shipment)),
+            (true, false) => Ok(Page::Redirect(order)),
+            (false, true) => Ok(Page::Redirect(shipment)),
             (order_too, _) => Page::of(&Find {
                 refused: match askable && !order_too {
                     true => Some(refused(&console, &id).await),

@@ -14,7 +14,7 @@ use crate::{
     at::At,
     backend::Failure,
     change::Form,
-    jobs::Take,
+    jobs::RetryTask,
     links,
     view::{Head, Nav, Page, View},
 };
@@ -99,7 +99,7 @@ pub(super) fn letter_link(id: &LetterId) -> String {
 }
 
 #[derive(Deserialize)]
-struct WhichLetter {
+struct LetterParams {
     place: String,
     name: String,
     #[serde(default)]
@@ -121,7 +121,7 @@ pub(super) fn letter_id(place: &str, name: &str) -> Result<LetterId, Failure> {
     match place {
         "stream" => Ok(LetterId::Stream(name.to_owned())),
         "message" => Ok(LetterId::Message(name.to_owned())),
-        _ => Err(Failure::Said {
+        _ => Err(Failure::Message {
             status: 404,
             message: format!(
                 "Dead letters lie in the stream or are messages, and not in {place:?}."
@@ -130,19 +130,19 @@ pub(super) fn letter_id(place: &str, name: &str) -> Result<LetterId, Failure> {
     }
 }
 
-async fn show_letter(view: View, Query(which): Query<WhichLetter>) -> Response {
+async fn show_letter(view: View, Query(which): Query<LetterParams>) -> Response {
     let head = Head::new(Nav::Stuck, "A dead letter", "the dead letter");
     let (console, again) = (view.console.clone(), view.clone());
     view.show(head, async move {
         let id = letter_id(&which.place, &which.name)?;
         let environment = console.operating().environment().await?;
         let letter = dead_letters::letter(&environment, &id).await;
-        let letter = letter.map_err(|error| Failure::from(error).of_operators())?;
+        let letter = letter.map_err(|error| Failure::from(error).with_operator_policy())?;
         let content = match which.content {
             true => Some(cut(&dead_letters::payload(&environment, &id).await?)),
             false => None,
         };
-        let form = super::retry::form(&Take::Letter(id.clone()), &again);
+        let form = super::retry::form(&RetryTask::Letter(id.clone()), &again);
         Page::of(&LetterPage {
             of_stream: matches!(id, LetterId::Stream(_)),
             letter: &LetterView::of(letter),

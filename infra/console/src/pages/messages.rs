@@ -24,10 +24,10 @@ use crate::{
     About, Console,
     at::At,
     backend::Failure,
-    change::{Deed, Form, Sent},
+    change::{Form, FormValues, OperatorAction},
     limits::STEPS_MAX,
     links,
-    operating::{Emitted, beside},
+    operating::{EmittedMessage, additional},
     view::{Head, Nav, Page, View},
 };
 
@@ -43,7 +43,7 @@ pub(super) fn messages_link(aggregate: &str) -> String {
 }
 
 #[derive(Clone, Deserialize)]
-struct Which {
+struct Params {
     aggregate: String,
     /// One event alone.
     event: Option<u64>,
@@ -51,9 +51,9 @@ struct Which {
     sent: Option<u64>,
 }
 
-impl Which {
+impl Params {
     fn id(&self) -> Result<AggregateId, Failure> {
-        self.aggregate.parse().map_err(|_| Failure::Said {
+        self.aggregate.parse().map_err(|_| Failure::Message {
             status: 404,
             message: "order#<orderId> or shipment#<shipmentId> was expected.".to_owned(),
         })
@@ -107,7 +107,7 @@ impl MessageView {
 
 /// The messages of every event of an order or shipment, for a page of its history.
 #[derive(Default)]
-pub(super) struct Made {
+pub(super) struct MessagesByEvent {
     by_event: BTreeMap<u64, (String, Vec<MessageView>)>,
     /// Is it known here what was emitted; and were all messages looked at?
     known: Option<bool>,
@@ -122,17 +122,17 @@ pub(super) struct EventView {
     /// Is it known here what was emitted?
     pub(super) known: bool,
     /// Does `notify` stand before it?
-    pub(super) waits: bool,
+    pub(super) is_waiting: bool,
 }
 
-impl Made {
+impl MessagesByEvent {
     /// The messages of an event.
     pub(super) fn take(&mut self, sequence: u64) -> EventView {
         let messages = self.by_event.remove(&sequence);
         EventView {
             messages: messages.map_or(Vec::new(), |(_, messages)| messages),
             known: self.known.is_some(),
-            waits: self.parked_at.is_some_and(|at| sequence >= at),
+            is_waiting: self.parked_at.is_some_and(|at| sequence >= at),
         }
     }
 
@@ -147,7 +147,10 @@ impl Made {
 
 /// The messages of every event of an order or shipment, and what became of them; `None` where nobody
 /// can say it soon. They follow from the events alone.
-pub(super) async fn made(console: &Console, id: &AggregateId) -> Option<Made> {
+pub(super) async fn messages_by_event(
+    console: &Console,
+    id: &AggregateId,
+) -> Option<MessagesByEvent> {
     let look = |environment: Arc<Environment>| async move {
         let (history, parked) = futures::join!(
             history(&environment, id, None),
@@ -161,7 +164,7 @@ pub(super) async fn made(console: &Console, id: &AggregateId) -> Option<Made> {
             None => None,
         }
     };
-    let (found, emitted) = futures::join!(beside(console, look), emitted);
+    let (found, emitted) = futures::join!(additional(console, look), emitted);
     let (history, parked) = found?;
     let known = emitted.as_ref().map(|(_, all)| *all);
     let emitted = emitted.map_or(Vec::new(), |(emitted, _)| emitted);
@@ -177,7 +180,7 @@ pub(super) async fn made(console: &Console, id: &AggregateId) -> Option<Made> {
         (event.sequence, (kind, messages))
     });
     let parked_at = parked.iter().find(|one| one.consumer == "notify");
-    Some(Made {
+    Some(MessagesByEvent {
         by_event: by_event.collect(),
         known,
         parked_at: parked_at.map(|one| one.sequence),
@@ -208,7 +211,7 @@ struct MessagesPage {
     sent: Option<u64>,
 }
 
-async fn show(view: View, Query(which): Query<Which>) -> Response {
+async fn show(view: View, Query(which): Query<Params>) -> Response {
     let title = format!("Messages of {}", which.aggregate);
     let head = Head::new(
         which.nav(),
@@ -247,7 +250,7 @@ async fn show(view: View, Query(which): Query<Which>) -> Response {
             more,
             known,
             parked: parked.as_ref().map(ParkedView::of),
-            announce: Which {
+            announce: Params {
                 event: None,
                 ..which.clone()
             }
@@ -258,7 +261,7 @@ async fn show(view: View, Query(which): Query<Which>) -> Response {
     .await
 }
 
-fn by_id(emitted: &[Emitted]) -> BTreeMap<&str, Vec<At>> {
+fn by_id(emitted: &[EmittedMessage]) -> BTreeMap<&str, Vec<At>> {
     let mut by_id: BTreeMap<&str, Vec<At>> = BTreeMap::new();
     for one in emitted {
         by_id.entry(&one.id).or_default().push(At(one.at.clone()));
@@ -266,7 +269,7 @@ fn by_id(emitted: &[Emitted]) -> BTreeMap<&str, Vec<At>> {
     by_id
 }
 
-fn event_of(event: HistoryEvent, which: &Which, emitted: &BTreeMap<&str, Vec<At>>) -> Event {
+fn event_of(event: HistoryEvent, which: &Params, emitted: &BTreeMap<&str, Vec<At>>) -> Event {
     let messages = event.messages.into_iter();
     Event {
         sequence: event.sequence,
@@ -274,7 +277,7 @@ fn event_of(event: HistoryEvent, which: &Which, emitted: &BTreeMap<&str, Vec<At>
         at: event.at.map(|at| At(at.to_string())),
         messages: messages.map(|it| MessageView::of(it, emitted)).collect(),
         unreadable: event.unreadable,
-        announce: Which {
+        announce: Params {
             event: Some(event.sequence),
             ..which.clone()
         }
@@ -296,12 +299,12 @@ struct AnnouncePage<'a> {
     form: Option<Form>,
 }
 
-fn form(which: &Which, view: &View) -> Form {
+fn form(which: &Params, view: &View) -> Form {
     Form::new(which.announce(), "Announce once more", view)
 }
 
 /// Says which messages would be sent.
-async fn ask(view: View, Query(which): Query<Which>) -> Response {
+async fn ask(view: View, Query(which): Query<Params>) -> Response {
     let title = format!("Announce {} once more", which.aggregate);
     let head = Head::new(
         which.nav(),
@@ -346,13 +349,17 @@ async fn ask(view: View, Query(which): Query<Which>) -> Response {
     .await
 }
 
-async fn send(view: View, Query(which): Query<Which>, Posted(sent): Posted<Sent>) -> Response {
+async fn send(
+    view: View,
+    Query(which): Query<Params>,
+    Posted(sent): Posted<FormValues>,
+) -> Response {
     let (aggregate, back) = (which.aggregate.clone(), messages_link(&which.aggregate));
     let effect = match which.event {
         Some(event) => format!("the messages of event {event} of {aggregate} are sent once more."),
         None => format!("every message of {aggregate} is sent once more."),
     };
-    let deed = Deed {
+    let action = OperatorAction {
         nav: which.nav(),
         title: format!("Announce {aggregate} once more"),
         effect: effect + " They have the same ids: whoever has heard one knows it again.",
@@ -360,15 +367,16 @@ async fn send(view: View, Query(which): Query<Which>, Posted(sent): Posted<Sent>
         back: back.clone(),
     };
     let console = view.console.clone();
-    deed.carry_out(view, &sent, async move {
-        let id = which.id()?;
-        let environment = console.operating().environment().await?;
-        let announced = match which.event {
-            Some(event) => announce::event(&environment, &id, event).await?,
-            None => announce::one(&environment, &id, 1).await?,
-        };
-        let to = announced.to_sequence.to_string();
-        Ok(links::query(&back, &[("sent", Some(to.as_str()))]))
-    })
-    .await
+    action
+        .carry_out(view, &sent, async move {
+            let id = which.id()?;
+            let environment = console.operating().environment().await?;
+            let announced = match which.event {
+                Some(event) => announce::event(&environment, &id, event).await?,
+                None => announce::one(&environment, &id, 1).await?,
+            };
+            let to = announced.to_sequence.to_string();
+            Ok(links::query(&back, &[("sent", Some(to.as_str()))]))
+        })
+        .await
 }

@@ -23,7 +23,7 @@ use crate::{
     backend::Failure,
     limits::{BEHIND_SECONDS, NOW_EVERY_ELSEWHERE, NOW_EVERY_LOCALLY, PART_TIMEOUT, RECENT_SHOWN},
     links, sparkline,
-    view::{Head, Nav, Page, View, told},
+    view::{Head, Nav, Page, View, described},
 };
 
 pub(super) fn routes() -> Router<Console> {
@@ -135,7 +135,7 @@ where
     };
     match tokio::time::timeout(PART_TIMEOUT, looked).await {
         Ok(Ok(found)) => Ok(found),
-        Ok(Err(failure)) => Err(told(&failure, console.about()).2),
+        Ok(Err(failure)) => Err(described(&failure, console.about()).2),
         Err(_) => Err(format!("no answer within {} s", PART_TIMEOUT.as_secs())),
     }
 }

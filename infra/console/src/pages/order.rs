@@ -18,10 +18,10 @@ use super::{
 use crate::{
     About, Console, at,
     backend::Failure,
-    change::{Change, Field, Form, Sent},
+    change::{Change, Field, Form, FormValues},
     limits::{ITEMS_SHOWN, SHIPMENTS_OF_ORDER},
     links,
-    live::{self, Moved},
+    live::{self, ChangeNotice},
     rows::{History, Item, List, Order, Shipment, texts},
     story::{self, Step},
     view::{Head, Nav, Page, View},
@@ -37,7 +37,7 @@ pub(super) fn routes() -> Router<Console> {
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
-struct Asked {
+struct Params {
     /// As it stood then.
     at: Option<String>,
     /// The day at whose end it is asked for, such as `2026-03-01`; in place of `at`.
@@ -70,7 +70,7 @@ struct OrderPage<'a> {
     rows: String,
 }
 
-async fn show(view: View, Path(id): Path<String>, Query(asked): Query<Asked>) -> Response {
+async fn show(view: View, Path(id): Path<String>, Query(asked): Query<Params>) -> Response {
     let head = Head::new(
         Nav::Orders,
         format!("Order {id}"),
@@ -103,7 +103,7 @@ async fn show(view: View, Path(id): Path<String>, Query(asked): Query<Asked>) ->
         let order = match (order, without_row) {
             // Its first event is parked: so there is no row, and this says why.
             (Err(Failure::NotFound(_)), Some(parked)) if at.is_none() => {
-                return Ok(Page::Elsewhere(parked.link.clone()));
+                return Ok(Page::Redirect(parked.link.clone()));
             }
             (Err(Failure::NotFound(problem)), _) if at.is_some() => {
                 // It may be known since.
@@ -159,11 +159,11 @@ pub(super) fn command_line(about: &About, id: &str) -> String {
     format!("waybill history {aggregate} {}", about.flags)
 }
 
-async fn tell(view: View, Path(id): Path<String>, Query(asked): Query<Asked>) -> Response {
+async fn tell(view: View, Path(id): Path<String>, Query(asked): Query<Params>) -> Response {
     let address = links::order(&id);
     let seen = asked.seen.unwrap_or(0);
     live::watch(&view.console, address.clone(), move |order: Order| {
-        (order.version != seen).then(|| Moved {
+        (order.version != seen).then(|| ChangeNotice {
             message: format!(
                 "Somebody has changed this order: it is {} now (version {}).",
                 order.status, order.version
@@ -192,14 +192,18 @@ fn cancel_form(id: &str, view: &View) -> Form {
     }
 }
 
-async fn complete(view: View, Path(id): Path<String>, Posted(sent): Posted<Sent>) -> Response {
+async fn complete(
+    view: View,
+    Path(id): Path<String>,
+    Posted(sent): Posted<FormValues>,
+) -> Response {
     let form = complete_form(&id, &view).filled(&sent);
     let effect = format!("order {id} becomes PROCESSED, and stays it.");
     let change = change(&id, "complete", "Complete order", effect, form);
     change.make(view, &sent).await
 }
 
-async fn cancel(view: View, Path(id): Path<String>, Posted(sent): Posted<Sent>) -> Response {
+async fn cancel(view: View, Path(id): Path<String>, Posted(sent): Posted<FormValues>) -> Response {
     let form = cancel_form(&id, &view).filled(&sent);
     let effect = format!(
         "order {id} becomes CANCELLED, and stays it. The event Order Cancelled is announced."

@@ -8,7 +8,7 @@ use crate::{
     Console,
     limits::LIST_PAGE,
     links,
-    live::{self, Moved},
+    live::{self, ChangeNotice},
     rows::{List, ListedOrder},
     view::{Head, Nav, Page, View},
 };
@@ -25,7 +25,7 @@ pub(super) fn routes() -> Router<Console> {
 /// Which orders. The API takes one of the first three.
 #[derive(Clone, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-struct Asked {
+struct Params {
     status: Option<String>,
     customer_id: Option<String>,
     day: Option<String>,
@@ -34,7 +34,7 @@ struct Asked {
     seen: Option<String>,
 }
 
-impl Asked {
+impl Params {
     /// The same list, of the API or of this page, from this place on.
     fn list(&self, more: &[(&str, Option<&str>)]) -> String {
         let filters = [
@@ -60,14 +60,14 @@ impl Asked {
 #[derive(Template)]
 #[template(path = "orders.html")]
 struct Orders<'a> {
-    asked: &'a Asked,
+    asked: &'a Params,
     statuses: &'a [&'a str],
     orders: &'a [ListedOrder],
     more: Option<String>,
     live: Option<String>,
 }
 
-async fn show(view: View, Query(asked): Query<Asked>) -> Response {
+async fn show(view: View, Query(asked): Query<Params>) -> Response {
     let api = view.console.api().clone();
     let head = Head::new(Nav::Orders, "Orders", "a page of orders");
     view.show(head, async move {
@@ -94,12 +94,12 @@ async fn show(view: View, Query(asked): Query<Asked>) -> Response {
     .await
 }
 
-async fn tell(view: View, Query(asked): Query<Asked>) -> Response {
+async fn tell(view: View, Query(asked): Query<Params>) -> Response {
     let seen = asked.seen.unwrap_or_default();
     let newest = "/orders?sort=newest&limit=1".to_owned();
     live::watch(&view.console, newest, move |found: List<ListedOrder>| {
         let newer = found.items.first().filter(|order| order.order_id != seen);
-        newer.map(|_| Moved {
+        newer.map(|_| ChangeNotice {
             message: "There are newer orders.".to_owned(),
             address: "/orders".to_owned(),
         })

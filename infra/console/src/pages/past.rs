@@ -24,7 +24,7 @@ use crate::{
     Console,
     at::At,
     backend::Failure,
-    change::{Deed, Form, Sent},
+    change::{Form, FormValues, OperatorAction},
     links,
     view::{Head, Nav, Page, View},
 };
@@ -37,7 +37,7 @@ pub(super) fn routes() -> Router<Console> {
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
-struct From {
+struct PastParams {
     /// How many findings stand on pages before.
     skip: usize,
     /// Rows that were written when what was found was mended,
@@ -106,15 +106,19 @@ async fn past_named(console: &Console, name: &str) -> Result<Past, Failure> {
     let all = past_of(console.operating()).await?;
     let past = all.into_iter().find(|(known, _)| known == name);
     let past = past.map(|(_, past)| past);
-    past.ok_or_else(|| Failure::Said {
+    past.ok_or_else(|| Failure::Message {
         status: 404,
         message: "This run is not remembered any more, or never was.".to_owned(),
     })
 }
 
-async fn mend_found(view: View, Path(name): Path<String>, Posted(sent): Posted<Sent>) -> Response {
+async fn mend_found(
+    view: View,
+    Path(name): Path<String>,
+    Posted(sent): Posted<FormValues>,
+) -> Response {
     let address = format!("/read-models/runs/{}", links::encoded(&name));
-    let deed = Deed {
+    let action = OperatorAction {
         nav: Nav::ReadModels,
         title: "Mend what was found".to_owned(),
         effect: "the rows of every order and shipment that this run has found wrong are made what \
@@ -124,26 +128,31 @@ async fn mend_found(view: View, Path(name): Path<String>, Posted(sent): Posted<S
         back: address.clone(),
     };
     let console = view.console.clone();
-    deed.carry_out(view, &sent, async move {
-        let past = past_named(&console, &name).await?;
-        let environment = console.operating().environment().await?;
-        let done = mend(&environment, &mendable(&past.summary)).await?;
-        let numbers = [done.written, done.removed, done.left].map(|it| it.to_string());
-        let [written, removed, left] = numbers.each_ref().map(|it| Some(it.as_str()));
-        let told = [("written", written), ("removed", removed), ("left", left)];
-        Ok(links::query(&address, &told))
-    })
-    .await
+    action
+        .carry_out(view, &sent, async move {
+            let past = past_named(&console, &name).await?;
+            let environment = console.operating().environment().await?;
+            let done = mend(&environment, &mendable(&past.summary)).await?;
+            let numbers = [done.written, done.removed, done.left].map(|it| it.to_string());
+            let [written, removed, left] = numbers.each_ref().map(|it| Some(it.as_str()));
+            let told = [("written", written), ("removed", removed), ("left", left)];
+            Ok(links::query(&address, &told))
+        })
+        .await
 }
 
-async fn show_past(view: View, Path(name): Path<String>, Query(from): Query<From>) -> Response {
+async fn show_past(
+    view: View,
+    Path(name): Path<String>,
+    Query(from): Query<PastParams>,
+) -> Response {
     let head = Head::new(Nav::ReadModels, "A run that has ended", "the past runs");
     let (console, again) = (view.console.clone(), view.clone());
     view.show(head, async move {
         let operating = console.operating();
         let mut past = past_named(&console, &name).await?;
         // The rows of what was found are known to the process that has found it, and to no file.
-        let own = operating.jobs.whole().and_then(|job| job.state().ended);
+        let own = operating.jobs.whole_run().and_then(|job| job.state().ended);
         if let Some(own) = own
             .and_then(Result::ok)
             .filter(|own| own.name.as_ref() == Some(&name))

@@ -22,7 +22,7 @@ use crate::{
     change::Form,
     limits::{BEHIND_SECONDS, PART_TIMEOUT},
     operating::Operating,
-    view::{Head, Nav, Page, View, told},
+    view::{Head, Nav, Page, View, described},
 };
 
 pub(super) fn routes() -> Router<Console> {
@@ -71,7 +71,7 @@ impl Behind {
 struct ReadModelsPage<'a> {
     about: &'a About,
     tables: Vec<ReadModelTable>,
-    known: Known,
+    known: Measured,
     /// Why what CloudWatch counts is not known.
     unknown: Option<String>,
     minutes: u32,
@@ -80,47 +80,47 @@ struct ReadModelsPage<'a> {
     past: Vec<PastView>,
 }
 
-/// What is known beside the tables: by the local system, or by CloudWatch.
+/// What is known additional the tables: by the local system, or by CloudWatch.
 #[derive(Default)]
-struct Known {
+struct Measured {
     lags: Vec<Lag>,
     sweep: Option<(At, Swept)>,
     /// Rebuilds by the deployed state machine; the local system has none.
     rebuilds: Option<DeployedRebuilds>,
 }
 
-/// What is known beside the tables, or why it is not.
-async fn known(console: &Console, environment: &Environment) -> Result<Known, String> {
+/// What is known additional the tables, or why it is not.
+async fn known(console: &Console, environment: &Environment) -> Result<Measured, String> {
     if let Some(local) = console.operating().local() {
-        let (come, lines) = futures::join!(local.come(), local.metrics(SWEPT_AGGREGATES));
-        if let (Some(come), Some(lines)) = (come, lines) {
-            let lags = come.consumers.into_iter().map(|(consumer, it)| Lag {
+        let (status, lines) = futures::join!(local.status(), local.metrics(SWEPT_AGGREGATES));
+        if let (Some(status), Some(lines)) = (status, lines) {
+            let lags = status.consumers.into_iter().map(|(consumer, it)| Lag {
                 consumer,
                 behind: Behind::Records(it.behind),
             });
-            return Ok(Known {
+            return Ok(Measured {
                 lags: lags.collect(),
-                sweep: last_sweep(&lines).map(told_at),
+                sweep: last_sweep(&lines).map(shown_at),
                 rebuilds: None,
             });
         }
     }
     let asked = async { Ok(measured(environment).await?) };
     let done = tokio::time::timeout(PART_TIMEOUT, asked).await;
-    let done = done.unwrap_or(Err(Failure::NoAnswer(NoAnswer::Slow(PART_TIMEOUT))));
-    let measured = done.map_err(|failure| told(&failure, console.about()).2)?;
+    let done = done.unwrap_or(Err(Failure::NoAnswer(NoAnswer::TimedOut(PART_TIMEOUT))));
+    let measured = done.map_err(|failure| described(&failure, console.about()).2)?;
     let lags = measured.behind.into_iter().map(|(consumer, millis)| Lag {
         consumer,
         behind: Behind::by_age(millis),
     });
-    Ok(Known {
+    Ok(Measured {
         lags: lags.collect(),
-        sweep: measured.sweep.map(told_at),
+        sweep: measured.sweep.map(shown_at),
         rebuilds: Some(measured.rebuilds),
     })
 }
 
-fn told_at((at, swept): (Timestamp, Swept)) -> (At, Swept) {
+fn shown_at((at, swept): (Timestamp, Swept)) -> (At, Swept) {
     (At(at.to_string()), swept)
 }
 
@@ -227,18 +227,18 @@ async fn show(view: View) -> Response {
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
-pub(super) struct Which {
+pub(super) struct ModelParams {
     /// One read model alone.
     only: Option<String>,
 }
 
-impl Which {
+impl ModelParams {
     /// The read model that is named; a name that is none is a failure.
     pub(super) fn read_model(&self) -> Result<Option<ReadModel>, Failure> {
         let named = self.only.as_deref().filter(|name| !name.is_empty());
         let model = named.map(str::parse).transpose();
         model.map_err(
-            |error: lambda::read_models::InvalidReadModel| Failure::Said {
+            |error: lambda::read_models::InvalidReadModel| Failure::Message {
                 status: 404,
                 message: error.to_string(),
             },
@@ -258,16 +258,16 @@ struct PricePage<'a> {
     command: String,
 }
 
-async fn ask_verify(view: View, Query(which): Query<Which>) -> Response {
+async fn ask_verify(view: View, Query(which): Query<ModelParams>) -> Response {
     ask(view, which, Kind::Verify).await
 }
 
-async fn ask_rebuild(view: View, Query(which): Query<Which>) -> Response {
+async fn ask_rebuild(view: View, Query(which): Query<ModelParams>) -> Response {
     ask(view, which, Kind::Rebuild).await
 }
 
 /// Says what it costs, before anything is read.
-async fn ask(view: View, which: Which, kind: Kind) -> Response {
+async fn ask(view: View, which: ModelParams, kind: Kind) -> Response {
     let title = title(kind);
     let head = Head::new(Nav::ReadModels, title, "the sizes of the tables");
     let (console, again) = (view.console.clone(), view.clone());

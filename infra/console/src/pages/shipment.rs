@@ -16,7 +16,7 @@ use serde::Deserialize;
 use super::shipments::STATUSES;
 use super::{
     before::{self, ByScans, by_scans},
-    messages::{EventView, Made, made, messages_link},
+    messages::{EventView, MessagesByEvent, messages_by_event, messages_link},
     row::row_link,
     stuck::{self, ParkedView},
 };
@@ -24,11 +24,11 @@ use crate::{
     About, Console,
     at::{self, At},
     backend::{Api, Failure},
-    change::{Change, Field, Form, Sent},
+    change::{Change, Field, Form, FormValues},
     diff::{self, Difference},
     limits::SCANS_MAX,
     links,
-    live::{self, Moved},
+    live::{self, ChangeNotice},
     rows::{List, Scan, Shipment, texts},
     view::{Head, Nav, Page, View},
 };
@@ -42,7 +42,7 @@ pub(super) fn routes() -> Router<Console> {
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
-struct Asked {
+struct Params {
     /// As it stood then.
     at: Option<String>,
     /// The day at whose end it is asked for, such as `2026-03-01`; in place of `at`.
@@ -97,7 +97,7 @@ struct ShipmentPage<'a> {
     rows: String,
 }
 
-async fn show(view: View, Path(id): Path<String>, Query(asked): Query<Asked>) -> Response {
+async fn show(view: View, Path(id): Path<String>, Query(asked): Query<Params>) -> Response {
     let title = format!("Shipment {id}");
     let head = Head::new(Nav::Shipments, title, format!("the shipment {id}"));
     let (api, about) = (view.console.api().clone(), view.console.about().clone());
@@ -108,7 +108,7 @@ async fn show(view: View, Path(id): Path<String>, Query(asked): Query<Asked>) ->
         let parked = stuck::parked_of(&console, &named);
         let messages = async {
             let id = named.parse().ok()?;
-            made(&console, &id).await
+            messages_by_event(&console, &id).await
         };
         let address = links::shipment(&id);
         let day = asked.day.clone().filter(|day| !day.is_empty());
@@ -147,7 +147,7 @@ async fn show(view: View, Path(id): Path<String>, Query(asked): Query<Asked>) ->
             }
         }
         // What came later than what is shown is no matter of it.
-        let shown = |made: &Option<Made>| made.is_some() && now && !more;
+        let shown = |made: &Option<MessagesByEvent>| made.is_some() && now && !more;
         let messages = Some(messages).filter(shown).flatten();
         let version = shipment.version.to_string();
         let aggregate = links::quoted(&format!("shipment/{id}"));
@@ -155,7 +155,7 @@ async fn show(view: View, Path(id): Path<String>, Query(asked): Query<Asked>) ->
             stored: asked.stored == Some(shipment.version),
             changed,
             stops: marked,
-            others: messages.map_or(Vec::new(), Made::others),
+            others: messages.map_or(Vec::new(), MessagesByEvent::others),
             more,
             order: shipment.order_id.as_deref().map(links::order),
             live: links::query(
@@ -264,11 +264,11 @@ fn late(scans: &[Scan]) -> Vec<u64> {
     late
 }
 
-async fn tell(view: View, Path(id): Path<String>, Query(asked): Query<Asked>) -> Response {
+async fn tell(view: View, Path(id): Path<String>, Query(asked): Query<Params>) -> Response {
     let address = links::shipment(&id);
     let seen = asked.seen.unwrap_or(0);
     live::watch(&view.console, address.clone(), move |now: Shipment| {
-        (now.version != seen).then(|| Moved {
+        (now.version != seen).then(|| ChangeNotice {
             message: format!("There is a new update: the shipment is {} now.", now.status),
             address: address.clone(),
         })
@@ -309,7 +309,7 @@ fn update_form(id: &str, view: &View) -> Form {
     }
 }
 
-async fn update(view: View, Path(id): Path<String>, Posted(sent): Posted<Sent>) -> Response {
+async fn update(view: View, Path(id): Path<String>, Posted(sent): Posted<FormValues>) -> Response {
     let back = links::shipment(&id);
     let change = Change {
         nav: Nav::Shipments,

@@ -48,7 +48,7 @@ pub(super) fn routes() -> Router<Console> {
 
 #[derive(Clone, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-struct Asked {
+struct Params {
     status: Option<String>,
     order_id: Option<String>,
     stalled: Option<String>,
@@ -56,7 +56,7 @@ struct Asked {
     cursor: Option<String>,
 }
 
-impl Asked {
+impl Params {
     /// Whether a list is asked for, and not the first page.
     fn is_list(&self) -> bool {
         self.status.is_some() || self.order_id.is_some() || self.stalled.is_some()
@@ -93,7 +93,7 @@ struct Group {
 #[derive(Template)]
 #[template(path = "shipments.html")]
 struct Shipments<'a> {
-    asked: &'a Asked,
+    asked: &'a Params,
     statuses: &'a [&'a str],
     /// Has none of the groups any?
     empty: bool,
@@ -101,7 +101,7 @@ struct Shipments<'a> {
     flipped: String,
 }
 
-async fn show(view: View, Query(mut asked): Query<Asked>) -> Response {
+async fn show(view: View, Query(mut asked): Query<Params>) -> Response {
     // A form sends what is empty, too.
     for value in [
         &mut asked.status,
@@ -158,7 +158,7 @@ async fn show(view: View, Query(mut asked): Query<Asked>) -> Response {
         } else {
             "newest"
         };
-        let flipped = Asked {
+        let flipped = Params {
             sort: Some(other.to_owned()),
             ..asked.clone()
         };

@@ -14,18 +14,18 @@ use serde::Deserialize;
 
 use super::{
     letter::LetterView,
-    retry::{self as retry_page, CameView},
+    retry::{self as retry_page, CommandResultView},
 };
 use crate::{
     About, Console,
     at::At,
     backend::Failure,
     change::Form,
-    jobs::Take,
+    jobs::RetryTask,
     limits::{CONTENT_CHARACTERS, LETTERS_SHOWN, LIST_PAGE, RETRY_TOLD_FOR},
     links,
-    operating::beside,
-    view::{Head, Nav, Page, View, told},
+    operating::additional,
+    view::{Head, Nav, Page, View, described},
 };
 
 pub(super) fn routes() -> Router<Console> {
@@ -96,7 +96,7 @@ pub(super) async fn parked_of(console: &Console, aggregate: &str) -> Vec<ParkedV
         return Vec::new();
     };
     let look = |environment: Arc<Environment>| async move { parked::of(&environment, &id).await };
-    let found = beside(console, look).await;
+    let found = additional(console, look).await;
     found
         .unwrap_or_default()
         .iter()
@@ -147,7 +147,7 @@ fn grouped<T>(all: Vec<T>, by: impl Fn(&T) -> (String, String)) -> Vec<Group<T>>
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
-struct Asked {
+struct Params {
     /// How many of what is parked stand on pages before.
     skip: usize,
     /// The dead letter of the stream that the page goes on behind.
@@ -173,9 +173,9 @@ struct StuckPage {
     /// Why what lies there is counted alone.
     closed: Option<String>,
     /// A retry that is under way, or has just ended.
-    told: Option<retry_page::Now>,
+    told: Option<retry_page::RetryProgress>,
     /// Is it under way?
-    goes_on: bool,
+    is_running: bool,
     /// Takes up everything again.
     all: Option<Form>,
     read_only: bool,
@@ -183,13 +183,13 @@ struct StuckPage {
     command: String,
 }
 
-async fn show(view: View, Query(asked): Query<Asked>) -> Response {
+async fn show(view: View, Query(asked): Query<Params>) -> Response {
     let head = Head::new(Nav::Stuck, "Stuck", "what is parked, and the dead letters");
     let (console, again) = (view.console.clone(), view.clone());
     view.show(head, async move {
         let job = console.operating().jobs.retry();
-        let goes_on = job.as_ref().is_some_and(|job| job.goes_on());
-        let told = job.filter(|job| job.is_news(RETRY_TOLD_FOR));
+        let is_running = job.as_ref().is_some_and(|job| job.is_running());
+        let told = job.filter(|job| job.ended_within(RETRY_TOLD_FOR));
         let environment = console.operating().environment().await?;
         let all = retry::preview(&environment, &Wanted::default()).await?;
         let well = !all.is_wrong();
@@ -209,7 +209,7 @@ async fn show(view: View, Query(asked): Query<Asked>) -> Response {
         let stream = stream(&environment, objects, asked.after.as_deref()).await;
         let (stream, more_stream) = opened(stream, &mut closed, console.about())?;
         // A look takes messages for a moment: none is taken away from a retry that goes on.
-        let look = messages > 0 && !goes_on;
+        let look = messages > 0 && !is_running;
         let queue = match look {
             true => {
                 let looked = dead_letters::queue(&environment, LIST_PAGE as u32).await;
@@ -220,7 +220,7 @@ async fn show(view: View, Query(asked): Query<Asked>) -> Response {
         };
         let more_messages = queue.as_ref().map_or(messages > 0, |queue| queue.more);
         let queue = queue.map_or(Vec::new(), |queue| queue.letters);
-        let may = console.about().may_change() && !goes_on;
+        let may = console.about().may_change() && !is_running;
         let button = |only, why: Why, number, more| {
             may.then(|| retry_page::group_form(only, why, number, more, &again))
         };
@@ -266,7 +266,7 @@ async fn show(view: View, Query(asked): Query<Asked>) -> Response {
             hidden,
             closed,
             told: told.map(|job| retry_page::now(&job, &again)),
-            goes_on,
+            is_running,
             all: may.then(|| retry_page::all_form(number, more_objects, &again)),
             read_only: !console.about().may_change(),
             all_well: well,
@@ -282,9 +282,9 @@ fn opened<T: Default>(
     closed: &mut Option<String>,
     about: &About,
 ) -> Result<T, Failure> {
-    match looked.map_err(Failure::of_operators) {
+    match looked.map_err(Failure::with_operator_policy) {
         Err(failure @ Failure::Denied(_)) => {
-            *closed = Some(told(&failure, about).2);
+            *closed = Some(described(&failure, about).2);
             Ok(T::default())
         }
         looked => looked,
@@ -315,7 +315,7 @@ fn by_reason(letters: Vec<DeadLetter>) -> Vec<Group<LetterView>> {
 // One that is parked.
 
 #[derive(Deserialize)]
-struct WhichParked {
+struct ParkedParams {
     consumer: String,
     aggregate: String,
     /// Is its content asked for?
@@ -336,19 +336,19 @@ struct ParkedPage<'a> {
     retry: Option<Form>,
 }
 
-async fn show_parked(view: View, Query(which): Query<WhichParked>) -> Response {
-    let WhichParked {
+async fn show_parked(view: View, Query(which): Query<ParkedParams>) -> Response {
+    let ParkedParams {
         consumer,
         aggregate,
         content,
     } = which;
     let title = format!("Parked: {aggregate}");
     let head = Head::new(Nav::Stuck, title, format!("what is parked of {aggregate}"));
-    let take = Take::Parked {
+    let task = RetryTask::Parked {
         consumer: consumer.clone(),
         aggregate: aggregate.clone(),
     };
-    let form = super::retry::form(&take, &view);
+    let form = super::retry::form(&task, &view);
     let console = view.console.clone();
     view.show(head, async move {
         let environment = console.operating().environment().await?;

@@ -112,12 +112,12 @@ async fn show(view: View, Path(id): Path<String>) -> Response {
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
-struct Asked {
+struct Params {
     seen: Option<u64>,
 }
 
 /// The trail alone, for a page that is open; nothing where that has it already.
-async fn trail(view: View, Path(id): Path<String>, Query(asked): Query<Asked>) -> Response {
+async fn trail(view: View, Path(id): Path<String>, Query(asked): Query<Params>) -> Response {
     let found = view.console.playground().and_then(|it| it.runs.get(&id));
     let Some(run) = found else {
         return StatusCode::NO_CONTENT.into_response();

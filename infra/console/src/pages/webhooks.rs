@@ -12,7 +12,7 @@ use crate::{
     About, Console,
     backend::{Call, Failure, NoAnswer},
     limits::PART_TIMEOUT,
-    view::{Head, Nav, Page, View, told},
+    view::{Head, Nav, Page, View, described},
 };
 
 pub(super) fn routes() -> Router<Console> {
@@ -21,7 +21,7 @@ pub(super) fn routes() -> Router<Console> {
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
-struct Asked {
+struct Params {
     /// Is each address to be asked whether its secret is set?
     ask: bool,
 }
@@ -50,7 +50,7 @@ struct WebhooksPage<'a> {
     unknown: Option<String>,
 }
 
-async fn show(view: View, Query(asked): Query<Asked>) -> Response {
+async fn show(view: View, Query(asked): Query<Params>) -> Response {
     let head = Head::new(Nav::Webhooks, "Webhooks", "the addresses of the webhooks");
     let console = view.console.clone();
     view.show(head, async move {
@@ -120,8 +120,8 @@ async fn measured(console: &Console) -> Result<BTreeMap<String, Webhooks>, Strin
         Ok(carriers::measured(&environment).await?)
     };
     let done = tokio::time::timeout(PART_TIMEOUT, asked).await;
-    let done = done.unwrap_or(Err(Failure::NoAnswer(NoAnswer::Slow(PART_TIMEOUT))));
-    done.map_err(|failure| told(&failure, console.about()).2)
+    let done = done.unwrap_or(Err(Failure::NoAnswer(NoAnswer::TimedOut(PART_TIMEOUT))));
+    done.map_err(|failure| described(&failure, console.about()).2)
 }
 
 /// By what each address answers to a webhook without a signature.

@@ -22,7 +22,7 @@ use super::ways::ACCOUNT;
 
 /// What goes in by AWS's protocols.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Parcel {
+pub enum AwsRequest {
     /// An event on the environment's bus.
     Event {
         /// Its source.
@@ -47,7 +47,7 @@ pub enum Parcel {
 #[async_trait]
 pub trait AwsPort: Send + Sync {
     /// Sends one, and waits for its answer for a limited time.
-    async fn put(&self, parcel: Parcel) -> Result<Answer, NoAnswer>;
+    async fn put(&self, request: AwsRequest) -> Result<Answer, NoAnswer>;
 }
 
 /// AWS's own clients.
@@ -59,7 +59,7 @@ pub struct Sdk {
 }
 
 /// Sent, and answered by a body that a person reads.
-type Sent<E> = Result<String, SdkError<E, HttpResponse>>;
+type SdkResult<E> = Result<String, SdkError<E, HttpResponse>>;
 
 impl Sdk {
     /// Clients of the local system at this address.
@@ -87,7 +87,7 @@ impl Sdk {
         source: &str,
         kind: &str,
         detail: String,
-    ) -> Sent<aws_sdk_eventbridge::operation::put_events::PutEventsError> {
+    ) -> SdkResult<aws_sdk_eventbridge::operation::put_events::PutEventsError> {
         let entry = PutEventsRequestEntry::builder()
             .event_bus_name(self.names.bus())
             .source(source)
@@ -110,7 +110,7 @@ impl Sdk {
         &self,
         key: String,
         text: String,
-    ) -> Sent<aws_sdk_s3::operation::put_object::PutObjectError> {
+    ) -> SdkResult<aws_sdk_s3::operation::put_object::PutObjectError> {
         let put = self.objects.put_object().key(key);
         let put = put.bucket(self.names.orders_bucket(ACCOUNT));
         let answer = put.body(ByteStream::from(text.into_bytes())).send().await?;
@@ -120,7 +120,7 @@ impl Sdk {
     async fn invocation(
         &self,
         text: String,
-    ) -> Sent<aws_sdk_lambda::operation::invoke::InvokeError> {
+    ) -> SdkResult<aws_sdk_lambda::operation::invoke::InvokeError> {
         let function = self.names.of("invoke");
         let invoke = self.functions.invoke().function_name(function);
         let answer = invoke.payload(Blob::new(text)).send().await?;
@@ -131,25 +131,25 @@ impl Sdk {
 
 #[async_trait]
 impl AwsPort for Sdk {
-    async fn put(&self, parcel: Parcel) -> Result<Answer, NoAnswer> {
+    async fn put(&self, request: AwsRequest) -> Result<Answer, NoAnswer> {
         let sent = async {
-            match parcel {
-                Parcel::Event {
+            match request {
+                AwsRequest::Event {
                     source,
                     detail_type,
                     detail,
                 } => answered(self.event(source, detail_type, detail).await),
-                Parcel::File { key, text } => answered(self.file(key, text).await),
-                Parcel::Invocation(text) => answered(self.invocation(text).await),
+                AwsRequest::File { key, text } => answered(self.file(key, text).await),
+                AwsRequest::Invocation(text) => answered(self.invocation(text).await),
             }
         };
         let limited: Duration = CALL_TIMEOUT;
         let sent = tokio::time::timeout(limited, sent).await;
-        sent.unwrap_or(Err(NoAnswer::Slow(limited)))
+        sent.unwrap_or(Err(NoAnswer::TimedOut(limited)))
     }
 }
 
-fn answered<E>(sent: Sent<E>) -> Result<Answer, NoAnswer>
+fn answered<E>(sent: SdkResult<E>) -> Result<Answer, NoAnswer>
 where
     E: std::error::Error + ProvideErrorMetadata + 'static,
 {

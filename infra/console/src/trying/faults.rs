@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 /// Which faults are on.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-pub struct On {
+pub struct Faults {
     /// Consumers of the stream that are held back.
     pub held_consumers: Vec<String>,
     /// So many of the next commands over HTTP get no answer.
@@ -14,7 +14,7 @@ pub struct On {
     pub twice_for_seconds: u64,
 }
 
-impl On {
+impl Faults {
     /// Is nothing on?
     pub fn is_off(&self) -> bool {
         *self == Self::default()
@@ -34,7 +34,7 @@ impl On {
     }
 
     /// The same with this consumer let go.
-    pub fn letting_go(mut self, consumer: &str) -> Self {
+    pub fn releasing(mut self, consumer: &str) -> Self {
         self.held_consumers.retain(|held| held != consumer);
         self
     }
@@ -69,10 +69,10 @@ mod tests {
 
     #[test]
     fn what_is_on_is_said_and_what_is_off_is_not() {
-        assert!(On::default().is_off() && On::default().sentences().is_empty());
-        let on = On {
+        assert!(Faults::default().is_off() && Faults::default().sentences().is_empty());
+        let on = Faults {
             lost_answers: 1,
-            ..On::default().holding("project").holding("project")
+            ..Faults::default().holding("project").holding("project")
         };
         let said = [
             "project is held back",
@@ -80,6 +80,6 @@ mod tests {
         ];
         assert_eq!(on.sentences(), said);
         assert!(on.holds("project") && !on.is_off());
-        assert!(!on.letting_go("project").holds("project"));
+        assert!(!on.releasing("project").holds("project"));
     }
 }

@@ -60,12 +60,12 @@ pub async fn look(console: &Console, playground: &Playground, id: &str) {
     // Six looks at once are a large future.
     let found = Box::pin(found(console, playground, &run)).await;
     playground.runs.change(id, |run| {
-        let (fresh, trouble) = match found {
+        let (fresh, look_error) = match found {
             Ok(found) => (merge(run, found), None),
-            Err(trouble) => (false, Some(trouble)),
+            Err(look_error) => (false, Some(look_error)),
         };
-        if fresh || run.seen.trouble != trouble {
-            run.seen.trouble = trouble;
+        if fresh || run.seen.look_error != look_error {
+            run.seen.look_error = look_error;
             run.seen.revision += 1;
             run.seen.changed = Some(Instant::now());
         }
@@ -104,20 +104,20 @@ async fn found(console: &Console, playground: &Playground, run: &Run) -> Result<
     };
     Ok(Found {
         events: events.map_err(|error| error.to_string())?,
-        row: row.map_err(|error| said(&error))?,
-        messages: messages.map_err(|error| said(&error))?,
-        dead_letters: dead_letters.map_err(|error| said(&error))?,
+        row: row.map_err(|error| failure_text(&error))?,
+        messages: messages.map_err(|error| failure_text(&error))?,
+        dead_letters: dead_letters.map_err(|error| failure_text(&error))?,
         parked: parked.map_err(|error| error.to_string())?,
         held,
     })
 }
 
-fn said(failure: &Failure) -> String {
+fn failure_text(failure: &Failure) -> String {
     match failure {
         Failure::NotFound(problem) | Failure::Refused(problem) => problem.detail.clone(),
         Failure::NoAnswer(none) => none.to_string(),
         Failure::Unreadable(_) => "an answer cannot be read".to_owned(),
-        Failure::Said { message, .. } => message.clone(),
+        Failure::Message { message, .. } => message.clone(),
         Failure::Denied(denied) => denied.message.clone(),
     }
 }
@@ -127,15 +127,15 @@ fn merge(run: &mut Run, found: Found) -> bool {
     let seen = &mut run.seen;
     let mut fresh = false;
     if seen.held && !found.held {
-        seen.let_go_at.get_or_insert_with(now);
+        seen.released_at.get_or_insert_with(now);
         fresh = true;
     }
     seen.held = found.held;
     if let Some(Experiment::Held(consumer)) = &run.experiment
         && seen.held
-        && seen.let_go_at.is_none()
+        && seen.released_at.is_none()
     {
-        seen.early |= match consumer == verdict::PROJECT {
+        seen.came_while_held |= match consumer == verdict::PROJECT {
             true => found.row.is_some(),
             false => found.messages.iter().any(|message| message.id.is_some()),
         };
@@ -236,7 +236,7 @@ struct Labelled {
 
 async fn messages(playground: &Playground, run: &Run) -> Result<Vec<SeenMessage>, Failure> {
     let path = format!("/_local/messages?limit={LOOKED_AT}");
-    let listed: Messages = playground.look(&path).await?;
+    let listed: Messages = playground.get_local(&path).await?;
     let own = run
         .aggregate
         .as_ref()
@@ -281,7 +281,7 @@ struct DeadLetter {
 
 async fn dead_letters(playground: &Playground, run: &Run) -> Result<Vec<(At, String)>, Failure> {
     let path = format!("/_local/dead-letters?limit={LOOKED_AT}");
-    let listed: DeadLetters = playground.look(&path).await?;
+    let listed: DeadLetters = playground.get_local(&path).await?;
     let of_it =
         |letter: &DeadLetter| letter.at >= run.sent_at && mentions(run, letter.payload.get());
     let letters = listed.dead_letters.into_iter().rev().filter(of_it);
@@ -313,9 +313,9 @@ async fn parked(playground: &Playground, run: &Run) -> Result<Vec<String>, Opera
 
 /// Does this text name what was sent, as it is or within JSON?
 fn mentions(run: &Run, text: &str) -> bool {
-    run.traces.iter().any(|trace| {
-        let within = serde_json::to_string(trace).unwrap_or_default();
-        text.contains(trace.as_str()) || text.contains(within.trim_matches('"'))
+    run.search_terms.iter().any(|term| {
+        let within = serde_json::to_string(term).unwrap_or_default();
+        text.contains(term.as_str()) || text.contains(within.trim_matches('"'))
     })
 }
 

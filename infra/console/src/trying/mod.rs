@@ -31,20 +31,20 @@ use crate::{
     http_api::{Caller, HttpApi},
     limits::FAULTS_TIMEOUT,
 };
-use aws::{AwsPort, Parcel};
-use faults::On;
+use aws::{AwsPort, AwsRequest};
+use faults::Faults;
 use run::Runs;
-use ways::{Places, Way};
+use ways::{Addresses, Way};
 
 /// How a carrier's provider signs a webhook: its header and what stands in it, for these bytes.
 pub type Sign = Arc<dyn Fn(&str) -> (String, String) + Send + Sync>;
 
-/// The local system as somebody who tries it out reaches it, beside its HTTP API.
+/// The local system as somebody who attempts it out reaches it, beside its HTTP API.
 pub struct Playground {
     names: Names,
     aws_url: String,
     aws: Arc<dyn AwsPort>,
-    looking: Arc<dyn Backend>,
+    local_api: Arc<dyn Backend>,
     sign: Option<Sign>,
     operator: OnceCell<Environment>,
     /// What was sent.
@@ -58,7 +58,7 @@ impl Playground {
         let aws_url = aws_url.trim_end_matches('/').to_owned();
         Self {
             aws: Arc::new(aws::Sdk::new(&names, &aws_url).await),
-            looking: Arc::new(HttpApi::new(&aws_url, Caller::Anybody)),
+            local_api: Arc::new(HttpApi::new(&aws_url, Caller::Anybody)),
             names,
             aws_url,
             sign,
@@ -68,13 +68,13 @@ impl Playground {
     }
 
     /// What is switched on now; `None` where nobody says so at once.
-    pub async fn faults(&self) -> Option<On> {
-        let asked = self.look::<On>("/_local/faults");
+    pub async fn faults(&self) -> Option<Faults> {
+        let asked = self.get_local::<Faults>("/_local/faults");
         timeout(FAULTS_TIMEOUT, asked).await.ok()?.ok()
     }
 
     /// Switches on what `on` says, and everything else off.
-    pub async fn switch(&self, on: &On) -> Result<(), Failure> {
+    pub async fn switch(&self, on: &Faults) -> Result<(), Failure> {
         let body = serde_json::to_string(on);
         let body = body.map_err(|error| Failure::Unreadable(error.to_string()))?;
         let call = Call {
@@ -84,7 +84,7 @@ impl Playground {
             version: None,
             body: Some(body),
         };
-        let answer = self.looking.call(call).await.map_err(Failure::NoAnswer)?;
+        let answer = self.local_api.call(call).await.map_err(Failure::NoAnswer)?;
         match answer.status {
             200 => Ok(()),
             status => Err(Failure::Unreadable(format!("{status}: {}", answer.body))),
@@ -97,17 +97,17 @@ impl Playground {
         struct Status {
             consumers: std::collections::BTreeMap<String, serde::de::IgnoredAny>,
         }
-        let status: Status = self.look("/_local/status").await?;
+        let status: Status = self.get_local("/_local/status").await?;
         Ok(status.consumers.into_keys().collect())
     }
 
     /// Notes, before it happens, which consumers are let go by switching to `on`.
-    pub fn lets_go(&self, on: &On) {
-        self.runs.let_go(on, &now());
+    pub fn note_release(&self, on: &Faults) {
+        self.runs.note_release(on, &now());
     }
 
     /// Can a carrier's webhook be signed?
-    pub fn signs(&self) -> bool {
+    pub fn can_sign(&self) -> bool {
         self.sign.is_some()
     }
 
@@ -118,8 +118,8 @@ impl Playground {
     }
 
     /// Where things are, for a terminal.
-    pub fn places<'a>(&'a self, about: &'a About) -> Places<'a> {
-        Places {
+    pub fn addresses<'a>(&'a self, about: &'a About) -> Addresses<'a> {
+        Addresses {
             api_url: &about.api_url,
             aws_url: &self.aws_url,
             names: &self.names,
@@ -127,8 +127,8 @@ impl Playground {
         }
     }
 
-    async fn look<T: DeserializeOwned>(&self, path: &str) -> Result<T, Failure> {
-        Api::new(Arc::clone(&self.looking)).get(path).await
+    async fn get_local<T: DeserializeOwned>(&self, path: &str) -> Result<T, Failure> {
+        Api::new(Arc::clone(&self.local_api)).get(path).await
     }
 
     async fn operator(&self) -> Result<&Environment, OperatorError> {
@@ -139,8 +139,8 @@ impl Playground {
         self.operator.get_or_try_init(|| target.connect()).await
     }
 
-    async fn put(&self, parcel: Parcel) -> Result<Answer, NoAnswer> {
-        self.aws.put(parcel).await
+    async fn put(&self, request: AwsRequest) -> Result<Answer, NoAnswer> {
+        self.aws.put(request).await
     }
 }
 

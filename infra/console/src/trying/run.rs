@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use crate::{at::At, limits::RUNS_KEPT, links};
 
-use super::{faults::On, ways::Way};
+use super::{faults::Faults, ways::Way};
 
 /// A fault that a run is to show.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,7 +25,7 @@ pub enum Experiment {
 
 /// One try at sending.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Try {
+pub struct Attempt {
     /// When the answer came, or it was clear that none would.
     pub at: At,
     /// The status code; none where there was no answer.
@@ -52,9 +52,9 @@ pub struct Run {
     /// When.
     pub sent_at: At,
     /// What was answered, the last one the one that counts.
-    pub tries: Vec<Try>,
+    pub attempts: Vec<Attempt>,
     /// By what mentions of it are known.
-    pub traces: Vec<String>,
+    pub search_terms: Vec<String>,
     /// Whose order or shipment; none where nothing sent or answered names one.
     pub aggregate: Option<AggregateId>,
     /// What became of it.
@@ -135,11 +135,11 @@ pub struct Seen {
     /// At what a consumer has stopped.
     pub parked: Vec<String>,
     /// What could not be looked at the last time.
-    pub trouble: Option<String>,
+    pub look_error: Option<String>,
     /// When the consumer of an experiment was seen let go.
-    pub let_go_at: Option<At>,
+    pub released_at: Option<At>,
     /// Came what was to wait, although it was held back?
-    pub early: bool,
+    pub came_while_held: bool,
     /// Is it held back still?
     pub held: bool,
     /// Counts what has changed.
@@ -151,7 +151,7 @@ pub struct Seen {
 impl Run {
     /// Was it accepted, as far as its answer says?
     pub fn is_accepted(&self) -> bool {
-        let last = self.tries.last();
+        let last = self.attempts.last();
         last.is_some_and(|last| matches!(last.status, Some(200..=299)) && !is_refusal(&last.said))
     }
 
@@ -221,13 +221,13 @@ impl Runs {
     }
 
     /// Notes that whoever `on` does not hold is about to be let go.
-    pub fn let_go(&self, on: &On, at: &At) {
+    pub fn note_release(&self, on: &Faults, at: &At) {
         for run in self.lock().iter_mut() {
             if let Some(Experiment::Held(held)) = &run.experiment
                 && run.seen.held
                 && !on.holds(held)
             {
-                run.seen.let_go_at.get_or_insert_with(|| at.clone());
+                run.seen.released_at.get_or_insert_with(|| at.clone());
             }
         }
     }

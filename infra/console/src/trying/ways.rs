@@ -132,12 +132,12 @@ impl Way {
     }
 
     /// Is it a command about an order that is there already?
-    pub fn wants_order(self) -> bool {
+    pub fn needs_order(self) -> bool {
         matches!(self, Self::Complete | Self::Cancel)
     }
 
     /// Does what comes of it follow a shipment?
-    pub fn is_of_shipments(self) -> bool {
+    pub fn is_about_shipment(self) -> bool {
         matches!(self, Self::Shipment | Self::Webhook)
     }
 
@@ -210,7 +210,7 @@ impl Way {
 }
 
 /// Where things are, for a terminal.
-pub struct Places<'a> {
+pub struct Addresses<'a> {
     /// The HTTP API.
     pub api_url: &'a str,
     /// AWS's protocols.
@@ -223,13 +223,13 @@ pub struct Places<'a> {
 
 /// The line that sends this text in a terminal. `key` is the command's key, `order` the order that a
 /// command is about, and the name of a file.
-pub fn command(way: Way, text: &str, order: &str, key: &str, places: &Places<'_>) -> String {
-    let Places {
+pub fn command(way: Way, text: &str, order: &str, key: &str, addresses: &Addresses<'_>) -> String {
+    let Addresses {
         api_url,
         aws_url,
         names,
         sign,
-    } = places;
+    } = addresses;
     let post = |path: &str, header: &str| {
         let (url, header) = (quoted(&format!("{api_url}{path}")), quoted(header));
         let data = quoted(text);
@@ -297,7 +297,7 @@ mod tests {
             assert_eq!(Way::parse(way.slug()), Some(way));
             let example = way.example("T-1", &now);
             Json::parse(&example).unwrap();
-            let expected = (!way.wants_order()).then(|| "T-1".to_owned());
+            let expected = (!way.needs_order()).then(|| "T-1".to_owned());
             assert_eq!(way.subject(&example), expected, "{way:?}");
         }
         assert_eq!(Way::parse("nothing"), None);
@@ -325,17 +325,17 @@ mod tests {
 
     #[test]
     fn a_line_for_a_terminal_holds_the_text_as_one_word() {
-        let places = Places {
+        let addresses = Addresses {
             api_url: "http://127.0.0.1:8080",
             aws_url: "http://127.0.0.1:4566",
             names: &Names::new("dev").unwrap(),
             sign: None,
         };
-        let line = command(Way::Order, "it's; rm -rf /", "", "k-1", &places);
+        let line = command(Way::Order, "it's; rm -rf /", "", "k-1", &addresses);
         assert!(line.ends_with(r"--data-raw 'it'\''s; rm -rf /'"), "{line}");
-        let line = command(Way::Cancel, "{}", "a b", "k-1", &places);
+        let line = command(Way::Cancel, "{}", "a b", "k-1", &addresses);
         assert!(line.contains("/orders/a%20b/cancel"), "{line}");
-        let line = command(Way::Shipment, "{}", "", "k-1", &places);
+        let line = command(Way::Shipment, "{}", "", "k-1", &addresses);
         assert!(line.contains(r#""EventBusName":"waybill-dev""#), "{line}");
     }
 }

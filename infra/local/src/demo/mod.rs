@@ -71,7 +71,7 @@ pub enum DemoError {
     Scan(ScanError),
     /// The projections do not catch up.
     #[error("the system does not come to rest: {0}")]
-    NotSettled(String),
+    NotIdle(String),
     /// What was counted is not what was accepted.
     #[error("it does not add up: {}", .0.join("; "))]
     Mismatch(Vec<String>),
@@ -96,7 +96,7 @@ pub async fn run(settings: &DemoSettings) -> Result<(), DemoError> {
     // What is wrong on purpose is an error to the handlers: the log has it, the terminal not.
     logs::start(&settings.system.data, LevelFilter::OFF)?;
     let mut settings = settings.clone();
-    settings.system.be_for_a_demonstration();
+    settings.system.prepare_for_demo();
     let system = System::start(&settings.system).await?;
     println!("No system answers at http://{api}: one runs here for the demonstration");
     let demonstrated = demonstrate(&settings, http, system.api(), system.aws()).await;
@@ -139,7 +139,7 @@ async fn demonstrate(
     let tally = sender.send(&plan, usize::from(settings.concurrency)).await;
     let took = start.elapsed();
     sender.bar.finish_and_clear();
-    let lag = observer.settled(Instant::now()).await?;
+    let lag = observer.wait_until_idle(Instant::now()).await?;
     let outcome = observer.count(&plan.run, before).await?;
 
     let report = Report {

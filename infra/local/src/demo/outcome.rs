@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::DemoError;
 use super::tally::{Answers, Reasons};
-use crate::limits::{DEMO_PATIENCE, DEMO_POLL, PAGE_MAX};
+use crate::limits::{DEMO_POLL, DEMO_TIMEOUT, PAGE_MAX};
 
 /// Looks at the system under demonstration.
 pub struct Observer {
@@ -49,7 +49,7 @@ impl Observer {
     /// What is there before the run.
     pub async fn before(&self) -> Result<Before, DemoError> {
         let newest = async |list: &str, name: &str| -> Result<u64, DemoError> {
-            let page = self.look(&format!("{list}?limit=1")).await?;
+            let page = self.get(&format!("{list}?limit=1")).await?;
             Ok(page[name][0]["number"].as_u64().unwrap_or(0))
         };
         Ok(Before {
@@ -59,10 +59,10 @@ impl Observer {
     }
 
     /// Waits until nothing is left to do, and says how long after `since` that was.
-    pub async fn settled(&self, since: Instant) -> Result<Duration, DemoError> {
+    pub async fn wait_until_idle(&self, since: Instant) -> Result<Duration, DemoError> {
         let mut quiet = None;
         loop {
-            let status = self.look("/_local/status").await?;
+            let status = self.get("/_local/status").await?;
             let lag = since.elapsed();
             let busy = status["pendingDeliveries"] != 0
                 || status["consumers"]["project"]["behind"] != 0
@@ -72,7 +72,7 @@ impl Observer {
             match quiet.take() {
                 Some((earlier, lag)) if !busy && earlier == status => return Ok(lag),
                 _ if !busy => quiet = Some((status, lag)),
-                _ if lag > DEMO_PATIENCE => return Err(DemoError::NotSettled(status.to_string())),
+                _ if lag > DEMO_TIMEOUT => return Err(DemoError::NotIdle(status.to_string())),
                 _ => {}
             }
             tokio::time::sleep(DEMO_POLL).await;
@@ -173,7 +173,7 @@ impl Observer {
         let (mut all, mut before) = (Vec::new(), u64::MAX);
         loop {
             let page = self
-                .look(&format!("{path}?limit={PAGE_MAX}&before={before}"))
+                .get(&format!("{path}?limit={PAGE_MAX}&before={before}"))
                 .await?;
             let page = page[name].as_array().cloned().unwrap_or_default();
             let new = page
@@ -191,7 +191,7 @@ impl Observer {
         }
     }
 
-    async fn look(&self, path: &str) -> Result<Value, DemoError> {
+    async fn get(&self, path: &str) -> Result<Value, DemoError> {
         let answer = self.http.get(format!("{}{path}", self.aws)).send().await?;
         Ok(answer.error_for_status()?.json().await?)
     }

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use crate::{
     carriers, clock,
-    limits::{DEMO_PARCELS, DEMO_POLL, DEMO_STALL_PATIENCE},
+    limits::{DEMO_PARCELS, DEMO_POLL, DEMO_STALL_TIMEOUT},
     settings::DEMO_STALLED_AFTER,
 };
 
@@ -98,7 +98,7 @@ impl Parcels<'_> {
             Some(secret) => Some(self.webhooks(secret).await),
             None => None,
         };
-        let stalled = self.fall_silent().await;
+        let stalled = self.let_one_stall().await;
         Outcome { webhooks, stalled }
     }
 
@@ -134,7 +134,7 @@ impl Parcels<'_> {
     }
 
     /// An update of a status that the system waits for some seconds with, and then none.
-    async fn fall_silent(&self) -> Result<String, String> {
+    async fn let_one_stall(&self) -> Result<String, String> {
         let after = self.stalled_after().await?;
         let soonest = after.soonest();
         let (status, after) = soonest.ok_or("no status stalls on this system")?;
@@ -153,7 +153,7 @@ impl Parcels<'_> {
         let sent = sent.and_then(reqwest::Response::error_for_status);
         sent.map_err(|error| error.to_string())?;
         let started = Instant::now();
-        while started.elapsed() < after + DEMO_STALL_PATIENCE {
+        while started.elapsed() < after + DEMO_STALL_TIMEOUT {
             let row: Value = match self.http.get(&url).send().await {
                 Ok(answer) => answer.json().await.unwrap_or_default(),
                 Err(_) => Value::Null,

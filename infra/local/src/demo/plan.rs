@@ -46,7 +46,7 @@ pub struct Order {
     /// The body.
     pub body: String,
     /// Whether the body breaks a rule.
-    pub wrong: bool,
+    pub invalid: bool,
     /// Whether it is sent a second time under its key.
     pub twice: bool,
     /// What follows once it is placed: `complete`, `cancel`.
@@ -65,18 +65,18 @@ pub struct Update {
     /// The detail: an object, or something broken.
     pub detail: String,
     /// What breaks a rule, if anything does.
-    pub wrong: Option<Wrong>,
+    pub refused_by: Option<RefusedBy>,
     /// Whether it is sent a second time.
     pub twice: bool,
 }
 
 /// Where a wrong update is found out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Wrong {
+pub enum RefusedBy {
     /// EventBridge does not take it.
-    AtTheBus,
+    Bus,
     /// The function refuses it.
-    AtTheFunction,
+    Function,
 }
 
 impl Plan {
@@ -112,7 +112,10 @@ impl Plan {
 
     /// Shipments of which at least one update is right.
     pub fn shipments(&self) -> usize {
-        let right = self.updates.iter().filter(|update| update.wrong.is_none());
+        let right = self
+            .updates
+            .iter()
+            .filter(|update| update.refused_by.is_none());
         right
             .map(|update| update.shipment.as_str())
             .collect::<BTreeSet<_>>()
@@ -142,8 +145,8 @@ fn order(rng: &mut Rng, run: &str, number: usize) -> Order {
         adjustments = format!(r#""adjustments":[{{"type":"shipping","amount":{amount}}}],"#);
     }
     let mut currency = "USD";
-    let wrong = chance(rng, 4);
-    if wrong {
+    let invalid = chance(rng, 4);
+    if invalid {
         match rng.u32(0..4) {
             0 => total += 1,
             1 => currency = "QQQ",
@@ -160,7 +163,7 @@ fn order(rng: &mut Rng, run: &str, number: usize) -> Order {
         money(total),
     );
     let then = match rng.u32(0..100) {
-        _ if wrong || automatic => None,
+        _ if invalid || automatic => None,
         0..40 => Some("complete"),
         40..50 => Some("cancel"),
         _ => None,
@@ -168,8 +171,8 @@ fn order(rng: &mut Rng, run: &str, number: usize) -> Order {
     Order {
         id,
         body,
-        wrong,
-        twice: !wrong && chance(rng, 5),
+        invalid,
+        twice: !invalid && chance(rng, 5),
         then,
     }
 }
@@ -178,9 +181,9 @@ fn order(rng: &mut Rng, run: &str, number: usize) -> Order {
 fn update(rng: &mut Rng, run: &str, number: usize, shipments: usize, now: DateTime<Utc>) -> Update {
     let shipment = format!("{run}-s{}", number % shipments);
     let over_http = chance(rng, 20);
-    let wrong = match rng.u32(0..100) {
-        0..3 => Some(Wrong::AtTheFunction),
-        3..5 if !over_http => Some(Wrong::AtTheBus),
+    let refused_by = match rng.u32(0..100) {
+        0..3 => Some(RefusedBy::Function),
+        3..5 if !over_http => Some(RefusedBy::Bus),
         _ => None,
     };
     // One update a minute, so that no two of a shipment say the same.
@@ -194,25 +197,25 @@ fn update(rng: &mut Rng, run: &str, number: usize, shipments: usize, now: DateTi
         "carrier": pick(rng, &CARRIERS),
         "timestamp": clock::text(time),
     });
-    if wrong == Some(Wrong::AtTheFunction) {
+    if refused_by == Some(RefusedBy::Function) {
         match rng.u32(0..3) {
             0 => detail["status"] = json!("lost, it seems"),
             1 => detail["status"] = json!(""),
             _ => detail["timestamp"] = json!(clock::text(now + TimeDelta::days(3))),
         }
     }
-    let detail = if wrong == Some(Wrong::AtTheBus) {
+    let detail = if refused_by == Some(RefusedBy::Bus) {
         "{".to_owned()
     } else {
         detail.to_string()
     };
-    let twice = wrong.is_none() && chance(rng, 5);
+    let twice = refused_by.is_none() && chance(rng, 5);
     Update {
         shipment,
         number,
         over_http,
         detail,
-        wrong,
+        refused_by,
         twice,
     }
 }
@@ -243,11 +246,15 @@ mod tests {
     #[test]
     fn a_plan_has_some_of_everything() {
         let plan = plan(7);
-        assert!(plan.orders.iter().any(|order| order.wrong));
+        assert!(plan.orders.iter().any(|order| order.invalid));
         assert!(plan.orders.iter().any(|order| order.twice));
         assert!(plan.orders.iter().any(|order| order.then == Some("cancel")));
-        for wrong in [None, Some(Wrong::AtTheBus), Some(Wrong::AtTheFunction)] {
-            assert!(plan.updates.iter().any(|update| update.wrong == wrong));
+        for refused_by in [None, Some(RefusedBy::Bus), Some(RefusedBy::Function)] {
+            assert!(
+                plan.updates
+                    .iter()
+                    .any(|update| update.refused_by == refused_by)
+            );
         }
         assert!(
             plan.updates

@@ -6,7 +6,7 @@ use futures::stream;
 use indicatif::ProgressBar;
 use serde_json::Value;
 
-use super::plan::{Order, Plan, Update, Wrong};
+use super::plan::{Order, Plan, RefusedBy, Update};
 use super::tally::{Answers, Tally};
 use crate::limits::{DEMO_ATTEMPTS, PUT_EVENTS_ENTRIES};
 
@@ -178,7 +178,7 @@ fn work(plan: &Plan) -> Vec<Work<'_>> {
         plan.updates.iter().partition(|update| update.over_http);
     let again = by_event
         .iter()
-        .filter(|update| update.twice && update.wrong != Some(Wrong::AtTheBus));
+        .filter(|update| update.twice && update.refused_by != Some(RefusedBy::Bus));
     let events: Vec<&Update> = by_event.iter().chain(again).copied().collect();
     let batches = events
         .chunks(PUT_EVENTS_ENTRIES)
