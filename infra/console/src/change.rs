@@ -1,5 +1,5 @@
-//! Makes a change: confirms it where the environment is production, tells of a rival's change, keeps
-//! what was typed, and says when it is not known whether anything has happened.
+//! Carries out changes: asks for confirmation in production, reports conflicting changes by others,
+//! keeps what was typed, and says when the effect of a change is not known.
 
 use std::{borrow::Cow, collections::HashMap};
 
@@ -18,52 +18,52 @@ use crate::{
     view::{Head, Nav, Page, View, described},
 };
 
-/// What a form holds, by name.
+/// The values of a submitted form, by field name.
 pub type FormValues = HashMap<String, String>;
 
-/// The member of a form that says that its change was confirmed.
+/// The form field that says that the change was confirmed.
 const CONFIRMED: &str = "confirmed";
 
 /// A field of a form.
 #[derive(Debug, Clone, Default)]
 pub struct Field {
-    /// Its name in the form and in the command.
+    /// The field's name in the form and in the command.
     pub name: &'static str,
-    /// What stands beside it.
+    /// The label beside the field.
     pub label: &'static str,
-    /// What it holds.
+    /// The field's value.
     pub value: String,
-    /// What may be written there.
+    /// An example or description of valid values.
     pub hint: &'static str,
-    /// Must it be filled in?
+    /// Whether the field must be filled in.
     pub required: bool,
-    /// What may be chosen; something else may be written, too.
+    /// Suggested values. Other values are allowed, too.
     pub options: &'static [&'static str],
 }
 
 /// A form that sends a change.
 #[derive(Debug, Clone)]
 pub struct Form {
-    /// The console's address that takes it.
+    /// The path of the console that the form is posted to.
     pub action: String,
-    /// What the button says.
+    /// The text of the button.
     pub button: Cow<'static, str>,
-    /// Can it not be undone?
+    /// Whether the change cannot be undone.
     pub danger: bool,
-    /// What the command is known by, however often it is sent.
+    /// The idempotency key of the command. It stays the same however often the form is sent.
     pub key: String,
-    /// The version that the sender sees, where that matters.
+    /// The version that the sender has seen, where the command depends on it.
     pub version: Option<u64>,
-    /// Was it confirmed, on the page that holds it?
+    /// Whether the form stands on the confirmation page: sent from there, it is confirmed.
     pub confirmed: bool,
-    /// What is filled in.
+    /// The fields of the form.
     pub fields: Vec<Field>,
-    /// The session's token.
+    /// The token of the session, which protects against forged requests.
     pub token: String,
 }
 
 impl Form {
-    /// A form that was not sent yet.
+    /// Creates a form that was not sent yet, with a new idempotency key.
     pub fn new(action: String, button: impl Into<Cow<'static, str>>, view: &View) -> Self {
         Self {
             action,
@@ -77,7 +77,7 @@ impl Form {
         }
     }
 
-    /// The same form as it was sent.
+    /// Returns the form with the values that were sent.
     pub fn filled(mut self, sent: &FormValues) -> Self {
         let value = |name: &str| sent.get(name).map(|value| value.trim().to_owned());
         if let Some(key) = value("key").filter(|key| key.starts_with("console-")) {
@@ -90,7 +90,7 @@ impl Form {
         self
     }
 
-    /// The command's body: the fields that were filled in.
+    /// Returns the body of the command: the fields that were filled in.
     fn body(&self) -> Json {
         let filled = self.fields.iter().filter(|field| !field.value.is_empty());
         let body = filled.map(|field| (field.name.to_owned(), field.value.as_str().into()));
@@ -98,23 +98,24 @@ impl Form {
     }
 }
 
-/// A change that somebody has asked for.
+/// A requested change by a command of the API.
 pub struct Change {
-    /// Where its page stands.
+    /// The place of the change's page in the navigation.
     pub nav: Nav,
-    /// What is done: `Cancel order A-1`.
+    /// The title of the change, such as `Cancel order A-1`.
     pub title: String,
-    /// What will happen, in a sentence.
+    /// What the change does, as a sentence.
     pub effect: String,
-    /// The form as it was sent.
+    /// The form with the values that were sent.
     pub form: Form,
-    /// What the action is called among `allowedActions`.
+    /// The name of the action in `allowedActions`.
     pub action: &'static str,
-    /// The API's address of the command.
+    /// The API's path of the command.
     pub command: String,
-    /// The page to come back to; the API's address of its row, too.
+    /// The page to return to. The API uses the same path for the row.
     pub back: String,
-    /// The API's address of the history, where a rival's change is told from it.
+    /// The API's path of the history, from which conflicting changes are shown. `None` where it is
+    /// not shown.
     pub history: Option<String>,
 }
 
@@ -123,34 +124,34 @@ pub struct Change {
 struct ChangePage<'a> {
     title: &'a str,
     about: &'a About,
-    /// What is wrong, or nothing.
+    /// Why the change was not made, where it was not.
     problem: Option<String>,
-    /// What has to be known before it is sent.
+    /// What the user has to know before sending the form.
     note: String,
-    /// What somebody else has done since.
+    /// The events that others have added since the user read the page.
     since: Vec<Step>,
-    /// The form, where it can be sent again.
+    /// The form, where sending it again makes sense.
     form: Option<Form>,
     back: &'a str,
 }
 
-/// What somebody has asked for that is no command of the API: an operator's piece of work.
+/// A requested change by one of the operator's functions, not by a command of the API.
 pub struct OperatorAction {
-    /// Where its page stands.
+    /// The place of the change's page in the navigation.
     pub nav: Nav,
-    /// What is done: `Retry what is stuck`.
+    /// The title of the change, such as `Retry what is stuck`.
     pub title: String,
-    /// What will happen, in a sentence.
+    /// What the change does, as a sentence.
     pub effect: String,
-    /// The form as it was sent.
+    /// The form with the values that were sent.
     pub form: Form,
-    /// The page to come back to.
+    /// The page to return to.
     pub back: String,
 }
 
 impl OperatorAction {
-    /// Repeats in production what will happen; else does it, and goes to the page that `work` names,
-    /// or says why not.
+    /// Shows a confirmation page in production. Otherwise, or once confirmed, runs `work` and
+    /// redirects to the page that it returns, or shows why it failed.
     pub async fn carry_out(
         mut self,
         view: View,
@@ -197,13 +198,13 @@ impl OperatorAction {
     }
 }
 
-/// Is it to be confirmed first?
+/// Whether the change must be confirmed before it is made.
 fn must_be_confirmed(about: &About, sent: &FormValues) -> bool {
     about.is_guarded() && sent.get(CONFIRMED).is_none_or(|it| it != "yes")
 }
 
 impl Change {
-    /// Makes it, and comes back to its page; or says why not.
+    /// Makes the change and redirects to its page, or shows why it was not made.
     pub async fn make(self, view: View, sent: &FormValues) -> Response {
         let head = Head::new(
             self.nav,
@@ -221,7 +222,7 @@ impl Change {
         .await
     }
 
-    /// Repeats what will happen.
+    /// Returns the page that asks for confirmation.
     fn confirmation_page(mut self, about: &About) -> Result<Page, Failure> {
         self.form.confirmed = true;
         let note = format!("In {}: {}", about.environment, self.effect);
@@ -236,7 +237,8 @@ impl Change {
             Ok(reply) => {
                 let version = reply.version.to_string();
                 let caught_up = [("minVersion", Some(version.as_str()))];
-                // The row follows a moment later. Where it does not, the page shows what is there.
+                // The row follows a moment later, so this waits for it. Where it does not follow in
+                // time, the page shows the row as it is.
                 let row = links::query(&self.back, &caught_up);
                 let _ = api.get::<Object>(&row).await;
                 let stored = [("stored", Some(version.as_str()))];
@@ -261,7 +263,8 @@ impl Change {
         self.page(status, about, Some(message), note, Vec::new(), true)
     }
 
-    /// Somebody else was first: says what they did, and offers the form again where that makes sense.
+    /// Returns the page after a conflict: it shows what others did, and offers the form again where
+    /// the action is still allowed.
     async fn conflict_page(
         mut self,
         api: &Api,

@@ -1,4 +1,4 @@
-//! What differs between two rows.
+//! The differences between two rows.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,31 +6,31 @@ use domain::{Json, json::Object};
 
 use crate::limits::VALUE_CHARACTERS;
 
-/// A member that differs.
+/// A member with different values in two rows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Difference {
-    /// Where it stands, such as `attributes.note` or `items[2].price`.
+    /// The path of the member, such as `attributes.note` or `items[2].price`.
     pub path: String,
-    /// What stood there before, where anything did.
+    /// The old value; `None` where the member was added.
     pub before: Option<String>,
-    /// What stands there after, where anything does.
+    /// The new value; `None` where the member was removed.
     pub after: Option<String>,
 }
 
 /// A member of a row, and whether it has changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Member {
-    /// Where it stands.
+    /// The path of the member.
     pub path: String,
-    /// What stands there.
+    /// The value; empty where the member was removed.
     pub value: String,
-    /// What stood there before, where that was something else.
+    /// The old value, where it was a different one.
     pub before: Option<String>,
-    /// Does it differ from the row before?
+    /// Whether the member differs from the row before.
     pub changed: bool,
 }
 
-/// Every member that differs, in order of its path. Objects and arrays are compared member by
+/// Returns every member that differs, sorted by path. Objects and arrays are compared member by
 /// member.
 pub fn between(before: &Object, after: &Object) -> Vec<Difference> {
     let (before, after) = (leaves(before), leaves(after));
@@ -48,8 +48,8 @@ pub fn between(before: &Object, after: &Object) -> Vec<Difference> {
         .collect()
 }
 
-/// Every member of `after`, with what has changed since `before` marked and first; what is gone stands
-/// there without a value.
+/// Returns every member of `after`, those that changed since `before` marked and first. Removed
+/// members are included with an empty value.
 pub fn members(before: &Object, after: &Object) -> Vec<Member> {
     let (before, after) = (leaves(before), leaves(after));
     let paths: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
@@ -67,7 +67,8 @@ pub fn members(before: &Object, after: &Object) -> Vec<Member> {
     members
 }
 
-/// Each value that is neither an object nor an array, by its path. An empty one of those is a value.
+/// Returns each value that is neither an object nor an array, by its path. An empty object or array
+/// counts as a value.
 fn leaves(row: &Object) -> BTreeMap<String, String> {
     let mut leaves = BTreeMap::new();
     for (name, value) in row {

@@ -1,5 +1,5 @@
-//! Long work that goes on in this process, whichever page is open: a retry, and a run over the whole
-//! store. One of each at a time.
+//! Long jobs that run in this process, whichever page is open: retries, and runs over the whole
+//! store. There is at most one of each at a time.
 
 use std::{
     path::Path,
@@ -20,39 +20,39 @@ use tokio::time::{Duration, Instant};
 
 use crate::{backend::Failure, limits::RETRIED_SHOWN};
 
-/// The work of this process.
+/// The jobs of this process.
 #[derive(Default)]
 pub struct Jobs {
     retry: Slot<RetryTask, Report>,
     whole: Slot<Kind, RunOutcome>,
 }
 
-/// Task is taken up.
+/// What a retry retries.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RetryTask {
-    /// All of this.
+    /// Everything of this selection.
     All(Wanted),
-    /// Task one consumer has parked of one order or shipment.
+    /// The parked position of one consumer in one order or shipment.
     Parked {
         /// `project` or `notify`.
         consumer: String,
-        /// As it stands in the key.
+        /// The aggregate as the key writes it, such as `order#A-1`.
         aggregate: String,
     },
     /// One dead letter.
     Letter(LetterId),
 }
 
-/// Task output of a run over the whole store.
+/// The result of a run over the whole store.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RunOutcome {
-    /// Task output of it; with the rows of the first findings.
+    /// The counts and findings of the run, with both rows of the first findings.
     pub summary: Summary,
-    /// Task it is called among the past runs, where it could be written down.
+    /// The name of the run among the past runs; `None` where it could not be stored.
     pub name: Option<String>,
 }
 
-/// One kind of work: that which is under way, or has ended last.
+/// The last job of one kind, which may still be running.
 struct Slot<Task, Output>(Mutex<Option<Arc<Job<Task, Output>>>>);
 
 impl<Task, Output> Default for Slot<Task, Output> {
@@ -61,28 +61,28 @@ impl<Task, Output> Default for Slot<Task, Output> {
     }
 }
 
-/// A piece of work.
+/// A job that runs in this process.
 pub struct Job<Task, Output> {
-    /// Task is done.
+    /// What the job works on.
     pub task: Task,
     stop: AtomicBool,
     state: Mutex<State<Output>>,
 }
 
-/// How far a piece of work is.
+/// The progress of a job.
 #[derive(Debug, Clone)]
 pub struct State<Output> {
-    /// Task it is doing.
+    /// The current stage.
     pub stage: Option<Stage>,
-    /// How much of that is done,
+    /// The number of items done in the current stage.
     pub done: u64,
-    /// of about so many.
+    /// The approximate number of items of the current stage.
     pub total: u64,
-    /// Task was taken up last, at most [`RETRIED_SHOWN`].
+    /// What was retried so far, the first [`RETRIED_SHOWN`] of it.
     pub retried: Vec<Retried>,
-    /// Task output of it, or why it has ended.
+    /// The result, or the failure that ended the job; `None` while it runs.
     pub ended: Option<Result<Output, Failure>>,
-    /// When it has ended.
+    /// When the job ended.
     ended_at: Option<Instant>,
 }
 
@@ -106,28 +106,28 @@ impl<Task, Output: Clone> Job<Task, Output> {
         }
     }
 
-    /// How far it is.
+    /// Returns the progress.
     pub fn state(&self) -> State<Output> {
         locked(&self.state).clone()
     }
 
-    /// Is it under way?
+    /// Whether the job is running.
     pub fn is_running(&self) -> bool {
         locked(&self.state).ended.is_none()
     }
 
-    /// Is it under way, or has it ended no longer ago than this?
+    /// Whether the job is running, or ended less than `within` ago.
     pub fn ended_within(&self, within: Duration) -> bool {
         let ended_at = locked(&self.state).ended_at;
         ended_at.is_none_or(|at| at.elapsed() < within)
     }
 
-    /// Asks it to stop; it does so within a second or so.
+    /// Asks the job to stop. It stops within about a second.
     pub fn stop(&self) {
         self.stop.store(true, Ordering::Relaxed);
     }
 
-    /// Was it asked to stop?
+    /// Whether the job was asked to stop.
     pub fn is_asked_to_stop(&self) -> bool {
         self.stop.load(Ordering::Relaxed)
     }
@@ -165,7 +165,7 @@ impl<Task: Send + Sync + 'static, Output: Clone + Send + 'static> Slot<Task, Out
         locked(&self.0).clone()
     }
 
-    /// Begins it; the one that is under way where there is one.
+    /// Starts a job. Fails with the running job where there is one.
     fn begin<Work>(
         &self,
         task: Task,
@@ -183,7 +183,8 @@ impl<Task: Send + Sync + 'static, Output: Clone + Send + 'static> Slot<Task, Out
         *slot = Some(Arc::clone(&job));
         tokio::spawn(async move {
             let output = match done.await {
-                // Whoever looks alone begins nothing.
+                // Users with the policy for reading start no jobs, so a denial names the operator's
+                // policy.
                 Ok(output) => output.map_err(|error| Failure::from(error).with_operator_policy()),
                 Err(_) => Err(Failure::Message {
                     status: 500,
@@ -197,17 +198,17 @@ impl<Task: Send + Sync + 'static, Output: Clone + Send + 'static> Slot<Task, Out
 }
 
 impl Jobs {
-    /// The retry that is under way, or the last one.
+    /// Returns the retry that is running, or the last one.
     pub fn retry(&self) -> Option<Arc<Job<RetryTask, Report>>> {
         self.retry.last()
     }
 
-    /// The run over the whole store that is under way in this process, or the last one.
+    /// Returns the run over the whole store that is running in this process, or the last one.
     pub fn whole_run(&self) -> Option<Arc<Job<Kind, RunOutcome>>> {
         self.whole.last()
     }
 
-    /// Takes it up. Where another retry is under way, nothing begins.
+    /// Starts a retry. Does nothing where another retry is running.
     pub fn begin_retry(&self, environment: Arc<Environment>, task: RetryTask) {
         let of_job = task.clone();
         let _ = self.retry.begin(task, |job| async move {
@@ -228,8 +229,8 @@ impl Jobs {
         });
     }
 
-    /// Begins a run, or goes on with one, and remembers it under `state` when it has ended. An error
-    /// where this process or another one is at one.
+    /// Starts or continues a run, and stores its result under `state` when it ends. Fails where
+    /// this process or another one is already working on a run.
     pub async fn begin_run(
         &self,
         environment: Arc<Environment>,
@@ -266,7 +267,7 @@ impl Jobs {
     }
 }
 
-/// The report of one thing.
+/// Returns the report of a retry of one thing.
 fn report_of_one(progress: &dyn Progress, retried: Retried) -> Report {
     progress.retries(&retried);
     Report {

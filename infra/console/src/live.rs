@@ -1,7 +1,7 @@
 //! Tells an open page that what it shows has changed, by Server-Sent Events.
 //!
-//! The page keeps what it shows, since somebody may be reading or typing there; it gets one sentence
-//! with a link, in a live region.
+//! The page itself does not change, since somebody may be reading or typing there. It shows one
+//! sentence with a link, in a live region.
 
 use std::{convert::Infallible, sync::Arc, time::Duration};
 
@@ -22,19 +22,19 @@ use crate::{
     limits::{LIVE_EVERY_ELSEWHERE, LIVE_EVERY_LOCALLY, LIVE_FOR},
 };
 
-/// What a page is told.
+/// The notice that a page gets.
 #[derive(Template)]
 #[template(path = "moved.html")]
 pub struct ChangeNotice {
-    /// What has happened, as a sentence.
+    /// What has changed, as a sentence.
     pub message: String,
-    /// The page as it is now.
+    /// The path of the page with its current content.
     pub address: String,
 }
 
-/// Looks at `path` again and again, until `news` finds some; then says it, and ends. Polling that
-/// fails is no news. At most [`crate::limits::LIVE_STREAMS_MAX`] pages are told so at once; to one
-/// more nothing is said.
+/// Polls `path` until `news` returns a notice, sends it, and ends. A failed poll counts as no news.
+/// At most [`crate::limits::LIVE_STREAMS_MAX`] pages are served at the same time; further ones get
+/// no notices (`204`).
 pub fn watch<T: DeserializeOwned + Send + 'static>(
     console: &Console,
     path: String,
@@ -77,7 +77,7 @@ pub fn watch<T: DeserializeOwned + Send + 'static>(
     Sse::new(events).keep_alive(alive).into_response()
 }
 
-/// The event at which a page stops listening.
+/// The name of the event after which a page stops listening.
 const END: &str = "end";
 
 enum StreamState {

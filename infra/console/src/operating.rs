@@ -1,5 +1,5 @@
-//! What the console reaches additional the HTTP API: the environment as an operator's command reaches it,
-//! and what the local system alone tells.
+//! Access beyond the HTTP API: to the environment by the operator's functions, and to what only the
+//! local system can report.
 
 use std::{
     path::PathBuf,
@@ -22,22 +22,22 @@ use crate::{
     links,
 };
 
-/// An environment as an operator's command reaches it.
+/// The environment as the operator's functions reach it.
 pub struct Operating {
     target: Target,
-    /// Where runs are cached: the folder that the command line uses, too.
+    /// The folder with the state of runs, which the command line uses, too.
     pub state: PathBuf,
-    /// The work that goes on in this process.
+    /// The jobs that run in this process.
     pub jobs: Jobs,
     cached: Mutex<Option<(Arc<Environment>, Instant)>>,
-    /// When it could last not be reached.
+    /// When the last attempt to reach the environment failed; `None` after a success.
     unreachable_since: StdMutex<Option<Instant>>,
-    /// The local system, which tells more than AWS has calls for.
+    /// The local system, which reports more than AWS has calls for.
     local: Option<LocalSystem>,
 }
 
 impl Operating {
-    /// The environment that `target` names, with runs cached under `state`.
+    /// Creates the access to the environment that `target` names, with runs kept under `state`.
     pub fn new(target: Target, state: PathBuf) -> Self {
         let local = target.endpoint.as_deref().map(LocalSystem::at);
         Self {
@@ -50,17 +50,18 @@ impl Operating {
         }
     }
 
-    /// What it is called.
+    /// Returns the name of the environment.
     pub fn name(&self) -> &str {
         &self.target.environment
     }
 
-    /// The local system, where this is one.
+    /// Returns the local system, where the environment is one.
     pub fn local(&self) -> Option<&LocalSystem> {
         self.local.as_ref()
     }
 
-    /// The environment, reached; it is asked for its settings now and then only.
+    /// Connects to the environment, or returns the cached connection, which holds for
+    /// [`ENVIRONMENT_KEPT`].
     pub async fn environment(&self) -> Result<Arc<Environment>, Failure> {
         let mut cached = self.cached.lock().await;
         if let Some((environment, at)) = &*cached
@@ -76,11 +77,11 @@ impl Operating {
     }
 
     async fn reach(&self) -> Result<Environment, Failure> {
-        // The SDK tries for long, and nobody check_listening.
+        // The SDK retries for a long time where nothing listens. This check fails at once.
         if let Some(local) = &self.local {
             local.check_listening().await?;
         }
-        // It is large, and whoever waits for it would be, too.
+        // The future is large. Boxed, it does not make the caller's future large, too.
         Ok(Box::pin(self.target.connect()).await?)
     }
 
@@ -91,8 +92,8 @@ impl Operating {
     }
 }
 
-/// What stands additional what a page shows, such as that its order is parked: `None` where nobody can
-/// say it soon. The page does not wait for it.
+/// Reads additional information for a page, such as that its order is parked. Returns `None` where
+/// it fails or takes longer than [`ADDITIONAL_TIMEOUT`], so that the page does not wait.
 pub async fn additional<T, Work>(
     console: &Console,
     work: impl FnOnce(Arc<Environment>) -> Work,
@@ -125,32 +126,32 @@ where
     }
 }
 
-/// What a local system tells for which AWS has no call.
+/// A local system, which reports things for which AWS has no call.
 pub struct LocalSystem {
     http: Arc<HttpApi>,
     api: Api,
 }
 
-/// How far the local system has come.
+/// The status of the local system.
 #[derive(Debug, Clone, Deserialize)]
 pub struct LocalStatus {
-    /// Its consumers of the stream, by their functions' names.
+    /// The consumers of the stream, by the names of their functions.
     pub consumers: std::collections::BTreeMap<String, ConsumerLag>,
 }
 
-/// How far a consumer is behind.
+/// How far a consumer of the stream is behind.
 #[derive(Debug, Clone, Copy, Deserialize)]
 pub struct ConsumerLag {
-    /// How many records are still to come.
+    /// The number of records that the consumer has not processed yet.
     pub behind: u64,
 }
 
-/// A message that was emitted.
+/// A message that the local system sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EmittedMessage {
-    /// The id by which consumers know a repeat.
+    /// The id of the message, by which its receivers recognise a repeat.
     pub id: String,
-    /// When.
+    /// When the message was sent.
     pub at: String,
 }
 
@@ -171,7 +172,7 @@ impl LocalSystem {
             version: None,
             body: None,
         };
-        // Whatever it answers: it may be another emulator.
+        // Any answer will do: it may be another emulator.
         let answer = self.http.call(call).await;
         answer.map(drop).map_err(|reason| Failure::Message {
             status: 502,
@@ -179,26 +180,26 @@ impl LocalSystem {
         })
     }
 
-    /// How far its consumers are behind; `None` where it does not say so.
+    /// Returns how far the consumers are behind; `None` where the system does not report it.
     pub async fn status(&self) -> Option<LocalStatus> {
         self.api.get("/_local/status").await.ok()
     }
 
-    /// Those of the latest lines of metrics that have this member, oldest first; `None` where it does not
-    /// say so.
+    /// Returns the latest lines of metrics that have this member, oldest first; `None` where the
+    /// system does not report them.
     pub async fn metrics<Line: DeserializeOwned>(&self, member: &str) -> Option<Vec<Line>> {
         #[derive(Deserialize)]
         struct Reply<Line> {
             metrics: Vec<Line>,
         }
-        // All of them are some megabytes.
+        // Without this filter the answer has some megabytes.
         let path = links::query("/_local/metrics", &[("member", Some(member))]);
         let reply: Result<Reply<Line>, Failure> = self.api.get(&path).await;
         Some(reply.ok()?.metrics)
     }
 
-    /// Those of the latest messages whose ids begin so, newest first; and whether all that are cached
-    /// were looked at. `None` where it does not say so.
+    /// Returns the latest messages whose ids begin with `prefix`, newest first, and whether all
+    /// stored messages were searched. `None` where the system does not report them.
     pub async fn emitted(&self, prefix: &str) -> Option<(Vec<EmittedMessage>, bool)> {
         #[derive(Deserialize)]
         struct Reply {
@@ -236,7 +237,8 @@ fn read_message(message: &Value) -> Option<EmittedMessage> {
 impl From<OperatorError> for Failure {
     fn from(error: OperatorError) -> Self {
         let status = match &error {
-            // Whoever looks is reply of the policy for looking; what wants the operator's says so.
+            // A denial names the policy for reading. Where the operator's policy is needed, the
+            // caller replaces it by [`Failure::with_operator_policy`].
             OperatorError::Denied { action, .. } => {
                 return Self::Denied(Denied {
                     action: action.clone(),
