@@ -1,4 +1,4 @@
-//! What templates must not hold: whatever comes from data is escaped, and nothing is inline.
+//! What templates must not contain: unescaped data, inline scripts and inline styles.
 
 #![allow(clippy::unwrap_used)]
 

@@ -1,5 +1,6 @@
-//! The alarms of an environment that make sense on one machine: those of `infra/cdk/stacks/alarms.py`
-//! with the same names and thresholds, as far as what they look at is measured here.
+//! The alarms of an environment that make sense on one machine: those of
+//! `infra/cdk/stacks/alarms.py` with the same names and thresholds, as far as their metrics are
+//! measured here.
 
 use std::time::Duration;
 
@@ -12,17 +13,17 @@ use crate::functions::Role;
 const MINUTE: Duration = Duration::from_secs(60);
 const FIVE_MINUTES: Duration = Duration::from_secs(300);
 
-/// How far the rows and the messages may be behind the events, in milliseconds.
+/// The largest lag of rows and messages behind the events, in milliseconds.
 const BEHIND_MS: u32 = 5 * 60 * 1_000;
 
-/// Every alarm; `queue` is the name of the queue of dead letters.
+/// Returns every alarm. `queue` is the name of the queue of dead letters.
 pub(crate) fn of(names: &Names, queue: &str) -> Vec<Alarm> {
     let all = business(names).into_iter().chain(projections(names));
     let all = all.chain([Role::Project, Role::Notify].map(|role| behind(names, role)));
     all.chain([dead_letters(names, queue)]).collect()
 }
 
-/// One that rings at the first value in a minute.
+/// Returns an alarm that rings at the first value in a minute.
 fn alarm(names: &Names, name: &str, description: &str, metric: Metric) -> Alarm {
     Alarm {
         name: names.of(name),

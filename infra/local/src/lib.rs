@@ -1,7 +1,7 @@
 //! The whole system in one process on one machine: Waybill in the [`emulator`].
 //!
-//! The handlers of the deployed functions run here unchanged: they are given the payloads that AWS
-//! sends and ordinary AWS clients, pointed at this process, and cannot tell the difference.
+//! The handlers of the deployed functions run here unchanged: they receive the payloads that AWS
+//! sends, and ordinary AWS clients that lead to this process, so that they run as on AWS.
 //!
 //! ```text
 //! settings ─▶ system ─┬─ data_folder, listeners ──────────────────────────────┐

@@ -1,4 +1,4 @@
-//! Logs of the local system: everything as JSON lines in a file, warnings and errors shortly on
+//! Logs of the local system: everything as JSON lines in a file, and short warnings and errors on
 //! standard error, so that the terminal stays readable.
 
 use std::fs::{File, OpenOptions};
@@ -15,15 +15,15 @@ use crate::StartError;
 use crate::data_folder::DataFolderError;
 use crate::limits::{LOG_BYTES, TERMINAL_CHARACTERS};
 
-/// What is logged unless `RUST_LOG` says otherwise. The embedded DynamoDB warns of each condition
-/// that does not hold, which is how the event store works; and the library for S3 calls it an error
-/// when an object is not there.
+/// The log levels unless `RUST_LOG` sets others. The embedded DynamoDB warns of each condition that
+/// fails, which is normal for the event store; the library for S3 logs an error when an object does
+/// not exist.
 const LEVELS: &str = "info,dynoxide=error,s3s=off";
 
-/// The log's name in the data folder.
+/// The name of the log in the data folder.
 pub const FILE: &str = "waybill.log";
 
-/// Starts logging to `<data>/waybill.log`, and to standard error from `shown` on.
+/// Starts logging to `<data>/waybill.log`, and to standard error from the level `shown` on.
 pub fn start(data: &Path, shown: LevelFilter) -> Result<(), StartError> {
     let name = data.display().to_string();
     start_in(data, shown).map_err(|cause| DataFolderError::Unusable { data: name, cause }.into())
@@ -51,7 +51,7 @@ fn start_in(data: &Path, shown: LevelFilter) -> io::Result<()> {
         .map_err(io::Error::other)
 }
 
-/// Cuts long lines: the file has them whole.
+/// Cuts long lines. The file has them in full.
 struct ShortLines(io::Stderr);
 
 impl Write for ShortLines {
@@ -69,7 +69,7 @@ impl Write for ShortLines {
     }
 }
 
-/// A file that, once it is full, becomes `<name>.1` and starts anew.
+/// A file that is renamed to `<name>.1` once it is full, and then starts empty.
 struct RotatingFile {
     path: PathBuf,
     file: File,
@@ -138,7 +138,7 @@ mod tests {
             "one\ntwo\n"
         );
 
-        // A file that an earlier process has filled gives way as well.
+        // A file that an earlier process has filled is replaced, too.
         let mut file = RotatingFile::open(path.clone(), 6).unwrap();
         file.write_all(b"four\n").unwrap();
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "four\n");

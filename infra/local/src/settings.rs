@@ -1,4 +1,4 @@
-//! What can be set from outside.
+//! The settings of the local system: arguments and environment variables.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -83,7 +83,7 @@ pub struct Settings {
     pub stalled_after_hours: StalledAfter,
 }
 
-/// A provider's secret. It does not show itself.
+/// A provider's secret. Its `Debug` does not print the secret.
 #[derive(Clone)]
 pub struct CarrierSecret {
     provider: Provider,
@@ -101,7 +101,8 @@ fn carrier_secret(text: &str) -> Result<CarrierSecret, String> {
     let provider: Provider = name
         .parse()
         .map_err(|error: UnknownProvider| error.to_string())?;
-    // Too many values, or JSON that is no secret: better said now than when the first one comes.
+    // Too many values or invalid JSON are reported at the start, not when the first webhook
+    // arrives.
     values(secret).map_err(|error| error.to_string())?;
     Ok(CarrierSecret {
         provider,
@@ -109,19 +110,19 @@ fn carrier_secret(text: &str) -> Result<CarrierSecret, String> {
     })
 }
 
-/// What the environment says that a provider signs with.
+/// Returns the secret of a provider from its environment variable.
 pub(crate) fn carrier_secret_of_environment(provider: Provider) -> Option<String> {
     let name = provider.as_str().to_uppercase();
     std::env::var(format!("WAYBILL_CARRIER_SECRET_{name}")).ok()
 }
 
-/// What a system of a demonstration's own waits: a parcel on its way back is silent after some
-/// seconds, and all others after their days.
+/// The setting of a system that a demonstration starts: a parcel on its way back is stalled after
+/// some seconds, all others after the usual time.
 pub(crate) const DEMO_STALLED_AFTER: &str = "RETURNING=0.001";
 
 impl Settings {
-    /// What a demonstration's own system has beside: a secret of EasyPost's that nobody knows, and
-    /// a status that stalls within seconds, each where none was set.
+    /// Adds what a demonstration needs, each where it was not set: a random secret of EasyPost, and
+    /// a status that stalls within seconds.
     pub(crate) fn prepare_for_demo(&mut self) {
         if !self.carrier_secrets().0.contains_key(&Provider::EasyPost) {
             self.carrier_secret.push(CarrierSecret {
@@ -136,12 +137,13 @@ impl Settings {
         }
     }
 
-    /// What EasyPost signs with, where that is set.
+    /// Returns the secret of EasyPost, where it is set.
     pub fn easypost_secret(&self) -> Option<String> {
         self.carrier_secrets().0.remove(&Provider::EasyPost)
     }
 
-    /// The secrets of carriers' webhooks: from the environment, and by flags, which come first.
+    /// Returns the secrets of carriers' webhooks from the environment variables and the flags. A
+    /// flag takes precedence.
     pub fn carrier_secrets(&self) -> FixedSecrets {
         let of_environment = |provider: Provider| {
             carrier_secret_of_environment(provider).map(|secret| (provider, secret))

@@ -1,4 +1,4 @@
-//! Order files: imports under way and done, and what became of one of them.
+//! Pages of order files: the list of imports, running and done, and the report of one of them.
 
 use askama::Template;
 use axum::{
@@ -29,7 +29,7 @@ pub(super) fn routes() -> Router<Console> {
         .route("/files/{key}/{version}/raw", get(show_raw))
 }
 
-/// How a file is made to come in.
+/// Returns the command line that uploads an order file.
 pub(super) fn upload(environment: &Environment) -> String {
     let bucket = &environment.settings().bucket;
     let endpoint = environment.endpoint();
@@ -53,7 +53,7 @@ struct List<'a> {
     files: &'a Files,
     upload: String,
     next: Option<String>,
-    /// Is it the beginning of the list?
+    /// Whether the page is the first one of the list.
     first: bool,
 }
 
@@ -91,9 +91,9 @@ struct PageParams {
 struct One<'a> {
     report: &'a FileReport,
     at: At,
-    /// The page of the file itself.
+    /// The path of the file's page.
     address: String,
-    /// The same in a terminal.
+    /// The command line that prints the report.
     command: String,
     raw: String,
 }
@@ -127,8 +127,8 @@ async fn show_one(
     .await
 }
 
-/// The report as it lies in the bucket. It holds what customers have sent: a browser saves it, and
-/// takes it for nothing else.
+/// Returns the report as it lies in the bucket. It holds customers' data, so the browser is told to
+/// save it and never to display it as a page.
 async fn show_raw(
     view: View,
     Path((key, version)): Path<(String, String)>,
@@ -156,7 +156,7 @@ async fn show_raw(
     }
 }
 
-/// A state for a person: how it looks, and what it is called.
+/// Returns how a state of a file is shown: class of the style sheet, sign and text.
 pub(crate) fn state(state: &FileState) -> (&'static str, &'static str, &'static str) {
     match state {
         FileState::Done => ("good", "●", "done"),

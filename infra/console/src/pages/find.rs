@@ -1,4 +1,5 @@
-//! Finds an order or a shipment by its exact id; of one that is none, where it was refused.
+//! Finds an order or a shipment by its exact id. Where there is none, looks where that id was
+//! refused.
 
 use askama::Template;
 use axum::{Router, extract::Query, response::Response, routing::get};
@@ -35,18 +36,18 @@ struct Find<'a> {
     id: &'a str,
     order: Option<String>,
     shipment: Option<String>,
-    /// Where it was refused, of an id that is none.
+    /// Where the id was refused; `None` where an order or shipment has it.
     refused: Option<RefusedView>,
 }
 
-/// Where an order or shipment was refused, or stopped.
+/// Where an order or shipment was refused or parked.
 struct RefusedView {
     parked: Vec<ParkedView>,
     files: Vec<FileView>,
     letters: Vec<LetterView>,
-    /// How many files were looked through; `None` where they could not be.
+    /// The number of files that were searched; `None` where they could not be searched.
     looked: Option<u64>,
-    /// What was not looked at: there is more, or it could not be.
+    /// Sentences about what was not searched: because there is too much, or because it failed.
     missing: Vec<String>,
 }
 
@@ -56,7 +57,7 @@ impl RefusedView {
     }
 }
 
-/// A rejection of a file.
+/// A rejected order of a file.
 struct FileView {
     key: String,
     link: String,
@@ -89,7 +90,8 @@ impl FileView {
     }
 }
 
-/// Looks where an id that is no order and no shipment was refused. What cannot be looked at is said.
+/// Searches files, dead letters and parked aggregates for an id that has no order and no shipment.
+/// What could not be searched is reported in `missing`.
 async fn refused(console: &Console, id: &str) -> RefusedView {
     let looks = async {
         let environment = console.operating().environment().await?;
@@ -103,7 +105,8 @@ async fn refused(console: &Console, id: &str) -> RefusedView {
                 }
             }
         };
-        // A look takes messages for a moment: none is taken away from a retry that goes on.
+        // Looking at the queue hides its messages for a moment, which would take them away from a
+        // running retry.
         let busy = console.operating().jobs.retry();
         let busy = busy.is_some_and(|job| job.is_running());
         let letters = async {
@@ -185,8 +188,8 @@ async fn refused(console: &Console, id: &str) -> RefusedView {
     view
 }
 
-/// Leads to what has this id; where both an order and a shipment have it, to either; and says so
-/// where nothing has it.
+/// Redirects to the order or shipment with this id. Where both exist, shows links to both; where
+/// none exists, says so.
 async fn show(view: View, Query(asked): Query<Params>) -> Response {
     let id: String = asked.q.trim().chars().take(SEARCH_CHARACTERS).collect();
     let (api, console) = (view.console.api().clone(), view.console.clone());

@@ -1,5 +1,4 @@
-//! An order's history: every event as a step, what it changed, and the row as it was after any of
-//! them.
+//! The history of an order: every event as a step, what it changed, and the row after any of them.
 
 use std::collections::BTreeMap;
 
@@ -35,20 +34,20 @@ pub(super) fn routes() -> Router<Console> {
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct Params {
-    /// The event after which the row is shown; without it, the last one.
+    /// The event after which the row is shown; the last one where it is missing.
     after: Option<u64>,
 }
 
-/// A step, and what it did.
+/// A step of the history and its effects.
 struct StepView {
     step: Step,
-    /// What it changed in the row, where that was asked for.
+    /// What the event changed in the row, where the rows were read.
     changed: Option<Vec<Difference>>,
-    /// The event's own members.
+    /// The members of the event's data.
     data: Vec<(String, String)>,
     chosen: bool,
     link: String,
-    /// The messages that it made; `None` where nobody can say it soon.
+    /// The messages that the event makes; `None` where they could not be read soon enough.
     made: Option<EventView>,
 }
 
@@ -58,15 +57,16 @@ struct HistoryPage<'a> {
     id: &'a str,
     address: String,
     steps: Vec<StepView>,
-    /// Are there events that this page does not show?
+    /// Whether there are events that this page does not show.
     more: bool,
     after: u64,
     last: u64,
     chosen: Option<&'a Step>,
     members: Vec<Member>,
-    /// The page of its messages.
+    /// The path of the page of the order's messages.
     messages: String,
-    /// The row's version, where it is not the chosen event's: two events within one millisecond.
+    /// The version of the row that is shown, where it is not the chosen event's: two events have
+    /// the same millisecond.
     other_version: Option<String>,
     command: String,
 }
@@ -146,7 +146,8 @@ async fn show(view: View, Path(id): Path<String>, Query(asked): Query<Params>) -
     .await
 }
 
-/// The row after each step: of all of them where they are few, else around the chosen one.
+/// Reads the row after each step: for all steps where they are few, else for the chosen one and the
+/// one before it.
 async fn rows(
     api: &Api,
     address: &str,
@@ -172,7 +173,7 @@ async fn rows(
     rows.into_iter().collect()
 }
 
-/// What may be done next is no part of the row.
+/// Removes the allowed actions, which are not part of the row.
 fn without_actions(mut row: Object) -> Object {
     row.remove("allowedActions");
     row

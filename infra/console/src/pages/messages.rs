@@ -1,5 +1,5 @@
-//! The messages of an order or shipment: which each event makes, what became of them as far as
-//! anybody here knows, and announced once more.
+//! The messages of an order or shipment: those that each event makes, when they were sent as far as
+//! that is known here, and sending them once more.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -37,7 +37,7 @@ pub(super) fn routes() -> Router<Console> {
         .route("/messages/announce", get(ask).post(send))
 }
 
-/// The page of the messages of an order or shipment.
+/// Returns the path of the page of the messages of an order or shipment.
 pub(super) fn messages_link(aggregate: &str) -> String {
     links::query("/messages", &[("aggregate", Some(aggregate))])
 }
@@ -45,9 +45,9 @@ pub(super) fn messages_link(aggregate: &str) -> String {
 #[derive(Clone, Deserialize)]
 struct Params {
     aggregate: String,
-    /// One event alone.
+    /// The sequence of one event, where only its messages are meant.
     event: Option<u64>,
-    /// The event up to which messages were just sent.
+    /// The sequence of the last event whose messages were just sent.
     sent: Option<u64>,
 }
 
@@ -59,7 +59,7 @@ impl Params {
         })
     }
 
-    /// The address that announces it.
+    /// Returns the path that sends the messages once more.
     fn announce(&self) -> String {
         let event = self.event.map(|event| event.to_string());
         let names = [
@@ -77,13 +77,13 @@ impl Params {
     }
 }
 
-/// A message, and what became of it.
+/// A message and when it was sent.
 pub(super) struct MessageView {
     pub(super) id: String,
     pub(super) detail_type: String,
     pub(super) to: String,
     pub(super) channel: &'static str,
-    /// When it was emitted, each time that is known, the last one first.
+    /// The known times at which the message was sent, newest first.
     pub(super) emitted: Vec<At>,
 }
 
@@ -105,28 +105,29 @@ impl MessageView {
     }
 }
 
-/// The messages of every event of an order or shipment, for a page of its history.
+/// The messages of an order or shipment by the event that makes them, for a page of its history.
 #[derive(Default)]
 pub(super) struct MessagesByEvent {
     by_event: BTreeMap<u64, (String, Vec<MessageView>)>,
-    /// Is it known here what was emitted; and were all messages looked at?
+    /// Whether all stored messages were searched for when they were sent; `None` where it is not
+    /// known here which messages were sent.
     known: Option<bool>,
-    /// The event at which `notify` has stopped.
+    /// The sequence of the event at which `notify` is parked.
     parked_at: Option<u64>,
 }
 
-/// The messages of one event.
+/// The messages that one event makes.
 pub(super) struct EventView {
-    /// They; none where the event makes none.
+    /// The messages; empty where the event makes none.
     pub(super) messages: Vec<MessageView>,
-    /// Is it known here what was emitted?
+    /// Whether it is known here which messages were sent.
     pub(super) known: bool,
-    /// Does `notify` stand before it?
+    /// Whether `notify` is parked at this event or before it.
     pub(super) is_waiting: bool,
 }
 
 impl MessagesByEvent {
-    /// The messages of an event.
+    /// Removes and returns the messages of an event.
     pub(super) fn take(&mut self, sequence: u64) -> EventView {
         let messages = self.by_event.remove(&sequence);
         EventView {
@@ -136,7 +137,7 @@ impl MessagesByEvent {
         }
     }
 
-    /// Those events with messages that were not taken, by their sequence, with their kinds.
+    /// Returns the remaining events with messages: sequence, kind and messages.
     pub(super) fn others(mut self) -> Vec<(u64, String, EventView)> {
         let left: Vec<u64> = self.by_event.keys().copied().collect();
         let kind = |made: &Self, at: u64| made.by_event.get(&at).map(|(kind, _)| kind.clone());
@@ -145,8 +146,8 @@ impl MessagesByEvent {
     }
 }
 
-/// The messages of every event of an order or shipment, and what became of them; `None` where nobody
-/// can say it soon. They follow from the events alone.
+/// Reads the messages of every event of an order or shipment, and when they were sent. `None` where
+/// they cannot be read soon enough. The messages follow from the events alone.
 pub(super) async fn messages_by_event(
     console: &Console,
     id: &AggregateId,
@@ -187,7 +188,7 @@ pub(super) async fn messages_by_event(
     })
 }
 
-/// An event with its messages.
+/// An event and the messages that it makes.
 struct Event {
     sequence: u64,
     kind: String,
@@ -204,7 +205,8 @@ struct MessagesPage {
     subject: Subject,
     events: Vec<Event>,
     more: bool,
-    /// Is it known here what was emitted; and were all messages looked at?
+    /// Whether all stored messages were searched for when they were sent; `None` where it is not
+    /// known here which messages were sent.
     known: Option<bool>,
     parked: Option<ParkedView>,
     announce: String,
@@ -303,7 +305,7 @@ fn form(which: &Params, view: &View) -> Form {
     Form::new(which.announce(), "Announce once more", view)
 }
 
-/// Says which messages would be sent.
+/// Shows which messages would be sent.
 async fn ask(view: View, Query(which): Query<Params>) -> Response {
     let title = format!("Announce {} once more", which.aggregate);
     let head = Head::new(

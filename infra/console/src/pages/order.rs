@@ -1,4 +1,4 @@
-//! An order: how it stands, why, and what may be done.
+//! The page of an order: its state, its history, and what can be done.
 
 use askama::Template;
 use axum::{
@@ -38,13 +38,13 @@ pub(super) fn routes() -> Router<Console> {
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct Params {
-    /// As it stood then.
+    /// The time at which the order is shown.
     at: Option<String>,
-    /// The day at whose end it is asked for, such as `2026-03-01`; in place of `at`.
+    /// The day at whose end it is shown, such as `2026-03-01`; used instead of `at`.
     day: Option<String>,
-    /// The version that a change of this page has made.
+    /// The version after a change that was made on this page.
     stored: Option<u64>,
-    /// The version that a live page shows.
+    /// The version that the open page shows.
     seen: Option<u64>,
 }
 
@@ -58,7 +58,7 @@ struct OrderPage<'a> {
     shipments: &'a [Shipment],
     attributes: Vec<(String, String)>,
     items: &'a [Item],
-    /// How many items are not written out.
+    /// The number of items that are not shown.
     more_items: usize,
     address: String,
     live: String,
@@ -101,12 +101,12 @@ async fn show(view: View, Path(id): Path<String>, Query(asked): Query<Params>) -
         );
         let without_row = parked.iter().find(|one| one.consumer == "project");
         let order = match (order, without_row) {
-            // Its first event is parked: so there is no row, and this says why.
+            // There is no row because the first event is parked. Its page says why.
             (Err(Failure::NotFound(_)), Some(parked)) if at.is_none() => {
                 return Ok(Page::Redirect(parked.link.clone()));
             }
             (Err(Failure::NotFound(problem)), _) if at.is_some() => {
-                // It may be known since.
+                // The order may have been placed after that time.
                 let now = api.find::<History>(&format!("{address}/history")).await?;
                 let first = now.and_then(|history| history.events.into_iter().next());
                 let (Some(at), Some(first)) = (at, first) else {
@@ -153,7 +153,7 @@ async fn show(view: View, Path(id): Path<String>, Query(asked): Query<Params>) -
     .await
 }
 
-/// What tells the same in a terminal.
+/// Returns the command line that prints the same.
 pub(super) fn command_line(about: &About, id: &str) -> String {
     let aggregate = links::quoted(&format!("order/{id}"));
     format!("waybill history {aggregate} {}", about.flags)

@@ -1,4 +1,5 @@
-//! Orders, newest first: all, or those of a status, a customer or the day they were processed.
+//! The list of orders, newest first: all, or those of a status, of a customer, or of the day they
+//! were processed.
 
 use askama::Template;
 use axum::{Router, extract::Query, response::Response, routing::get};
@@ -13,7 +14,7 @@ use crate::{
     view::{Head, Nav, Page, View},
 };
 
-/// What an order may be, in the order of its life.
+/// The statuses of an order, in the order of its life.
 const STATUSES: [&str; 4] = ["NEW", "PROCESSING", "PROCESSED", "CANCELLED"];
 
 pub(super) fn routes() -> Router<Console> {
@@ -22,7 +23,7 @@ pub(super) fn routes() -> Router<Console> {
         .route("/live/orders", get(tell))
 }
 
-/// Which orders. The API takes one of the first three.
+/// The filters and the page of the list. The API accepts one of the first three.
 #[derive(Clone, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 struct Params {
@@ -30,12 +31,13 @@ struct Params {
     customer_id: Option<String>,
     day: Option<String>,
     cursor: Option<String>,
-    /// The newest order that a live page shows.
+    /// The newest order that the open page shows.
     seen: Option<String>,
 }
 
 impl Params {
-    /// The same list, of the API or of this page, from this place on.
+    /// Returns the path of the list with these filters, which is the same for the API and for this
+    /// page, and `more` parameters.
     fn list(&self, more: &[(&str, Option<&str>)]) -> String {
         let filters = [
             ("status", self.status.as_deref()),
@@ -80,7 +82,7 @@ async fn show(view: View, Query(asked): Query<Params>) -> Response {
         let found: List<ListedOrder> = api.get(&asked.list(&page)).await?;
         let more = found.cursor.as_deref();
         let newest = found.items.first().map_or("", |order| &order.order_id);
-        // Only the beginning of all orders moves.
+        // New orders appear on the first page of the unfiltered list only.
         let live = (asked.is_all() && asked.cursor.is_none())
             .then(|| links::query("/live/orders", &[("seen", Some(newest))]));
         Page::of(&Orders {

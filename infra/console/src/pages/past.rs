@@ -1,4 +1,4 @@
-//! A run over the whole store that has ended: what it has found, and what was found mended.
+//! The page of a run over the whole store that has ended: its findings, and repairing them.
 
 use askama::Template;
 use axum::{
@@ -38,13 +38,13 @@ pub(super) fn routes() -> Router<Console> {
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct PastParams {
-    /// How many findings stand on pages before.
+    /// The number of findings on the pages before this one.
     skip: usize,
-    /// Rows that were written when what was found was mended,
+    /// The number of rows that a repair of the findings has written.
     written: Option<u64>,
-    /// rows that were removed,
+    /// The number of rows that the repair has removed.
     removed: Option<u64>,
-    /// and orders and shipments that are still wrong.
+    /// The number of orders and shipments that are still wrong after the repair.
     left: Option<u64>,
 }
 
@@ -62,18 +62,19 @@ struct PastPage<'a> {
     findings: Vec<FindingView>,
     number: usize,
     more: Option<String>,
-    /// Findings that were counted and not kept.
+    /// The number of findings that were counted but not kept.
     not_kept: u64,
-    /// Mends exactly what was found, where that is little: else a rebuild does.
+    /// The form that repairs exactly the findings, where they are few enough. Otherwise a rebuild
+    /// does.
     mend: Option<Form>,
     rebuild: bool,
-    /// What came of mending it: rows written and removed, and what is still wrong.
+    /// The result of a repair: rows written, rows removed, and aggregates that are still wrong.
     mended: Option<(u64, u64, u64)>,
     read_only: bool,
 }
 
-/// The orders and shipments of which a row was found wrong and can be mended; nothing where they are too
-/// many to be mended one by one, or not all known.
+/// Returns the orders and shipments with a wrong row that can be repaired. Empty where they are too
+/// many to be repaired one by one, or not all known.
 fn mendable(summary: &Summary) -> Vec<AggregateId> {
     let wrong = summary.findings.iter();
     let wrong = wrong.filter(|finding| finding.wrong != Wrong::Unreadable);
@@ -101,7 +102,7 @@ fn mend_form(name: &str, number: usize, view: &View) -> Form {
     Form::new(action, button, view)
 }
 
-/// The past run of this name.
+/// Reads the past run of this name. Fails with `404` where there is none.
 async fn past_named(console: &Console, name: &str) -> Result<Past, Failure> {
     let all = past_of(console.operating()).await?;
     let past = all.into_iter().find(|(known, _)| known == name);
@@ -151,7 +152,7 @@ async fn show_past(
     view.show(head, async move {
         let operating = console.operating();
         let mut past = past_named(&console, &name).await?;
-        // The rows of what was found are known to the process that has found it, and to no file.
+        // The rows of the findings are kept in the memory of the process that ran, and in no file.
         let own = operating.jobs.whole_run().and_then(|job| job.state().ended);
         if let Some(own) = own
             .and_then(Result::ok)

@@ -1,5 +1,5 @@
-//! The read models: how large, how far behind, how the last sweep left them, and the runs that
-//! compare or mend them.
+//! The page of the read models: their sizes, how far they are behind, the result of the last sweep,
+//! and the runs that compare or repair them.
 
 use askama::Template;
 use axum::{Router, extract::Query, response::Response, routing::get};
@@ -32,7 +32,7 @@ pub(super) fn routes() -> Router<Console> {
         .route("/read-models/rebuild", get(ask_rebuild))
 }
 
-/// A consumer of the stream, and how far it is behind.
+/// A consumer of the stream and how far it is behind.
 struct Lag {
     consumer: String,
     behind: Behind,
@@ -40,11 +40,11 @@ struct Lag {
 
 /// How far a consumer of the stream is behind.
 enum Behind {
-    /// So many records, where the local system counts them.
+    /// The number of unprocessed records, which the local system counts.
     Records(u64),
-    /// So many seconds, by the age of the oldest event that it was given in the last minutes.
+    /// The age of the oldest event that the consumer received in the last minutes, in seconds.
     Seconds(u64),
-    /// It was given nothing in the last minutes.
+    /// The consumer received nothing in the last minutes.
     GivenNothing,
 }
 
@@ -56,7 +56,7 @@ impl Behind {
         }
     }
 
-    /// Does somebody wait?
+    /// Whether the consumer is behind so far that it matters.
     fn is_behind(&self) -> bool {
         match self {
             Self::Records(records) => *records > 0,
@@ -72,7 +72,7 @@ struct ReadModelsPage<'a> {
     about: &'a About,
     tables: Vec<ReadModelTable>,
     known: Measured,
-    /// Why what CloudWatch counts is not known.
+    /// The reason why the numbers from CloudWatch are missing.
     unknown: Option<String>,
     minutes: u32,
     segments: u32,
@@ -80,16 +80,16 @@ struct ReadModelsPage<'a> {
     past: Vec<PastView>,
 }
 
-/// What is known additional the tables: by the local system, or by CloudWatch.
+/// The numbers that do not come from the tables: from the local system, or from CloudWatch.
 #[derive(Default)]
 struct Measured {
     lags: Vec<Lag>,
     sweep: Option<(At, Swept)>,
-    /// Rebuilds by the deployed state machine; the local system has none.
+    /// The rebuilds of the deployed state machine; `None` for the local system, which has none.
     rebuilds: Option<DeployedRebuilds>,
 }
 
-/// What is known additional the tables, or why it is not.
+/// Reads the numbers that do not come from the tables. Fails with the reason for a person.
 async fn known(console: &Console, environment: &Environment) -> Result<Measured, String> {
     if let Some(local) = console.operating().local() {
         let (status, lines) = futures::join!(local.status(), local.metrics(SWEPT_AGGREGATES));
@@ -124,14 +124,14 @@ fn shown_at((at, swept): (Timestamp, Swept)) -> (At, Swept) {
     (At(at.to_string()), swept)
 }
 
-/// A run that goes on, or can be gone on with.
+/// A run that is going on or can be continued.
 pub(super) struct RunningView {
-    /// Its page.
+    /// The path of its page.
     pub(super) link: String,
-    /// Verify or rebuild.
+    /// The kind: verify or rebuild.
     pub(super) kind: Kind,
     pub(super) begun: At,
-    /// Who is at it.
+    /// The process that works on the run; `None` where it was stopped.
     pub(super) owner: Option<String>,
 }
 
@@ -167,7 +167,7 @@ impl PastView {
     }
 }
 
-/// The run of a kind that goes on or was stopped, read from its folder.
+/// Reads the run of a kind that is going on or was stopped from its folder.
 pub(super) async fn running_of(
     operating: &Operating,
     kind: Kind,
@@ -178,7 +178,7 @@ pub(super) async fn running_of(
     Ok(read?)
 }
 
-/// The runs that have ended, the last one first.
+/// Reads the runs that have ended, newest first, with their names.
 pub(super) async fn past_of(operating: &Operating) -> Result<Vec<(String, Past)>, Failure> {
     let (state, name) = (operating.state.clone(), operating.name().to_owned());
     let read = tokio::task::spawn_blocking(move || past(&state, &name)).await;
@@ -228,12 +228,12 @@ async fn show(view: View) -> Response {
 #[derive(Default, Deserialize)]
 #[serde(default)]
 pub(super) struct ModelParams {
-    /// One read model alone.
+    /// The read model, where only one is meant.
     only: Option<String>,
 }
 
 impl ModelParams {
-    /// The read model that is named; a name that is none is a failure.
+    /// Returns the read model that is named. Fails with `404` where there is no such read model.
     pub(super) fn read_model(&self) -> Result<Option<ReadModel>, Failure> {
         let named = self.only.as_deref().filter(|name| !name.is_empty());
         let model = named.map(str::parse).transpose();
@@ -266,7 +266,7 @@ async fn ask_rebuild(view: View, Query(which): Query<ModelParams>) -> Response {
     ask(view, which, Kind::Rebuild).await
 }
 
-/// Says what it costs, before anything is read.
+/// Shows the cost before anything is read.
 async fn ask(view: View, which: ModelParams, kind: Kind) -> Response {
     let title = title(kind);
     let head = Head::new(Nav::ReadModels, title, "the sizes of the tables");
@@ -292,7 +292,7 @@ async fn ask(view: View, which: ModelParams, kind: Kind) -> Response {
     .await
 }
 
-/// What a kind of run is called.
+/// Returns the title of a kind of run.
 pub(super) fn title(kind: Kind) -> &'static str {
     match kind {
         Kind::Verify => "Verify every row",

@@ -1,4 +1,4 @@
-//! Takes up again what is stuck: what will happen, how far it is, and what became of each.
+//! Retries what is stuck: shows what will happen, the progress, and the result of each item.
 
 use askama::Template;
 use axum::{
@@ -36,7 +36,7 @@ pub(super) fn routes() -> Router<Console> {
         .route("/live/retried", get(tell))
 }
 
-/// What an address says is to be taken up; everything, where it names nothing.
+/// The query parameters that say what to retry. Without any, everything is retried.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct Params {
@@ -44,11 +44,11 @@ struct Params {
     aggregate: Option<String>,
     place: Option<String>,
     name: Option<String>,
-    /// `parked`, `stream` or `queue`: what is stuck there for one reason,
+    /// `parked`, `stream` or `queue`: retries a group of this category.
     only: Option<String>,
-    /// at this consumer or function,
+    /// The consumer or function of the group.
     role: Option<String>,
-    /// for this one.
+    /// The reason of the group.
     reason: Option<String>,
 }
 
@@ -85,13 +85,13 @@ impl Params {
                 letter_id(&place, &name).map(RetryTask::Letter)
             }
             (None, None, None, None) => Ok(RetryTask::All(Wanted::default())),
-            // One that is named in part is not everything.
+            // Incomplete parameters must never retry everything.
             _ => Err(incomplete()),
         }
     }
 }
 
-/// The form that takes it up.
+/// Returns the form that starts the retry.
 pub(super) fn form(task: &RetryTask, view: &View) -> Form {
     let names = match task {
         RetryTask::All(wanted) => return Form::new(address(wanted), "Retry all", view),
@@ -106,7 +106,7 @@ pub(super) fn form(task: &RetryTask, view: &View) -> Form {
     Form::new(links::query("/stuck/retry", &names), "Retry", view)
 }
 
-/// The address that takes up what is wanted: all, or one group.
+/// Returns the path that retries the selection: everything, or one group.
 fn address(wanted: &Wanted) -> String {
     let Some((group, only)) = wanted.group.as_ref().zip(wanted.only) else {
         return "/stuck/retry".to_owned();
@@ -124,8 +124,8 @@ fn address(wanted: &Wanted) -> String {
     links::query("/stuck/retry", &names)
 }
 
-/// The form that takes up all that is stuck for one reason, of which a page shows `number`, and there
-/// may be more.
+/// Returns the form that retries a group with one reason. The page shows `number` of its items;
+/// with `more` there may be others.
 pub(super) fn group_form(only: Only, why: Group, number: usize, more: bool, view: &View) -> Form {
     let wanted = Wanted {
         only: Some(only),
@@ -140,14 +140,14 @@ pub(super) fn group_form(only: Only, why: Group, number: usize, more: bool, view
     Form::new(address(&wanted), button, view)
 }
 
-/// The form that takes up everything.
+/// Returns the form that retries everything.
 pub(super) fn all_form(number: u64, more: bool, view: &View) -> Form {
     let more = if more { " and more" } else { "" };
     let button = format!("Retry everything: {number}{more}");
     Form::new("/stuck/retry".to_owned(), button, view)
 }
 
-/// What will happen, in a sentence.
+/// Returns what the retry does, as a sentence.
 fn effect(task: &RetryTask) -> String {
     match task {
         RetryTask::All(Wanted { group: Some(_), .. }) => {
@@ -187,7 +187,7 @@ struct RetryPage<'a> {
     command: String,
 }
 
-/// Says what will happen, before anything does.
+/// Shows what a retry of everything would do.
 async fn ask(view: View) -> Response {
     let head = Head::new(
         Nav::Stuck,
@@ -255,7 +255,7 @@ async fn begin(
         .await
 }
 
-/// Waits a moment for a short piece of work.
+/// Waits at most [`SHORT_RETRY`] for the retry to end.
 async fn wait_briefly(console: &Console) {
     let until = Instant::now() + SHORT_RETRY;
     let is_running = || {
@@ -290,7 +290,7 @@ async fn stop(view: View, Posted(sent): Posted<FormValues>) -> Response {
         .await
 }
 
-/// One thing that was taken up.
+/// One item that was retried.
 pub(super) struct Row {
     pub(super) done: bool,
     pub(super) kind: &'static str,
@@ -299,19 +299,19 @@ pub(super) struct Row {
     pub(super) result: Option<CommandResultView>,
 }
 
-/// What became of the command in a dead letter.
+/// The result of the command in a dead letter.
 pub(super) enum CommandResultView {
-    /// It was accepted.
+    /// The command was accepted.
     Accepted {
         subject: Subject,
         kind: String,
         sequence: u64,
     },
-    /// It was refused again, and lies there anew.
+    /// The command was refused again, and there is a new dead letter.
     Refused(Box<LetterView>),
-    /// Its file's import has begun.
+    /// The import of the file has started.
     File { key: String, link: String },
-    /// It changed nothing.
+    /// The command changed nothing.
     Nothing { subject: Subject, version: u64 },
 }
 
@@ -362,14 +362,14 @@ impl Row {
     }
 }
 
-/// What moves of that page.
+/// The part of the page that is updated while a retry runs.
 #[derive(Template)]
 #[template(path = "retried_now.html")]
 struct RetriedNow {
     now: RetryProgress,
 }
 
-/// How far a retry is.
+/// The progress of a retry.
 pub(super) struct RetryProgress {
     pub(super) title: String,
     pub(super) what: &'static str,
@@ -422,7 +422,7 @@ pub(super) fn now(job: &Job<RetryTask, Report>, view: &View) -> RetryProgress {
     }
 }
 
-/// How far it is, for a page that moves; at the end the page is loaded anew.
+/// Answers the polling page with the progress. When the retry has ended, the page is loaded again.
 async fn tell(view: View) -> Response {
     match view.console.operating().jobs.retry() {
         Some(job) if job.is_running() => super::fragment(&RetriedNow {

@@ -1,4 +1,5 @@
-//! The rows of one order or shipment additional what follows from its events, and mended.
+//! The page that compares the rows of one order or shipment with what follows from its events, and
+//! repairs them.
 
 use askama::Template;
 use axum::{
@@ -26,22 +27,22 @@ pub(super) fn routes() -> Router<Console> {
     Router::new().route("/read-models/rows", get(show).post(mend))
 }
 
-/// The page that compares the rows of an order or shipment.
+/// Returns the path of the page that compares the rows of an order or shipment.
 pub(super) fn row_link(aggregate: &str) -> String {
     links::query("/read-models/rows", &[("aggregate", Some(aggregate))])
 }
 
-/// A row as it is additional the row as it should be.
+/// The stored row next to the row that follows from the events.
 pub(super) struct SidesView {
-    /// Every member, those that differ first.
+    /// Every member, differing ones first.
     pub(super) members: Vec<Side>,
-    /// Is there a row?
+    /// Whether the row is stored.
     pub(super) is_stored: bool,
-    /// Should there be one?
+    /// Whether the events make such a row.
     pub(super) is_expected: bool,
 }
 
-/// A member on both sides.
+/// One member of the stored row and of the expected row.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Side {
     pub(super) path: String,
@@ -81,9 +82,9 @@ impl SidesView {
 #[derive(Deserialize)]
 struct Params {
     aggregate: String,
-    /// What a rebuild has written,
+    /// The number of rows that a repair has written.
     written: Option<u64>,
-    /// and removed.
+    /// The number of rows that a repair has removed.
     removed: Option<u64>,
 }
 

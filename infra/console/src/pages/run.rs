@@ -1,4 +1,4 @@
-//! A run over the whole store: how far it is, whoever has begun it.
+//! The page of a run over the whole store: its progress, whichever process has started it.
 
 use askama::Template;
 use axum::{
@@ -40,7 +40,7 @@ pub(super) fn routes() -> Router<Console> {
         .route("/read-models/run/stop", post(stop))
 }
 
-/// The form that begins a run, or goes on with one.
+/// Returns the form that starts or continues a run. With `anew`, it starts from the beginning.
 pub(super) fn form(kind: Kind, only: Option<ReadModel>, anew: bool, view: &View) -> Form {
     let only = only.map(|model| model.to_string());
     let anew = anew.then_some("true");
@@ -129,7 +129,7 @@ fn address(kind: Kind) -> String {
     format!("/read-models/run?kind={}", kind.name())
 }
 
-/// Waits a moment for a short run.
+/// Waits at most [`SHORT_WORK`] for the run to end.
 async fn wait_briefly(console: &Console) {
     let until = Instant::now() + SHORT_WORK;
     let is_running = || {
@@ -190,23 +190,24 @@ impl KindParams {
     }
 }
 
-/// A finding, and where it leads.
+/// A finding with links to its order or shipment.
 pub(super) struct FindingView {
     pub(super) wrong: Wrong,
     pub(super) table: String,
     pub(super) id: String,
     pub(super) entry: Option<String>,
-    /// The order's or shipment's page.
+    /// The path of the order's or shipment's page.
     pub(super) link: String,
-    /// Its rows additional what they should be, now.
+    /// The path of the page that compares its rows as they are now.
     pub(super) rows: String,
-    /// Both rows as they were found, where they were kept.
+    /// Both rows at the time of the finding, where they were kept.
     pub(super) sides: Option<SidesView>,
-    /// What is wrong, in a sentence.
+    /// What is wrong, as a sentence.
     pub(super) says: String,
 }
 
-/// What is wrong with a row, in a sentence: of one that differs, in which members.
+/// Returns what is wrong with a row, as a sentence, with the members that differ where they are
+/// known.
 fn says(finding: &Finding, sides: Option<&SidesView>) -> String {
     let version = |version: Option<u64>| version.unwrap_or_default();
     let (there, due) = (version(finding.there), version(finding.expected));
@@ -259,17 +260,17 @@ impl FindingView {
     }
 }
 
-/// How far a run is.
+/// The progress of a run.
 struct RunProgress {
     kind: Kind,
     only: Option<ReadModel>,
     begun: At,
     saved: Option<At>,
-    /// Who is at it, where that is another process.
+    /// The process that works on the run, where it is not this console.
     other: Option<String>,
-    /// Was it stopped or killed?
+    /// Whether no process works on the run, because it was stopped or killed.
     is_stopped: bool,
-    /// Why this console's own run has ended before its end.
+    /// Why the run of this console failed.
     problem: Option<String>,
     what: &'static str,
     done: u64,
@@ -292,7 +293,7 @@ struct RunPage<'a> {
     now: RunProgress,
 }
 
-/// What moves of that page.
+/// The part of the page that is updated while a run goes on.
 #[derive(Template)]
 #[template(path = "run_now.html")]
 struct RunNow {
@@ -342,7 +343,7 @@ fn now(run: &Running, view: &View) -> RunProgress {
     }
 }
 
-/// A page of findings.
+/// Returns one page of findings, after the first `skip`.
 pub(super) fn shown(summary: &Summary, skip: usize) -> Vec<FindingView> {
     let shown = summary.findings.iter().skip(skip).take(FINDINGS_SHOWN);
     shown
@@ -350,7 +351,7 @@ pub(super) fn shown(summary: &Summary, skip: usize) -> Vec<FindingView> {
         .collect()
 }
 
-/// Where a run that has just ended in this process is told of.
+/// Returns the path of the page of a run that has just ended in this process.
 fn ended_run_page(console: &Console, kind: Kind) -> Option<String> {
     let job = console.operating().jobs.whole_run();
     let ended = job.filter(|job| job.task == kind)?.state().ended?;
@@ -381,7 +382,8 @@ async fn show(view: View, Query(of): Query<KindParams>) -> Response {
     .await
 }
 
-/// A run that has left nothing in its folder: it has not begun, or it is not remembered.
+/// Answers where no run is in the folder: with the failure of the last run of this process, else
+/// with the page of the read models.
 fn without_run(console: &Console, kind: Kind) -> Result<Page, Failure> {
     let job = console.operating().jobs.whole_run();
     let ended = job
@@ -393,7 +395,8 @@ fn without_run(console: &Console, kind: Kind) -> Result<Page, Failure> {
     }
 }
 
-/// How far it is, for a page that moves; once it is over or is_stopped, the page is loaded anew.
+/// Answers the polling page with the progress. Once the run has ended or stopped, the page is
+/// loaded again.
 async fn tell(view: View, Query(of): Query<KindParams>) -> Response {
     let kind = of.kind();
     match running_of(view.console.operating(), kind).await {
@@ -404,7 +407,7 @@ async fn tell(view: View, Query(of): Query<KindParams>) -> Response {
                 true => super::go_to(&address(kind)),
             }
         }
-        // It writes a file at this very moment: the next look finds it.
+        // The run may just be writing the file. The next poll finds it.
         Err(_) => StatusCode::NO_CONTENT.into_response(),
         Ok(None) => super::go_to(&address(kind)),
     }

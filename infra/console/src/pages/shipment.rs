@@ -1,5 +1,5 @@
-//! A shipment: how it stands, its scans in order of their own times, and how it stood after any of
-//! them.
+//! The page of a shipment: its state, its scans in order of their own times, and its state after
+//! any of them.
 
 use std::collections::BTreeMap;
 
@@ -43,24 +43,24 @@ pub(super) fn routes() -> Router<Console> {
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct Params {
-    /// As it stood then.
+    /// The time at which the shipment is shown.
     at: Option<String>,
     /// The day at whose end it is asked for, such as `2026-03-01`; in place of `at`.
     day: Option<String>,
-    /// As it stood once this event was committed.
+    /// The sequence of the event after which the shipment is shown.
     after: Option<u64>,
     stored: Option<u64>,
     seen: Option<u64>,
 }
 
-/// A scan on the line.
+/// A scan as a stop on the line of the page.
 struct Stop {
     scan: Scan,
-    /// A scan with a later time had arrived before it.
+    /// Whether a scan with a later time had arrived before it.
     late: bool,
-    /// Another scan has the same time.
+    /// Whether another scan has the same time.
     tied: bool,
-    /// The shipment stands as this scan says.
+    /// Whether the state of the shipment comes from this scan.
     current: bool,
     more: Vec<(String, String)>,
     link: String,
@@ -74,16 +74,16 @@ struct ShipmentPage<'a> {
     about: &'a About,
     shipment: &'a Shipment,
     at: Option<&'a str>,
-    /// What its scans say of that time, as they are known now.
+    /// What the scans that are known now say about that time.
     by_scans: Vec<ByScans>,
     after: Option<u64>,
     stored: bool,
-    /// What the event of `after` has changed.
+    /// What the event `after` changed in the row.
     changed: Option<Vec<Difference>>,
     stops: Vec<Stop>,
-    /// Messages of events that are no scans: their sequence, kind and messages.
+    /// The messages of events that are not scans: sequence, kind and messages.
     others: Vec<(u64, String, EventView)>,
-    /// Are there scans that this page does not show?
+    /// Whether there are scans that this page does not show.
     more: bool,
     address: String,
     order: Option<String>,
@@ -115,7 +115,7 @@ async fn show(view: View, Path(id): Path<String>, Query(asked): Query<Params>) -
         let at = at::asked(asked.at, day.as_deref());
         let known = scans(&api, &address, at.as_deref()).await;
         let of_now = match &at {
-            // As known now, for what they say of that time.
+            // The scans that are known now, because they may say something about that time.
             Some(_) => scans(&api, &address, None).await?.0,
             None => Vec::new(),
         };
@@ -146,7 +146,7 @@ async fn show(view: View, Path(id): Path<String>, Query(asked): Query<Params>) -
                 stop.made = Some(made.take(stop.scan.version));
             }
         }
-        // What came later than what is shown is no matter of it.
+        // Messages of later events do not belong to an earlier state.
         let shown = |made: &Option<MessagesByEvent>| made.is_some() && now && !more;
         let messages = Some(messages).filter(shown).flatten();
         let version = shipment.version.to_string();
@@ -180,7 +180,7 @@ async fn show(view: View, Path(id): Path<String>, Query(asked): Query<Params>) -
     .await
 }
 
-/// The scans, in order of their own times, and whether there are more.
+/// Reads the scans, in order of their own times, and whether there are more.
 async fn scans(api: &Api, address: &str, at: Option<&str>) -> Result<(Vec<Scan>, bool), Failure> {
     let (mut scans, mut cursor) = (Vec::new(), None::<String>);
     loop {
@@ -195,14 +195,14 @@ async fn scans(api: &Api, address: &str, at: Option<&str>) -> Result<(Vec<Scan>,
     }
 }
 
-/// When the scan of this version was committed: the latest one up to it.
+/// Returns when the scan of this version, or the latest one before it, was committed.
 fn committed(scans: &[Scan], version: u64) -> Option<&str> {
     let by_then = scans.iter().filter(|scan| scan.version <= version);
     let scan = by_then.max_by_key(|scan| scan.version)?;
     Some(&scan.processed_at.0)
 }
 
-/// What the event of this version changed in the row.
+/// Reads what the event of this version changed in the row.
 async fn changed(
     api: &Api,
     address: &str,
@@ -224,7 +224,7 @@ async fn changed(
         .map(|(before, after)| diff::between(&before, &after)))
 }
 
-/// The scans as stops of a line, each with what is remarkable about it.
+/// Returns the scans as stops, each marked with what is special about it.
 fn stops(scans: Vec<Scan>, shipment: &Shipment, address: &str) -> Vec<Stop> {
     let mut at_this_time: BTreeMap<String, usize> = BTreeMap::new();
     for scan in &scans {
@@ -249,7 +249,7 @@ fn stops(scans: Vec<Scan>, shipment: &Shipment, address: &str) -> Vec<Stop> {
     scans.into_iter().map(stop).collect()
 }
 
-/// The versions of those scans that came after one with a later time.
+/// Returns the versions of the scans that arrived after one with a later time.
 fn late(scans: &[Scan]) -> Vec<u64> {
     let mut by_arrival: Vec<&Scan> = scans.iter().collect();
     by_arrival.sort_by_key(|scan| scan.version);

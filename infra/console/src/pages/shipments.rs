@@ -1,4 +1,4 @@
-//! Shipments: those that somebody has to look at, or those now in a status.
+//! The list of shipments: those that need attention, or those in one status.
 
 use askama::Template;
 use axum::{Router, extract::Query, response::Response, routing::get};
@@ -30,7 +30,7 @@ pub(super) const STATUSES: [&str; 14] = [
     "CANCELLED",
 ];
 
-/// Those that somebody has to look at: what they are called, and how the API is asked for them.
+/// The groups that need attention: title and query of the API.
 const TO_LOOK_AT: [(&str, &str); 5] = [
     ("stalled", "stalled=true"),
     ("DELAYED", "status=DELAYED"),
@@ -39,7 +39,7 @@ const TO_LOOK_AT: [(&str, &str); 5] = [
     ("LOST", "status=LOST"),
 ];
 
-/// Rows of each kind on the first page.
+/// The number of rows of each group on the first page.
 const FIRST_ROWS: &str = "10";
 
 pub(super) fn routes() -> Router<Console> {
@@ -57,7 +57,7 @@ struct Params {
 }
 
 impl Params {
-    /// Whether a list is asked for, and not the first page.
+    /// Whether one list is requested, not the first page.
     fn is_list(&self) -> bool {
         self.status.is_some() || self.order_id.is_some() || self.stalled.is_some()
     }
@@ -70,7 +70,7 @@ impl Params {
         self.sort.as_deref() == Some("newest")
     }
 
-    /// The same list from this place on.
+    /// Returns the path of the list with these filters and `more` parameters.
     fn list(&self, more: &[(&str, Option<&str>)]) -> String {
         let filters = [
             ("status", self.status.as_deref()),
@@ -95,14 +95,14 @@ struct Group {
 struct Shipments<'a> {
     asked: &'a Params,
     statuses: &'a [&'a str],
-    /// Has none of the groups any?
+    /// Whether all groups are empty.
     empty: bool,
     groups: Vec<Group>,
     flipped: String,
 }
 
 async fn show(view: View, Query(mut asked): Query<Params>) -> Response {
-    // A form sends what is empty, too.
+    // A form also sends its empty fields.
     for value in [
         &mut asked.status,
         &mut asked.order_id,

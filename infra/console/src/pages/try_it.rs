@@ -1,4 +1,4 @@
-//! Trying the system out: an example of each way in, and faults on purpose.
+//! The page *Try it*: an example of each way in, and faults that are switched on deliberately.
 
 use std::sync::Arc;
 
@@ -40,11 +40,11 @@ pub(super) fn routes() -> Router<Console> {
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct Params {
-    /// The way in.
+    /// The way in, such as `order`.
     way: Option<String>,
-    /// The order that a command is about.
+    /// The id of the order that a command is about.
     order: Option<String>,
-    /// What was sent before, to be changed.
+    /// The id of a run whose text is to be changed.
     run: Option<String>,
 }
 
@@ -53,7 +53,7 @@ struct Params {
 struct TryPage<'a> {
     ways: &'a [Way],
     way: Way,
-    /// Can it be sent? A webhook wants a secret.
+    /// Whether an example can be sent. A webhook needs a secret.
     can_be_sent: bool,
     text: String,
     order: String,
@@ -67,7 +67,7 @@ struct TryPage<'a> {
     token: &'a str,
 }
 
-/// The playground, or a page that says that there is none.
+/// Returns the playground, or a page that says that there is none.
 pub(super) fn playground(view: &View) -> Result<Arc<Playground>, Box<Response>> {
     let message = "Things are tried on the local system alone, where `make run` has started it.";
     let found = view.console.playground().cloned();
@@ -128,13 +128,13 @@ fn new_key() -> String {
     format!("console-{}", Uuid::new_v4())
 }
 
-/// Sends what the form holds.
+/// Sends the text of the form.
 async fn take(view: View, Posted(sent): Posted<FormValues>) -> Response {
     let text = |name: &str| sent.get(name).cloned().unwrap_or_default();
     let Some(way) = Way::parse(&text("way")) else {
         return view.refused(StatusCode::BAD_REQUEST, "There is no such way in.");
     };
-    // A browser sends the lines of a text area as the old protocols of mail do.
+    // A browser sends line breaks of a text area as CR LF.
     let body = text("text").replace("\r\n", "\n");
     if body.chars().count() > TEXT_CHARACTERS {
         return view.refused(StatusCode::PAYLOAD_TOO_LARGE, "The text is too long.");
@@ -157,7 +157,7 @@ async fn take(view: View, Posted(sent): Posted<FormValues>) -> Response {
     }
 }
 
-/// Switches a fault on, and sends an order into it.
+/// Switches a fault on and sends an order.
 async fn experiment(view: View, Posted(sent): Posted<FormValues>) -> Response {
     let text = |name: &str| sent.get(name).cloned().unwrap_or_default();
     let experiment = match text("what").as_str() {
@@ -177,7 +177,7 @@ async fn experiment(view: View, Posted(sent): Posted<FormValues>) -> Response {
             let lost_answers = 1;
             (Faults { lost_answers, ..on }, Way::Order)
         }
-        // By the bus, so that it comes twice on its way in, too.
+        // The order goes over the bus, so that its command is delivered twice, too.
         Experiment::Twice => {
             let twice_for_seconds = TWICE_SECONDS;
             let on = Faults {
@@ -200,13 +200,13 @@ async fn experiment(view: View, Posted(sent): Posted<FormValues>) -> Response {
     go(view, playground, submission).await
 }
 
-/// Sends a submission, and goes to its page.
+/// Sends a submission and redirects to the page of its run.
 async fn go(view: View, playground: Arc<Playground>, submission: Submission) -> Response {
     let head = Head::new(Nav::TryIt, "Try it", "what is answered");
     let console = view.console.clone();
     view.show(head, async move {
         let mut run = send::send(&console, &playground, submission).await;
-        // Held from its very beginning, before anybody has looked.
+        // The consumer is held back from the beginning, before the first look.
         run.seen.held = matches!(run.experiment, Some(Experiment::Held(_)));
         let id = run.id.clone();
         playground.runs.keep(run);
@@ -221,7 +221,7 @@ async fn failed(view: View, failure: Failure) -> Response {
     view.show(head, async { Err(failure) }).await
 }
 
-/// Switches faults on or off, without sending anything.
+/// Switches faults on or off without sending anything.
 async fn switch(view: View, Posted(sent): Posted<FormValues>) -> Response {
     let text = |name: &str| sent.get(name).map(String::as_str).unwrap_or_default();
     let playground = match playground(&view) {

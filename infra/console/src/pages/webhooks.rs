@@ -1,4 +1,5 @@
-//! Webhooks: those that carriers' providers send, by provider. (Those to customers are planned.)
+//! The page of webhooks that carriers' providers send, by provider. (Webhooks to customers are
+//! planned.)
 
 use std::collections::BTreeMap;
 
@@ -22,19 +23,19 @@ pub(super) fn routes() -> Router<Console> {
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct Params {
-    /// Is each address to be asked whether its secret is set?
+    /// Whether to ask each address if its secret is set.
     ask: bool,
 }
 
-/// A provider.
+/// A provider of carriers' webhooks.
 struct Provider {
     name: &'static str,
     address: String,
     secret: Option<Secret>,
     counted: Webhooks,
-    /// What became of those that came, without those that were refused.
+    /// The outcomes of the webhooks as text, without refused ones.
     outcomes: String,
-    /// What tries an example.
+    /// The command line that sends an example.
     command: String,
 }
 
@@ -44,9 +45,9 @@ struct WebhooksPage<'a> {
     about: &'a About,
     providers: Vec<Provider>,
     asked: bool,
-    /// Has CloudWatch counted them?
+    /// Whether the numbers come from CloudWatch.
     by_cloudwatch: bool,
-    /// Why it is not known how many came.
+    /// Why the numbers are missing.
     unknown: Option<String>,
 }
 
@@ -58,7 +59,7 @@ async fn show(view: View, Query(asked): Query<Params>) -> Response {
             true => secrets(&console).await?,
             false => BTreeMap::new(),
         };
-        // The local system tells its lines of metrics; on AWS CloudWatch has counted them.
+        // The local system reports its lines of metrics; on AWS, CloudWatch has counted them.
         let lines = match console.operating().local() {
             Some(local) => local.metrics(PROVIDER).await,
             None => None,
@@ -102,7 +103,7 @@ async fn show(view: View, Query(asked): Query<Params>) -> Response {
     .await
 }
 
-/// An outcome in words.
+/// Returns an outcome in words.
 fn words(outcome: &str) -> String {
     match outcome {
         "no_secret" => "without a secret".to_owned(),
@@ -113,7 +114,7 @@ fn words(outcome: &str) -> String {
     }
 }
 
-/// What CloudWatch has counted, or why that is not known.
+/// Reads the numbers from CloudWatch. Fails with the reason for a person.
 async fn measured(console: &Console) -> Result<BTreeMap<String, Webhooks>, String> {
     let asked = async {
         let environment = console.operating().environment().await?;
@@ -124,7 +125,7 @@ async fn measured(console: &Console) -> Result<BTreeMap<String, Webhooks>, Strin
     done.map_err(|failure| described(&failure, console.about()).2)
 }
 
-/// By what each address answers to a webhook without a signature.
+/// Finds out which secrets are set, by the answers to a webhook without a signature.
 async fn secrets(console: &Console) -> Result<BTreeMap<&'static str, Secret>, Failure> {
     let post = |path: String| async {
         let call = Call {

@@ -1,4 +1,5 @@
-//! The ways in that AWS's protocols are: an event on a bus, a file in a bucket, a direct invocation.
+//! The ways in that use AWS's protocols: an event on a bus, a file in a bucket, a direct
+//! invocation.
 
 use std::time::Duration;
 
@@ -20,37 +21,37 @@ use crate::{
 
 use super::ways::ACCOUNT;
 
-/// What goes in by AWS's protocols.
+/// A request to the local system by AWS's protocols.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum AwsRequest {
     /// An event on the environment's bus.
     Event {
-        /// Its source.
+        /// The source of the event.
         source: &'static str,
-        /// Its detail-type.
+        /// The detail-type of the event.
         detail_type: &'static str,
-        /// Its detail, as it was written.
+        /// The detail of the event, as the user wrote it.
         detail: String,
     },
     /// An object in the bucket of order files.
     File {
-        /// Its key.
+        /// The key of the object.
         key: String,
-        /// Its content.
+        /// The content of the object.
         text: String,
     },
     /// A payload for the function `invoke`.
     Invocation(String),
 }
 
-/// The port to AWS's protocols. A refusal is an answer, too.
+/// The port to AWS's protocols. A refusal is returned as an answer, too.
 #[async_trait]
 pub trait AwsPort: Send + Sync {
-    /// Sends one, and waits for its answer for a limited time.
+    /// Sends one request and waits a limited time for the answer.
     async fn put(&self, request: AwsRequest) -> Result<Answer, NoAnswer>;
 }
 
-/// AWS's own clients.
+/// The clients of the AWS SDK.
 pub struct Sdk {
     events: aws_sdk_eventbridge::Client,
     functions: aws_sdk_lambda::Client,
@@ -58,11 +59,11 @@ pub struct Sdk {
     names: Names,
 }
 
-/// Sent, and answered by a body that a person reads.
+/// The answer of an AWS service as a text for a person, or the error of the SDK.
 type SdkResult<E> = Result<String, SdkError<E, HttpResponse>>;
 
 impl Sdk {
-    /// Clients of the local system at this address.
+    /// Creates clients of the local system at this address.
     pub async fn new(names: &Names, url: &str) -> Self {
         let credentials = Credentials::new("local", "local", None, None, "local");
         let config = lambda::sdk::loader()

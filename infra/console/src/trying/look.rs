@@ -1,4 +1,4 @@
-//! Looks at what became of something that was sent: its events, row and messages, and what failed.
+//! Reads the effects of a run: its events, row and messages, and what failed.
 
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -24,7 +24,8 @@ use super::{
     verdict,
 };
 
-/// Follows a run until everything has come and nothing more does, for [`FOLLOWED_FOR`] at most.
+/// Follows a run in the background until it is complete and nothing new arrives, for at most
+/// [`FOLLOWED_FOR`].
 pub fn follow(console: Console, playground: Arc<Playground>, id: String) {
     tokio::spawn(async move {
         let began = Instant::now();
@@ -43,7 +44,8 @@ pub fn follow(console: Console, playground: Arc<Playground>, id: String) {
     });
 }
 
-/// Has everything come, and nothing more for a while?
+/// Whether the run is complete and nothing new has arrived for [`SETTLED_AFTER`], or there is
+/// nothing to follow.
 pub fn is_settled(run: &Run) -> bool {
     let long = run
         .seen
@@ -52,12 +54,12 @@ pub fn is_settled(run: &Run) -> bool {
     run.aggregate.is_none() || (run.is_complete() && long)
 }
 
-/// Looks once, and keeps what is new.
+/// Reads the current state once, and stores what is new in the run.
 pub async fn look(console: &Console, playground: &Playground, id: &str) {
     let Some(run) = playground.runs.get(id) else {
         return;
     };
-    // Six looks at once are a large future.
+    // Six concurrent reads make a large future.
     let found = Box::pin(found(console, playground, &run)).await;
     playground.runs.change(id, |run| {
         let (fresh, look_error) = match found {
@@ -72,7 +74,7 @@ pub async fn look(console: &Console, playground: &Playground, id: &str) {
     });
 }
 
-/// What is there now.
+/// The current state of a run's order or shipment.
 struct Found {
     events: Vec<SeenEvent>,
     row: Option<Row>,
@@ -98,7 +100,7 @@ async fn found(console: &Console, playground: &Playground, run: &Run) -> Result<
         playground.faults(),
     );
     let held = match &run.experiment {
-        // Where nobody says what is on, it stays as it was.
+        // Where the faults cannot be read, the last known state is kept.
         Some(Experiment::Held(consumer)) => on.map_or(run.seen.held, |on| on.holds(consumer)),
         _ => false,
     };
@@ -122,7 +124,7 @@ fn failure_text(failure: &Failure) -> String {
     }
 }
 
-/// Keeps what is new; says whether anything is.
+/// Stores what is new in the run. Returns whether anything is.
 fn merge(run: &mut Run, found: Found) -> bool {
     let seen = &mut run.seen;
     let mut fresh = false;
@@ -250,7 +252,7 @@ async fn messages(playground: &Playground, run: &Run) -> Result<Vec<SeenMessage>
             }
         };
         let begins = |id: &String| own.as_ref().is_some_and(|own| id.starts_with(own.as_str()));
-        // Else it may be a notice that something has failed.
+        // A message without such an id may be a notice that something failed.
         let id = id.filter(begins);
         let is_notice = || one.at >= run.sent_at && mentions(run, &one.message);
         (id.is_some() || is_notice()).then(|| SeenMessage {
@@ -311,7 +313,7 @@ async fn parked(playground: &Playground, run: &Run) -> Result<Vec<String>, Opera
     Ok(own.into_iter().collect())
 }
 
-/// Does this text name what was sent, as it is or within JSON?
+/// Whether this text contains one of the run's search terms, either plain or escaped as in JSON.
 fn mentions(run: &Run, text: &str) -> bool {
     run.search_terms.iter().any(|term| {
         let within = serde_json::to_string(term).unwrap_or_default();
@@ -319,7 +321,7 @@ fn mentions(run: &Run, text: &str) -> bool {
     })
 }
 
-/// The address of a run's page.
+/// Returns the path of a run's page.
 pub fn page(id: &str) -> String {
     format!("/try/runs/{}", links::encoded(id))
 }

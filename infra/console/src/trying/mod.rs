@@ -1,5 +1,5 @@
-//! Trying the system out, on this machine alone: what is sent by each of the ways in, what became of
-//! it, and faults on purpose.
+//! Trying out a system on this machine: sending by each of the ways in, following the effects, and
+//! switching faults on deliberately.
 //!
 //! - [`ways`]: the ways in, an example of each, and the line that does the same in a terminal
 //! - [`send`]: sends one; [`aws`] does so over AWS's protocols
@@ -36,10 +36,11 @@ use faults::Faults;
 use run::Runs;
 use ways::{Addresses, Way};
 
-/// How a carrier's provider signs a webhook: its header and what stands in it, for these bytes.
+/// Signs a webhook as a carrier's provider: returns the name and the value of the header for this
+/// body.
 pub type Sign = Arc<dyn Fn(&str) -> (String, String) + Send + Sync>;
 
-/// The local system as somebody who attempts it out reaches it, beside its HTTP API.
+/// What the page *Try it* uses of the local system, in addition to its HTTP API.
 pub struct Playground {
     names: Names,
     aws_url: String,
@@ -47,13 +48,13 @@ pub struct Playground {
     local_api: Arc<dyn Backend>,
     sign: Option<Sign>,
     operator: OnceCell<Environment>,
-    /// What was sent.
+    /// The runs: what was sent, with its effects.
     pub runs: Runs,
 }
 
 impl Playground {
-    /// The local system of these names whose AWS protocols are at `aws_url`. `sign` signs EasyPost's
-    /// webhooks, where the system has a secret of theirs.
+    /// Creates the playground of the local system with these names, whose AWS protocols are at
+    /// `aws_url`. `sign` signs EasyPost's webhooks, where the system has a secret for them.
     pub async fn new(names: Names, aws_url: &str, sign: Option<Sign>) -> Self {
         let aws_url = aws_url.trim_end_matches('/').to_owned();
         Self {
@@ -67,13 +68,13 @@ impl Playground {
         }
     }
 
-    /// What is switched on now; `None` where nobody says so at once.
+    /// Returns the faults that are on; `None` where they cannot be read within [`FAULTS_TIMEOUT`].
     pub async fn faults(&self) -> Option<Faults> {
         let asked = self.get_local::<Faults>("/_local/faults");
         timeout(FAULTS_TIMEOUT, asked).await.ok()?.ok()
     }
 
-    /// Switches on what `on` says, and everything else off.
+    /// Switches on the faults in `on`, and all others off.
     pub async fn switch(&self, on: &Faults) -> Result<(), Failure> {
         let body = serde_json::to_string(on);
         let body = body.map_err(|error| Failure::Unreadable(error.to_string()))?;
@@ -91,7 +92,7 @@ impl Playground {
         }
     }
 
-    /// The names of those that read the stream.
+    /// Returns the names of the consumers of the stream.
     pub async fn consumers(&self) -> Result<Vec<String>, Failure> {
         #[derive(serde::Deserialize)]
         struct Status {
@@ -101,23 +102,24 @@ impl Playground {
         Ok(status.consumers.into_keys().collect())
     }
 
-    /// Notes, before it happens, which consumers are let go by switching to `on`.
+    /// Notes which consumers switching to `on` will release. Called before the switch, so that no
+    /// effect can come earlier than the note.
     pub fn note_release(&self, on: &Faults) {
         self.runs.note_release(on, &now());
     }
 
-    /// Can a carrier's webhook be signed?
+    /// Whether a carrier's webhook can be signed.
     pub fn can_sign(&self) -> bool {
         self.sign.is_some()
     }
 
-    /// An example of a new order or shipment.
+    /// Returns an example of a new order or shipment.
     pub fn example(&self, way: Way) -> String {
         let id = uuid::Uuid::new_v4().simple().to_string();
         way.example(&format!("TRY-{}", &id[..8]), &now())
     }
 
-    /// Where things are, for a terminal.
+    /// Returns the addresses and names for command lines.
     pub fn addresses<'a>(&'a self, about: &'a About) -> Addresses<'a> {
         Addresses {
             api_url: &about.api_url,
@@ -144,7 +146,7 @@ impl Playground {
     }
 }
 
-/// Now, as Waybill writes times.
+/// Returns the current time as Waybill writes times.
 fn now() -> At {
     let now: DateTime<Utc> = SystemTime::now().into();
     At(now.to_rfc3339_opts(SecondsFormat::Millis, true))

@@ -21,22 +21,22 @@ use super::{
     ways::{self, ORDERS, SHIPMENTS, Way},
 };
 
-/// What is to be sent.
+/// A text to send.
 #[derive(Debug, Clone)]
 pub struct Submission {
-    /// By which way.
+    /// The way in.
     pub way: Way,
-    /// The text, as it was written.
+    /// The text as the user wrote it.
     pub text: String,
-    /// The order that a command is about.
+    /// The id of the order that a command is about; empty for other ways.
     pub order: String,
-    /// A command's key.
+    /// The idempotency key of a command.
     pub key: String,
-    /// What it is to show.
+    /// The fault that the run shows, where it is an experiment.
     pub experiment: Option<Experiment>,
 }
 
-/// Sends it, and says what was answered, in a run that can be followed.
+/// Sends a text and returns the run with the answers, which can be followed.
 pub async fn send(console: &Console, playground: &Playground, submission: Submission) -> Run {
     let id = Uuid::new_v4().simple().to_string();
     let id = id[..12].to_owned();
@@ -48,7 +48,7 @@ pub async fn send(console: &Console, playground: &Playground, submission: Submis
         key,
         experiment,
     } = submission;
-    // A file is called by its run.
+    // A file is named after its run.
     let named = match way {
         Way::File => format!("try-{id}"),
         _ => order.clone(),
@@ -164,7 +164,7 @@ fn attempt(answer: Result<Answer, NoAnswer>) -> Attempt {
     }
 }
 
-/// The id that an answer gives an order which came without one.
+/// Returns the id in the answer, which Waybill gives to an order without one.
 fn answered_id(attempts: &[Attempt]) -> Option<String> {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
@@ -175,7 +175,8 @@ fn answered_id(attempts: &[Attempt]) -> Option<String> {
     Some(accepted.order_id)
 }
 
-/// The id that the bus gave an event: what it leaves behind where it fails bears it.
+/// Returns the id that the bus gave to the event. Dead letters and notices about the event contain
+/// it.
 fn event_id(attempts: &[Attempt]) -> Option<String> {
     let answer: serde_json::Value = serde_json::from_str(&attempts.last()?.said).ok()?;
     let id = answer.pointer("/Entries/0/EventId")?.as_str()?;

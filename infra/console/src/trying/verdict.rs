@@ -1,22 +1,22 @@
-//! What was to be expected of an experiment, and what happened.
+//! The expectations of an experiment, compared with what happened.
 
 use std::collections::BTreeSet;
 
 use super::run::{Experiment, Run};
 
-/// How an expectation state.
+/// Whether an expectation is met.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum VerdictState {
-    /// It is so.
+    /// The expectation is met.
     Met,
-    /// It may become so.
+    /// The expectation is not met yet, but may be later.
     Pending,
-    /// It is not so.
+    /// The expectation is not met and will not be.
     NotMet,
 }
 
 impl VerdictState {
-    /// A shape, a class of the style sheet, and a word.
+    /// Returns a sign, a class of the style sheet, and a text.
     pub fn look(self) -> (&'static str, &'static str, &'static str) {
         match self {
             Self::Met => ("●", "good", "as expected"),
@@ -26,18 +26,18 @@ impl VerdictState {
     }
 }
 
-/// One expectation.
+/// One expectation and whether it is met.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Verdict {
     /// What was expected.
     pub expected: String,
     /// What happened.
     pub happened: String,
-    /// How it state.
+    /// Whether the expectation is met.
     pub state: VerdictState,
 }
 
-/// What is expected of a run's experiment, one after the other; nothing without one.
+/// Returns the expectations of a run's experiment; empty without one.
 pub fn verdicts(run: &Run) -> Vec<Verdict> {
     let Some(experiment) = &run.experiment else {
         return Vec::new();

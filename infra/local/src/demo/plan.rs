@@ -1,4 +1,4 @@
-//! What a demonstration sends: drawn from a seed, so that the same one can be sent again.
+//! The plan of a demonstration: drawn from a seed, so that the same one can be sent again.
 
 use std::collections::BTreeSet;
 
@@ -8,7 +8,7 @@ use serde_json::json;
 
 use crate::clock;
 
-/// Statuses of a shipment on its way; the alarming ones are rare.
+/// The statuses of a shipment on its way. Those that cause alerts are rare.
 const STATUSES: [&str; 12] = [
     "PICKED_UP",
     "IN_TRANSIT",
@@ -30,57 +30,57 @@ const UPDATES_OF_A_SHIPMENT: usize = 6;
 /// Everything that one run sends.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Plan {
-    /// Begins the id of every order and shipment of the run.
+    /// The beginning of the id of every order and shipment of the run.
     pub run: String,
-    /// Orders over HTTP.
+    /// The orders, sent over HTTP.
     pub orders: Vec<Order>,
-    /// Shipment updates, over HTTP and by events.
+    /// The shipment updates, sent over HTTP and as events.
     pub updates: Vec<Update>,
 }
 
-/// An order and what is done with it.
+/// An order and the commands that follow.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Order {
-    /// Its id.
+    /// The id of the order.
     pub id: String,
-    /// The body.
+    /// The body of the request.
     pub body: String,
-    /// Whether the body breaks a rule.
+    /// Whether the body breaks a rule deliberately, so that it is refused.
     pub invalid: bool,
-    /// Whether it is sent a second time under its key.
+    /// Whether it is sent a second time with the same key.
     pub twice: bool,
-    /// What follows once it is placed: `complete`, `cancel`.
+    /// The command that follows once the order is placed: `complete` or `cancel`.
     pub then: Option<&'static str>,
 }
 
 /// An update of a shipment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Update {
-    /// The shipment.
+    /// The id of the shipment.
     pub shipment: String,
-    /// Its place among the updates, which makes its key.
+    /// The number of the update, from which its key is made.
     pub number: usize,
-    /// Whether it goes over HTTP, not by an event.
+    /// Whether it is sent over HTTP, not as an event.
     pub over_http: bool,
-    /// The detail: an object, or something broken.
+    /// The body or detail: a JSON object, or broken JSON.
     pub detail: String,
-    /// What breaks a rule, if anything does.
+    /// What refuses the update, where it breaks a rule deliberately.
     pub refused_by: Option<RefusedBy>,
     /// Whether it is sent a second time.
     pub twice: bool,
 }
 
-/// Where a wrong update is found out.
+/// What refuses an invalid update.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RefusedBy {
-    /// EventBridge does not take it.
+    /// EventBridge does not accept the entry.
     Bus,
-    /// The function refuses it.
+    /// The function refuses the update.
     Function,
 }
 
 impl Plan {
-    /// Draws a run.
+    /// Draws a plan.
     pub fn draw(run: String, seed: u64, orders: usize, updates: usize, now: DateTime<Utc>) -> Self {
         let mut rng = Rng::with_seed(seed);
         let orders = (0..orders)
@@ -97,7 +97,7 @@ impl Plan {
         }
     }
 
-    /// How many requests and events that makes.
+    /// Returns the number of requests and events to send.
     pub fn sends(&self) -> usize {
         let orders = self
             .orders
@@ -110,7 +110,7 @@ impl Plan {
         orders.sum::<usize>() + updates.sum::<usize>()
     }
 
-    /// Shipments of which at least one update is right.
+    /// Returns the number of shipments with at least one valid update.
     pub fn shipments(&self) -> usize {
         let right = self
             .updates
@@ -123,7 +123,7 @@ impl Plan {
     }
 }
 
-/// What shipping costs, where the order pays for it.
+/// The price of shipping in cents, where the order pays for it.
 const SHIPPING_CENTS: u64 = 499;
 
 fn order(rng: &mut Rng, run: &str, number: usize) -> Order {
@@ -177,7 +177,8 @@ fn order(rng: &mut Rng, run: &str, number: usize) -> Order {
     }
 }
 
-/// The shipments take turns: a parcel is hardly scanned twice at the same moment.
+/// Draws an update. The shipments take turns, because a parcel is hardly scanned twice at the same
+/// moment.
 fn update(rng: &mut Rng, run: &str, number: usize, shipments: usize, now: DateTime<Utc>) -> Update {
     let shipment = format!("{run}-s{}", number % shipments);
     let over_http = chance(rng, 20);
@@ -186,7 +187,7 @@ fn update(rng: &mut Rng, run: &str, number: usize, shipments: usize, now: DateTi
         3..5 if !over_http => Some(RefusedBy::Bus),
         _ => None,
     };
-    // One update a minute, so that no two of a shipment say the same.
+    // The updates of a shipment are one minute apart, so that no two are equal.
     let minutes = i64::try_from(number / shipments).unwrap_or(0);
     let time = now - TimeDelta::minutes(60 - minutes);
     let pick = |rng: &mut Rng, list: &[&'static str]| rng.choice(list).copied().unwrap_or_default();
@@ -220,7 +221,7 @@ fn update(rng: &mut Rng, run: &str, number: usize, shipments: usize, now: DateTi
     }
 }
 
-/// True so many times in a hundred.
+/// Returns true with this probability, in percent.
 fn chance(rng: &mut Rng, percent: u32) -> bool {
     rng.u32(0..100) < percent
 }
