@@ -8,10 +8,10 @@ use operator::{OperatorError, Target};
 pub enum AddressError {
     /// The environment's settings cannot be read. `reason` says what to do about it.
     #[error(
-        "{reason}\nWhere the HTTP API is, is asked of the environment {environment}. Is that its name, \
-         do region and credentials lead to its account (`aws sts get-caller-identity`), and have they \
-         the policy waybill-{environment}-console or -operator? With --api-url nobody is asked; the \
-         local system is --local."
+        "{reason}\nThe address of the HTTP API is read from the settings of the environment \
+         {environment}. Check its name, that region and credentials lead to its account (`aws sts \
+         get-caller-identity`), and that they have the policy waybill-{environment}-console or \
+         -operator. --api-url gives the address directly; --local is the local system."
     )]
     Unreachable {
         /// The name of the environment.

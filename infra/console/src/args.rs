@@ -40,23 +40,23 @@ Examples:
 
 Ends at Ctrl-C with 0; with 1 where it does not start.")]
 pub struct ConsoleArgs {
-    /// Environment: its name stands on every page
+    /// Name of the environment, which every page shows
     #[arg(long, env = "WAYBILL_ENV", default_value = "dev")]
     env: String,
 
-    /// The local system, at http://127.0.0.1:8080 unless --api-url says otherwise; nobody is asked
-    /// for credentials there
+    /// The local system, at http://127.0.0.1:8080 unless --api-url says otherwise; no credentials
+    /// are needed there
     #[arg(long)]
     local: bool,
 
-    /// Address of the HTTP API, with its stage: the stack's output ApiUrl. Without it, the environment
-    /// is asked where its API is. Without --local, requests are signed with the credentials and for
-    /// the region that the `aws` command would use
+    /// Address of the HTTP API, with its stage: the stack's output ApiUrl. Without it, the address
+    /// is read from the environment's settings. Without --local, requests are signed with the
+    /// credentials and for the region that the `aws` command would use
     #[arg(long, env = "WAYBILL_API_URL")]
     api_url: Option<String>,
 
-    /// Where AWS's protocols are spoken, for what an operator does: with --local
-    /// http://127.0.0.1:4566 unless this says otherwise, else AWS, or what AWS_ENDPOINT_URL says
+    /// Address of the AWS services that the operator's functions use: with --local
+    /// http://127.0.0.1:4566, else AWS or the value of AWS_ENDPOINT_URL
     // This argument deliberately does not read AWS_ENDPOINT_URL: with `--local` alone, requests
     // must not go to AWS because of that variable.
     #[arg(long)]
@@ -75,17 +75,17 @@ pub struct ConsoleArgs {
     #[arg(long, env = "WAYBILL_CONSOLE_PORT", default_value_t = PORT)]
     port: u16,
 
-    /// Address to listen on. The console asks nobody who is calling, and acts with your credentials:
-    /// any other address than the default hands them to the network
+    /// Address to listen on. The console does not authenticate its users, and acts with your
+    /// credentials: any other address than the default gives them to the network
     #[arg(long, env = "WAYBILL_BIND", default_value = "127.0.0.1")]
     bind: IpAddr,
 
-    /// A name that this machine is called by, beside localhost and the address it listens on. Several
-    /// with commas, or the flag several times
+    /// A host name of this machine that is accepted in addition to localhost and the address it
+    /// listens on. Several with commas, or the flag several times
     #[arg(long, env = "WAYBILL_ALLOW_HOST", value_delimiter = ',')]
     allow_host: Vec<String>,
 
-    /// Let production be changed from here
+    /// Allow changes of production from this console
     #[arg(long)]
     allow_changes: bool,
 }

@@ -14,12 +14,12 @@ pub(crate) fn by_gateway(problem: &Problem, about: &About) -> (StatusCode, &'sta
         true => Policy::Operator,
         false => Policy::Console,
     };
-    let (title, what) = not_let(policy);
+    let (title, what) = forbidden(policy);
     let needed = match problem.status {
         401 => "This API takes tokens of its issuer: WAYBILL_API_TOKEN, which may have expired or \
                 lack a scope"
             .to_owned(),
-        _ => lets(policy, about),
+        _ => allowing_policy(policy, about),
     };
     let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::FORBIDDEN);
     let detail = &problem.detail;
@@ -28,7 +28,7 @@ pub(crate) fn by_gateway(problem: &Problem, about: &About) -> (StatusCode, &'sta
 }
 
 /// Returns what users without this policy may not do: as a title, and as a part of a sentence.
-fn not_let(policy: Policy) -> (&'static str, &'static str) {
+fn forbidden(policy: Policy) -> (&'static str, &'static str) {
     match policy {
         Policy::Operator => ("Your credentials may not do this", "do it"),
         Policy::Console => ("Your credentials may not see this", "see it"),
@@ -37,11 +37,11 @@ fn not_let(policy: Policy) -> (&'static str, &'static str) {
 
 /// Returns the title of the page that says that this policy is missing.
 pub(crate) fn title(policy: Policy) -> &'static str {
-    not_let(policy).0
+    forbidden(policy).0
 }
 
 /// Returns which policy allows the action, as a sentence without a full stop.
-fn lets(policy: Policy, about: &About) -> String {
+fn allowing_policy(policy: Policy, about: &About) -> String {
     let (environment, policy) = (&about.environment, policy.name());
     format!("The policy waybill-{environment}-{policy} lets them")
 }
@@ -52,9 +52,9 @@ pub(crate) fn by_aws(denied: &Denied, about: &About) -> String {
         Some(action) => format!(" ({action})"),
         None => String::new(),
     };
-    let (message, (_, what)) = (&denied.message, not_let(denied.policy));
-    let lets = lets(denied.policy, about);
-    format!("{message}: these credentials may not {what}{action}. {lets}.")
+    let (message, (_, what)) = (&denied.message, forbidden(denied.policy));
+    let allowed = allowing_policy(denied.policy, about);
+    format!("{message}: these credentials may not {what}{action}. {allowed}.")
 }
 
 /// Returns the reason of a failure; where it is a denial by AWS, with the missing policy.

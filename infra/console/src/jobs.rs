@@ -188,7 +188,8 @@ impl<Task: Send + Sync + 'static, Output: Clone + Send + 'static> Slot<Task, Out
                 Ok(output) => output.map_err(|error| Failure::from(error).with_operator_policy()),
                 Err(_) => Err(Failure::Message {
                     status: 500,
-                    message: "it has ended by a defect: the console's log says more".to_owned(),
+                    message: "the job ended because of a defect; the console's log says more"
+                        .to_owned(),
                 }),
             };
             job.end(output);
@@ -237,7 +238,11 @@ impl Jobs {
         options: Options,
         state: &Path,
     ) -> Result<(), OperatorError> {
-        let busy = || OperatorError::Busy("this console is at another run: one at a time".into());
+        let busy = || {
+            OperatorError::Busy(
+                "this console is already working on a run; only one at a time is possible".into(),
+            )
+        };
         if self.whole.last().is_some_and(|job| job.is_running()) {
             return Err(busy());
         }
@@ -256,7 +261,7 @@ impl Jobs {
             };
             let name = note(&state, environment.name(), &past);
             if let Err(error) = &name {
-                tracing::warn!(%error, "a run is not remembered");
+                tracing::warn!(%error, "the result of a run could not be stored");
             }
             Ok(RunOutcome {
                 summary: past.summary,

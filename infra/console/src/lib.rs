@@ -4,18 +4,20 @@
 //! ```text
 //! browser ─▶ guard ─▶ pages ─▶ backend (Waybill's HTTP API)
 //!            hosts,    one file and one template each
-//!            tokens        └──▶ operating (what an operator does)
+//!            tokens        └──▶ operating (the operator's functions)
 //! ```
 //!
 //! - [`backend`] is the port to the HTTP API, [`http_api`] reaches it over HTTP
-//! - [`operating`] reaches the environment as an operator's command does; [`jobs`] are long work
-//! - [`guard`] lets in whom the console is for, and no change without its token ([`tokens`])
-//! - [`view`] is what a page is given and answers with, [`denials`] what it says where credentials do not
-//!   suffice; [`change`] makes changes; [`live`] tells of them
-//! - [`pages`] has the pages; [`rows`], [`story`] and [`diff`] read what they show, [`sparkline`] draws it
-//! - [`trying`] sends what the page *Try it* is given, follows it, and switches faults on; locally alone
-//! - [`assets`] is what pages load; [`limits`] has every bound; [`args`] is the command `waybill console`,
-//!   and [`address`] where the API is
+//! - [`operating`] reaches the environment by the operator's functions; [`jobs`] runs long jobs
+//! - [`guard`] decides which requests are admitted, and requires a token of every change ([`tokens`])
+//! - [`view`] is what every page shares, [`denials`] the texts where credentials do not suffice;
+//!   [`change`] makes changes; [`live`] notifies open pages of changes
+//! - [`pages`] has the pages; [`rows`], [`story`] and [`diff`] read what they show, [`sparkline`]
+//!   draws lines of numbers
+//! - [`trying`] sends the texts of the page *Try it*, follows them, and switches faults on; only
+//!   for a local system
+//! - [`assets`] serves the static files; [`limits`] has every bound; [`args`] is the command `waybill
+//!   console`, and [`address`] finds the address of the API
 
 pub mod address;
 pub mod args;

@@ -176,7 +176,7 @@ impl LocalSystem {
         let answer = self.http.call(call).await;
         answer.map(drop).map_err(|reason| Failure::Message {
             status: 502,
-            message: format!("Nobody speaks AWS's protocols there: {reason}."),
+            message: format!("The AWS services of the local system do not answer: {reason}."),
         })
     }
 

@@ -16,7 +16,7 @@ pub struct List<T> {
     pub cursor: Option<String>,
 }
 
-/// What is added to an order or an item, or included in its price.
+/// An amount that is added to an order or an item, or already included in its price.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Adjustment {
     /// The kind: `shipping`, `tax`, `discount` and so on.

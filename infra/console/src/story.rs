@@ -9,7 +9,7 @@ use crate::{at::At, rows::Event};
 pub struct Step {
     /// The sequence in the order's history.
     pub sequence: u64,
-    /// When it was committed.
+    /// The time of the commit.
     pub at: At,
     /// What happened, such as `Cancelled`.
     pub what: String,
@@ -117,7 +117,7 @@ mod tests {
         assert_eq!(cancelled.from.unwrap(), "NEW");
         assert_eq!(cancelled.reason.unwrap(), "late");
         assert_eq!(cancelled.who, "the event source waybill.orders");
-        // One that newer code has written is told by its name.
+        // An event of a later version is shown by its type.
         let later = step(event("OrderRefunded", "{}", "a"));
         assert_eq!((later.what.as_str(), later.to), ("OrderRefunded", None));
     }

@@ -217,8 +217,8 @@ impl View {
             () = tokio::time::sleep(WAITING_IS_SAID_AFTER) => None,
         };
         match page {
-            Some(page) => self.whole(&head, self.made(page)),
-            None => self.begun(&head, work),
+            Some(page) => self.complete_page(&head, self.page_or_failure(page)),
+            None => self.streamed_page(&head, work),
         }
     }
 
@@ -233,7 +233,7 @@ impl View {
             again: None,
         };
         let body = failed.render().unwrap_or_default();
-        self.whole(&head, Page::Shown(status, body))
+        self.complete_page(&head, Page::Shown(status, body))
     }
 
     fn about(&self) -> &About {
@@ -241,7 +241,7 @@ impl View {
     }
 
     /// Returns the page, or the page of the failure.
-    fn made(&self, page: Result<Page, Failure>) -> Page {
+    fn page_or_failure(&self, page: Result<Page, Failure>) -> Page {
         page.unwrap_or_else(|failure| self.failed(&failure))
     }
 
@@ -283,7 +283,7 @@ impl View {
         Bottom { about }.render().unwrap_or_default()
     }
 
-    fn whole(&self, head: &Head, page: Page) -> Response {
+    fn complete_page(&self, head: &Head, page: Page) -> Response {
         match page {
             Page::Redirect(address) => Redirect::to(&address).into_response(),
             Page::Shown(status, body) => {
@@ -294,7 +294,7 @@ impl View {
     }
 
     /// Answers with the top at once, and with the rest when it is ready.
-    fn begun(
+    fn streamed_page(
         self,
         head: &Head,
         work: Pin<Box<dyn Future<Output = Result<Page, Failure>> + Send>>,
@@ -307,7 +307,7 @@ impl View {
         let waiting = waiting.render().unwrap_or_default();
         let begin = [self.top(head), waiting].concat();
         let rest = async move {
-            let body = match self.made(work.await) {
+            let body = match self.page_or_failure(work.await) {
                 Page::Shown(_, body) => body,
                 Page::Redirect(to) => Elsewhere { to: &to }.render().unwrap_or_default(),
             };

@@ -20,7 +20,7 @@ fn templates() -> Vec<(String, String)> {
 #[test]
 fn nothing_is_written_unescaped() {
     for (name, text) in templates() {
-        // Askama escapes files of this name alone.
+        // Askama escapes only in files with this extension.
         assert!(name.ends_with(".html"), "{name}");
         let packed: String = text.split_whitespace().collect();
         for way in ["|safe", "|escape", "escape=", "{%autoescape"] {

@@ -16,7 +16,7 @@ use crate::{clock, limits::DYNAMODB_TIMEOUT, settings::carrier_secret_of_environ
 /// An example to try.
 #[derive(Debug, Args)]
 pub struct TryArgs {
-    /// Whose example
+    /// Provider whose example is sent
     #[arg(value_parser = |name: &str| name.parse::<Provider>())]
     provider: Provider,
 }
@@ -31,7 +31,7 @@ pub enum CarriersError {
     #[error("{0}")]
     NotSigned(String),
     /// The HTTP API did not accept the example.
-    #[error("it is not taken: {0}")]
+    #[error("the webhook was not accepted: {0}")]
     NotAccepted(String),
 }
 

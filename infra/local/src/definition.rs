@@ -176,7 +176,7 @@ mod tests {
 
     fn waybill() -> Definition {
         let settings = Arguments::parse_from(["waybill"]).settings;
-        let told = lambda::Settings::read(|name| match name {
+        let function_settings = lambda::Settings::read(|name| match name {
             "WAYBILL_ENV" => Some("dev".to_owned()),
             "WAYBILL_ALERTS_ARN" | "WAYBILL_DEAD_LETTERS_URL" | "WAYBILL_BUCKET" => {
                 Some("any".to_owned())
@@ -184,7 +184,13 @@ mod tests {
             _ => None,
         });
         let functions = Arc::new(Nothing);
-        of(&settings, &told.unwrap(), functions, "any.key".into()).unwrap()
+        of(
+            &settings,
+            &function_settings.unwrap(),
+            functions,
+            "any.key".into(),
+        )
+        .unwrap()
     }
 
     #[test]

@@ -11,10 +11,11 @@
 //!
 //! - [`system`] starts and stops it; [`settings`], [`data_folder`] and [`listeners`] say where it
 //!   listens and keeps its data, [`start_error`] why it does not start
-//! - [`definition`] says to the emulator what Waybill is made of: [`functions`], [`rules`] of the buses,
-//!   [`routes`] of the HTTP API, [`tables`], its alarms, and the [`variables`] that functions are told
-//! - [`banner`] and [`logs`] are what a terminal sees of it
-//! - [`limits`] has every bound; [`demo`] sends work and counts what came of it; [`carriers`] tries webhooks
+//! - [`definition`] defines Waybill for the emulator: its [`functions`], [`rules`] of the buses,
+//!   [`routes`] of the HTTP API, [`tables`], alarms, and the [`variables`] of the functions
+//! - [`banner`] and [`logs`] are what the terminal shows
+//! - [`limits`] has every bound; [`demo`] sends work and checks the results; [`carriers`] sends
+//!   examples of webhooks
 
 mod alarms;
 pub mod banner;

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-// What requests and pages of this system may ask of the emulator.
+// Limits of the emulator that requests to it must keep.
 pub(crate) use emulator::limits::{DYNAMODB_TIMEOUT, PAGE_MAX, PUT_EVENTS_ENTRIES};
 
 const MIB: u64 = 1024 * 1024;

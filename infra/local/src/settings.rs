@@ -28,7 +28,7 @@ pub struct Settings {
     #[arg(long, env = "WAYBILL_ENV", default_value = "dev")]
     pub env: String,
 
-    /// Over how many partitions indexes are spread, 1 to 64; it may only grow
+    /// Number of partitions over which indexes are spread, 1 to 64; it may only grow
     #[arg(long, env = "WAYBILL_SHARDS", default_value = "1")]
     pub shards: Shards,
 
@@ -41,13 +41,14 @@ pub struct Settings {
     )]
     pub read_models: ReadModels,
 
-    /// Address to listen on. Nothing here asks who is calling: any other address than the default
-    /// opens the system, unauthenticated, to the network
+    /// Address to listen on. The system does not authenticate callers: any other address than the
+    /// default opens it to the network
     #[arg(long, env = "WAYBILL_BIND", default_value = "127.0.0.1")]
     pub bind: IpAddr,
 
-    /// A name that this machine is called by, beside localhost and the address it listens on: a
-    /// request with another `Host` is refused. Several with commas, or the flag several times
+    /// A host name of this machine that is accepted in addition to localhost and the address it
+    /// listens on: a request with another `Host` is refused. Several with commas, or the flag
+    /// several times
     #[arg(long, env = "WAYBILL_ALLOW_HOST", value_delimiter = ',')]
     pub allow_host: Vec<String>,
 

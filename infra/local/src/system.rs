@@ -28,9 +28,10 @@ impl System {
     pub async fn start(settings: &Settings) -> Result<Self, StartError> {
         let (secrets, printed) = (settings.carrier_secrets(), Printed::default());
         let metrics = printed.clone();
-        let make = |config: &SdkConfig, told: &lambda::Settings| -> Arc<dyn Functions> {
-            Arc::new(Waybill::new(config, told, secrets, metrics))
-        };
+        let make =
+            |config: &SdkConfig, function_settings: &lambda::Settings| -> Arc<dyn Functions> {
+                Arc::new(Waybill::new(config, function_settings, secrets, metrics))
+            };
         Self::start_with_output(settings, make, printed).await
     }
 
@@ -58,10 +59,10 @@ impl System {
         } = *settings;
         let listeners = listeners::listen(bind, port, aws_port).await?;
         let aws = listeners.aws()?;
-        let told = function_settings(&names, settings, aws);
-        let functions = make(&sdk_config(aws).await, &told);
+        let function_settings = function_settings(&names, settings, aws);
+        let functions = make(&sdk_config(aws).await, &function_settings);
         let key = data.personal_data_key(&settings.env);
-        let definition = definition::of(settings, &told, functions, key)?;
+        let definition = definition::of(settings, &function_settings, functions, key)?;
         let files = data.files(&settings.env);
         Ok(Self {
             emulator: Emulator::start(definition, listeners, files, printed).await?,

@@ -32,7 +32,7 @@ pub(super) fn routes() -> Router<Console> {
         .route("/orders/{id}", get(show))
         .route("/orders/{id}/complete", post(complete))
         .route("/orders/{id}/cancel", post(cancel))
-        .route("/live/order/{id}", get(tell))
+        .route("/live/order/{id}", get(live_update))
 }
 
 #[derive(Default, Deserialize)]
@@ -159,7 +159,7 @@ pub(super) fn command_line(about: &About, id: &str) -> String {
     format!("waybill history {aggregate} {}", about.flags)
 }
 
-async fn tell(view: View, Path(id): Path<String>, Query(asked): Query<Params>) -> Response {
+async fn live_update(view: View, Path(id): Path<String>, Query(asked): Query<Params>) -> Response {
     let address = links::order(&id);
     let seen = asked.seen.unwrap_or(0);
     live::watch(&view.console, address.clone(), move |order: Order| {

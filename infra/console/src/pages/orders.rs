@@ -20,7 +20,7 @@ const STATUSES: [&str; 4] = ["NEW", "PROCESSING", "PROCESSED", "CANCELLED"];
 pub(super) fn routes() -> Router<Console> {
     Router::new()
         .route("/orders", get(show))
-        .route("/live/orders", get(tell))
+        .route("/live/orders", get(live_update))
 }
 
 /// The filters and the page of the list. The API accepts one of the first three.
@@ -96,7 +96,7 @@ async fn show(view: View, Query(asked): Query<Params>) -> Response {
     .await
 }
 
-async fn tell(view: View, Query(asked): Query<Params>) -> Response {
+async fn live_update(view: View, Query(asked): Query<Params>) -> Response {
     let seen = asked.seen.unwrap_or_default();
     let newest = "/orders?sort=newest&limit=1".to_owned();
     live::watch(&view.console, newest, move |found: List<ListedOrder>| {

@@ -122,9 +122,10 @@ async fn mend_found(
     let action = OperatorAction {
         nav: Nav::ReadModels,
         title: "Mend what was found".to_owned(),
-        effect: "the rows of every order and shipment that this run has found wrong are made what \
-                 follows from their events. Nobody is notified."
-            .to_owned(),
+        effect:
+            "the rows of every order and shipment that this run has found wrong are rewritten to \
+                 match their events. Nobody is notified."
+                .to_owned(),
         form: mend_form(&name, 0, &view).filled(&sent),
         back: address.clone(),
     };

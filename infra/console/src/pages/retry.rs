@@ -33,7 +33,7 @@ pub(super) fn routes() -> Router<Console> {
     Router::new()
         .route("/stuck/retry", get(ask).post(begin))
         .route("/stuck/retry/stop", post(stop))
-        .route("/live/retried", get(tell))
+        .route("/live/retried", get(live_update))
 }
 
 /// The query parameters that say what to retry. Without any, everything is retried.
@@ -56,7 +56,7 @@ impl Params {
     fn task(self) -> Result<RetryTask, Failure> {
         let incomplete = || Failure::Message {
             status: 400,
-            message: "This address does not say what is to be taken up.".to_owned(),
+            message: "This address does not say what to retry.".to_owned(),
         };
         let one = (self.consumer, self.aggregate, self.place, self.name);
         if let Some(only) = self.only {
@@ -151,11 +151,11 @@ pub(super) fn all_form(number: u64, more: bool, view: &View) -> Form {
 fn effect(task: &RetryTask) -> String {
     match task {
         RetryTask::All(Wanted { group: Some(_), .. }) => {
-            "all that is stuck for this reason is taken up once more. Whatever succeeds is removed."
+            "everything that is stuck for this reason is retried. Whatever succeeds is removed."
                 .to_owned()
         }
         RetryTask::All(_) => {
-            "everything that is parked is taken up, and every dead letter is given to its function \
+            "everything that is parked is resumed, and every dead letter is given to its function \
              once more. Whatever succeeds is removed."
                 .to_owned()
         }
@@ -168,7 +168,7 @@ fn effect(task: &RetryTask) -> String {
             )
         }
         RetryTask::Parked { aggregate, .. } => {
-            format!("the rows of {aggregate} are made what follows from its events.")
+            format!("the rows of {aggregate} are rewritten to match its events.")
         }
         RetryTask::Letter(_) => {
             "the dead letter is given to its function once more, and removed where that succeeds."
@@ -423,7 +423,7 @@ pub(super) fn now(job: &Job<RetryTask, Report>, view: &View) -> RetryProgress {
 }
 
 /// Answers the polling page with the progress. When the retry has ended, the page is loaded again.
-async fn tell(view: View) -> Response {
+async fn live_update(view: View) -> Response {
     match view.console.operating().jobs.retry() {
         Some(job) if job.is_running() => super::fragment(&RetriedNow {
             now: now(&job, &view),

@@ -155,7 +155,7 @@ async fn mend(
     let action = OperatorAction {
         nav: Nav::ReadModels,
         title: format!("Mend the rows of {aggregate}"),
-        effect: format!("the rows of {aggregate} are made what follows from its events."),
+        effect: format!("the rows of {aggregate} are rewritten to match its events."),
         form: form(&aggregate, &view).filled(&sent),
         back: row_link(&aggregate),
     };

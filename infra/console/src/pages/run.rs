@@ -34,7 +34,7 @@ use crate::{
 pub(super) fn routes() -> Router<Console> {
     Router::new()
         .route("/read-models/run", get(show))
-        .route("/live/run", get(tell))
+        .route("/live/run", get(live_update))
         .route("/read-models/run/verify", post(begin_verify))
         .route("/read-models/run/rebuild", post(begin_rebuild))
         .route("/read-models/run/stop", post(stop))
@@ -92,8 +92,8 @@ async fn begin(
     let effect = match kind {
         Kind::Verify => format!("all events and the rows of {of} are read. Nothing is changed."),
         Kind::Rebuild => format!(
-            "all events and the rows of {of} are read, and each row that differs is made what \
-             follows from its events. Nobody is notified."
+            "all events and the rows of {of} are read, and each row that differs is \
+             rewritten to match its events. Nobody is notified."
         ),
     };
     let form = form(kind, only.clone().unwrap_or_default(), begin.anew, &view).filled(&sent);
@@ -397,7 +397,7 @@ fn without_run(console: &Console, kind: Kind) -> Result<Page, Failure> {
 
 /// Answers the polling page with the progress. Once the run has ended or stopped, the page is
 /// loaded again.
-async fn tell(view: View, Query(of): Query<KindParams>) -> Response {
+async fn live_update(view: View, Query(of): Query<KindParams>) -> Response {
     let kind = of.kind();
     match running_of(view.console.operating(), kind).await {
         Ok(Some(run)) => {

@@ -37,7 +37,7 @@ pub(super) fn routes() -> Router<Console> {
     Router::new()
         .route("/shipments/{id}", get(show))
         .route("/shipments/{id}/updates", post(update))
-        .route("/live/shipment/{id}", get(tell))
+        .route("/live/shipment/{id}", get(live_update))
 }
 
 #[derive(Default, Deserialize)]
@@ -64,7 +64,7 @@ struct Stop {
     current: bool,
     more: Vec<(String, String)>,
     link: String,
-    /// The messages that it made; `None` where nobody can say it soon.
+    /// The messages that its event makes; `None` where they could not be read soon enough.
     made: Option<EventView>,
 }
 
@@ -264,7 +264,7 @@ fn late(scans: &[Scan]) -> Vec<u64> {
     late
 }
 
-async fn tell(view: View, Path(id): Path<String>, Query(asked): Query<Params>) -> Response {
+async fn live_update(view: View, Path(id): Path<String>, Query(asked): Query<Params>) -> Response {
     let address = links::shipment(&id);
     let seen = asked.seen.unwrap_or(0);
     live::watch(&view.console, address.clone(), move |now: Shipment| {

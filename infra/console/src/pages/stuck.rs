@@ -209,7 +209,8 @@ async fn show(view: View, Query(asked): Query<Params>) -> Response {
         let mut closed = None;
         let stream = stream(&environment, objects, asked.after.as_deref()).await;
         let (stream, more_stream) = opened(stream, &mut closed, console.about())?;
-        // A look takes messages for a moment: none is taken away from a retry that goes on.
+        // Looking at the queue hides its messages for a moment, which would take them away from a
+        // running retry.
         let look = messages > 0 && !is_running;
         let queue = match look {
             true => {

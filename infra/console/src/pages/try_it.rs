@@ -32,7 +32,7 @@ use crate::{
 pub(super) fn routes() -> Router<Console> {
     Router::new()
         .route("/try", get(show))
-        .route("/try/send", post(take))
+        .route("/try/send", post(send_text))
         .route("/try/experiment", post(experiment))
         .route("/try/faults", post(switch))
 }
@@ -129,7 +129,7 @@ fn new_key() -> String {
 }
 
 /// Sends the text of the form.
-async fn take(view: View, Posted(sent): Posted<FormValues>) -> Response {
+async fn send_text(view: View, Posted(sent): Posted<FormValues>) -> Response {
     let text = |name: &str| sent.get(name).cloned().unwrap_or_default();
     let Some(way) = Way::parse(&text("way")) else {
         return view.refused(StatusCode::BAD_REQUEST, "There is no such way in.");
@@ -152,7 +152,7 @@ async fn take(view: View, Posted(sent): Posted<FormValues>) -> Response {
         experiment: None,
     };
     match playground(&view) {
-        Ok(playground) => go(view, playground, submission).await,
+        Ok(playground) => send_and_show(view, playground, submission).await,
         Err(none) => *none,
     }
 }
@@ -197,11 +197,15 @@ async fn experiment(view: View, Posted(sent): Posted<FormValues>) -> Response {
         key: new_key(),
         experiment: Some(experiment),
     };
-    go(view, playground, submission).await
+    send_and_show(view, playground, submission).await
 }
 
 /// Sends a submission and redirects to the page of its run.
-async fn go(view: View, playground: Arc<Playground>, submission: Submission) -> Response {
+async fn send_and_show(
+    view: View,
+    playground: Arc<Playground>,
+    submission: Submission,
+) -> Response {
     let head = Head::new(Nav::TryIt, "Try it", "what is answered");
     let console = view.console.clone();
     view.show(head, async move {

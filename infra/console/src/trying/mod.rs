@@ -1,11 +1,11 @@
 //! Trying out a system on this machine: sending by each of the ways in, following the effects, and
 //! switching faults on deliberately.
 //!
-//! - [`ways`]: the ways in, an example of each, and the line that does the same in a terminal
+//! - [`ways`]: the ways in, an example of each, and the command line that does the same
 //! - [`send`]: sends one; [`aws`] does so over AWS's protocols
-//! - [`faults`]: what is switched on on purpose
-//! - [`run`]: something that was sent, and what was seen of it; [`look`] looks; [`verdict`] compares
-//!   that with what was to be expected
+//! - [`faults`]: the faults that are switched on deliberately
+//! - [`run`]: something that was sent and the effects that were seen; [`look`] reads them;
+//!   [`verdict`] compares them with the expected ones
 
 pub mod aws;
 pub mod faults;

@@ -160,7 +160,7 @@ impl Run {
         self.aggregate.as_ref().map(|aggregate| match aggregate {
             AggregateId::Order(id) => links::order(id.as_str()),
             AggregateId::Shipment(id) => links::shipment(id.as_str()),
-            // Nothing that is tried erases anything.
+            // The page sends no erasures, so this does not occur.
             AggregateId::Erasure(_) => "/orders".to_owned(),
         })
     }

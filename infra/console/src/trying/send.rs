@@ -1,5 +1,5 @@
-//! Sends something by one of the ways in. A command over HTTP whose answer is lost is sent again
-//! under the same key: so it has one effect, whatever became of the first.
+//! Sends a text by one of the ways in. A command over HTTP whose answer is lost is sent again with
+//! the same idempotency key, so it has one effect even if the first attempt was carried out.
 
 use http::Method;
 use serde::Deserialize;

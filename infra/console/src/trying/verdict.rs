@@ -29,9 +29,9 @@ impl VerdictState {
 /// One expectation and whether it is met.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Verdict {
-    /// What was expected.
+    /// The expectation, as a sentence.
     pub expected: String,
-    /// What happened.
+    /// What happened, as a sentence.
     pub happened: String,
     /// Whether the expectation is met.
     pub state: VerdictState,

@@ -1,9 +1,9 @@
 //! Sends orders and shipment updates to a running system and checks the results.
 //!
-//! - [`plan`]: what is sent, drawn from a seed; some of it is wrong on purpose, some sent twice
-//! - [`send`] and [`tally`]: sending it, and what the answers said
-//! - [`parcels`]: webhooks of carriers, and a parcel that falls silent
-//! - [`outcome`]: what is in the tables afterwards; [`report`]: whether it adds up
+//! - [`plan`]: what is sent, drawn from a seed; some of it is invalid deliberately, some sent twice
+//! - [`send`] and [`tally`]: sending the plan, and counting the answers
+//! - [`parcels`]: webhooks of carriers, and a parcel that stalls
+//! - [`outcome`]: what is in the tables afterwards; [`report`]: whether the numbers agree
 
 pub mod outcome;
 pub mod parcels;
@@ -30,7 +30,7 @@ use self::send::Sender;
 use crate::limits::DYNAMODB_TIMEOUT;
 use crate::{Settings, StartError, System, clock, logs, system};
 
-/// What a demonstration sends, and where.
+/// The settings of a demonstration: what it sends, and where.
 #[derive(Debug, Clone, clap::Args)]
 pub struct DemoSettings {
     /// Where the system runs; where none answers, one is started here for the demonstration
@@ -70,10 +70,10 @@ pub enum DemoError {
     #[error("a table cannot be read: {0}")]
     Scan(ScanError),
     /// The projections have not caught up within the time limit. The text is the last status.
-    #[error("the system does not come to rest: {0}")]
+    #[error("the system is still busy after the time limit: {0}")]
     NotIdle(String),
     /// The counted results differ from what was accepted. Each text is one difference.
-    #[error("it does not add up: {}", .0.join("; "))]
+    #[error("the numbers do not agree: {}", .0.join("; "))]
     Mismatch(Vec<String>),
 }
 

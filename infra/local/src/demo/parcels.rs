@@ -37,17 +37,17 @@ pub struct Parcels<'a> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outcome {
     /// The numbers of webhooks and of their scans; `None` where no secret to sign with is known.
-    pub webhooks: Option<Webhooks>,
+    pub webhooks: Option<WebhookCounts>,
     /// The parcel that has stalled, or why none has.
     pub stalled: Result<String, String>,
 }
 
 /// The number of webhooks, and of the scans that their answers report.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Webhooks {
-    /// Webhooks that were sent.
+pub struct WebhookCounts {
+    /// WebhookCounts that were sent.
     pub sent: u64,
-    /// Webhooks that were not answered with success.
+    /// WebhookCounts that were not answered with success.
     pub failed: u64,
     /// Scans that were new and logged.
     pub logged: u64,
@@ -103,23 +103,23 @@ impl Parcels<'_> {
         Outcome { webhooks, stalled }
     }
 
-    async fn webhooks(&self, secret: &str) -> Webhooks {
-        let mut told = Webhooks::default();
+    async fn webhooks(&self, secret: &str) -> WebhookCounts {
+        let mut counts = WebhookCounts::default();
         for number in 0..DEMO_PARCELS {
             // The list of scans grows and is sent as a whole each time.
             for scans in LISTS {
-                told.sent += 1;
+                counts.sent += 1;
                 let code = format!("{}-p{number}", self.run);
                 let event = tracker(&code, scans, self.began);
                 let Some(answer) = self.webhook(secret, event).await else {
-                    told.failed += 1;
+                    counts.failed += 1;
                     continue;
                 };
-                told.logged += answer["logged"].as_u64().unwrap_or_default();
-                told.known += answer["known"].as_u64().unwrap_or_default();
+                counts.logged += answer["logged"].as_u64().unwrap_or_default();
+                counts.known += answer["known"].as_u64().unwrap_or_default();
             }
         }
-        told
+        counts
     }
 
     async fn webhook(&self, secret: &str, event: Value) -> Option<Value> {
@@ -205,21 +205,23 @@ fn tracker(code: &str, scans: usize, began: DateTime<Utc>) -> Value {
 impl Outcome {
     /// Returns the differences from the expected numbers.
     pub fn mismatches(&self) -> Vec<String> {
-        let Some(told) = self.webhooks else {
+        let Some(counts) = self.webhooks else {
             return Vec::new();
         };
         let parcels = DEMO_PARCELS as u64;
         let scans = parcels * SCANS.len() as u64;
         let repeats = parcels * (LISTS.iter().sum::<usize>() - SCANS.len()) as u64;
-        let expected = Webhooks {
+        let expected = WebhookCounts {
             sent: parcels * LISTS.len() as u64,
             failed: 0,
             logged: scans,
             known: repeats,
         };
-        match told == expected {
+        match counts == expected {
             true => Vec::new(),
-            false => vec![format!("webhooks: {told:?}, and {expected:?} was expected")],
+            false => vec![format!(
+                "webhooks: {counts:?}, and {expected:?} was expected"
+            )],
         }
     }
 }
@@ -227,7 +229,7 @@ impl Outcome {
 impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.webhooks {
-            Some(Webhooks {
+            Some(WebhookCounts {
                 sent,
                 failed,
                 logged,
@@ -256,7 +258,7 @@ mod tests {
 
     #[test]
     fn what_is_not_answered_as_expected_does_not_add_up() {
-        let told = Webhooks {
+        let counts = WebhookCounts {
             sent: 36,
             failed: 0,
             logged: 60,
@@ -267,8 +269,11 @@ mod tests {
             stalled: Err("reasons".to_owned()),
         };
         assert!(outcome(None).mismatches().is_empty());
-        assert!(outcome(Some(told)).mismatches().is_empty());
-        let less = Webhooks { logged: 59, ..told };
+        assert!(outcome(Some(counts)).mismatches().is_empty());
+        let less = WebhookCounts {
+            logged: 59,
+            ..counts
+        };
         assert_eq!(outcome(Some(less)).mismatches().len(), 1);
     }
 
