@@ -9,15 +9,16 @@
 //!
 //! - [`backend`] is the port to the HTTP API, [`http_api`] reaches it over HTTP
 //! - [`operating`] reaches the environment by the operator's functions; [`jobs`] runs long jobs
-//! - [`guard`] decides which requests are admitted, and requires a token of every change ([`tokens`])
+//! - [`guard`] decides which requests are admitted, and requires a token of every change
+//!   ([`tokens`])
 //! - [`view`] is what every page shares, [`denials`] the texts where credentials do not suffice;
 //!   [`change`] makes changes; [`live`] notifies open pages of changes
 //! - [`pages`] has the pages; [`rows`], [`story`] and [`diff`] read what they show, [`sparkline`]
 //!   draws lines of numbers
 //! - [`trying`] sends the texts of the page *Try it*, follows them, and switches faults on; only
 //!   for a local system
-//! - [`assets`] serves the static files; [`limits`] has every bound; [`args`] is the command `waybill
-//!   console`, and [`address`] finds the address of the API
+//! - [`assets`] serves the static files; [`limits`] has every bound; [`args`] is the command
+//!   `waybill console`, and [`address`] finds the address of the API
 
 pub mod address;
 pub mod args;

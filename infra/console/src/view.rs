@@ -181,7 +181,7 @@ struct Waiting<'a> {
 
 #[derive(Template)]
 #[template(path = "elsewhere.html")]
-struct Elsewhere<'a> {
+struct RedirectPage<'a> {
     to: &'a str,
 }
 
@@ -309,7 +309,7 @@ impl View {
         let rest = async move {
             let body = match self.page_or_failure(work.await) {
                 Page::Shown(_, body) => body,
-                Page::Redirect(to) => Elsewhere { to: &to }.render().unwrap_or_default(),
+                Page::Redirect(to) => RedirectPage { to: &to }.render().unwrap_or_default(),
             };
             [body, self.bottom()].concat()
         };

@@ -34,9 +34,10 @@ pub enum Role {
     Notify,
     /// Queries over HTTP.
     Query,
-    /// Rebuilds and sweeps of read models. Locally only a caller triggers it; on AWS a schedule does.
+    /// Rebuilds and sweeps of read models. Locally only a caller triggers it; on AWS a schedule
+    /// does.
     Rebuild,
-    /// Shipments of which nothing is heard any more, on a schedule.
+    /// Finds stalled shipments, on a schedule.
     Watch,
 }
 

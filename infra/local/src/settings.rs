@@ -58,13 +58,13 @@ pub struct Settings {
     pub cors_origin: Vec<String>,
 
     /// A secret that a provider signs carriers' webhooks with, such as easypost=…; the flag several
-    /// times for several. Also WAYBILL_CARRIER_SECRET_EASYPOST and so on, which no list of processes
-    /// shows. Two secrets of one provider stand on two lines
+    /// times for several. Also WAYBILL_CARRIER_SECRET_EASYPOST and so on, which no list of
+    /// processes shows. Two secrets of one provider stand on two lines
     #[arg(long, value_name = "PROVIDER=SECRET", value_parser = carrier_secret)]
     pub carrier_secret: Vec<CarrierSecret>,
 
-    /// A provider of carriers' webhooks whose own reference field names the shipment, instead of the
-    /// tracking number. Several with commas, or the flag several times
+    /// A provider of carriers' webhooks whose own reference field names the shipment, instead of
+    /// the tracking number. Several with commas, or the flag several times
     #[arg(
         long,
         env = "WAYBILL_CARRIER_REFERENCES",

@@ -174,7 +174,7 @@ struct StuckPage {
     /// Why dead letters are counted but cannot be opened.
     closed: Option<String>,
     /// The retry that is running or has just ended.
-    told: Option<retry_page::RetryProgress>,
+    last_retry: Option<retry_page::RetryProgress>,
     /// Whether that retry is running.
     is_running: bool,
     /// The form that retries everything.
@@ -190,7 +190,7 @@ async fn show(view: View, Query(asked): Query<Params>) -> Response {
     view.show(head, async move {
         let job = console.operating().jobs.retry();
         let is_running = job.as_ref().is_some_and(|job| job.is_running());
-        let told = job.filter(|job| job.ended_within(RETRY_TOLD_FOR));
+        let last_retry = job.filter(|job| job.ended_within(RETRY_TOLD_FOR));
         let environment = console.operating().environment().await?;
         let all = retry::preview(&environment, &Wanted::default()).await?;
         let well = !all.is_wrong();
@@ -267,7 +267,7 @@ async fn show(view: View, Query(asked): Query<Params>) -> Response {
             more_messages,
             hidden,
             closed,
-            told: told.map(|job| retry_page::now(&job, &again)),
+            last_retry: last_retry.map(|job| retry_page::now(&job, &again)),
             is_running,
             all: may.then(|| retry_page::all_form(number, more_objects, &again)),
             read_only: !console.about().may_change(),
