@@ -1,5 +1,5 @@
-//! AfterShip Tracking: updates of trackings. What is known of it, and from where: `README.md`
-//! beside this file.
+//! AfterShip Tracking: updates of trackings. `README.md` beside this file says what is known of it,
+//! and from which source.
 
 use domain::Json;
 use serde_json::Value;
@@ -10,13 +10,14 @@ use super::{
     signature::{SignatureError, WebhookRequest, check_hmac, from_base64},
 };
 
-/// Is it signed with one of the secrets? AfterShip signs no time.
+/// Checks the signature: the HMAC-SHA256 of the body under one of the secrets, in Base64. AfterShip
+/// signs no time, so a webhook that is sent again is accepted.
 pub fn verify(signed: &WebhookRequest<'_>, secrets: &[String]) -> Result<(), SignatureError> {
     let mac = from_base64(signed.header("aftership-hmac-sha256")?)?;
     check_hmac(secrets.iter().map(String::as_bytes), &[signed.body], &mac)
 }
 
-/// The checkpoints of a tracking.
+/// The checkpoints of a tracking as scans.
 pub fn translate(event: &Value) -> Result<Webhook, Unreadable> {
     let about = text(event, "event").ok_or(Unreadable("an event without a name"))?;
     if about != "tracking_update" {
@@ -49,7 +50,9 @@ fn scan(checkpoint: &Value, slug: Option<String>) -> Scan {
     }
 }
 
-/// The earlier names first: of two names for one thing the later one in the list counts.
+/// The members of a checkpoint that make up its location, each after our name for it. Where two
+/// have the same name, the later one in the list counts, so the names of earlier API versions come
+/// first.
 const LOCATION_MEMBERS: [(&str, &str); 8] = [
     ("city", "city"),
     ("state", "state"),
@@ -61,7 +64,8 @@ const LOCATION_MEMBERS: [(&str, &str); 8] = [
     ("country", "country_region"),
 ];
 
-/// Tags by <https://www.aftership.com/docs/tracking/2025-01/enum/delivery-statuses>, subtags by
+/// AfterShip's codes: the tags by
+/// <https://www.aftership.com/docs/tracking/2025-01/enum/delivery-statuses>, the subtags by
 /// <https://www.aftership.com/docs/tracking/2026-07/enum/delivery-sub-statuses>.
 pub const CODES: Codes = Codes {
     statuses: &[
@@ -73,7 +77,7 @@ pub const CODES: Codes = Codes {
         ("Delivered", "DELIVERED"),
         ("AvailableForPickup", "READY_FOR_PICKUP"),
         ("Exception", "EXCEPTION"),
-        // Nothing was heard of it for thirty days: that is no news of the parcel.
+        // AfterShip had no update for thirty days, which says nothing new about the parcel.
         ("Expired", "IN_TRANSIT"),
     ],
     details: &[

@@ -1,33 +1,35 @@
-//! What a provider's codes are to us.
+//! The tables that translate a provider's codes to statuses of shipments.
 
-/// A provider's codes: those of its statuses, and those of the details that tell one status apart.
+/// A provider's codes: those of its statuses, and those of the details that divide a status.
 #[derive(Debug, Clone, Copy)]
 pub struct Codes {
-    /// Each status, and what it is to us.
+    /// Pairs of a provider's status and the shipment status that it means.
     pub statuses: &'static [(&'static str, &'static str)],
-    /// Each detail, and what it is to us; [`AS_STATUS`] where it says no more than its status.
+    /// Pairs of a provider's detail and the shipment status that it means; [`AS_STATUS`] where the
+    /// detail adds nothing to its status.
     pub details: &'static [(&'static str, &'static str)],
 }
 
-/// What a detail is to us that says no more than its status.
+/// The entry of a detail that means the same as the status it comes with.
 pub const AS_STATUS: &str = "";
 
-/// What a scan's codes are to us.
+/// What the codes of a scan mean.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Meaning {
-    /// One of the known statuses of a shipment.
+    /// The shipment status, one of those that Waybill knows, such as `IN_TRANSIT`.
     pub status: &'static str,
-    /// Does the table have both codes? No where it had to be guessed.
+    /// Whether the table has every code that decided; false where the status had to be guessed.
     pub mapped: bool,
 }
 
-/// What a code stands for that no table has: nobody must look at it,
+/// The status of a scan whose code is in no table. It needs no action.
 const UNKNOWN: &str = "IN_TRANSIT";
 
-/// or somebody must, where the provider itself calls it a failure.
+/// The status where that code looks like a failure. Somebody must look at the shipment.
 const UNKNOWN_FAILURE: &str = "EXCEPTION";
 
-/// Parts of a code by which a provider calls something a failure, in lower case.
+/// Parts of a code that mark a failure, in lower case. A code in no table that contains one of them
+/// is guessed to be [`UNKNOWN_FAILURE`].
 const FAILURES: [&str; 14] = [
     "fail",
     "exception",
@@ -46,10 +48,11 @@ const FAILURES: [&str; 14] = [
 ];
 
 impl Codes {
-    /// What a scan is to us by its status, and by its detail where it has one.
+    /// What a scan means, by its status code and its detail code.
     ///
-    /// A detail that the table lacks leaves the status to decide; a status that it lacks is a
-    /// failure where one of both codes is called one, and otherwise under way.
+    /// A detail that is not in the table leaves the decision to the status. A status that is not in
+    /// the table means [`UNKNOWN_FAILURE`] where one of the two codes looks like a failure, and
+    /// otherwise [`UNKNOWN`].
     pub fn read(&self, status: Option<&str>, detail: Option<&str>) -> Meaning {
         let of_detail = detail.map(|code| find(self.details, code));
         let of_status = status.and_then(|code| find(self.statuses, code));
@@ -68,7 +71,7 @@ impl Codes {
             },
             (_, None) => Meaning {
                 status: guessed(status, detail),
-                // Where there is no code, none is missing from the table.
+                // A scan without any code lacks no entry in the table.
                 mapped: status.is_none() && detail.is_none(),
             },
         }

@@ -1,5 +1,5 @@
-//! EasyPost: events about trackers. What is known of it, and from where: `README.md` beside this
-//! file.
+//! EasyPost: events about trackers. `README.md` beside this file says what is known of it, and from
+//! which source.
 
 use chrono::DateTime;
 use domain::Timestamp;
@@ -12,17 +12,18 @@ use super::{
     signature::{SignatureError, WebhookRequest, check_hmac, check_time, from_hex},
 };
 
-/// Is it signed with one of the secrets?
+/// Checks the signature: the HMAC-SHA256 under one of the secrets, in hex.
 ///
-/// The second scheme signs time, method and path too; where its signature is right, its time
-/// counts. Where it is not right the first one decides: no client library of EasyPost's own says
-/// what exactly the second one signs.
+/// EasyPost sends two signatures. The second one also covers the time, the method and the path.
+/// Where it is right, its time must be recent. Where it is missing or wrong, the first one, which
+/// covers the body alone, decides: no client library of EasyPost says exactly what the second one
+/// covers.
 pub fn verify(
     signed: &WebhookRequest<'_>,
     secrets: &[String],
     now: Timestamp,
 ) -> Result<(), SignatureError> {
-    // As the client libraries do: a secret may be typed in another form than it was sent in.
+    // As EasyPost's client libraries do: the same secret may be typed in another Unicode form.
     let secrets: Vec<String> = secrets
         .iter()
         .map(|secret| secret.nfkd().collect())
@@ -36,8 +37,8 @@ pub fn verify(
     check_hmac(secrets(), &[signed.body], &digits(mac)?)
 }
 
-/// The time that it is signed with, where it is signed by the second scheme: time, method, path and
-/// body, one behind another.
+/// The time in the second signature, `None` where that signature is missing or wrong. It covers the
+/// time, the method, the path and the body, one directly after the other.
 fn second_scheme<'s, 'k>(
     signed: &'s WebhookRequest<'_>,
     secrets: impl Iterator<Item = &'k [u8]>,
@@ -58,7 +59,7 @@ fn digits(mac: &str) -> Result<Vec<u8>, SignatureError> {
     from_hex(mac.strip_prefix("hmac-sha256-hex=").unwrap_or(mac))
 }
 
-/// The scans of a tracker.
+/// The tracking details of a tracker as scans.
 pub fn translate(event: &Value) -> Result<Webhook, Unreadable> {
     let tracker = event.get("result").unwrap_or(&Value::Null);
     let about = text(event, "description").ok_or(Unreadable("an event without a description"))?;
@@ -100,8 +101,8 @@ const LOCATION_MEMBERS: [(&str, &str); 4] = [
     ("country", "country"),
 ];
 
-/// Statuses and their details, by <https://docs.easypost.com/docs/trackers> (*Tracker Object*,
-/// `status` and `status_detail`).
+/// EasyPost's codes, by <https://docs.easypost.com/docs/trackers> (*Tracker Object*, `status` and
+/// `status_detail`).
 pub const CODES: Codes = Codes {
     statuses: &[
         ("unknown", "IN_TRANSIT"),

@@ -1,8 +1,8 @@
-//! Scans that cannot be logged, and of which somebody was told.
+//! Remembers which scans that cannot be logged were already reported to the operator.
 //!
-//! Every later webhook of their parcel brings them again. A function keeps nothing, so what is
-//! known here is known to one process: another one, and this one once it has forgotten, tells of a
-//! scan again. None is passed over that nobody was told of.
+//! Every later webhook of the same parcel brings such a scan again. A Lambda function stores
+//! nothing between processes, so this memory belongs to one process: another process, or this one
+//! once it has forgotten, reports the scan again. No scan is ignored unless it was reported.
 
 use std::{
     collections::VecDeque,
@@ -11,17 +11,17 @@ use std::{
 
 use crate::limits::REPORTED_SCANS_MAX;
 
-/// The latest of those that this process has told of.
+/// The ids of the scans that this process has reported, the latest [`REPORTED_SCANS_MAX`].
 #[derive(Debug, Default)]
 pub struct ReportedScans(Mutex<VecDeque<String>>);
 
 impl ReportedScans {
-    /// Was somebody told of this scan?
+    /// Whether this process has reported the scan with this id.
     pub fn knows(&self, id: &str) -> bool {
         self.lock().iter().any(|known| known == id)
     }
 
-    /// Somebody was told of these scans: they are kept among the dead letters.
+    /// Remembers that these scans were reported: their webhook is in the dead letter queue.
     pub fn add(&self, ids: impl IntoIterator<Item = String>) {
         let mut known = self.lock();
         known.extend(ids);
@@ -30,7 +30,7 @@ impl ReportedScans {
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, VecDeque<String>> {
-        // Ids are whole whatever became of who held the lock.
+        // A panic of another holder cannot leave this list half changed.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

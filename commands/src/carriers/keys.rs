@@ -1,5 +1,5 @@
-//! The keys that a provider publishes for its signatures: a JSON Web Key Set (RFC 7517), fetched
-//! and kept.
+//! The public keys with which a provider signs: a JSON Web Key Set (RFC 7517) that is fetched and
+//! cached.
 
 use async_trait::async_trait;
 use aws_smithy_http_client::{
@@ -17,28 +17,28 @@ use crate::limits::{
     KEY_SET_BYTES_MAX, KEY_SET_SECONDS, KEY_SET_TIMEOUT, KEY_SET_UNKNOWN_KEY_SECONDS, KEYS_MAX,
 };
 
-/// An RSA key by which signatures are checked.
+/// A public RSA key that checks signatures.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Key {
-    /// By what a signature names it.
+    /// The key's id, by which a signature names it (`kid`).
     pub id: String,
-    /// Its modulus, big-endian.
+    /// The modulus, big-endian.
     pub n: Vec<u8>,
-    /// Its exponent, big-endian.
+    /// The exponent, big-endian.
     pub e: Vec<u8>,
 }
 
-/// A provider's keys.
+/// The public keys of one provider.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct KeySet(Vec<Key>);
 
-/// A text that is no set of keys, or an address that gives none. The text is for logs.
+/// A text is no key set, or an address returns none. The message is for logs.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("no set of keys: {0}")]
+#[error("no key set: {0}")]
 pub struct KeySetError(pub String);
 
 impl KeySet {
-    /// Reads a set, and of it the RSA keys that have an id.
+    /// Parses a key set. Only RSA keys with an id are kept. Fails where there are none.
     pub fn parse(text: &[u8]) -> Result<Self, KeySetError> {
         #[derive(Deserialize)]
         struct Set {
@@ -74,20 +74,20 @@ impl KeySet {
         }
     }
 
-    /// The key of this id.
+    /// The key with this id.
     pub fn get(&self, id: &str) -> Option<&Key> {
         self.0.iter().find(|key| key.id == id)
     }
 }
 
-/// Where a set of keys is read. A test brings its own.
+/// The source of key sets. Tests bring their own.
 #[async_trait]
 pub trait KeySource: Send + Sync {
-    /// What lies at this address.
+    /// Reads the text at this address.
     async fn fetch(&self, url: &str) -> Result<Vec<u8>, KeySetError>;
 }
 
-/// Keys that were fetched, and are kept for [`KEY_SET_SECONDS`].
+/// Key sets that are fetched and cached for [`KEY_SET_SECONDS`].
 pub struct CachedKeys {
     source: Box<dyn KeySource>,
     kept: Mutex<Option<Kept>>,
@@ -97,12 +97,12 @@ struct Kept {
     url: String,
     at: Timestamp,
     keys: KeySet,
-    /// The latest attempt to fetch them failed.
+    /// Whether the latest attempt to fetch them failed.
     stale: bool,
 }
 
 impl CachedKeys {
-    /// Keys from this source, none fetched yet.
+    /// A cache over this source, at first empty.
     pub fn new(source: impl KeySource + 'static) -> Self {
         Self {
             source: Box::new(source),
@@ -110,11 +110,13 @@ impl CachedKeys {
         }
     }
 
-    /// The keys at `url`, which are to have the one of this id. They are fetched where none are
-    /// kept, where those are old, and where they lack that key: at most once in
-    /// [`KEY_SET_UNKNOWN_KEY_SECONDS`], since anybody can name a key that is none. Where fetching
-    /// fails, those that are kept go on; a key that they lack may be one of the set by now, so then
-    /// nobody can say that a signature is wrong.
+    /// The key set at `url`, which should contain the key with this id.
+    ///
+    /// It is fetched where none is cached, where the cached one is too old, and where the cached
+    /// one lacks the key. The last happens at most once in [`KEY_SET_UNKNOWN_KEY_SECONDS`], since
+    /// anybody can send the id of a key that does not exist. Where fetching fails, the cached set
+    /// is still used. Fails where fetching fails and the cached set lacks the key: the provider may
+    /// have added that key, so nobody can say that the signature is wrong.
     pub async fn get(&self, url: &str, id: &str, now: Timestamp) -> Result<KeySet, KeySetError> {
         let mut kept = self.kept.lock().await;
         if let Some(kept) = kept.as_ref().filter(|kept| kept.url == url) {
@@ -126,7 +128,7 @@ impl CachedKeys {
             }
             if fresh {
                 return Err(KeySetError(
-                    "they lack the key, and could not be fetched".to_owned(),
+                    "the cached keys lack the signature's key, and fetching them again failed".to_owned(),
                 ));
             }
         }
@@ -143,8 +145,8 @@ impl CachedKeys {
             }
             Err(error) => match kept.as_mut().filter(|kept| kept.url == url) {
                 Some(kept) => {
-                    tracing::warn!(%error, "the keys of a provider are older than they should be");
-                    // The next attempt has its time, too.
+                    tracing::warn!(%error, "a key set could not be fetched; the cached one is still used");
+                    // Sets the time also here, so that the next attempt waits as after a success.
                     (kept.at, kept.stale) = (now, true);
                     match kept.keys.get(id).is_some() {
                         true => Ok(kept.keys.clone()),
@@ -157,8 +159,8 @@ impl CachedKeys {
     }
 }
 
-/// The web, by the HTTP client that the AWS SDK brings: another one would bring another TLS. It
-/// follows no redirect.
+/// Fetches over HTTPS, by the HTTP client that the AWS SDK brings: another client would add another
+/// TLS library. It follows no redirects.
 #[derive(Debug)]
 pub struct Web {
     connector: Connector,
@@ -177,7 +179,7 @@ impl Default for Web {
 impl KeySource for Web {
     async fn fetch(&self, url: &str) -> Result<Vec<u8>, KeySetError> {
         let fetched = tokio::time::timeout(KEY_SET_TIMEOUT, self.get(url)).await;
-        fetched.unwrap_or_else(|_| Err(KeySetError(format!("{url} does not answer"))))
+        fetched.unwrap_or_else(|_| Err(KeySetError(format!("{url} did not answer in time"))))
     }
 }
 
@@ -196,19 +198,19 @@ impl Web {
         while let Some(part) = body.next().await {
             text.extend_from_slice(&part.map_err(|error| failed(&error))?);
             if text.len() > KEY_SET_BYTES_MAX {
-                return Err(failed(&"too large for a set of keys"));
+                return Err(failed(&"the answer is too large for a key set"));
             }
         }
         Ok(text)
     }
 }
 
-/// No source: every set is one that cannot be had.
+/// A source without any key set: every fetch fails.
 pub struct Nowhere;
 
 #[async_trait]
 impl KeySource for Nowhere {
     async fn fetch(&self, url: &str) -> Result<Vec<u8>, KeySetError> {
-        Err(KeySetError(format!("{url} is not looked at")))
+        Err(KeySetError(format!("{url} is not fetched in this environment")))
     }
 }

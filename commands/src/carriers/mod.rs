@@ -4,10 +4,11 @@
 //! webhook ─▶ verify (headers, bytes, secrets, time) ─▶ translate (body → scans) ─▶ updates
 //! ```
 //!
-//! A provider is a file of pure functions and its table of codes: [`easypost`], [`aftership`],
-//! [`shipengine`], [`shippo`], [`track17`], [`sendcloud`]. What they share: [`signature`],
-//! [`codes`], [`scan`]; what they need from outside: [`secrets`], [`keys`]. [`webhook`] leads the
-//! way. What is known of each provider, and from where, says `README.md` beside this file.
+//! A provider is a file of pure functions and a table of codes: [`easypost`], [`aftership`],
+//! [`shipengine`], [`shippo`], [`track17`], [`sendcloud`]. They share [`signature`], [`codes`] and
+//! [`scan`]. [`secrets`] and [`keys`] read what comes from outside. [`webhook`] handles a webhook
+//! with all of these. `README.md` beside this file says what is known of each provider, and from
+//! which source.
 
 use std::{str::FromStr, sync::Arc};
 
@@ -35,7 +36,7 @@ use scan::{Unreadable, Webhook};
 use secrets::{CachedSecrets, FixedSecrets};
 use signature::{SignatureError, WebhookRequest};
 
-/// Who brings the scans of many carriers.
+/// A service that collects the scans of many carriers and sends them as webhooks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Provider {
     /// EasyPost.
@@ -52,21 +53,22 @@ pub enum Provider {
     Sendcloud,
 }
 
-/// What webhooks are checked with, and what shipments are called by.
+/// What the role `carriers` needs to verify webhooks and to name shipments.
 #[derive(Clone)]
 pub struct Carriers {
-    /// The secrets of the providers.
+    /// The secrets with which the providers sign.
     pub secrets: Arc<CachedSecrets>,
-    /// The keys of those that publish some.
+    /// The public keys of those providers that publish some.
     pub keys: Arc<CachedKeys>,
-    /// The providers whose own reference field names the shipment.
+    /// The providers of whose parcels the reference, and not the tracking number, becomes the
+    /// shipment's id.
     pub by_reference: Arc<[Provider]>,
-    /// The scans that cannot be logged, and were kept by this process.
+    /// The scans that cannot be logged and that this process has already reported.
     pub kept: Arc<ReportedScans>,
 }
 
 impl Carriers {
-    /// Nobody's: without a secret, no webhook is trusted.
+    /// Has no secrets and no keys, so that every webhook is refused.
     pub fn none() -> Self {
         Self {
             secrets: Arc::new(CachedSecrets::new(FixedSecrets::default())),
@@ -77,14 +79,14 @@ impl Carriers {
     }
 }
 
-/// What a signature is checked against.
+/// What a webhook's signature is checked with.
 #[derive(Debug, Clone, Copy)]
 pub struct SignatureContext<'a> {
-    /// The values of the provider's secret.
+    /// The values of the provider's secret; more than one while a secret is rotated.
     pub secrets: &'a [String],
-    /// The keys that it publishes, where it does.
+    /// The provider's public keys; empty where it publishes none.
     pub keys: &'a KeySet,
-    /// What time it is.
+    /// The present time, against which the time of a signature is checked.
     pub now: Timestamp,
 }
 
@@ -99,7 +101,7 @@ impl Provider {
         Self::Sendcloud,
     ];
 
-    /// As it stands in a path and in a secret's name.
+    /// The provider's name in a path and in the name of a secret, such as `easypost`.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::EasyPost => "easypost",
@@ -111,7 +113,7 @@ impl Provider {
         }
     }
 
-    /// Its table of codes.
+    /// The provider's table of codes.
     pub const fn codes(self) -> Codes {
         match self {
             Self::EasyPost => easypost::CODES,
@@ -123,7 +125,9 @@ impl Provider {
         }
     }
 
-    /// Is this webhook the provider's own, and not kept by somebody to be sent again?
+    /// Checks that the provider has signed this webhook. Where the provider signs a time, it must
+    /// be at most [`SIGNATURE_AGE_SECONDS`](crate::limits::SIGNATURE_AGE_SECONDS) from now, so that
+    /// nobody can send an old webhook again. Fails with [`SignatureError`].
     pub fn verify(
         self,
         signed: &WebhookRequest<'_>,
@@ -143,7 +147,8 @@ impl Provider {
         }
     }
 
-    /// What the body of a webhook says.
+    /// Reads the body of a webhook. Fails with [`Unreadable`] where it is no JSON or lacks what the
+    /// provider's documentation promises.
     pub fn translate(self, body: &[u8]) -> Result<Webhook, Unreadable> {
         let event: Value = serde_json::from_slice(body).map_err(|_| Unreadable("not JSON"))?;
         match self {
@@ -157,7 +162,7 @@ impl Provider {
     }
 }
 
-/// A name that is no provider's.
+/// The name of no provider.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("no provider is called {0:?}")]
 pub struct UnknownProvider(pub String);
@@ -172,12 +177,12 @@ impl FromStr for Provider {
     }
 }
 
-/// The providers of these names; another name is said in the log, and passed over.
+/// The providers with these names. A name of no provider is logged as an error and ignored.
 pub fn named(names: &[String]) -> Vec<Provider> {
     let named = names.iter().filter_map(|name| match name.parse() {
         Ok(provider) => Some(provider),
         Err(error) => {
-            tracing::error!(%error, "a setting names a provider that is none");
+            tracing::error!(%error, "a setting has the name of an unknown provider, which is ignored");
             None
         }
     });

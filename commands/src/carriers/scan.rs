@@ -1,4 +1,4 @@
-//! What a webhook says, whoever sent it: a parcel's scans.
+//! The content of a webhook in one form for all providers: a parcel's scans.
 
 use domain::{
     Digest, Json, Timestamp,
@@ -16,46 +16,47 @@ use crate::{
     translate::shipment::{Context, update},
 };
 
-/// What a webhook says.
+/// The content of a webhook.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Webhook {
-    /// What has become of a parcel.
+    /// The scans of a parcel.
     Parcel(Parcel),
-    /// Nothing of a parcel: a test of the address, or an event about something else.
+    /// Nothing about a parcel: a test of the address, or an event about something else.
     Nothing,
 }
 
-/// A parcel, and all that a provider knows of its way.
+/// A parcel with all scans that the provider knows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Parcel {
-    /// The carrier's number, by which it is tracked.
+    /// The carrier's tracking number.
     pub tracking_number: String,
-    /// The provider's field for a reference of the shop's own.
+    /// The provider's field for a reference that the shop chose, where it was set.
     pub reference: Option<String>,
-    /// Its scans, in whatever order the provider lists them.
+    /// The scans, in the order in which the provider lists them.
     pub scans: Vec<Scan>,
 }
 
-/// What a carrier has noted of a parcel once.
+/// One scan: what a carrier recorded about a parcel at one time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Scan {
-    /// What it is to us.
+    /// What its codes mean.
     pub meaning: Meaning,
-    /// The provider's own code for it.
+    /// The provider's code; [`NO_CODE`] where there is none.
     pub status: String,
-    /// The carrier's own code for it.
+    /// The carrier's code, where the provider passes it on.
     pub carrier_code: Option<String>,
-    /// Who carries it.
+    /// The carrier's name or code.
     pub carrier: Option<String>,
-    /// When, as the provider wrote it.
+    /// The time of the scan, as the provider wrote it.
     pub time: Option<String>,
-    /// Where: a text, or an object of the members that a location may have.
+    /// The location: a text, or an object with the members that a location may have.
     pub location: Option<Json>,
-    /// The provider's text.
+    /// The provider's description, for people.
     pub text: Option<String>,
 }
 
-/// A body that is signed and cannot be read. The text names what is wrong, and nothing of the body.
+/// The body of a webhook was signed correctly but cannot be read. The message says what is wrong,
+/// and quotes nothing of the body.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct Unreadable(pub &'static str);
@@ -63,22 +64,24 @@ pub struct Unreadable(pub &'static str);
 /// A scan as an update of a shipment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Update {
-    /// What the scan is known by: equal scans of a provider have equal ids.
+    /// The scan's id, a digest of its content: equal scans of a provider have equal ids.
     pub id: String,
-    /// What is wanted of the shipment.
+    /// The content of the command that logs the update.
     pub intent: shipment::Update,
 }
 
-/// What a parcel's number or reference is called by as a shipment. Ids of shipments stand in paths
-/// and hold no `/` and no `\`, which numbers of orders like `2025/0042` do: they are written as in
-/// a URL, `2025%2F0042`, so that no two parcels become one shipment.
+/// The id of the shipment for a parcel's tracking number or reference. Shipment ids are part of
+/// paths and contain no `/` and no `\`, but order numbers such as `2025/0042` do. They are escaped
+/// as in a URL, `2025%2F0042`, so that two parcels never become one shipment.
 fn shipment_id(name: &str) -> String {
     name.replace('/', "%2F").replace('\\', "%5C")
 }
 
 impl Parcel {
-    /// Its scans as updates, oldest first, each with why not where it cannot be one; `reference`
-    /// where the shipment is called by that and not by its tracking number.
+    /// The parcel's scans as updates, oldest first; a scan that cannot be an update comes as its
+    /// refusal. `source` is the source of the updates, such as `carriers/easypost`. With
+    /// `by_reference`, the parcel's reference becomes the shipment's id where there is one,
+    /// otherwise the tracking number. Fails where there are more than [`SCANS_MAX`] scans.
     pub fn updates(
         &self,
         source: &str,
@@ -97,13 +100,13 @@ impl Parcel {
             update.intent.timestamp.as_ref().map(|sent| sent.at)
         };
         let times: Vec<Timestamp> = updates.iter().filter_map(sent).collect();
-        // Some providers name the newest first. Scans of the same minute keep the order that they
-        // happened in, for the later one of them is current.
+        // Some providers list the newest scan first. Scans of the same minute must keep the order
+        // in which they happened, since the last of them becomes the current status.
         if times.first() > times.last() {
             updates.reverse();
         }
-        // A scan without a time of its own must not come before one that has one: it takes the
-        // earliest of the list.
+        // A scan without a time must not sort after one with a time: it gets the earliest time of
+        // the list.
         if let Some(earliest) = times.iter().min() {
             let intents = updates.iter_mut().flatten();
             for update in intents.filter(|update| update.intent.timestamp.is_none()) {
@@ -148,8 +151,8 @@ impl Parcel {
         }
     }
 
-    /// What the provider said, without what we make of it: a better table of codes must not make
-    /// another scan of it.
+    /// The facts of a scan, of which its id is made. They contain what the provider said and not
+    /// what our table makes of it: a corrected table must not turn an old scan into a new one.
     fn facts(&self, scan: &Scan) -> Object {
         let mut facts = Object::from([
             (
@@ -177,23 +180,23 @@ impl Parcel {
     }
 }
 
-/// Where the provider's code stands among a scan's facts. It is no member of an update's detail.
+/// The name of the provider's code among a scan's facts. An update's detail has no such member.
 const PROVIDER_STATUS: &str = "carrierStatus";
 
 // ---- Reading a provider's JSON
 
-/// A member's text, `None` where it is missing, `null`, blank or no text.
+/// The text of a member; `None` where it is missing, `null`, blank or no string.
 pub fn text<'a>(object: &'a Value, name: &str) -> Option<&'a str> {
     let text = object.get(name)?.as_str()?.trim();
     (!text.is_empty()).then_some(text)
 }
 
-/// The same, owned.
+/// The same as [`text`], owned.
 pub fn owned(object: &Value, name: &str) -> Option<String> {
     text(object, name).map(str::to_owned)
 }
 
-/// A member's text, or its whole number's digits.
+/// The text of a member, or the digits of a whole number.
 pub fn text_or_number(object: &Value, name: &str) -> Option<String> {
     match object.get(name)? {
         Value::Number(number) if !number.is_f64() => Some(number.to_string()),
@@ -201,16 +204,18 @@ pub fn text_or_number(object: &Value, name: &str) -> Option<String> {
     }
 }
 
-/// The elements of a member that is an array; none where it is missing or `null`.
+/// The elements of an array; empty where the member is missing or `null`. Fails where it is
+/// anything else.
 pub fn array<'a>(object: &'a Value, name: &'static str) -> Result<&'a [Value], Unreadable> {
     match object.get(name) {
         None | Some(Value::Null) => Ok(&[]),
         Some(Value::Array(values)) => Ok(values),
-        Some(_) => Err(Unreadable("what should be a list is none")),
+        Some(_) => Err(Unreadable("a member that should be an array is something else")),
     }
 }
 
-/// A place by the names that a location of ours has; `None` where no member says anything.
+/// A location with our names for its members, from the members of `object`; `names` has pairs of
+/// our name and the provider's. `None` where no member has a text.
 pub fn location(object: &Value, names: &[(&'static str, &str)]) -> Option<Json> {
     let said = names.iter().filter_map(|(ours, theirs)| {
         let text = text(object, theirs)?;
@@ -220,10 +225,10 @@ pub fn location(object: &Value, names: &[(&'static str, &str)]) -> Option<Json> 
     (!members.is_empty()).then_some(Json::Object(members))
 }
 
-/// What stands for the code of a scan that has none.
+/// The code of a scan that has none.
 pub const NO_CODE: &str = "none";
 
-/// A provider's status and its detail as one code.
+/// A provider's status and detail as one code, such as `transit/delayed`.
 pub fn code(status: Option<&str>, detail: Option<&str>) -> String {
     let parts: Vec<&str> = [status, detail].into_iter().flatten().collect();
     match parts.is_empty() {

@@ -1,4 +1,4 @@
-//! The secrets that providers sign with: read once, and kept for a while.
+//! The secrets with which providers sign: read, and cached for some minutes.
 
 use std::collections::HashMap;
 
@@ -16,26 +16,29 @@ use tokio::sync::Mutex;
 use super::Provider;
 use crate::limits::{SECRET_SECONDS, SECRET_VALUES_MAX};
 
-/// Where the secrets of providers stand. A test brings its own.
+/// The source of the providers' secrets. Tests bring their own.
 #[async_trait]
 pub trait Secrets: Send + Sync {
-    /// The text of a provider's secret, `None` where it has none.
+    /// The text of a provider's secret; `None` where there is no secret.
     async fn read(&self, provider: Provider) -> Result<Option<String>, SecretError>;
 }
 
-/// A secret that cannot be read. The text is for logs, and holds nothing of the secret.
+/// A secret cannot be read. The text is for logs, and holds nothing of the secret.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SecretError {
-    /// For now, or for what it is.
+    /// The secret store is unavailable, or the secret has an invalid form.
     #[error("a secret cannot be read: {0}")]
     Unreadable(String),
-    /// Whoever asks may not read it. Of a name that there is not, AWS says so, too.
-    #[error("a secret may not be read, or there is none")]
+    /// This function has no permission to read the secret. AWS answers the same for a secret that
+    /// does not exist.
+    #[error("there is no secret, or this function may not read it")]
     Forbidden,
 }
 
-/// The values of a secret's text: a JSON array of strings, the strings of a JSON object, or else
-/// its lines. Several, so that one can be changed without a gap; none where the text is blank.
+/// The values in a secret's text: a JSON array of strings, the strings of a JSON object, or
+/// otherwise one value on each line. There may be several, so that a secret can be rotated without
+/// a gap; a blank text has none. Fails where there are more than [`SECRET_VALUES_MAX`], or the JSON
+/// has another form.
 pub fn values(text: &str) -> Result<Vec<String>, SecretError> {
     let text = text.trim();
     let values = match text.starts_with(['{', '[']) {
@@ -72,14 +75,14 @@ fn of_json(text: &str) -> Result<Vec<String>, SecretError> {
     }
 }
 
-/// Secrets that were read, and are kept for [`SECRET_SECONDS`], those that are missing too.
+/// Secrets that are read and cached for [`SECRET_SECONDS`]; that a secret is missing is cached too.
 pub struct CachedSecrets {
     source: Box<dyn Secrets>,
     kept: Mutex<HashMap<Provider, (Timestamp, Vec<String>)>>,
 }
 
 impl CachedSecrets {
-    /// Secrets from this source, none read yet.
+    /// A cache over this source, at first empty.
     pub fn new(source: impl Secrets + 'static) -> Self {
         Self {
             source: Box::new(source),
@@ -87,8 +90,8 @@ impl CachedSecrets {
         }
     }
 
-    /// The values of a provider's secret, none where it has none. Where it cannot be read again,
-    /// the values that are kept go on.
+    /// The values of a provider's secret, empty where it has none. Where it cannot be read again,
+    /// the cached values are still used. Fails where it cannot be read and none is cached.
     pub async fn of(&self, provider: Provider, now: Timestamp) -> Result<Vec<String>, SecretError> {
         let mut kept = self.kept.lock().await;
         let earlier = kept.get(&provider);
@@ -105,13 +108,13 @@ impl CachedSecrets {
                 kept.insert(provider, (now, values.clone()));
                 Ok(values)
             }
-            // A secret that was there is not gone because it is forbidden by now.
+            // A permission that was lost does not mean that a secret that existed is gone.
             (Err(SecretError::Forbidden), None) => {
                 kept.insert(provider, (now, Vec::new()));
                 Ok(Vec::new())
             }
             (Err(error), Some((_, values))) => {
-                tracing::warn!(%error, provider = provider.as_str(), "a secret is older than it should be");
+                tracing::warn!(%error, provider = provider.as_str(), "a secret could not be read again; the cached one is still used");
                 Ok(values.clone())
             }
             (Err(error), None) => Err(error),
@@ -119,7 +122,7 @@ impl CachedSecrets {
     }
 }
 
-/// Secrets Manager: `waybill/<env>/carriers/<provider>`.
+/// AWS Secrets Manager, with secrets named `waybill/<env>/carriers/<provider>`.
 #[derive(Debug)]
 pub struct SecretsManager {
     client: aws_sdk_secretsmanager::Client,
@@ -127,7 +130,7 @@ pub struct SecretsManager {
 }
 
 impl SecretsManager {
-    /// On a client made from `config`.
+    /// Makes a client from `config`.
     pub fn new(config: &SdkConfig, names: Names) -> Self {
         Self {
             client: aws_sdk_secretsmanager::Client::new(config),
@@ -147,7 +150,7 @@ impl Secrets for SecretsManager {
                 Some(answer) if is_none(answer) => Ok(None),
                 Some(answer) if is_forbidden(answer) => {
                     let (provider, answer) = (provider.as_str(), describe(&error));
-                    tracing::info!(provider, answer, "no secret that this function may read");
+                    tracing::info!(provider, answer, "there is no secret, or this function may not read it");
                     Err(SecretError::Forbidden)
                 }
                 _ => Err(SecretError::Unreadable(describe(&error))),
@@ -156,8 +159,8 @@ impl Secrets for SecretsManager {
     }
 }
 
-/// Is there no secret? One that was deleted can be restored for some days, and cannot be read
-/// meanwhile.
+/// Whether there is no secret. A deleted secret can be restored for some days, and cannot be read
+/// during that time.
 fn is_none(answer: &GetSecretValueError) -> bool {
     match answer.code() {
         Some("ResourceNotFoundException") => true,
@@ -168,14 +171,15 @@ fn is_none(answer: &GetSecretValueError) -> bool {
     }
 }
 
-/// May it not be read? Of a name that there is not, AWS knows no ARN, and so the permission for its
-/// ARN is none: what is missing is forbidden, as a rule. (What KMS forbids is there.)
+/// Whether the permission is missing. AWS knows no ARN for a name that does not exist, so the
+/// permission, which names the ARN, does not match: a missing secret is usually reported as
+/// forbidden. Where KMS denies access, the secret does exist.
 fn is_forbidden(answer: &GetSecretValueError) -> bool {
     answer.code() == Some("AccessDeniedException")
         && !answer.message().unwrap_or_default().contains("KMS")
 }
 
-/// Secrets that are given when the system starts.
+/// Secrets that are given when the process starts.
 #[derive(Debug, Clone, Default)]
 pub struct FixedSecrets(pub HashMap<Provider, String>);
 

@@ -1,5 +1,5 @@
-//! Sendcloud: changes of a parcel's status. What is known of it, and from where: `README.md` beside
-//! this file.
+//! Sendcloud: changes of a parcel's status. `README.md` beside this file says what is known of it,
+//! and from which source.
 
 use serde_json::Value;
 
@@ -9,17 +9,20 @@ use super::{
     signature::{SignatureError, WebhookRequest, check_hmac, from_hex},
 };
 
-/// Is it signed with one of the secrets? Sendcloud signs the body, and no time.
+/// Checks the signature: the HMAC-SHA256 of the body under one of the secrets, in hex. Sendcloud
+/// signs no time, so a webhook that is sent again is accepted.
 pub fn verify(signed: &WebhookRequest<'_>, secrets: &[String]) -> Result<(), SignatureError> {
     let mac = from_hex(signed.header("sendcloud-signature")?)?;
     check_hmac(secrets.iter().map(String::as_bytes), &[signed.body], &mac)
 }
 
-/// The parcel's new status: one scan a webhook, and no place. The address in it is the recipient's.
+/// The parcel's new status as one scan. It has no location: the address in the webhook is the
+/// recipient's.
 pub fn translate(event: &Value) -> Result<Webhook, Unreadable> {
     let about = text(event, "action").ok_or(Unreadable("an event without an action"))?;
     let parcel = event.get("parcel").unwrap_or(&Value::Null);
-    // What is not yet announced at the carrier has no number, and so is no shipment yet.
+    // A parcel that is not yet announced at the carrier has no tracking number, so it is no
+    // shipment.
     let number = owned(parcel, "tracking_number");
     let (true, Some(number)) = (about == "parcel_status_changed", number) else {
         return Ok(Webhook::Nothing);
@@ -31,7 +34,7 @@ pub fn translate(event: &Value) -> Result<Webhook, Unreadable> {
     let carrier = parcel.get("carrier").unwrap_or(&Value::Null);
     let time = |name| text_or_number(event, name);
     let scan = Scan {
-        // A status that the table lacks is called what it is by its message alone.
+        // Where the table lacks the id of a status, its message shows whether it is a failure.
         meaning: match CODES.read(Some(&id), None) {
             known if known.mapped => known,
             _ => CODES.read(message.as_deref(), None),
@@ -50,7 +53,8 @@ pub fn translate(event: &Value) -> Result<Webhook, Unreadable> {
     }))
 }
 
-/// Statuses by <https://sendcloud.dev/api/v2/parcel-statuses/retrieve-a-list-of-parcel-statuses>.
+/// Sendcloud's codes, by
+/// <https://sendcloud.dev/api/v2/parcel-statuses/retrieve-a-list-of-parcel-statuses>.
 pub const CODES: Codes = Codes {
     statuses: &[
         ("1", "CREATED"),            // Announced

@@ -1,5 +1,5 @@
-//! ShipEngine, which is also called ShipStation API: tracking events. What is known of it, and from
-//! where: `README.md` beside this file.
+//! ShipEngine, which is also called ShipStation API: tracking events. `README.md` beside this file
+//! says what is known of it, and from which source.
 
 use domain::{Timestamp, time::SentTime};
 use serde_json::Value;
@@ -12,24 +12,26 @@ use super::{
     signature::{SignatureError, WebhookRequest, check_rsa, check_time, from_base64, valid_if},
 };
 
-/// Where ShipEngine publishes its keys.
+/// The address at which ShipEngine publishes its public keys.
 pub const KEYS_URL: &str = "https://api.shipengine.com/jwks";
 
-/// The header by which a webhook says that it is of this account. ShipEngine signs every account's
-/// webhooks by the same keys; whoever registers one can have it send a header of their own.
+/// The header that proves that a webhook belongs to our account. ShipEngine signs the webhooks of
+/// all accounts with the same keys, but an account can register a header that its webhooks carry.
 pub const TOKEN_HEADER: &str = "x-waybill-token";
 
-/// What the values of ShipEngine's secret say: where the keys are, and the tokens.
+/// The values of ShipEngine's secret: the address of the keys, and the tokens.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ShipEngineSecret<'a> {
-    /// Where the keys are published.
+    /// The address at which the keys are published; [`KEYS_URL`] where the secret names none.
     pub keys_url: &'a str,
-    /// What [`TOKEN_HEADER`] may have; none where any account is trusted.
+    /// The valid values of [`TOKEN_HEADER`]; where there are none, webhooks of any account are
+    /// accepted.
     pub tokens: Vec<&'a str>,
 }
 
 impl<'a> ShipEngineSecret<'a> {
-    /// A value that is an address says where the keys are; any other one is a token.
+    /// Reads the values of the secret: one that is a URL is the address of the keys, any other is a
+    /// token.
     pub fn of(values: &'a [String]) -> Self {
         let is_url = |value: &&str| value.starts_with("https://") || value.starts_with("http://");
         let values = || values.iter().map(String::as_str);
@@ -40,12 +42,13 @@ impl<'a> ShipEngineSecret<'a> {
     }
 }
 
-/// The id of the key that it says it is signed with.
+/// The id of the key with which the webhook says that it is signed.
 pub fn key_id<'s>(signed: &'s WebhookRequest<'_>) -> Result<&'s str, SignatureError> {
     signed.header("x-shipengine-rsa-sha256-key-id")
 }
 
-/// Is it signed with the key that it names, now, and of this account?
+/// Checks the signature of the named key over the time and the body, that the time is recent, and
+/// that the token belongs to our account.
 pub fn verify(
     signed: &WebhookRequest<'_>,
     tokens: &[&str],
@@ -72,7 +75,7 @@ pub fn verify(
     valid_if(same.into())
 }
 
-/// The events of a tracking.
+/// The events of a tracking as scans.
 pub fn translate(event: &Value) -> Result<Webhook, Unreadable> {
     let about = text(event, "resource_type").ok_or(Unreadable("an event without a type"))?;
     if !["API_TRACK", "TRACK_EVENT_V2"].contains(&about) {
@@ -85,8 +88,9 @@ pub fn translate(event: &Value) -> Result<Webhook, Unreadable> {
     let carrier = owned(tracking, "carrier_code").or_else(|| carrier_in(url));
     let scan = |event: &Value| scan(event, carrier.clone());
     let mut scans: Vec<Scan> = array(tracking, "events")?.iter().map(scan).collect();
-    // Earlier events have no code each; the first one in the list is what the whole is about. Its
-    // code stays its own, so that it is the same scan when it is no longer the first.
+    // Older events have no code, and the status of the whole tracking describes the first event in
+    // the list. That event's own code is not changed: it must stay the same scan when it is no
+    // longer the first.
     if let Some(newest) = scans.first_mut().filter(|newest| newest.status == NO_CODE) {
         newest.meaning = CODES.read(text(tracking, "status_code"), None);
     }
@@ -97,8 +101,9 @@ pub fn translate(event: &Value) -> Result<Webhook, Unreadable> {
     }))
 }
 
-/// `ups` in `…/v1/tracking?carrier_code=ups&tracking_number=…` and in `…/v1/tracking/ups/…`:
-/// earlier events name the carrier nowhere else.
+/// The carrier in the address of the resource: `ups` in
+/// `…/v1/tracking?carrier_code=ups&tracking_number=…` and in `…/v1/tracking/ups/…`. Older events
+/// name the carrier nowhere else.
 fn carrier_in(url: &str) -> Option<String> {
     let behind = |mark: &str| url.split_once(mark).map(|(_, rest)| rest);
     let rest = behind("carrier_code=").or_else(|| behind("/tracking/"))?;
@@ -106,7 +111,7 @@ fn carrier_in(url: &str) -> Option<String> {
     (!name.is_empty()).then(|| name.to_owned())
 }
 
-/// `se-1` in `…/v2/labels/se-1/track`: what the shop's label is called.
+/// The id of the shop's label in the address of the resource: `se-1` in `…/v2/labels/se-1/track`.
 fn label_in(url: &str) -> Option<String> {
     let (_, rest) = url.split_once("/labels/")?;
     rest.split('/')
@@ -118,7 +123,8 @@ fn label_in(url: &str) -> Option<String> {
 fn scan(event: &Value, carrier: Option<String>) -> Scan {
     let status = text(event, "status_code");
     let detail = text(event, "status_detail_code");
-    // UPS has no detail of ShipEngine's, and tells the way to the door by one of its own.
+    // UPS events have no detail code of ShipEngine. Their own codes OT and OD mean out for
+    // delivery.
     let of_carrier = match (carrier.as_deref(), text(event, "carrier_detail_code")) {
         (Some("ups"), Some("OT" | "OD")) => Some("OUT_FOR_DELIVERY"),
         _ => None,
@@ -128,7 +134,7 @@ fn scan(event: &Value, carrier: Option<String>) -> Scan {
         status: code(status, detail),
         carrier_code: carrier_code(event),
         carrier,
-        // `carrier_occurred_at` is local, whatever it ends with.
+        // Not `carrier_occurred_at`: it is a local time, even where it ends with `Z`.
         time: owned(event, "occurred_at").or_else(|| owned(event, "event_date")),
         location: location(event, &LOCATION_MEMBERS),
         text: owned(event, "description"),
@@ -150,8 +156,9 @@ const LOCATION_MEMBERS: [(&str, &str); 5] = [
     ("country", "country_code"),
 ];
 
-/// Statuses by <https://docs.shipstation.com/apis/shipengine/docs/tracking/> (*Tracking status
-/// codes*), details by the enumeration of `status_detail_code` in ShipEngine's OpenAPI document.
+/// ShipEngine's codes: the statuses by
+/// <https://docs.shipstation.com/apis/shipengine/docs/tracking/> (*Tracking status codes*), the
+/// details by the enumeration of `status_detail_code` in ShipEngine's OpenAPI document.
 pub const CODES: Codes = Codes {
     statuses: &[
         ("UN", "IN_TRANSIT"),

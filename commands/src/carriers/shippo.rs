@@ -1,4 +1,5 @@
-//! Shippo: updates of tracks. What is known of it, and from where: `README.md` beside this file.
+//! Shippo: updates of tracks. `README.md` beside this file says what is known of it, and from which
+//! source.
 
 use domain::Timestamp;
 use serde_json::Value;
@@ -9,7 +10,8 @@ use super::{
     signature::{SignatureError, WebhookRequest, check_hmac, check_time, from_hex},
 };
 
-/// Is it signed with one of the secrets, now? `t=<seconds>,v1=<hex>`, over seconds, a dot and body.
+/// Checks the signature, `t=<seconds>,v1=<hex>`: the HMAC-SHA256, under one of the secrets, of the
+/// seconds since 1970, a dot and the body. The time must be recent.
 pub fn verify(
     signed: &WebhookRequest<'_>,
     secrets: &[String],
@@ -17,7 +19,8 @@ pub fn verify(
 ) -> Result<(), SignatureError> {
     let header = signed.header("shippo-auth-signature")?;
     let mut parts = header.split(',').map(|part| part.trim().split_once('='));
-    // In this order, and no third one: a header that came twice is joined by a comma.
+    // Exactly these two parts: a third one means that the header came twice and was joined by a
+    // comma.
     let parts = [parts.next(), parts.next(), parts.next()];
     let [Some(Some(("t", time))), Some(Some(("v1", mac))), None] = parts else {
         return Err(SignatureError::Malformed);
@@ -32,10 +35,10 @@ pub fn verify(
     check_time(time, now)
 }
 
-/// The history of a track.
+/// The statuses in the history of a track as scans.
 pub fn translate(event: &Value) -> Result<Webhook, Unreadable> {
     let about = text(event, "event").ok_or(Unreadable("an event without a name"))?;
-    // The portal's button sends an example of a track, and says that it is a test.
+    // The test button of Shippo's portal sends an example of a track that is marked as a test.
     if about != "track_updated" || event.get("test") == Some(&Value::Bool(true)) {
         return Ok(Webhook::Nothing);
     }
@@ -47,7 +50,7 @@ pub fn translate(event: &Value) -> Result<Webhook, Unreadable> {
         .get("tracking_status")
         .filter(|latest| latest.is_object());
     let history = array(track, "tracking_history")?;
-    // The history has the latest one, too; a track without history has that alone.
+    // The history contains the latest status too; a track without a history has the latest alone.
     let scans = history.iter().chain(latest.filter(|_| history.is_empty()));
     Ok(Webhook::Parcel(Parcel {
         tracking_number: number,
@@ -80,15 +83,15 @@ const LOCATION_MEMBERS: [(&str, &str); 4] = [
     ("country", "country"),
 ];
 
-/// Statuses and substatuses by <https://docs.goshippo.com/docs/tracking/tracking/> (*Event
-/// definitions*).
+/// Shippo's codes, by <https://docs.goshippo.com/docs/tracking/tracking/> (*Event definitions*).
 pub const CODES: Codes = Codes {
     statuses: &[
         ("UNKNOWN", "IN_TRANSIT"),
         ("PRE_TRANSIT", "CREATED"),
         ("TRANSIT", "IN_TRANSIT"),
         ("DELIVERED", "DELIVERED"),
-        // On its way back, or back: the page says both, and the way back may still be watched.
+        // Shippo uses it both for a parcel on its way back and for one that has arrived. It counts
+        // as on its way, so that stalling is still noticed.
         ("RETURNED", "RETURNING"),
         ("FAILURE", "EXCEPTION"),
     ],

@@ -1,5 +1,5 @@
-//! 17TRACK: pushes of tracking information (API 2.2 and later). What is known of it, and from
-//! where: `README.md` beside this file.
+//! 17TRACK: pushes of tracking information (API 2.2 and later). `README.md` beside this file says
+//! what is known of it, and from which source.
 
 use domain::Json;
 use serde_json::Value;
@@ -14,8 +14,9 @@ use super::{
     signature::{SignatureError, WebhookRequest, from_hex, valid_if},
 };
 
-/// Is it signed with one of the keys? The SHA-256 of body, `/` and key: the key stands behind the
-/// body, so that nobody without it can go on where a signature ends.
+/// Checks the signature: the SHA-256 of the body, a `/` and one of the keys, in hex. The key comes
+/// after the body, so that nobody without the key can extend a signed body (a length extension
+/// attack).
 pub fn verify(signed: &WebhookRequest<'_>, keys: &[String]) -> Result<(), SignatureError> {
     let sign = from_hex(signed.header("sign")?)?;
     let is_of = |key: &String| {
@@ -30,7 +31,7 @@ pub fn verify(signed: &WebhookRequest<'_>, keys: &[String]) -> Result<(), Signat
     )
 }
 
-/// The events of a parcel, of every carrier on its way.
+/// The events of a parcel as scans, of every carrier on its way.
 pub fn translate(event: &Value) -> Result<Webhook, Unreadable> {
     let about = text(event, "event").ok_or(Unreadable("an event without a name"))?;
     if about != "TRACKING_UPDATED" {
@@ -73,7 +74,7 @@ fn scan(event: &Value, carrier: Option<String>) -> Scan {
     }
 }
 
-/// With the offset that the carrier wrote it in, where that is known.
+/// The time of an event, with the carrier's offset where it is known.
 fn time(event: &Value) -> Option<String> {
     let known = owned(event, "time_iso").or_else(|| owned(event, "time_utc"));
     known.or_else(|| {
@@ -94,21 +95,21 @@ const LOCATION_MEMBERS: [(&str, &str); 4] = [
     ("country", "country"),
 ];
 
-/// Statuses, stages and sub-statuses by <https://api.17track.net/en/doc?version=v2.4> (*Package
-/// status*, *Sub-status*, *Milestone*).
+/// 17TRACK's codes: statuses, stages and sub-statuses by
+/// <https://api.17track.net/en/doc?version=v2.4> (*Package status*, *Sub-status*, *Milestone*).
 pub const CODES: Codes = Codes {
     statuses: &[
         ("NotFound", "CREATED"),
         ("InfoReceived", "CREATED"),
         ("InTransit", "IN_TRANSIT"),
-        // On its way for longer than usual: that is no news of the parcel.
+        // The parcel has been on its way for longer than usual, which says nothing new about it.
         ("Expired", "IN_TRANSIT"),
         ("AvailableForPickup", "READY_FOR_PICKUP"),
         ("OutForDelivery", "OUT_FOR_DELIVERY"),
         ("DeliveryFailure", "DELIVERY_ATTEMPTED"),
         ("Delivered", "DELIVERED"),
         ("Exception", "EXCEPTION"),
-        // Stages, which older events have alone.
+        // Stages, which are the only code of older events.
         ("PickedUp", "PICKED_UP"),
         ("Departure", "IN_TRANSIT"),
         ("Arrival", "IN_TRANSIT"),

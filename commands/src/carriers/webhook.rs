@@ -1,6 +1,6 @@
-//! The way of a webhook: trusted, read, logged, answered. Whoever sends one that is trusted hears
-//! `200`, whatever became of it, unless it may succeed when it is sent again: a provider switches
-//! off an address that fails.
+//! Handles a webhook: verify, translate, log, answer. A webhook that is trusted is answered with
+//! `200`, whatever its result, unless it may succeed when it is sent again: providers disable an
+//! address that fails.
 
 use std::io::{Read as _, Write as _};
 
@@ -32,7 +32,7 @@ use crate::{
     rejection::{Rejection, reject},
 };
 
-/// Handles a webhook, or one that lay among the dead letters.
+/// Handles a webhook, or retries one from the dead letter queue.
 pub async fn handle(commands: &Commands, payload: &RawValue, invocation: &Invocation) -> Answer {
     if is_request(payload) {
         let event: ApiGatewayV2httpRequest = serde_json::from_str(payload.get())
@@ -42,7 +42,7 @@ pub async fn handle(commands: &Commands, payload: &RawValue, invocation: &Invoca
             Err(problem) => problem.to_payload(),
         });
     }
-    // Only who may invoke the function comes this way: the operator, with a letter.
+    // Only a caller who may invoke the function comes here: an operator who retries a dead letter.
     let letter = Letter::read(payload).map_err(|reason| Failed(reason.to_owned()))?;
     let arrived = TrustedWebhook {
         provider: letter.provider,
@@ -56,15 +56,16 @@ pub async fn handle(commands: &Commands, payload: &RawValue, invocation: &Invoca
     serde_json::to_value(&said).map_err(|error| Failed(error.to_string()))
 }
 
-/// A webhook that is trusted.
+/// A webhook whose signature is valid.
 #[derive(Clone)]
 struct TrustedWebhook {
     provider: Provider,
-    /// The request that brought it.
+    /// The id of the request that brought it, or of the dead letter.
     id: String,
     at: Timestamp,
     trace: Option<TraceParent>,
-    /// Is it a dead letter that is taken up? Then what still cannot be logged of it is kept again.
+    /// Whether it is a dead letter that is retried. Then scans that still cannot be logged become a
+    /// dead letter again, even if they were reported before.
     retried: bool,
 }
 
@@ -87,7 +88,8 @@ async fn request(
         commands.count_webhook(provider, "unavailable");
         Problem::unavailable()
     })?;
-    // Without a secret nobody can be trusted, and the address is none.
+    // Without a secret no webhook can be trusted, so the address is answered as if it did not
+    // exist.
     if secrets.is_empty() {
         commands.count_webhook(provider, "no_secret");
         return Err(nobody());
@@ -113,7 +115,7 @@ async fn request(
     accept(commands, &arrived, &request.body).await
 }
 
-/// Is it trusted? Whoever it is not hears no more than that.
+/// Checks the signature. The answer to a wrong one does not say what is wrong with it.
 async fn check(
     commands: &Commands,
     provider: Provider,
@@ -144,7 +146,7 @@ async fn check(
     verified.map_err(forged)
 }
 
-/// Reads and logs it. What cannot be is kept among the dead letters.
+/// Translates and logs the webhook. What cannot be logged becomes a dead letter.
 async fn accept(
     commands: &Commands,
     arrived: &TrustedWebhook,
@@ -204,7 +206,7 @@ async fn accept(
             Ok(answer)
         }
         Err(Failure::Unavailable(reason)) => {
-            tracing::warn!(reason, "a webhook waits to be sent again");
+            tracing::warn!(reason, "a webhook could not be logged; the provider sends it again");
             commands.count_webhook(provider, "unavailable");
             Err(Problem::unavailable())
         }
@@ -215,8 +217,9 @@ async fn accept(
     }
 }
 
-/// Keeps the webhook because of scans that cannot be logged, unless this process has told of each
-/// of them before; what is answered then, `None` where nothing was to be told.
+/// Stores the webhook as a dead letter because of scans that cannot be logged, unless this process
+/// has reported each of them before. Returns the answer then; `None` where nothing new was to
+/// report.
 async fn tell(
     commands: &Commands,
     arrived: &TrustedWebhook,
@@ -232,8 +235,8 @@ async fn tell(
     };
     let ids: Vec<Json> = new.iter().map(|new| new.id.as_str().into()).collect();
     let about = TrustedWebhook {
-        // That of the scans, which is the same whichever webhook brings them: who has one letter or
-        // mail of them knows the next.
+        // The id is made of the scans, so it is the same whichever webhook brings them: somebody
+        // who has one dead letter or mail about them recognises the next.
         id: format!("scans/{}", Digest::of(&Json::Array(ids)).as_str()),
         ..arrived.clone()
     };
@@ -277,8 +280,8 @@ async fn log(
     Ok(logged)
 }
 
-/// Counts what was logged, and the codes that no table has. A scan that was known is counted by
-/// neither: it was when it was new.
+/// Counts the logged scans, and the codes that are in no table. Neither counts a scan that was
+/// logged before, since it was counted then.
 fn count(commands: &Commands, provider: Provider, parcel: &Parcel, logged: &Logged) {
     let now = commands.clock.now();
     let mut shipments = Shipments {
@@ -291,7 +294,8 @@ fn count(commands: &Commands, provider: Provider, parcel: &Parcel, logged: &Logg
     }
     commands.metrics.shipments(now, &shipments);
     let unmapped = parcel.scans.iter().filter(|scan| !scan.meaning.mapped);
-    // Those that were known before are among them, so it is no more than there are new ones.
+    // Scans that were logged before are among them, so their number is limited to that of new
+    // scans.
     let unmapped = unmapped.count().min(logged.new.len()) as u64;
     if unmapped > 0 {
         let name = provider.as_str();
@@ -322,9 +326,9 @@ fn said(message: &str, shipment_id: Option<&ShipmentId>, logged: Option<&Logged>
     Json::Object(members)
 }
 
-// ---- What cannot be read or logged
+// ---- Webhooks that cannot be read or logged
 
-/// Keeps the webhook among the dead letters. The reason has nothing of its sender.
+/// Stores the webhook as a dead letter. The reason quotes nothing that the sender wrote.
 async fn give_up(
     commands: &Commands,
     arrived: &TrustedWebhook,
@@ -338,7 +342,7 @@ async fn give_up(
         Problem::new(
             413,
             "body_too_large",
-            "it cannot be read, and is too large to be kept",
+            "it cannot be read, and is too large for the dead letter queue",
         )
     })?;
     let about = shipment_id.map(|id| format!("\nShipment: {id}"));
@@ -361,14 +365,14 @@ async fn give_up(
     Ok(said("Kept, since it cannot be read", shipment_id, None))
 }
 
-/// What a letter says that it is.
+/// The `detail-type` of a dead letter with a webhook.
 const LETTER_TYPE: &str = "Carrier Webhook";
 
-/// Where a letter says that it is from.
+/// The `source` of a dead letter with a webhook.
 const LETTER_SOURCE: &str = "waybill.carriers";
 
-/// A webhook that was trusted, as it lies among the dead letters: in the form of an event, so that
-/// whoever takes it up finds its function.
+/// A trusted webhook as a dead letter. It has the form of an event, so that a retry finds the
+/// function that it belongs to.
 struct Letter {
     provider: Provider,
     id: String,
@@ -389,16 +393,16 @@ struct Written {
 #[derive(Serialize, Deserialize)]
 struct WrittenDetail {
     provider: String,
-    /// The body, where it is a text that is not too long.
+    /// The body, where it is UTF-8 and short enough.
     #[serde(skip_serializing_if = "Option::is_none")]
     body: Option<String>,
-    /// Otherwise, packed by gzip, in Base64.
+    /// Otherwise the body, compressed by gzip, in Base64.
     #[serde(rename = "bodyGzip", skip_serializing_if = "Option::is_none")]
     body_gzip: Option<String>,
 }
 
 impl Letter {
-    /// `None` where it is too large to be kept.
+    /// The letter's text; `None` where it is longer than [`LETTER_BYTES_MAX`] even when compressed.
     fn write(arrived: &TrustedWebhook, body: &[u8]) -> Option<Box<RawValue>> {
         let letter = |body: Option<&str>, body_gzip: Option<String>| {
             let letter = Written {
@@ -424,7 +428,7 @@ impl Letter {
     }
 
     fn read(payload: &RawValue) -> Result<Self, &'static str> {
-        let other = "neither a request of an HTTP API nor a webhook that was kept";
+        let other = "neither a request of an HTTP API nor a dead letter with a webhook";
         let letter: Written = serde_json::from_str(payload.get()).map_err(|_| other)?;
         if letter.source != LETTER_SOURCE {
             return Err(other);
@@ -436,7 +440,7 @@ impl Letter {
         } = letter.detail;
         let body = match (body, body_gzip) {
             (Some(text), None) => text.into_bytes(),
-            (None, Some(packed)) => unpacked(&packed).ok_or("what was kept cannot be unpacked")?,
+            (None, Some(packed)) => unpacked(&packed).ok_or("the compressed webhook cannot be unpacked")?,
             _ => return Err(other),
         };
         Ok(Self {
