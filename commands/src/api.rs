@@ -23,16 +23,16 @@ use crate::{
 /// Handles a request of the HTTP API. The request names its caller, so it is accepted only from the
 /// gateway, by the alias that nobody else may invoke.
 ///
-/// An order by direct invocation, which the function `invoke` is for, is still accepted under the
-/// old name, with a warning in the log.
+/// An order by direct invocation, for which the function `invoke` exists, is still accepted by this
+/// function for older callers, with a warning in the log.
 pub async fn handle(commands: &Commands, payload: &RawValue, invocation: &Invocation) -> Answer {
     if !is_request(payload) {
-        tracing::warn!("an order by direct invocation: its function is `invoke` now");
+        tracing::warn!("an order was sent to the function `api` by direct invocation: use the function `invoke` for it");
         return invoke::handle(commands, payload, invocation).await;
     }
     if !invocation.is_by_gateway() {
-        tracing::warn!("refused: a request that the gateway has not brought");
-        let message = "only the HTTP API's gateway may bring requests";
+        tracing::warn!("a request is refused because it did not come through the API gateway");
+        let message = "requests are accepted only through the HTTP API's gateway";
         return Ok(Problem::forbidden("not_by_gateway", message).to_payload());
     }
     let event: ApiGatewayV2httpRequest = serde_json::from_str(payload.get())
@@ -123,7 +123,8 @@ async fn send<A: EventSourced>(
     Ok(Response::ok(reply))
 }
 
-/// The members of a request about the order that its path names; refused where they name another.
+/// The members of a request about the order in its path. Refused where the body names another
+/// order.
 fn of_path(request: &Request, id: &str) -> Result<Fields, Problem> {
     let mut fields = Fields::new(request.json()?);
     match fields.id("orderId")? {

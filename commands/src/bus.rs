@@ -1,5 +1,5 @@
 //! The role `bus`: commands from EventBridge. They are shipment updates, commands to orders, the
-//! completion of `automatic` orders, and shipments that are found to be stalled.
+//! completion of `automatic` orders, and notes that shipments are stalled.
 
 use aws_lambda_events::eventbridge::EventBridgeEvent;
 use domain::{
@@ -43,18 +43,18 @@ pub async fn handle(commands: &Commands, payload: &RawValue, invocation: &Invoca
     };
     if let Failure::Unavailable(reason) = failure {
         commands.count_failed(about, (503, "unavailable"), started);
-        tracing::warn!(reason, "an event waits for its next delivery");
+        tracing::warn!(reason, "an event cannot be handled now; it is delivered again");
         return Err(Failed("temporarily unavailable".to_owned()));
     }
-    // EventBridge does not keep the order of events: the order that this one is about may still
-    // arrive. After the last attempt the platform makes a dead letter of the event.
+    // EventBridge does not keep the order of events, so the order that this event is about may
+    // still arrive. After the last attempt, the platform makes the event a dead letter.
     if let Failure::Refused {
         refusal: Refusal::NotFound { .. },
         ..
     } = failure
     {
         commands.count_failed(about, (404, "not_found"), started);
-        tracing::warn!("an event waits for the order that it is about");
+        tracing::warn!("an event is about an order that does not exist yet; it is delivered again");
         return Err(Failed("there is no such order yet".to_owned()));
     }
     let code = failure.code();
@@ -143,7 +143,7 @@ impl CausingEvent<'_> {
     }
 }
 
-/// The id of an order, and the content of the command to it.
+/// The order's id and the content of the command, or why the event is refused.
 type Wanted = Result<(OrderId, order::Intent), Refusal>;
 
 fn place(commands: &Commands, caused: &CausingEvent<'_>, fields: Fields) -> Wanted {
@@ -243,8 +243,8 @@ async fn fulfil(
 }
 
 /// Notes that a shipment is stalled, where its history confirms it. The role `watch` sends this
-/// command again each time it looks, until it has had its effect. So where the history is full or
-/// damaged, the failure is counted and logged, and makes no dead letter each time.
+/// command in every run until the event exists. So where the history is full or damaged, the
+/// failure is only counted and logged: otherwise every run would make a dead letter.
 async fn stall(
     commands: &Commands,
     caused: CausingEvent<'_>,
@@ -253,8 +253,8 @@ async fn stall(
     let started = commands.clock.now();
     let (stall, version) = translate::shipment::stall(detail).map_err(refused)?;
     let aggregate = AggregateId::Shipment(stall.shipment_id.clone());
-    // Where a clock was set back, two updates arrive at the same time: the silence after the second
-    // is another one, which the version of the row tells.
+    // Where a clock was set back, two updates can have the same arrival time. The stall after the
+    // second one is a different one; the row's version tells them apart.
     let command_id = format!("stalled/{}/{version}", stall.last_update_at);
     let intent = shipment::Intent::Stall(stall);
     let envelope = Envelope {
@@ -268,7 +268,7 @@ async fn stall(
             traceparent: caused.trace.map(String::from),
         },
         aggregate,
-        // Whoever looked at an older row did not see the shipment as it is.
+        // A sender that has read an older row does not know the shipment's present state.
         expected_version: (version > 0).then_some(version),
         intent,
     };

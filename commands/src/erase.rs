@@ -1,5 +1,6 @@
-//! Erases the personal data of a customer: notes it in the history of the customer's erasures, and
-//! destroys the key. From then on nobody can read them; the role `project` rewrites the rows.
+//! Erases the personal data of a customer: writes an event to the customer's history of erasures,
+//! and destroys the key. From then on nobody can read the data; the role `project` rewrites the
+//! rows.
 
 use domain::{
     AggregateId, Erasures, Json, Timestamp, aggregate::Intent as _, erasure, json::Object,
@@ -31,7 +32,7 @@ impl Erased {
         until.unwrap_or(self.erased_at).day()
     }
 
-    /// The answer: what is erased, and which copies are left until when.
+    /// The JSON of the answer: what is erased, and which copies exist until when.
     pub fn to_json(&self) -> Json {
         let (name, id) = match &self.owner {
             Owner::Customer(id) => ("customerId", id.as_str()),
@@ -56,18 +57,18 @@ impl Erased {
     }
 }
 
-/// What an answer says of files, which this function cannot look at.
+/// The answer's text about order files, which this function cannot read.
 const FILES: &str = "`waybill erase` names the order files that hold them, and removes those that \
                      hold no other customer's orders";
 
-/// What an answer says of dead letters.
+/// The answer's text about dead letters.
 const LETTERS: &str = "dead letters hold commands as they were sent, for 14 days";
 
-/// Erases the personal data of `owner`: of all orders that were placed before. It can be repeated;
-/// a repeat with the same command id erases nothing that was stored since.
+/// Erases the personal data of `owner`, of all orders that were placed before. It can be repeated:
+/// a repeat with the same command id does not erase data that were stored after the first time.
 ///
-/// The erasure is noted before the key is destroyed. Where that fails, the role `project` destroys
-/// the key, since it reads the note from the stream.
+/// The event is written before the key is destroyed. Where destroying fails, the role `project`
+/// destroys the key, since it reads the event from the stream.
 pub async fn erase(
     store: &EventStore,
     clock: &dyn Clock,
@@ -95,7 +96,7 @@ pub async fn erase(
     execute::<Erasures>(store, clock, envelope).await?;
     let erasures = store.load::<Erasures>(&aggregate).await?;
     let Some(noted) = erasures.state.latest else {
-        return Err(Failure::Corrupt(format!("{aggregate}: nothing is noted")));
+        return Err(Failure::Corrupt(format!("{aggregate}: its history has no erasure although one was just written")));
     };
     let destroyed = keys.destroy(owner, Some(noted.key), noted.at).await;
     let destroyed = destroyed.map_err(StoreError::from)?;

@@ -1,4 +1,5 @@
-//! Executes a command: load, recognise a repeat, decide, append; retried where a rival was first.
+//! Executes a command: load, recognise a repeat, decide, append. It is repeated where a concurrent
+//! writer was first.
 
 use domain::{
     AggregateId, EventSourced, Refusal,
@@ -55,13 +56,13 @@ pub enum Failure {
         present_state: Option<PresentState>,
     },
     /// The command id was used before, with another content.
-    #[error("command id used before with another content")]
+    #[error("the command id was used before with another content")]
     IdReused,
     /// The aggregate's version, given here, is not the one that the sender expects.
-    #[error("version {} is not the expected one", .0.version)]
+    #[error("the version is {}, not the expected one", .0.version)]
     UnexpectedVersion(PresentState),
     /// The aggregate has reached its limit of commits or of their bytes.
-    #[error("history full")]
+    #[error("the history has reached its limit and takes no more events")]
     HistoryFull,
     /// The table is unavailable, or the history has an event of newer code, which another build can
     /// read. The command can be repeated. The text is for logs.
@@ -119,7 +120,7 @@ pub async fn execute<A: EventSourced>(
         }
     }
     Err(Failure::Unavailable(format!(
-        "{CONFLICT_ATTEMPTS} times a rival was first"
+        "{CONFLICT_ATTEMPTS} attempts lost against concurrent writers of the same aggregate"
     )))
 }
 

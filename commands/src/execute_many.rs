@@ -1,9 +1,9 @@
 //! Logs many updates of one shipment with one load. Updates that are logged already cost nothing,
 //! and new ones share as few commits as can hold them.
 //!
-//! An update is recognised by the id of the event that brought it (`origin.id`), which stands in
+//! An update is recognised by the id of the event that brought it (`origin.id`), which is stored in
 //! the history. The digest of its commit does not identify it, since one commit holds many updates.
-//! So the whole history is read, which takes one request for each 1 MB.
+//! So the whole history is read, with one request for each 1 MB.
 
 use std::collections::HashSet;
 
@@ -96,7 +96,7 @@ pub async fn log_all(
             Err(failure) => return Err(failure),
         }
     }
-    let reason = format!("{CONFLICT_ATTEMPTS} times a rival was first");
+    let reason = format!("{CONFLICT_ATTEMPTS} attempts lost against concurrent writers of the same shipment");
     Err(Failure::Unavailable(reason))
 }
 

@@ -12,8 +12,8 @@ use crate::{
 };
 
 /// Places the order in `payload`, which may have `commandId` and `traceparent` beside its own
-/// members. Whatever else the payload says of itself, its sender is `invoke`, and it can only place
-/// an order.
+/// members. Whatever the payload says, the sender is always `invoke`, and the command is always the
+/// placement of an order.
 ///
 /// A refusal is an answer with the member `error`. An internal error is a function error: Lambda
 /// retries an asynchronous invocation after it, and then stores it in the dead letter queue.
@@ -28,7 +28,7 @@ pub async fn handle(commands: &Commands, payload: &RawValue, invocation: &Invoca
             }
             // The answer to an asynchronous invocation is lost, so the refusal is logged as well.
             let (request_id, code) = (&invocation.request_id, problem.code);
-            tracing::warn!(request_id, code, "an order by invocation is refused");
+            tracing::warn!(request_id, code, "an order that was sent by direct invocation is refused");
             Json::Object(Object::from([("error".to_owned(), problem.to_json())]))
         }
     };

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-/// The most attempts of one command against rivals for the same order or shipment. With the waits
-/// below they end within 7 s; the functions have 20.
+/// The most attempts of one command against concurrent writers of the same order or shipment. With
+/// the waits below they take at most 7 s; the functions have 20.
 pub const CONFLICT_ATTEMPTS: u32 = 25;
 
 /// The longest wait after the first lost attempt. It doubles with each further one.

@@ -1,4 +1,4 @@
-//! The interface to the operator: alerts on the SNS topic, and events in the dead letter queue.
+//! How the operator hears of failures: dead letters in an SQS queue, and alerts on an SNS topic.
 
 use std::borrow::Cow;
 
@@ -10,13 +10,14 @@ use lambda::Settings;
 
 use crate::limits::{ALERT_TEXT_MAX, REASON_MAX};
 
-/// Why an event lies among the dead letters: attributes of the message, beside its content. So a
-/// list of dead letters says why without opening one. None of it is a text that a sender wrote.
+/// Why an event became a dead letter. It is stored as attributes of the message, beside its body,
+/// so that a list of dead letters can show the reasons without opening any message. It contains no
+/// text that a sender wrote.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeadLetterReason {
-    /// The code of its rejection: the attribute `reason`.
+    /// The code of the rejection, such as `invalid_field`: the attribute `reason`.
     pub code: String,
-    /// The field at fault, where there is one, such as `items[3].price`.
+    /// The path of the field at fault, such as `items[3].price`; `None` where no field is.
     pub field: Option<String>,
     /// What is wrong, for people, in Waybill's own words.
     pub message: Option<String>,
@@ -25,25 +26,25 @@ pub struct DeadLetterReason {
 /// Receives events that can never succeed, and the alerts about them.
 #[async_trait]
 pub trait Operator: Send + Sync {
-    /// Stores an event in the dead letter queue, with why it was rejected beside it. It holds
-    /// customer data, so it goes nowhere else.
+    /// Stores an event in the dead letter queue, with the reason as attributes. The event holds
+    /// customer data, so it is written nowhere else. Fails where the queue is unavailable.
     async fn keep_dead_letter(
         &self,
         event: &str,
         reason: &DeadLetterReason,
     ) -> Result<(), Unreachable>;
 
-    /// Sends an alert that a command was rejected. The text holds no customer data; `id` is the
-    /// same when the alert is sent again.
+    /// Sends an alert that a command was rejected. The text holds no customer data. `id` is the
+    /// same when the alert is sent again. Fails where the topic is unavailable.
     async fn alert(&self, subject: &str, text: &str, id: &str) -> Result<(), Unreachable>;
 }
 
 /// The queue or the topic is unavailable. The text is for logs.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("operator unreachable: {0}")]
+#[error("the dead letter queue or the alerts topic is unavailable: {0}")]
 pub struct Unreachable(pub String);
 
-/// The operator behind SQS and SNS.
+/// The operator behind an SQS queue and an SNS topic.
 #[derive(Debug)]
 pub struct AwsOperator {
     sqs: aws_sdk_sqs::Client,
@@ -96,7 +97,7 @@ impl Operator for AwsOperator {
                 .build()
                 .map_err(unbuilt)
         };
-        // Waybill's texts have line ends; any other control character comes from a sender.
+        // Waybill's own texts have line breaks; any other control character comes from a sender.
         let printable = |c: char| if c.is_control() && c != '\n' { ' ' } else { c };
         let text: String = text.chars().map(printable).take(ALERT_TEXT_MAX).collect();
         let id: String = id.chars().map(printable).collect();
@@ -115,8 +116,8 @@ impl Operator for AwsOperator {
     }
 }
 
-/// What stands beside an event in the queue, of at most [`REASON_MAX`] characters each. SQS takes
-/// ten attributes, and none that is empty.
+/// The attributes of a dead letter, with values of at most [`REASON_MAX`] characters. SQS allows
+/// ten attributes, and no empty one.
 fn attributes(reason: &DeadLetterReason) -> Vec<(&'static str, String)> {
     let all = [
         ("reason", Some(&reason.code)),
@@ -131,8 +132,8 @@ fn attributes(reason: &DeadLetterReason) -> Vec<(&'static str, String)> {
     given.collect()
 }
 
-/// The same JSON in characters that SQS takes: it refuses U+FFFE and U+FFFF (`SendMessage`,
-/// *MessageBody*), which are replaced by escapes. Raw control characters do not occur in JSON.
+/// The same JSON in characters that SQS accepts: it refuses U+FFFE and U+FFFF (`SendMessage`,
+/// *MessageBody*), so these are replaced by escapes. Raw control characters do not occur in JSON.
 fn storable(json: &str) -> Cow<'_, str> {
     if !json.contains(['\u{fffe}', '\u{ffff}']) {
         return Cow::Borrowed(json);

@@ -9,8 +9,8 @@ use serde_json::value::RawValue;
 
 use crate::{Commands, execute::Failure, limits::PATH_PARTS_MAX, operator::DeadLetterReason};
 
-/// Why an event can never succeed, without anything that its sender wrote: the text is sent by
-/// mail, field and message stand beside the dead letter.
+/// Why an event can never succeed, without any text that its sender wrote. The text is sent by
+/// mail; field and message are stored beside the dead letter.
 pub(crate) struct Rejection {
     pub(crate) event_id: String,
     pub(crate) code: &'static str,
@@ -61,8 +61,8 @@ impl Rejection {
     }
 }
 
-/// The codes whose messages are Waybill's own words, the contract's names, and numbers. One about a
-/// text that is no JSON may quote it.
+/// The codes whose messages consist of Waybill's own words, names of the contract, and numbers. The
+/// message of `not_json` is not one of them, since it may quote the text.
 const MESSAGES_WITHOUT_SENDER_TEXT: [&str; 10] = [
     "command_id_reused",
     "duplicate_member",
@@ -139,13 +139,13 @@ fn redact_path(place: &str) -> String {
     parts.map(name_only).collect::<Vec<_>>().join(".")
 }
 
-/// Stores the event in the dead letter queue, then alerts the operator, who so finds it there.
+/// Stores the event in the dead letter queue, then alerts the operator, who can find it there.
 ///
 /// Where the alert fails, the event is delivered again, and stored again. The opposite order would
-/// alert people to a letter that may not exist, as often as storing fails. With any order, a crash
-/// between the two, or a platform that delivers twice, stores the event twice: EventBridge and
-/// Lambda take only standard queues for dead letters, which do not detect duplicates. So the
-/// redrive must: `waybill retry` takes letters with the same content for one.
+/// alert people to a dead letter that may not exist, as often as storing fails. With any order, a
+/// crash between the two, or a platform that delivers twice, stores the event twice: EventBridge
+/// and Lambda accept only standard queues for dead letters, which do not detect duplicates. So
+/// `waybill retry` treats dead letters with the same content as one.
 pub(crate) async fn reject(
     commands: &Commands,
     payload: &RawValue,
@@ -166,7 +166,7 @@ pub(crate) async fn reject(
     );
     let operator = &commands.operator;
     let unreachable = |error: crate::operator::Unreachable| {
-        tracing::error!(%error, "a rejected event waits for its next delivery");
+        tracing::error!(%error, "a rejected event could not be stored or reported; it is delivered again");
         Failed("temporarily unavailable".to_owned())
     };
     let reason = DeadLetterReason {

@@ -1,5 +1,6 @@
-//! The log line and the metrics of a command. The line has the ids by which the command's request,
-//! events and messages are found. Neither holds any content of the order or shipment.
+//! The log line and the metrics of a command. The line has the ids with which the command's
+//! request, events and messages can be found. Both hold nothing of the order's or shipment's
+//! content.
 
 use domain::{AggregateId, EventSourced, Timestamp, shipment::Status};
 use event_store::Cause;
@@ -44,7 +45,7 @@ impl Commands {
         done
     }
 
-    /// Counts the effect of a command. A repeat was counted when it had the effect.
+    /// Counts the effect of a command. A repeat is not counted: the first execution was.
     fn count(&self, aggregate: &AggregateId, outcome: &Outcome, started: Timestamp) {
         let now = self.clock.now();
         let anew = outcome.own && !outcome.repeated;
@@ -113,7 +114,8 @@ pub(crate) fn millis(from: Timestamp, to: Timestamp) -> u64 {
     u64::try_from(to.millis() - from.millis()).unwrap_or_default()
 }
 
-/// Logs one line with the ids by which the command's cause and its messages are found.
+/// Logs one line with the ids of the command's cause, with which its request and messages are
+/// found.
 fn log(aggregate: &AggregateId, cause: &Cause, done: &Result<Outcome, Failure>) {
     let Cause {
         source,

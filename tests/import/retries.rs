@@ -130,7 +130,7 @@ async fn it_goes_on_in_as_many_invocations_as_it_takes() {
                     // Not one order: it fails, and says nothing of going on.
                     assert_eq!(
                         ended,
-                        Ended::Answered(Err(Failed("the import cannot go on".to_owned())))
+                        Ended::Answered(Err(Failed("the import cannot be continued".to_owned())))
                     );
                     assert_eq!((invocations, before), (0, 0), "{seconds}");
                     assert_eq!(world.waiting.len(), 0);
@@ -356,7 +356,7 @@ async fn a_file_takes_no_more_than_so_many_invocations() {
     let key = key.replace("/1.", &format!("/{CHECKPOINTS_MAX}."));
     world.files.upload(&key, checkpoint.to_string());
     event["detail"]["object"]["key"] = key.into();
-    let cannot = Failed("the import cannot go on".to_owned());
+    let cannot = Failed("the import cannot be continued".to_owned());
     let ended = world.deliver(&event, Some(30_000)).await;
     assert_eq!(ended, Ended::Answered(Err(cannot)));
     assert_eq!(world.commits().len(), 2);

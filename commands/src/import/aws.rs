@@ -104,7 +104,7 @@ impl Files for S3Files {
     }
 }
 
-/// The meaning of a failed read.
+/// Why reading an object failed.
 #[derive(Debug, PartialEq, Eq)]
 enum GetFailed {
     Gone,
@@ -115,7 +115,7 @@ enum GetFailed {
 fn outcome<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> GetFailed {
     let code = error.as_service_error().and_then(|error| error.code());
     match code {
-        // The last two: the object is a delete marker, or another version has replaced it.
+        // The last two codes: the object is a delete marker, or another version has replaced it.
         Some("NoSuchKey" | "NoSuchVersion" | "MethodNotAllowed" | "PreconditionFailed") => {
             GetFailed::Gone
         }
@@ -124,7 +124,7 @@ fn outcome<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> GetFailed {
     }
 }
 
-/// The body of an answer, and the number of bytes that are still to come.
+/// The body of an answer, and the number of its bytes that have not arrived yet.
 #[derive(Debug, Default)]
 struct Body {
     stream: ByteStream,
@@ -149,8 +149,8 @@ impl Chunks for Body {
                 self.missing = self.missing.saturating_sub(bytes.len() as u64);
                 Ok(Some(bytes.to_vec()))
             }
-            // The error is the connection's; its text holds nothing of the body.
-            Some(Err(error)) => Err(FileError::Unavailable(format!("cut off: {error}"))),
+            // The error describes the connection; it holds nothing of the body.
+            Some(Err(error)) => Err(FileError::Unavailable(format!("the connection broke off: {error}"))),
             None if self.missing > 0 => {
                 Err(FileError::Unavailable("the body ended early".to_owned()))
             }

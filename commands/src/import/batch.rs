@@ -1,7 +1,7 @@
 //! Executes the orders of a file in batches, concurrently.
 //!
-//! Orders with one id are executed one after the other, in the file's order, and a batch ends
-//! before the next one begins. So of two entries with one id the earlier always wins.
+//! Orders with the same id are executed one after another, in the file's order, and a batch ends
+//! before the next one begins. So of two orders with the same id the earlier one always wins.
 
 use std::{
     collections::HashMap,
@@ -234,7 +234,7 @@ pub(super) fn members(content: &Content, begins: u64) -> Result<Object, Problem>
         }
         Content::Nothing => return Err(not_json("the file is empty")),
         Content::Foreign(what) => {
-            let message = format!("the file is {what}; JSON in UTF-8 was expected");
+            let message = format!("the file is {what}, but JSON in UTF-8 was expected");
             return Err(Problem::invalid("not_json", "", message));
         }
         Content::NotUnpacked(reason @ UnpackError::Damaged) => {

@@ -27,10 +27,10 @@ impl Object {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum FileError {
     /// The bucket is unavailable; the call can be repeated. The text is for logs.
-    #[error("bucket unavailable: {0}")]
+    #[error("the bucket is unavailable: {0}")]
     Unavailable(String),
     /// This version was deleted or overwritten, and will not come back.
-    #[error("object gone")]
+    #[error("the object was deleted or overwritten")]
     Gone,
 }
 

@@ -11,7 +11,7 @@
 //! - [`splitter`]: splits a file's bytes into orders; `sniff`: detects the file's format;
 //!   [`unpacker`]: unpacks gzip; `reader`: reads a file as a stream, and resumes one that broke off
 //! - `batch`: executes orders concurrently
-//! - [`owners`]: whose orders a file holds, which nobody asks but who erases a person
+//! - [`owners`]: the owners of the orders in a file; only the erasure of personal data needs them
 //! - [`progress`]: an import's progress, and why everything may happen twice; `report`: the report
 //!
 //! # Objects in the bucket
@@ -120,12 +120,12 @@ pub async fn handle(commands: &Commands, payload: &RawValue, invocation: &Invoca
                 Ok(()) => return Ok(Value::Null),
                 Err(Stop::Unavailable(reason)) => return Err(unavailable(&reason)),
                 Err(Stop::Stuck(reason)) => {
-                    tracing::error!(reason, event_id, "an import cannot go on");
-                    return Err(Failed("the import cannot go on".to_owned()));
+                    tracing::error!(reason, event_id, "an import cannot be continued, and a retry would not help");
+                    return Err(Failed("the import cannot be continued".to_owned()));
                 }
                 Err(Stop::Gone) => Rejection {
                     event_id,
-                    ..Rejection::new("file_gone", "the file was gone before it was read")
+                    ..Rejection::new("file_gone", "the file was deleted or overwritten before it was read to its end")
                 },
             }
         }
@@ -135,7 +135,7 @@ pub async fn handle(commands: &Commands, payload: &RawValue, invocation: &Invoca
 }
 
 fn unavailable(reason: &str) -> Failed {
-    tracing::warn!(reason, "an import waits for its next delivery");
+    tracing::warn!(reason, "an import could not continue; its event is delivered again");
     Failed("temporarily unavailable".to_owned())
 }
 
@@ -166,7 +166,7 @@ async fn begin(commands: &Commands, payload: &RawValue) -> Result<Option<Progres
             event_id,
         } => {
             let invalid = || {
-                let text = "there is no checkpoint by this key";
+                let text = "the bucket has no valid checkpoint with this key";
                 Refused::Never(Rejection {
                     event_id: event_id.clone(),
                     ..Rejection::new("not_a_checkpoint", text)
@@ -177,7 +177,7 @@ async fn begin(commands: &Commands, payload: &RawValue) -> Result<Option<Progres
             let left: Progress =
                 serde_json::from_slice(&content).map_err(
                     |_| match progress::is_of_another_build(&content, &checkpoint) {
-                        true => Refused::NotNow("a checkpoint of another build".to_owned()),
+                        true => Refused::NotNow("the checkpoint was written by another build".to_owned()),
                         false => invalid(),
                     },
                 )?;
@@ -208,7 +208,7 @@ async fn counted(
         refused: progress.rejected - before.1,
         failures: u64::from(imported.is_err()),
         millis: millis(started, now),
-        // They may have many: the report says each.
+        // A file may have rejections with many codes; the report has the code of each.
         code: None,
     };
     commands.metrics.orders(now, orders);
@@ -228,10 +228,10 @@ async fn import(
     match read_all(commands, progress, invocation, &deadline).await {
         Ok(Reached::EndOfFile) => finish(commands, progress).await,
         Ok(Reached::TimeLimit) if progress.position == began_at => {
-            Err(Stop::Stuck("no order was executed within the time"))
+            Err(Stop::Stuck("no order was executed within one invocation"))
         }
         Ok(Reached::TimeLimit) if progress.checkpoints >= CHECKPOINTS_MAX => {
-            Err(Stop::Stuck("too many invocations"))
+            Err(Stop::Stuck("the file has used the maximum number of invocations"))
         }
         Ok(Reached::TimeLimit) => {
             progress.checkpoints += 1;
@@ -240,7 +240,7 @@ async fn import(
             tracing::info!(
                 checkpoints,
                 position,
-                "an import goes on in another invocation"
+                "the time of this invocation is up; another one continues the import"
             );
             Ok(())
         }
@@ -248,7 +248,7 @@ async fn import(
             if progress.position > began_at
                 && let Err(error) = progress.save(files).await
             {
-                tracing::warn!(%error, "the next attempt starts further back");
+                tracing::warn!(%error, "the progress could not be saved; the next attempt repeats some orders");
             }
             Err(Stop::Unavailable(reason))
         }
@@ -333,7 +333,7 @@ async fn finish(commands: &Commands, progress: &mut Progress) -> Result<(), Stop
         already_known = progress.already_known,
         rejected = progress.rejected,
         correlation_id = progress.file.correlation_id(),
-        "a file is imported"
+        "a file was imported to its end"
     );
     Ok(())
 }

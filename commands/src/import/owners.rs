@@ -1,5 +1,6 @@
-//! Whose orders a file holds. An erasure asks it, before a file is removed: so the file is read as
-//! the import reads it, and what the import would reject counts, too.
+//! Finds the owners of the orders in a file. The erasure of a customer's data asks this before a
+//! file is removed. So the file is read in the same way as the import reads it, and orders that the
+//! import would reject are included.
 
 use domain::{OrderId, json::Object, personal::Owner};
 use event_store::Clock;
@@ -12,8 +13,9 @@ use super::{
 };
 use crate::translate::fields::Fields;
 
-/// Tells `each` the owner of every order in one version of a file, in the file's order; `None` for
-/// a part of the file where nobody can say whose it is. The file is read as a stream, to its end.
+/// Calls `each` with the owner of every order in one version of a file, in the file's order, or
+/// with `None` for a part of the file whose owner cannot be determined. The file is read as a
+/// stream, to its end. Fails where the bucket is unavailable or the version is gone.
 pub async fn owners(
     files: &dyn Files,
     clock: &dyn Clock,
@@ -33,8 +35,8 @@ pub async fn owners(
     }
 }
 
-/// The owner of the personal data of an order, valid or not, by its members. Ids are read as the
-/// command reads them.
+/// The owner of the personal data of an order, by its members; the order need not be valid. `None`
+/// where an id is missing or invalid. Ids are read as the command reads them.
 fn owner(members: Object) -> Option<Owner> {
     let mut fields = Fields::new(members);
     let customer = fields.id("customerId").ok()?;

@@ -1,13 +1,13 @@
 //! The progress of an import, and how it is saved in the bucket.
 //!
 //! Saved progress says how many of the file's first `position` orders were accepted, already known
-//! and rejected, and at which mark the next one begins. It is true whichever attempt saved it,
-//! since the result of a position does not depend on the attempt: an order that was accepted under
-//! its command id is recognised as accepted again; one that another command placed stays known; and
-//! one that contradicts the history or the rules stays rejected, since no order is ever deleted. So
-//! two invocations for one file may run at once and overwrite each other's progress. The last
-//! writer wins, and at the worst an invocation starts further back and repeats commands, which is
-//! idempotent. The same holds for an event that is delivered twice, or after a later one.
+//! and rejected, and where the next one begins. It is correct whichever attempt saved it, since the
+//! result of a position does not depend on the attempt: an order that was accepted under its
+//! command id is recognised as accepted again; one that another command placed stays known; and one
+//! that contradicts the history or the rules stays rejected, since no order is ever deleted. So two
+//! invocations for one file may run at once and overwrite each other's progress. The last writer
+//! wins, and in the worst case an invocation starts further back and repeats commands, which is
+//! idempotent. The same is true of an event that is delivered twice, or after a later one.
 //!
 //! Progress is saved under two kinds of keys, with the same content:
 //!
@@ -157,9 +157,9 @@ impl Progress {
         files.put(&self.checkpoint(), to_json(self)?).await
     }
 
-    /// The further one of this progress and the saved one of the same upload. Saved progress that
-    /// cannot be read is of other code and is ignored: starting from the beginning is right as
-    /// well.
+    /// Returns this progress or the saved one of the same upload, whichever is further. Saved
+    /// progress that cannot be read was written by another build and is ignored: starting from the
+    /// beginning leads to the same result.
     pub(super) async fn or_saved(self, files: &dyn Files) -> Result<Self, FileError> {
         let saved = files
             .get(&progress_key(&self.file), PROGRESS_BYTES_MAX)

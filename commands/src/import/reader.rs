@@ -9,7 +9,7 @@ use super::{
 };
 use crate::limits::{ORDER_BYTES_MAX, READ_ATTEMPTS, READ_WAIT};
 
-/// Reads one version of a file from a mark on.
+/// Reads one version of a file from a resume point on.
 pub(super) struct Reader<'a> {
     files: &'a dyn Files,
     clock: &'a dyn Clock,
@@ -19,14 +19,14 @@ pub(super) struct Reader<'a> {
     stream: Option<Box<dyn Chunks>>,
     /// The offset of the next byte to read of the stored file.
     offset: u64,
-    /// The number of unpacked bytes before the mark that are still to be skipped.
+    /// The number of unpacked bytes before the resume point that are still to be skipped.
     to_skip: u64,
-    /// The file's first byte, while the second one has not come yet.
+    /// The file's first byte, until the second one arrives.
     beginning: Vec<u8>,
     ended: bool,
 }
 
-/// Whether the file is packed: its beginning shows it, and marks record it.
+/// Whether the file is packed. Its first bytes show it, and resume points record it.
 enum Packing {
     Unknown,
     Plain,
@@ -50,7 +50,8 @@ impl<'a> Reader<'a> {
         object: &'a Object,
         mark: ResumePoint,
     ) -> Self {
-        // A plain file is read from its mark on; a packed one must be unpacked again up to it.
+        // A plain file is read from its resume point on; a packed one must be unpacked from the
+        // beginning.
         let (packing, offset, to_skip) = match mark {
             ResumePoint { packed: true, .. } => (Packing::Gzip(Box::default()), 0, mark.offset),
             ResumePoint { offset: 0, .. } => (Packing::Unknown, 0, 0),
@@ -141,7 +142,8 @@ impl<'a> Reader<'a> {
         self.splitter.end();
     }
 
-    /// Reads the next chunk, and opens new streams after failures.
+    /// Reads the next chunk. After a failure it opens a new stream, at most [`READ_ATTEMPTS`]
+    /// times.
     async fn chunk(&mut self) -> Result<Option<Vec<u8>>, FileError> {
         let mut attempt = 1;
         loop {
@@ -153,7 +155,7 @@ impl<'a> Reader<'a> {
             if attempt == READ_ATTEMPTS {
                 return Err(FileError::Unavailable(error));
             }
-            tracing::warn!(error, attempt, "a file is read on by another stream");
+            tracing::warn!(error, attempt, "the stream of a file broke off; a new one is opened");
             let longest = backoff(attempt, READ_WAIT, READ_WAIT * READ_ATTEMPTS);
             self.clock.sleep(self.clock.jitter(longest)).await;
             attempt += 1;

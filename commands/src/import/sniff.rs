@@ -73,8 +73,8 @@ pub(super) fn sniff(beginning: &[u8], ended: bool, longest: usize) -> Sniffed {
 /// The number of bytes by which a foreign file is recognised.
 pub(super) const SIGNATURE_BYTES: usize = 4;
 
-/// The name of a file format other than JSON in UTF-8 that begins like this; `None` where the file
-/// may be JSON.
+/// The name of the format of a file that is not JSON in UTF-8, by its first bytes; `None` where the
+/// file may be JSON.
 pub(super) fn foreign(beginning: &[u8]) -> Option<&'static str> {
     match beginning {
         [0xff, 0xfe, 0, 0, ..] | [0, 0, 0xfe, 0xff, ..] => Some("UTF-32"),
@@ -101,13 +101,13 @@ enum Orders {
     Without,
 }
 
-/// Members by which an order is told from an object around orders.
+/// Members that an order has, and an object around an array of orders does not.
 const ORDER_MEMBERS: [&[u8]; 3] = [b"orderId", b"items", b"snackItems"];
 
 /// Looks for the member `orders` of the outermost object, as far as the text goes.
 fn orders_in(text: &[u8]) -> Orders {
     let (mut depth, mut at) = (0_usize, 0);
-    // The name of the outermost object's member whose value is being read.
+    // The name of the outermost object's member whose value is read now.
     let mut name: Option<&[u8]> = None;
     while let Some(byte) = text.get(at) {
         match *byte {
@@ -156,7 +156,7 @@ pub(super) fn first_of_several(text: &[u8]) -> Option<usize> {
     let Value::Ends(ends) = first_value(text) else {
         return None;
     };
-    // An object on another line may have to be read as a line.
+    // An object that begins on another line is left to the reader of lines.
     let behind = text[ends..].iter();
     let next = behind
         .copied()
@@ -164,8 +164,8 @@ pub(super) fn first_of_several(text: &[u8]) -> Option<usize> {
     (next == Some(b'{')).then_some(ends)
 }
 
-/// Whether one object seems to follow another on a line. It is quick, and always right where it
-/// says no.
+/// Whether two objects seem to follow each other on a line. The check is quick. `false` is always
+/// correct; `true` may be wrong.
 pub(super) fn has_adjacent(line: &[u8]) -> bool {
     let mut closed = false;
     for byte in line {
@@ -196,8 +196,8 @@ fn first_value(text: &[u8]) -> Value {
     }
 }
 
-/// Whether one of the complete lines is an object by itself. An indented one is rather a part of an
-/// object.
+/// Whether one of the complete lines is an object by itself. An indented line is probably a part of
+/// a larger object, so it does not count.
 fn has_order_line(text: &[u8], ended: bool) -> bool {
     let mut lines = text.split(|byte| *byte == b'\n');
     if !ended {

@@ -71,8 +71,8 @@ impl ResumePoint {
         packed: false,
     };
 
-    /// The beginning of the file with this key. Its name decides before its beginning does: with
-    /// these names, a broken first line cannot be mistaken for another format.
+    /// The beginning of the file with this key. A name that ends in `.jsonl` or `.ndjson` decides
+    /// the format: then a broken first line cannot be mistaken for another format.
     pub fn of_file(key: &str) -> Self {
         let key = key.to_ascii_lowercase();
         let lines = [".jsonl", ".ndjson"];
@@ -129,7 +129,7 @@ pub struct Splitter {
     buffer: Vec<u8>,
     /// The bytes before this index are done.
     from: usize,
-    /// The bytes from `from` to this index have been looked at.
+    /// The bytes before this index have been returned as pieces or skipped.
     seen: usize,
     /// Whether the file ends where the buffer ends.
     ended: bool,

@@ -1,4 +1,5 @@
-//! Translates orders as they are sent: by the web shop (S4), the snack counter (S5), in files (S1).
+//! Translates orders in the forms in which they are sent: by the web shop (S4), the snack counter
+//! (S5), in files (S1).
 
 use domain::{
     Json, OrderId, Refusal,
@@ -19,7 +20,7 @@ const ORDER_IDS: Uuid = Uuid::from_u128(0x6c1f_0a7e_52d4_4b7f_9a3c_1d5e_8f20_77b
 pub struct Context {
     /// The id of an order that names none; `None` where the order must name one.
     pub default_id: Option<OrderId>,
-    /// Who completes an order that does not say it.
+    /// Who completes an order that does not name it.
     pub default_fulfilment: Fulfilment,
 }
 

@@ -236,7 +236,7 @@ pub fn meaning(reason: &str) -> Option<&'static str> {
         "not_json" => "it is no JSON",
         "not_found" => "there is no such order",
         "not_an_event" => "it is no event of EventBridge",
-        "file_gone" => "the file was gone before it was read",
+        "file_gone" => "the file was deleted or overwritten before it was read to its end",
         "not_a_checkpoint" => "an import was to go on from where nothing was left",
         "unreadable" => "a carrier's webhook that cannot be read",
         "RetryAttemptsExhausted" => "every try has failed",
