@@ -50,7 +50,7 @@ pub enum InvalidJson {
         reason: InvalidNumber,
     },
     /// An object has two members of one name, which two readers would understand differently.
-    #[error("a member stands twice in one object")]
+    #[error("an object has the same member twice")]
     Duplicate {
         /// The path of the member, its name included.
         path: String,

@@ -339,7 +339,7 @@ fn an_order_is_placed_by_its_customer_before_it_arrives() {
     assert_eq!(refused_field(sent), "placedAt");
 }
 
-// ---- It is completed or cancelled, and stays it
+// ---- It is completed or cancelled, which is final
 
 #[test]
 fn an_open_order_is_completed_or_cancelled() {

@@ -124,7 +124,7 @@ impl Announce {
                     continue;
                 }
                 Some(Err(error)) => {
-                    tracing::error!(%error, "a history cannot be announced");
+                    tracing::error!(%error, "the commits of an aggregate cannot be announced");
                     unreadable += 1;
                 }
             }

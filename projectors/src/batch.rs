@@ -70,7 +70,7 @@ fn arrival(projectors: &Projectors, record: EventRecord) -> Option<Arrival> {
             aggregate,
             sequence,
             change,
-            "a stored commit was tampered with"
+            "a stored commit was changed or removed, which must never happen"
         );
         projectors.metrics.tampered(projectors.clock.now());
         return None;
@@ -83,7 +83,7 @@ fn arrival(projectors: &Projectors, record: EventRecord) -> Option<Arrival> {
     let commit = Commit::from_item(item).map_err(|error| error.to_string());
     let commit = commit.and_then(|commit| match commit.aggregate.to_string() == aggregate {
         true => Ok(commit),
-        false => Err("its key and its content differ".to_owned()),
+        false => Err("the aggregate in its key and in its content differ".to_owned()),
     });
     Some(Arrival {
         number,

@@ -16,8 +16,8 @@ pub fn encode(query: &str, place: &str) -> String {
 /// The position in `cursor`; refused where the cursor belongs to another query, or was changed.
 ///
 /// The checksum protects against mistakes, not against attackers: a made-up cursor leads to another
-/// position of a list that its sender may read anyway. So the position itself must be validated
-/// too.
+/// position of a list that its sender may read anyway. So the position itself must be validated as
+/// well.
 pub fn decode(query: &str, cursor: &str) -> Result<String, Problem> {
     let text = BASE64_URL_SAFE_NO_PAD
         .decode(cursor)

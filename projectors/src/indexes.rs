@@ -1,13 +1,13 @@
 //! The indexes that lists are read from; `infra/tables.json` describes them.
 //!
-//! # How much a partition takes
+//! # The load on a partition
 //!
-//! DynamoDB takes 1,000 write units a second in a partition, and an index follows every change of
-//! its table. Putting an entry, changing it or removing it takes a unit for each KB; moving it to
-//! another key does two of these. The sums below are for 10 million orders and 50 million updates
-//! a day, three times as many at the peak (348 and 1,737 a second), entries of up to 1 KB, log rows
-//! of up to 2 KB, and the worst mix: every order closed at once, every shipment in the same status,
-//! each update a new time. A test makes these sums from rows.
+//! DynamoDB accepts 1,000 write units a second in a partition, and an index follows every change of
+//! its table. Adding, changing or removing an entry takes a unit for each KB; moving it to another
+//! key takes twice as much. The sums below are for 10 million orders and 50 million updates a day,
+//! three times as many at the peak (348 and 1,737 a second), entries of up to 1 KB, log rows of up
+//! to 2 KB, and the worst mix: every order is closed at once, every shipment has the same status,
+//! and each update has a new time. A test computes these sums from rows.
 //!
 //! | Partition | Units a second, of all shards | Shards needed |
 //! |---|---|---|
@@ -21,8 +21,8 @@
 //! | shipment-log, one order | 1 for each update of its shipments | not spread |
 //! | a row of a table | 1 for each KB of one order or shipment | its id spreads it |
 //!
-//! So 4 shards keep the promise and 8 leave it room: 435 units a second in the fullest partition.
-//! Twice the traffic, or rows of twice the size, want twice the shards.
+//! So 4 shards are enough for this load, and 8 leave a reserve: 435 units a second in the fullest
+//! partition. Twice the traffic, or rows of twice the size, need twice the shards.
 
 use domain::json::Object;
 
@@ -31,23 +31,24 @@ use crate::tables::{CURRENT, Row, Table};
 /// An index that lists are read from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Index {
-    /// Orders by status, spread, in the order of `createdAt`.
+    /// Orders by status, sharded, in the order of `createdAt`.
     OrdersByStatus,
     /// Orders by customer, in the order of `createdAt`.
     OrdersByCustomer,
-    /// Orders by the day that they were processed on, spread, in the order of `processedAt`.
+    /// Orders by the day on which they were completed, sharded, in the order of `processedAt`.
     OrdersByDay,
-    /// Shipments by the status that they have now, spread, in the order of `currentTimestamp`.
+    /// Shipments by their current status, sharded, in the order of `currentTimestamp`.
     ShipmentsByStatus,
     /// Shipments by order, in the order of `shipmentId`.
     ShipmentsByOrder,
-    /// Shipments that may yet stall by the status that they have now, which the role `watch` reads,
-    /// and those that have stalled, which a list shows: spread, in the order of `heardAt`. It shows
-    /// little beside its keys.
+    /// Shipments that may stall, by their current status, and shipments that have stalled, under
+    /// [`STALLED`](crate::shipment_log::STALLED): sharded, in the order of `heardAt`. The role
+    /// `watch` reads the former, a list shows the latter. The index contains only a few attributes
+    /// beside its keys.
     ShipmentsWatched,
 }
 
-/// Attributes that rows have for the sake of an index alone; HTTP shows none of them.
+/// Attributes that rows have only because an index needs them; no HTTP answer shows them.
 pub const INDEX_ONLY: [&str; 6] = [
     "statusShard",
     "processingDateShard",
@@ -58,7 +59,7 @@ pub const INDEX_ONLY: [&str; 6] = [
 ];
 
 impl Index {
-    /// Every one.
+    /// All indexes.
     pub const ALL: [Self; 6] = [
         Self::OrdersByStatus,
         Self::OrdersByCustomer,
@@ -68,7 +69,7 @@ impl Index {
         Self::ShipmentsWatched,
     ];
 
-    /// Whose index it is.
+    /// The table that the index belongs to.
     pub fn table(self) -> Table {
         match self {
             Self::OrdersByStatus | Self::OrdersByCustomer | Self::OrdersByDay => {
@@ -80,7 +81,7 @@ impl Index {
         }
     }
 
-    /// What it is called.
+    /// The index's name in DynamoDB.
     pub fn name(self) -> &'static str {
         match self {
             Self::OrdersByStatus => "StatusShardIndex",
@@ -92,7 +93,7 @@ impl Index {
         }
     }
 
-    /// The attribute that says which partition an entry stands in.
+    /// The attribute of the index's partition key.
     pub fn partition_key(self) -> &'static str {
         match self {
             Self::OrdersByStatus => "statusShard",
@@ -104,7 +105,7 @@ impl Index {
         }
     }
 
-    /// The attribute that a partition's entries are in the order of.
+    /// The attribute of the index's sort key, by which the entries of a partition are ordered.
     pub fn sort_key(self) -> &'static str {
         match self {
             Self::OrdersByStatus | Self::OrdersByCustomer => "createdAt",
@@ -115,7 +116,7 @@ impl Index {
         }
     }
 
-    /// The attribute that says which order or shipment an entry is of.
+    /// The attribute with the id of the entry's order or shipment.
     pub fn id(self) -> &'static str {
         match self.table() {
             Table::ProcessedOrders => "orderId",
@@ -123,8 +124,8 @@ impl Index {
         }
     }
 
-    /// Every key attribute of the entry of the order or shipment `id`: those of the index, and
-    /// those of the table.
+    /// All key attributes of the entry of the order or shipment `id`: those of the index and those
+    /// of the table. DynamoDB needs them to continue a query after that entry.
     pub fn keys(self, partition: &str, sort: &str, id: &str) -> Row {
         let mut keys = Object::from([
             (self.partition_key().to_owned(), partition.into()),

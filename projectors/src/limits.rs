@@ -140,8 +140,8 @@ pub const FINDINGS_LOGGED: usize = 1_000;
 /// The most pages of parked aggregates that are read, far more than should ever exist.
 pub const PARKED_PAGES_MAX: u32 = 1_000;
 
-/// The most attempts to write the row of an aggregate that is parked again, each after a rival was
-/// first.
+/// The most attempts to write the row of an aggregate that is parked again, each after a concurrent
+/// writer was first.
 pub const PARK_ATTEMPTS: u32 = 6;
 
 /// The most times that one aggregate is resumed which is parked again each time.

@@ -48,7 +48,7 @@ pub fn messages(commit: &Commit, environment: &str) -> Result<Messages, Unreadab
                 }
             }
         }
-        // Nobody is told of it: the history of erasures is where it is looked up.
+        // No message is sent about an erasure: its history shows it.
         AggregateId::Erasure(_) => {}
     }
     Ok(messages)

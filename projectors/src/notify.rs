@@ -32,7 +32,7 @@ struct Unsent {
     accepted: u64,
     failed: Vec<usize>,
     refused: BTreeMap<usize, String>,
-    /// Why one of them failed, as the service has said it last.
+    /// The latest reason that the service gave for a failed message.
     why: Option<String>,
 }
 
@@ -40,7 +40,7 @@ struct Unsent {
 struct SendResult {
     /// The first arrival with a message that must be sent again.
     first_failed: Option<usize>,
-    /// Why a message was not accepted, as the service has said it last.
+    /// The latest reason that the service gave for a message that was not accepted.
     why: Option<String>,
     /// The arrivals to park, each with a code and a reason: a commit that cannot be read, or a
     /// message that will never be accepted.
@@ -80,7 +80,7 @@ pub async fn handle(
         let reason = match deadline.within(park).await {
             Some(Ok(())) => continue,
             Some(Err(error)) => error.to_string(),
-            None => "the time is up".to_owned(),
+            None => "the time of the invocation is up".to_owned(),
         };
         // A function error instead would make the stream deliver the whole batch again.
         tracing::warn!(reason, sequence, aggregate, "an aggregate cannot be parked");
@@ -113,7 +113,7 @@ pub async fn history(
         }
     }
     Err(RebuildError::Corrupt(format!(
-        "the history of {id} has no end"
+        "the history of {id} has more pages than it may have"
     )))
 }
 
@@ -239,11 +239,12 @@ pub fn messages_of(commit: &Commit, environment: &str) -> Result<Messages, (&'st
     match made {
         Ok(Ok(messages)) => Ok(messages),
         Ok(Err(error)) => Err(("unreadable_event", error.to_string())),
-        Err(_) => Err(("panic", "a panic".to_owned())),
+        Err(_) => Err(("panic", "the code panicked while it made the messages of this commit".to_owned())),
     }
 }
 
-/// One line, by which what was announced is found from either end of its way.
+/// Logs one line for each announced commit, with the ids by which its command and its messages are
+/// found.
 fn log(commit: &Commit) {
     let cause = &commit.cause;
     tracing::info!(

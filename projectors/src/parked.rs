@@ -113,7 +113,7 @@ pub(crate) async fn count(projectors: &Projectors) -> Option<u64> {
     match all(projectors).await {
         Ok(parked) => Some(parked.len() as u64),
         Err(error) => {
-            tracing::error!(%error, "what is parked cannot be read");
+            tracing::error!(%error, "the table of parked aggregates cannot be read");
             None
         }
     }
@@ -122,7 +122,7 @@ pub(crate) async fn count(projectors: &Projectors) -> Option<u64> {
 /// Resumes a parked aggregate at the commit where its consumer stopped, then removes its row.
 ///
 /// If the aggregate is parked again meanwhile, the version of its row has changed and the row
-/// stays. Then the consumer is resumed again from where it has come to.
+/// stays. Then the consumer is resumed again from the commit that it has reached.
 pub async fn resume(projectors: &Projectors, parked: &Parked) -> Result<Resumed, RebuildError> {
     let rows = &projectors.rows;
     let (mut parked, mut behind) = (parked.clone(), parked.sequence);
@@ -151,10 +151,11 @@ pub async fn resume(projectors: &Projectors, parked: &Parked) -> Result<Resumed,
             }
         }
     }
-    Ok(Resumed::Stays("it is parked again each time".to_owned()))
+    Ok(Resumed::Stays("each time that it was resumed, it was parked again".to_owned()))
 }
 
-/// Writes to the row how far a parked aggregate has come, unless it is parked again meanwhile.
+/// Writes to the row how far the consumer has progressed, unless the aggregate was parked again
+/// meanwhile.
 async fn save_progress(
     projectors: &Projectors,
     parked: Parked,
@@ -185,7 +186,7 @@ async fn repeat_work(
     sequence: u64,
 ) -> Result<u64, RebuildError> {
     let Ok(id) = parked.aggregate.parse::<AggregateId>() else {
-        let reason = "it is no order and no shipment".to_owned();
+        let reason = "its key is not that of an order, a shipment or an erasure".to_owned();
         return Err(RebuildError::Corrupt(reason));
     };
     match parked.consumer.as_str() {

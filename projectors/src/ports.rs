@@ -1,4 +1,5 @@
-//! What projectors ask of the world.
+//! The interfaces of the projectors to the outside: the tables of rows, the event bus and the
+//! alerts topic.
 
 use async_trait::async_trait;
 use domain::{Json, Number, Timestamp};
@@ -7,76 +8,78 @@ use lambda::trace::TraceParent;
 use crate::indexes::Index;
 pub use crate::tables::{Row, Table};
 
-/// What a table cannot do. The texts are for logs.
+/// Why a call of a table of rows failed. The texts are for logs.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RowError {
-    /// Try again.
-    #[error("rows unavailable: {0}")]
+    /// The table is unavailable; the call can be repeated.
+    #[error("the table of rows is unavailable: {0}")]
     Unavailable(String),
-    /// It will never take this row.
-    #[error("row refused: {0}")]
+    /// The table will never accept this row, for instance because it is too large.
+    #[error("the table refused the row: {0}")]
     Refused(String),
 }
 
-/// A part of a list.
+/// One page of a query.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct RowPage {
-    /// Rows in the order of their sort key.
+    /// The rows, ordered by their sort key.
     pub rows: Vec<Row>,
-    /// May more follow?
+    /// Whether more rows may follow.
     pub more: bool,
 }
 
-/// A page of a scan.
+/// One page of a scan.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct SegmentPage {
-    /// Rows; those with one partition key lie together.
+    /// The rows; those with the same partition key are adjacent.
     pub rows: Vec<Row>,
-    /// The key that the scan goes on behind; `None` at its end.
+    /// The key after which the scan continues; `None` after the last page.
     pub last: Option<Row>,
-    /// What it has cost, in halves of a read unit.
+    /// The cost of the page, in halves of a read unit.
     pub half_units: u64,
 }
 
-/// Which way a list goes.
+/// The direction of a list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Direction {
-    /// From the lowest sort key on.
+    /// Ascending, from the lowest sort key on.
     Up,
-    /// From the highest sort key on.
+    /// Descending, from the highest sort key on.
     Down,
 }
 
-/// Where in a partition a list goes on, in its direction.
+/// The position in a partition from which a list continues, in its direction.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Start {
-    /// With the first entry.
+    /// The first entry.
     Beginning,
-    /// With the first entry that has this sort key or comes behind it.
+    /// The first entry with this sort key or a later one.
     At(String),
-    /// Behind every entry that has this sort key.
+    /// The first entry after all those with this sort key.
     Behind(String),
-    /// Behind this one entry, there or not; others may have the same sort key.
+    /// The entry after this one, whether this one still exists or not. Other entries may have the
+    /// same sort key.
     After {
-        /// Its sort key.
+        /// The entry's sort key.
         sort: String,
-        /// The id of its order or shipment.
+        /// The id of the entry's order or shipment.
         id: String,
     },
 }
 
-/// Tables of rows.
+/// The tables of rows.
 #[async_trait]
 pub trait Rows: Send + Sync {
-    /// Puts a row, whatever was there.
+    /// Writes a row, and overwrites an existing one.
     async fn put(&self, table: Table, row: Row) -> Result<(), RowError>;
 
-    /// Puts a row where none is, or one of a lower `version`; a row never goes back.
+    /// Writes a row if there is none, or one with a lower `version`: a row never goes back to an
+    /// older state.
     async fn put_newer(&self, table: Table, row: Row, version: u64) -> Result<(), RowError>;
 
-    /// Puts a row where none is, or one of the same or a lower `version`, or the very version that
-    /// was `seen`, or one whose version is no number: the fold of a history in place of whatever is
-    /// no fold of it.
+    /// Writes a row that follows from a whole history. It replaces a row with the same or a lower
+    /// `version`, a row with exactly the version `seen`, and a row whose version is not a number;
+    /// otherwise nothing is written. So it also replaces a row that follows from no history.
     async fn put_rebuilt(
         &self,
         table: Table,
@@ -88,13 +91,14 @@ pub trait Rows: Send + Sync {
     /// Removes a row, unless its `version` has changed since it was read as `row`.
     async fn remove(&self, table: Table, row: Row) -> Result<(), RowError>;
 
-    /// Puts a row where none is; hands out the one that is, as of now.
+    /// Writes a row if there is none. Returns the existing row otherwise, as it is at that moment.
     async fn put_first(&self, table: Table, row: Row) -> Result<Option<Row>, RowError>;
 
-    /// The row with this key, as of lately.
+    /// Reads the row with this key, with eventual consistency; that of a parked aggregate
+    /// consistently.
     async fn get(&self, table: Table, key: Row) -> Result<Option<Row>, RowError>;
 
-    /// A shipment's log entries after the entry `after`, in order, at most `limit`.
+    /// Reads a shipment's log entries after the entry `after`, in order, at most `limit`.
     async fn log(
         &self,
         shipment_id: &str,
@@ -102,8 +106,8 @@ pub trait Rows: Send + Sync {
         limit: u32,
     ) -> Result<RowPage, RowError>;
 
-    /// All rows with this partition key, as of lately: in the order of their sort key, behind the
-    /// sort key `after`, at most `limit`.
+    /// Reads the rows with this partition key, with eventual consistency: in the order of their
+    /// sort key, after the sort key `after`, at most `limit`.
     async fn query_partition(
         &self,
         table: Table,
@@ -112,7 +116,8 @@ pub trait Rows: Send + Sync {
         limit: u32,
     ) -> Result<RowPage, RowError>;
 
-    /// Rows of one of `segments` parts of the table, as of lately, behind the key `after`.
+    /// Scans one of `segments` parts of the table, with eventual consistency, after the key
+    /// `after`.
     async fn segment(
         &self,
         table: Table,
@@ -121,9 +126,10 @@ pub trait Rows: Send + Sync {
         after: Option<Row>,
     ) -> Result<SegmentPage, RowError>;
 
-    /// Entries of one partition of an index as of lately, with the attributes that the index
-    /// shows: in the order of the sort key, at most `limit`. Entries with the same sort key are in
-    /// an order of the index's own, which stays, and turns round with the direction.
+    /// Reads entries of one partition of an index, with eventual consistency and with the
+    /// attributes that the index contains: in the order of the sort key, at most `limit`. Entries
+    /// with the same sort key have a stable order of the index's own, which is reversed in the
+    /// other direction.
     async fn list(
         &self,
         index: Index,
@@ -134,55 +140,57 @@ pub trait Rows: Send + Sync {
     ) -> Result<RowPage, RowError>;
 }
 
-/// An event as it is announced on the bus.
+/// An event as it is announced on the event bus.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Announcement {
-    /// `<aggregate>/<sequence>/<detail-type>`, for consumers to tell a repeat by.
+    /// The message's id, `<aggregate>/<sequence>/<detail-type>`, by which consumers recognise a
+    /// repeat.
     pub id: String,
-    /// `waybill.orders` or `waybill.shipments`.
+    /// The source of the message, such as `waybill.orders` or `waybill.shipments`.
     pub source: &'static str,
-    /// What happened.
+    /// The kind of the message, such as `Order Created`.
     pub detail_type: &'static str,
-    /// What it was about, an object.
+    /// The content of the message, a JSON object.
     pub detail: Json,
-    /// When it happened.
+    /// The time of the event.
     pub at: Timestamp,
-    /// The trace that it belongs to, for whoever hears of it.
+    /// The trace of the event's command, which EventBridge passes on to its targets.
     pub trace: Option<TraceParent>,
 }
 
-/// A text to the people on the topic.
+/// A message to people on the alerts topic.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Alert {
-    /// `<aggregate>/<sequence>/<detail-type>`, for consumers to tell a repeat by.
+    /// The message's id, `<aggregate>/<sequence>/<detail-type>`, by which consumers recognise a
+    /// repeat.
     pub id: String,
-    /// At most 100 characters.
+    /// The subject, at most 100 characters of ASCII.
     pub subject: String,
-    /// A readable text.
+    /// The text, for people.
     pub body: String,
-    /// Attributes to filter by.
+    /// Attributes, by which subscriptions can filter.
     pub attributes: Vec<(&'static str, String)>,
 }
 
-/// What became of one message of a call.
+/// The result of sending one message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Sent {
-    /// It is on its way.
+    /// The message is accepted.
     Accepted,
-    /// Try again. The text is for logs.
+    /// The message was not accepted, and can be sent again. The text is for logs.
     Failed(String),
     /// It will never be accepted. The text is for logs.
     Refused(String),
 }
 
-/// An event bus. A call takes at most ten messages and answers for each of them, in order.
+/// An event bus. A call takes at most ten messages and returns a result for each of them, in order.
 #[async_trait]
 pub trait Bus: Send + Sync {
     /// Announces events.
     async fn put(&self, announcements: &[Announcement]) -> Vec<Sent>;
 }
 
-/// A topic. A call takes at most ten messages and answers for each of them, in order.
+/// A topic. A call takes at most ten messages and returns a result for each of them, in order.
 #[async_trait]
 pub trait Topic: Send + Sync {
     /// Sends alerts.

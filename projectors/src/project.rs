@@ -37,9 +37,9 @@ enum Stop {
     },
 }
 
-/// Handles a batch of the stream. Where the time is up, the stream delivers the batch again from
-/// the first aggregate on that is not done; rows that were written already are written again, which
-/// is idempotent.
+/// Handles a batch of the stream. Where the time is up, the stream delivers the batch again,
+/// beginning with the first aggregate that is not done. Rows that were written already are written
+/// again, which is idempotent.
 pub async fn handle(
     projectors: &Projectors,
     payload: &RawValue,
@@ -52,21 +52,22 @@ pub async fn handle(
         let number = group.number.clone();
         let settled = deadline.within(settle(projectors, group)).await;
         settled
-            .unwrap_or_else(|| Err("the time is up".to_owned()))
+            .unwrap_or_else(|| Err("the time of the invocation is up".to_owned()))
             .map_err(|reason| (number, reason))
     });
     // Results come in the batch's order, so the first failure has the lowest number.
     let mut settled = stream::iter(work).buffered(AGGREGATES_AT_ONCE);
     while let Some(result) = settled.next().await {
         if let Err((number, reason)) = result {
-            tracing::warn!(number, reason, "a batch stops and comes again");
+            tracing::warn!(number, reason, "a batch stopped; the stream delivers it again from this record on");
             return Ok(response(Some(number)));
         }
     }
     Ok(response(None))
 }
 
-/// Projects one aggregate, or parks it. An error means that it should be delivered again.
+/// Projects one aggregate, or parks it. An error means that the stream must deliver it again; the
+/// text is for logs.
 async fn settle(projectors: &Projectors, group: Group) -> Result<(), String> {
     let aggregate = group.aggregate.clone();
     let unreadable = group.unreadable.clone();
@@ -85,7 +86,7 @@ async fn settle(projectors: &Projectors, group: Group) -> Result<(), String> {
         Err(_) => Some(Stop::Park {
             sequence,
             code: "panic",
-            reason: "a panic".to_owned(),
+            reason: "the code panicked while it processed this history".to_owned(),
         }),
     };
     match stop {
@@ -167,8 +168,8 @@ async fn fold<A: EventSourced>(
     folded.map_err(Stop::from)
 }
 
-/// The whole history of an order. Its personal data are opened in it, since a snapshot holds them
-/// sealed; an order has few commits.
+/// The whole history of an order. Orders are not folded from a snapshot, since a snapshot holds
+/// their personal data sealed, and rows need them open. An order has few commits.
 async fn whole_history(projectors: &Projectors, commits: Vec<Commit>) -> Result<Vec<Commit>, Stop> {
     match is_complete_history(&commits) {
         true => Ok(commits),
@@ -180,11 +181,12 @@ async fn whole_history(projectors: &Projectors, commits: Vec<Commit>) -> Result<
 }
 
 /// Writes the order's rows again where its personal data were erased between opening them and
-/// writing the rows: the erasure may not have seen these rows. Orders without personal data cost
-/// nothing, others one more read of the table of keys.
+/// writing the rows: the erasure may not have seen these rows. It costs nothing for orders without
+/// personal data, and one more read of the table of keys for others.
 ///
-/// Where they are erased, an earlier attempt may have written the rows before and failed behind
-/// that. They have this version then, so that they were not written now: they are compared, too.
+/// An earlier attempt may have written rows with open data and failed after that. They have the
+/// same version, so this attempt did not overwrite them. So rows are also compared where the data
+/// are already erased.
 async fn rewrite_if_erased_meanwhile(
     projectors: &Projectors,
     stored: Vec<Commit>,
@@ -200,7 +202,8 @@ async fn rewrite_if_erased_meanwhile(
     Ok(())
 }
 
-/// Whether a personal value is erased; or somebody is called so, which does no harm.
+/// Whether a text of the opened events contains [`ERASED`]. A customer whose name contains it costs
+/// one needless comparison.
 fn contains_erased_text(opened: &[Commit]) -> bool {
     texts(opened).any(|text| text.contains(ERASED))
 }
@@ -271,9 +274,9 @@ fn stop(error: RowError, sequence: u64) -> Stop {
 
 impl Projectors {
     /// Parks an aggregate for one consumer, with an error in the log and a metric; the other
-    /// aggregates go on. One that is parked already keeps the time of the first time and the lowest
+    /// aggregates continue. An aggregate that is parked already keeps its first time and its lowest
     /// sequence, since the stream may deliver a commit after later ones. The version of its row is
-    /// raised in any case, so that resuming it does not remove a row that it has not seen.
+    /// increased in any case, so that resuming it does not remove a row that it has not seen.
     pub(crate) async fn park(
         &self,
         consumer: &str,
@@ -320,7 +323,7 @@ impl Projectors {
             let put = self.rows.put_newer(Table::Parked, stored, version + 1);
             put.await?;
         }
-        let rivals = "others wrote its row in every attempt to park it".to_owned();
+        let rivals = "every attempt to park the aggregate lost against concurrent writers of its row".to_owned();
         Err(RowError::Unavailable(rivals))
     }
 }

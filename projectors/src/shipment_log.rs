@@ -1,5 +1,5 @@
-//! The read model `shipment-log`: a row per update, a function of its event alone, and a row
-//! `CURRENT` per shipment, a function of its history.
+//! The read model `shipment-log`: one row for each update, a function of its event alone, and one
+//! row `CURRENT` for each shipment, a function of its history.
 
 use domain::{
     Json, Shipment, ShipmentId, json::Object, shipment::ShipmentUpdated, time::Precision,
@@ -9,15 +9,16 @@ use event_store::{Commit, commit::UnreadableCommit};
 pub use crate::tables::CURRENT;
 use crate::{Environment, tables::Row};
 
-/// In whose partitions of the index of watched shipments those stand that have stalled. A status of
-/// this name cannot meet them there: only [known ones](domain::shipment::Status::EXPECTING_UPDATES)
-/// are watched.
+/// The value under which stalled shipments are found in the index of watched shipments, in place of
+/// their status. It cannot be confused with a status of this name: only shipments with a [known
+/// status](domain::shipment::Status::EXPECTING_UPDATES) are watched.
 pub const STALLED: &str = "STALLED";
 
-/// What stands where a carrier did not say.
+/// The value of a location or carrier that no update names.
 pub const UNKNOWN: &str = "Unknown";
 
-/// The rows of a commit's updates; other events have none.
+/// The log rows of a commit's updates; other events have none. Fails where an event cannot be
+/// decoded.
 pub fn entries(commit: &Commit, environment: &Environment) -> Result<Vec<Row>, UnreadableCommit> {
     let events = commit.decoded::<Shipment>()?;
     let numbered = events.iter().zip(commit.sequence..);
@@ -27,7 +28,7 @@ pub fn entries(commit: &Commit, environment: &Environment) -> Result<Vec<Row>, U
         .collect())
 }
 
-/// The row of one update, the shipment's event number `sequence`.
+/// The log row of one update, which is the shipment's event number `sequence`.
 pub fn entry(update: &ShipmentUpdated, sequence: u64, environment: &Environment) -> Row {
     let mut row = Object::from([
         ("shipmentId".to_owned(), update.shipment_id.as_str().into()),
@@ -89,7 +90,7 @@ pub fn entry(update: &ShipmentUpdated, sequence: u64, environment: &Environment)
     row
 }
 
-/// The sort key of a row of the log.
+/// The sort key of a log row.
 pub(crate) fn key(row: &Row) -> String {
     match row.get("entry") {
         Some(Json::String(entry)) => entry.clone(),
@@ -97,13 +98,13 @@ pub(crate) fn key(row: &Row) -> String {
     }
 }
 
-/// `<timestamp>#<sequence>`, the sequence with leading zeros so that it sorts as a number: a
-/// shipment has at most 20,000.
+/// The sort key of a log row, `<timestamp>#<sequence>`. The sequence has leading zeros, so that it
+/// sorts as a number: six digits are enough for the 20,000 commits of a shipment.
 fn entry_key(update: &ShipmentUpdated, sequence: u64) -> String {
     format!("{}#{sequence:06}", update.timestamp)
 }
 
-/// The event that brought the update, put together again from what was kept of it.
+/// The event that brought the update, rebuilt from the parts that were stored.
 fn raw_event(update: &ShipmentUpdated) -> Json {
     let mut detail = update.attributes.clone();
     insert(&mut detail, "shipmentId", Some(update.shipment_id.as_str()));
@@ -118,7 +119,7 @@ fn raw_event(update: &ShipmentUpdated) -> Json {
         "timestamp",
         Some(&update.timestamp.to_string()),
     );
-    // Where an object was sent, it is among the attributes.
+    // A location that was sent as an object is among the attributes.
     if !detail.contains_key("location") {
         insert(&mut detail, "location", update.location.as_deref());
     }
@@ -142,11 +143,13 @@ fn raw_event(update: &ShipmentUpdated) -> Json {
     ]))
 }
 
-/// The row that says how a shipment of version `version` stands; `None` before its first update.
+/// The row `CURRENT` with the present state of a shipment at version `version`; `None` before its
+/// first update.
 ///
-/// One that may yet stall stands in an index by when it was heard of last. Once it is found to be
-/// stalled it goes to partitions of its own, [`STALLED`], so that whoever watches meets it no more,
-/// and the list of stalled shipments reads them alone.
+/// A shipment that may stall is in the index of watched shipments under its status, ordered by the
+/// arrival of its last update. Once it is noted as stalled, it moves to partitions of its own under
+/// [`STALLED`]. So `watch` does not read it again, and the list of stalled shipments reads only
+/// these partitions.
 pub fn current(shipment: &Shipment, version: u64, environment: &Environment) -> Option<Row> {
     let now = shipment.current.as_ref()?;
     let mut row = current_key(&now.shipment_id);
@@ -187,7 +190,8 @@ pub fn current(shipment: &Shipment, version: u64, environment: &Environment) -> 
         row.insert("watchShard".to_owned(), partition);
         row.insert("heardAt".to_owned(), last_update_at.to_string().into());
     }
-    // The second name is for an index that shows no update: they have an `orderId`, too.
+    // `currentOrderId` is the key of an index that must not contain log rows, which have an
+    // `orderId` too.
     let order_id = shipment.order_id.as_ref().map(|known| known.value.as_str());
     for name in ["orderId", "currentOrderId"] {
         insert(&mut row, name, order_id);

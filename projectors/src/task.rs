@@ -1,5 +1,5 @@
-//! The role `rebuild`: each invocation is a task, and its answer is the next task, until that says
-//! `done`. So its caller (a state machine, a schedule, a person) keeps the progress, and the
+//! The role `rebuild`: each invocation gets a task and answers with the next task, until that has
+//! `done` set. So the caller (a state machine, a schedule, a person) keeps the progress, and the
 //! function is stateless.
 
 use event_store::Deadline;
@@ -144,7 +144,7 @@ pub async fn handle(
     invocation: &Invocation,
 ) -> Answer {
     let task: Task = serde_json::from_str(payload.get())
-        .map_err(|error| Failed(format!("not a piece of work: {error}")))?;
+        .map_err(|error| Failed(format!("the payload is not a task of the role rebuild: {error}")))?;
     let clock = projectors.clock.as_ref();
     let deadline = Deadline::before(invocation.deadline, REBUILD_RESERVE, clock);
     let enough = || deadline.has_passed();

@@ -1,18 +1,19 @@
-//! The role `watch`: finds shipments of which nothing has been heard for too long, and asks for
-//! each of them that its history says so.
+//! The role `watch`: finds shipments that have had no update for too long, and sends a command for
+//! each of them, which notes the stall in its history.
 //!
 //! ```text
 //! schedule ─▶ watch ─▶ WatchIndex, oldest first ─▶ "Mark Stalled" on the bus ─▶ bus ─▶ history
 //! ```
 //!
-//! It keeps nothing. What it sees is a row, which an update may have overtaken: the shipment's own
-//! history decides, once. The event takes the shipment out of the index, so that a shipment that is
-//! stalled for years is read once; until then every run asks again, which does no harm. So a run
-//! may end anywhere.
+//! It is stateless. It sees a row, and an update may have arrived since the row was written, so the
+//! shipment's own history decides. The event of the stall takes the shipment out of the watched
+//! partitions, so that a shipment that is stalled for years is read once. Until then every run
+//! sends the command again, which has no second effect. So a run may end at any point.
 //!
-//! Each status is an index partition for every shard, in the order of when the shipments were heard
-//! of last: a run reads a page of each, and goes on only where a whole page is silent. Of statuses
-//! with more silent shipments than a run takes, the next run takes the next ones.
+//! Each status has an index partition for every shard, ordered by the arrival of the shipments'
+//! last updates. A run reads one page of each partition, and continues where a whole page is
+//! stalled. Where there are more stalled shipments than a run can handle, the next run continues
+//! with the others.
 
 use domain::{Json, Timestamp, json::Object, shipment::Status};
 use event_store::Deadline;
@@ -28,31 +29,32 @@ use crate::{
     row,
 };
 
-/// A partition of the index that may have more silent shipments.
+/// A partition of the index that may have more stalled shipments.
 struct Watched {
     partition: String,
-    /// Whatever was heard of last before this is silent.
+    /// Shipments whose last update arrived before this time are stalled.
     before: Timestamp,
     start: Start,
 }
 
-/// What a run found.
+/// The result of a run.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Found {
-    /// Silent shipments, each asked to be marked as stalled.
+    /// The number of stalled shipments for which the command was sent.
     pub silent: u64,
-    /// Is there none more? No where the time was up, or there were too many for one run.
+    /// Whether all were found; false where the time was up, or there were too many for one run.
     pub all: bool,
 }
 
-/// A run that could not read or could not tell; the next one begins anew. The text is for logs.
+/// A run could not read the index or send its messages. The next run starts from the beginning. The
+/// texts are for logs.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum WatchError {
     /// The index cannot be read.
     #[error(transparent)]
     Rows(#[from] RowError),
-    /// The bus has not taken every message.
-    #[error("{0} messages were not accepted")]
+    /// The event bus has not accepted this number of messages.
+    #[error("the event bus did not accept {0} messages")]
     Bus(usize),
 }
 
@@ -65,21 +67,22 @@ pub async fn handle(projectors: &Projectors, invocation: &Invocation) -> Answer 
             if !found.all {
                 tracing::warn!(
                     found.silent,
-                    "the next run looks for more stalled shipments"
+                    "this run could not handle all shipments without updates; the next run continues"
                 );
             } else if found.silent > 0 {
-                tracing::info!(found.silent, "shipments are silent");
+                tracing::info!(found.silent, "shipments without updates were found");
             }
             Ok(serde_json::json!({ "silent": found.silent, "all": found.all }))
         }
         Err(error) => {
-            tracing::warn!(%error, "a search for stalled shipments ends");
+            tracing::warn!(%error, "the search for stalled shipments stopped; the next run starts again");
             Err(Failed("temporarily unavailable".to_owned()))
         }
     }
 }
 
-/// Looks at every status once, as far as the time goes.
+/// Searches the partitions of every status, until all stalled shipments are found or the deadline
+/// has passed.
 pub async fn run(projectors: &Projectors, deadline: &Deadline<'_>) -> Result<Found, WatchError> {
     let mut watched = partitions(projectors);
     let mut found = Found::default();
@@ -109,7 +112,7 @@ pub async fn run(projectors: &Projectors, deadline: &Deadline<'_>) -> Result<Fou
     Ok(found)
 }
 
-/// The partitions of every status that can stall here.
+/// The partitions of every status that can stall in this environment.
 fn partitions(projectors: &Projectors) -> Vec<Watched> {
     let now = projectors.clock.now().millis();
     let shards = projectors.environment.shards.count();
@@ -129,7 +132,7 @@ fn partitions(projectors: &Projectors) -> Vec<Watched> {
     partitions
 }
 
-/// A page of each, in their order.
+/// Reads a page of each partition, and returns them in the same order.
 async fn pages(projectors: &Projectors, watched: &[Watched]) -> Result<Vec<RowPage>, RowError> {
     let rows = projectors.rows.as_ref();
     // Boxed, since the compiler cannot see that the bare futures may change their thread.
@@ -147,12 +150,13 @@ async fn pages(projectors: &Projectors, watched: &[Watched]) -> Result<Vec<RowPa
 }
 
 impl Watched {
-    /// The silent ones of a page, and where to look for more, where all of them are.
+    /// The stalled shipments of a page, and the partition to continue with where the whole page is
+    /// stalled.
     fn silent(mut self, page: RowPage) -> (Vec<Row>, Option<Self>) {
         let index = Index::ShipmentsWatched;
         let before = Json::from(self.before.to_string());
         let is_silent = |row: &&Row| match (row.get(index.sort_key()), &before) {
-            // Times in rows have one length, so that their text sorts as they do.
+            // Times in rows have the same length, so their texts sort as the times do.
             (Some(Json::String(last_update_at)), Json::String(before)) => last_update_at < before,
             _ => false,
         };
@@ -173,11 +177,12 @@ impl Watched {
     }
 }
 
-/// What is asked of the shipment that a row is of; `None` of a row that no projection has written.
+/// The command `Mark Stalled` to the shipment of this row; `None` where the row has no valid time,
+/// as no projection writes it.
 fn mark(projectors: &Projectors, row: Row) -> Option<Announcement> {
     let (id, last_update_at) = (text(&row, "shipmentId"), text(&row, "heardAt"));
     if last_update_at.parse::<Timestamp>().is_err() {
-        tracing::warn!("an entry of the index of watched shipments has no time");
+        tracing::warn!("an entry of the index of watched shipments has no valid time");
         return None;
     }
     let version = row::version(&row);

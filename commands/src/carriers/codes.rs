@@ -18,7 +18,8 @@ pub const AS_STATUS: &str = "";
 pub struct Meaning {
     /// The shipment status, one of those that Waybill knows, such as `IN_TRANSIT`.
     pub status: &'static str,
-    /// Whether the table has every code that decided; false where the status had to be guessed.
+    /// Whether the table has all codes of the scan; false where one is missing, so that the status
+    /// had to be guessed or may be too general.
     pub mapped: bool,
 }
 

@@ -213,7 +213,7 @@ impl EventSourced for Order {
 fn closed(status: Status) -> Refusal {
     Refusal::Conflict {
         code: "order_closed",
-        message: format!("the order is {} and stays it", status.as_str()),
+        message: format!("the order is {}, which is final", status.as_str()),
     }
 }
 

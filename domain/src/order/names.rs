@@ -44,7 +44,7 @@ pub fn misspelt(path: &str, sent: &str, meant: &str) -> Refusal {
         code: "misspelt_member",
         field: format!("{path}{sent}"),
         message: format!(
-            "this is is_misspelling_of the name {meant}: write it like that, or give it another name"
+            "this looks like a misspelling of {meant}: write {meant}, or choose another name"
         ),
     }
 }

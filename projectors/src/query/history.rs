@@ -14,14 +14,14 @@ use crate::{
     limits::{HISTORY_BYTES_MAX, HISTORY_EVENTS_MAX},
 };
 
-/// All events with their time, sender and cause. A page has at most [`HISTORY_EVENTS_MAX`] events
-/// or [`HISTORY_BYTES_MAX`] bytes.
+/// Answers with all events of an order, each with its time, sender and cause. A page has at most
+/// [`HISTORY_EVENTS_MAX`] events or [`HISTORY_BYTES_MAX`] bytes.
 pub(super) async fn history(
     projectors: &Projectors,
     request: &Request,
     id: AggregateId,
 ) -> Result<Response, Problem> {
-    let why = "a history is never behind: there is nothing to wait for";
+    let why = "a history always shows the latest version, so minVersion has no meaning here";
     parameters::without(request, "minVersion", why)?;
     let at = parameters::at(request)?;
     let query = match at {
@@ -52,7 +52,7 @@ pub(super) async fn history(
             }
             let shown = events_json(commit).map_err(|error| {
                 let (aggregate, sequence) = (&commit.aggregate, commit.sequence);
-                tracing::error!(%aggregate, sequence, %error, "unreadable event");
+                tracing::error!(%aggregate, sequence, %error, "a stored event cannot be read");
                 Problem::internal()
             })?;
             // The sender and cause of each event count as well: they may be larger than the event.

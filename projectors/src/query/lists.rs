@@ -1,4 +1,4 @@
-//! Lists of orders and shipments: what is asked for, and the index that knows it.
+//! Lists of orders and shipments: the request, and the index that answers it.
 
 use chrono::NaiveDate;
 use domain::{OrderId, limits::ID_MAX, order, shipment};
@@ -23,15 +23,16 @@ use crate::{
     shipment_log::STALLED,
 };
 
-/// A list: the partitions of an index, and which way they are read.
+/// A requested list: the partitions of an index, and the direction in which they are read.
 struct Asked {
     index: Index,
-    /// Partitions that are read at once; then the next ones.
+    /// The partitions in groups. Those of one group are read at the same time, the groups one after
+    /// another.
     phases: Vec<Vec<String>>,
     direction: Direction,
-    /// All of this as text, for cursors: they are good for nothing else.
+    /// All of this as text. A cursor is valid only for the list with the same text.
     query: String,
-    /// Does the index show too little of a row? Then each row that is shown is read, too.
+    /// Whether the index contains too few attributes. Then the row of each entry is read as well.
     by_row: bool,
 }
 
@@ -93,11 +94,11 @@ pub(super) async fn shipments(
     list(projectors, request, asked, shipment_shown).await
 }
 
-/// All orders in order of `createdAt`: every status's partitions, merged.
+/// All orders in the order of `createdAt`: the partitions of every status, merged.
 ///
-/// An order that is closed meanwhile leaves one partition and comes into another. Those that orders
-/// leave are read first, so that it is met at least once; where it is met twice, the later status
-/// is shown.
+/// An order that is closed meanwhile moves from one partition to another. The partitions that
+/// orders leave are read first, so that the order is found at least once. Where it is found twice,
+/// the later status is shown.
 fn all_orders(projectors: &Projectors, direction: Direction) -> Asked {
     let shards = projectors.environment.shards.count();
     let of_phase = |open: bool| {
@@ -141,14 +142,15 @@ fn customer(text: &str) -> Result<(), Problem> {
 
 fn day(text: &str) -> Result<(), Problem> {
     let day = NaiveDate::parse_from_str(text, "%Y-%m-%d");
-    // As rows write it, and in no other way.
+    // Only the form that rows have is accepted.
     match day.is_ok_and(|day| day.format("%Y-%m-%d").to_string() == text) {
         true => Ok(()),
         false => Err(wrong("day", "a day was expected, such as 2024-01-15")),
     }
 }
 
-/// The partitions of `value`: one of every shard, where the index is spread.
+/// The list of one value of an index. It reads the partitions of all shards, or the only partition
+/// where the index is not sharded.
 fn asked(projectors: &Projectors, index: Index, value: &str, direction: Direction) -> Asked {
     let shards = projectors.environment.shards.count();
     let partitions = match index {
@@ -176,9 +178,9 @@ async fn list(
     asked: Asked,
     show: fn(Row) -> Row,
 ) -> Result<Response, Problem> {
-    let why = "a list is of now; an order or a shipment by itself is also of then";
+    let why = "a list shows the present only; use at on one order or shipment";
     parameters::without(request, "at", why)?;
-    let why = "a list is not waited for; an order or a shipment by itself is";
+    let why = "a list does not wait for a version; use minVersion on one order or shipment";
     parameters::without(request, "minVersion", why)?;
     let limit = parameters::limit(request)?;
     let behind = parameters::cursor_position(request, &asked.query)?
@@ -186,7 +188,7 @@ async fn list(
             Position::parse(&text, asked.index, asked.partitions()).ok_or_else(cursor::foreign)
         })
         .transpose()?;
-    // One more than is shown says whether there are more.
+    // One entry more than is shown tells whether more follow.
     let pages = read(projectors, &asked, behind.as_ref(), limit + 1).await?;
     let Merged { rows, next } = merge(pages, asked.index, asked.direction, limit as usize);
     let next = next.map(|position| cursor::encode(&asked.query, &position.to_string()));
@@ -197,8 +199,8 @@ async fn list(
     Ok(page(rows.into_iter().map(show).collect(), next))
 }
 
-/// The rows of these entries, in their order, without those that are not stalled any more: of such
-/// a shipment the index is behind.
+/// The rows of these entries, in the same order. Shipments that are no longer stalled are left out:
+/// for them, the index lags behind its table.
 async fn stalled_rows(projectors: &Projectors, entries: &[Row]) -> Result<Vec<Row>, Problem> {
     let table = Index::ShipmentsWatched.table();
     let key = |entry: &Row| {
@@ -219,7 +221,7 @@ async fn stalled_rows(projectors: &Projectors, entries: &[Row]) -> Result<Vec<Ro
     Ok(rows.into_iter().flatten().filter(is_stalled).collect())
 }
 
-/// A page of every partition, in the order of the shards.
+/// Reads a page of every partition, and returns them in the order of the partitions.
 async fn read(
     projectors: &Projectors,
     asked: &Asked,
@@ -228,7 +230,7 @@ async fn read(
 ) -> Result<Vec<RowPage>, Problem> {
     let mut pages: Vec<RowPage> = Vec::with_capacity(asked.partitions());
     for phase in &asked.phases {
-        // Boxed, since the compiler cannot see that the bare futures may change their thread.
+        // Boxed, since the compiler cannot prove that the bare futures are `Send`.
         let mut reads: Vec<BoxFuture<'_, _>> = Vec::with_capacity(phase.len());
         for (shard, partition) in phase.iter().enumerate() {
             let shard = pages.len() + shard;

@@ -19,7 +19,7 @@ pub(super) async fn log(
     request: &Request,
     id: ShipmentId,
 ) -> Result<Response, Problem> {
-    let why = "a log is not waited for; the shipment itself is";
+    let why = "a log does not wait for a version; use minVersion on the shipment itself";
     parameters::without(request, "minVersion", why)?;
     let at = parameters::at(request)?;
     let limit = parameters::limit(request)?;
@@ -54,8 +54,8 @@ fn query(id: &ShipmentId, at: Option<Timestamp>) -> String {
     }
 }
 
-/// Whether a text is a sort key of log rows, `<timestamp>#<sequence>`; any other position of a
-/// cursor is refused.
+/// Whether a text is a sort key of log rows, `<timestamp>#<sequence>`. A cursor with any other
+/// position is refused.
 fn is_entry(text: &str) -> bool {
     text.split_once('#').is_some_and(|(time, sequence)| {
         let written = time.parse().map(|at: Timestamp| at.to_string());
@@ -64,7 +64,7 @@ fn is_entry(text: &str) -> bool {
     })
 }
 
-/// As many rows of the page as an answer can hold, but at least one.
+/// Cuts the page to the rows that an answer can hold, but to at least one.
 fn fitting(mut page: RowPage) -> RowPage {
     let mut held = 0;
     let fits = |row: &Row| {

@@ -115,7 +115,8 @@ pub(super) fn merge(
             break;
         }
         let (sort, id) = (text(row, index.sort_key()), text(row, index.id()));
-        // Found twice, the entry has moved to another partition meanwhile: the later one counts.
+        // An entry that is found twice has moved to another partition meanwhile: the later one
+        // counts.
         let met = rows.iter().position(|met| text(met, index.id()) == id);
         last = Some(Position { shard, sort, id });
         let Some(row) = shards[shard].0.pop_front() else {

@@ -6,8 +6,8 @@
 //! - `parameters`: parameters of the path and of the query string
 //! - `shown`: rows and pages as an answer shows them; `problems`: tables that cannot be read
 //!
-//! A parameter that no query has is ignored. A parameter of another query is refused, since its
-//! sender would misunderstand the answer.
+//! A parameter that no query has is ignored. A parameter that only other queries have is refused,
+//! since its sender would misunderstand the answer.
 
 use aws_lambda_events::apigw::ApiGatewayV2httpRequest;
 use domain::AggregateId;

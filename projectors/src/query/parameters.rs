@@ -14,8 +14,8 @@ pub(super) fn wrong(name: &str, message: impl Into<String>) -> Problem {
     Problem::invalid("invalid_field", name, message)
 }
 
-/// The value of `text`, a parameter of the path or of the query string; a problem that names
-/// `field` where it is none.
+/// Parses `text`, a parameter of the path or of the query string. Fails with a problem that names
+/// `field` where it is invalid.
 pub(super) fn parsed<T: std::str::FromStr<Err: ToString>>(
     field: &str,
     text: &str,
@@ -55,7 +55,7 @@ pub(super) fn at(request: &Request) -> Result<Option<Timestamp>, Problem> {
         Ok(sent) => Ok(Some(sent.at)),
         Err(error) => Err(wrong(
             "at",
-            format!("{error}; in a query, + is written %2B"),
+            format!("{error}; in a query string, write + as %2B"),
         )),
     }
 }

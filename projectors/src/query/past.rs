@@ -30,7 +30,7 @@ pub(super) async fn folded<A: EventSourced>(
         commits.reverse();
         if let Some(before) = loaded.take() {
             let mut after = before.apply_newest_first(commits)?;
-            // They are not needed here, and would hold a history of large commits in memory.
+            // They are not needed here, and a history of large commits would take much memory.
             after.recent.clear();
             loaded = Some(after);
         }

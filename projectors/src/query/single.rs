@@ -77,7 +77,7 @@ fn single(mut row: Row, actions: &[&str]) -> Response {
 fn past(request: &Request) -> Result<Option<domain::Timestamp>, Problem> {
     let at = parameters::at(request)?;
     if at.is_some() {
-        let why = "with at there is nothing to wait for: a history is never behind";
+        let why = "minVersion cannot be used with at: a history always shows the latest version";
         parameters::without(request, "minVersion", why)?;
     }
     Ok(at)
@@ -129,7 +129,7 @@ async fn caught_up(
         projectors.clock.sleep(pause).await;
         slept += pause;
     }
-    let message = format!("version {wanted} is not there yet, please ask again");
+    let message = format!("version {wanted} has not been reached yet, please send the request again");
     Err(Problem::new(503, "not_caught_up", message))
 }
 

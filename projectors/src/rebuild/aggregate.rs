@@ -123,7 +123,7 @@ pub(super) async fn compare_and_repair(
 /// Compares the rows of an aggregate with its history. `name` is the text of a key, valid or not:
 /// an invalid name has no history, so no row of it is expected.
 pub async fn compare(projectors: &Projectors, name: &str) -> Result<Comparison, RebuildError> {
-    let unknown = || RebuildError::Corrupt(format!("{name:?} is no order and no shipment"));
+    let unknown = || RebuildError::Corrupt(format!("{name:?} is not the key of an order or shipment"));
     let table = expected::table(name).ok_or_else(unknown)?;
     let mut stored = stored_rows(projectors, table, expected::id(name)).await?;
     let (history, known, personal) = match name.parse() {
@@ -163,7 +163,8 @@ pub async fn compare(projectors: &Projectors, name: &str) -> Result<Comparison, 
                 .is_some_and(|row| row.contains_key("version"));
             comparison.again |= versioned && !puts_over;
             comparison.put.push((row, version, seen));
-            // They may be erased before the row is written, and the erasure not see it.
+            // The data may be erased before the row is written, and that erasure may not see the
+            // row.
             comparison.again |= personal;
         }
     }

@@ -3,7 +3,7 @@
 //! at any time.
 //!
 //! Rows are found by an index that may lag behind its table, so a fresh erasure looks twice. A row
-//! that `project` is writing meanwhile is looked at by `project` itself once it is written.
+//! that `project` is writing meanwhile is compared by `project` itself after it is written.
 
 use domain::{AggregateId, OrderId, erasure::CustomerErased, personal::Owner};
 use event_store::{Loaded, StoreError};
@@ -22,8 +22,7 @@ use crate::{
     row,
 };
 
-/// Does for one aggregate once more what `project` does: rebuilds its rows, or carries out the
-/// erasure.
+/// Repeats for one aggregate what `project` does: rebuilds its rows, or carries out the erasure.
 pub async fn aggregate(projectors: &Projectors, id: &AggregateId) -> Result<Rebuilt, RebuildError> {
     match id {
         AggregateId::Erasure(owner) => carry_out(projectors, owner).await,

@@ -179,7 +179,7 @@ impl Gather {
                     }
                 }
                 Some(Err(ScanError::NoAggregate(name))) => {
-                    tracing::error!(name, "items of no aggregate lie among the events");
+                    tracing::error!(name, "the events table has items whose key is no aggregate id");
                 }
                 Some(Err(ScanError::Store(StoreError::Unavailable(error)))) => {
                     failures += 1;
@@ -189,7 +189,7 @@ impl Gather {
                     projectors.clock.sleep(GATHER_WAIT).await;
                     continue;
                 }
-                // It cannot be folded: settling reports it.
+                // The history cannot be folded. Settling compares the aggregate and reports it.
                 Some(Err(ScanError::Store(error))) => {
                     tracing::error!(%error, "a history cannot be read");
                     if let Some(behind) = scan.behind()

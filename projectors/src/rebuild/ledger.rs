@@ -50,9 +50,9 @@ pub fn part(source: &str, segment: u32, number: u32, items: u64) -> String {
     format!("{source}-{segment}-{number}-{items:015}")
 }
 
-/// Of all versions of the same part, the one that covers the most items: it contains the others.
-/// Items that the next part covers as well make a digest that differs, so the aggregate is compared
-/// exactly, and no row is missed.
+/// Of all versions of the same part, returns the one that covers the most items: it contains the
+/// others. Items that the next part covers as well make a digest that differs, so the aggregate is
+/// compared exactly, and no row is missed.
 pub fn most_complete(mut paths: Vec<String>) -> Vec<String> {
     paths.sort_unstable();
     let same = |path: &str| path.rsplit_once('-').map(|(part, _)| part.to_owned());
@@ -78,8 +78,8 @@ impl Buffer {
     pub fn add(&mut self, name: &str, side: DigestKind, digest: RowsDigest, buckets: u32) {
         let bytes = self.buckets.entry(bucket_of(name, buckets)).or_default();
         let before = bytes.len();
-        // A valid name has at most 521 bytes; a key that somebody made up has at most 2,048, set by
-        // DynamoDB.
+        // A valid name has at most 521 bytes; an invalid key has at most 2,048, which is DynamoDB's
+        // limit.
         let length = u16::try_from(name.len()).unwrap_or(u16::MAX);
         bytes.extend(length.to_be_bytes());
         bytes.extend(&name.as_bytes()[..usize::from(length)]);

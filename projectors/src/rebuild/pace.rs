@@ -41,7 +41,7 @@ struct Debt {
 }
 
 impl CapacityLimiter {
-    /// A pace that keeps this limit.
+    /// A limiter that keeps this limit.
     pub fn new(limit: CapacityLimit) -> Self {
         Self {
             read: Meter::new(limit.read),

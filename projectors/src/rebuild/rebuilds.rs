@@ -45,8 +45,8 @@ impl Rebuilds {
         self.pace.read(projectors.clock.as_ref(), half_units).await;
     }
 
-    /// The segment whose turn it is by the clock, so that the last sweep need not be remembered. A
-    /// segment that is missed has its turn in the next round.
+    /// The segment whose turn it is by the clock, so that nobody needs to store which was the last
+    /// one. A segment that is missed is swept in the next round.
     pub(crate) fn turn(&self, now: Timestamp) -> Sweep {
         let round = i64::from(self.sweep_minutes.max(1)) * 60_000;
         let segments = self.sweep_segments.max(1);

@@ -7,7 +7,7 @@ use crate::ports::Row;
 
 /// The number of rows, and the sum of their digests, which depends neither on their order nor on
 /// how they are grouped. Two sets of rows with the same digest are equal, as far as 128 bits of
-/// SHA-256 can tell; whoever may write rows gains nothing by a collision.
+/// SHA-256 can tell. An attacker who could make a collision could already write rows.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct RowsDigest {
     /// The number of rows.

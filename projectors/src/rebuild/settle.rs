@@ -243,8 +243,8 @@ impl Counted {
     }
 }
 
-/// Compares an aggregate, and repairs it where `repair` says so. An unavailable table is tried a
-/// few times.
+/// Compares an aggregate, and repairs it where `repair` is set. Where a table is unavailable, it
+/// tries a few times.
 pub(crate) async fn settle_aggregate(
     projectors: &Projectors,
     name: String,
@@ -258,7 +258,7 @@ pub(crate) async fn settle_aggregate(
         };
         match compared {
             Err(RebuildError::Unavailable(reason)) if attempt < GATHER_ATTEMPTS => {
-                tracing::warn!(reason, attempt, "will try again");
+                tracing::warn!(reason, attempt, "an aggregate could not be compared; it is tried again");
                 projectors.clock.sleep(GATHER_WAIT).await;
                 attempt += 1;
             }

@@ -159,8 +159,8 @@ impl Sweep {
             while histories.len() + names.len() < AGGREGATES_AT_ONCE && !ended {
                 match scan.next().await {
                     None => ended = true,
-                    // They have no rows of their own, but somebody must carry them out, even where
-                    // the stream has lost them.
+                    // Erasures have no rows, but they must be carried out even where the stream has
+                    // lost them.
                     Some(Ok(AggregateHistory {
                         id: AggregateId::Erasure(owner),
                         ..
@@ -181,7 +181,7 @@ impl Sweep {
                     }
                     Some(Ok(whole)) => histories.push(whole),
                     Some(Err(ScanError::NoAggregate(name))) => {
-                        tracing::error!(name, "items of no aggregate lie among the events");
+                        tracing::error!(name, "the events table has items whose key is no aggregate id");
                     }
                     Some(Err(ScanError::Store(StoreError::Unavailable(error)))) => {
                         failures += 1;
@@ -231,7 +231,7 @@ impl Sweep {
             self.read(projectors, page.half_units).await;
             let mut names: Vec<String> = page.rows.iter().map(|row| table.aggregate(row)).collect();
             names.dedup();
-            // One whose rows began on the page before has been looked at.
+            // An aggregate whose rows began on the page before has been checked already.
             let known = self
                 .behind
                 .as_ref()
@@ -353,7 +353,7 @@ async fn orphan(projectors: &Projectors, name: String) -> Result<Option<String>,
     match projectors.store.history(&id, 1, 1).await {
         Ok(page) => Ok(page.commits.is_empty().then_some(name)),
         Err(StoreError::Unavailable(error)) => Err(RebuildError::Unavailable(error.to_string())),
-        // It is reported when the events are swept.
+        // The sweep of the events reports it.
         Err(_) => Ok(None),
     }
 }

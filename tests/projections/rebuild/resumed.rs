@@ -289,7 +289,7 @@ async fn an_invocation_that_fails_is_sent_again() {
 async fn what_is_no_piece_of_work_is_refused() {
     let world = filled().await;
     for (task, said) in [
-        (r#"{"operation":"rebuild"}"#, "not a piece of work"),
+        (r#"{"operation":"rebuild"}"#, "the payload is not a task"),
         (
             r#"{"operation":"plan","run":"a/b","segments":1,"buckets":1}"#,
             "run",
@@ -312,7 +312,7 @@ async fn what_is_no_piece_of_work_is_refused() {
         ),
         (
             r#"{"operation":"plan","run":"a","segments":1,"buckets":1,"more":1}"#,
-            "not a piece",
+            "the payload is not a task",
         ),
         (
             r#"{"operation":"part","segment":0,"segments":0,"mend":true}"#,

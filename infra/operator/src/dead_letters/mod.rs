@@ -224,10 +224,10 @@ pub fn meaning(reason: &str) -> Option<&'static str> {
             "a member is nearly one of the contract's names: its sender meant that"
         }
         "unknown_member" => "a member that this command does not take: it would be ignored",
-        "duplicate_member" => "a member stands twice in one object",
+        "duplicate_member" => "an object has the same member twice",
         "total_mismatch" => "its total is not the sum of its items and adjustments",
         "order_exists" => "an order with this id and other content exists",
-        "order_closed" => "the order is completed or cancelled, and stays it",
+        "order_closed" => "the order is completed or cancelled, which is final",
         "command_id_reused" => "its command id was used before, for another content",
         "version_moved" => "somebody else has changed it since its sender looked",
         "history_full" => "its history takes no more events",
