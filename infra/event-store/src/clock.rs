@@ -9,7 +9,8 @@ use async_trait::async_trait;
 use domain::Timestamp;
 use futures::future::{Either, select};
 
-/// The source of time for handlers. A test brings its own, and so decides what happens when.
+/// The source of time for handlers. A test brings its own, and so controls the time and the order
+/// of events.
 #[async_trait]
 pub trait Clock: Send + Sync {
     /// The present time. It may jump, also backwards.
@@ -18,7 +19,8 @@ pub trait Clock: Send + Sync {
     /// Waits for `duration`.
     async fn sleep(&self, duration: Duration);
 
-    /// A random duration from zero to `max`, so that rivals do not retry at the same time.
+    /// A random duration from zero to `max`, so that concurrent writers do not retry at the same
+    /// time.
     fn jitter(&self, max: Duration) -> Duration;
 }
 
@@ -33,7 +35,8 @@ impl Clock for SystemClock {
             .duration_since(UNIX_EPOCH)
             .unwrap_or_default();
         let millis = i64::try_from(since_1970.as_millis()).unwrap_or(i64::MAX);
-        // Only a clock beyond the year 9999 has no timestamp; 1970 is as wrong, and is seen.
+        // Only a clock beyond the year 9999 has no timestamp. 1970 is as wrong, but easier to
+        // notice.
         Timestamp::from_millis(millis).unwrap_or(Timestamp::EPOCH)
     }
 
@@ -54,11 +57,11 @@ pub fn backoff(attempt: u32, first: Duration, most: Duration) -> Duration {
         .min(most)
 }
 
-/// The time from which on an invocation starts no new work, a reserve before its platform ends it
-/// and its answer is lost.
+/// The time from which on an invocation starts no new work: a reserve before the platform ends the
+/// invocation and its answer is lost.
 pub struct Deadline<'a> {
     clock: &'a dyn Clock,
-    /// Milliseconds since 1970, from which on no new work is started; `None`: there is no deadline.
+    /// The deadline in milliseconds since 1970; `None` where there is none.
     near: Option<i64>,
 }
 

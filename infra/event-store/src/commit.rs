@@ -29,8 +29,8 @@ pub struct Commit {
     pub events: Vec<EncodedEvent>,
     /// Who and what caused the commit.
     pub cause: Cause,
-    /// The state after the commit. It is there wherever it costs no further write unit, and at the
-    /// latest in every eighth commit.
+    /// The state after the commit. A commit has one wherever it costs no further write unit, and at
+    /// least every eighth commit has one.
     pub snapshot: Option<Snapshot>,
 }
 
@@ -65,9 +65,9 @@ pub fn bounded(text: String) -> String {
 }
 
 impl Cause {
-    /// The same cause with every text limited by [`bounded`]. Each text stands in the commit and
-    /// most in its messages, and an accepted command must fit them all. No trigger makes a text
-    /// that long by itself, but a sender can, in an event or an invocation.
+    /// The same cause with every text limited by [`bounded`]. Each text is stored in the commit and
+    /// most of them in its messages, and an accepted command must fit them all. No trigger makes
+    /// such a long text by itself, but a sender can, in an event or an invocation.
     pub fn bounded(mut self) -> Self {
         let texts = [
             &mut self.command_id,

@@ -1,4 +1,4 @@
-//! What the event store cannot do, and commits that it cannot read.
+//! The errors of the event store, and those of commits that it cannot read.
 
 use domain::{AggregateId, event::Undecodable};
 
@@ -11,7 +11,7 @@ pub enum StoreError {
     #[error(transparent)]
     Unavailable(#[from] Unavailable),
     /// The history is damaged or has a gap; it is never repaired by a guess.
-    #[error("corrupt history of {aggregate} at {sequence}: {reason}")]
+    #[error("the history of {aggregate} is damaged at sequence {sequence}: {reason}")]
     Corrupt {
         /// The aggregate whose history it is.
         aggregate: AggregateId,
@@ -20,9 +20,9 @@ pub enum StoreError {
         /// What is wrong, for logs.
         reason: String,
     },
-    /// The history has an event that newer code has written. It is not damaged, but can only be
-    /// read by a newer build.
-    #[error("history of {aggregate} by newer code, at {sequence}: {reason}")]
+    /// The history has an event that newer code has written. It is not damaged, but only a newer
+    /// build can read it.
+    #[error("the history of {aggregate} has an event of a newer build at sequence {sequence}: {reason}")]
     Newer {
         /// The aggregate whose history it is.
         aggregate: AggregateId,
@@ -32,22 +32,22 @@ pub enum StoreError {
         reason: String,
     },
     /// The commit is larger than an item may be; it was not sent.
-    #[error("a commit of {bytes} bytes, {ITEM_BYTES_MAX} at most")]
+    #[error("the commit has {bytes} bytes, but at most {ITEM_BYTES_MAX} are allowed")]
     TooLarge {
         /// The commit's size in bytes, as DynamoDB counts it.
         bytes: usize,
     },
     /// The aggregate has reached its limit of commits or of their bytes.
-    #[error("the history of {0} is full")]
+    #[error("the history of {0} has reached its limit")]
     HistoryFull(AggregateId),
 }
 
 /// The item is not a commit, or an event in it cannot be decoded: it is damaged, or newer code has
 /// written it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("unreadable commit: {reason}")]
+#[error("the commit cannot be read: {reason}")]
 pub struct UnreadableCommit {
-    /// What is wrong, without anything of the item's content, since it goes to logs.
+    /// What is wrong. It quotes nothing of the item, since it goes to logs.
     pub reason: String,
     /// Whether newer code seems to have written it.
     pub newer: bool,

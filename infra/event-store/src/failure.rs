@@ -1,12 +1,13 @@
 //! Describes a failed AWS call for logs, without anything of its request or answer: a raw answer
-//! can be a whole order, and logs hold no customer data. A description says as well whether AWS has
+//! can contain a whole order, and logs hold no customer data. A description also shows whether AWS
 //! denied the call to these credentials ([`denial`]).
 
 use std::error::Error;
 
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 
-/// The service's error code where there is one, else the stage at which the call failed.
+/// Describes a failed call: the service's error code where there is one, else the stage at which
+/// the call failed.
 pub fn describe<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> String {
     match error {
         SdkError::ServiceError(failed) => {
@@ -22,8 +23,8 @@ pub fn describe<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> String {
             Some(connector) => format!("not sent: {connector}{}", causes(connector)),
             None => "not sent".to_owned(),
         },
-        SdkError::ResponseError(_) => "an answer that cannot be read".to_owned(),
-        SdkError::ConstructionFailure(_) => "a request that cannot be built".to_owned(),
+        SdkError::ResponseError(_) => "the answer cannot be read".to_owned(),
+        SdkError::ConstructionFailure(_) => "the request cannot be built".to_owned(),
         _ => "failed".to_owned(),
     }
 }
@@ -31,13 +32,13 @@ pub fn describe<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> String {
 /// A call that AWS has denied to these credentials.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Denial {
-    /// What they may not do, as policies call it, such as `dynamodb:Query`; `None` where AWS does
+    /// The denied action, as IAM policies name it, such as `dynamodb:Query`; `None` where AWS does
     /// not say it.
     pub action: Option<String>,
 }
 
-/// The denial of which a text tells that holds what [`describe`] has said of a failed call; `None`
-/// where that failed for another reason.
+/// Finds the denial in a text that contains a description by [`describe`]; `None` where the call
+/// failed for another reason.
 pub fn denial(description: &str) -> Option<Denial> {
     let mut answers = description.match_indices(ANSWERED);
     answers.find_map(|(at, _)| {
@@ -50,12 +51,12 @@ pub fn denial(description: &str) -> Option<Denial> {
     })
 }
 
-/// What stands before the code in a description.
+/// The text before the error code in a description. [`denial`] parses it.
 const ANSWERED: &str = "answered ";
 
-/// Does a service say with this code that a policy does not let these credentials? S3, SQS and
-/// CloudWatch have `AccessDenied`, SNS `AuthorizationError`, the others `AccessDeniedException`,
-/// each with a prefix where it is the key that they may not use.
+/// Whether this error code means that no policy allows the call to these credentials. S3, SQS and
+/// CloudWatch answer `AccessDenied`, SNS `AuthorizationError`, the others `AccessDeniedException`,
+/// each with a prefix where the permission for the KMS key is missing.
 fn denies(code: &str) -> bool {
     ["AccessDenied", "AccessDeniedException"]
         .iter()
@@ -63,14 +64,14 @@ fn denies(code: &str) -> bool {
         || ["AuthorizationError", "AuthorizationErrorException"].contains(&code)
 }
 
-/// The action in a message such as `User: … is not authorized to perform: s3:GetObject on …`. Of
-/// the message nothing else is told: it names resources, which may be customers'.
+/// The action in a message such as `User: … is not authorized to perform: s3:GetObject on …`.
+/// Nothing else of the message is used: it names resources, which may contain customers' data.
 fn action(message: &str) -> Option<&str> {
     let (_, rest) = message.split_once("not authorized to perform: ")?;
     Some(word(rest).0).filter(|action| is_action(action))
 }
 
-/// `<service>:<action>`, as policies name it.
+/// Whether a text is an action as policies name it, `<service>:<action>`.
 fn is_action(text: &str) -> bool {
     let part = |part: &str, allowed: fn(char) -> bool| {
         !part.is_empty() && part.len() <= ACTION_CHARACTERS_MAX && part.chars().all(allowed)
@@ -82,10 +83,11 @@ fn is_action(text: &str) -> bool {
     })
 }
 
-/// The longest name of a service or of one of its actions that is taken for one.
+/// The most characters of the name of a service or of an action; longer texts are not taken for
+/// one.
 const ACTION_CHARACTERS_MAX: usize = 64;
 
-/// A text up to the end of its first word, and what follows.
+/// The first word of a text, and the rest.
 fn word(text: &str) -> (&str, &str) {
     let inside = |c: char| c.is_ascii_alphanumeric() || "._-:".contains(c);
     let end = text.find(|c| !inside(c)).unwrap_or(text.len());

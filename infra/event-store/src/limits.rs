@@ -3,7 +3,7 @@
 pub use domain::limits::{COMMITS_MAX, ITEM_BYTES_MAX};
 
 /// Every commit whose ordinal is a multiple of this carries a snapshot, where it fits; others may.
-/// A load that meets a commit without one so knows how far it must go back.
+/// So a load that finds a commit without one knows how far it must go back.
 pub const SNAPSHOT_EVERY: u32 = 8;
 
 /// Bytes of a write unit. DynamoDB charges a put by write units, rounded up.
@@ -17,11 +17,11 @@ pub const SIZE_ERROR_BYTES: usize = 8;
 /// the history from its beginning, and holds one page of it.
 pub const LOAD_BYTES_MAX: usize = 16 * 1024 * 1024;
 
-/// A full snapshot has the fingerprints of all commits. One that costs write units is worth them
-/// once one in this many of all fingerprints belongs to a commit after the last full one. So they
-/// take 8 bytes * 48 for each commit, 3/8 of a write unit, however many there are, and the other
-/// snapshots carry some 1/48 of all fingerprints. With 48, all snapshots but seals are free in
-/// commits of 300 B up to 2,000 of them, of 540 B up to 1,500.
+/// A full snapshot has the fingerprints of all commits. One that costs write units is written only
+/// when at least one in this many fingerprints belongs to a commit after the last full snapshot. So
+/// full snapshots cost 8 bytes * 48 for each commit, 3/8 of a write unit, however many commits
+/// there are, and the other snapshots carry some 1/48 of all fingerprints. With 48, all snapshots
+/// except full ones are free in commits of 300 B up to 2,000 of them, of 540 B up to 1,500.
 pub const FULL_SNAPSHOT_SHARE: u32 = 48;
 
 /// The most bytes of an aggregate's events and their causes: 20,000 commits of 2.5 KB, or 700 of
@@ -44,7 +44,7 @@ pub const KEY_CACHE_TIME: std::time::Duration = std::time::Duration::from_secs(3
 /// 300 bytes.
 pub const CACHED_KEYS_MAX: usize = 10_000;
 
-/// The most attempts to make an owner's key where rivals make or destroy it at the same time.
+/// The most attempts to make an owner's key against concurrent writers that make or destroy it.
 pub const KEY_ATTEMPTS: u32 = 4;
 
 /// The most bytes of each text of a commit's cause. The longest that Waybill itself makes is the

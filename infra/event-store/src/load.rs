@@ -249,8 +249,8 @@ impl EventStore {
         self.nothing(id).apply_newest_first(newest_first)
     }
 
-    /// An aggregate without a history, for a command that is tried without a load. The table is not
-    /// asked whether it has one.
+    /// An aggregate without a history, for a command that is tried without a load. It is not
+    /// checked whether the table has a history.
     pub fn nothing<A: EventSourced>(&self, id: &AggregateId) -> Loaded<A> {
         Loaded::new(id.clone()).under(self.policy)
     }
@@ -272,8 +272,9 @@ impl EventStore {
     }
 }
 
-/// The number of commits before number `ordinal` to ask for next, where the `read` ones down to it
-/// have no snapshot: as far as the next one is due, and no fewer than were read before.
+/// The number of commits to read next, before the one with the ordinal `ordinal`, where the `read`
+/// commits from that one on have no snapshot. It reaches back to where a snapshot is due, and is at
+/// least as many as were read before.
 fn further(ordinal: u32, read: usize, every: u32) -> u32 {
     let due = ordinal.saturating_sub(1) % every + 1;
     let read = u32::try_from(read).unwrap_or(HISTORY_PAGE);
@@ -286,7 +287,7 @@ mod tests {
 
     #[test]
     fn a_load_goes_back_to_where_a_snapshot_is_due_and_then_by_growing_pages() {
-        // Of 8n + k commits, number 8n has one.
+        // Of 8n + k commits, commit number 8n has one.
         assert_eq!(
             [1, 7, 8, 9, 15, 16].map(|ordinal| further(ordinal, 1, 8)),
             [1, 7, 8, 1, 7, 8]

@@ -26,7 +26,7 @@ pub struct MemoryTable {
 }
 
 impl MemoryTable {
-    /// Writes an item whether its key exists or not. Only tests do this, for instance to damage a
+    /// Writes an item, whether its key exists or not. Only tests do this, for instance to damage a
     /// commit.
     pub fn overwrite(&self, item: Item) -> Result<(), Unavailable> {
         self.items().insert(key(&item)?, item);
@@ -52,7 +52,7 @@ fn key(item: &Item) -> Result<Key, Unavailable> {
         .and_then(|value| value.as_n().ok()?.parse().ok());
     match (aggregate, sequence) {
         (Some(aggregate), Some(sequence)) => Ok((aggregate.clone(), sequence)),
-        _ => Err(Unavailable("an item without its key".to_owned())),
+        _ => Err(Unavailable("the item lacks a key attribute".to_owned())),
     }
 }
 

@@ -1,5 +1,5 @@
-//! Seals the personal data of commands, and opens those of commits: the only place where that is
-//! done. What cannot be opened because its key is destroyed becomes [`domain::personal::ERASED`].
+//! Seals the personal data of commands, and opens those of commits. No other module does either.
+//! Data whose key is destroyed become [`domain::personal::ERASED`].
 
 use domain::{
     Json,
@@ -17,21 +17,21 @@ use crate::{
 };
 
 impl EventStore {
-    /// The same store with the keys of personal data. Without them, neither can an order with
-    /// personal data be placed, nor can stored ones be opened.
+    /// The same store with the keys of personal data. Without them, orders with personal data can
+    /// neither be placed nor read.
     pub fn with_keys(mut self, keys: Keys) -> Self {
         self.keys = Some(keys);
         self
     }
 
-    /// The keys of personal data; unavailable where the store has none.
+    /// The keys of personal data. Fails with [`Unavailable`] where the store has none.
     pub fn keys(&self) -> Result<&Keys, Unavailable> {
         let missing = || Unavailable("this event store has no keys of personal data".to_owned());
         self.keys.as_ref().ok_or_else(missing)
     }
 
-    /// Seals the personal data of a command; true where it had any that were not sealed. Then its
-    /// digest is another one.
+    /// Seals the personal data of a command. Returns whether it had any that were not sealed; then
+    /// its digest has changed.
     pub async fn seal<I: Intent>(&self, intent: &mut I) -> Result<bool, Unavailable> {
         let Some(unsealed) = intent.unsealed() else {
             return Ok(false);
@@ -40,9 +40,9 @@ impl EventStore {
         Ok(true)
     }
 
-    /// The commits of one aggregate with the personal data of their events open: what rows and
-    /// answers are made of. Commits without personal data cost nothing; others one read of the
-    /// table of keys, and a call of KMS where the key is not kept in memory.
+    /// The commits of one aggregate with the personal data of their events open, for rows and
+    /// answers. Commits without personal data cost nothing; others cost one read of the table of
+    /// keys, and a call of KMS where the key is not cached.
     ///
     /// Snapshots stay as they are stored, so opened commits are folded from the first one on.
     pub async fn opened(&self, mut commits: Vec<Commit>) -> Result<Vec<Commit>, StoreError> {
@@ -65,12 +65,13 @@ impl EventStore {
     }
 }
 
-/// Whether commits have other events than their opened form: they hold personal data.
+/// Whether the events of commits differ from their opened form, which means that they hold personal
+/// data.
 pub fn holds_personal_data(stored: &[Commit], opened: &[Commit]) -> bool {
     !texts(stored).eq(texts(opened))
 }
 
-/// The data of the commits' events.
+/// The text of the data of each event of the commits.
 pub fn texts(commits: &[Commit]) -> impl Iterator<Item = &str> {
     let events = commits.iter().flat_map(|commit| &commit.events);
     events.map(|event| event.data.get())
@@ -85,7 +86,7 @@ fn open(
 ) -> Result<EncodedEvent, UnreadableCommit> {
     let erased = held.erased_at;
     let Some(sealed) = stored.sealed.clone() else {
-        // An older build has stored them as they were sent.
+        // An older build stored the data as they were sent.
         return match erased.is_some_and(|erased| stored.at <= erased) {
             true => Ok(stored.erased(event)?),
             false => Ok(event.clone()),
@@ -102,7 +103,7 @@ fn open(
         }
         _ if erased.is_some() && sealed.key <= held.latest => Ok(stored.erased(event)?),
         _ => Err(UnreadableCommit::damaged(
-            "the table of keys has never had the key of its personal data",
+            "the table of keys has never had the key with which its personal data are sealed",
         )),
     }
 }
@@ -118,6 +119,6 @@ fn value(
     match field {
         Field::CustomerName => Ok(opened.into()),
         Field::Personal => Json::parse(&opened)
-            .map_err(|_| UnreadableCommit::damaged("its personal data are no JSON")),
+            .map_err(|_| UnreadableCommit::damaged("its personal data are not JSON")),
     }
 }

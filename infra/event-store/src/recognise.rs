@@ -18,9 +18,9 @@ impl EventStore {
     /// had in earlier ones. A commit with one of those digests counts only if `has_same_content` is
     /// true of it.
     ///
-    /// Where `loaded` has not the fingerprints of all commits, and the command is none of the
-    /// latest, one more request reads the others: consistent, 8 bytes a commit. They are kept in
-    /// `loaded`, so its next commit can carry a full snapshot.
+    /// Where `loaded` lacks fingerprints of older commits, and the command is not found among the
+    /// latest, one more request reads the missing ones: a consistent read, 8 bytes a commit. They
+    /// are kept in `loaded`, so its next commit can carry a full snapshot.
     pub async fn recognise<A: EventSourced>(
         &self,
         loaded: &mut Loaded<A>,

@@ -50,7 +50,7 @@ pub enum ScanError {
     #[error(transparent)]
     Store(#[from] StoreError),
     /// The key is that of neither an order nor a shipment; the next call continues after its items.
-    #[error("items of {0:?}, which is no aggregate")]
+    #[error("the events table has items with the key {0:?}, which is no aggregate id")]
     NoAggregate(String),
 }
 
@@ -120,7 +120,7 @@ impl Scan {
         Some(whole)
     }
 
-    /// The position after the last aggregate that was yielded, or passed over with an error.
+    /// The position after the last aggregate that was yielded or reported as an error.
     pub fn behind(&self) -> Option<&ScanPosition> {
         self.behind.as_ref()
     }
@@ -145,8 +145,8 @@ impl Scan {
         Ok(())
     }
 
-    /// The history that `items` make. Where they are not all of it, the history is read from the
-    /// table: DynamoDB yields an aggregate in one piece and in order, but does not promise it.
+    /// The history that `items` make. Where they are not the whole history, it is read from the
+    /// table: DynamoDB yields an aggregate in one piece and in order, but does not guarantee it.
     async fn whole(&self, items: Vec<Item>) -> Result<AggregateHistory, ScanError> {
         let name = items.first().map(aggregate).unwrap_or_default();
         let id: AggregateId = name.parse().map_err(|_| ScanError::NoAggregate(name))?;

@@ -35,7 +35,8 @@ fn value_bytes(value: &AttributeValue) -> usize {
     }
 }
 
-/// One byte for every two digits, one for the exponent and one for a sign: never too few.
+/// The bytes of a number: one for every two digits, one for the exponent and one for a sign. It is
+/// never too few.
 fn number_bytes(text: &str) -> usize {
     text.bytes().filter(u8::is_ascii_digit).count().div_ceil(2) + 2
 }

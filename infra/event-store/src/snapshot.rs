@@ -60,8 +60,8 @@ pub struct Policy {
     pub every: u32,
     /// Bytes of a write unit, by which a put is charged.
     pub unit_bytes: usize,
-    /// A full snapshot is worth its write units once one in this many fingerprints is newer than
-    /// the last full snapshot.
+    /// A full snapshot that costs write units is written only when at least one in this many
+    /// fingerprints is newer than the last full snapshot.
     pub full_snapshot_share: u32,
 }
 
@@ -112,9 +112,10 @@ impl Policy {
     }
 
     /// Chooses what a commit carries. A snapshot that costs no further write unit is always
-    /// carried, a full one before a partial one. One that costs waits until it is due. A full one
-    /// that costs waits until it is worth it by [`Policy::full_snapshot_share`], but is then
-    /// written at once, so that the partial snapshots after it are small and free again.
+    /// carried, a full one rather than a partial one. A partial one that costs write units waits
+    /// until it is due. A full one that costs write units waits until
+    /// [`Policy::full_snapshot_share`] allows it, but is then written at once, so that the partial
+    /// snapshots after it are small and free again.
     pub fn choose_snapshot(&self, sizes: SnapshotSizes) -> SnapshotKind {
         let SnapshotSizes { bytes, .. } = sizes;
         let full = sizes.full.filter(|more| bytes + more <= ITEM_BYTES_MAX);
@@ -176,7 +177,7 @@ mod tests {
         assert_eq!(carried(600, 7, 425, Some((424, 1))), SnapshotKind::Partial);
         assert_eq!(carried(2_500, 7, 572, None), SnapshotKind::Full);
         assert_eq!(carried(2_500, 7, 573, None), SnapshotKind::None);
-        // It may have been counted too large: then it costs one unit, not two.
+        // The size may have been estimated too large: then it costs one unit, not two.
         assert_eq!(carried(1_025, 7, 1, None), SnapshotKind::None);
     }
 
@@ -200,7 +201,7 @@ mod tests {
             carried(900, 2_000, 16_500, Some((900, 42))),
             SnapshotKind::Full
         );
-        // Between two that are due, too, once the snapshots newer the last one ride free no more.
+        // Also between two commits where one is due, once the partial snapshots are no longer free.
         assert_eq!(
             carried(900, 1_999, 16_500, Some((900, 41))),
             SnapshotKind::None

@@ -27,8 +27,8 @@ pub struct EventStore {
 pub enum Append {
     /// The commit is stored.
     Done,
-    /// The commit is not stored: its key is taken by this one, a rival's or our own from an attempt
-    /// whose answer was lost.
+    /// The commit is not stored, since its key is taken by this commit. That is one of a concurrent
+    /// writer, or our own of an earlier attempt whose answer was lost.
     Occupied(Box<Commit>),
 }
 
@@ -129,8 +129,8 @@ impl EventStore {
         from: u64,
         is_it: &(dyn Fn(&Commit) -> bool + Sync),
     ) -> Result<Option<Commit>, StoreError> {
-        // Where all commits before it have one event each, it begins at `from` exactly: read that
-        // one first.
+        // Where all commits before it have one event each, it begins exactly at `from`, so that one
+        // is read first.
         let (mut from, mut limit) = (from, 1);
         for _ in 0..PAGES_MAX {
             let page = self.history(aggregate, from, limit).await?;

@@ -6,7 +6,7 @@ use crate::item::Item;
 
 /// A call of the table failed: throttled, timed out or refused. The text is for logs.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("table unavailable: {0}")]
+#[error("the table is unavailable: {0}")]
 pub struct Unavailable(pub String);
 
 /// The result of a put.

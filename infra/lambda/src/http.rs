@@ -56,8 +56,8 @@ impl Request {
         })
     }
 
-    /// A parameter of the query string. Several of one name are joined by commas, as the gateway
-    /// sends them, since the library splits every value at its commas.
+    /// A parameter of the query string. Several values of one name are joined by commas, as the
+    /// gateway sends them: the library has split every value at its commas.
     pub fn parameter(&self, name: &str) -> Option<String> {
         let values = self.query.all(name)?;
         (!values.is_empty()).then(|| values.join(","))
@@ -118,7 +118,7 @@ fn segments(path: &str, stage: &str) -> Vec<String> {
     path.split('/').map(str::to_owned).collect()
 }
 
-/// The caller that the authoriser names; nothing in the request itself is trusted for it.
+/// The caller that the authoriser names. Nothing in the request itself can change it.
 ///
 /// The token of an application (client credentials) may have no `sub`. Then the caller is the
 /// application, by `client_id` or `azp` (RFC 9068, OpenID Connect) and issuer. Callers without any

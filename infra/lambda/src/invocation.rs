@@ -1,4 +1,4 @@
-//! The context of one invocation of a function: what Lambda says beside the payload.
+//! The context of one invocation of a function: the data that Lambda passes beside the payload.
 
 use domain::Timestamp;
 
@@ -9,7 +9,7 @@ use crate::{names::GATEWAY_ALIAS, trace::TraceParent};
 pub struct Invocation {
     /// Lambda's id of the invocation; a retry by Lambda keeps it.
     pub request_id: String,
-    /// The time at which Lambda ends the invocation, done or not; `None` where nothing ends it.
+    /// The time at which Lambda ends the invocation, finished or not; `None` where nothing ends it.
     pub deadline: Option<Timestamp>,
     /// The X-Ray header (`Root=…;Parent=…;Sampled=…`) of the invocation.
     pub trace: Option<String>,

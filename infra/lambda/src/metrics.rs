@@ -1,5 +1,5 @@
 //! Metrics in CloudWatch's embedded metric format: a line of JSON in the function's log, which
-//! CloudWatch turns into metrics by itself. It needs no API call, and nothing waits for it.
+//! CloudWatch turns into metrics by itself. It needs no API call, so nothing waits for it.
 //!
 //! See "Specification: Embedded metric format" in the CloudWatch user guide. No library is used:
 //! existing ones keep one namespace per process, and Waybill has three.
@@ -21,14 +21,14 @@ const SHIPMENTS: &str = "LogisticsProcessing";
 /// The namespace of metrics about projections.
 const PROJECTIONS: &str = "Waybill";
 
-/// What a line calls the code of a refusal.
+/// The member of a line that holds the code of a refusal.
 pub const REFUSAL_CODE: &str = "RefusalCode";
 
-/// The dimension value of a status that is none of the known ones. Each new value would be a metric
-/// of its own, and senders could make them without limit.
+/// The dimension value of a status that is not one of the known ones. Each new value would be a
+/// metric of its own, and senders could create them without limit.
 const OTHER: &str = "OTHER";
 
-/// What one invocation did for orders.
+/// The counts of one invocation that handled orders.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Orders {
     /// The number of orders that were placed.
@@ -39,12 +39,12 @@ pub struct Orders {
     pub failures: u64,
     /// The duration of the invocation, in milliseconds.
     pub millis: u64,
-    /// Why the only one that was refused was: its code. It stands in the line and is no dimension,
-    /// so that a query of the log counts by it.
+    /// The code of the refusal, where exactly one command was refused. It is a member of the line
+    /// and not a dimension, so that a query of the log can count by it.
     pub code: Option<&'static str>,
 }
 
-/// What one invocation did for shipments.
+/// The counts of one invocation that handled shipments.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Shipments {
     /// The number of logged updates by status; `None` stands for all statuses that are not known
@@ -54,7 +54,7 @@ pub struct Shipments {
     pub stalled: u64,
     /// Updates that were refused or could not be carried out.
     pub errors: u64,
-    /// As that of [`Orders`].
+    /// The code of the refusal, as in [`Orders::code`].
     pub code: Option<&'static str>,
 }
 
@@ -67,7 +67,7 @@ pub struct CarrierWebhook {
     pub outcome: &'static str,
 }
 
-/// What a sweep did for the projections.
+/// The counts of a sweep.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Swept {
     /// The number of aggregates that the sweep compared.
@@ -158,7 +158,8 @@ impl Metrics {
             ("ProcessingTime", "Milliseconds", orders.millis),
             ("ProcessingFailures", "Count", orders.failures),
         ];
-        // Whole per cent, rounded down: 100 means every single one. Without any there is no rate.
+        // Whole per cent, rounded down: 100 means that every command succeeded. Without any command
+        // there is no rate.
         let all = orders.processed + orders.refused + orders.failures;
         if let Some(rate) = (orders.processed * 100).checked_div(all) {
             metrics.push(("SuccessRate", "Percent", rate));
@@ -226,7 +227,8 @@ impl Metrics {
         self.write(now, PROJECTIONS, &[], &metrics);
     }
 
-    /// Writes a line with each metric by environment, and the code of a refusal beside them.
+    /// Writes a line with each metric by environment, and with the code of a refusal as a further
+    /// member.
     fn write_with_code(
         &self,
         now: Timestamp,

@@ -12,7 +12,8 @@ const READ_MODELS_MAX: usize = 6;
 /// The kind of a read model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Kind {
-    /// Orders of every status, one row each; the table's name is older than that.
+    /// Orders of every status, one row for each. The table's name is from a time when it held only
+    /// processed orders.
     ProcessedOrders,
     /// Shipments: one row for each update, and one with the present state.
     ShipmentLog,
@@ -51,7 +52,7 @@ pub enum InvalidReadModel {
     Name(String),
     /// A list that lacks a kind, has a read model twice, or is too long.
     #[error(
-        "at least one of processed-orders and of shipment-log, each once, {READ_MODELS_MAX} at most"
+        "at least one of processed-orders and one of shipment-log were expected, each once, {READ_MODELS_MAX} at most"
     )]
     List,
 }
@@ -90,7 +91,7 @@ impl FromStr for ReadModel {
         [Kind::ProcessedOrders, Kind::ShipmentLog]
             .into_iter()
             .find_map(of)
-            // Written as it is printed: no `-v1`, no `-v02`.
+            // Only the form in which it is printed is accepted: no `-v1`, no `-v02`.
             .filter(|model| model.to_string() == text && model.generation > 0)
             .ok_or_else(|| InvalidReadModel::Name(text.to_owned()))
     }

@@ -80,7 +80,7 @@ mod tests {
         }
     }
 
-    /// Rows that are stored stand in these: another answer here would lose them.
+    /// Stored rows are in these shards: another result would make them impossible to find.
     #[test]
     fn an_id_stays_in_its_shard_for_ever() {
         let of = |id: &str| [1, 2, 8, 16, 64].map(|count| Shards(count).of(id));

@@ -24,7 +24,7 @@ const FRACTIONS: u64 = 10_000_000;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StalledAfter(BTreeMap<&'static str, Duration>);
 
-/// A part of the setting is invalid: this one.
+/// A part of the setting is invalid. It holds that part.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "{0:?}: a status of {statuses} with hours from 0 to {HOURS_MAX} was expected, such as \
@@ -39,8 +39,8 @@ impl StalledAfter {
         self.0.get(status).copied().filter(|after| !after.is_zero())
     }
 
-    /// The status that stalls soonest, and its time; of equal ones the first by name. `None`: no
-    /// status ever stalls.
+    /// The status that stalls soonest, and its time; of several with the same time the first by
+    /// name. `None` where no status ever stalls.
     pub fn soonest(&self) -> Option<(&'static str, Duration)> {
         let ever = self.0.iter().filter(|(_, after)| !after.is_zero());
         let soonest = ever.min_by_key(|(_, after)| **after);

@@ -1,10 +1,10 @@
 //! The cipher of personal data: AES-256-GCM-SIV (RFC 8452) of aws-lc.
 //!
-//! The same text of the same order's field always has the same sealed text under one key. Orders
-//! are compared by that: a repeat is recognised, and whoever has not the key can guess nothing. The
-//! nonce is a hash of order and field. Another text of the same field meets the same nonce only
-//! where two clients send different orders under one id, and SIV is made for that: it then shows
-//! nothing but whether two texts are equal.
+//! Under one key, the same text of the same field of the same order always has the same sealed
+//! text. Orders are compared by it, so a repeat is recognised, and nobody without the key can guess
+//! the text. The nonce is a hash of the order's id and the field. Two different texts get the same
+//! nonce only where two clients send different orders under one id. SIV is made for this case: it
+//! shows only whether two texts are equal.
 
 use aws_lc_rs::aead::{AES_256_GCM_SIV, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use base64::{Engine as _, engine::general_purpose::STANDARD_NO_PAD};
@@ -54,8 +54,8 @@ impl DataKey {
     }
 }
 
-/// The nonce and the associated data: a sealed text can be moved to no other order and no other
-/// field. An order's id has no line break.
+/// The nonce and the associated data, which bind a sealed text to its order and field: it cannot be
+/// moved to another one. An order's id has no line break.
 fn bound(order: &OrderId, field: Field) -> (Nonce, Aad<String>) {
     let about = format!("{order}\n{}", field.as_str());
     let hash = Sha256::digest(&about);

@@ -4,10 +4,10 @@
 //! - `cipher`: seals and opens a text; [`record`]: the table of keys; [`wrapping`]: how a data key
 //!   is encrypted before it is stored
 //!
-//! A data key is kept in memory for some minutes, which saves calls of KMS. Sealing uses a kept key
-//! without asking the table: an order that is placed while its customer is erased ends sealed with
-//! a destroyed key, which is erased. Opening always asks the table first, so that no key is used
-//! after its destruction.
+//! A data key is cached in memory for some minutes, which saves calls of KMS. Sealing uses a cached
+//! key without asking the table: an order that is placed while its customer is erased is sealed
+//! with a destroyed key, and so is erased too. Opening always asks the table first, so that no key
+//! is used after its destruction.
 
 use std::{
     collections::HashMap,
@@ -43,7 +43,7 @@ pub struct Keys {
     kept: Arc<Mutex<Kept>>,
 }
 
-/// An owner's keys, as they are when the table is asked.
+/// The keys of an owner, as the table has them at this moment.
 #[derive(Debug, Clone, Default)]
 pub struct Held {
     /// The present key with its version; `None` where there is none.
@@ -59,7 +59,7 @@ pub struct Held {
 pub struct Destroyed {
     /// The version of the key that is destroyed, 0 where there was none.
     pub version: u32,
-    /// Whether this call destroyed it, or found it destroyed.
+    /// Whether this call destroyed it; false where it was destroyed before.
     pub now: bool,
     /// The time from before which all personal data of the owner are erased.
     pub erased_at: Timestamp,
@@ -94,7 +94,7 @@ impl Keys {
         )
     }
 
-    /// The same keys with another source of time, by which kept keys expire.
+    /// The same keys with another source of time, by which cached keys expire.
     pub fn with_clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.clock = clock;
         self
@@ -146,12 +146,12 @@ impl Keys {
         self.table.get(&owner.to_string()).await
     }
 
-    /// Destroys the owner's key, for ever. Where there is none, the erasure is noted all the same:
-    /// it counts for what older builds have stored without a key. Repeating it is no error; a key
-    /// that was made since is destroyed, too.
+    /// Destroys the owner's key for ever. Where there is no key, the erasure is recorded as well:
+    /// it applies to data that older builds have stored without a key. Repeating it is no error; a
+    /// key that was made since is destroyed too.
     ///
-    /// `up_to` limits it to keys up to that version, so that a late repeat does not destroy the key
-    /// that a customer who has come back was given since.
+    /// `up_to` limits it to keys up to that version, so that a late repeat does not destroy the new
+    /// key of a customer who has come back.
     pub async fn destroy(
         &self,
         owner: &Owner,
@@ -213,7 +213,8 @@ impl Keys {
                 wrapped: Some(wrapped),
                 erased_at: before.erased_at,
             };
-            // A put whose answer is lost may have been made: then the next attempt finds its key.
+            // A put whose answer was lost may have been carried out: then the next attempt finds
+            // its key.
             if self.table.put(&name, &record).await? {
                 let key = Arc::new(key);
                 self.kept()
@@ -249,11 +250,11 @@ impl Keys {
 
 fn rivals() -> Unavailable {
     Unavailable(format!(
-        "{KEY_ATTEMPTS} times a rival changed the owner's key first"
+        "{KEY_ATTEMPTS} attempts lost against concurrent changes of the owner's key"
     ))
 }
 
-/// The data keys in memory, each owner's latest.
+/// The cached data keys: the latest one of each owner.
 #[derive(Debug, Default)]
 struct Kept {
     keys: HashMap<String, KeptKey>,
@@ -269,7 +270,7 @@ struct KeptKey {
 impl Kept {
     fn latest(&mut self, owner: &str, now: Timestamp) -> Option<(u32, Arc<DataKey>)> {
         let kept = self.keys.get(owner)?;
-        // A clock that was set back makes a key no younger.
+        // A clock that was set back must not make a key younger.
         let age = now.millis().abs_diff(kept.since.millis());
         if u128::from(age) > KEY_CACHE_TIME.as_millis() {
             self.keys.remove(owner);

@@ -21,7 +21,8 @@ pub const OWNER: &str = "owner";
 pub struct KeyRecord {
     /// The version of the latest key, from 1; 0 where there never was one.
     pub version: u32,
-    /// The number of changes of the record. A change is written on condition that it is the next.
+    /// The number of changes of the record. A change is written only if the stored record has the
+    /// revision before it.
     pub revision: u32,
     /// The data key of that version, wrapped; `None` once it is destroyed.
     pub wrapped: Option<Vec<u8>>,
@@ -32,11 +33,11 @@ pub struct KeyRecord {
 /// A table of keys.
 #[async_trait]
 pub trait KeyTable: Send + Sync {
-    /// The record of an owner; the read is consistent.
+    /// Reads the record of an owner, consistently.
     async fn get(&self, owner: &str) -> Result<Option<KeyRecord>, Unavailable>;
 
-    /// Writes a record on condition that the stored one has the revision before it, or that there
-    /// is none where it is the first. False where that is not so.
+    /// Writes a record if the stored one has the revision before it, or if there is none and this
+    /// is the first. Returns whether it was written.
     async fn put(&self, owner: &str, record: &KeyRecord) -> Result<bool, Unavailable>;
 }
 
@@ -113,10 +114,10 @@ fn item(owner: &str, record: &KeyRecord) -> Item {
     item
 }
 
-/// Reads a record. One that cannot be read counts as unavailable: nothing may be taken for erased,
-/// and no key be replaced, because of it.
+/// Reads a record. One that cannot be read counts as unavailable: because of it, no data may be
+/// treated as erased, and no key may be replaced.
 fn read(item: Item) -> Result<KeyRecord, Unavailable> {
-    let damaged = || Unavailable("a record of the table of keys cannot be read".to_owned());
+    let damaged = || Unavailable("a record in the table of keys is damaged".to_owned());
     let number = |name: &str| -> Result<u32, Unavailable> {
         let number = item.get(name).and_then(|value| value.as_n().ok());
         number

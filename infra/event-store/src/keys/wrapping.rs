@@ -1,4 +1,4 @@
-//! Wrapping: how a data key is encrypted before it is stored. The environment's KMS key does it.
+//! Wrapping: how a data key is encrypted before it is stored, by the environment's KMS key.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -30,15 +30,15 @@ pub trait Wrapping: Send + Sync {
     /// Makes a data key of `owner`.
     async fn make(&self, owner: &str) -> Result<NewKey, Unavailable>;
 
-    /// Unwraps a data key of `owner`. What cannot be unwrapped counts as unavailable, never as
-    /// erased: the key that wrapped it may only be disabled.
+    /// Unwraps a data key of `owner`. A key that cannot be unwrapped counts as unavailable, never
+    /// as erased: the KMS key may only be disabled.
     async fn unwrap(&self, owner: &str, wrapped: &[u8]) -> Result<DataKey, Unavailable>;
 }
 
 // ---- On AWS
 
-/// Wrapping by a KMS key. The wrapped key is bound to a hash of its owner by the encryption
-/// context, which CloudTrail logs: so it holds no customer's id.
+/// Wrapping by a KMS key. The encryption context binds the wrapped key to a hash of its owner, and
+/// not to the owner's name: CloudTrail logs the context, and must not get a customer's id.
 #[derive(Debug)]
 pub struct KmsWrapping {
     client: aws_sdk_kms::Client,
@@ -107,8 +107,8 @@ fn unavailable<E: ProvideErrorMetadata, R>(error: SdkError<E, R>) -> Unavailable
 
 // ---- In memory, for tests
 
-/// Wrapping in memory, for tests: each key is a hash of its owner and of the number of keys made
-/// before it, and is "wrapped" by being written down. So a test that is repeated has the same keys.
+/// Wrapping in memory, for tests. Each key is a hash of its owner and of the number of keys made
+/// before it, and its wrapped form is the key itself. So a test that is repeated has the same keys.
 #[derive(Debug, Default)]
 pub struct MemoryWrapping {
     made: AtomicU64,
