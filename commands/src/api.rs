@@ -27,7 +27,7 @@ use crate::{
 /// function for older callers, with a warning in the log.
 pub async fn handle(commands: &Commands, payload: &RawValue, invocation: &Invocation) -> Answer {
     if !is_request(payload) {
-        tracing::warn!("an order was sent to the function `api` by direct invocation: use the function `invoke` for it");
+        tracing::warn!("an order by direct invocation: send it to the function `invoke`");
         return invoke::handle(commands, payload, invocation).await;
     }
     if !invocation.is_by_gateway() {

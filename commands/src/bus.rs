@@ -43,7 +43,10 @@ pub async fn handle(commands: &Commands, payload: &RawValue, invocation: &Invoca
     };
     if let Failure::Unavailable(reason) = failure {
         commands.count_failed(about, (503, "unavailable"), started);
-        tracing::warn!(reason, "an event cannot be handled now; it is delivered again");
+        tracing::warn!(
+            reason,
+            "an event cannot be handled now; it is delivered again"
+        );
         return Err(Failed("temporarily unavailable".to_owned()));
     }
     // EventBridge does not keep the order of events, so the order that this event is about may

@@ -96,7 +96,9 @@ pub async fn erase(
     execute::<Erasures>(store, clock, envelope).await?;
     let erasures = store.load::<Erasures>(&aggregate).await?;
     let Some(noted) = erasures.state.latest else {
-        return Err(Failure::Corrupt(format!("{aggregate}: its history has no erasure although one was just written")));
+        return Err(Failure::Corrupt(format!(
+            "{aggregate}: its history has no erasure although one was just written"
+        )));
     };
     let destroyed = keys.destroy(owner, Some(noted.key), noted.at).await;
     let destroyed = destroyed.map_err(StoreError::from)?;

@@ -96,7 +96,9 @@ pub async fn log_all(
             Err(failure) => return Err(failure),
         }
     }
-    let reason = format!("{CONFLICT_ATTEMPTS} attempts lost against concurrent writers of the same shipment");
+    let reason = format!(
+        "{CONFLICT_ATTEMPTS} attempts lost against concurrent writers of the same shipment"
+    );
     Err(Failure::Unavailable(reason))
 }
 

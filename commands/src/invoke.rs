@@ -28,7 +28,11 @@ pub async fn handle(commands: &Commands, payload: &RawValue, invocation: &Invoca
             }
             // The answer to an asynchronous invocation is lost, so the refusal is logged as well.
             let (request_id, code) = (&invocation.request_id, problem.code);
-            tracing::warn!(request_id, code, "an order that was sent by direct invocation is refused");
+            tracing::warn!(
+                request_id,
+                code,
+                "an order that was sent by direct invocation is refused"
+            );
             Json::Object(Object::from([("error".to_owned(), problem.to_json())]))
         }
     };

@@ -9,17 +9,18 @@ use crate::{
     personal::{Sealed, UnsealedPersonalData},
 };
 
-/// A command to an aggregate: what its sender wants, and the time at which it is decided.
+/// A command to an aggregate: the request of its sender, and the time at which it is decided.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Command<I> {
-    /// The time of its arrival, or of the aggregate's last commit where the clock has gone back
-    /// since.
+    /// The time at which the command arrived, or the time of the aggregate's last commit where that
+    /// is later, because the clock was set back.
     pub at: Timestamp,
-    /// What the sender wants.
+    /// The content of the command.
     pub intent: I,
 }
 
-/// The content of a command: what it asks of its aggregate, and how a repeat of it is recognised.
+/// The content of a command: what it requests of its aggregate, and how a repeat of it is
+/// recognised.
 pub trait Intent: Clone + Send + Sync {
     /// The digest of the content. A command id that is used again with another digest is refused.
     /// Time, source and caller are not part of it, since a retry may change them.
@@ -29,8 +30,8 @@ pub trait Intent: Clone + Send + Sync {
     /// source is the same order.
     fn digest(&self) -> Digest;
 
-    /// The digest that earlier builds took of the same content, where it differs from that of
-    /// today. Commits that they wrote hold it.
+    /// The digest that earlier builds computed for the same content, where it differs from today's.
+    /// Commits that they wrote contain it.
     fn earlier_digest(&self) -> Option<Digest> {
         None
     }
@@ -39,17 +40,17 @@ pub trait Intent: Clone + Send + Sync {
     /// has no second effect.
     fn recognised_by_content(&self) -> bool;
 
-    /// Whether the command creates its aggregate. If the aggregate exists already with the same
-    /// content, the sender is answered with its present status.
+    /// Whether the command creates its aggregate. Where the aggregate exists already with the same
+    /// content, the answer is its present status.
     fn creates(&self) -> bool;
 
     /// The personal data of the command that are not sealed yet; `None` where it has none. They are
-    /// sealed before anything else is done with the command.
+    /// sealed before the command is executed.
     fn unsealed(&self) -> Option<UnsealedPersonalData> {
         None
     }
 
-    /// Takes the sealed form of what [`Intent::unsealed`] has named.
+    /// Stores the sealed form of the data that [`Intent::unsealed`] returned.
     fn seal(&mut self, _sealed: Sealed) {}
 
     /// Whether the command is probably the first of its aggregate. Then it is tried without a load,
@@ -91,27 +92,28 @@ pub trait EventSourced:
         event::decode(Self::kinds(), event)
     }
 
-    /// Whether `intent` leads to `event`. It is asked of an event whose commit has a digest of
-    /// `intent`, since the digests of earlier builds left out some of what decides the event.
+    /// Whether `intent` leads to `event`. It is called for an event whose commit has the same digest
+    /// as `intent`: the digests of earlier builds left out some of the content that decides the
+    /// event.
     fn follows_from(_event: &Self::Event, _intent: &Self::Intent) -> bool {
         true
     }
 
-    /// Whether `event` has the content of `intent`, where their digests cannot be compared: the
-    /// personal data of the event are sealed with a key that the owner has no more, or older builds
-    /// stored them as they were sent.
+    /// Whether `event` has the content of `intent`, apart from personal data. It is used where
+    /// their digests cannot be compared: the event's personal data are sealed with a key that is
+    /// destroyed, or an older build stored them as they were sent.
     fn equals_except_personal_data(_event: &Self::Event, _intent: &Self::Intent) -> bool {
         false
     }
 
-    /// Whether the state may be stored in a snapshot. One with personal data that are not sealed
-    /// may not: it would be another copy that nobody can erase.
+    /// Whether the state may be stored in a snapshot. A state with personal data that are not
+    /// sealed must not be stored: an erasure could not reach that copy.
     fn may_be_in_snapshot(&self) -> bool {
         true
     }
 
-    /// The status that `event` gave its aggregate. It is the answer to the event's command, also
-    /// when that is repeated years later.
+    /// The status that `event` gave its aggregate. It is part of the answer to the event's command,
+    /// even when the command is repeated years later.
     fn status_of(event: &Self::Event) -> &str;
 
     /// The present status, `None` before the first event.

@@ -1,8 +1,9 @@
-//! The erasures of an owner's personal data: a history of its own for each owner, which says when
-//! which key was destroyed. It holds no personal data, and stays for ever.
+//! The erasures of an owner's personal data. Each owner has a history of its own, which says when
+//! which key was destroyed. It holds no personal data, and is kept for ever.
 //!
-//! The event is the order to erase: whoever reads it destroys the key, if that is not done yet, and
-//! rewrites the rows. So an erasure that was accepted is carried out, whatever fails in between.
+//! The event is the order to erase: every consumer that reads it destroys the key, if that is not
+//! done yet, and rewrites the rows. So an erasure that was accepted is carried out, whatever fails
+//! in between.
 
 use cqrs_es::{Aggregate, DomainEvent, event_sink::EventSink};
 use serde::{Deserialize, Serialize};
@@ -47,7 +48,8 @@ pub enum Event {
 pub struct CustomerErased {
     /// The owner of the personal data, such as `customer#42`.
     pub owner: Owner,
-    /// The time of the erasure. What older builds have stored openly before it is erased, too.
+    /// The time of the erasure. Data that older builds have stored without sealing before it are
+    /// erased too.
     pub at: Timestamp,
     /// The version of the owner's latest key, which is destroyed with all before it; 0 where the
     /// owner had none.
@@ -76,7 +78,7 @@ impl DomainEvent for Event {
 
 impl aggregate::Intent for Intent {
     fn digest(&self) -> Digest {
-        // The same command again is a repeat, whatever key the owner was given since.
+        // The same command again is a repeat, even if the owner has got a new key since.
         Digest::of(&Json::from(format!("erase {}", self.owner)))
     }
 
@@ -96,11 +98,12 @@ impl EventSourced for Erasures {
 
     fn decide(&self, command: &Command) -> Result<Vec<Event>, Refusal> {
         let Intent { owner, key } = &command.intent;
-        // The key was looked up before the command was decided, and may have been made, and its
-        // erasure noted, since: the latest note stands for all before it, so its key never goes
-        // back.
+        // The key was looked up before the command was decided. Another erasure may have been
+        // recorded since, for a newer key. The latest event covers all earlier ones, so its key
+        // must not be lower than before.
         let latest = self.latest.as_ref().map_or(0, |latest| latest.key);
-        // An owner without a key may have given personal data to an older build since.
+        // An owner without a key may have given personal data to an older build since the last
+        // erasure.
         let done = latest >= *key && *key > 0;
         Ok(match done {
             true => Vec::new(),

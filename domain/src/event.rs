@@ -76,13 +76,15 @@ impl<E> EventKind<E> {
             return (self.decode)(text).map_err(unread);
         }
         if event.version > version {
-            return Err(event.unknown("its version is newer than this code"));
+            return Err(event.unknown("its version is of a newer build"));
         }
         let steps = usize::try_from(event.version)
             .ok()
             .and_then(|version| self.upcasters.get(version.checked_sub(1)?..));
-        let steps = steps.ok_or_else(|| event.undecodable("versions begin with 1"))?;
-        // Member by member: the data may be a level deeper than what was sent may be.
+        let steps = steps
+            .ok_or_else(|| event.undecodable("its version is 0, but versions begin with 1"))?;
+        // The object is read member by member: its data may be one level deeper than [`Json`]
+        // allows.
         let data: Object = serde_json::from_str(text).map_err(unread)?;
         let data = steps.iter().fold(data, |data, step| step(data));
         (self.decode)(&Json::Object(data).to_string()).map_err(unread)
@@ -93,7 +95,7 @@ impl<E> EventKind<E> {
 /// damaged.
 pub fn decode<E>(kinds: &[EventKind<E>], event: &EncodedEvent) -> Result<E, Undecodable> {
     let kind = kinds.iter().find(|kind| kind.name == event.kind);
-    kind.ok_or_else(|| event.unknown("this code has no such kind"))?
+    kind.ok_or_else(|| event.unknown("this build does not know its kind"))?
         .decode_any_version(event)
 }
 

@@ -1,5 +1,5 @@
-//! Ids that other systems give to orders and shipments, restricted to what a URL path can hold and
-//! nobody mistakes for another id.
+//! Ids that other systems give to orders and shipments, restricted to characters that a URL path
+//! can hold and that make no two ids look the same.
 //!
 //! An id may contain `#`, so a key such as `order#<orderId>` is split at its first `#`.
 
@@ -20,7 +20,7 @@ pub struct InvalidId;
 
 /// Checks an order's or a shipment's id by the contract's rule.
 fn check(text: &str) -> Result<(), InvalidId> {
-    // Clients and gateways resolve `.` and `..` as steps in a path.
+    // Clients and gateways resolve `.` and `..` in a path.
     let walks = matches!(text, "." | "..");
     match is_external_id(text) && !text.contains('/') && !walks {
         true => Ok(()),
@@ -36,8 +36,8 @@ fn is_external_id(text: &str) -> bool {
         && is_nfc(text)
 }
 
-/// Checks the id of a customer, a product or a carrier's parcel. The rule of an order's id holds,
-/// except that `/` is allowed, since it stands in no path. The refusal names `field`.
+/// Checks the id of a customer, a product or a carrier's parcel. The rule of an order's id applies,
+/// except that `/` is allowed, since these ids are not part of a path. The refusal names `field`.
 pub(crate) fn check_external_id(field: &str, id: Option<&str>) -> Result<(), Refusal> {
     if id.is_none_or(is_external_id) {
         return Ok(());
@@ -102,8 +102,8 @@ id! {
     ShipmentId
 }
 
-/// The owner of personal data: one key is made for each. As a text it is `customer#<customerId>` or
-/// `order#<orderId>`.
+/// The owner of personal data; each owner has a key of its own. As a text it is
+/// `customer#<customerId>` or `order#<orderId>`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum Owner {

@@ -32,7 +32,7 @@ pub enum Json {
     Object(Object),
 }
 
-/// Why a text is no [`Json`].
+/// Why a text is not a [`Json`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidJson {
     /// The text is not JSON. The message may quote it.
@@ -41,7 +41,7 @@ pub enum InvalidJson {
     /// The values are nested more than 16 levels deep.
     #[error("more than {JSON_DEPTH_MAX} levels of JSON")]
     Depth,
-    /// A number is beyond the limits of [`Number`].
+    /// A number is outside the limits of [`Number`].
     #[error("{reason}; a number has at most {DIGITS_MAX} digits and is at most 9.9E+125")]
     Number {
         /// The path of the number, such as `items[3].price`.
@@ -49,7 +49,8 @@ pub enum InvalidJson {
         /// The limit that it exceeds.
         reason: InvalidNumber,
     },
-    /// An object has two members of one name, which two readers would understand differently.
+    /// An object has two members with the same name, which different readers would interpret
+    /// differently.
     #[error("an object has the same member twice")]
     Duplicate {
         /// The path of the member, its name included.
@@ -128,8 +129,8 @@ impl Json {
         }
     }
 
-    /// The size that DynamoDB counts for it, in bytes: the content, three for a list or map and one
-    /// for each of its elements ("DynamoDB item sizes and formats" in its developer guide).
+    /// The size in bytes as DynamoDB counts it: the content, 3 bytes for a list or map and 1 for
+    /// each of its elements ("DynamoDB item sizes and formats" in its developer guide).
     pub fn dynamodb_bytes(&self) -> usize {
         match self {
             Self::Null | Self::Bool(_) => 1,
@@ -192,8 +193,8 @@ impl<'de> Deserialize<'de> for Json {
     }
 }
 
-/// Reads a value level by level, since only a [`RawValue`] still has its numbers' text. A byte is
-/// read once per level, and there are at most 16.
+/// Reads a value level by level, since only a [`RawValue`] still has the original text of numbers.
+/// Each byte is read once for each level, and there are at most 16 levels.
 fn read(raw: &RawValue, depth: usize) -> Result<Json, InvalidJson> {
     let text = raw.get();
     match text.as_bytes().first() {
@@ -309,7 +310,7 @@ mod tests {
         let nested = |levels: usize| format!("{}{}", "[".repeat(levels), "]".repeat(levels));
         assert!(Json::parse(&nested(16)).is_ok());
         assert_eq!(Json::parse(&nested(17)), Err(InvalidJson::Depth));
-        // Deeper than serde_json follows: still an answer, not a crash.
+        // Deeper than serde_json supports: the answer must be an error, not a crash.
         assert!(Json::parse(&nested(100_000)).is_err());
     }
 

@@ -16,7 +16,7 @@ use crate::limits::{DIGITS_MAX, MAGNITUDE, NUMBER_TEXT_MAX};
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Number(BigDecimal);
 
-/// Why a text or a computed value is no [`Number`].
+/// Why a text or a computed value is not a [`Number`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidNumber {
     /// The text is not a number in JSON's notation.
@@ -52,7 +52,7 @@ impl Number {
         if digits > DIGITS_MAX {
             return Err(InvalidNumber::Digits);
         }
-        // At most 38 by the line above.
+        // At most 38, as checked above.
         let digits = digits.try_into().unwrap_or(i64::MAX);
         let magnitude = digits
             .checked_sub(value.fractional_digit_count())
@@ -144,7 +144,7 @@ impl FromStr for Number {
         if text.len() > NUMBER_TEXT_MAX {
             return Err(InvalidNumber::Digits);
         }
-        // The syntax is right, so only an exponent beyond 64 bits can fail.
+        // The syntax is correct, so only an exponent beyond 64 bits can fail.
         let value = BigDecimal::from_str(text).map_err(|_| InvalidNumber::Range)?;
         Self::exact(value)
     }

@@ -6,7 +6,8 @@
 //! store opens them on the way from a commit to its events. Once the owner's key is destroyed, they
 //! open to [`ERASED`], for ever.
 //!
-//! This module only says what is sealed and where it stands. It knows no cipher and no key.
+//! This module only says which members are sealed and where an event has them. It knows no cipher
+//! and no key.
 
 use serde::{Deserialize, Serialize};
 
@@ -17,7 +18,7 @@ use crate::{
     json::Object,
 };
 
-/// The text that stands in the place of every personal value whose key is destroyed.
+/// The text that replaces every personal value whose key is destroyed.
 pub const ERASED: &str = "[erased]";
 
 /// The names of an order's members that are personal data, in commands, events and rows.
@@ -142,8 +143,8 @@ impl Stored {
         }))
     }
 
-    /// Whether they were erased from the stored event itself, as a person may do it with an event
-    /// of an older build: [`ERASED`] stands in the place of each.
+    /// Whether they were erased from the stored event itself: [`ERASED`] replaces each of them. A
+    /// person may have to do this with an event of an older build.
     pub fn is_erased(&self) -> bool {
         let erased = |value: Option<&Json>| value.is_none_or(|value| *value == ERASED.into());
         let attribute = match self.data.get(ATTRIBUTES) {
@@ -170,7 +171,7 @@ impl Stored {
         self.into_event(event)
     }
 
-    /// The event with [`ERASED`] in the place of every personal value, sealed or not.
+    /// The event with [`ERASED`] in place of every personal value, sealed or not.
     pub fn erased(mut self, event: &EncodedEvent) -> Result<EncodedEvent, Undecodable> {
         let sealed = self
             .data

@@ -1,9 +1,9 @@
 //! The errors by which the business rejects a command.
 
-/// Why a command was refused, for the sender, who can do something about it.
+/// Why a command was refused, for the sender, who can correct it.
 ///
-/// The texts go outside as they are, so they name only what the sender sent. `code` is stable for
-/// machines; the message is for people and may change.
+/// The messages are shown to the sender unchanged, so they name only what the sender sent. `code`
+/// is stable for machines; the message is for people and may change.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     /// The command is invalid, whatever the aggregate's state.

@@ -132,7 +132,7 @@ impl Precision {
 pub struct InvalidTime;
 
 /// Milliseconds of 2000-01-01T00:00:00Z. No order and no parcel is older, so an earlier time is
-/// refused: it is a number of another unit, or a date in another format.
+/// refused: it must be a number in another unit, or a date in another format.
 const FIRST_SENT_MILLIS: i64 = 946_684_800_000;
 
 /// The most bytes of a time's text. The longest supported one, with nanoseconds and an offset, has
@@ -179,7 +179,7 @@ impl SentTime {
     }
 
     fn from_pieces(pieces: &Pieces<'_>) -> Option<Self> {
-        // A zone's name beside the time would have to be known by its rules.
+        // A time zone's name would require its rules.
         if pieces.time_zone_annotation().is_some() {
             return None;
         }

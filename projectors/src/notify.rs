@@ -239,7 +239,10 @@ pub fn messages_of(commit: &Commit, environment: &str) -> Result<Messages, (&'st
     match made {
         Ok(Ok(messages)) => Ok(messages),
         Ok(Err(error)) => Err(("unreadable_event", error.to_string())),
-        Err(_) => Err(("panic", "the code panicked while it made the messages of this commit".to_owned())),
+        Err(_) => Err((
+            "panic",
+            "the code panicked while it made the messages of this commit".to_owned(),
+        )),
     }
 }
 

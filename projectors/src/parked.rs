@@ -151,7 +151,9 @@ pub async fn resume(projectors: &Projectors, parked: &Parked) -> Result<Resumed,
             }
         }
     }
-    Ok(Resumed::Stays("each time that it was resumed, it was parked again".to_owned()))
+    Ok(Resumed::Stays(
+        "each time that it was resumed, it was parked again".to_owned(),
+    ))
 }
 
 /// Writes to the row how far the consumer has progressed, unless the aggregate was parked again

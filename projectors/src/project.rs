@@ -59,7 +59,11 @@ pub async fn handle(
     let mut settled = stream::iter(work).buffered(AGGREGATES_AT_ONCE);
     while let Some(result) = settled.next().await {
         if let Err((number, reason)) = result {
-            tracing::warn!(number, reason, "a batch stopped; the stream delivers it again from this record on");
+            tracing::warn!(
+                number,
+                reason,
+                "a batch stopped; the stream delivers it again from this record on"
+            );
             return Ok(response(Some(number)));
         }
     }
@@ -323,7 +327,9 @@ impl Projectors {
             let put = self.rows.put_newer(Table::Parked, stored, version + 1);
             put.await?;
         }
-        let rivals = "every attempt to park the aggregate lost against concurrent writers of its row".to_owned();
+        let rivals =
+            "every attempt to park the aggregate lost against concurrent writers of its row"
+                .to_owned();
         Err(RowError::Unavailable(rivals))
     }
 }

@@ -143,8 +143,11 @@ pub async fn handle(
     payload: &RawValue,
     invocation: &Invocation,
 ) -> Answer {
-    let task: Task = serde_json::from_str(payload.get())
-        .map_err(|error| Failed(format!("the payload is not a task of the role rebuild: {error}")))?;
+    let task: Task = serde_json::from_str(payload.get()).map_err(|error| {
+        Failed(format!(
+            "the payload is not a task of the role rebuild: {error}"
+        ))
+    })?;
     let clock = projectors.clock.as_ref();
     let deadline = Deadline::before(invocation.deadline, REBUILD_RESERVE, clock);
     let enough = || deadline.has_passed();

@@ -67,7 +67,7 @@ pub async fn handle(projectors: &Projectors, invocation: &Invocation) -> Answer 
             if !found.all {
                 tracing::warn!(
                     found.silent,
-                    "this run could not handle all shipments without updates; the next run continues"
+                    "more shipments without updates than one run handles: the next run continues"
                 );
             } else if found.silent > 0 {
                 tracing::info!(found.silent, "shipments without updates were found");
@@ -75,7 +75,7 @@ pub async fn handle(projectors: &Projectors, invocation: &Invocation) -> Answer 
             Ok(serde_json::json!({ "silent": found.silent, "all": found.all }))
         }
         Err(error) => {
-            tracing::warn!(%error, "the search for stalled shipments stopped; the next run starts again");
+            tracing::warn!(%error, "the search for stalled shipments failed; it is repeated");
             Err(Failed("temporarily unavailable".to_owned()))
         }
     }

@@ -128,7 +128,8 @@ impl CachedKeys {
             }
             if fresh {
                 return Err(KeySetError(
-                    "the cached keys lack the signature's key, and fetching them again failed".to_owned(),
+                    "the cached keys lack the signature's key, and fetching them again failed"
+                        .to_owned(),
                 ));
             }
         }
@@ -145,7 +146,7 @@ impl CachedKeys {
             }
             Err(error) => match kept.as_mut().filter(|kept| kept.url == url) {
                 Some(kept) => {
-                    tracing::warn!(%error, "a key set could not be fetched; the cached one is still used");
+                    tracing::warn!(%error, "keys cannot be fetched; the cached ones are used");
                     // Sets the time also here, so that the next attempt waits as after a success.
                     (kept.at, kept.stale) = (now, true);
                     match kept.keys.get(id).is_some() {
@@ -211,6 +212,8 @@ pub struct Nowhere;
 #[async_trait]
 impl KeySource for Nowhere {
     async fn fetch(&self, url: &str) -> Result<Vec<u8>, KeySetError> {
-        Err(KeySetError(format!("{url} is not fetched in this environment")))
+        Err(KeySetError(format!(
+            "{url} is not fetched in this environment"
+        )))
     }
 }

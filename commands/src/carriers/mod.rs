@@ -182,7 +182,7 @@ pub fn named(names: &[String]) -> Vec<Provider> {
     let named = names.iter().filter_map(|name| match name.parse() {
         Ok(provider) => Some(provider),
         Err(error) => {
-            tracing::error!(%error, "a setting has the name of an unknown provider, which is ignored");
+            tracing::error!(%error, "an unknown provider in a setting is ignored");
             None
         }
     });

@@ -210,7 +210,9 @@ pub fn array<'a>(object: &'a Value, name: &'static str) -> Result<&'a [Value], U
     match object.get(name) {
         None | Some(Value::Null) => Ok(&[]),
         Some(Value::Array(values)) => Ok(values),
-        Some(_) => Err(Unreadable("a member that should be an array is something else")),
+        Some(_) => Err(Unreadable(
+            "a member that should be an array is something else",
+        )),
     }
 }
 

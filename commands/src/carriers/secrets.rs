@@ -114,7 +114,8 @@ impl CachedSecrets {
                 Ok(Vec::new())
             }
             (Err(error), Some((_, values))) => {
-                tracing::warn!(%error, provider = provider.as_str(), "a secret could not be read again; the cached one is still used");
+                let provider = provider.as_str();
+                tracing::warn!(%error, provider, "a secret cannot be read; the cached one is used");
                 Ok(values.clone())
             }
             (Err(error), None) => Err(error),
@@ -150,7 +151,11 @@ impl Secrets for SecretsManager {
                 Some(answer) if is_none(answer) => Ok(None),
                 Some(answer) if is_forbidden(answer) => {
                     let (provider, answer) = (provider.as_str(), describe(&error));
-                    tracing::info!(provider, answer, "there is no secret, or this function may not read it");
+                    tracing::info!(
+                        provider,
+                        answer,
+                        "there is no secret, or this function may not read it"
+                    );
                     Err(SecretError::Forbidden)
                 }
                 _ => Err(SecretError::Unreadable(describe(&error))),

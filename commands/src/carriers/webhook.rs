@@ -206,7 +206,10 @@ async fn accept(
             Ok(answer)
         }
         Err(Failure::Unavailable(reason)) => {
-            tracing::warn!(reason, "a webhook could not be logged; the provider sends it again");
+            tracing::warn!(
+                reason,
+                "a webhook could not be logged; the provider sends it again"
+            );
             commands.count_webhook(provider, "unavailable");
             Err(Problem::unavailable())
         }
@@ -440,7 +443,9 @@ impl Letter {
         } = letter.detail;
         let body = match (body, body_gzip) {
             (Some(text), None) => text.into_bytes(),
-            (None, Some(packed)) => unpacked(&packed).ok_or("the compressed webhook cannot be unpacked")?,
+            (None, Some(packed)) => {
+                unpacked(&packed).ok_or("the compressed webhook cannot be unpacked")?
+            }
             _ => return Err(other),
         };
         Ok(Self {

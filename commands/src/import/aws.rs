@@ -150,7 +150,9 @@ impl Chunks for Body {
                 Ok(Some(bytes.to_vec()))
             }
             // The error describes the connection; it holds nothing of the body.
-            Some(Err(error)) => Err(FileError::Unavailable(format!("the connection broke off: {error}"))),
+            Some(Err(error)) => Err(FileError::Unavailable(format!(
+                "the connection broke off: {error}"
+            ))),
             None if self.missing > 0 => {
                 Err(FileError::Unavailable("the body ended early".to_owned()))
             }

@@ -120,12 +120,19 @@ pub async fn handle(commands: &Commands, payload: &RawValue, invocation: &Invoca
                 Ok(()) => return Ok(Value::Null),
                 Err(Stop::Unavailable(reason)) => return Err(unavailable(&reason)),
                 Err(Stop::Stuck(reason)) => {
-                    tracing::error!(reason, event_id, "an import cannot be continued, and a retry would not help");
+                    tracing::error!(
+                        reason,
+                        event_id,
+                        "an import cannot be continued, and a retry would not help"
+                    );
                     return Err(Failed("the import cannot be continued".to_owned()));
                 }
                 Err(Stop::Gone) => Rejection {
                     event_id,
-                    ..Rejection::new("file_gone", "the file was deleted or overwritten before it was read to its end")
+                    ..Rejection::new(
+                        "file_gone",
+                        "the file was deleted or overwritten before it was read to its end",
+                    )
                 },
             }
         }
@@ -135,7 +142,10 @@ pub async fn handle(commands: &Commands, payload: &RawValue, invocation: &Invoca
 }
 
 fn unavailable(reason: &str) -> Failed {
-    tracing::warn!(reason, "an import could not continue; its event is delivered again");
+    tracing::warn!(
+        reason,
+        "an import could not continue; its event is delivered again"
+    );
     Failed("temporarily unavailable".to_owned())
 }
 
@@ -177,7 +187,9 @@ async fn begin(commands: &Commands, payload: &RawValue) -> Result<Option<Progres
             let left: Progress =
                 serde_json::from_slice(&content).map_err(
                     |_| match progress::is_of_another_build(&content, &checkpoint) {
-                        true => Refused::NotNow("the checkpoint was written by another build".to_owned()),
+                        true => Refused::NotNow(
+                            "the checkpoint was written by another build".to_owned(),
+                        ),
                         false => invalid(),
                     },
                 )?;
@@ -230,9 +242,9 @@ async fn import(
         Ok(Reached::TimeLimit) if progress.position == began_at => {
             Err(Stop::Stuck("no order was executed within one invocation"))
         }
-        Ok(Reached::TimeLimit) if progress.checkpoints >= CHECKPOINTS_MAX => {
-            Err(Stop::Stuck("the file has used the maximum number of invocations"))
-        }
+        Ok(Reached::TimeLimit) if progress.checkpoints >= CHECKPOINTS_MAX => Err(Stop::Stuck(
+            "the file has used the maximum number of invocations",
+        )),
         Ok(Reached::TimeLimit) => {
             progress.checkpoints += 1;
             progress.save_checkpoint(files).await?;
@@ -248,7 +260,7 @@ async fn import(
             if progress.position > began_at
                 && let Err(error) = progress.save(files).await
             {
-                tracing::warn!(%error, "the progress could not be saved; the next attempt repeats some orders");
+                tracing::warn!(%error, "unsaved progress: a retry repeats some orders");
             }
             Err(Stop::Unavailable(reason))
         }

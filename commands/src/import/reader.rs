@@ -155,7 +155,11 @@ impl<'a> Reader<'a> {
             if attempt == READ_ATTEMPTS {
                 return Err(FileError::Unavailable(error));
             }
-            tracing::warn!(error, attempt, "the stream of a file broke off; a new one is opened");
+            tracing::warn!(
+                error,
+                attempt,
+                "the stream of a file broke off; a new one is opened"
+            );
             let longest = backoff(attempt, READ_WAIT, READ_WAIT * READ_ATTEMPTS);
             self.clock.sleep(self.clock.jitter(longest)).await;
             attempt += 1;

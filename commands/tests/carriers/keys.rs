@@ -1,4 +1,4 @@
-//! A provider's keys are fetched seldom, and kept where they cannot be.
+//! A provider's keys are fetched rarely, and the cached ones are used where fetching fails.
 
 use std::sync::{
     Arc,
@@ -16,7 +16,7 @@ fn set(id: &str) -> Vec<u8> {
     format!(r#"{{"keys":[{{"kty":"RSA","kid":"{id}","n":"AQAB","e":"AQAB"}}]}}"#).into_bytes()
 }
 
-/// Gives `first` twice, then fails once, then gives `second`.
+/// Returns `first` twice, then fails once, then returns `second`.
 struct Changing(Arc<AtomicUsize>);
 
 #[async_trait]
@@ -39,10 +39,10 @@ async fn a_set_is_fetched_again_when_it_is_old_or_lacks_a_key_and_no_oftener_tha
         (0, "first", Some(true), 1),
         (3_599, "first", Some(true), 1),
         (3_600, "first", Some(true), 2),
-        // Anybody can name a key that is none.
+        // Anybody can send the id of a key that does not exist.
         (3_659, "second", Some(false), 2),
-        // It cannot be fetched: the keys that are kept go on, of another one nobody can say that it
-        // is none, and the next attempt waits.
+        // The keys cannot be fetched: the cached ones are still used, nobody can say that another
+        // key does not exist, and the next attempt waits.
         (3_660, "second", None, 3),
         (3_661, "first", Some(true), 3),
         (3_719, "second", None, 3),

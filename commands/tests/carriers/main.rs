@@ -1,8 +1,8 @@
-//! Carriers' webhooks as their providers send them: signatures that their own libraries and
-//! examples have made, and every scan of the examples that were found.
+//! Carriers' webhooks as their providers send them: signatures made by the providers' own libraries
+//! and examples, and every scan of the examples that were found.
 //!
-//! `scans.json` holds the facts of public examples, texts replaced, each with its source and with
-//! what a reader of its own makes of it: time, place, status, code.
+//! `scans.json` holds the facts of public examples, with replaced texts. Each has its source and
+//! the result of an independent reader: time, location, status, code.
 
 #![allow(clippy::unwrap_used, missing_docs)]
 
@@ -21,7 +21,7 @@ use commands::carriers::{
 use domain::Timestamp;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-/// Headers by name.
+/// Headers by their names.
 pub type Headers = Vec<(&'static str, String)>;
 
 /// A signed webhook.
@@ -42,7 +42,7 @@ impl Sent {
         }
     }
 
-    /// Is it trusted, with these secrets at this time?
+    /// Whether the webhook is trusted, with these secrets at this time.
     pub fn verify(
         &self,
         provider: Provider,

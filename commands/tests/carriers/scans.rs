@@ -1,4 +1,4 @@
-//! Every scan of the examples that were found has the right time, place and status.
+//! Every scan of the examples that were found has the expected time, location and status.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -19,7 +19,7 @@ struct Example {
     provider: String,
     source: String,
     body: Value,
-    /// Time, place, status, code: oldest first.
+    /// Time, location, status and code of each scan, oldest first.
     expected: Vec<(String, Option<String>, String, String)>,
 }
 
@@ -74,7 +74,7 @@ fn every_scan_of_the_examples_is_read_as_it_should_be() {
         assert_eq!(found, expected, "{}", example.source);
         *read.entry(example.provider).or_default() += found.len();
     }
-    // As many as the page says. An example that goes missing is missed.
+    // The number of examples that the source has, so that a missing one is noticed.
     let expected = [
         ("17track", 7),
         ("aftership", 8),
@@ -135,12 +135,13 @@ fn a_scan_is_the_same_scan_in_every_later_webhook() {
                 .collect()
         };
         let first: BTreeSet<_> = ids(&whole, 1_790_000_000).into_iter().collect();
-        // Whatever order they come in, and whenever.
+        // In whatever order and at whatever time they arrive.
         let mut later = whole.clone();
         later.scans.reverse();
         let second: BTreeSet<_> = ids(&later, 1_790_100_000).into_iter().collect();
         assert_eq!(first, second, "{}", example.source);
-        // Two that differ are two; those that do not were noted twice by the carrier itself.
+        // Different scans have different ids; scans with the same id were sent twice by the
+        // carrier.
         let mut different = whole.scans.clone();
         different.sort_by_key(|scan| format!("{scan:?}"));
         different.dedup();
@@ -212,7 +213,7 @@ fn a_test_and_an_event_about_something_else_do_nothing() {
             "sendcloud",
             json!({ "action": "integration_updated", "integration": {} }),
         ),
-        // Not announced at the carrier yet: it has no number.
+        // A parcel that is not announced at the carrier yet has no tracking number.
         ("sendcloud", signed),
         (
             "sendcloud",

@@ -1,4 +1,4 @@
-//! What Secrets Manager answers, as it stands on the wire.
+//! The answers of Secrets Manager, as they are on the wire.
 
 use std::{
     io::{Read as _, Write as _},
@@ -13,7 +13,7 @@ use commands::carriers::{
 };
 use lambda::Names;
 
-/// Answers one request with this, and then says what was asked.
+/// Answers one request with this, and then returns the request.
 fn answering(status: u16, body: &str) -> (String, JoinHandle<String>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());

@@ -1,4 +1,4 @@
-//! Right signatures are trusted, and nothing else is.
+//! Valid signatures are trusted, and nothing else is.
 
 use aws_lc_rs::{
     rand::SystemRandom,
@@ -99,7 +99,7 @@ fn numbers(der: &[u8]) -> (Vec<u8>, Vec<u8>) {
     )
 }
 
-// ---- What the providers' own libraries and examples have signed
+// ---- Signatures of the providers' own libraries and examples
 
 #[test]
 fn the_webhook_of_easyposts_libraries_is_trusted_as_it_is() {
@@ -110,7 +110,7 @@ fn the_webhook_of_easyposts_libraries_is_trusted_as_it_is() {
         &[("x-hmac-signature", mac)],
     );
     let none = KeySet::default();
-    // Composed and decomposed, as the libraries' own normal form wants it to be one.
+    // The composed and the decomposed form of a secret, which the libraries normalise to one.
     for secret in ["s\u{e9}cret", "se\u{301}cret"] {
         sent.verify(Provider::EasyPost, &[secret], &none, at(NOW))
             .unwrap();
@@ -149,7 +149,7 @@ fn the_webhooks_of_sendclouds_examples_are_trusted_as_they_are() {
 
 #[test]
 fn the_example_of_17tracks_documentation_is_trusted() {
-    // The documentation's own example of what is hashed; its digest was taken by `sha256sum`.
+    // The documentation's own example of the signed text; its digest was computed by `sha256sum`.
     let body = br#"{"event":"TRACKING_UPDATED","data":{"number":"RR123456789CN","carrier":3011,"tag":null}}"#;
     let sign = "45acb4a6f4a194a6ac1f0f712182c4e314b1ae9399941ea086987408f3166994";
     let sent = Sent::new(body, &[("sign", sign)]);
@@ -179,8 +179,8 @@ fn either_secret_is_trusted_and_no_other_one() {
                 "{provider:?} {secrets:?}"
             );
         }
-        // Nobody's secret signs nothing; ShipEngine's keys alone are trusted where none is asked
-        // for.
+        // Without a secret no signature is valid, except that ShipEngine's public keys are enough
+        // where no token is required.
         let expected = match provider {
             Provider::ShipEngine => Ok(()),
             _ => Err(SignatureError::Wrong),
@@ -317,7 +317,7 @@ fn easyposts_second_scheme_signs_time_and_path_too() {
         other.headers[place].1 = value.to_owned();
         verify(&other, NOW)
     };
-    // Without the first scheme's header beside it, nothing else can be right.
+    // There is no first signature here, so a changed header makes the webhook invalid.
     assert!(other(1, "Tue, 19 Aug 2025 20:37:10 -0000").is_err());
     assert!(other(2, "/prod/carriers/easypost").is_err());
 }
@@ -338,7 +338,7 @@ fn the_first_scheme_counts_where_the_second_is_signed_otherwise() {
         both.verify(Provider::EasyPost, &["secret"], &none, at(NOW)),
         Ok(())
     );
-    // A right one that is too old is kept by somebody, whatever stands beside it.
+    // A valid second signature that is too old is refused, even where the first one is valid.
     let mut old = easypost_v2("secret", "Tue, 19 Aug 2025 20:37:09 -0000", "/path", "{}");
     old.headers.extend(first.headers);
     let verified = old.verify(Provider::EasyPost, &["secret"], &none, at(NOW + 400));

@@ -1,4 +1,4 @@
-//! A webhook from its request to its commits, in a world in memory.
+//! A webhook from its request to its commits, in memory.
 
 mod answers;
 mod dead_letters;
@@ -37,13 +37,13 @@ use sha2::Sha256;
 
 const SECRET: &str = "secret";
 
-/// A table that counts what is asked of it, and fails as often as it is told to.
+/// A table that counts its calls, and fails as often as the test wants.
 #[derive(Default)]
 struct Counting {
     table: MemoryTable,
     reads: AtomicUsize,
     puts: AtomicUsize,
-    /// Puts from this one on are carried out, and not answered.
+    /// From this number on, puts are carried out but not answered.
     lost_from: Mutex<Option<usize>>,
 }
 
@@ -52,7 +52,7 @@ impl CommitTable for Counting {
     async fn put_new(&self, item: Item) -> Result<Put, Unavailable> {
         let number = self.puts.fetch_add(1, Ordering::SeqCst) + 1;
         let put = self.table.put_new(item).await?;
-        // Others get on meanwhile, as they do while a request is on its way.
+        // Other tasks continue meanwhile, as they do while a request is under way.
         tokio::task::yield_now().await;
         match *self.lost_from.lock().unwrap() {
             Some(from) if number >= from => Err(Unavailable("on purpose".to_owned())),
@@ -185,7 +185,7 @@ impl World {
             .await
     }
 
-    /// Sends it as the gateway would; status and body of the answer.
+    /// Sends it as the gateway would; returns the status and the body of the answer.
     async fn post(&self, provider: &str, headers: Value, body: &[u8]) -> (u64, Value) {
         let path = format!("/carriers/{provider}");
         let request = json!({
@@ -207,14 +207,14 @@ impl World {
         (status, serde_json::from_str(text).unwrap())
     }
 
-    /// A webhook of EasyPost, rightly signed.
+    /// A webhook of EasyPost with a valid signature.
     async fn send(&self, body: &Value) -> (u64, Value) {
         let body = body.to_string();
         self.post("easypost", easypost(body.as_bytes()), body.as_bytes())
             .await
     }
 
-    /// What a webhook costs: reads and puts.
+    /// The cost of a webhook: reads and puts.
     async fn cost(&self, body: &Value) -> (usize, usize, Value) {
         self.table.reads.store(0, Ordering::SeqCst);
         self.table.puts.store(0, Ordering::SeqCst);
@@ -260,7 +260,7 @@ fn easypost(body: &[u8]) -> Value {
     json!({ "x-hmac-signature": format!("hmac-sha256-hex={mac}") })
 }
 
-/// A tracker with scans of these numbers, a minute apart.
+/// A tracker with scans with these numbers, a minute apart.
 fn tracker(numbers: impl IntoIterator<Item = u32>) -> Value {
     let scan = |number: u32| {
         let (hour, minute) = (number / 60, number % 60);

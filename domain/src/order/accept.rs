@@ -154,7 +154,7 @@ impl PlaceOrder {
         let same_total =
             (total_amount.as_ref()).is_none_or(|sent| currency.same(sent, &placed.total_amount));
         let mut placed_attributes = meaningful(&placed.attributes);
-        // Older builds kept it there; it is compared as personal data.
+        // Older builds kept `personal` among the attributes; it is compared as personal data.
         placed_attributes.remove(Field::Personal.as_str());
         let same_attributes = meaningful(attributes) == placed_attributes;
         let members = [
@@ -178,8 +178,8 @@ impl PlaceOrder {
 }
 
 impl PlaceOrder {
-    /// Whether a personal field equals that of the order as it was placed. Of one that is sealed
-    /// with another version of the key nothing is known but that it is there.
+    /// Whether a personal field equals that of the order as it was placed. Where the stored field
+    /// is sealed with another version of the key, only its presence can be compared.
     fn same_personal(&self, placed: &OrderPlaced, field: Field) -> bool {
         let plain = |name: &Option<String>, personal: Option<Json>| match field {
             Field::CustomerName => name.clone().map(Json::from),
@@ -211,7 +211,7 @@ impl PlaceOrder {
     }
 }
 
-/// Checks the size of personal data; what they hold is the sender's affair.
+/// Checks the size of personal data. Their content is not checked.
 fn check_personal(personal: Option<&Object>) -> Result<(), Refusal> {
     let bytes = personal.map_or(0, |data| Json::Object(data.clone()).to_string().len());
     if bytes > PERSONAL_BYTES_MAX {

@@ -14,20 +14,21 @@ pub struct Amounts {
     pub total: Number,
 }
 
-/// Computes an order's amounts. Refused: a product or sum that 38 digits cannot hold, a total below
-/// zero, and a `totalAmount` that differs from the computed total.
+/// Computes an order's amounts. Refuses a product or sum that needs more than 38 digits, a total
+/// below zero, and a `totalAmount` that differs from the computed total.
 pub fn of(order: &PlaceOrder) -> Result<Amounts, Refusal> {
     let mut sum = BigDecimal::default();
     for (index, item) in order.items.iter().enumerate() {
         let field = format!("items[{index}]");
         let product = Number::exact(item.price.times(&item.quantity));
         let product = product.map_err(|error| {
-            let message = format!("quantity × price cannot be kept: {error}");
+            let message = format!("quantity × price cannot be stored exactly: {error}");
             Refusal::field(&field, message)
         })?;
         let line = Number::exact(product.as_decimal() + added(&item.adjustments));
         let line = line.map_err(|error| {
-            let message = format!("its amount with its adjustments cannot be kept: {error}");
+            let message =
+                format!("its amount with its adjustments cannot be stored exactly: {error}");
             Refusal::field(&field, message)
         })?;
         sum += line.as_decimal();
@@ -35,7 +36,7 @@ pub fn of(order: &PlaceOrder) -> Result<Amounts, Refusal> {
     let total = &sum + added(&order.adjustments);
     let kept = |what: &str, amount| {
         Number::exact(amount).map_err(|error| {
-            let message = format!("the {what} cannot be kept: {error}");
+            let message = format!("the {what} cannot be stored exactly: {error}");
             Refusal::field("totalAmount", message)
         })
     };

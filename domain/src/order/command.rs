@@ -19,16 +19,16 @@ pub type Command = aggregate::Command<Intent>;
 pub enum Intent {
     /// Places the order.
     Place(Box<PlaceOrder>),
-    /// Completes the order, for the shop.
+    /// Completes the order; sent by the shop.
     Complete,
     /// Cancels the order.
     Cancel {
         /// The reason that the sender gives, up to 1,024 characters.
         reason: Option<String>,
     },
-    /// Completes an `automatic` order; sent by Waybill itself. Idempotent, since the message that
-    /// triggers it is delivered at least once: an order that is closed, or that the shop completes,
-    /// stays as it is.
+    /// Completes an `automatic` order; sent by Waybill itself. It is idempotent, since the message
+    /// that triggers it is delivered at least once. It does not change an order that is closed, or
+    /// one that the shop completes.
     Fulfil,
 }
 
@@ -72,7 +72,7 @@ pub struct PlacedAt {
     /// The point in time.
     pub at: Timestamp,
     /// The time as it was sent. Older builds kept it as an attribute, and the order's digest still
-    /// has it there, so that an order sent to an older build is the same order today.
+    /// contains it there, so that an order that was sent to an older build is the same order today.
     pub sent: Json,
 }
 
@@ -311,8 +311,8 @@ impl PlaceOrder {
         })
     }
 
-    /// The content as builds took it that did not seal personal data, and kept `personal` as an
-    /// attribute.
+    /// The content in the form that earlier builds used for the digest: they did not seal personal
+    /// data, and kept `personal` as an attribute.
     fn plain_content(&self) -> Json {
         let mut plain = Self {
             sealed: None,
@@ -325,12 +325,13 @@ impl PlaceOrder {
         plain.content()
     }
 
-    /// The content by which two orders are compared: everything but id, source and caller. A right
-    /// total follows from the items, so only a wrong one, with which no order is placed, is part of
-    /// it. Of personal data it has the sealed texts, which nobody can guess without the key.
+    /// The content by which two orders are compared: everything except id, source and caller. A
+    /// correct total follows from the items, so only a wrong one, with which no order can be
+    /// placed, is included. Personal data are included as sealed texts, which nobody can guess
+    /// without the key.
     ///
     /// A new field must be left out where it is missing, so that the digests of orders without it
-    /// stay what they are.
+    /// do not change.
     fn content(&self) -> Json {
         let Self {
             order_id: _,

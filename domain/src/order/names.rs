@@ -2,8 +2,8 @@
 
 use crate::{Json, Refusal, json::Object};
 
-/// The members of an order. Not every source takes `commandId` and `traceparent`, but a client that
-/// nearly writes one means it.
+/// The members of an order. Not every source accepts `commandId` and `traceparent`, but a client
+/// that sends a similar name probably means them.
 pub const ORDER: &[&str] = &[
     "orderId",
     "customerId",
@@ -26,7 +26,7 @@ pub const ITEM: &[&str] = &["productId", "name", "quantity", "price", "adjustmen
 /// The members of an adjustment.
 pub const ADJUSTMENT: &[&str] = &["type", "amount", "name", "included"];
 
-/// Refuses attributes of which one has a misspelt name out of `names` (see [`is_misspelling_of`]).
+/// Refuses attributes where one has a misspelt name out of `names` (see [`is_misspelling_of`]).
 /// `path` is the path of the attributes, such as `items[3].`
 pub fn check(path: &str, attributes: &Object, names: &[&str]) -> Result<(), Refusal> {
     // A member that is `null` means the same as a missing one.
@@ -66,7 +66,7 @@ pub fn is_misspelling_of(sent: &str, meant: &str) -> bool {
     let back = back.take_while(same).count();
     match (&sent[..sent.len() - back], &meant[..meant.len() - back]) {
         ([], [] | [_]) => true,
-        // A digit is no letter: `price2` and `name2` are names of their own.
+        // A digit is not a letter: `price2` and `name2` are names of their own.
         ([more], [] | [_]) => more.is_alphabetic(),
         ([one, two], [first, second]) => one == second && two == first,
         _ => false,

@@ -26,7 +26,7 @@ impl From<Update> for Intent {
 }
 
 /// Says that a shipment has had no update for longer than its environment allows. The sender has
-/// looked at a row, and an update may have come since, so the shipment's own history decides.
+/// read a row, and an update may have arrived since, so the shipment's own history decides.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stall {
     /// The shipment's id.
@@ -117,7 +117,7 @@ impl UpdateKind {
 }
 
 impl aggregate::Intent for Intent {
-    // The kind and the stall stand under an empty name, which no detail has
+    // The kind and the stall are stored under an empty name, which no detail can have
     // (`InvalidJson::EmptyName`), so their contents differ from that of any detail.
     fn digest(&self) -> Digest {
         let content = match self {
@@ -139,7 +139,7 @@ impl aggregate::Intent for Intent {
         Digest::of(&Json::Object(content))
     }
 
-    /// Earlier builds took the digest of an update's detail alone, whatever its kind.
+    /// Earlier builds computed the digest from the detail of an update alone, whatever its kind.
     fn earlier_digest(&self) -> Option<Digest> {
         match self {
             Self::Update(update) if update.kind != UpdateKind::Update => {

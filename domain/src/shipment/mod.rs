@@ -5,7 +5,7 @@
 //! is furthest along; of equal ones the one that arrived last.
 //!
 //! A shipment is stalled where it is under way and has had no update for too long. Its history gets
-//! one event of it for each current update, and the next update of any kind ends the stall.
+//! one event about it for each current update, and the next update of any kind ends the stall.
 //!
 //! - [`command`]: the commands to a shipment: to log an update, and to note that it is stalled
 //! - [`events`]: the events of a shipment
@@ -85,7 +85,7 @@ pub struct NotedStall {
 }
 
 impl Current {
-    /// Whether an update of this time and status that arrives now becomes the current one.
+    /// Whether an update with this time and status that arrives now becomes the current one.
     fn is_superseded_by(&self, timestamp: Timestamp, status: &Status) -> bool {
         (self.timestamp, self.status.progress()) <= (timestamp, status.progress())
     }
@@ -98,8 +98,8 @@ impl Shipment {
         (!stall.over).then_some(stall.since)
     }
 
-    /// The arrival of the last update of a shipment that will be stalled if no further one arrives;
-    /// `None` where it cannot stall, or is noted as stalled since its current update.
+    /// The arrival of the last update of a shipment that becomes stalled if no further update
+    /// arrives; `None` where it cannot stall, or where a stall was noted since its current update.
     pub fn watched_since(&self) -> Option<Timestamp> {
         let current = self.current.as_ref()?;
         let watched = current.status.expects_updates() && current.stall.is_none();
@@ -117,7 +117,7 @@ pub struct Latest<T> {
     pub timestamp: Timestamp,
 }
 
-/// Takes over the value that an update names, unless an update of a later time has named one.
+/// Stores the value that an update names, unless an update with a later time has named one.
 fn take_latest<T>(known: &mut Option<Latest<T>>, value: Option<T>, timestamp: Timestamp) {
     if let Some(value) = value
         && known
@@ -159,8 +159,9 @@ impl EventSourced for Shipment {
 
     fn follows_from(event: &Event, intent: &Intent) -> bool {
         match (event, intent) {
-            // The status follows from the detail and the kind. It is not compared: builds that read
-            // fewer spellings took another one from the same detail, and a repeat is a repeat.
+            // The status follows from the detail and the kind. It is not compared: older builds
+            // that knew fewer spellings made another status of the same detail, and a repeat must
+            // still be recognised.
             (Event::ShipmentUpdated(update), Intent::Update(sent)) => update.kind == sent.kind,
             (Event::ShipmentStalled(stalled), Intent::Stall(stall)) => {
                 stalled.stalled_since == stall.last_update_at

@@ -43,7 +43,8 @@ impl Status {
     pub const CRITICAL: [&'static str; 4] = ["DELAYED", "LOST", "DAMAGED", "EXCEPTION"];
 
     /// The statuses after which further updates are expected, so that a shipment without them is
-    /// stalled. After any other status somebody knows already, or no update will come.
+    /// stalled. After any other status either somebody has been alerted already, or no update will
+    /// come.
     pub const EXPECTING_UPDATES: [&'static str; 8] = [
         "CREATED",
         "PICKED_UP",
@@ -126,8 +127,8 @@ fn is_separator(c: char) -> bool {
     matches!(c, '_' | '-' | ' ')
 }
 
-/// `Customs hold`, `customs-hold` and `customsHold` as `CUSTOMS_HOLD`. The last one only with
-/// `capitals_part`, where a capital begins a word: that makes the text longer.
+/// `Customs hold`, `customs-hold` and `customsHold` as `CUSTOMS_HOLD`; `customsHold` only with
+/// `capitals_part`, which lets a capital begin a new word and so makes the text longer.
 fn in_capitals(text: &str, capitals_part: bool) -> String {
     let mut written = String::new();
     let mut after_small = false;

@@ -22,7 +22,9 @@ pub enum StoreError {
     },
     /// The history has an event that newer code has written. It is not damaged, but only a newer
     /// build can read it.
-    #[error("the history of {aggregate} has an event of a newer build at sequence {sequence}: {reason}")]
+    #[error(
+        "the history of {aggregate} has an event of a newer build at sequence {sequence}: {reason}"
+    )]
     Newer {
         /// The aggregate whose history it is.
         aggregate: AggregateId,

@@ -76,7 +76,7 @@ pub struct Swept {
     pub mended: u64,
     /// The number of aggregates whose history cannot be folded.
     pub unreadable: u64,
-    /// Whether it ran out of time before its end.
+    /// Whether the time was up before the end of the segment.
     pub unfinished: bool,
     /// The number of aggregates that are parked now; `None` where it could not be read.
     pub parked: Option<u64>,

@@ -52,7 +52,7 @@ pub enum InvalidReadModel {
     Name(String),
     /// A list that lacks a kind, has a read model twice, or is too long.
     #[error(
-        "at least one of processed-orders and one of shipment-log were expected, each once, {READ_MODELS_MAX} at most"
+        "one or more of processed-orders and of shipment-log, each once, {READ_MODELS_MAX} at most"
     )]
     List,
 }

@@ -129,7 +129,8 @@ async fn caught_up(
         projectors.clock.sleep(pause).await;
         slept += pause;
     }
-    let message = format!("version {wanted} has not been reached yet, please send the request again");
+    let message =
+        format!("version {wanted} has not been reached yet, please send the request again");
     Err(Problem::new(503, "not_caught_up", message))
 }
 

@@ -123,7 +123,8 @@ pub(super) async fn compare_and_repair(
 /// Compares the rows of an aggregate with its history. `name` is the text of a key, valid or not:
 /// an invalid name has no history, so no row of it is expected.
 pub async fn compare(projectors: &Projectors, name: &str) -> Result<Comparison, RebuildError> {
-    let unknown = || RebuildError::Corrupt(format!("{name:?} is not the key of an order or shipment"));
+    let unknown =
+        || RebuildError::Corrupt(format!("{name:?} is not the key of an order or shipment"));
     let table = expected::table(name).ok_or_else(unknown)?;
     let mut stored = stored_rows(projectors, table, expected::id(name)).await?;
     let (history, known, personal) = match name.parse() {

@@ -35,7 +35,11 @@ pub fn rows(
     environment: &Environment,
 ) -> Result<Vec<Row>, RebuildError> {
     let rows = AssertUnwindSafe(|| follow(id, history, environment));
-    let panicked = |_| Err(RebuildError::Corrupt("the code panicked while it processed this history".to_owned()));
+    let panicked = |_| {
+        Err(RebuildError::Corrupt(
+            "the code panicked while it processed this history".to_owned(),
+        ))
+    };
     std::panic::catch_unwind(rows).unwrap_or_else(panicked)
 }
 

@@ -179,7 +179,10 @@ impl Gather {
                     }
                 }
                 Some(Err(ScanError::NoAggregate(name))) => {
-                    tracing::error!(name, "the events table has items whose key is no aggregate id");
+                    tracing::error!(
+                        name,
+                        "the events table has items whose key is no aggregate id"
+                    );
                 }
                 Some(Err(ScanError::Store(StoreError::Unavailable(error)))) => {
                     failures += 1;

@@ -258,7 +258,11 @@ pub(crate) async fn settle_aggregate(
         };
         match compared {
             Err(RebuildError::Unavailable(reason)) if attempt < GATHER_ATTEMPTS => {
-                tracing::warn!(reason, attempt, "an aggregate could not be compared; it is tried again");
+                tracing::warn!(
+                    reason,
+                    attempt,
+                    "an aggregate could not be compared; it is tried again"
+                );
                 projectors.clock.sleep(GATHER_WAIT).await;
                 attempt += 1;
             }

@@ -181,7 +181,10 @@ impl Sweep {
                     }
                     Some(Ok(whole)) => histories.push(whole),
                     Some(Err(ScanError::NoAggregate(name))) => {
-                        tracing::error!(name, "the events table has items whose key is no aggregate id");
+                        tracing::error!(
+                            name,
+                            "the events table has items whose key is no aggregate id"
+                        );
                     }
                     Some(Err(ScanError::Store(StoreError::Unavailable(error)))) => {
                         failures += 1;

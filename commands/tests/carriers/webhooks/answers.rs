@@ -1,4 +1,4 @@
-//! What the provider is answered, and what leaves nothing.
+//! The answers to the provider, and webhooks that store nothing.
 
 use serde_json::json;
 

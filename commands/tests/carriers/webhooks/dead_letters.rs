@@ -1,4 +1,4 @@
-//! What is signed and cannot be logged is kept as a dead letter, and told of once.
+//! A webhook that is signed and cannot be logged becomes a dead letter, and is reported once.
 
 use lambda::Failed;
 use serde_json::{Value, json};
@@ -27,7 +27,7 @@ async fn what_is_signed_and_cannot_be_read_is_kept_and_answered_200() {
             alerts[0].contains("Carrier Webhook from easypost: not JSON"),
             "{alerts:?}"
         );
-        // Taken up again, it is read as it came, and no better.
+        // On a retry it is read in the same way as before.
         assert!(world.handle(&letter).await.is_ok());
         let again = world.operator.letters.lock().unwrap()[1].clone();
         assert_eq!(again, letters[0]);
@@ -94,26 +94,26 @@ async fn a_scan_that_cannot_be_logged_is_told_of_once_whatever_webhooks_bring_it
     let world = World::new();
     let (_, answer) = world.send(&with_wrong(0..3, &[1])).await;
     assert_eq!(answer["message"], "Kept, since it cannot be read");
-    // Word for word, and with a scan more.
+    // The same webhook, and one with a further scan.
     let (status, answer) = world.send(&with_wrong(0..3, &[1])).await;
     let counts = |answer: &Value| ["logged", "known", "refused"].map(|name| answer[name].clone());
     assert_eq!((status, counts(&answer)), (200, [0, 2, 1].map(Value::from)));
     let (_, answer) = world.send(&with_wrong(0..4, &[1])).await;
     assert_eq!(counts(&answer), [1, 2, 1].map(Value::from));
     assert_eq!((letters(&world).len(), alerts(&world)), (1, 1));
-    // Another scan is another letter, once.
+    // Another scan makes another dead letter, once.
     for _ in 0..2 {
         world.send(&with_wrong(0..4, &[1, 3])).await;
     }
     assert_eq!((letters(&world).len(), alerts(&world)), (2, 2));
-    // Another process tells of it again, and by the same id.
+    // Another process reports it again, with the same id.
     let other = World::new();
     other.send(&with_wrong(0..4, &[1])).await;
     let id = |letter: &str| serde_json::from_str::<Value>(letter).unwrap()["id"].clone();
     let (first, again) = (letters(&world)[0].clone(), letters(&other)[0].clone());
     assert_eq!(id(&first), id(&again));
     assert_ne!(id(&first), id(&letters(&world)[1]));
-    // A letter that is taken up and still cannot be logged must not be thought of as done.
+    // A dead letter that is retried and still cannot be logged must not count as done.
     world
         .handle(&serde_json::from_str(&first).unwrap())
         .await

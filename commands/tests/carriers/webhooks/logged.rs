@@ -1,5 +1,5 @@
-//! What a webhook's scans become in the history, and what that costs; also when the webhook is
-//! broken off, repeated, or comes from several sides at once.
+//! The commits that a webhook's scans become, and their cost; also when the webhook is interrupted,
+//! repeated, or sent several times at once.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::{World, numbers, tracker};
 
-// ---- What it costs, and in which order
+// ---- The cost, and the order
 
 #[tokio::test]
 async fn known_scans_cost_one_read_and_new_ones_a_write_for_a_hundred() {
@@ -58,7 +58,7 @@ async fn scans_are_logged_by_their_time_whatever_their_order_in_the_list() {
     assert_eq!(world.logged("T-1").await, numbers(0..50));
 }
 
-/// A list of scans with these times, each named by its place in the list.
+/// A list of scans with these times, each named by its position in the list.
 fn listed(times: &[Option<&str>], statuses: &[&str]) -> Value {
     let mut tracker = tracker(0..u32::try_from(times.len()).unwrap());
     let scans = tracker["result"]["tracking_details"].as_array_mut();
@@ -74,7 +74,7 @@ async fn scans_of_one_minute_are_logged_as_they_happened() {
     let ten = Some("2025-08-01T10:00:00Z");
     let moving = ["in_transit"; 3];
     for (times, expected) in [
-        // The newest first, as some providers have it.
+        // The newest first, as some providers send them.
         ([Some("2025-08-01T11:00:00Z"), ten, ten], [2, 1, 0]),
         ([ten, ten, Some("2025-08-01T11:00:00Z")], [0, 1, 2]),
     ] {
@@ -125,11 +125,11 @@ async fn a_number_with_a_slash_is_called_as_in_a_url() {
     }
 }
 
-// ---- Broken off, repeated, at the same time
+// ---- Interrupted, repeated, concurrent
 
 #[tokio::test]
 async fn a_webhook_that_is_broken_off_is_logged_whole_when_it_is_sent_again() {
-    // Four commits: of the last one, the second attempt finds that it was stored all the same.
+    // Four commits. The last one was stored, but not answered: the second attempt finds it.
     for (lost_from, answered) in [(1, 503), (2, 503), (3, 503), (4, 200)] {
         let world = World::new();
         *world.table.lost_from.lock().unwrap() = Some(lost_from);
@@ -154,7 +154,7 @@ async fn forty_six_deliveries_from_eight_sides_make_each_scan_one() {
         let world = world.clone();
         sides.spawn(async move {
             for delivery in (side..46).step_by(8) {
-                // Some know more than others.
+                // Some webhooks contain more scans than others.
                 let (status, answer) = world.send(&tracker(0..250 + delivery)).await;
                 assert_eq!(status, 200, "{answer}");
             }
