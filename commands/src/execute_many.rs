@@ -67,7 +67,7 @@ pub struct Refused {
 /// The result of one attempt that did not fail.
 enum Attempt {
     Settled,
-    RivalWasFirst,
+    Conflict,
 }
 
 /// Logs those updates that are not logged yet: each once, however often and concurrently they are
@@ -86,7 +86,7 @@ pub async fn log_all(
         }
         match log_new(store, clock, updates, &mut logged).await {
             Ok(Attempt::Settled) => return Ok(logged),
-            Ok(Attempt::RivalWasFirst) => {}
+            Ok(Attempt::Conflict) => {}
             Err(Failure::Unavailable(reason)) => {
                 unavailable += 1;
                 if unavailable == UNAVAILABLE_ATTEMPTS {
@@ -132,7 +132,7 @@ async fn log_new(
                     .extend(updates.map(|update| update.status.clone()));
                 loaded = loaded.apply_newest_first(vec![commit])?;
             }
-            Append::Occupied(_) => return Ok(Attempt::RivalWasFirst),
+            Append::Occupied(_) => return Ok(Attempt::Conflict),
         }
     }
     logged.version = loaded.version;

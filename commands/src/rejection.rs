@@ -166,7 +166,7 @@ pub(crate) async fn reject(
     );
     let operator = &commands.operator;
     let unreachable = |error: crate::operator::Unreachable| {
-        tracing::error!(%error, "a rejected event cannot be stored; it is delivered again");
+        tracing::error!(%error, "a rejection cannot be reported now; it is repeated");
         Failed("temporarily unavailable".to_owned())
     };
     let reason = DeadLetterReason {

@@ -67,7 +67,7 @@ pub async fn handle(projectors: &Projectors, invocation: &Invocation) -> Answer 
             if !found.all {
                 tracing::warn!(
                     found.silent,
-                    "more shipments without updates than one run handles: the next run continues"
+                    "the time or the limit of one run was reached; the next run continues"
                 );
             } else if found.silent > 0 {
                 tracing::info!(found.silent, "shipments without updates were found");

@@ -52,8 +52,8 @@ impl Codes {
     /// What a scan means, by its status code and its detail code.
     ///
     /// A detail that is not in the table leaves the decision to the status. A status that is not in
-    /// the table means [`UNKNOWN_FAILURE`] where one of the two codes looks like a failure, and
-    /// otherwise [`UNKNOWN`].
+    /// the table means `EXCEPTION` where one of the two codes looks like a failure, and otherwise
+    /// `IN_TRANSIT`.
     pub fn read(&self, status: Option<&str>, detail: Option<&str>) -> Meaning {
         let of_detail = detail.map(|code| find(self.details, code));
         let of_status = status.and_then(|code| find(self.statuses, code));

@@ -123,7 +123,7 @@ fn segments(path: &str, stage: &str) -> Vec<String> {
 /// The token of an application (client credentials) may have no `sub`. Then the caller is the
 /// application, by `client_id` or `azp` (RFC 9068, OpenID Connect) and issuer. Callers without any
 /// name would share their idempotency keys, so a token without all of these is refused, and so is
-/// an authoriser that names nobody. Without an authoriser, as on the local system, the caller is
+/// an authoriser that names no caller. Without an authoriser, as on the local system, the caller is
 /// `anonymous`.
 fn caller(authorizer: Option<&ApiGatewayRequestAuthorizer>) -> Result<String, Problem> {
     let Some(authorizer) = authorizer else {
@@ -137,7 +137,7 @@ fn caller(authorizer: Option<&ApiGatewayRequestAuthorizer>) -> Result<String, Pr
         };
         let subject = claim("sub").map(|sub| of_subject(sub));
         return subject.or_else(application).ok_or_else(|| {
-            let message = "the token names nobody: neither sub, nor client_id or azp with iss";
+            let message = "the token names no caller: it has neither sub, nor client_id or azp with iss";
             Problem::new(401, "nobody", message)
         });
     }
@@ -146,7 +146,7 @@ fn caller(authorizer: Option<&ApiGatewayRequestAuthorizer>) -> Result<String, Pr
         .as_ref()
         .and_then(|iam| iam.user_arn.as_deref());
     let arn = arn.filter(|arn| !arn.is_empty()).map(role_of);
-    arn.ok_or_else(|| Problem::new(401, "nobody", "the authoriser names nobody"))
+    arn.ok_or_else(|| Problem::new(401, "nobody", "the authoriser names no caller"))
 }
 
 /// The caller of a token's subject. Where users choose their subject, it must not look like a
