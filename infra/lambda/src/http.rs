@@ -137,7 +137,8 @@ fn caller(authorizer: Option<&ApiGatewayRequestAuthorizer>) -> Result<String, Pr
         };
         let subject = claim("sub").map(|sub| of_subject(sub));
         return subject.or_else(application).ok_or_else(|| {
-            let message = "the token names no caller: it has neither sub, nor client_id or azp with iss";
+            let message =
+                "the token names no caller: it has neither sub, nor client_id or azp with iss";
             Problem::new(401, "nobody", message)
         });
     }
