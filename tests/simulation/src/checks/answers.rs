@@ -1,4 +1,4 @@
-//! What was answered and reported is what is stored.
+//! Answers, and reports about files, agree with what is stored.
 
 use std::collections::BTreeMap;
 
@@ -16,7 +16,7 @@ use crate::{
     plan::{Wanted, Way},
 };
 
-/// I1, I3, I4: what was answered is what is stored.
+/// I1, I3, I4: every final answer to a request agrees with the history.
 pub(super) fn answers(seen: &Observed, histories: &Histories, found: &mut Vec<String>) {
     let nothing = Vec::new();
     let mut first: BTreeMap<_, &Answered> = BTreeMap::new();
@@ -29,7 +29,7 @@ pub(super) fn answers(seen: &Observed, histories: &Histories, found: &mut Vec<St
             400 | 404 | 409 | 412 | 422 => refused(seen, answered, history, found),
             other => found.push(format!("answered {other}: {}", answered.body)),
         }
-        // The same command, the same answer; a refused one may be answered anew.
+        // The same command gets the same answer. A refused one may get another answer later.
         if answered.status == 200 {
             let earlier = first.entry(wanted.identity()).or_insert(answered);
             let known = is_known(earlier) && is_known(answered);
@@ -40,13 +40,13 @@ pub(super) fn answers(seen: &Observed, histories: &Histories, found: &mut Vec<St
     }
 }
 
-/// Another command had placed the same order before: the answer says how it stood then.
+/// Returns whether an answer says that another command had placed the same order before.
 fn is_known(answered: &Answered) -> bool {
     answered.body.contains("\"Order already known\"")
 }
 
-/// Of an order that was known already: it is the one that was wanted, and the answer says how it
-/// stood at its version.
+/// Checks the answer for an order that was known already: the stored order is the requested one,
+/// and the answer has its status at the version that it names.
 fn known(answered: &Answered, history: &[Commit], found: &mut Vec<String>) {
     let answer: Value = serde_json::from_str(&answered.body).unwrap();
     let placed = history.first();
@@ -73,8 +73,9 @@ fn acknowledged(answered: &Answered, history: &[Commit], found: &mut Vec<String>
     }
     let wanted = &answered.wanted;
     let version = serde_json::from_str::<Value>(&answered.body).unwrap()["version"].as_u64();
-    // Its own commit; or that of another command which had said the same before, and then its id
-    // is free, and may have been used for something else since.
+    // The answer stands for the command's own commit, or for that of an earlier command with the
+    // same content. In the second case the command id is free, and another command may have used
+    // it since.
     let own =
         |commit: &&Commit| commit.cause.command_id == wanted.command_id() && says(commit, wanted);
     let at_version = |commit: &&Commit| Some(commit.version()) == version;
@@ -98,7 +99,7 @@ fn acknowledged(answered: &Answered, history: &[Commit], found: &mut Vec<String>
     }
 }
 
-/// Is this commit what the command asked for?
+/// Returns whether this commit is what the request asked for.
 fn says(commit: &Commit, wanted: &Wanted) -> bool {
     let data: Value = serde_json::from_str(commit.events[0].data.get()).unwrap();
     match commit.events[0].kind.as_str() {
@@ -123,25 +124,27 @@ fn says(commit: &Commit, wanted: &Wanted) -> bool {
                 && wanted.path.ends_with("/updates")
                 && letters(&data["status"]) == letters(&wanted.body["status"])
                 && same_time(&data["timestamp"], &wanted.body["timestamp"])
-                // One place is an object, which is kept as it was sent.
+                // A location is an object, which is stored as it was sent.
                 && data["attributes"]["location"] == wanted.body["location"]
         }
     }
 }
 
-/// A status without what carriers spell in different ways.
+/// Returns a status in upper case without underscores and spaces, which carriers write in
+/// different ways.
 fn letters(status: &Value) -> String {
     let text = status.as_str().unwrap_or_default().to_uppercase();
     text.replace(['_', ' '], "")
 }
 
-/// Is the time of an update the one that was sent, where one was?
+/// Returns whether the stored time of an update is the one that was sent, to the second. Returns
+/// true where none was sent.
 fn same_time(stored: &Value, sent: &Value) -> bool {
     let seconds = |time: &Value| time.as_str().map(|text| text[..19].to_owned());
     sent.is_null() || seconds(stored) == seconds(sent)
 }
 
-/// I3, I4: a refused command has left no trace; its id can only stand for another one.
+/// I3, I4: a refused command has stored nothing. Its id can only be that of another command.
 fn refused(seen: &Observed, answered: &Answered, history: &[Commit], found: &mut Vec<String>) {
     let wanted = &answered.wanted;
     let stored = history
@@ -156,8 +159,8 @@ fn refused(seen: &Observed, answered: &Answered, history: &[Commit], found: &mut
         }
         return;
     };
-    // The id is taken: by another command that somebody sent under it, and this one was told so;
-    // or this very command was refused before another copy of it came through.
+    // The id is in the history. Either another command was sent under it, and this one was refused
+    // for that; or this command was refused before another copy of it succeeded.
     let of_id = || {
         seen.wanted.iter().filter(|other| {
             (&other.aggregate, other.command_id()) == (&wanted.aggregate, wanted.command_id())
@@ -174,7 +177,7 @@ fn refused(seen: &Observed, answered: &Answered, history: &[Commit], found: &mut
     }
 }
 
-/// I1, I3: what was reported of a file is what is stored, and every file has its report.
+/// I1, I3: every file has a report, and the report agrees with the history.
 pub(super) fn files(seen: &Observed, histories: &Histories, found: &mut Vec<String>) {
     for file in &seen.files {
         let (key, version) = (&file.object.key, file.object.version());
@@ -190,7 +193,7 @@ pub(super) fn files(seen: &Observed, histories: &Histories, found: &mut Vec<Stri
         });
         let said = own.is_some_and(|commit| says(commit, &file.wanted));
         let equal = history.is_some_and(|commits| says(&commits[0], &file.wanted));
-        // Of whom another order is, can be told only until one of them is erased.
+        // Orders that differ in personal data alone can be distinguished only until one is erased.
         let another = history.is_some_and(|commits| {
             let sent = personal(&file.wanted.body);
             let mut others = placed_by(seen, &commits[0]).into_iter();
@@ -209,7 +212,7 @@ pub(super) fn files(seen: &Observed, histories: &Histories, found: &mut Vec<Stri
     }
 }
 
-/// I1: a command by the bus is done, or had been done, or was set aside aloud.
+/// I1: each command of the bus is in the history, or is a dead letter.
 pub(super) fn events(seen: &Observed, histories: &Histories, found: &mut Vec<String>) {
     let nothing = Vec::new();
     let by_bus = seen.wanted.iter().filter(|wanted| wanted.way == Way::Bus);

@@ -1,5 +1,5 @@
-//! Personal data: nowhere as they were sent but where they may be, whole before an erasure, and
-//! erased behind it, for ever and completely.
+//! Personal data are in plain text only where they may be, complete before an erasure, and
+//! completely erased after it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -22,10 +22,10 @@ use crate::{
     },
 };
 
-/// The version of the latest key that an erasure has been noted of, by owner.
+/// By owner: the highest version of a key that an erasure in the history covers.
 type Noted = BTreeMap<String, u32>;
 
-/// Everything about personal data.
+/// Runs all checks of personal data.
 pub(super) fn persons(seen: &Observed, histories: &Histories, found: &mut Vec<String>) {
     let errors = seen.sealed_for_ever.iter();
     found.extend(errors.map(|error| format!("an order cannot be opened: {error}")));
@@ -44,7 +44,7 @@ pub(super) fn persons(seen: &Observed, histories: &Histories, found: &mut Vec<St
     open(seen, found);
 }
 
-/// Exactly the erasures that were asked for are noted.
+/// The histories hold no erasure that was not requested, and every erasure that was answered.
 fn noted(seen: &Observed, histories: &Histories, found: &mut Vec<String>) -> Noted {
     let mut noted = Noted::new();
     for (aggregate, history) in histories {
@@ -76,13 +76,13 @@ fn noted(seen: &Observed, histories: &Histories, found: &mut Vec<String>) -> Not
     noted
 }
 
-/// Exactly the keys are destroyed of which an erasure is noted.
+/// Exactly the keys that a recorded erasure covers are destroyed.
 fn keys(seen: &Observed, noted: &Noted, found: &mut Vec<String>) {
     for (owner, record) in &seen.keys {
         let latest = noted.get(owner);
         let covered = latest.is_some_and(|latest| *latest >= record.version);
         let destroyed = record.wrapped.is_none();
-        // Where nothing is projected, an erasure that nobody repeats stays half done.
+        // Where nothing is projected, an interrupted erasure that nobody repeats stays incomplete.
         let carried_out = !seen.commands_only;
         if record.version > 0 && destroyed && !covered {
             found.push(format!(
@@ -104,7 +104,7 @@ fn keys(seen: &Observed, noted: &Noted, found: &mut Vec<String>) {
     }
 }
 
-/// The commands that may have placed an order.
+/// Returns the requests that may have led to the commit that placed an order.
 pub(super) fn placed_by<'a>(seen: &'a Observed, commit: &Commit) -> Vec<&'a Wanted> {
     let id = &commit.cause.command_id;
     let aggregate = commit.aggregate.to_string();
@@ -121,12 +121,14 @@ pub(super) fn placed_by<'a>(seen: &'a Observed, commit: &Commit) -> Vec<&'a Want
         .collect()
 }
 
-/// The personal data of an order or of a command.
+/// Returns the personal data of an order, or of the body of a request: the customer's name and
+/// the other personal data.
 pub(super) fn personal(data: &Value) -> [Value; 2] {
     ["customerName", "personal"].map(|name| data[name].clone())
 }
 
-/// An order's personal data are sealed, and open to what was sent, or are erased: never one by half.
+/// An order's personal data are stored sealed. Unsealed, they are exactly what was sent, or all of
+/// them are erased.
 fn order(
     seen: &Observed,
     noted: &Noted,
@@ -172,7 +174,7 @@ fn order(
             found.push(format!("{aggregate} has the digest of open personal data"));
         }
     }
-    // What was written before an erasure began is erased by it.
+    // An order that was written before an erasure began is erased by it.
     let written = seen
         .written
         .iter()
@@ -182,7 +184,7 @@ fn order(
     if asked.any(|asked| written.is_some_and(|place| place < asked.begun)) && !erased {
         found.push(format!("{aggregate} was erased, and is whole"));
     }
-    // No instance seals with a key for longer than it may keep one.
+    // No instance seals with a cached key for longer than `KEY_KEPT_FOR`.
     let served = seen
         .served
         .get(&(owner, sealed.key))
@@ -203,7 +205,8 @@ fn order(
     }
 }
 
-/// A history that was shown once its erasure was answered shows nothing of a person.
+/// A history that was read after the erasure was answered shows no personal data. Without faults,
+/// every reading is answered with 200 or 404.
 fn shown(read: &Read, found: &mut Vec<String>) {
     let Read {
         aggregate,
@@ -222,9 +225,9 @@ fn shown(read: &Read, found: &mut Vec<String>) {
     }
 }
 
-/// Nothing is stored or sent as it was sent, but for what holds it as it was sent on purpose: rows
-/// and answers of orders that are not erased, the order files, and dead letters (those of the
-/// platform, and what functions set aside). What is shown of one that is erased is looked at above.
+/// I12: no personal data are stored or sent in plain text, except where that is intended: in rows
+/// and answers of orders that are not erased, in the order files, and in dead letters. What is
+/// shown of an erased order is checked by `order` and `shown`.
 fn open(seen: &Observed, found: &mut Vec<String>) {
     let mut leaks = |place: &str, open: bool| {
         if open {
@@ -259,7 +262,7 @@ fn open(seen: &Observed, found: &mut Vec<String>) {
     );
 }
 
-/// Whether a stored value holds personal data.
+/// Returns whether a stored value holds personal data in plain text.
 fn holds(value: &AttributeValue) -> bool {
     match value {
         AttributeValue::S(text) => text.contains(PERSONAL),

@@ -1,4 +1,5 @@
-//! What falls silent is marked once, in time, and not before; the next update ends it.
+//! A shipment without updates is marked as stalled once, in time and not too early. Its next update
+//! ends that.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,8 +13,8 @@ use crate::observed::Observed;
 
 const HOUR: i64 = 60 * 60 * 1_000;
 
-/// Hours without an update after which a shipment of this status is stalled in this world, where
-/// it ever is.
+/// Returns after how many hours without an update a shipment of this status is stalled in this
+/// world. `None` means never.
 fn hours(status: &str) -> Option<i64> {
     match status {
         "CREATED" => Some(3),
@@ -23,16 +24,16 @@ fn hours(status: &str) -> Option<i64> {
     }
 }
 
-/// What a shipment's history says up to some event of it.
+/// What a shipment's history says, up to some event.
 #[derive(Default)]
 struct Heard {
-    /// When its last update arrived.
+    /// When the last update arrived.
     at: Option<Timestamp>,
-    /// Its current update: time, way, sequence, status.
+    /// The current update: timestamp, stage, sequence, status.
     current: Option<(String, usize, u64, String)>,
-    /// Was it marked as stalled since that became current?
+    /// Whether the shipment was marked as stalled since that update became current.
     marked: bool,
-    /// Is the mark its last event?
+    /// Whether the last event is a mark.
     stalled: bool,
 }
 
@@ -55,7 +56,8 @@ impl Heard {
         self.current.as_ref().map_or("", |current| &current.3)
     }
 
-    /// From when on it is stalled, where it may be.
+    /// Returns from when on the shipment is stalled without another update, in milliseconds since
+    /// 1970. `None` where it never is.
     fn due(&self) -> Option<i64> {
         Some(self.at?.millis() + hours(self.status())? * HOUR)
     }
@@ -69,8 +71,8 @@ fn time(data: &Value, name: &str) -> Option<Timestamp> {
     data[name].as_str()?.parse().ok()
 }
 
-/// Every mark is of a shipment that was silent for as long as its status allows, and not marked
-/// before; where nothing went wrong any more, it came within an hour.
+/// Every mark is of a shipment that had no update for as long as its status allows, and that was
+/// not marked before since that update. Once faults are off, the mark comes within an hour.
 pub(super) fn marks(seen: &Observed, histories: &Histories, found: &mut Vec<String>) {
     for (aggregate, history) in shipments(histories) {
         let mut heard = Heard::default();
@@ -90,7 +92,7 @@ pub(super) fn marks(seen: &Observed, histories: &Histories, found: &mut Vec<Stri
     }
 }
 
-/// What is wrong about a mark, if anything.
+/// Returns what is wrong about a mark, or `None` where it is right.
 fn wrong(seen: &Observed, commit: &Commit, data: &Value, heard: &Heard) -> Option<String> {
     let status = heard.status();
     let Some(due) = heard.due() else {
@@ -114,7 +116,8 @@ fn wrong(seen: &Observed, commit: &Commit, data: &Value, heard: &Heard) -> Optio
     (place >= before && late > HOUR).then(|| format!("stalled, and found {late} ms later"))
 }
 
-/// In the end every shipment that may stall was found, and the rows say which are stalled.
+/// At the end every shipment that can stall is marked, and the rows `CURRENT` say which shipments
+/// are stalled.
 pub(super) fn rows(seen: &Observed, histories: &Histories, found: &mut Vec<String>) {
     let mut silent = BTreeSet::new();
     for (aggregate, history) in shipments(histories) {

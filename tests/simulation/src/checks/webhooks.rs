@@ -1,4 +1,4 @@
-//! Each scan of a webhook is an update once, whatever was delivered, and how often.
+//! Each scan of a webhook is one update, however often and in whichever order it was delivered.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,7 +12,7 @@ use crate::{
     plan::{Way, carrier},
 };
 
-/// How often each scan stands in the histories: by shipment and text.
+/// Returns how often each scan stands in the histories, by shipment and text.
 fn logged(histories: &Histories) -> BTreeMap<(&str, String), usize> {
     let mut logged = BTreeMap::new();
     for (aggregate, history) in histories {
@@ -28,8 +28,8 @@ fn logged(histories: &Histories) -> BTreeMap<(&str, String), usize> {
     logged
 }
 
-/// I1, I3: every scan of a webhook that was answered is logged, none is logged twice, none that
-/// nobody is trusted with; and what is known costs no write.
+/// I1, I3: every scan of an accepted webhook is in the history, none is there twice, and none of a
+/// forged webhook. A webhook whose scans are all known causes no write.
 pub(super) fn webhooks(seen: &Observed, histories: &Histories, found: &mut Vec<String>) {
     let logged = logged(histories);
     let webhooks = seen
@@ -85,7 +85,7 @@ fn accepted(
         let scan = (answered.wanted.aggregate.as_str(), (*text).clone());
         !logged.contains_key(&scan)
     });
-    // One that cannot be logged is kept, by this webhook or an earlier one.
+    // A scan that cannot be logged is a dead letter, of this webhook or of an earlier one.
     let is_kept = |text: &&String| seen.set_aside.iter().any(|letter| letter.contains(*text));
     let (kept, lost): (Vec<&String>, Vec<&String>) = missing.partition(is_kept);
     if !lost.is_empty() || kept.len() > count("refused") {
@@ -101,7 +101,7 @@ fn accepted(
     }
 }
 
-/// I6: each scan that is logged is one row of the log.
+/// I6: each scan in the history has exactly one row in the log.
 pub(super) fn rows(seen: &Observed, histories: &Histories, found: &mut Vec<String>) {
     let mut rows: BTreeMap<(String, String), usize> = BTreeMap::new();
     for row in &seen.shipments {

@@ -1,8 +1,9 @@
-//! Carriers' webhooks: a parcel's list of scans as far as it has come, signed, or forged.
+//! Carriers' webhooks. Each brings all scans of a parcel up to some moment, and is signed by the
+//! carrier or forged.
 //!
-//! The lists of a parcel grow, and are drawn in any order: so a client sends a shorter one behind a
-//! longer one, two clients send lists that overlap at the same time, and what is cut off is sent
-//! again.
+//! The list of a parcel grows with time, but the webhooks are drawn in any order. So a client sends
+//! a shorter list after a longer one, two clients send overlapping lists at the same time, and a
+//! webhook whose processing was interrupted is sent again.
 
 use hmac::{Hmac, Mac as _};
 use serde_json::{Value, json};
@@ -11,13 +12,13 @@ use sha2::Sha256;
 use super::{MARKER, Way};
 use crate::{core::Core, defects::Defect, plan::Wanted, world::post};
 
-/// What the provider signs with.
+/// The secret with which the provider signs.
 pub const SECRET: &str = "the provider's secret";
 
-/// What somebody else signs with.
+/// The secret with which a forged webhook is signed.
 const NO_SECRET: &str = "somebody's guess";
 
-/// The scans of every parcel: status, detail, minute past ten.
+/// The scans of every parcel: status, detail, and minutes after 10:00.
 const SCANS: [(&str, &str, u32); 6] = [
     ("pre_transit", "label_created", 0),
     ("in_transit", "arrived_at_facility", 2),
@@ -27,10 +28,10 @@ const SCANS: [(&str, &str, u32); 6] = [
     ("in_transit", "arrived_at_facility", 70),
 ];
 
-/// One in so many webhooks is forged.
+/// One of this many webhooks is forged, on average.
 const FORGED_ONE_IN: usize = 8;
 
-/// A webhook of some parcel.
+/// Draws a webhook of one of the parcels S1 and S2.
 pub fn drawn(core: &Core, key: String) -> Wanted {
     let parcel = format!("S{}", 1 + core.choose(2));
     let scans = 1 + core.choose(SCANS.len());
@@ -43,7 +44,7 @@ pub fn drawn(core: &Core, key: String) -> Wanted {
     };
     let mut wanted = webhook(&parcel, scans, newest_first, key);
     if forged {
-        // Its scans are nobody else's, so that one of them in a history tells.
+        // The texts of its scans are unique, so that the checks recognise one in a history.
         for (number, scan) in list(&mut wanted.body).iter_mut().enumerate() {
             scan["message"] = format!("{MARKER} forged {number}").into();
         }
@@ -51,7 +52,7 @@ pub fn drawn(core: &Core, key: String) -> Wanted {
     wanted
 }
 
-/// A webhook with the first so many scans of a parcel.
+/// Returns a webhook with the first `scans` scans of a parcel.
 pub fn webhook(parcel: &str, scans: usize, newest_first: bool, key: String) -> Wanted {
     let scan = |(number, (status, detail, minute)): (usize, &(&str, &str, u32))| {
         let (hour, minute) = (10 + minute / 60, minute % 60);
@@ -80,15 +81,15 @@ pub fn webhook(parcel: &str, scans: usize, newest_first: bool, key: String) -> W
     }
 }
 
-/// What the key of a forged webhook begins with.
+/// The prefix of a forged webhook's key.
 const FORGED: &str = "forged-";
 
-/// Is it signed by somebody else?
+/// Returns whether a webhook is signed with the wrong secret.
 pub fn is_forged(wanted: &Wanted) -> bool {
     wanted.key.starts_with(FORGED)
 }
 
-/// The texts of a webhook's scans, which tell a parcel's scans apart.
+/// Returns the texts of a webhook's scans. Each text is unique within its parcel.
 pub fn scans(body: &Value) -> Vec<String> {
     let scans = body["result"]["tracking_details"].as_array();
     let text = |scan: &Value| scan["message"].as_str().map(str::to_owned);
@@ -99,17 +100,17 @@ fn list(body: &mut Value) -> &mut Vec<Value> {
     body["result"]["tracking_details"].as_array_mut().unwrap()
 }
 
-/// Does this answer say that every scan of a webhook is logged?
+/// Returns whether this answer says that every scan of a webhook is in the shipment's history.
 pub fn is_logged(status: u16, body: &str) -> bool {
     status == 200 && !is_kept(body) && !body.contains(r#""refused""#)
 }
 
-/// Does an answer say that the webhook lies among the dead letters?
+/// Returns whether an answer says that the webhook was put among the dead letters.
 pub fn is_kept(body: &str) -> bool {
     body.contains(r#""Kept, since it cannot be read""#)
 }
 
-/// The request that brings a webhook.
+/// Returns the signed HTTP request that delivers a webhook.
 pub fn request(wanted: &Wanted, defect: Option<Defect>) -> Value {
     let mut body = wanted.body.clone();
     if defect == Some(Defect::LatestScanOnly) {

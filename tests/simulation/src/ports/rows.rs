@@ -1,4 +1,4 @@
-//! The read models, and what is parked.
+//! The tables of rows: the read models and the parked aggregates.
 
 use std::{
     collections::BTreeMap,
@@ -18,15 +18,16 @@ use crate::{
     defects::{self, Defect},
 };
 
-/// The read models. It notes every version that a row has had.
+/// The tables of rows under this world's faults. They note every row whose version goes back.
 pub struct SimRows {
-    /// The world's choices.
+    /// The world's choices, time and faults.
     pub core: Core,
-    /// What is stored.
+    /// The stored rows.
     pub rows: Arc<MemoryRows>,
-    /// Rows whose version went back.
+    /// The keys of rows whose version went back.
     pub went_back: Arc<Mutex<Vec<String>>>,
-    /// Rows that somebody has spoilt, as they were left: they may go back to what is right.
+    /// The rows that somebody has changed by hand, as they were left. The version of such a row may
+    /// go back to the right one.
     pub spoilt: Arc<Mutex<BTreeMap<RowKey, Row>>>,
 }
 
@@ -35,7 +36,8 @@ fn out_of_reach() -> RowError {
 }
 
 impl SimRows {
-    /// Brings a put to its effect, or turns it away before: for now, or as if for ever.
+    /// Suspends the task before a put. Fails with [`RowError::Unavailable`] or, as if for ever,
+    /// with [`RowError::Refused`], where a fault strikes.
     async fn before_put(
         &self,
         table: Table,
@@ -50,7 +52,7 @@ impl SimRows {
         }
     }
 
-    /// Puts a row, and notes where its version went back.
+    /// Puts a row by `put`, and notes it where its version went back.
     async fn watched(
         &self,
         table: Table,
@@ -60,8 +62,9 @@ impl SimRows {
     ) -> Result<(), RowError> {
         let place = self.rows.place(table, &row);
         let earlier = self.rows.version_at(&place);
-        // A rebuild may put over the very version that it has seen. Where somebody had invented that
-        // version, the true row may have come to it meanwhile: then the rebuild compares once more.
+        // A rebuild may replace exactly the version that it has seen. Where somebody had set that
+        // version by hand, the true row may have reached it meanwhile; then the rebuild compares
+        // once more. So for a rebuild any row that was ever changed by hand is excepted.
         let spoilt = match rebuilt {
             true => self.spoilt.lock().unwrap().contains_key(&place),
             false => self.is_spoilt(&place),
@@ -73,7 +76,7 @@ impl SimRows {
         Ok(())
     }
 
-    /// Does a row stand here as somebody has spoilt it?
+    /// Returns whether the stored row is still as somebody has changed it by hand.
     fn is_spoilt(&self, place: &RowKey) -> bool {
         let spoilt = self.spoilt.lock().unwrap();
         let Some(left) = spoilt.get(place) else {

@@ -1,4 +1,4 @@
-//! Clients: what they send, and what they are told.
+//! The clients: how they send requests, and what follows from the answers.
 
 use std::io::Write as _;
 
@@ -43,7 +43,8 @@ impl World {
             client.known = scans.all(|scan| self.acknowledged.contains(&scan));
             client.puts = 0;
         }
-        // In a small world nothing is left to chance but the order of what happens.
+        // In a small world only the order of calls is a choice; each client has an instance of its
+        // own.
         let instance = match self.core.coarse {
             true => number % INSTANCES,
             false => self.core.choose(INSTANCES),
@@ -85,7 +86,8 @@ impl World {
             .push((Job::Client { client: number }, Box::pin(handle)));
     }
 
-    /// Uploads a file with the order and a line that is none; the event that says so.
+    /// Uploads a file with the order of a request and a line that is no order. Returns the event by
+    /// which S3 announces the upload.
     fn upload(&mut self, wanted: Wanted) -> String {
         let lines = format!("{}\n{MARKER} is no order\n", wanted.body);
         let (kind, content) = match self.core.choose(3) {
@@ -168,12 +170,12 @@ fn http_request(wanted: &Wanted) -> Value {
     post(&wanted.path, headers, &wanted.body.to_string())
 }
 
-/// A request, as the gateway hands it on.
+/// Returns a `POST` as the HTTP API passes it to a Lambda.
 pub(crate) fn post(path: &str, headers: Value, body: &str) -> Value {
     request("POST", path, headers, body)
 }
 
-/// A request by any method.
+/// Returns a request as the HTTP API passes it to a Lambda.
 pub(super) fn request(method: &str, path: &str, headers: Value, body: &str) -> Value {
     json!({
         "version": "2.0",
@@ -191,7 +193,7 @@ pub(super) fn request(method: &str, path: &str, headers: Value, body: &str) -> V
     })
 }
 
-/// What an answer says, by either way.
+/// Returns status and body of an answer, of the HTTP API or of a direct invocation.
 fn status_and_body(wanted: &Wanted, answer: &Value) -> (u16, String) {
     if matches!(wanted.way, Way::Http | Way::Carrier | Way::Erase) {
         let status = answer["statusCode"].as_u64().unwrap_or(500) as u16;
@@ -209,7 +211,7 @@ fn status_and_body(wanted: &Wanted, answer: &Value) -> (u16, String) {
     }
 }
 
-/// As `gzip` packs it.
+/// Returns the content compressed with gzip.
 fn packed(content: &[u8]) -> Vec<u8> {
     let mut packer = GzEncoder::new(Vec::new(), Compression::fast());
     packer.write_all(content).unwrap();

@@ -1,7 +1,9 @@
-//! The operator: sets going again what has stopped, and has made again what was lost or spoilt.
+//! The operator: resumes parked aggregates, retries dead letters, and rebuilds or announces again
+//! what was lost or corrupted.
 //!
-//! Whatever is done is an invocation like any other, under every fault, and is done again until it
-//! succeeds: at random moments, and in any case once nothing else is left to do.
+//! Each action is an invocation like any other, under the same faults, and is repeated until it
+//! succeeds. The operator acts at random moments, and in any case once nothing else is left to do
+//! and faults are off.
 
 use domain::Timestamp;
 use projectors::{
@@ -17,29 +19,31 @@ use crate::{
     platform::{Letter, Lost},
 };
 
-/// The consumers' numbers.
+// The numbers of the stream's consumers.
 pub(super) const PROJECT: usize = 0;
 pub(super) const NOTIFY: usize = 1;
 
-/// What an operator knows of, and has under way.
+/// What the operator knows, and the work that it has started.
 #[derive(Default)]
 pub(super) struct Operator {
-    /// How much of what the stream has lost is known.
+    /// How many of the expired records the operator knows of.
     known: usize,
-    /// Rows were lost or spoilt, and no rebuild has begun since.
+    /// Whether rows may be missing or wrong, and no rebuild has begun since.
     pub(super) rebuild_due: bool,
-    /// Commits of this time were lost unannounced, and no announcing has begun since.
+    /// The range of time whose commits must be announced again, from the first to before the
+    /// second. It is taken when an announcing begins.
     pub(super) announce_due: Option<(Timestamp, Timestamp)>,
-    /// Has whatever is parked been tried since nothing goes wrong any more?
+    /// Whether the parked aggregates have been tried since faults were switched off.
     tried_parked: bool,
-    /// Work of several pieces.
+    /// The running works of several pieces.
     pub(super) works: Vec<Work>,
-    /// How many works there were.
+    /// The number of works that were begun: the next one's number.
     pub(super) begun: u64,
 }
 
 impl Operator {
-    /// Learns, by the streams' alarms, what they have lost.
+    /// Takes note of the records that the stream has dropped, as the streams' alarms report them,
+    /// and of the rebuild or announcing that this makes necessary.
     pub(super) fn learns(&mut self, lost: &[Lost]) {
         for lost in &lost[self.known..] {
             match lost.consumer {
@@ -50,7 +54,7 @@ impl Operator {
         self.known = lost.len();
     }
 
-    /// Commits from one time to before another are to be announced, beside what is to be anyway.
+    /// Extends the range of time to announce again by the commits from `from` to before `to`.
     pub(super) fn must_announce(&mut self, from: Timestamp, to: Timestamp) {
         let (known_from, known_to) = self.announce_due.unwrap_or((from, to));
         self.announce_due = Some((from.min(known_from), to.max(known_to)));
@@ -58,7 +62,7 @@ impl Operator {
 }
 
 impl World {
-    /// The operator comes by and does one thing, whatever else is going on.
+    /// Starts one random action of the operator, while others work.
     pub(super) fn operate(&mut self) {
         match self.core.choose(6) {
             0 => self.take_up_parked(),
@@ -74,9 +78,10 @@ impl World {
         }
     }
 
-    /// Nothing is left to do but what only an operator can do: all of that begins. Was there any?
+    /// Starts everything that only an operator can do, once nothing else is left to do. Returns
+    /// whether anything was started.
     pub(super) fn attend(&mut self) -> bool {
-        // While things go wrong the operator comes, or does not.
+        // While faults strike, the operator comes only sometimes.
         if self.core.faults_on() && self.core.choose(2) == 0 {
             return false;
         }
@@ -97,7 +102,8 @@ impl World {
         self.running.len() + self.operator.works.len() > before
     }
 
-    /// What cannot be read stays parked: that is tried once and not for ever.
+    /// Returns whether the parked aggregates must be tried. The poisoned order can never be
+    /// resumed: once faults are off, it is tried once more and not for ever.
     fn parked_is_due(&mut self) -> bool {
         let parked = self.rows.all(Table::Parked);
         let readable = |row: &Row| row.get("aggregate") != Some(&POISONED.into());
@@ -123,10 +129,10 @@ impl World {
             core.did(Act::WentThroughParked);
             Ok(Value::Null)
         };
-        self.running.push((Job::Errand, Box::pin(work)));
+        self.running.push((Job::Background, Box::pin(work)));
     }
 
-    /// Has the rows of some aggregate made again.
+    /// Rebuilds the rows of a random aggregate.
     pub(super) fn rebuild_one(&mut self) {
         let kept = self.platform.kept();
         if kept.written.is_empty() {
@@ -142,7 +148,7 @@ impl World {
             core.did(Act::RebuiltOne);
             Ok(Value::Null)
         };
-        self.running.push((Job::Errand, Box::pin(work)));
+        self.running.push((Job::Background, Box::pin(work)));
     }
 
     // ---- Dead letters
@@ -192,7 +198,7 @@ impl World {
                 }
             }
             _ if self.core.defect == Some(Defect::ThrownAwayLetter) => {}
-            // Nothing goes wrong any more, and still it is refused: it is left where it lies.
+            // It is refused without any fault, so another retry would change nothing.
             Ok(_) if !self.core.faults_on() => {
                 self.core.did(Act::LetterStayed);
                 self.platform.kept().left.push(letter);
@@ -202,7 +208,8 @@ impl World {
     }
 }
 
-/// The planted order of things: forget, go on, and park again what stays.
+/// The planted defect `ForgottenFirst`: removes the parked row, then resumes the aggregate, and
+/// parks it again where that fails.
 async fn forgotten_first(projectors: &Projectors, one: &Parked) -> Result<TakenUp, RebuildError> {
     let id = format!("{}#{}", one.consumer, one.aggregate);
     let there = projectors
@@ -219,10 +226,11 @@ async fn forgotten_first(projectors: &Projectors, one: &Parked) -> Result<TakenU
     Ok(TakenUp::Done)
 }
 
-/// A record that can never be done.
+/// The answer of the retry of a record that can never be processed.
 const STAYS: &str = "stays";
 
-/// Does for a consumer what a record of the stream should have made it do.
+/// Retries a record of the stream: rebuilds its aggregate's rows for `project`, or announces its
+/// commit for `notify`.
 async fn redrive(projectors: Projectors, consumer: usize, streamed: Streamed) -> Answer {
     let commit = Commit::from_item((*streamed.item).clone());
     let commit = commit.map_err(|error| Failed(error.to_string()))?;
@@ -238,7 +246,7 @@ async fn redrive(projectors: Projectors, consumer: usize, streamed: Streamed) ->
     }
 }
 
-/// So many milliseconds behind a time.
+/// Returns the time `millis` milliseconds after a time.
 pub(super) fn millis_behind(at: Timestamp, millis: i64) -> Timestamp {
     Timestamp::from_millis(at.millis() + millis).unwrap()
 }

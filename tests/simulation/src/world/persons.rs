@@ -1,4 +1,4 @@
-//! Erasures, what histories show of persons, and what is known of it in the end.
+//! Erasures, the reading of histories, and what is observed of keys and personal data at the end.
 
 use domain::{Digest, Json, personal::Owner};
 use event_store::{Cause, keys::KeyTable as _};
@@ -11,23 +11,23 @@ use crate::{
     plan::persons,
 };
 
-/// Function instances of each kind, each with the keys that it has used.
+/// The number of instances of each function. Each has a cache of keys of its own.
 pub(super) const INSTANCES: usize = 2;
 
 impl World {
-    /// The command functions, in some instance.
+    /// Returns a random instance of the command functions.
     pub(super) fn commands(&self) -> Commands {
         self.commands[self.core.choose(INSTANCES)].clone()
     }
 
-    /// The projectors, in some instance.
+    /// Returns a random instance of the projectors.
     pub(super) fn projectors(&self) -> Projectors {
         self.projectors[self.core.choose(INSTANCES)].clone()
     }
 
-    /// Notes that an erasure is asked for, the first time that it is sent.
+    /// Notes that an erasure is requested, at its first attempt.
     pub(super) fn asks(&mut self, wanted: &Wanted) {
-        // A repeat erases nothing that was stored since.
+        // A repeat covers no commit that was written after the first request.
         let same = |asked: &&Asked| asked.wanted.identity() == wanted.identity();
         let earlier = self.observed.asked.iter().find(same);
         let now = self.platform.kept().written.len();
@@ -39,7 +39,8 @@ impl World {
         self.observed.asked.push(asked);
     }
 
-    /// An erasure is answered: what was written before it began is erased from now on.
+    /// Notes that an erasure was answered with 200. From now on, the orders of its owner that were
+    /// written before it was first requested must show no personal data.
     pub(super) fn is_erased(&mut self, place: usize) {
         self.core.did(Act::Erased);
         self.observed.asked[place].answered = true;
@@ -58,13 +59,13 @@ impl World {
         }
     }
 
-    /// Somebody reads the history of an order.
+    /// Starts a request for the history of a random order.
     pub(super) fn read_one(&mut self) {
         let order = persons::ORDERS[self.core.choose(persons::ORDERS.len())].0;
         self.read_history(order);
     }
 
-    /// Somebody reads the history of every order, of all instances.
+    /// Starts a request for the history of every order, each of a random instance.
     pub(super) fn read_all(&mut self) {
         for (order, ..) in persons::ORDERS {
             self.read_history(order);
@@ -93,10 +94,11 @@ impl World {
             });
             Ok(Value::Null)
         };
-        self.running.push((Job::Errand, Box::pin(work)));
+        self.running.push((Job::Background, Box::pin(work)));
     }
 
-    /// What is known in the end of keys and of what they have sealed.
+    /// Notes at the end of the run: the histories of orders with their personal data unsealed, the
+    /// table of keys, and the answers to requests for histories.
     pub(super) fn opened(&self, observed: &mut Observed) {
         let store = EventStore::new(self.table.clone()).with_keys(self.keys.as_stored());
         let mut histories: BTreeMap<String, Vec<Commit>> = BTreeMap::new();
@@ -127,7 +129,8 @@ impl World {
     }
 }
 
-/// Erases a person's data: a customer's over the API, those of an order as an operator does.
+/// Erases the personal data of an owner: of a customer over the API, of an order without a customer
+/// as an operator does.
 pub(super) async fn erase(commands: Commands, wanted: Wanted, defect: Option<Defect>) -> Answer {
     let owner = persons::owner(&wanted);
     let cause = Cause {

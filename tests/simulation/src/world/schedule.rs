@@ -1,9 +1,9 @@
-//! What goes on at each step, and what follows from the end of an invocation.
+//! The scheduler: what happens at each step, and what follows from the end of an invocation.
 
 use super::*;
 use crate::defects::marking;
 
-/// What can begin.
+/// Something that can be started.
 #[derive(Debug, Clone, Copy)]
 enum Start {
     Client(usize),
@@ -12,12 +12,12 @@ enum Start {
         consumer: usize,
         shard: usize,
     },
-    /// The next piece of the work with this number.
+    /// A waiting piece of the work with this number.
     Piece(u64),
 }
 
 impl World {
-    /// Takes steps until nothing is left to do, at most `steps`; is nothing left?
+    /// Takes steps until nothing is left to do, at most `steps`. Returns whether nothing is left.
     pub(super) fn go_on(&mut self, steps: u64) -> bool {
         for _ in 0..steps {
             self.core.step();
@@ -39,7 +39,7 @@ impl World {
         false
     }
 
-    /// What others do, whose turn is by chance.
+    /// Starts, by chance, activities that no other part of the world waits for.
     fn others(&mut self) {
         if self.core.strikes(Fault::Rebuild) {
             self.rebuild_one();
@@ -61,8 +61,8 @@ impl World {
         }
     }
 
-    /// Moves the commands of clients alone, each at every call, until all are settled; of the
-    /// first so many holds, one may be a crash.
+    /// Runs the requests of the clients alone, until all have a final answer. At each call where a
+    /// task is suspended it may crash instead, at most `crashes` times in all.
     pub(super) fn commands_only(&mut self, mut crashes: usize) {
         for _ in 0..STEPS_MAX {
             let startable: Vec<Start> = (0..self.clients.len())
@@ -93,7 +93,7 @@ impl World {
         }
     }
 
-    // ---- What can begin
+    // ---- What can be started
 
     fn startable(&self) -> Vec<Start> {
         let clients = (0..CLIENTS)
@@ -148,7 +148,7 @@ impl World {
         }
     }
 
-    // ---- Any invocation
+    // ---- Running invocations
 
     fn advance(&mut self, place: usize) {
         if self.core.strikes(Fault::Crash) {
@@ -172,7 +172,7 @@ impl World {
         match job {
             Job::Client { client } => self.answered(client, answer),
             Job::Batch { consumer, shard } => self.consumed(consumer, shard, answer),
-            Job::Errand => {}
+            Job::Background => {}
             Job::Letter(letter) => self.redriven(letter, answer),
             Job::Piece { number, piece } => self.piece_ended(number, piece, answer),
             Job::Delivery(mut delivery) => {

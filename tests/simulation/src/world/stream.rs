@@ -1,4 +1,4 @@
-//! The stream: what is read of it, and what follows from how that went.
+//! The stream: how consumers read batches of it, and what follows from their answers.
 
 use super::*;
 
@@ -84,7 +84,7 @@ impl World {
             }
         }
         if cursor.attempts >= RECORD_ATTEMPTS {
-            // To the failure destination, whole; the others go on.
+            // The record goes to the failure destination, and the consumer continues behind it.
             let lost = cursor.next;
             cursor.next += 1;
             cursor.attempts = 0;
@@ -94,7 +94,7 @@ impl World {
     }
 }
 
-/// The planted recipe for orders; shipments go the right way.
+/// The planted defect `RememberedSequence`, for orders. Shipments are projected correctly.
 async fn usual_recipe(
     remembered: Arc<Remembered>,
     rows: Arc<dyn Rows>,
