@@ -17,7 +17,7 @@ use event_store::{
     table::Unavailable,
 };
 use support::{
-    clock::Standing,
+    clock::PausedClock,
     embedded::Embedded,
     envelopes::{placing, placing_for, to_order},
 };
@@ -73,7 +73,7 @@ impl Wrapping for Counted<Arc<MemoryWrapping>> {
 
 struct World {
     counts: Arc<Counts>,
-    clock: Arc<Standing>,
+    clock: Arc<PausedClock>,
     wrapping: Arc<MemoryWrapping>,
     embedded: Embedded,
 }

@@ -12,7 +12,7 @@ use projectors::{
     rebuild::aggregate::compare,
 };
 use support::{
-    clock::Standing,
+    clock::PausedClock,
     envelopes::{cause, placing_for, to_order},
     hooked::{Hooked, Hooks},
     stream::batch,
@@ -32,7 +32,7 @@ async fn forget(store: &EventStore) {
 async fn world() -> World {
     let mut world = World::new();
     // The erasure waits for an index, and nobody waits for the clock here.
-    world.projectors.clock = Arc::new(Standing::default());
+    world.projectors.clock = Arc::new(PausedClock::default());
     for id in ["1", "2"] {
         world.order(placing_for(id, "c", NAME)).await;
     }

@@ -25,7 +25,7 @@ use projectors::{
     ports::{Alert, Announcement, Table},
 };
 use serde_json::Value;
-use support::{clock::Standing, outbox::Outbox, rows::MemoryRows};
+use support::{clock::PausedClock, outbox::Outbox, rows::MemoryRows};
 
 /// Projectors on everything in memory.
 struct World {
@@ -93,7 +93,7 @@ impl World {
     /// It fails where the function takes longer.
     async fn deliver_within_a_minute(
         &self,
-        clock: &Standing,
+        clock: &PausedClock,
         role: Role,
         batch: lambda::Payload,
     ) -> Option<String> {

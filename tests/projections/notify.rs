@@ -8,7 +8,7 @@ use projectors::{
     ports::{Announcement, RowError, Sent},
 };
 use support::{
-    clock::Standing,
+    clock::PausedClock,
     envelopes::{placing, to_order, update, update_of},
     outbox::Outbox,
     stream::batch,
@@ -260,14 +260,14 @@ async fn alerts_do_not_wait_for_a_slow_bus() {
 }
 
 /// A hundred shipments are lost, each of which is an alert; a call of the topic takes so long.
-async fn many_alerts(call: Duration) -> (World, Arc<Standing>) {
+async fn many_alerts(call: Duration) -> (World, Arc<PausedClock>) {
     let mut world = World::new();
     for number in 0..100 {
         let mut lost = update(&format!("S{number:02}"), "c-1", "x", None);
         update_of(&mut lost).status = "LOST".to_owned().try_into().unwrap();
         world.shipment(lost).await;
     }
-    let clock = Arc::new(Standing::default());
+    let clock = Arc::new(PausedClock::default());
     world.topic = Arc::new(Outbox::slow(clock.clone(), call));
     world.projectors.topic = world.topic.clone();
     world.projectors.clock = clock.clone();

@@ -10,7 +10,7 @@ use projectors::{
     ports::{RowError, Table},
 };
 use support::{
-    clock::Standing,
+    clock::PausedClock,
     envelopes::{placing, to_order, update},
     faulty::Slow,
     stream::{batch, batch_of_items},
@@ -237,7 +237,7 @@ async fn a_slow_table_ends_no_invocation_and_each_delivery_gets_further() {
     }
     let mut late = world.commits();
     late.retain(|commit| commit.sequence > 1);
-    let clock = Arc::new(Standing::default());
+    let clock = Arc::new(PausedClock::default());
     let slow = Slow::new(world.table.clone(), clock.clone(), Duration::from_secs(10));
     world.projectors.store = EventStore::new(Arc::new(slow));
     world.projectors.clock = clock.clone();

@@ -14,9 +14,9 @@ use domain::Timestamp;
 use event_store::Clock;
 use futures::future::{Either, select};
 
-/// A clock that starts in 1970, and stands still unless [`Standing::run`] finds everybody asleep.
+/// A clock that starts in 1970, and stands still unless [`PausedClock::run`] finds everybody asleep.
 #[derive(Debug, Default)]
-pub struct Standing {
+pub struct PausedClock {
     state: Mutex<State>,
 }
 
@@ -28,7 +28,7 @@ struct State {
     sleeps: u64,
 }
 
-impl Standing {
+impl PausedClock {
     /// Runs `work` to its end. Whenever all of it waits, the first to wake up does so.
     pub async fn run<T>(&self, work: impl Future<Output = T>) -> T {
         let passes = poll_fn(|context| {
@@ -54,7 +54,7 @@ impl Standing {
 }
 
 #[async_trait]
-impl Clock for Standing {
+impl Clock for PausedClock {
     fn now(&self) -> Timestamp {
         Timestamp::from_millis(self.state().millis).unwrap()
     }

@@ -114,19 +114,19 @@ pub enum Act {
     Swept,
     /// A piece of a rebuild, an announcing or a sweep ran out of time, and answered the state from
     /// which the next invocation continues.
-    GoneOn,
+    Continued,
     /// All parked aggregates were tried.
-    WentThroughParked,
+    TriedAllParked,
     /// A parked aggregate was resumed.
     TakenUp,
     /// A parked aggregate was tried and stayed parked.
     Stayed,
     /// A dead letter with a record of the stream was retried with success.
-    RecordRedriven,
+    RecordRetried,
     /// A dead letter with an event was retried with success.
-    EventRedriven,
+    EventRetried,
     /// A dead letter was retried without any fault, was refused again, and stayed a dead letter.
-    LetterStayed,
+    DeadLetterStayed,
     /// The watcher has looked at the shipments of every status.
     Watched,
     /// All rows were compared with all histories, without a repair.
@@ -134,7 +134,7 @@ pub enum Act {
     /// The erasure of a person's data was answered with 200.
     Erased,
     /// The history of an order was read over the API.
-    Read,
+    HistoryRead,
 }
 
 impl Act {
@@ -144,17 +144,17 @@ impl Act {
         Self::RebuiltAll,
         Self::Announced,
         Self::Swept,
-        Self::GoneOn,
-        Self::WentThroughParked,
+        Self::Continued,
+        Self::TriedAllParked,
         Self::TakenUp,
         Self::Stayed,
-        Self::RecordRedriven,
-        Self::EventRedriven,
-        Self::LetterStayed,
+        Self::RecordRetried,
+        Self::EventRetried,
+        Self::DeadLetterStayed,
         Self::Watched,
         Self::Verified,
         Self::Erased,
-        Self::Read,
+        Self::HistoryRead,
     ];
 }
 
@@ -313,12 +313,12 @@ impl Core {
     }
 
     /// Advances time by so many hours, in which nobody does anything.
-    pub fn outage(&self, hours: i64) {
-        self.pass(hours * 3_600_000);
+    pub fn pass_hours(&self, hours: i64) {
+        self.pass_millis(hours * 3_600_000);
     }
 
     /// Advances time by so many milliseconds, in which nobody does anything.
-    pub fn pass(&self, millis: i64) {
+    pub fn pass_millis(&self, millis: i64) {
         let mut state = self.state();
         state.millis += millis;
         state.latest = state.latest.max(state.millis + state.offset);
@@ -392,7 +392,7 @@ impl Core {
 }
 
 /// Suspends the current task until the scheduler polls it again.
-pub async fn hold() {
+pub async fn suspend() {
     let mut held = false;
     poll_fn(|context| {
         if std::mem::replace(&mut held, true) {

@@ -209,7 +209,7 @@ impl Defect {
 }
 
 /// Returns the item of a commit as a planted defect lets it be written.
-pub fn written(core: &Core, digests: &plain::Digests, mut item: Item) -> Item {
+pub fn alter_written(core: &Core, digests: &plain::Digests, mut item: Item) -> Item {
     match core.defect {
         Some(Defect::PlainSnapshot) => plain::snapshot(&mut item),
         Some(Defect::PlainDigest) => plain::digest(&mut item, digests),
@@ -238,7 +238,7 @@ fn forget(item: &mut Item, most: usize) {
 }
 
 /// Returns a page of `oldest`, a part of a history or a seal, as a planted defect lets it be read.
-pub fn read_on(core: &Core, mut page: Page) -> Page {
+pub fn alter_oldest(core: &Core, mut page: Page) -> Page {
     if core.defect == Some(Defect::ForgottenSeal) {
         let items = page.items.iter_mut();
         items.for_each(|item| forget(item, usize::MAX));
@@ -246,7 +246,7 @@ pub fn read_on(core: &Core, mut page: Page) -> Page {
     if core.defect == Some(Defect::RewrittenScans) {
         page.items.iter_mut().for_each(forget_scans);
     }
-    read(core, page)
+    alter_newest(core, page)
 }
 
 /// Changes the ids by which the scans of a commit are recognised.
@@ -271,7 +271,7 @@ pub fn copy_behind(item: &Item) -> Option<Item> {
 }
 
 /// Returns a page of commits as a planted defect lets it be read.
-pub fn read(core: &Core, mut page: Page) -> Page {
+pub fn alter_newest(core: &Core, mut page: Page) -> Page {
     match core.defect {
         Some(Defect::ForgottenCommands) => {
             for item in &mut page.items {
@@ -309,7 +309,7 @@ pub fn first_part(path: &str) -> String {
 }
 
 /// Returns a row as a planted defect lets it be written.
-pub fn row(core: &Core, mut row: Row) -> Row {
+pub fn alter_row(core: &Core, mut row: Row) -> Row {
     if core.defect == Some(Defect::RowOfNow) && row.contains_key("updatedAt") {
         row.insert("updatedAt".to_owned(), core.now().to_string().into());
     }
@@ -317,7 +317,7 @@ pub fn row(core: &Core, mut row: Row) -> Row {
 }
 
 /// Returns an announcement as a planted defect lets it be sent.
-pub fn announced(core: &Core, mut message: Announcement) -> Announcement {
+pub fn alter_announcement(core: &Core, mut message: Announcement) -> Announcement {
     if core.defect == Some(Defect::UnstableIds) {
         message.id = format!("{}/{}", message.id, core.choose(1_000_000));
     }

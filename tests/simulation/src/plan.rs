@@ -32,7 +32,7 @@ pub enum Way {
 
 /// A request that the plan has for a client. It is sent until it has a final answer.
 #[derive(Debug, Clone)]
-pub struct Wanted {
+pub struct PlannedRequest {
     /// The entry point by which it arrives.
     pub way: Way,
     /// The aggregate that it concerns, such as `order#1`.
@@ -45,7 +45,7 @@ pub struct Wanted {
     pub key: String,
 }
 
-impl Wanted {
+impl PlannedRequest {
     /// Returns the id under which the history records the command. The ids of files and webhooks
     /// in the history differ: theirs are made of the object's version, or of the scan.
     pub fn command_id(&self) -> String {
@@ -72,39 +72,39 @@ impl Wanted {
 pub const COMMANDS_MAX: usize = 60;
 
 /// Draws the requests of a seed and returns the first `limit` of them.
-pub fn draw(core: &Core, limit: usize) -> Vec<Wanted> {
+pub fn draw(core: &Core, limit: usize) -> Vec<PlannedRequest> {
     let count = 30 + core.choose(COMMANDS_MAX - 29);
-    let owners = persons::drawn(core);
-    let mut plan: Vec<Wanted> = Vec::new();
+    let owners = persons::draw_owners(core);
+    let mut plan: Vec<PlannedRequest> = Vec::new();
     for number in 0..count {
         // One in five repeats an earlier request: the whole of it, or its key alone.
         let again = (core.choose(5) == 0 && !plan.is_empty()).then(|| core.choose(plan.len()));
-        let mut wanted = one(core, &owners, number);
+        let mut planned = draw_one(core, &owners, number);
         if let Some(earlier) = again.map(|place| plan[place].clone()) {
             if core.choose(4) > 0 {
-                wanted = earlier;
-            } else if earlier.way == wanted.way {
-                wanted.key = earlier.key;
+                planned = earlier;
+            } else if earlier.way == planned.way {
+                planned.key = earlier.key;
             }
         }
-        plan.push(wanted);
+        plan.push(planned);
     }
     plan.truncate(limit);
     plan
 }
 
-fn one(core: &Core, owners: &[&str], number: usize) -> Wanted {
+fn draw_one(core: &Core, owners: &[&str], number: usize) -> PlannedRequest {
     let key = format!("key-{number}");
     match core.choose(13) {
-        0..=3 => place(core, key),
-        4..=5 => close(core, key),
-        6..=9 => update(core, key),
-        10..=11 => carrier::drawn(core, key),
-        _ => persons::erase(core, owners, key),
+        0..=3 => draw_place(core, key),
+        4..=5 => draw_close(core, key),
+        6..=9 => draw_update(core, key),
+        10..=11 => carrier::draw(core, key),
+        _ => persons::draw_erasure(core, owners, key),
     }
 }
 
-fn place(core: &Core, key: String) -> Wanted {
+fn draw_place(core: &Core, key: String) -> PlannedRequest {
     // There are few orders, so that clients compete for them.
     let order = persons::ORDERS[core.choose(persons::ORDERS.len())];
     let id = order.0;
@@ -130,7 +130,7 @@ fn place(core: &Core, key: String) -> Wanted {
     });
     persons::add(&mut body, order, other);
     let way = [Way::Http, Way::Invoke, Way::File][core.choose(3)];
-    Wanted {
+    PlannedRequest {
         way,
         aggregate: format!("order#{id}"),
         path: "/orders".to_owned(),
@@ -139,7 +139,7 @@ fn place(core: &Core, key: String) -> Wanted {
     }
 }
 
-fn close(core: &Core, key: String) -> Wanted {
+fn draw_close(core: &Core, key: String) -> PlannedRequest {
     let (id, ..) = persons::ORDERS[core.choose(persons::ORDERS.len())];
     let (path, body) = match core.choose(2) {
         0 => (format!("/orders/{id}/complete"), json!({})),
@@ -148,7 +148,7 @@ fn close(core: &Core, key: String) -> Wanted {
             json!({ "reason": "changed" }),
         ),
     };
-    Wanted {
+    PlannedRequest {
         way: Way::Http,
         aggregate: format!("order#{id}"),
         path,
@@ -169,7 +169,7 @@ const STATUSES: [&str; 8] = [
     "delivered",
 ];
 
-fn update(core: &Core, key: String) -> Wanted {
+fn draw_update(core: &Core, key: String) -> PlannedRequest {
     let id = format!("S{}", 1 + core.choose(2));
     let status = STATUSES[core.choose(STATUSES.len())];
     let mut body = json!({ "shipmentId": id, "status": status, "note": MARKER });
@@ -183,7 +183,7 @@ fn update(core: &Core, key: String) -> Wanted {
     }
     let way = [Way::Http, Way::Bus][core.choose(2)];
     let path = format!("/shipments/{id}/updates");
-    Wanted {
+    PlannedRequest {
         way,
         aggregate: format!("shipment#{id}"),
         path,

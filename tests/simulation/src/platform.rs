@@ -66,7 +66,7 @@ impl Delivery {
 
 /// A dead letter of the platform: what failed at its last attempt, with its whole content.
 #[derive(Debug, Clone)]
-pub enum Letter {
+pub enum DeadLetter {
     /// A record of the stream that a consumer failed to process.
     Record {
         /// The number of the consumer: 0 is `project`, 1 is `notify`.
@@ -80,7 +80,7 @@ pub enum Letter {
 
 /// A record that the stream dropped, for its age, before a consumer had read it.
 #[derive(Debug, Clone)]
-pub struct Lost {
+pub struct Expired {
     /// The number of the consumer: 0 is `project`, 1 is `notify`.
     pub consumer: usize,
     /// The aggregate of the commit, such as `order#1`.
@@ -91,7 +91,7 @@ pub struct Lost {
 
 /// Everything that the platform stores, and the record of everything that left the system.
 #[derive(Debug, Default)]
-pub struct Kept {
+pub struct PlatformState {
     /// The records of each shard, the oldest first.
     pub shards: [Vec<Streamed>; SHARDS],
     /// The position of each consumer in each shard.
@@ -101,27 +101,27 @@ pub struct Kept {
     /// The announcements that the bus has accepted, without the watcher's requests.
     pub announced: Vec<Announcement>,
     /// How many requests to mark a shipment as stalled the watcher has sent.
-    pub asked: u64,
+    pub stall_requests: u64,
     /// The alerts of `notify` that the topic has accepted.
     pub alerted: Vec<Alert>,
     /// The messages to operators, each with subject and text.
-    pub told: Vec<String>,
+    pub operator_messages: Vec<String>,
     /// The events that a function itself has put among the dead letters, because no attempt at them
     /// can succeed.
     pub set_aside: Vec<String>,
     /// The dead letters of the platform that an operator can retry.
-    pub letters: Vec<Letter>,
+    pub dead_letters: Vec<DeadLetter>,
     /// The dead letters that an operator has retried without any fault, in vain. They stay.
-    pub left: Vec<Letter>,
+    pub unresolved: Vec<DeadLetter>,
     /// Every commit that was written, in the order of writing.
     pub written: Vec<Arc<Item>>,
     /// For each item of `written`, the latest time that a clock had shown when it was written.
-    pub shown: Vec<Timestamp>,
+    pub clock_at_write: Vec<Timestamp>,
     /// The records that the stream dropped before a consumer had read them.
-    pub lost: Vec<Lost>,
+    pub expired: Vec<Expired>,
 }
 
-impl Kept {
+impl PlatformState {
     /// Moves a consumer past the records of a shard that are older than [`RETENTION_HOURS`], and
     /// notes each of them as expired. `now` is in milliseconds since the world began.
     pub fn trim(&mut self, consumer: usize, shard: usize, now: i64) {
@@ -129,7 +129,7 @@ impl Kept {
         while let Some(oldest) = self.shards[shard].get(cursor.next)
             && now - oldest.written > RETENTION_HOURS * 3_600_000
         {
-            self.lost.push(Lost {
+            self.expired.push(Expired {
                 consumer,
                 aggregate: aggregate_of(&oldest.item),
                 at: time_of(&oldest.item),
@@ -143,13 +143,13 @@ impl Kept {
 /// The simulated platform, shared by the ports and the scheduler.
 #[derive(Debug, Default)]
 pub struct Platform {
-    kept: Mutex<Kept>,
+    state: Mutex<PlatformState>,
 }
 
 impl Platform {
     /// Locks the platform's state and returns it.
-    pub fn kept(&self) -> MutexGuard<'_, Kept> {
-        self.kept.lock().unwrap()
+    pub fn state(&self) -> MutexGuard<'_, PlatformState> {
+        self.state.lock().unwrap()
     }
 
     /// Puts a written commit into the stream: into a shard that is chosen at random, and perhaps
@@ -162,17 +162,17 @@ impl Platform {
         } else {
             0
         };
-        let mut kept = self.kept();
+        let mut state = self.state();
         let record = Arc::new(Record::of(&item));
         let item = Arc::new(item);
-        kept.written.push(item.clone());
-        kept.shown.push(core.latest());
-        let read = kept
+        state.written.push(item.clone());
+        state.clock_at_write.push(core.latest());
+        let read = state
             .cursors
             .iter()
             .map(|cursors| cursors[shard].end.max(cursors[shard].next));
         let read = read.max().unwrap_or(0);
-        let records = &mut kept.shards[shard];
+        let records = &mut state.shards[shard];
         let place = records.len().saturating_sub(overtakes).max(read);
         let written = core.elapsed();
         records.insert(
@@ -189,16 +189,16 @@ impl Platform {
     /// the function `bus`: new orders with automatic fulfilment, and the watcher's requests.
     pub fn announced(&self, message: Announcement) {
         let detail = message.detail.to_string();
-        let mut kept = self.kept();
+        let mut state = self.state();
         if message.source == "waybill.watch" {
-            kept.asked += 1;
+            state.stall_requests += 1;
             let event = event(
-                &format!("asked-{}", kept.asked),
+                &format!("asked-{}", state.stall_requests),
                 message.source,
                 message.detail_type,
                 &detail,
             );
-            kept.deliveries.push(Delivery {
+            state.deliveries.push(Delivery {
                 event,
                 role: Role::Bus,
                 attempts: 0,
@@ -206,35 +206,35 @@ impl Platform {
             return;
         }
         if message.detail_type == "Order Created" && detail.contains(r#""status":"NEW""#) {
-            let number = kept.announced.len();
+            let number = state.announced.len();
             let event = event(
                 &format!("announced-{number}"),
                 message.source,
                 "Order Created",
                 &detail,
             );
-            kept.deliveries.push(Delivery {
+            state.deliveries.push(Delivery {
                 event,
                 role: Role::Bus,
                 attempts: 0,
             });
         }
-        kept.announced.push(message);
+        state.announced.push(message);
     }
 
     /// Notes an alert that the topic has accepted.
     pub fn alerted(&self, alert: Alert) {
-        self.kept().alerted.push(alert);
+        self.state().alerted.push(alert);
     }
 
     /// Notes a message to an operator.
-    pub fn told_operator(&self, text: String) {
-        self.kept().told.push(text);
+    pub fn message_to_operator(&self, text: String) {
+        self.state().operator_messages.push(text);
     }
 
     /// Notes an event that a function has put among the dead letters.
     pub fn set_aside(&self, event: &str) {
-        self.kept().set_aside.push(event.to_owned());
+        self.state().set_aside.push(event.to_owned());
     }
 }
 

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use crate::{
     checks::violations,
     core::Chooser,
-    plan::{Wanted, Way, carrier},
+    plan::{PlannedRequest, Way, carrier},
     world::run_with,
 };
 use serde_json::json;
@@ -41,9 +41,9 @@ fn next(taken: &[(usize, usize)]) -> Option<Vec<usize>> {
     Some(path)
 }
 
-fn order(path: &str, key: &str, body: serde_json::Value) -> Wanted {
+fn order(path: &str, key: &str, body: serde_json::Value) -> PlannedRequest {
     let aggregate = "order#1".to_owned();
-    Wanted {
+    PlannedRequest {
         way: Way::Http,
         aggregate,
         path: path.to_owned(),
@@ -52,8 +52,8 @@ fn order(path: &str, key: &str, body: serde_json::Value) -> Wanted {
     }
 }
 
-fn update(status: &str, key: &str) -> Wanted {
-    Wanted {
+fn update(status: &str, key: &str) -> PlannedRequest {
+    PlannedRequest {
         way: Way::Http,
         aggregate: "shipment#S".to_owned(),
         path: "/shipments/S/updates".to_owned(),
@@ -62,12 +62,12 @@ fn update(status: &str, key: &str) -> Wanted {
     }
 }
 
-fn scans(count: usize) -> Wanted {
+fn scans(count: usize) -> PlannedRequest {
     carrier::webhook("S", count, false, format!("{count}"))
 }
 
 /// Returns the small worlds. Each is a list of clients, each with its requests in order.
-pub fn worlds() -> Vec<Vec<Vec<Wanted>>> {
+pub fn worlds() -> Vec<Vec<Vec<PlannedRequest>>> {
     let body = json!({
         "orderId": "1",
         "items": [{ "productId": "p", "quantity": 2, "price": 2.55 }],
@@ -95,7 +95,7 @@ pub fn worlds() -> Vec<Vec<Vec<Wanted>>> {
 /// Returns the number of interleavings. Fails at the first one that violates an invariant, with
 /// the violations and the trace; or where there are more than `most` interleavings.
 pub fn exhaust(
-    clients: &[Vec<Wanted>],
+    clients: &[Vec<PlannedRequest>],
     crashes: usize,
     most: u64,
 ) -> Result<u64, (Vec<String>, Vec<String>)> {
@@ -128,7 +128,7 @@ pub fn exhaust(
 /// Runs one interleaving and returns the violations and the trace.
 fn try_path(
     path: Path,
-    clients: &[Vec<Wanted>],
+    clients: &[Vec<PlannedRequest>],
     crashes: usize,
     traced: bool,
 ) -> (Vec<String>, Vec<String>) {

@@ -55,10 +55,10 @@ pub(crate) use clients::post;
 use crate::{
     core::{Chooser, Core, Fault, Seeded, Tally},
     defects::{Defect, Remembered, plain},
-    observed::{Answered, Begun, Observed, Read, Uploaded},
-    plan::{self, MARKER, Wanted, Way},
+    observed::{Answered, Elapsed, HistoryRead, Observed, Uploaded},
+    plan::{self, MARKER, PlannedRequest, Way},
     platform::{
-        CONSUMERS, Delivery, Letter, Platform, RETENTION_HOURS, SHARDS, Streamed, aggregate_of,
+        CONSUMERS, DeadLetter, Delivery, Platform, RETENTION_HOURS, SHARDS, Streamed, aggregate_of,
         event,
     },
     ports::{KeyStore, SimClock, SimFiles, SimLedger, SimOutbox, SimRows, SimSecrets, SimTable},
@@ -136,26 +136,18 @@ pub struct Run {
 /// The purpose of a running invocation, which decides what happens when it ends.
 enum Job {
     /// An attempt at the first request of a client, which waits for the answer.
-    Client {
-        client: usize,
-    },
+    Client { client: usize },
     /// The delivery of an event to a command function.
     Delivery(Delivery),
     /// A batch of the stream for a consumer.
-    Batch {
-        consumer: usize,
-        shard: usize,
-    },
+    Batch { consumer: usize, shard: usize },
     /// An invocation whose answer nobody waits for. Where it fails, the work that it has left is
     /// found again later.
     Background,
     /// The retry of a dead letter.
-    Letter(Letter),
+    DeadLetter(DeadLetter),
     /// One piece of the work with this number. `piece` is its input.
-    Piece {
-        number: u64,
-        piece: Value,
-    },
+    Piece { number: u64, piece: Value },
 }
 
 type Running = Pin<Box<dyn Future<Output = Answer>>>;
@@ -184,8 +176,8 @@ pub struct World {
     /// The scans, by aggregate and text, that an answer has acknowledged as logged.
     acknowledged: BTreeSet<(String, String)>,
     /// The orders whose personal data were erased by an erasure that was answered with 200.
-    hidden: BTreeSet<String>,
-    reads: Arc<Mutex<Vec<Read>>>,
+    erased_orders: BTreeSet<String>,
+    reads: Arc<Mutex<Vec<HistoryRead>>>,
     /// The number of scheduled runs of the watcher since faults were switched off.
     turns: u32,
 }
@@ -194,17 +186,17 @@ pub struct World {
 /// attempts at it; `waiting` is whether one is running.
 #[derive(Default)]
 struct Client {
-    wanted: VecDeque<Wanted>,
+    planned: VecDeque<PlannedRequest>,
     attempts: u32,
     waiting: bool,
     /// Whether each scan of the webhook that it sends had been acknowledged before this attempt.
-    known: bool,
+    already_acknowledged: bool,
     /// The number of puts of commits so far; for a webhook, of this attempt.
     puts: u64,
     /// When the first attempt began.
-    begun: Begun,
+    began_at: Elapsed,
     /// The index of the erasure that it requests, in [`Observed`].
-    asked: usize,
+    erasure: usize,
 }
 
 /// Returns the rule by which commits carry snapshots. Even seeds have the default rule: with
@@ -237,11 +229,11 @@ pub fn run(setup: &Setup) -> Run {
     let plan = plan::draw(&core, limit);
     let mut world = World::new(core, plan, policy(setup.seed));
     world.poison();
-    world.go_on(STEPS_MAX);
+    world.run_until_idle(STEPS_MAX);
     world.core.end_faults();
-    world.observed.at_rest = world.go_on(STEPS_TO_REST);
+    world.observed.at_rest = world.run_until_idle(STEPS_TO_REST);
     world.read_all();
-    world.observed.at_rest &= world.go_on(STEPS_TO_REST);
+    world.observed.at_rest &= world.run_until_idle(STEPS_TO_REST);
     world.finished()
 }
 
@@ -249,22 +241,22 @@ pub fn run(setup: &Setup) -> Run {
 /// without any fault except at most `crashes` crashes.
 pub fn run_with(
     chooser: Box<dyn Chooser>,
-    clients: Vec<Vec<Wanted>>,
+    clients: Vec<Vec<PlannedRequest>>,
     crashes: usize,
     traced: bool,
 ) -> Run {
     let mut world = World::new(Core::coarse(chooser, traced), Vec::new(), Policy::default());
     world.clients = clients
         .into_iter()
-        .map(|wanted| Client {
-            wanted: wanted.into(),
+        .map(|planned| Client {
+            planned: planned.into(),
             ..Client::default()
         })
         .collect();
-    world.observed.wanted = world
+    world.observed.planned = world
         .clients
         .iter()
-        .flat_map(|client| client.wanted.iter().cloned())
+        .flat_map(|client| client.planned.iter().cloned())
         .collect();
     world.core.end_faults();
     world.commands_only(crashes);
@@ -274,7 +266,7 @@ pub fn run_with(
 }
 
 impl World {
-    fn new(core: Core, plan: Vec<Wanted>, policy: Policy) -> Self {
+    fn new(core: Core, plan: Vec<PlannedRequest>, policy: Policy) -> Self {
         let table = Arc::new(MemoryTable::default());
         let rows = Arc::new(MemoryRows::default());
         let went_back = Arc::new(Mutex::new(Vec::new()));
@@ -356,11 +348,11 @@ impl World {
         });
         let projectors = projectors.collect();
         let mut clients: Vec<Client> = (0..CLIENTS).map(|_| Client::default()).collect();
-        for (number, wanted) in plan.iter().enumerate() {
-            clients[number % CLIENTS].wanted.push_back(wanted.clone());
+        for (number, planned) in plan.iter().enumerate() {
+            clients[number % CLIENTS].planned.push_back(planned.clone());
         }
         let observed = Observed {
-            wanted: plan,
+            planned: plan,
             ..Observed::default()
         };
         Self {
@@ -382,7 +374,7 @@ impl World {
             operator: Operator::default(),
             observed,
             acknowledged: BTreeSet::new(),
-            hidden: BTreeSet::new(),
+            erased_orders: BTreeSet::new(),
             reads: Arc::default(),
             turns: 0,
         }
@@ -390,7 +382,7 @@ impl World {
 
     fn finished(mut self) -> Run {
         self.running.clear();
-        let mut kept = self.platform.kept();
+        let mut state = self.platform.state();
         let mut observed = std::mem::take(&mut self.observed);
         for file in &mut observed.files {
             let (key, version) = (&file.object.key, file.object.version());
@@ -400,9 +392,9 @@ impl World {
             file.report = report.map(|report| serde_json::from_slice(&report).unwrap());
         }
         observed.stored = self.table.all();
-        self.opened(&mut observed);
-        observed.written = std::mem::take(&mut kept.written);
-        observed.shown = std::mem::take(&mut kept.shown);
+        self.observe_persons(&mut observed);
+        observed.written = std::mem::take(&mut state.written);
+        observed.clock_at_write = std::mem::take(&mut state.clock_at_write);
         observed.orders = self.rows.all(Table::ProcessedOrders);
         observed.shipments = self.rows.all(Table::ShipmentLog);
         let parked = self.rows.all(Table::Parked);
@@ -417,14 +409,14 @@ impl World {
         observed.ledger = self.ledger.ledger.all();
         observed.went_back = self.went_back.lock().unwrap().clone();
         observed.metrics = self.lines.all();
-        observed.announced = std::mem::take(&mut kept.announced);
-        observed.alerted = std::mem::take(&mut kept.alerted);
-        observed.told = std::mem::take(&mut kept.told);
-        observed.set_aside = std::mem::take(&mut kept.set_aside);
-        observed.lost = std::mem::take(&mut kept.lost);
-        observed.letters = std::mem::take(&mut kept.letters);
-        observed.letters.append(&mut kept.left);
-        drop(kept);
+        observed.announced = std::mem::take(&mut state.announced);
+        observed.alerted = std::mem::take(&mut state.alerted);
+        observed.operator_messages = std::mem::take(&mut state.operator_messages);
+        observed.set_aside = std::mem::take(&mut state.set_aside);
+        observed.expired = std::mem::take(&mut state.expired);
+        observed.dead_letters = std::mem::take(&mut state.dead_letters);
+        observed.dead_letters.append(&mut state.unresolved);
+        drop(state);
         Run {
             observed,
             tally: self.core.tally(),

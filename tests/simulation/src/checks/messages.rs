@@ -35,8 +35,8 @@ pub(super) fn messages(seen: &Observed, histories: &Histories, found: &mut Vec<S
                 found.push(format!("I9: never announced: {id}"));
             }
         }
-        let strangers = sent.iter().filter(|id| !due.contains(**id));
-        found.extend(strangers.map(|id| format!("I9: announced of nothing: {id}")));
+        let unexpected = sent.iter().filter(|id| !due.contains(**id));
+        found.extend(unexpected.map(|id| format!("I9: announced of nothing: {id}")));
     }
     let mut details: BTreeMap<&str, &Json> = BTreeMap::new();
     for said in &seen.announced {

@@ -14,8 +14,8 @@ use event_store::{Commit, commit::Item};
 
 use crate::{
     observed::Observed,
-    plan::{MARKER, Wanted, Way},
-    platform::{CONSUMERS, Letter, Lost},
+    plan::{MARKER, PlannedRequest, Way},
+    platform::{CONSUMERS, DeadLetter, Expired},
     world::POISONED,
 };
 
@@ -30,7 +30,7 @@ pub fn violations(seen: &Observed) -> Vec<String> {
     let histories = histories(seen, &mut found);
     immutable(seen, &mut found);
     for (aggregate, history) in &histories {
-        whole(aggregate, history, &mut found);
+        contiguous(aggregate, history, &mut found);
         once(aggregate, history, &mut found);
     }
     answers::answers(seen, &histories, &mut found);
@@ -94,7 +94,7 @@ fn immutable(seen: &Observed, found: &mut Vec<String>) {
 }
 
 /// I2: sequences and ordinals have no gap and no fork, and times never go back.
-fn whole(aggregate: &str, history: &[Commit], found: &mut Vec<String>) {
+fn contiguous(aggregate: &str, history: &[Commit], found: &mut Vec<String>) {
     let (mut sequence, mut ordinal, mut at) = (1, 1, None);
     for commit in history {
         if (commit.sequence, commit.ordinal) != (sequence, ordinal) {
@@ -142,27 +142,29 @@ fn count(history: &[Commit], kind: &str) -> usize {
 fn stopped(seen: &Observed, found: &mut Vec<String>) {
     let aggregate = |item: &Item| item["aggregate"].as_s().cloned().unwrap();
     let poisoned = seen.stored.iter().any(|item| aggregate(item) == POISONED);
-    let mut letters = [false; CONSUMERS];
-    for letter in &seen.letters {
+    let mut is_dead_letter = [false; CONSUMERS];
+    for letter in &seen.dead_letters {
         match letter {
-            Letter::Record { consumer, streamed } if aggregate(&streamed.item) == POISONED => {
-                letters[*consumer] = true;
+            DeadLetter::Record { consumer, streamed } if aggregate(&streamed.item) == POISONED => {
+                is_dead_letter[*consumer] = true;
             }
             other => found.push(format!("I10: it stays a dead letter: {other:?}")),
         }
     }
     for (consumer, name) in ["project", "notify"].into_iter().enumerate() {
         let id = format!("{name}#{POISONED}");
-        let lost = |lost: &Lost| lost.consumer == consumer && lost.aggregate == POISONED;
-        let named = seen.named[consumer] && seen.lost.iter().any(lost);
-        let known = seen.parked.contains(&id) || letters[consumer] || named;
+        let expired =
+            |record: &Expired| record.consumer == consumer && record.aggregate == POISONED;
+        let reported_unreadable =
+            seen.reported_unreadable[consumer] && seen.expired.iter().any(expired);
+        let known = seen.parked.contains(&id) || is_dead_letter[consumer] || reported_unreadable;
         if poisoned && !known {
             found.push(format!("I10: {id} is not parked"));
         }
     }
     let ending = format!("#{POISONED}");
-    let strangers = seen.parked.iter().filter(|id| !id.ends_with(&ending));
-    found.extend(strangers.map(|id| format!("I10: {id} is parked")));
+    let unexpected = seen.parked.iter().filter(|id| !id.ends_with(&ending));
+    found.extend(unexpected.map(|id| format!("I10: {id} is parked")));
 }
 
 /// I12: logs, metrics and messages to operators hold no customer data.
@@ -175,7 +177,7 @@ fn secrets(seen: &Observed, found: &mut Vec<String>) {
     }
     let alerts = seen.alerted.iter().map(|alert| &alert.body);
     if seen
-        .told
+        .operator_messages
         .iter()
         .chain(alerts)
         .any(|text| text.contains(MARKER))
@@ -184,8 +186,9 @@ fn secrets(seen: &Observed, found: &mut Vec<String>) {
     }
     // Operators get a message about a refused command of the bus, about a file, and about a webhook
     // that cannot be logged, and about nothing else.
-    let heard = |wanted: &Wanted| matches!(wanted.way, Way::Bus | Way::File | Way::Carrier);
-    if !seen.wanted.iter().any(heard) && !seen.told.is_empty() {
-        found.push(format!("an operator was told {:?}", seen.told));
+    let heard =
+        |planned: &PlannedRequest| matches!(planned.way, Way::Bus | Way::File | Way::Carrier);
+    if !seen.planned.iter().any(heard) && !seen.operator_messages.is_empty() {
+        found.push(format!("an operator was told {:?}", seen.operator_messages));
     }
 }

@@ -15,9 +15,9 @@ use support::files::BUCKET;
 
 use super::Histories;
 use crate::{
-    observed::{Observed, Read},
+    observed::{HistoryRead, Observed},
     plan::{
-        Wanted, Way,
+        PlannedRequest, Way,
         persons::{PERSONAL, plain_digests},
     },
 };
@@ -27,7 +27,7 @@ type Noted = BTreeMap<String, u32>;
 
 /// Runs all checks of personal data.
 pub(super) fn persons(seen: &Observed, histories: &Histories, found: &mut Vec<String>) {
-    let errors = seen.sealed_for_ever.iter();
+    let errors = seen.unsealing_errors.iter();
     found.extend(errors.map(|error| format!("an order cannot be opened: {error}")));
     let noted = noted(seen, histories, found);
     keys(seen, &noted, found);
@@ -53,9 +53,9 @@ fn noted(seen: &Observed, histories: &Histories, found: &mut Vec<String>) -> Not
         };
         for commit in history {
             let id = &commit.cause.command_id;
-            let mut asked = seen.asked.iter();
+            let mut asked = seen.erasures.iter();
             let asked = asked.any(|asked| {
-                (&asked.wanted.aggregate, &asked.wanted.command_id()) == (aggregate, id)
+                (&asked.planned.aggregate, &asked.planned.command_id()) == (aggregate, id)
             });
             if !asked {
                 found.push(format!("{id} of {aggregate} was never asked for"));
@@ -67,9 +67,9 @@ fn noted(seen: &Observed, histories: &Histories, found: &mut Vec<String>) -> Not
             }
         }
     }
-    for asked in seen.asked.iter().filter(|asked| asked.answered) {
-        if !histories.contains_key(&asked.wanted.aggregate) {
-            let aggregate = &asked.wanted.aggregate;
+    for asked in seen.erasures.iter().filter(|asked| asked.answered) {
+        if !histories.contains_key(&asked.planned.aggregate) {
+            let aggregate = &asked.planned.aggregate;
             found.push(format!("{aggregate} is answered, and not noted"));
         }
     }
@@ -105,18 +105,18 @@ fn keys(seen: &Observed, noted: &Noted, found: &mut Vec<String>) {
 }
 
 /// Returns the requests that may have led to the commit that placed an order.
-pub(super) fn placed_by<'a>(seen: &'a Observed, commit: &Commit) -> Vec<&'a Wanted> {
+pub(super) fn placed_by<'a>(seen: &'a Observed, commit: &Commit) -> Vec<&'a PlannedRequest> {
     let id = &commit.cause.command_id;
     let aggregate = commit.aggregate.to_string();
-    let sent = seen.wanted.iter().filter(|wanted| {
-        wanted.path == "/orders" && wanted.aggregate == aggregate && wanted.command_id() == *id
+    let sent = seen.planned.iter().filter(|planned| {
+        planned.path == "/orders" && planned.aggregate == aggregate && planned.command_id() == *id
     });
     let in_files = seen.files.iter().filter(|file| {
         let (key, version) = (&file.object.key, file.object.version());
         format!("file/{BUCKET}/{key}/{version}/0") == *id
     });
-    let in_files = in_files.map(|file| &file.wanted);
-    sent.filter(|wanted| wanted.way != Way::File)
+    let in_files = in_files.map(|file| &file.planned);
+    sent.filter(|planned| planned.way != Way::File)
         .chain(in_files)
         .collect()
 }
@@ -149,8 +149,8 @@ fn order(
         .map(|history| &history[0].events[0].data);
     let opened = opened.and_then(|data| serde_json::from_str::<Value>(data.get()).ok());
     let opened = opened.map(|data| personal(&data)).unwrap_or_default();
-    let expected = placed_by.iter().map(|wanted| {
-        let whole = personal(&wanted.body);
+    let expected = placed_by.iter().map(|planned| {
+        let whole = personal(&planned.body);
         let gone = |value: Value| match value {
             Value::Null => Value::Null,
             _ => ERASED.into(),
@@ -168,7 +168,7 @@ fn order(
     }
     let digests = placed_by
         .iter()
-        .flat_map(|wanted| plain_digests(&wanted.body));
+        .flat_map(|planned| plain_digests(&planned.body));
     for plain in digests {
         if history.iter().any(|commit| commit.cause.digest == plain) {
             found.push(format!("{aggregate} has the digest of open personal data"));
@@ -179,9 +179,9 @@ fn order(
         .written
         .iter()
         .position(|item| item["aggregate"].as_s().is_ok_and(|name| name == aggregate));
-    let asked = seen.asked.iter().filter(|asked| asked.answered);
-    let mut asked = asked.filter(|asked| asked.wanted.aggregate == format!("erasure#{owner}"));
-    if asked.any(|asked| written.is_some_and(|place| place < asked.begun)) && !erased {
+    let asked = seen.erasures.iter().filter(|asked| asked.answered);
+    let mut asked = asked.filter(|asked| asked.planned.aggregate == format!("erasure#{owner}"));
+    if asked.any(|asked| written.is_some_and(|place| place < asked.commits_before)) && !erased {
         found.push(format!("{aggregate} was erased, and is whole"));
     }
     // No instance seals with a cached key for longer than `KEY_KEPT_FOR`.
@@ -191,14 +191,14 @@ fn order(
         .copied()
         .unwrap_or_default();
     let begun = seen.answers.iter().filter(|answered| {
-        let wanted = &answered.wanted;
-        wanted.aggregate == aggregate && placed_by.iter().any(|by| by.key == wanted.key)
+        let planned = &answered.planned;
+        planned.aggregate == aggregate && placed_by.iter().any(|by| by.key == planned.key)
     });
     let begun = begun
-        .map(|answered| answered.begun)
+        .map(|answered| answered.began_at)
         .min()
         .unwrap_or_default();
-    if !seen.jumped && begun > served + KEY_KEPT_FOR.as_millis() as i64 {
+    if !seen.clock_jumped && begun > served + KEY_KEPT_FOR.as_millis() as i64 {
         found.push(format!(
             "{aggregate} is sealed with a key that was kept for too long"
         ));
@@ -207,15 +207,15 @@ fn order(
 
 /// A history that was read after the erasure was answered shows no personal data. Without faults,
 /// every reading is answered with 200 or 404.
-fn shown(read: &Read, found: &mut Vec<String>) {
-    let Read {
+fn shown(read: &HistoryRead, found: &mut Vec<String>) {
+    let HistoryRead {
         aggregate,
-        hidden,
+        erased,
         at_rest,
         status,
         text,
     } = read;
-    if *hidden && text.contains(PERSONAL) {
+    if *erased && text.contains(PERSONAL) {
         found.push(format!("{aggregate} was shown after its erasure: {text}"));
     }
     if *at_rest && ![200, 404].contains(status) {

@@ -64,11 +64,11 @@ pub(super) fn rows(seen: &Observed, histories: &Histories, found: &mut Vec<Strin
         ("shipment", "shipmentId", &seen.shipments),
     ];
     for (kind, name, rows) in tables {
-        let strangers = rows.iter().filter(|row| {
+        let unexpected = rows.iter().filter(|row| {
             let id = row[name].to_string().replace('"', "");
             !histories.contains_key(&format!("{kind}#{id}"))
         });
-        found.extend(strangers.map(|row| format!("I6: a row of nothing: {row:?}")));
+        found.extend(unexpected.map(|row| format!("I6: a row of nothing: {row:?}")));
     }
 }
 
@@ -117,7 +117,7 @@ pub(super) fn current(seen: &Observed, found: &mut Vec<String>) {
         let latest = own.max_by_key(|row| {
             let entry = text(row, "entry");
             let sequence: u64 = entry.rsplit('#').next().unwrap().parse().unwrap();
-            let way = along(&text(row, "status"));
+            let way = stage(&text(row, "status"));
             (text(row, "timestamp"), way, sequence)
         });
         let expected = latest.map(|row| text(row, "status"));
@@ -132,7 +132,7 @@ pub(super) fn current(seen: &Observed, found: &mut Vec<String>) {
 
 /// Returns the stage of a status on a shipment's way, from 0 to 3. A status that is not in the list
 /// is at stage 1, under way.
-pub(super) fn along(status: &str) -> usize {
+pub(super) fn stage(status: &str) -> usize {
     let ways: [&[&str]; 4] = [
         &["CREATED"],
         &["IN_TRANSIT", "DELAYED"],
@@ -180,6 +180,6 @@ pub(super) fn log(seen: &Observed, histories: &Histories, found: &mut Vec<String
             }
         }
     }
-    let strangers = logged.difference(&expected);
-    found.extend(strangers.map(|row| format!("I6: in the log and nowhere else: {row}")));
+    let unexpected = logged.difference(&expected);
+    found.extend(unexpected.map(|row| format!("I6: in the log and nowhere else: {row}")));
 }

@@ -8,7 +8,7 @@ use event_store::Commit;
 use projectors::shipment_log;
 use serde_json::Value;
 
-use super::{Histories, rows::along};
+use super::{Histories, rows::stage};
 use crate::observed::Observed;
 
 const HOUR: i64 = 60 * 60 * 1_000;
@@ -26,7 +26,7 @@ fn hours(status: &str) -> Option<i64> {
 
 /// What a shipment's history says, up to some event.
 #[derive(Default)]
-struct Heard {
+struct ShipmentView {
     /// When the last update arrived.
     at: Option<Timestamp>,
     /// The current update: timestamp, stage, sequence, status.
@@ -37,10 +37,10 @@ struct Heard {
     stalled: bool,
 }
 
-impl Heard {
+impl ShipmentView {
     fn update(&mut self, data: &Value, sequence: u64) {
         let status = text(data, "status");
-        let update = (text(data, "timestamp"), along(&status), sequence, status);
+        let update = (text(data, "timestamp"), stage(&status), sequence, status);
         self.at = time(data, "at");
         self.stalled = false;
         if self
@@ -75,43 +75,48 @@ fn time(data: &Value, name: &str) -> Option<Timestamp> {
 /// not marked before since that update. Once faults are off, the mark comes within an hour.
 pub(super) fn marks(seen: &Observed, histories: &Histories, found: &mut Vec<String>) {
     for (aggregate, history) in shipments(histories) {
-        let mut heard = Heard::default();
+        let mut shipment = ShipmentView::default();
         for commit in history {
             for (event, sequence) in commit.events.iter().zip(commit.sequence..) {
                 let data: Value = serde_json::from_str(event.data.get()).unwrap();
                 if event.kind != "ShipmentStalled" {
-                    heard.update(&data, sequence);
+                    shipment.update(&data, sequence);
                     continue;
                 }
-                if let Some(wrong) = wrong(seen, commit, &data, &heard) {
+                if let Some(wrong) = wrong(seen, commit, &data, &shipment) {
                     found.push(format!("{aggregate} event {sequence}: {wrong}"));
                 }
-                (heard.marked, heard.stalled) = (true, true);
+                (shipment.marked, shipment.stalled) = (true, true);
             }
         }
     }
 }
 
 /// Returns what is wrong about a mark, or `None` where it is right.
-fn wrong(seen: &Observed, commit: &Commit, data: &Value, heard: &Heard) -> Option<String> {
-    let status = heard.status();
-    let Some(due) = heard.due() else {
+fn wrong(
+    seen: &Observed,
+    commit: &Commit,
+    data: &Value,
+    shipment: &ShipmentView,
+) -> Option<String> {
+    let status = shipment.status();
+    let Some(due) = shipment.due() else {
         return Some(format!("{status} is marked as stalled"));
     };
-    if heard.marked {
+    if shipment.marked {
         return Some("stalled once more since the same update".to_owned());
     }
-    if time(data, "stalledSince") != heard.at || text(data, "status") != status {
+    if time(data, "stalledSince") != shipment.at || text(data, "status") != status {
         return Some(format!("stalled, as if nothing was heard since: {data}"));
     }
     let place = seen.written.iter().position(|item| {
         item["aggregate"].as_s() == Ok(&commit.aggregate.to_string())
             && item["sequence"].as_n() == Ok(&commit.sequence.to_string())
     })?;
-    if seen.shown[place].millis() < due {
+    if seen.clock_at_write[place].millis() < due {
         return Some("marked as stalled before its time".to_owned());
     }
-    let (before, quiet) = seen.quiet?;
+    let (before, quiet) = seen.quiet_since?;
     let late = commit.at.millis() - due.max(quiet.millis());
     (place >= before && late > HOUR).then(|| format!("stalled, and found {late} ms later"))
 }
@@ -121,23 +126,23 @@ fn wrong(seen: &Observed, commit: &Commit, data: &Value, heard: &Heard) -> Optio
 pub(super) fn rows(seen: &Observed, histories: &Histories, found: &mut Vec<String>) {
     let mut silent = BTreeSet::new();
     for (aggregate, history) in shipments(histories) {
-        let mut heard = Heard::default();
+        let mut shipment = ShipmentView::default();
         for (event, sequence) in history
             .iter()
             .flat_map(|commit| commit.events.iter().zip(commit.sequence..))
         {
             match event.kind.as_str() {
-                "ShipmentStalled" => (heard.marked, heard.stalled) = (true, true),
+                "ShipmentStalled" => (shipment.marked, shipment.stalled) = (true, true),
                 _ => {
                     let data: Value = serde_json::from_str(event.data.get()).unwrap();
-                    heard.update(&data, sequence);
+                    shipment.update(&data, sequence);
                 }
             }
         }
-        if heard.due().is_some() && !heard.marked {
+        if shipment.due().is_some() && !shipment.marked {
             found.push(format!("{aggregate} is silent, and nobody was told"));
         }
-        if heard.stalled {
+        if shipment.stalled {
             silent.insert(aggregate.as_str());
         }
     }

@@ -33,27 +33,27 @@ fn logged(histories: &Histories) -> BTreeMap<(&str, String), usize> {
 pub(super) fn webhooks(seen: &Observed, histories: &Histories, found: &mut Vec<String>) {
     let logged = logged(histories);
     let webhooks = seen
-        .wanted
+        .planned
         .iter()
-        .filter(|wanted| wanted.way == Way::Carrier);
-    let trusted = webhooks.filter(|wanted| !carrier::is_forged(wanted));
-    let wanted: BTreeSet<(&str, String)> = trusted
-        .flat_map(|wanted| {
-            let scans = carrier::scans(&wanted.body).into_iter();
-            scans.map(|text| (wanted.aggregate.as_str(), text))
+        .filter(|planned| planned.way == Way::Carrier);
+    let trusted = webhooks.filter(|planned| !carrier::is_forged(planned));
+    let planned: BTreeSet<(&str, String)> = trusted
+        .flat_map(|planned| {
+            let scans = carrier::scans(&planned.body).into_iter();
+            scans.map(|text| (planned.aggregate.as_str(), text))
         })
         .collect();
     for (scan, count) in &logged {
         if *count > 1 {
             found.push(format!("I3: {scan:?} was logged {count} times"));
         }
-        if !wanted.contains(scan) {
+        if !planned.contains(scan) {
             found.push(format!("a scan of nobody's was logged: {scan:?}"));
         }
     }
     let answers = seen.answers.iter();
-    for answered in answers.filter(|answered| answered.wanted.way == Way::Carrier) {
-        match (answered.status, carrier::is_forged(&answered.wanted)) {
+    for answered in answers.filter(|answered| answered.planned.way == Way::Carrier) {
+        match (answered.status, carrier::is_forged(&answered.planned)) {
             (401, true) => {}
             (200, false) => accepted(seen, answered, &logged, found),
             (status, forged) => found.push(format!(
@@ -70,7 +70,7 @@ fn accepted(
     logged: &BTreeMap<(&str, String), usize>,
     found: &mut Vec<String>,
 ) {
-    let body = answered.wanted.body.to_string();
+    let body = answered.planned.body.to_string();
     if carrier::is_kept(&answered.body) {
         let body = Value::from(body).to_string();
         if !seen.set_aside.iter().any(|letter| letter.contains(&body)) {
@@ -78,11 +78,11 @@ fn accepted(
         }
         return;
     }
-    let scans = carrier::scans(&answered.wanted.body);
+    let scans = carrier::scans(&answered.planned.body);
     let answer: Value = serde_json::from_str(&answered.body).unwrap();
     let count = |name: &str| answer[name].as_u64().unwrap_or_default() as usize;
     let missing = scans.iter().filter(|text| {
-        let scan = (answered.wanted.aggregate.as_str(), (*text).clone());
+        let scan = (answered.planned.aggregate.as_str(), (*text).clone());
         !logged.contains_key(&scan)
     });
     // A scan that cannot be logged is a dead letter, of this webhook or of an earlier one.
@@ -96,7 +96,7 @@ fn accepted(
     if count("logged") + count("known") + count("refused") != scans.len() {
         found.push(format!("of {} scans it was said {answer}", scans.len()));
     }
-    if answered.known && answered.puts > 0 {
+    if answered.already_acknowledged && answered.puts > 0 {
         found.push(format!("{} puts for scans that are known", answered.puts));
     }
 }

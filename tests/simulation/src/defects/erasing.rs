@@ -7,7 +7,7 @@ use lambda::{Answer, Failed};
 use serde_json::json;
 
 /// Destroys the key, then writes the erasure to the history and ignores where that fails.
-pub async fn before_noted(commands: Commands, owner: Owner, cause: Cause) -> Answer {
+pub async fn destroy_first(commands: Commands, owner: Owner, cause: Cause) -> Answer {
     let (keys, now) = (commands.store.keys(), commands.clock.now());
     let keys = keys.map_err(|error| Failed(error.to_string()))?;
     let destroyed = keys.destroy(&owner, None, now).await;
@@ -17,7 +17,7 @@ pub async fn before_noted(commands: Commands, owner: Owner, cause: Cause) -> Ans
 }
 
 /// Destroys the owner's latest key after an erasure, and after each repeat of it.
-pub async fn anew(commands: Commands, owner: Owner) -> Answer {
+pub async fn destroy_again(commands: Commands, owner: Owner) -> Answer {
     let (keys, now) = (commands.store.keys(), commands.clock.now());
     let keys = keys.map_err(|error| Failed(error.to_string()))?;
     let destroyed = keys.destroy(&owner, None, now).await;

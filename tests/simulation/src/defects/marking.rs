@@ -13,7 +13,7 @@ use serde_json::Value;
 use super::Defect;
 
 /// Marks the shipment that an event names as stalled, with the planted defect.
-pub async fn wrongly(defect: Defect, commands: Commands, event: String) -> Answer {
+pub async fn mark_wrongly(defect: Defect, commands: Commands, event: String) -> Answer {
     let failed = |error: &dyn std::fmt::Display| Failed(error.to_string());
     let event: Value = serde_json::from_str(&event).map_err(|error| failed(&error))?;
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();

@@ -5,18 +5,18 @@ use std::collections::BTreeMap;
 use aws_sdk_dynamodb::types::AttributeValue;
 use event_store::commit::{Item, SNAPSHOT};
 
-use crate::plan::{Wanted, Way, persons};
+use crate::plan::{PlannedRequest, Way, persons};
 
 /// The digests of orders with personal data in plain text, by aggregate and command id.
 pub type Digests = BTreeMap<(String, String), String>;
 
 /// Returns the digests of the orders of a plan.
-pub fn digests(plan: &[Wanted]) -> Digests {
-    let orders = plan.iter().filter(|wanted| wanted.path == "/orders");
-    let orders = orders.filter(|wanted| matches!(wanted.way, Way::Http | Way::Invoke));
-    let digest = |wanted: &Wanted| {
-        let [digest, _] = persons::plain_digests(&wanted.body);
-        let key = (wanted.aggregate.clone(), wanted.command_id());
+pub fn digests(plan: &[PlannedRequest]) -> Digests {
+    let orders = plan.iter().filter(|planned| planned.path == "/orders");
+    let orders = orders.filter(|planned| matches!(planned.way, Way::Http | Way::Invoke));
+    let digest = |planned: &PlannedRequest| {
+        let [digest, _] = persons::plain_digests(&planned.body);
+        let key = (planned.aggregate.clone(), planned.command_id());
         (key, digest.as_str().to_owned())
     };
     orders.map(digest).collect()

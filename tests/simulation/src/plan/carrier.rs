@@ -10,13 +10,13 @@ use serde_json::{Value, json};
 use sha2::Sha256;
 
 use super::{MARKER, Way};
-use crate::{core::Core, defects::Defect, plan::Wanted, world::post};
+use crate::{core::Core, defects::Defect, plan::PlannedRequest, world::post};
 
 /// The secret with which the provider signs.
 pub const SECRET: &str = "the provider's secret";
 
 /// The secret with which a forged webhook is signed.
-const NO_SECRET: &str = "somebody's guess";
+const WRONG_SECRET: &str = "somebody's guess";
 
 /// The scans of every parcel: status, detail, and minutes after 10:00.
 const SCANS: [(&str, &str, u32); 6] = [
@@ -32,7 +32,7 @@ const SCANS: [(&str, &str, u32); 6] = [
 const FORGED_ONE_IN: usize = 8;
 
 /// Draws a webhook of one of the parcels S1 and S2.
-pub fn drawn(core: &Core, key: String) -> Wanted {
+pub fn draw(core: &Core, key: String) -> PlannedRequest {
     let parcel = format!("S{}", 1 + core.choose(2));
     let scans = 1 + core.choose(SCANS.len());
     let newest_first = core.choose(2) == 0;
@@ -42,18 +42,18 @@ pub fn drawn(core: &Core, key: String) -> Wanted {
     } else {
         key
     };
-    let mut wanted = webhook(&parcel, scans, newest_first, key);
+    let mut planned = webhook(&parcel, scans, newest_first, key);
     if forged {
         // The texts of its scans are unique, so that the checks recognise one in a history.
-        for (number, scan) in list(&mut wanted.body).iter_mut().enumerate() {
+        for (number, scan) in list(&mut planned.body).iter_mut().enumerate() {
             scan["message"] = format!("{MARKER} forged {number}").into();
         }
     }
-    wanted
+    planned
 }
 
 /// Returns a webhook with the first `scans` scans of a parcel.
-pub fn webhook(parcel: &str, scans: usize, newest_first: bool, key: String) -> Wanted {
+pub fn webhook(parcel: &str, scans: usize, newest_first: bool, key: String) -> PlannedRequest {
     let scan = |(number, (status, detail, minute)): (usize, &(&str, &str, u32))| {
         let (hour, minute) = (10 + minute / 60, minute % 60);
         json!({
@@ -66,7 +66,7 @@ pub fn webhook(parcel: &str, scans: usize, newest_first: bool, key: String) -> W
     if newest_first {
         scans.reverse();
     }
-    Wanted {
+    PlannedRequest {
         way: Way::Carrier,
         aggregate: format!("shipment#{parcel}"),
         path: "/carriers/easypost".to_owned(),
@@ -85,8 +85,8 @@ pub fn webhook(parcel: &str, scans: usize, newest_first: bool, key: String) -> W
 const FORGED: &str = "forged-";
 
 /// Returns whether a webhook is signed with the wrong secret.
-pub fn is_forged(wanted: &Wanted) -> bool {
-    wanted.key.starts_with(FORGED)
+pub fn is_forged(planned: &PlannedRequest) -> bool {
+    planned.key.starts_with(FORGED)
 }
 
 /// Returns the texts of a webhook's scans. Each text is unique within its parcel.
@@ -111,19 +111,19 @@ pub fn is_kept(body: &str) -> bool {
 }
 
 /// Returns the signed HTTP request that delivers a webhook.
-pub fn request(wanted: &Wanted, defect: Option<Defect>) -> Value {
-    let mut body = wanted.body.clone();
+pub fn request(planned: &PlannedRequest, defect: Option<Defect>) -> Value {
+    let mut body = planned.body.clone();
     if defect == Some(Defect::LatestScanOnly) {
         let scans = list(&mut body);
         let latest = scans.iter().max_by_key(|scan| scan["datetime"].to_string());
         *scans = latest.cloned().into_iter().collect();
     }
-    let trusted = defect == Some(Defect::TrustedBlindly) || !is_forged(wanted);
-    let secret = if trusted { SECRET } else { NO_SECRET };
+    let trusted = defect == Some(Defect::TrustedBlindly) || !is_forged(planned);
+    let secret = if trusted { SECRET } else { WRONG_SECRET };
     let body = body.to_string();
     let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).unwrap();
     mac.update(body.as_bytes());
     let mac = hex::encode(mac.finalize().into_bytes());
     let headers = json!({ "x-hmac-signature": format!("hmac-sha256-hex={mac}") });
-    post(&wanted.path, headers, &body)
+    post(&planned.path, headers, &body)
 }

@@ -13,7 +13,7 @@ use domain::{
 use serde_json::{Value, json};
 
 use super::Way;
-use crate::{core::Core, plan::Wanted};
+use crate::{core::Core, plan::PlannedRequest};
 
 /// A text that stands in every personal text of an order. It begins with [`super::MARKER`], and
 /// must be stored nowhere in plain text.
@@ -34,7 +34,7 @@ const OWNERS: [&str; 4] = ["customer#c-1", "customer#c-2", "order#3", "customer#
 
 /// Draws the owners whose personal data a seed erases: each of the first three with probability
 /// 1/2, or the one without orders where none is drawn.
-pub fn drawn(core: &Core) -> Vec<&'static str> {
+pub fn draw_owners(core: &Core) -> Vec<&'static str> {
     let erased = OWNERS[..3].iter().filter(|_| core.choose(2) == 0);
     let erased: Vec<&str> = erased.copied().collect();
     match erased.is_empty() {
@@ -59,18 +59,18 @@ pub fn add(body: &mut Value, order: (&str, Option<&str>, bool, bool), other: &st
 }
 
 /// Draws a request to erase the personal data of one of `owners`.
-pub fn erase(core: &Core, owners: &[&str], key: String) -> Wanted {
-    erasing(owners[core.choose(owners.len())], key)
+pub fn draw_erasure(core: &Core, owners: &[&str], key: String) -> PlannedRequest {
+    erasure(owners[core.choose(owners.len())], key)
 }
 
 /// Returns a request to erase the personal data of an owner, such as `customer#c-1`.
-pub fn erasing(owner: &str, key: String) -> Wanted {
+pub fn erasure(owner: &str, key: String) -> PlannedRequest {
     let path = match owner.parse() {
         Ok(Owner::Customer(id)) => format!("/customers/{id}/personal-data"),
         // The API has no route for this; an operator does it.
         _ => format!("erase {owner}"),
     };
-    Wanted {
+    PlannedRequest {
         way: Way::Erase,
         aggregate: format!("erasure#{owner}"),
         path,
@@ -80,8 +80,8 @@ pub fn erasing(owner: &str, key: String) -> Wanted {
 }
 
 /// Returns the owner whose personal data a request erases.
-pub fn owner(wanted: &Wanted) -> Owner {
-    let owner = wanted.aggregate.strip_prefix("erasure#").unwrap();
+pub fn owner(planned: &PlannedRequest) -> Owner {
+    let owner = planned.aggregate.strip_prefix("erasure#").unwrap();
     owner.parse().unwrap()
 }
 

@@ -43,7 +43,7 @@ impl CommitTable for SimTable {
         if !before(&self.core, || format!("put {}", key())).await {
             return Err(unavailable());
         }
-        let item = defects::written(&self.core, &self.digests, item);
+        let item = defects::alter_written(&self.core, &self.digests, item);
         let put = match self.core.defect {
             Some(Defect::LostCondition) => {
                 self.table.overwrite(item.clone())?;
@@ -81,7 +81,7 @@ impl CommitTable for SimTable {
         }
         let page = self.table.newest(aggregate, below, limit).await?;
         match after(&self.core).await {
-            true => Ok(defects::read(&self.core, page)),
+            true => Ok(defects::alter_newest(&self.core, page)),
             false => Err(unavailable()),
         }
     }
@@ -92,7 +92,7 @@ impl CommitTable for SimTable {
         }
         let page = self.table.oldest(aggregate, from, limit).await?;
         match after(&self.core).await {
-            true => Ok(defects::read_on(&self.core, page)),
+            true => Ok(defects::alter_oldest(&self.core, page)),
             false => Err(unavailable()),
         }
     }

@@ -63,7 +63,7 @@ impl Bus for SimOutbox {
             announcements,
             Defect::SwallowedEntry,
             move |platform, message| {
-                platform.announced(defects::announced(&core, message));
+                platform.announced(defects::alter_announcement(&core, message));
             },
         )
         .await
@@ -102,7 +102,8 @@ impl Operator for SimOutbox {
         if !before(&self.core, || "operator alert".to_owned()).await {
             return Err(Unreachable("fault".to_owned()));
         }
-        self.platform.told_operator(format!("{subject}\n{text}"));
+        self.platform
+            .message_to_operator(format!("{subject}\n{text}"));
         if after(&self.core).await {
             Ok(())
         } else {

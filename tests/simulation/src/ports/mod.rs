@@ -24,7 +24,7 @@ pub use messages::SimOutbox;
 pub use rows::SimRows;
 pub use secrets::SimSecrets;
 
-use crate::core::{Core, Fault, hold};
+use crate::core::{Core, Fault, suspend};
 
 /// How many times more a slow call suspends its task before its effect.
 const SLOW_TURNS: usize = 12;
@@ -35,11 +35,11 @@ async fn before(core: &Core, what: impl FnOnce() -> String) -> bool {
     core.count_call();
     core.note(what);
     if !core.coarse {
-        hold().await;
+        suspend().await;
     }
     if core.strikes(Fault::Slow) {
         for _ in 0..SLOW_TURNS {
-            hold().await;
+            suspend().await;
         }
     }
     !core.strikes(Fault::Throttle)
@@ -48,7 +48,7 @@ async fn before(core: &Core, what: impl FnOnce() -> String) -> bool {
 /// Suspends the task after the effect of a call. Returns whether the answer arrives; false means
 /// that it is lost.
 async fn after(core: &Core) -> bool {
-    hold().await;
+    suspend().await;
     !core.strikes(Fault::LostAnswer)
 }
 
@@ -62,7 +62,7 @@ impl Clock for SimClock {
     }
 
     async fn sleep(&self, _duration: Duration) {
-        hold().await;
+        suspend().await;
     }
 
     fn jitter(&self, max: Duration) -> Duration {

@@ -83,9 +83,9 @@ impl SimRows {
             return false;
         };
         let (table, partition, _) = place;
-        let there = self.rows.all(*table).into_iter();
-        let mut there = there.filter(|row| table.key_of(row)[0] == *partition);
-        there.any(|row| row == *left)
+        let stored = self.rows.all(*table).into_iter();
+        let mut stored = stored.filter(|row| table.key_of(row)[0] == *partition);
+        stored.any(|row| row == *left)
     }
 }
 
@@ -105,9 +105,9 @@ impl Rows for SimRows {
     async fn put_newer(&self, table: Table, row: Row, version: u64) -> Result<(), RowError> {
         self.before_put(table, || format!("row {table:?} version {version}"))
             .await?;
-        let mut row = defects::row(&self.core, row);
+        let mut row = defects::alter_row(&self.core, row);
         let place = self.rows.place(table, &row);
-        let there = self.rows.version_at(&place).is_some();
+        let stored = self.rows.version_at(&place).is_some();
         if self.core.defect == Some(Defect::KeptStall)
             && let Some(earlier) = self.rows.get(table, row.clone()).await?
             && let Some(since) = earlier.get("stalledSince")
@@ -116,7 +116,7 @@ impl Rows for SimRows {
         }
         let put = async |row| match self.core.defect {
             Some(Defect::BlindRow) => self.rows.put(table, row).await,
-            Some(Defect::FirstRowWins) if there => Ok(()),
+            Some(Defect::FirstRowWins) if stored => Ok(()),
             _ => self.rows.put_newer(table, row, version).await,
         };
         self.watched(table, row, false, put).await?;
@@ -168,12 +168,12 @@ impl Rows for SimRows {
         if !before(&self.core, || format!("park {:?}", row.get("id"))).await {
             return Err(out_of_reach());
         }
-        let there = match self.core.defect {
+        let stored = match self.core.defect {
             Some(Defect::SwallowedPark) => None,
             _ => self.rows.put_first(table, row).await?,
         };
         if after(&self.core).await {
-            Ok(there)
+            Ok(stored)
         } else {
             Err(out_of_reach())
         }

@@ -16,7 +16,7 @@ use projectors::{
 use super::{works::Work, *};
 use crate::{
     core::Act,
-    platform::{Letter, Lost},
+    platform::{DeadLetter, Expired},
 };
 
 // The numbers of the stream's consumers.
@@ -27,7 +27,7 @@ pub(super) const NOTIFY: usize = 1;
 #[derive(Default)]
 pub(super) struct Operator {
     /// How many of the expired records the operator knows of.
-    known: usize,
+    known_expired: usize,
     /// Whether rows may be missing or wrong, and no rebuild has begun since.
     pub(super) rebuild_due: bool,
     /// The range of time whose commits must be announced again, from the first to before the
@@ -38,20 +38,20 @@ pub(super) struct Operator {
     /// The running works of several pieces.
     pub(super) works: Vec<Work>,
     /// The number of works that were begun: the next one's number.
-    pub(super) begun: u64,
+    pub(super) works_begun: u64,
 }
 
 impl Operator {
     /// Takes note of the records that the stream has dropped, as the streams' alarms report them,
     /// and of the rebuild or announcing that this makes necessary.
-    pub(super) fn learns(&mut self, lost: &[Lost]) {
-        for lost in &lost[self.known..] {
-            match lost.consumer {
+    pub(super) fn note_expired(&mut self, expired: &[Expired]) {
+        for expired in &expired[self.known_expired..] {
+            match expired.consumer {
                 PROJECT => self.rebuild_due = true,
-                _ => self.must_announce(lost.at, millis_behind(lost.at, 1)),
+                _ => self.must_announce(expired.at, millis_behind(expired.at, 1)),
             }
         }
-        self.known = lost.len();
+        self.known_expired = expired.len();
     }
 
     /// Extends the range of time to announce again by the commits from `from` to before `to`.
@@ -63,10 +63,10 @@ impl Operator {
 
 impl World {
     /// Starts one random action of the operator, while others work.
-    pub(super) fn operate(&mut self) {
+    pub(super) fn act_at_random(&mut self) {
         match self.core.choose(6) {
-            0 => self.take_up_parked(),
-            1 => self.redrive_one(),
+            0 => self.resume_parked(),
+            1 => self.retry_dead_letter(),
             2 => self.rebuild_one(),
             3 if self.operator.rebuild_due || self.core.choose(8) == 0 => {
                 let mend = self.core.choose(4) > 0;
@@ -80,18 +80,18 @@ impl World {
 
     /// Starts everything that only an operator can do, once nothing else is left to do. Returns
     /// whether anything was started.
-    pub(super) fn attend(&mut self) -> bool {
+    pub(super) fn start_operator_work(&mut self) -> bool {
         // While faults strike, the operator comes only sometimes.
         if self.core.faults_on() && self.core.choose(2) == 0 {
             return false;
         }
         let before = self.running.len() + self.operator.works.len();
         if self.parked_is_due() {
-            self.take_up_parked();
+            self.resume_parked();
         }
-        let letters = self.platform.kept().letters.len();
-        for _ in 0..letters {
-            self.redrive_one();
+        let dead_letters = self.platform.state().dead_letters.len();
+        for _ in 0..dead_letters {
+            self.retry_dead_letter();
         }
         if self.operator.rebuild_due {
             self.begin_rebuild(true);
@@ -111,8 +111,8 @@ impl World {
         parked.iter().any(readable) || (!tried && !parked.is_empty())
     }
 
-    fn take_up_parked(&mut self) {
-        self.core.note(|| "take up what is parked".to_owned());
+    fn resume_parked(&mut self) {
+        self.core.note(|| "resume what is parked".to_owned());
         let (core, projectors) = (self.core.clone(), self.projectors());
         let work = async move {
             let all = parked::all(&projectors).await.map_err(row_failed)?;
@@ -126,7 +126,7 @@ impl World {
                     TakenUp::Stays(_) => core.did(Act::Stayed),
                 }
             }
-            core.did(Act::WentThroughParked);
+            core.did(Act::TriedAllParked);
             Ok(Value::Null)
         };
         self.running.push((Job::Background, Box::pin(work)));
@@ -134,12 +134,12 @@ impl World {
 
     /// Rebuilds the rows of a random aggregate.
     pub(super) fn rebuild_one(&mut self) {
-        let kept = self.platform.kept();
-        if kept.written.is_empty() {
+        let state = self.platform.state();
+        if state.written.is_empty() {
             return;
         }
-        let name = aggregate_of(&kept.written[self.core.choose(kept.written.len())]);
-        drop(kept);
+        let name = aggregate_of(&state.written[self.core.choose(state.written.len())]);
+        drop(state);
         self.core.note(|| format!("rebuild {name}"));
         let (core, projectors) = (self.core.clone(), self.projectors());
         let work = async move {
@@ -153,22 +153,22 @@ impl World {
 
     // ---- Dead letters
 
-    fn redrive_one(&mut self) {
-        let mut kept = self.platform.kept();
-        if kept.letters.is_empty() {
+    fn retry_dead_letter(&mut self) {
+        let mut state = self.platform.state();
+        if state.dead_letters.is_empty() {
             return;
         }
-        let place = self.core.choose(kept.letters.len());
-        let letter = kept.letters.swap_remove(place);
-        drop(kept);
+        let place = self.core.choose(state.dead_letters.len());
+        let letter = state.dead_letters.swap_remove(place);
+        drop(state);
         self.core.note(|| match &letter {
-            Letter::Event(delivery) => format!("redrive {}", delivery.event),
-            Letter::Record { consumer, streamed } => {
-                format!("redrive {} of {consumer}", aggregate_of(&streamed.item))
+            DeadLetter::Event(delivery) => format!("retry {}", delivery.event),
+            DeadLetter::Record { consumer, streamed } => {
+                format!("retry {} of {consumer}", aggregate_of(&streamed.item))
             }
         });
         let work: Running = match letter.clone() {
-            Letter::Event(delivery) => {
+            DeadLetter::Event(delivery) => {
                 let commands = self.commands();
                 Box::pin(async move {
                     let (payload, invocation) =
@@ -176,34 +176,34 @@ impl World {
                     commands.handle(delivery.role, payload, &invocation).await
                 })
             }
-            Letter::Record { consumer, streamed } => {
+            DeadLetter::Record { consumer, streamed } => {
                 let silent = self.core.defect == Some(Defect::SilentRedrive);
                 let consumer = if silent { PROJECT } else { consumer };
-                Box::pin(redrive(self.projectors(), consumer, streamed))
+                Box::pin(retry_record(self.projectors(), consumer, streamed))
             }
         };
-        self.running.push((Job::Letter(letter), work));
+        self.running.push((Job::DeadLetter(letter), work));
     }
 
-    pub(super) fn redriven(&mut self, letter: Letter, answer: Answer) {
+    pub(super) fn retry_ended(&mut self, letter: DeadLetter, answer: Answer) {
         let again = self.core.strikes(Fault::Duplicate);
         match answer {
             Ok(answer) if answer != STAYS => {
                 self.core.did(match &letter {
-                    Letter::Record { .. } => Act::RecordRedriven,
-                    Letter::Event(_) => Act::EventRedriven,
+                    DeadLetter::Record { .. } => Act::RecordRetried,
+                    DeadLetter::Event(_) => Act::EventRetried,
                 });
                 if again {
-                    self.platform.kept().letters.push(letter);
+                    self.platform.state().dead_letters.push(letter);
                 }
             }
             _ if self.core.defect == Some(Defect::ThrownAwayLetter) => {}
             // It is refused without any fault, so another retry would change nothing.
             Ok(_) if !self.core.faults_on() => {
-                self.core.did(Act::LetterStayed);
-                self.platform.kept().left.push(letter);
+                self.core.did(Act::DeadLetterStayed);
+                self.platform.state().unresolved.push(letter);
             }
-            _ => self.platform.kept().letters.push(letter),
+            _ => self.platform.state().dead_letters.push(letter),
         }
     }
 }
@@ -212,10 +212,10 @@ impl World {
 /// parks it again where that fails.
 async fn forgotten_first(projectors: &Projectors, one: &Parked) -> Result<TakenUp, RebuildError> {
     let id = format!("{}#{}", one.consumer, one.aggregate);
-    let there = projectors
+    let stored = projectors
         .rows
         .get(Table::Parked, Table::Parked.key(&id, ""));
-    if let Some(row) = there.await? {
+    if let Some(row) = stored.await? {
         projectors.rows.remove(Table::Parked, row.clone()).await?;
         let taken_up = parked::take_up(projectors, one).await;
         if let Ok(TakenUp::Stays(_)) = taken_up {
@@ -231,7 +231,7 @@ const STAYS: &str = "stays";
 
 /// Retries a record of the stream: rebuilds its aggregate's rows for `project`, or announces its
 /// commit for `notify`.
-async fn redrive(projectors: Projectors, consumer: usize, streamed: Streamed) -> Answer {
+async fn retry_record(projectors: Projectors, consumer: usize, streamed: Streamed) -> Answer {
     let commit = Commit::from_item((*streamed.item).clone());
     let commit = commit.map_err(|error| Failed(error.to_string()))?;
     let done = match consumer {

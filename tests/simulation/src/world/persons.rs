@@ -7,7 +7,7 @@ use super::{clients::request, spoiling::at_once, *};
 use crate::{
     core::Act,
     defects::erasing,
-    observed::{Asked, Read},
+    observed::{ErasureRequest, HistoryRead},
     plan::persons,
 };
 
@@ -26,35 +26,35 @@ impl World {
     }
 
     /// Notes that an erasure is requested, at its first attempt.
-    pub(super) fn asks(&mut self, wanted: &Wanted) {
+    pub(super) fn note_erasure_request(&mut self, planned: &PlannedRequest) {
         // A repeat covers no commit that was written after the first request.
-        let same = |asked: &&Asked| asked.wanted.identity() == wanted.identity();
-        let earlier = self.observed.asked.iter().find(same);
-        let now = self.platform.kept().written.len();
-        let asked = Asked {
-            wanted: wanted.clone(),
-            begun: earlier.map_or(now, |earlier| earlier.begun),
+        let same = |asked: &&ErasureRequest| asked.planned.identity() == planned.identity();
+        let earlier = self.observed.erasures.iter().find(same);
+        let now = self.platform.state().written.len();
+        let asked = ErasureRequest {
+            planned: planned.clone(),
+            commits_before: earlier.map_or(now, |earlier| earlier.commits_before),
             answered: false,
         };
-        self.observed.asked.push(asked);
+        self.observed.erasures.push(asked);
     }
 
     /// Notes that an erasure was answered with 200. From now on, the orders of its owner that were
     /// written before it was first requested must show no personal data.
-    pub(super) fn is_erased(&mut self, place: usize) {
+    pub(super) fn erasure_answered(&mut self, index: usize) {
         self.core.did(Act::Erased);
-        self.observed.asked[place].answered = true;
-        let asked = &self.observed.asked[place];
-        let owner = persons::owner(&asked.wanted);
-        let kept = self.platform.kept();
-        for item in &kept.written[..asked.begun] {
+        self.observed.erasures[index].answered = true;
+        let asked = &self.observed.erasures[index];
+        let owner = persons::owner(&asked.planned);
+        let state = self.platform.state();
+        for item in &state.written[..asked.commits_before] {
             let aggregate = aggregate_of(item);
             let of = persons::ORDERS
                 .iter()
                 .find(|order| aggregate == format!("order#{}", order.0));
             let of = of.map(|(id, customer, ..)| Owner::of(*customer, &id.parse().unwrap()));
             if of.as_ref() == Some(&owner) {
-                self.hidden.insert(aggregate);
+                self.erased_orders.insert(aggregate);
             }
         }
     }
@@ -74,7 +74,7 @@ impl World {
 
     fn read_history(&mut self, order: &str) {
         let aggregate = format!("order#{order}");
-        let hidden = self.hidden.contains(&aggregate);
+        let erased = self.erased_orders.contains(&aggregate);
         let at_rest = !self.core.faults_on();
         self.core
             .note(|| format!("read the history of {aggregate}"));
@@ -84,10 +84,10 @@ impl World {
         let work = async move {
             let invocation = Invocation::of("request").by_gateway();
             let answer = projectors.handle(Role::Query, payload, &invocation).await?;
-            core.did(Act::Read);
-            reads.lock().unwrap().push(Read {
+            core.did(Act::HistoryRead);
+            reads.lock().unwrap().push(HistoryRead {
                 aggregate,
-                hidden,
+                erased,
                 at_rest,
                 status: answer["statusCode"].as_u64().unwrap_or_default(),
                 text: answer["body"].as_str().unwrap_or_default().to_owned(),
@@ -99,7 +99,7 @@ impl World {
 
     /// Notes at the end of the run: the histories of orders with their personal data unsealed, the
     /// table of keys, and the answers to requests for histories.
-    pub(super) fn opened(&self, observed: &mut Observed) {
+    pub(super) fn observe_persons(&self, observed: &mut Observed) {
         let store = EventStore::new(self.table.clone()).with_keys(self.keys.as_stored());
         let mut histories: BTreeMap<String, Vec<Commit>> = BTreeMap::new();
         for item in &observed.stored {
@@ -114,7 +114,7 @@ impl World {
         for (aggregate, history) in histories {
             match at_once(store.opened(history)) {
                 Ok(opened) => drop(observed.opened.insert(aggregate, opened)),
-                Err(error) => observed.sealed_for_ever.push(error.to_string()),
+                Err(error) => observed.unsealing_errors.push(error.to_string()),
             }
         }
         for (id, customer, ..) in persons::ORDERS {
@@ -124,17 +124,21 @@ impl World {
             }
         }
         observed.served = self.keys.served.lock().unwrap().clone();
-        observed.jumped = self.core.tally().faults.contains_key(&Fault::ClockJump);
+        observed.clock_jumped = self.core.tally().faults.contains_key(&Fault::ClockJump);
         observed.reads = std::mem::take(&mut *self.reads.lock().unwrap());
     }
 }
 
 /// Erases the personal data of an owner: of a customer over the API, of an order without a customer
 /// as an operator does.
-pub(super) async fn erase(commands: Commands, wanted: Wanted, defect: Option<Defect>) -> Answer {
-    let owner = persons::owner(&wanted);
+pub(super) async fn erase(
+    commands: Commands,
+    planned: PlannedRequest,
+    defect: Option<Defect>,
+) -> Answer {
+    let owner = persons::owner(&planned);
     let cause = Cause {
-        command_id: wanted.command_id(),
+        command_id: planned.command_id(),
         digest: Digest::of(&Json::Null),
         actor: "anonymous".to_owned(),
         source: "operator".to_owned(),
@@ -143,12 +147,12 @@ pub(super) async fn erase(commands: Commands, wanted: Wanted, defect: Option<Def
         traceparent: None,
     };
     if defect == Some(Defect::ErasedBeforeNoted) {
-        return erasing::before_noted(commands, owner, cause).await;
+        return erasing::destroy_first(commands, owner, cause).await;
     }
     let answer = match &owner {
         Owner::Customer(_) => {
-            let headers = json!({ "idempotency-key": wanted.key });
-            let payload = payload(&request("DELETE", &wanted.path, headers, "").to_string());
+            let headers = json!({ "idempotency-key": planned.key });
+            let payload = payload(&request("DELETE", &planned.path, headers, "").to_string());
             let invocation = Invocation::of("request").by_gateway();
             let role = commands::Role::Api;
             commands.handle(role, payload, &invocation).await?
@@ -161,7 +165,7 @@ pub(super) async fn erase(commands: Commands, wanted: Wanted, defect: Option<Def
         }
     };
     if defect == Some(Defect::DestroyedAnew) && answer["statusCode"] == 200 {
-        erasing::anew(commands, owner).await?;
+        erasing::destroy_again(commands, owner).await?;
     }
     Ok(answer)
 }

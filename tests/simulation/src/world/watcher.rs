@@ -42,12 +42,12 @@ impl World {
     /// Once faults are off and nothing is left to do: lets time pass until the scheduled run at
     /// which the next shipment may be stalled, and starts that run. Returns whether there is such
     /// a shipment.
-    pub(super) fn keep_watch(&mut self) -> bool {
+    pub(super) fn watch_when_due(&mut self) -> bool {
         if self.core.faults_on() || self.turns == TURNS_MAX {
             return false;
         }
-        let (now, written) = (self.core.now(), self.platform.kept().written.len());
-        self.observed.quiet.get_or_insert((written, now));
+        let (now, written) = (self.core.now(), self.platform.state().written.len());
+        self.observed.quiet_since.get_or_insert((written, now));
         let Some(due) = self.next_due() else {
             return false;
         };
@@ -57,7 +57,7 @@ impl World {
         let idle = (due.millis() - now.millis() - BETWEEN_TURNS).max(0);
         let elapsed = self.core.elapsed();
         let turn = ((elapsed + idle) / BETWEEN_TURNS + 1) * BETWEEN_TURNS;
-        self.core.pass(turn - elapsed);
+        self.core.pass_millis(turn - elapsed);
         self.watch();
         if self.core.choose(4) == 0 {
             self.watch();

@@ -57,7 +57,7 @@ impl World {
     pub(super) fn begin_rebuild(&mut self, mend: bool) {
         self.operator.rebuild_due &= !mend;
         let plan = Task::Plan(Plan {
-            run: format!("run-{}", self.operator.begun),
+            run: format!("run-{}", self.operator.works_begun),
             segments: 1 + self.core.choose(SEGMENTS_MAX) as u32,
             buckets: 1 + self.core.choose(SEGMENTS_MAX) as u32,
             mend,
@@ -89,7 +89,7 @@ impl World {
     fn begin(&mut self, kind: Kind, waiting: Vec<Value>) {
         self.core.note(|| format!("begin {kind:?}"));
         self.operator.works.push(Work {
-            number: self.operator.begun,
+            number: self.operator.works_begun,
             kind,
             undisturbed: !self.core.faults_on(),
             waiting,
@@ -97,11 +97,11 @@ impl World {
             running: 0,
             refused: 0,
         });
-        self.operator.begun += 1;
+        self.operator.works_begun += 1;
     }
 
     /// Invokes a random waiting piece of a work, with a random time limit.
-    pub(super) fn go_on_with(&mut self, number: u64) {
+    pub(super) fn invoke_piece(&mut self, number: u64) {
         let Some(work) = self.work(number) else {
             return;
         };
@@ -153,7 +153,7 @@ impl World {
             }
             Ok(answer) => {
                 if answer != piece {
-                    self.core.did(Act::GoneOn);
+                    self.core.did(Act::Continued);
                 }
                 work.waiting.push(answer);
             }
@@ -177,14 +177,14 @@ impl World {
             Kind::Rebuild => {
                 self.core.did(Act::RebuiltAll);
                 self.operator.rebuild_due |= again;
-                self.observed.named[PROJECT] |= work.refused > 0;
+                self.observed.reported_unreadable[PROJECT] |= work.refused > 0;
             }
             Kind::Announcing { from, to } => {
                 self.core.did(Act::Announced);
                 if again {
                     self.operator.must_announce(from, to);
                 }
-                self.observed.named[NOTIFY] |= work.refused > 0;
+                self.observed.reported_unreadable[NOTIFY] |= work.refused > 0;
             }
         }
     }
