@@ -61,7 +61,7 @@ fn known(answered: &Answered, history: &[Commit], found: &mut Vec<String>) {
         || status.as_deref() != answer["status"].as_str()
     {
         found.push(format!(
-            "I1: known as another order, or not as it stood: {} {}",
+            "I1: answered as known, but it is another order or another status: {} {}",
             answered.planned.path, answered.body
         ));
     }

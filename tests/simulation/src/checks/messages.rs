@@ -36,12 +36,15 @@ pub(super) fn messages(seen: &Observed, histories: &Histories, found: &mut Vec<S
             }
         }
         let unexpected = sent.iter().filter(|id| !due.contains(**id));
-        found.extend(unexpected.map(|id| format!("I9: announced of nothing: {id}")));
+        found.extend(unexpected.map(|id| format!("I9: announced without an event: {id}")));
     }
     let mut details: BTreeMap<&str, &Json> = BTreeMap::new();
     for said in &seen.announced {
         if *details.entry(&said.id).or_insert(&said.detail) != &said.detail {
-            found.push(format!("I9: {} says two things", said.id));
+            found.push(format!(
+                "I9: {} was announced with two different details",
+                said.id
+            ));
         }
     }
 }

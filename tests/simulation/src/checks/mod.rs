@@ -25,7 +25,7 @@ type Histories = BTreeMap<String, Vec<Commit>>;
 pub fn violations(seen: &Observed) -> Vec<String> {
     let mut found = Vec::new();
     if !seen.at_rest {
-        found.push("it never comes to rest".to_owned());
+        found.push("the world never comes to rest: work is left after the last step".to_owned());
     }
     let histories = histories(seen, &mut found);
     immutable(seen, &mut found);
@@ -148,7 +148,7 @@ fn stopped(seen: &Observed, found: &mut Vec<String>) {
             DeadLetter::Record { consumer, streamed } if aggregate(&streamed.item) == POISONED => {
                 is_dead_letter[*consumer] = true;
             }
-            other => found.push(format!("I10: it stays a dead letter: {other:?}")),
+            other => found.push(format!("I10: a dead letter stays: {other:?}")),
         }
     }
     for (consumer, name) in ["project", "notify"].into_iter().enumerate() {

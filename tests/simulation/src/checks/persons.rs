@@ -70,7 +70,9 @@ fn noted(seen: &Observed, histories: &Histories, found: &mut Vec<String>) -> Not
     for asked in seen.erasures.iter().filter(|asked| asked.answered) {
         if !histories.contains_key(&asked.planned.aggregate) {
             let aggregate = &asked.planned.aggregate;
-            found.push(format!("{aggregate} is answered, and not noted"));
+            found.push(format!(
+                "{aggregate} was answered, and is not in the history"
+            ));
         }
     }
     noted

@@ -68,7 +68,7 @@ pub(super) fn rows(seen: &Observed, histories: &Histories, found: &mut Vec<Strin
             let id = row[name].to_string().replace('"', "");
             !histories.contains_key(&format!("{kind}#{id}"))
         });
-        found.extend(unexpected.map(|row| format!("I6: a row of nothing: {row:?}")));
+        found.extend(unexpected.map(|row| format!("I6: a row without a history: {row:?}")));
     }
 }
 
@@ -124,7 +124,7 @@ pub(super) fn current(seen: &Observed, found: &mut Vec<String>) {
         let stands = text(current, "currentStatus");
         if expected.as_ref() != Some(&stands) {
             found.push(format!(
-                "I6: {id} stands at {stands}, and its log at {expected:?}"
+                "I6: the row of {id} has the status {stands}, its log {expected:?}"
             ));
         }
     }
@@ -181,5 +181,5 @@ pub(super) fn log(seen: &Observed, histories: &Histories, found: &mut Vec<String
         }
     }
     let unexpected = logged.difference(&expected);
-    found.extend(unexpected.map(|row| format!("I6: in the log and nowhere else: {row}")));
+    found.extend(unexpected.map(|row| format!("I6: a log row without an update: {row}")));
 }

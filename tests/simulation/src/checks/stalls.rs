@@ -101,13 +101,17 @@ fn wrong(
 ) -> Option<String> {
     let status = shipment.status();
     let Some(due) = shipment.due() else {
-        return Some(format!("{status} is marked as stalled"));
+        return Some(format!(
+            "marked as stalled with the status {status}, which never stalls"
+        ));
     };
     if shipment.marked {
-        return Some("stalled once more since the same update".to_owned());
+        return Some("marked as stalled twice since the same update".to_owned());
     }
     if time(data, "stalledSince") != shipment.at || text(data, "status") != status {
-        return Some(format!("stalled, as if nothing was heard since: {data}"));
+        return Some(format!(
+            "marked as stalled for an update that is not the last: {data}"
+        ));
     }
     let place = seen.written.iter().position(|item| {
         item["aggregate"].as_s() == Ok(&commit.aggregate.to_string())
@@ -118,7 +122,7 @@ fn wrong(
     }
     let (before, quiet) = seen.quiet_since?;
     let late = commit.at.millis() - due.max(quiet.millis());
-    (place >= before && late > HOUR).then(|| format!("stalled, and found {late} ms later"))
+    (place >= before && late > HOUR).then(|| format!("marked as stalled {late} ms too late"))
 }
 
 /// At the end every shipment that can stall is marked, and the rows `CURRENT` say which shipments
@@ -140,7 +144,7 @@ pub(super) fn rows(seen: &Observed, histories: &Histories, found: &mut Vec<Strin
             }
         }
         if shipment.due().is_some() && !shipment.marked {
-            found.push(format!("{aggregate} is silent, and nobody was told"));
+            found.push(format!("{aggregate} is stalled, and was never marked"));
         }
         if shipment.stalled {
             silent.insert(aggregate.as_str());
@@ -157,7 +161,9 @@ pub(super) fn rows(seen: &Observed, histories: &Histories, found: &mut Vec<Strin
         .collect();
     for (aggregate, stalled) in rows {
         if stalled != silent.contains(aggregate.as_str()) {
-            found.push(format!("{aggregate} is stalled by its row: {stalled}"));
+            found.push(format!(
+                "the row of {aggregate} says stalled: {stalled}, its history says the opposite"
+            ));
         }
     }
 }

@@ -48,7 +48,9 @@ pub(super) fn webhooks(seen: &Observed, histories: &Histories, found: &mut Vec<S
             found.push(format!("I3: {scan:?} was logged {count} times"));
         }
         if !planned.contains(scan) {
-            found.push(format!("a scan of nobody's was logged: {scan:?}"));
+            found.push(format!(
+                "a scan that no trusted webhook brought was logged: {scan:?}"
+            ));
         }
     }
     let answers = seen.answers.iter();
@@ -94,10 +96,16 @@ fn accepted(
         ));
     }
     if count("logged") + count("known") + count("refused") != scans.len() {
-        found.push(format!("of {} scans it was said {answer}", scans.len()));
+        found.push(format!(
+            "the counts do not add up to {} scans: {answer}",
+            scans.len()
+        ));
     }
     if answered.already_acknowledged && answered.puts > 0 {
-        found.push(format!("{} puts for scans that are known", answered.puts));
+        found.push(format!(
+            "{} puts for a webhook whose scans are all known",
+            answered.puts
+        ));
     }
 }
 
