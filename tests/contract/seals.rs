@@ -25,7 +25,8 @@ contract!(
     what_older_builds_have_stored_is_gone_on_with,
 );
 
-/// No snapshot rides free, each is due, and one is a seal as soon as half of all is behind the last.
+/// No snapshot rides free, each is due, and one is a seal as soon as half of all is behind the
+/// last.
 const SMALL: Policy = Policy {
     commits_max: 200,
     bytes_max: u64::MAX,

@@ -1,5 +1,5 @@
-//! The memory of one long history: as long as one may be, its rows are made and compared within what
-//! the role `rebuild` has. Alone in its process, since it looks at the whole of it.
+//! The memory of one long history: as long as one may be, its rows are made and compared within
+//! what the role `rebuild` has. Alone in its process, since it looks at the whole of it.
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 

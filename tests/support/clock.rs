@@ -1,4 +1,4 @@
-//! A clock on which time passes only while everybody waits.
+//! A clock whose time passes only while every task sleeps.
 
 use std::{
     collections::BTreeMap,
@@ -14,7 +14,8 @@ use domain::Timestamp;
 use event_store::Clock;
 use futures::future::{Either, select};
 
-/// A clock that starts in 1970, and stands still unless [`PausedClock::run`] finds everybody asleep.
+/// A clock that starts at 1970-01-01T00:00:00Z and is paused. Only [`PausedClock::run`] advances
+/// it, and only when all of its work waits.
 #[derive(Debug, Default)]
 pub struct PausedClock {
     state: Mutex<State>,
@@ -23,13 +24,15 @@ pub struct PausedClock {
 #[derive(Debug, Default)]
 struct State {
     millis: i64,
-    /// Who waits, by when it ends and a number of its own.
+    /// The wakers of sleeping tasks, by the end of the sleep in milliseconds and the sleep's
+    /// number.
     asleep: BTreeMap<(i64, u64), Waker>,
     sleeps: u64,
 }
 
 impl PausedClock {
-    /// Runs `work` to its end. Whenever all of it waits, the first to wake up does so.
+    /// Runs `work` to its end. Whenever all of it waits, time jumps to the end of the sleep that
+    /// ends first.
     pub async fn run<T>(&self, work: impl Future<Output = T>) -> T {
         let passes = poll_fn(|context| {
             let mut state = self.state();

@@ -78,7 +78,8 @@ impl Work {
     }
 
     /// How it ends, its calls, and how often the SDK repeats one of them, while the first requests
-    /// meet `fault`: the SDK makes three attempts of every call, and what comes of them all is ours.
+    /// meet `fault`: the SDK makes three attempts of every call, and what comes of them all is
+    /// ours.
     fn expected(self, fault: Fault, often: &str) -> (bool, usize, usize) {
         let by_sdk = ATTEMPTS - 1;
         let ours = commands::limits::UNAVAILABLE_ATTEMPTS as usize;

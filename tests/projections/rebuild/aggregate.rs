@@ -11,7 +11,8 @@ use crate::World;
 
 const SHIPMENT: &str = "SHIP-1";
 
-/// An order of two events and a shipment of three updates that has stalled, projected by a rebuild of nothing.
+/// An order of two events and a shipment of three updates that has stalled, projected by a rebuild
+/// of nothing.
 async fn rebuilt() -> (World, Vec<AggregateId>) {
     let world = World::new();
     world.order(placing("1", "place")).await;
