@@ -1,5 +1,5 @@
-//! Older code meets an event that newer code has written, as it does while a version is deployed or
-//! taken back. Time heals that, so nothing final may come of it.
+//! Older code reads an event that newer code has written, as it does during a deployment or after a
+//! rollback. That passes with time, so the older code must not reject anything for good.
 
 use std::sync::Arc;
 
@@ -19,7 +19,7 @@ use support::{
     unheard,
 };
 
-/// What makes an event of newer code of one that this code has written.
+/// Changes that turn an event of this code into one of newer code.
 const NEWER: [fn(&mut EncodedEvent); 2] = [
     |event| event.version = 99,
     |event| event.kind = "Exploded".to_owned(),
@@ -34,7 +34,7 @@ struct World {
 }
 
 impl World {
-    /// Order and shipment `1`, each by a single commit, which newer code has written.
+    /// Returns a world with an order and a shipment `1`, each with one commit of newer code.
     async fn new(newer: fn(&mut EncodedEvent)) -> Self {
         let table = Arc::new(MemoryTable::default());
         let operator = Arc::new(MemoryOperator::default());
@@ -81,7 +81,7 @@ impl World {
         for item in self.table.all() {
             let mut commit = Commit::from_item(item).unwrap();
             change(&mut commit.events[0]);
-            // Newer code has another shape of the state, too.
+            // Newer code has another shape of the state in snapshots, too.
             if let Some(snapshot) = &mut commit.snapshot {
                 snapshot.shape.push_str("99");
             }
@@ -201,7 +201,7 @@ async fn an_invocation_says_that_it_may_be_sent_again() {
     assert!(text.contains("unavailable"), "{text}");
 }
 
-/// Rows and messages stop at it, so that others go on; that is taken up again.
+/// The aggregate is parked, and can be resumed later; other aggregates continue.
 #[tokio::test]
 async fn the_stream_s_consumers_park_it() {
     let world = World::new(NEWER[0]).await;

@@ -1,4 +1,5 @@
-//! Personal data: stored sealed, opened on the way to the events, and erased with their key.
+//! Personal data: they are stored sealed, unsealed when events are read, and erased by destroying
+//! their key.
 
 use commands::{
     erase::{Erased, erase},
@@ -44,7 +45,7 @@ async fn items(world: &World, id: &str) -> Vec<Item> {
     page.items
 }
 
-/// What the store holds of an order, as a text.
+/// Returns the stored items of an order as text.
 async fn stored(world: &World, id: &str) -> String {
     format!("{:?}", items(world, id).await)
 }
@@ -55,7 +56,7 @@ async fn opened(store: &EventStore, id: &str) -> Vec<Commit> {
     store.opened(history).await.unwrap()
 }
 
-/// The name and the mail in an order's first event, opened.
+/// Returns the customer's name and the other personal data of an order's first event, unsealed.
 async fn shown(world: &World, id: &str) -> (String, String) {
     let commits = opened(&world.store, id).await;
     let events = commits[0].decoded::<Order>().unwrap();
@@ -131,7 +132,7 @@ async fn a_customer_who_comes_back_has_another_key(world: World) {
     send(&world, placing_for("2", "b", NAME)).await.unwrap();
     assert_eq!(read(&shown(&world, "order#1").await), ERASED);
     assert_eq!(shown(&world, "order#2").await.0, NAME);
-    // The first erasure, delivered once more, takes nothing of what came after it.
+    // A repeat of the first erasure erases nothing that was stored after it.
     forget(&world, "e").await;
     assert_eq!(shown(&world, "order#2").await.0, NAME);
     let second = forget(&world, "f").await;
@@ -145,7 +146,7 @@ async fn an_order_is_completed_and_cancelled_without_any_key(world: World) {
     let complete = to_order("1", "b", order::Intent::Complete);
     let done = execute::<Order>(&bare, &SystemClock, complete).await;
     assert_eq!(done.unwrap().status, "PROCESSED");
-    // To place one with personal data is not possible without: nothing is stored openly instead.
+    // Without keys an order with personal data cannot be placed: nothing is stored in plain text.
     let placed = execute::<Order>(&bare, &SystemClock, placing_for("2", "c", NAME)).await;
     assert!(matches!(placed, Err(Failure::Unavailable(_))), "{placed:?}");
     assert!(items(&world, "order#2").await.is_empty());
@@ -176,7 +177,7 @@ async fn what_an_older_build_stored_openly_is_erased_where_it_is_read(world: Wor
     };
     let open = format!("{:?}", name().await.state);
     assert!(open.contains(NAME), "{open}");
-    // Closing it writes no further copy of the name.
+    // Completing the order writes no further copy of the name.
     let complete = to_order("7", "b", order::Intent::Complete);
     send(&world, complete).await.unwrap();
     let second = items(&world, "order#7").await.remove(1);

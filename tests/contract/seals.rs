@@ -1,4 +1,4 @@
-//! What snapshots remember of old commits: all of it, or what is behind a seal.
+//! The fingerprints of earlier commits in snapshots: of all of them, or of those after a seal.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use commands::execute::Failure;
@@ -39,7 +39,7 @@ fn time(number: u64) -> String {
     format!("2024-01-15T10:{:02}:{:02}Z", number / 60, number % 60)
 }
 
-/// Update number `number` of shipment S, under this id.
+/// Sends the update number `number` of shipment S under this id. Returns the version.
 async fn sent(world: &World, id: &str, number: u64) -> Result<u64, Failure> {
     let command = update("S", id, &number.to_string(), Some(&time(number)));
     send(world, command).await.map(|outcome| outcome.version)
@@ -75,7 +75,8 @@ fn assert_remembered(history: &[Commit]) -> (usize, usize) {
         seals += usize::from(sealed.is_none());
         let remembered = [sealed.unwrap_or_default(), snapshot.fingerprints.clone()];
         assert_eq!(remembered.concat(), all, "commit {}", commit.ordinal);
-        // So a build from before seals passes over what has not all of them, and takes the rest.
+        // A build without seals ignores a snapshot that has not all fingerprints, and uses one that
+        // has all.
         assert_eq!(
             snapshot.fingerprints.len() == Fingerprint::BYTES * commit.ordinal as usize,
             snapshot.seal.is_none()
@@ -91,7 +92,8 @@ async fn every_repeat_is_known_on_either_side_of_a_seal(mut world: World) {
             sent(&world, &format!("c-{number}"), number).await,
             Ok(number)
         );
-        // After each commit all before it are known: by id, by content, and what is neither is new.
+        // After each commit, all earlier ones are recognised: by id and by content. An id with
+        // another content is an error.
         for old in [1, number / 2, number - 1, number] {
             let old = old.max(1);
             assert_eq!(sent(&world, &format!("c-{old}"), old).await, Ok(old));
@@ -105,14 +107,14 @@ async fn every_repeat_is_known_on_either_side_of_a_seal(mut world: World) {
     assert_whole(&world, &shipment("S"), 40).await;
 }
 
-/// Writes updates up to number `last`, each commit changed by `change`.
+/// Writes updates up to number `last`, of which `change` changes each commit.
 async fn written(world: &World, last: u64, change: impl Fn(&mut Commit)) {
     let first = history(world).await.len() as u64 + 1;
     for number in first..=last {
         let id = format!("c-{number}");
         let command = update("S", &id, &number.to_string(), Some(&time(number)));
         let mut loaded: Loaded<Shipment> = world.store.load(&command.aggregate).await.unwrap();
-        // Reads the seal, as every command does.
+        // This reads the seal, as every command does.
         world
             .store
             .recognise(&mut loaded, &id, &[], &|_| true)
@@ -148,7 +150,7 @@ fn snapshot(commit: &mut Commit) -> &mut Snapshot {
 
 async fn a_damaged_seal_is_made_up_for_from_the_history(mut world: World) {
     world.store = world.store.under(SMALL);
-    // Commit 8 is a seal, 9 to 15 name it.
+    // Commit 8 is a seal; the commits 9 to 15 name it.
     written(&world, 7, |_| ()).await;
     written(&world, 8, |commit| {
         snapshot(commit).fingerprints.truncate(24)
@@ -171,7 +173,7 @@ async fn a_damaged_seal_is_made_up_for_from_the_history(mut world: World) {
 async fn a_snapshot_that_names_no_seal_is_an_error_never_a_second_effect(mut world: World) {
     world.store = world.store.under(SMALL);
     written(&world, 4, |_| ()).await;
-    // It says that five commits were before, of which there are four.
+    // Its ordinal says that five commits precede it, but there are four.
     let mut ahead = next(&world, "S", "ahead").await;
     ahead.ordinal = 6;
     ahead.sequence = 6;
@@ -215,7 +217,7 @@ async fn a_seal_of_another_shape_is_a_seal(mut world: World) {
     assert_whole(&world, &shipment("S"), 12).await;
 }
 
-/// A commit's item as builds before seals have written it.
+/// Returns a commit's item as builds without seals wrote it.
 fn of_old(commit: &Commit) -> event_store::commit::Item {
     let mut item = commit.to_item().unwrap();
     let Some(AttributeValue::M(snapshot)) = item.get_mut(SNAPSHOT) else {
@@ -247,7 +249,7 @@ async fn what_older_builds_have_stored_is_gone_on_with(mut world: World) {
     }
     assert_whole(&world, &id, 21).await;
     assert_known(&world, 1..=21).await;
-    // Within this build's bounds, and within ones that make seals of the old ones.
+    // First under this build's policy, then under one that makes seals soon.
     written(&world, 24, |_| ()).await;
     assert_known(&world, 1..=24).await;
     world.store = world.store.under(SMALL);
@@ -260,9 +262,9 @@ async fn what_older_builds_have_stored_is_gone_on_with(mut world: World) {
 
 #[derive(Debug, Clone)]
 enum Step {
-    /// An update whose text has so many characters.
+    /// An update whose text has this many characters.
     New(usize),
-    /// An earlier one again, by its share of those there are; under another id or not.
+    /// A repeat of an earlier update, at this share of all of them; true for the same id.
     Again(f64, bool),
 }
 
@@ -284,7 +286,7 @@ fn policy() -> impl Strategy<Value = Policy> {
     )
 }
 
-/// Carries the steps out one after the other, and checks what each is answered.
+/// Executes the steps one after the other, and checks the answer to each.
 #[allow(
     clippy::float_arithmetic,
     clippy::cast_possible_truncation,
