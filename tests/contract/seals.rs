@@ -25,8 +25,8 @@ contract!(
     what_older_builds_have_stored_is_gone_on_with,
 );
 
-/// No snapshot rides free, each is due, and one is a seal as soon as half of all is behind the
-/// last.
+/// A policy under which every commit has a snapshot, none of which is free, and a snapshot is a
+/// seal as soon as half of the history is behind the last seal.
 const SMALL: Policy = Policy {
     commits_max: 200,
     bytes_max: u64::MAX,
@@ -54,8 +54,8 @@ fn is_seal(commit: &Commit) -> bool {
     snapshot.is_some_and(|snapshot| snapshot.seal.is_none())
 }
 
-/// Every snapshot has, with the seal that it names, the fingerprint of each commit up to its own;
-/// how many of them are seals, and how many are not.
+/// Checks that every snapshot, with the seal that it names, has the fingerprint of each commit up
+/// to its own. Returns the number of snapshots that are seals, and of those that are not.
 fn assert_remembered(history: &[Commit]) -> (usize, usize) {
     let (mut all, mut seals, mut light) = (Vec::new(), 0, 0);
     for commit in history {
@@ -323,7 +323,7 @@ async fn carried_out(policy: Policy, steps: Vec<Step>) -> Result<(), StoreError>
     }
     let history = world.store.whole_history(&shipment("S")).await?;
     assert_remembered(&history);
-    // A snapshot is where a load looks for one, and what rides free costs nothing.
+    // A snapshot is where a load looks for one, and a free one costs no unit.
     for commit in &history {
         let stored = Fingerprints::stored(commit);
         assert_eq!(stored.is_some(), commit.snapshot.is_some());

@@ -1,4 +1,4 @@
-//! Files that are not what they should be: what is good counts, and the rest is named.
+//! Files with errors: their valid orders are accepted, and everything else is reported.
 
 use serde_json::json;
 

@@ -1,4 +1,4 @@
-//! What can go wrong between the function and its surroundings.
+//! Faults between the function and its ports.
 
 use std::sync::{
     Arc,
@@ -17,17 +17,17 @@ use event_store::{
 };
 use support::{files::MemoryFiles, operator::MemoryOperator};
 
-/// Burns through at one of the calls: the function never hears of it again, and crashes.
+/// A switch that crashes the function at one of its calls: from then on no call ever returns.
 #[derive(Default)]
 pub struct Fuse {
-    /// 0 for never.
+    /// The number of the check at which the function crashes; 0 is never.
     left: AtomicUsize,
     passed: AtomicUsize,
     burnt: AtomicBool,
 }
 
 impl Fuse {
-    /// Burns through at the `strike`-th strike from here, from 1.
+    /// Lets the function crash at the `strike`-th check from now on, counted from 1.
     pub fn at(&self, strike: usize) {
         self.left.store(strike, Ordering::SeqCst);
         self.passed.store(0, Ordering::SeqCst);
@@ -43,7 +43,8 @@ impl Fuse {
         }
     }
 
-    /// A strike lies before and another one behind every call.
+    /// Waits for ever where the function has crashed or crashes here. There is one check before
+    /// and one after the effect of each call.
     async fn strike(&self) {
         let passed = self.passed.fetch_add(1, Ordering::SeqCst) + 1;
         if self.is_burnt() || passed == self.left.load(Ordering::SeqCst) {
@@ -53,7 +54,7 @@ impl Fuse {
     }
 }
 
-/// All surroundings of the function, with a fuse.
+/// All ports of the function, which can crash it.
 #[derive(Clone)]
 pub struct Breakable {
     pub fuse: Arc<Fuse>,
@@ -144,14 +145,14 @@ impl Operator for Breakable {
     }
 }
 
-/// A table that lets others go first, and is unavailable for some of its puts.
+/// A table whose calls let other tasks run first, and which is unavailable for some of its puts.
 pub struct Slow {
     pub table: Arc<dyn CommitTable>,
-    /// Puts that are answered, each after some of everybody else's steps,
+    /// The number of puts that succeed first.
     pub answered: AtomicUsize,
-    /// before so many are not.
+    /// The number of puts that fail after those. Later ones succeed.
     pub unavailable: AtomicUsize,
-    /// The most steps that others may take first.
+    /// The most times that a call yields to other tasks.
     pub steps: usize,
     pub seed: AtomicUsize,
     pub under_way: AtomicUsize,

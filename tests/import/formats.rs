@@ -1,10 +1,10 @@
-//! One order, an array, an order a line: what a file may look like, and what becomes of it.
+//! The formats of a file: one order, an array of orders, or one order in each line.
 
 use serde_json::{Value, json};
 
 use crate::world::{World, counts, order, rejections};
 
-/// The same three orders, in every form that a file may have.
+/// Returns the same three orders in every format of a file.
 fn forms() -> Vec<(&'static str, Vec<u8>)> {
     let [a, b, c] = ["A-1", "B-2", "C-3"].map(order);
     let pretty = |value: &str| {

@@ -1,4 +1,5 @@
-//! Cut off anywhere, delivered twice, out of time: the end is the same.
+//! Imports that are interrupted at any call, delivered twice or out of time have the same result as
+//! an undisturbed one.
 
 use std::sync::{Arc, atomic::Ordering};
 
@@ -21,7 +22,8 @@ fn unavailable() -> Ended {
     Ended::Answered(Err(Failed("temporarily unavailable".to_owned())))
 }
 
-/// Enough orders for several batches, notes and parts; most are rejected without a call.
+/// Returns enough orders for several batches, checkpoints and parts of the report. Most of them are
+/// rejected without a call.
 fn mixed() -> String {
     let mut lines: Vec<String> = (0..2_300)
         .map(|n| format!(r#"{{"orderId":"N-{n}"}}"#))
@@ -29,7 +31,7 @@ fn mixed() -> String {
     for n in 0..24 {
         lines[n * 97] = order(&format!("A-{n}"));
     }
-    // The same id again: near by, in another batch, with other content.
+    // Repeated ids: close to the first, in another batch, and with another content.
     lines[98] = order("A-1");
     lines[1_500] = order("A-2");
     lines[1_700] = order("A-3").replace("customer", "stranger");
@@ -39,14 +41,14 @@ fn mixed() -> String {
 
 const MIXED: [u64; 4] = [24, 3, 2_273, 2_300];
 
-/// What an import comes to that nothing disturbs.
+/// Returns the result of an undisturbed import.
 async fn undisturbed(content: &str) -> (Vec<String>, Value) {
     let mut world = World::with_files(MemoryFiles::in_chunks_of(20_000));
     world.import("orders/a.jsonl", content).await;
     world.result()
 }
 
-/// One alert with one id, however often it was sent.
+/// Checks that the alert was sent with one id only, however often it was sent.
 fn check_alerts(world: &World) {
     let mut alerts = world.operator.told().alerts;
     assert!(!alerts.is_empty());
@@ -116,7 +118,8 @@ async fn it_goes_on_in_as_many_invocations_as_it_takes() {
     let content: Vec<String> = (0..200).map(|n| order(&format!("A-{n}"))).collect();
     let content = content.join("\n");
     let expected = undisturbed(&content).await;
-    // The clock goes on by a second whenever somebody looks; 25 of them are kept in reserve.
+    // The clock advances by a second at each reading. 25 seconds of the time limit are the
+    // reserve.
     for seconds in [27, 28, 30, 40, 60, 100, 300, 1_000] {
         let mut world = World::with_files(MemoryFiles::in_chunks_of(50_000));
         world.clock.step(1_000);
@@ -127,7 +130,7 @@ async fn it_goes_on_in_as_many_invocations_as_it_takes() {
             match world.deliver(&event, Some(seconds * 1_000)).await {
                 Ended::Answered(Ok(_)) => invocations += 1,
                 ended => {
-                    // Not one order: it fails, and says nothing of going on.
+                    // There is no time for one order: it fails, and writes no checkpoint.
                     assert_eq!(
                         ended,
                         Ended::Answered(Err(Failed("the import cannot go on".to_owned())))
@@ -246,7 +249,7 @@ async fn a_stream_that_breaks_off_is_read_on() {
     for content in [content.join("\n"), format!("[{}]", content.join(","))] {
         for cut in [0, 1, 77, 1_000, 5_001] {
             let mut world = World::with_files(MemoryFiles::in_chunks_of(300));
-            // The same place twice, and then another.
+            // It breaks off twice at the same place, and then at another.
             world.files.cut([cut, 0, 313]);
             let report = world.import("orders/a.json", content.as_str()).await;
             assert_eq!(counts(&report), [50, 0, 0, 50], "{cut}");
@@ -267,7 +270,7 @@ async fn a_stream_that_never_comes_is_left_for_the_next_delivery() {
     assert_eq!(world.deliver(&event, None).await, unavailable());
     let placed = world.commits().len();
     assert!(placed >= 256, "{placed}");
-    // What was done is remembered.
+    // The second delivery continues behind the orders that are done.
     let deliver = world.deliver(&event, None).await;
     assert_eq!(deliver, Ended::Answered(Ok(Value::Null)));
     assert!(*world.files.opened().last().unwrap() > 0);
@@ -296,7 +299,8 @@ async fn an_unavailable_table_rejects_nothing() {
     }
 }
 
-/// A part that could not be written is written by the next attempt, and holds the same.
+/// A part of the report that could not be written is written by the next attempt, with the same
+/// content.
 #[tokio::test]
 async fn a_bucket_that_fails_loses_no_rejection() {
     let content: Vec<String> = (0..2_050).map(|n| format!("bad {n}")).collect();
@@ -347,7 +351,7 @@ async fn a_file_takes_no_more_than_so_many_invocations() {
     let content = ["A-1", "B-2", "C-3"].map(order).join("\n");
     world.upload("orders/a.json", content);
     let event = world.waiting.pop_front().unwrap();
-    // Time for one order in each.
+    // Each invocation has time for one order.
     world.deliver(&event, Some(30_000)).await;
     let mut event = world.waiting.pop_front().unwrap();
     let key = event["detail"]["object"]["key"].as_str().unwrap();
@@ -363,7 +367,7 @@ async fn a_file_takes_no_more_than_so_many_invocations() {
     assert!(world.waiting.is_empty());
 }
 
-/// While a version is deployed or taken back, older code meets events of newer code.
+/// During a deployment or after a rollback, older code may read events of newer code.
 #[tokio::test]
 async fn an_order_that_newer_code_has_written_has_its_file_wait() {
     let mut world = World::new();
@@ -379,14 +383,15 @@ async fn an_order_that_newer_code_has_written_has_its_file_wait() {
         assert_eq!(world.deliver(&event, None).await, unavailable());
         assert!(!world.files.keys().contains(&report_key(&object)));
     }
-    // A build comes that can read it.
+    // From here on the order can be read, as by a newer build.
     world.table.overwrite(ours).unwrap();
     world.waiting.push_back(event);
     assert_eq!(world.settle(None).await, 1);
     assert_eq!(counts(&world.report(&object)), [2, 1, 0, 3]);
 }
 
-/// The handler may be dropped at any of its waits, as a time-out does; nothing is half.
+/// The handler can be dropped wherever it waits, as a time-out does, and the next delivery
+/// completes the import.
 #[tokio::test]
 async fn a_handler_that_is_dropped_anywhere_leaves_nothing_half() {
     let content: Vec<String> = (0..40).map(|n| order(&format!("A-{n}"))).collect();
