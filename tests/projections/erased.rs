@@ -1,5 +1,5 @@
-//! Erasures: rows of an erased customer say so, whatever the order in which things happen, and
-//! rebuilt rows equal live ones before and after.
+//! Erasures: the rows of an erased customer show no personal data, in whichever order things
+//! happen, and rebuilt rows equal live ones before and after.
 
 use std::sync::Arc;
 
@@ -28,10 +28,10 @@ async fn forget(store: &EventStore) {
     erase(store, &SystemClock, &owner, cause).await.unwrap();
 }
 
-/// Two orders of one customer and one of another, who has the same name.
+/// Returns a world with two orders of one customer and one of another with the same name.
 async fn world() -> World {
     let mut world = World::new();
-    // The erasure waits for an index, and nobody waits for the clock here.
+    // The erasure waits until an index is up to date; on this clock that takes no time.
     world.projectors.clock = Arc::new(PausedClock::default());
     for id in ["1", "2"] {
         world.order(placing_for(id, "c", NAME)).await;
@@ -69,7 +69,7 @@ fn is_erased(row: &str) -> bool {
     erased
 }
 
-/// Rows are what follows from the histories, now.
+/// Checks that all rows agree with the histories.
 async fn verified(world: &World) {
     for id in ["1", "2", "3"] {
         let compared = compare(&world.projectors, &format!("order#{id}")).await;
@@ -95,12 +95,12 @@ async fn rows_of_an_erased_customer_are_rewritten_and_no_other() {
         .replace(NAME, "[erased]");
     assert_eq!(row(&world, "1"), expected, "everything else is as before");
     verified(&world).await;
-    // What is delivered late, and what comes after it, writes no name again.
+    // Neither a late delivery nor a later command writes the name again.
     world.order(to_order("1", "d", Intent::Complete)).await;
     world.deliver(Role::Project, batch(&world.commits())).await;
     assert!(is_erased(&row(&world, "1")) && row(&world, "1").contains("PROCESSED"));
     verified(&world).await;
-    // Nobody is told.
+    // Nothing is announced.
     world.deliver(Role::Notify, batch(&erasure)).await;
     assert!(world.bus.accepted().is_empty() && world.topic.accepted().is_empty());
     assert_eq!(world.parked(), [] as [String; 0]);
@@ -123,7 +123,7 @@ async fn without_keys_nothing_is_written_and_nothing_is_parked() {
     assert!(!is_erased(&row(&world, "1")));
 }
 
-/// Erases the customer just before a row is put that was made with the open name.
+/// Rows that erase the customer just before a row is put that has the customer's name.
 struct ErasesFirst {
     rows: Arc<dyn Rows>,
     store: EventStore,
@@ -182,7 +182,7 @@ async fn an_order_without_a_customer_is_erased_by_itself() {
 async fn an_erasure_that_was_only_noted_is_carried_out() {
     let world = world().await;
     world.deliver(Role::Project, batch(&world.commits())).await;
-    // As if the caller had crashed after the note.
+    // The state after a crash between the entry in the history and the rest of the erasure.
     let owner = Owner::Customer("customer123".to_owned());
     let intent = domain::erasure::Intent {
         owner: owner.clone(),

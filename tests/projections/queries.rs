@@ -1,4 +1,4 @@
-//! One order or shipment: as it was, and once it has caught up.
+//! Queries of one order or shipment: at an earlier time, and from a minimum version on.
 
 use std::{
     sync::{Arc, Mutex},
@@ -18,7 +18,8 @@ use support::{
 
 use crate::World;
 
-/// A clock on which only waiting takes time. After so many waits, the projector catches up.
+/// A clock whose time passes only by sleeping, and which records the sleeps. After a number of
+/// them, the projector processes what is waiting.
 struct Waited {
     waits: Mutex<Vec<Duration>>,
     catches_up: Option<(usize, Projectors, Mutex<Option<lambda::Payload>>)>,
@@ -53,7 +54,7 @@ impl Clock for Waited {
     }
 }
 
-/// A world whose projector catches up after so many waits, or never; and its clock.
+/// Returns a world whose projector catches up after this number of sleeps, or never, and its clock.
 fn slow(mut world: World, after: Option<usize>) -> (World, Arc<Waited>) {
     let commits = batch(&world.commits());
     let clock = Arc::new(Waited {
@@ -114,7 +115,7 @@ async fn nobody_waits_for_what_does_not_exist() {
     assert!(clock.waits.lock().unwrap().is_empty());
 }
 
-/// What is answered about an order and a shipment, all of it.
+/// Returns the answers to all queries about an order and a shipment, of now or of the time `at`.
 async fn told(world: &World, at: Option<&str>) -> Vec<(u64, Value)> {
     let mut answers = Vec::new();
     for path in [
@@ -133,7 +134,7 @@ async fn told(world: &World, at: Option<&str>) -> Vec<(u64, Value)> {
 async fn every_version_is_told_later_as_it_was_told_then() {
     let world = World::new();
     let mut then = Vec::new();
-    // Times have milliseconds: no two steps may share one.
+    // Times are exact to the millisecond, so no two steps may be in the same one.
     let pause = || tokio::time::sleep(Duration::from_millis(3));
     for step in 0..12 {
         pause().await;
@@ -185,7 +186,7 @@ async fn a_log_of_then_is_read_page_by_page() {
         cursor.is_empty() && seen.len() == 20 && seen.is_sorted(),
         "{seen:?}"
     );
-    // A page of then does not go on as one of now, nor as one of another time.
+    // The cursor of a log of one time is refused for the log of now and for one of another time.
     let (_, page) = world
         .ask("/shipments/S/log", &[("at", &at), ("limit", "1")])
         .await;

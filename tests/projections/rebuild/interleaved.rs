@@ -1,4 +1,4 @@
-//! Commands and live projection in the middle of a rebuild, between any two of its calls.
+//! Commands and live projection run during a rebuild, between any two of its calls.
 
 use std::sync::{
     Arc, Mutex,
@@ -27,14 +27,14 @@ use super::{
 };
 use crate::World;
 
-/// Somebody who sends commands while a rebuild runs, and a stream that is in no hurry.
+/// Senders of commands while a rebuild runs, and a stream that delivers late.
 struct Life {
     projectors: Projectors,
     random: Mutex<fastrand::Rng>,
-    /// Commits that the stream has not delivered yet.
+    /// The commits that the stream has not delivered yet.
     waiting: Mutex<Vec<Commit>>,
     next: AtomicU32,
-    /// Has nobody been at the rows?
+    /// Whether no row was changed by hand.
     honest: bool,
 }
 
@@ -47,7 +47,7 @@ impl Life {
         self.random.lock().unwrap().u32(..of)
     }
 
-    /// Something happens, or not.
+    /// Sends commands and delivers commits, by chance.
     async fn goes_on(&self) {
         while self.chance(2) {
             match self.any(6) {
@@ -71,7 +71,7 @@ impl Life {
             ),
         };
         let aggregate = command.aggregate.clone();
-        // Many are refused: the order is closed already.
+        // Many are refused, because the order is closed already.
         if let Ok(outcome) = execute::<Order>(&self.projectors.store, &SystemClock, command).await
             && outcome.event.is_some()
         {
@@ -80,8 +80,8 @@ impl Life {
     }
 
     async fn shipment(&self) {
-        // Where rows are honest, few shipments that change all the time: so that one does while it
-        // is looked at.
+        // Where no row was changed by hand, there are few shipments that change often, so that one
+        // changes while a rebuild examines it.
         let shipments = if self.honest { 2 } else { 10 };
         let id = format!("SHIP-{}", self.any(shipments));
         let number = self.next.fetch_add(1, Ordering::Relaxed);
@@ -97,7 +97,7 @@ impl Life {
         self.wait_for(&aggregate, done.unwrap().version).await;
     }
 
-    /// The stream will bring this commit.
+    /// Puts a commit into the stream.
     async fn wait_for(&self, aggregate: &domain::AggregateId, version: u64) {
         let history = self.projectors.store.history(aggregate, version, 1).await;
         self.waiting
@@ -106,7 +106,7 @@ impl Life {
             .extend(history.unwrap().commits);
     }
 
-    /// The stream brings up to `most` commits, in any order.
+    /// Delivers up to `most` commits of the stream, in random order.
     async fn delivery(&self, most: usize) {
         for _ in 0..most {
             let commit = {
@@ -128,7 +128,7 @@ impl Life {
     }
 }
 
-/// Rows before and after each call of which life goes on.
+/// Rows with random activity before and after each call.
 struct Busy(Arc<Life>);
 
 impl Hooks for Busy {
@@ -175,7 +175,7 @@ impl Hooks for Busy {
     }
 }
 
-/// The rows that live projection makes of all that is stored.
+/// Returns the rows that live projection makes of all stored commits.
 async fn live(world: &World) -> Vec<(Table, Row)> {
     let other = World::new();
     other.deliver(Role::Project, batch(&world.commits())).await;
@@ -202,7 +202,7 @@ async fn commands_and_live_projection_go_on_and_all_ends_right() {
         busy.rows = Arc::new(Hooked(Busy(life.clone())));
         rebuild(&busy).await;
         life.delivery(usize::MAX).await;
-        // Whatever somebody did to rows has been mended, whatever was live has come.
+        // All changes by hand were repaired, and all commits were projected.
         assert_eq!(
             rows(&world.projectors).await,
             live(&world).await,
@@ -227,13 +227,13 @@ async fn a_row_on_its_way_is_not_said_to_be_wrong() {
         life.order().await;
         life.shipment().await;
     }
-    // The stream brings it while somebody looks for the second time.
+    // The stream delivers the commits before the verification examines the rows a second time.
     let (mut looking, life) = (world.projectors.clone(), Arc::new(life));
     looking.clock = Arc::new(Delivering(life.clone(), world.projectors.clock.clone()));
     let done = verify(&looking).await;
     assert!(done.counted.examined > 10, "{:?}", done.counted);
     assert_eq!(done.findings, []);
-    // It is, where nothing ever comes.
+    // A row is reported where the stream never delivers its commit.
     life.shipment().await;
     let done = verify(&world.projectors).await;
     assert_eq!(done.counted.examined, 1);
@@ -256,7 +256,7 @@ async fn what_should_have_come_long_ago_is_not_waited_for() {
     assert!(!waits(&mut world, 61_000).await);
 }
 
-/// A clock by whose waiting the stream goes on.
+/// A clock whose sleeps let the stream deliver.
 struct Delivering(Arc<Life>, Arc<dyn event_store::Clock>);
 
 #[async_trait]

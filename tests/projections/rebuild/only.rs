@@ -1,4 +1,4 @@
-//! One read model alone.
+//! The rebuild of one read model alone.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use lambda::{ReadModel, read_models::Kind};

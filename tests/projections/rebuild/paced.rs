@@ -1,4 +1,4 @@
-//! A limit on the capacity that rebuilds may use: they wait as long as they must, and no longer.
+//! The limit of the capacity that rebuilds may use: they wait as long as they must, and no longer.
 
 use std::sync::Arc;
 
@@ -40,7 +40,7 @@ async fn reading_keeps_its_limit() {
         let (millis, done) = took(limit, false).await;
         let due = done.gathered * 1_000 / (2 * u64::from(units));
         assert!(done.gathered > 10);
-        // A wait is rounded up to what a clock shows.
+        // A wait is rounded up to a millisecond.
         assert!(
             (due..=due + 100).contains(&millis),
             "{millis} ms, {due} due at {units} a second"
@@ -81,7 +81,7 @@ async fn examining_is_paid_for_as_well() {
     );
 }
 
-/// Half a unit may take less than a millisecond: many of them must not come for nothing.
+/// Half a unit may need less than a millisecond, but many of them must not be free.
 #[tokio::test]
 async fn the_smallest_reads_add_up() {
     let clock = Waited::from("2024-02-01T00:00:00Z");
@@ -90,7 +90,7 @@ async fn the_smallest_reads_add_up() {
         write: None,
     });
     let before = clock.millis();
-    // All at once, on a clock that stands: the last waits for all of them.
+    // All at the same time, on a clock that does not advance: the last one waits for all.
     let (mut waits, stands) = (Vec::new(), Stands(clock.clone(), Default::default()));
     for _ in 0..40_000 {
         pace.read(&stands, 1).await;
@@ -120,7 +120,7 @@ async fn a_clock_that_jumps_stops_nobody() {
     }
 }
 
-/// A clock that stands, and notes how long it was to wait.
+/// A clock that does not advance, and records the requested sleeps.
 struct Stands(Arc<Waited>, std::sync::Mutex<Vec<std::time::Duration>>);
 
 #[async_trait::async_trait]
