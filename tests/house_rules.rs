@@ -98,10 +98,10 @@ fn crates_know_only_what_the_design_lets_them() {
             .map(|dependency| dependency.name.as_str());
         let known: BTreeSet<&str> = known.filter(|name| ours.contains(name)).collect();
         let may: BTreeSet<&str> = allowed[package.name.as_str()].iter().copied().collect();
-        let mayn_t: Vec<_> = known.difference(&may).collect();
+        let forbidden: Vec<_> = known.difference(&may).collect();
         assert!(
-            mayn_t.is_empty(),
-            "{} must not know {mayn_t:?}",
+            forbidden.is_empty(),
+            "{} must not know {forbidden:?}",
             package.name
         );
     }
@@ -128,13 +128,13 @@ fn source_of(root: &str) -> Vec<(PathBuf, String)> {
 const FILE_LINES_MAX: usize = 500;
 
 /// The endings of files that people write. Lock files, data and pictures have others.
-const WRITTEN: [&str; 8] = ["css", "html", "js", "md", "py", "rs", "toml", "yaml"];
+const SOURCE_ENDINGS: [&str; 8] = ["css", "html", "js", "md", "py", "rs", "toml", "yaml"];
 
 /// Folders whose content is built, installed, downloaded or generated.
-const NOT_WRITTEN: [&str; 4] = ["cdk.out", "node_modules", "snapshots", "target"];
+const GENERATED_FOLDERS: [&str; 4] = ["cdk.out", "node_modules", "snapshots", "target"];
 
 /// Returns all files of the repository that people have written.
-fn written_files() -> Vec<PathBuf> {
+fn source_files() -> Vec<PathBuf> {
     let mut folders = vec![PathBuf::from("..")];
     let mut files = Vec::new();
     while let Some(folder) = folders.pop() {
@@ -144,10 +144,10 @@ fn written_files() -> Vec<PathBuf> {
             let name = name.to_str().unwrap();
             let ending = path.extension().and_then(|ending| ending.to_str());
             if entry.file_type().unwrap().is_dir() {
-                if !name.starts_with('.') && !NOT_WRITTEN.contains(&name) {
+                if !name.starts_with('.') && !GENERATED_FOLDERS.contains(&name) {
                     folders.push(path);
                 }
-            } else if ending.is_some_and(|ending| WRITTEN.contains(&ending)) {
+            } else if ending.is_some_and(|ending| SOURCE_ENDINGS.contains(&ending)) {
                 files.push(path);
             }
         }
@@ -157,7 +157,7 @@ fn written_files() -> Vec<PathBuf> {
 
 #[test]
 fn no_file_is_too_long_to_be_read_in_a_sitting() {
-    let files = written_files();
+    let files = source_files();
     for path in &files {
         let lines = fs::read_to_string(path).unwrap().lines().count();
         assert!(
@@ -186,7 +186,7 @@ fn modules_of(root: &str) -> BTreeMap<String, BTreeSet<String>> {
     let modules: BTreeSet<String> = files.iter().map(|(module, _)| module.clone()).collect();
     for (module, text) in files {
         let code = code_of(&text);
-        let mentioned = code.split("crate::").skip(1).flat_map(names_first);
+        let mentioned = code.split("crate::").skip(1).flat_map(first_names);
         let others = mentioned.filter(|name| *name != module && modules.contains(name));
         uses.entry(module.clone()).or_default().extend(others);
     }
@@ -254,7 +254,7 @@ fn names_above(code: &str, steps: usize) -> Vec<String> {
         if rest.len() - at - path.len() == steps * up.len() {
             // A list may end with a comma, after which there is no name.
             names.extend(
-                names_first(path)
+                first_names(path)
                     .into_iter()
                     .filter(|name| !name.is_empty()),
             );
@@ -266,7 +266,7 @@ fn names_above(code: &str, steps: usize) -> Vec<String> {
 
 /// Removes, again and again, the modules that use no remaining module. The modules that stay are
 /// part of a cycle, or use one that is.
-fn circles(mut uses: BTreeMap<String, BTreeSet<String>>) -> BTreeMap<String, BTreeSet<String>> {
+fn cycles(mut uses: BTreeMap<String, BTreeSet<String>>) -> BTreeMap<String, BTreeSet<String>> {
     while let Some(done) = uses
         .iter()
         .find(|(_, others)| others.iter().all(|other| !uses.contains_key(other)))
@@ -278,7 +278,7 @@ fn circles(mut uses: BTreeMap<String, BTreeSet<String>>) -> BTreeMap<String, BTr
 }
 
 /// Returns the names with which the text after `crate::` begins: one, or those of a list in braces.
-fn names_first(text: &str) -> Vec<String> {
+fn first_names(text: &str) -> Vec<String> {
     let name = |text: &str| -> String {
         let text = text.trim_start();
         text.chars()
@@ -317,10 +317,10 @@ fn no_modules_of_a_crate_use_one_another_in_a_circle() {
         if !root.join("lib.rs").exists() || root.as_str().contains("/tests/") {
             continue;
         }
-        let circles = circles(modules_of(root.as_str()));
+        let cycles = cycles(modules_of(root.as_str()));
         assert!(
-            circles.is_empty(),
-            "{}: a circle among {circles:?}",
+            cycles.is_empty(),
+            "{}: a cycle among {cycles:?}",
             package.name
         );
         crates += 1;
@@ -346,9 +346,9 @@ fn no_submodules_and_their_mod_rs_use_one_another_in_a_circle() {
         for (path, _) in source_of(root.as_str()) {
             if path.ends_with("mod.rs") {
                 let folder = path.parent().unwrap();
-                let circles = circles(submodules_of(folder));
+                let cycles = cycles(submodules_of(folder));
                 let shown = folder.display();
-                assert!(circles.is_empty(), "{shown}: a circle among {circles:?}");
+                assert!(cycles.is_empty(), "{shown}: a cycle among {cycles:?}");
                 folders += 1;
             }
         }

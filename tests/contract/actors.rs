@@ -7,7 +7,7 @@ use domain::AggregateId;
 use event_store::{EventStore, SystemClock, memory::MemoryTable};
 use lambda::{Invocation, Payload};
 use serde_json::{Value, json, value::to_raw_value};
-use support::{files::MemoryFiles, operator::MemoryOperator, unheard};
+use support::{files::MemoryFiles, operator::MemoryOperator, unread_metrics};
 
 fn commands() -> Commands {
     Commands {
@@ -16,7 +16,7 @@ fn commands() -> Commands {
         operator: Arc::new(MemoryOperator::default()),
         files: Arc::new(MemoryFiles::default()),
         carriers: commands::carriers::Carriers::none(),
-        metrics: unheard(),
+        metrics: unread_metrics(),
         environment: "test".to_owned(),
     }
 }

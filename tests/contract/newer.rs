@@ -12,11 +12,11 @@ use serde_json::{Value, json, value::to_raw_value};
 use support::{
     envelopes::{placing, update},
     files::MemoryFiles,
-    operator::{MemoryOperator, Told},
+    operator::{MemoryOperator, OperatorMessages},
     outbox::Outbox,
     rows::MemoryRows,
     stream::batch_of_items,
-    unheard,
+    unread_metrics,
 };
 
 /// Changes that turn an event of this code into one of newer code.
@@ -47,7 +47,7 @@ impl World {
                 operator: operator.clone(),
                 carriers: commands::carriers::Carriers::none(),
                 files: Arc::new(MemoryFiles::default()),
-                metrics: unheard(),
+                metrics: unread_metrics(),
                 environment: "test".to_owned(),
             },
             projectors: Projectors {
@@ -55,7 +55,7 @@ impl World {
                 rows: rows.clone(),
                 bus: Arc::new(Outbox::default()),
                 topic: Arc::new(Outbox::default()),
-                metrics: unheard(),
+                metrics: unread_metrics(),
                 clock: Arc::new(SystemClock),
                 environment: Environment::of_one_shard("test"),
                 stalled_after: lambda::StalledAfter::default(),
@@ -160,7 +160,7 @@ async fn http_answers_503() {
         for path in ["/orders/1", "/shipments/1", "/shipments/1/log"] {
             assert_unavailable(&world.query(path, now()).await);
         }
-        assert_eq!(world.operator.told(), Told::default());
+        assert_eq!(world.operator.messages(), OperatorMessages::default());
     }
 }
 
@@ -184,8 +184,8 @@ async fn an_event_of_the_bus_fails_and_is_delivered_again() {
             assert!(handled.is_err(), "{event}");
         }
         assert_eq!(
-            world.operator.told(),
-            Told::default(),
+            world.operator.messages(),
+            OperatorMessages::default(),
             "nothing is rejected"
         );
         assert_eq!(world.table.all().len(), 2);

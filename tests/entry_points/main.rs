@@ -66,7 +66,7 @@ fn run(future: impl Future<Output = ()>) {
 }
 
 /// Returns a world that has processed all seeds.
-async fn lived_in() -> World {
+async fn seeded_world() -> World {
     let world = World::new();
     for (folder, entry) in [
         ("bus", Entry::Bus),
@@ -205,7 +205,7 @@ proptest! {
         run(async {
             let payload = request(seed, &envelope, &body);
             for entry in [Entry::Api, Entry::Invoke] {
-                for world in [World::new(), lived_in().await] {
+                for world in [World::new(), seeded_world().await] {
                     let _ = world.check(entry, &payload).await;
                     world.check_downstream().await;
                 }
@@ -217,7 +217,7 @@ proptest! {
     fn a_request_with_a_changed_body_is_answered(seed in select(seeds("api")), body in changes()) {
         run(async {
             let payload = request(seed, &[], &body);
-            for world in [World::new(), lived_in().await] {
+            for world in [World::new(), seeded_world().await] {
                 answered(world.check(Entry::Api, &payload).await);
                 world.check_downstream().await;
             }
@@ -250,7 +250,7 @@ proptest! {
     ) {
         run(async {
             let payload = Tree::from(seed).changed(&changes).print();
-            for world in [World::new(), lived_in().await] {
+            for world in [World::new(), seeded_world().await] {
                 let before = world.commits().len() + world.rejected();
                 // An event for an order that does not exist yet fails, to be delivered again.
                 drop(world.check(Entry::Bus, &payload).await);
@@ -280,7 +280,7 @@ proptest! {
     #[test]
     fn a_changed_query_is_answered_or_fails(seed in select(seeds("query")), changes in changes()) {
         run(async {
-            let world = lived_in().await;
+            let world = seeded_world().await;
             let _ = world.check(Entry::Query, &Tree::from(seed).changed(&changes).print()).await;
         });
     }
@@ -288,7 +288,7 @@ proptest! {
     #[test]
     fn a_changed_batch_is_projected_or_parked(changes in changes()) {
         run(async {
-            let world = lived_in().await;
+            let world = seeded_world().await;
             let seed: Value = serde_json::from_str(batch(&world.commits()).get()).unwrap();
             let payload = Tree::from(seed).changed(&changes).print();
             for entry in [Entry::Project, Entry::Notify] {

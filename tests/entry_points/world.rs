@@ -85,7 +85,7 @@ impl World {
                 operator: operator.clone(),
                 files: Arc::new(files.clone()),
                 carriers: commands::carriers::Carriers::none(),
-                metrics: support::unheard(),
+                metrics: support::unread_metrics(),
                 environment: environment.clone(),
             },
             projectors: Projectors {
@@ -93,7 +93,7 @@ impl World {
                 rows: rows.clone(),
                 bus: bus.clone(),
                 topic: topic.clone(),
-                metrics: support::unheard(),
+                metrics: support::unread_metrics(),
                 clock: Arc::new(Stopped),
                 environment: Environment::of_one_shard(environment),
                 stalled_after: lambda::StalledAfter::default(),
@@ -143,7 +143,7 @@ impl World {
 
     /// Invokes an entry point with `payload` and checks its answer and its effects.
     pub async fn check(&self, entry: Entry, payload: &str) -> Answer {
-        let answer = self.hand_in(entry, payload).await;
+        let answer = self.invoke(entry, payload).await;
         match (entry, &answer) {
             // The event is delivered again, since the order may arrive later.
             (Entry::Bus, Err(Failed(text))) if text == "there is no such order yet" => {}
@@ -172,7 +172,7 @@ impl World {
         answer
     }
 
-    async fn hand_in(&self, entry: Entry, payload: &str) -> Answer {
+    async fn invoke(&self, entry: Entry, payload: &str) -> Answer {
         let raw: Payload = RawValue::from_string(payload.to_owned()).unwrap();
         match entry {
             Entry::Api => {
@@ -186,12 +186,12 @@ impl World {
                     .await
             }
             Entry::Bus => {
-                let before = self.operator.told();
+                let before = self.operator.messages();
                 let answer = self
                     .commands
                     .handle(commands::Role::Bus, raw, &Invocation::of("r-1"))
                     .await;
-                let after = self.operator.told();
+                let after = self.operator.messages();
                 let rejected = after.dead_letters.len() - before.dead_letters.len();
                 assert!(rejected <= 1, "one event, {rejected} dead letters");
                 assert_eq!(after.alerts.len() - before.alerts.len(), rejected);
@@ -232,7 +232,7 @@ impl World {
 
     /// Returns the number of events that became dead letters.
     pub fn rejected(&self) -> usize {
-        self.operator.told().dead_letters.len()
+        self.operator.messages().dead_letters.len()
     }
 
     /// Checks that everything accepted fits the limits downstream: of the table, the read models,

@@ -3,7 +3,7 @@
 use commands::import::files::Object;
 use lambda::Failed;
 use serde_json::{Value, json};
-use support::operator::Told;
+use support::operator::OperatorMessages;
 
 use crate::world::{Ended, World, counts, created, order, report_key};
 
@@ -14,7 +14,7 @@ fn ok() -> Ended {
 /// Delivers `event`, which can never succeed, and returns the code of its dead letter.
 async fn rejected(world: &mut World, event: Value) -> String {
     assert_eq!(world.deliver(&event, None).await, ok());
-    let told = world.operator.told();
+    let told = world.operator.messages();
     let [(letter, code)] = told.dead_letters.as_slice() else {
         panic!("{event}: {told:?}")
     };
@@ -78,7 +78,7 @@ async fn a_folder_made_in_the_console_is_nothing() {
     let mut event = created(&object);
     event["detail"]["object"]["size"] = json!(0);
     assert_eq!(world.deliver(&event, None).await, ok());
-    assert_eq!(world.operator.told(), Default::default());
+    assert_eq!(world.operator.messages(), Default::default());
     assert_eq!(world.files.put_by_functions(), Vec::<String>::new());
 }
 
@@ -129,7 +129,7 @@ async fn a_checkpoint_of_a_newer_build_waits_for_one() {
         world.deliver(&event, None).await,
         Ended::Answered(Err(waits))
     );
-    assert_eq!(world.operator.told(), Told::default());
+    assert_eq!(world.operator.messages(), OperatorMessages::default());
     // Back at the version that this build reads, the checkpoint is used again.
     world.files.upload(key, ours.to_string());
     assert_eq!(world.deliver(&event, None).await, ok());

@@ -44,7 +44,7 @@ async fn the_same_orders_are_accepted_from_every_form() {
         assert_eq!(counts(&report), [3, 0, 0, 3], "{name}: {report}");
         let orders: Vec<String> = world.commits().into_keys().collect();
         assert_eq!(orders, ["order#A-1", "order#B-2", "order#C-3"], "{name}");
-        assert_eq!(world.operator.told().alerts, vec![], "{name}");
+        assert_eq!(world.operator.messages().alerts, vec![], "{name}");
     }
 }
 

@@ -158,7 +158,7 @@ async fn import(orders: u64, rejected_every: u64, packed: bool) -> u64 {
         operator: Arc::new(MemoryOperator::default()),
         files: files.clone(),
         carriers: commands::carriers::Carriers::none(),
-        metrics: support::unheard(),
+        metrics: support::unread_metrics(),
         environment: "test".to_owned(),
     };
     let event = json!({

@@ -50,7 +50,7 @@ async fn undisturbed(content: &str) -> (Vec<String>, Value) {
 
 /// Checks that the alert was sent with one id only, however often it was sent.
 fn check_alerts(world: &World) {
-    let mut alerts = world.operator.told().alerts;
+    let mut alerts = world.operator.messages().alerts;
     assert!(!alerts.is_empty());
     alerts.dedup();
     assert_eq!(alerts.len(), 1, "{alerts:?}");
@@ -61,21 +61,21 @@ async fn a_crash_at_any_call_changes_nothing() {
     let content = mixed();
     let expected = undisturbed(&content).await;
     let mut crashes = 0;
-    for strike in 1.. {
+    for check in 1.. {
         let mut world = World::with_files(MemoryFiles::in_chunks_of(20_000));
         let object = world.upload("orders/a.jsonl", content.as_str());
-        world.fuse.at(strike);
+        world.crash_switch.crash_at(check);
         let event = created(&object);
         let ended = world.deliver(&event, None).await;
         if ended != Ended::Crashed {
             break;
         }
         crashes += 1;
-        world.settle(None).await;
-        assert_eq!(counts(&world.report(&object)), MIXED, "crash {strike}");
+        world.deliver_all(None).await;
+        assert_eq!(counts(&world.report(&object)), MIXED, "crash {check}");
         assert!(
             world.result() == expected,
-            "crash {strike}: {:?}",
+            "crash {check}: {:?}",
             world.report(&object)
         );
         check_alerts(&world);
@@ -97,7 +97,7 @@ async fn crash_after_crash_changes_nothing() {
             let Some(event) = world.waiting.pop_front() else {
                 break;
             };
-            world.fuse.at(random.usize(1..120));
+            world.crash_switch.crash_at(random.usize(1..120));
             if random.bool() {
                 world.waiting.push_back(event.clone());
             }
@@ -105,8 +105,8 @@ async fn crash_after_crash_changes_nothing() {
                 world.waiting.push_back(event);
             }
         }
-        world.fuse.at(0);
-        world.settle(millis).await;
+        world.crash_switch.crash_at(0);
+        world.deliver_all(millis).await;
         assert_eq!(counts(&world.report(&object)), MIXED, "seed {seed}");
         assert!(world.result() == expected, "seed {seed}");
         check_alerts(&world);
@@ -161,7 +161,7 @@ async fn a_checkpoint_goes_on_where_it_stood_and_reads_no_byte_before() {
         let mut world = World::new();
         world.clock.step(1_000);
         let object = world.upload("orders/a.json", content.as_str());
-        let invocations = world.settle(Some(100_000)).await;
+        let invocations = world.deliver_all(Some(100_000)).await;
         assert!(invocations > 2, "{invocations}");
         assert_eq!(counts(&world.report(&object)), [100, 0, 0, 100]);
         let opened = world.files.opened();
@@ -182,7 +182,7 @@ async fn an_event_that_comes_again_does_nothing_more() {
         all.push(event);
     }
     assert!(all.len() > 1);
-    let (result, told) = (world.result(), world.operator.told());
+    let (result, told) = (world.result(), world.operator.messages());
     let put = world.files.put_by_functions();
     for event in all.iter().rev().chain(&all) {
         let ended = world.deliver(event, Some(60_000)).await;
@@ -190,7 +190,7 @@ async fn an_event_that_comes_again_does_nothing_more() {
     }
     assert_eq!(counts(&world.report(&object)), MIXED);
     assert!(world.result() == result);
-    assert_eq!(world.operator.told(), told);
+    assert_eq!(world.operator.messages(), told);
     assert_eq!(world.files.put_by_functions(), put);
 }
 
@@ -291,7 +291,7 @@ async fn an_unavailable_table_rejects_nothing() {
         let event = world.waiting.pop_front().unwrap();
         assert_eq!(world.deliver(&event, None).await, unavailable());
         assert_eq!(world.files.content(&report_key(&object)), None);
-        assert_eq!(world.operator.told(), Default::default());
+        assert_eq!(world.operator.messages(), Default::default());
         slow.unavailable.store(0, Ordering::SeqCst);
         let ended = world.deliver(&event, None).await;
         assert_eq!(ended, Ended::Answered(Ok(Value::Null)));
@@ -339,7 +339,7 @@ async fn a_file_that_goes_away_in_between_is_announced() {
         world.deliver(&go_on, Some(60_000)).await,
         Ended::Answered(Ok(Value::Null))
     );
-    let told = world.operator.told();
+    let told = world.operator.messages();
     assert_eq!((told.dead_letters.len(), told.alerts.len()), (1, 1));
     assert_eq!(told.dead_letters[0].1, "file_gone");
 }
@@ -386,7 +386,7 @@ async fn an_order_that_newer_code_has_written_has_its_file_wait() {
     // From here on the order can be read, as by a newer build.
     world.table.overwrite(ours).unwrap();
     world.waiting.push_back(event);
-    assert_eq!(world.settle(None).await, 1);
+    assert_eq!(world.deliver_all(None).await, 1);
     assert_eq!(counts(&world.report(&object)), [2, 1, 0, 3]);
 }
 
@@ -413,7 +413,7 @@ async fn a_handler_that_is_dropped_anywhere_leaves_nothing_half() {
             tokio::task::yield_now().await;
         }
         drop(handle);
-        world.settle(None).await;
+        world.deliver_all(None).await;
         assert!(world.result() == expected, "{polls}");
     }
 }

@@ -21,7 +21,7 @@ use support::{
     operator::MemoryOperator,
 };
 
-use crate::faults::{Breakable, Fuse};
+use crate::faults::{Breakable, CrashSwitch};
 
 /// All ports in memory, and the events on their way to the function.
 pub struct World {
@@ -29,8 +29,8 @@ pub struct World {
     pub files: MemoryFiles,
     pub table: Arc<MemoryTable>,
     pub operator: Arc<MemoryOperator>,
-    pub clock: Arc<Ticking>,
-    pub fuse: Arc<Fuse>,
+    pub clock: Arc<TickingClock>,
+    pub crash_switch: Arc<CrashSwitch>,
     /// The events that are not delivered yet.
     pub waiting: VecDeque<Value>,
     /// The number of the functions' puts that S3 has announced.
@@ -52,10 +52,10 @@ impl World {
     pub fn with_files(files: MemoryFiles) -> Self {
         let table = Arc::new(MemoryTable::default());
         let operator = Arc::new(MemoryOperator::default());
-        let clock = Arc::new(Ticking::default());
-        let fuse = Arc::new(Fuse::default());
+        let clock = Arc::new(TickingClock::default());
+        let crash_switch = Arc::new(CrashSwitch::default());
         let breakable = Arc::new(Breakable {
-            fuse: fuse.clone(),
+            crash_switch: crash_switch.clone(),
             files: files.clone(),
             table: table.clone(),
             operator: operator.clone(),
@@ -66,7 +66,7 @@ impl World {
             operator: breakable.clone(),
             files: breakable,
             carriers: commands::carriers::Carriers::none(),
-            metrics: support::unheard(),
+            metrics: support::unread_metrics(),
             environment: "test".to_owned(),
         };
         Self {
@@ -75,7 +75,7 @@ impl World {
             table,
             operator,
             clock,
-            fuse,
+            crash_switch,
             waiting: VecDeque::new(),
             announced: 0,
         }
@@ -109,13 +109,13 @@ impl World {
             if let std::task::Poll::Ready(answer) = poll!(&mut handle) {
                 break Ended::Answered(answer);
             }
-            if self.fuse.is_burnt() {
+            if self.crash_switch.has_crashed() {
                 break Ended::Crashed;
             }
             tokio::task::yield_now().await;
         };
         drop(handle);
-        self.fuse.mend();
+        self.crash_switch.reset();
         self.announce();
         ended
     }
@@ -139,7 +139,7 @@ impl World {
 
     /// Delivers all waiting events, and those that failed again, until none waits. Returns the
     /// number of deliveries.
-    pub async fn settle(&mut self, millis: Option<i64>) -> usize {
+    pub async fn deliver_all(&mut self, millis: Option<i64>) -> usize {
         for deliveries in 0..10_000 {
             let Some(event) = self.waiting.pop_front() else {
                 return deliveries;
@@ -155,7 +155,7 @@ impl World {
     /// Uploads a file, imports it without any fault, and returns its report.
     pub async fn import(&mut self, key: &str, content: impl Into<Vec<u8>>) -> Value {
         let object = self.upload(key, content);
-        assert_eq!(self.settle(None).await, 1);
+        assert_eq!(self.deliver_all(None).await, 1);
         self.report(&object)
     }
 
@@ -274,12 +274,12 @@ pub fn rejections(report: &Value) -> Vec<(u64, String)> {
 
 /// A clock that advances by a number of milliseconds at each reading.
 #[derive(Default)]
-pub struct Ticking {
+pub struct TickingClock {
     millis: AtomicI64,
     step: AtomicI64,
 }
 
-impl Ticking {
+impl TickingClock {
     /// Lets the clock advance by `millis` milliseconds at each reading.
     pub fn step(&self, millis: i64) {
         self.step.store(millis, Ordering::SeqCst);
@@ -292,7 +292,7 @@ impl Ticking {
 }
 
 #[async_trait]
-impl Clock for Ticking {
+impl Clock for TickingClock {
     fn now(&self) -> Timestamp {
         let step = self.step.load(Ordering::SeqCst);
         self.millis.fetch_add(step, Ordering::SeqCst);

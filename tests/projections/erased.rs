@@ -22,7 +22,7 @@ use crate::World;
 
 const NAME: &str = "Zoe Quill";
 
-async fn forget(store: &EventStore) {
+async fn erase_customer(store: &EventStore) {
     let owner = Owner::Customer("customer123".to_owned());
     let cause = cause("erase", Digest::of(&Json::Null));
     erase(store, &SystemClock, &owner, cause).await.unwrap();
@@ -84,7 +84,7 @@ async fn rows_of_an_erased_customer_are_rewritten_and_no_other() {
     assert!(!is_erased(&row(&world, "1")));
     verified(&world).await;
     let before = row(&world, "1");
-    forget(&world.projectors.store).await;
+    erase_customer(&world.projectors.store).await;
     let erasure = of(&world, "erasure#customer#customer123");
     assert_eq!(world.deliver(Role::Project, batch(&erasure)).await, None);
     let rows = ["1", "2", "3"].map(|id| is_erased(&row(&world, id)));
@@ -140,7 +140,7 @@ impl Hooks for ErasesFirst {
         work: impl Future<Output = Result<T, RowError>> + Send,
     ) -> Result<T, RowError> {
         if call == "rows put_newer" {
-            forget(&self.store).await;
+            erase_customer(&self.store).await;
         }
         work.await
     }

@@ -22,7 +22,7 @@ fn projectors() -> Projectors {
         rows: Arc::new(MemoryRows::default()),
         bus: Arc::new(Outbox::default()),
         topic: Arc::new(Outbox::default()),
-        metrics: support::unheard(),
+        metrics: support::unread_metrics(),
         clock: Arc::new(SystemClock),
         environment: Environment::of_one_shard("test"),
         stalled_after: lambda::StalledAfter::default(),

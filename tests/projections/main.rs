@@ -47,7 +47,7 @@ impl World {
             rows: rows.clone(),
             bus: bus.clone(),
             topic: topic.clone(),
-            metrics: support::unheard(),
+            metrics: support::unread_metrics(),
             clock: Arc::new(SystemClock),
             environment: Environment::of_one_shard("test"),
             stalled_after: lambda::StalledAfter::default(),

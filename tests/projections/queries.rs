@@ -20,13 +20,13 @@ use crate::World;
 
 /// A clock whose time passes only by sleeping, and which records the sleeps. After a number of
 /// them, the projector processes what is waiting.
-struct Waited {
+struct RecordingClock {
     waits: Mutex<Vec<Duration>>,
     catches_up: Option<(usize, Projectors, Mutex<Option<lambda::Payload>>)>,
 }
 
 #[async_trait]
-impl Clock for Waited {
+impl Clock for RecordingClock {
     fn now(&self) -> Timestamp {
         let waited: Duration = self.waits.lock().unwrap().iter().sum();
         Timestamp::from_millis(waited.as_millis().try_into().unwrap()).unwrap()
@@ -55,9 +55,9 @@ impl Clock for Waited {
 }
 
 /// Returns a world whose projector catches up after this number of sleeps, or never, and its clock.
-fn slow(mut world: World, after: Option<usize>) -> (World, Arc<Waited>) {
+fn slow(mut world: World, after: Option<usize>) -> (World, Arc<RecordingClock>) {
     let commits = batch(&world.commits());
-    let clock = Arc::new(Waited {
+    let clock = Arc::new(RecordingClock {
         waits: Mutex::default(),
         catches_up: after.map(|after| (after, world.projectors.clone(), Mutex::new(Some(commits)))),
     });
@@ -116,7 +116,7 @@ async fn nobody_waits_for_what_does_not_exist() {
 }
 
 /// Returns the answers to all queries about an order and a shipment, of now or of the time `at`.
-async fn told(world: &World, at: Option<&str>) -> Vec<(u64, Value)> {
+async fn answers(world: &World, at: Option<&str>) -> Vec<(u64, Value)> {
     let mut answers = Vec::new();
     for path in [
         "/orders/1",
@@ -148,14 +148,14 @@ async fn every_version_is_told_later_as_it_was_told_then() {
         world.shipment(command).await;
         pause().await;
         world.deliver(Role::Project, batch(&world.commits())).await;
-        then.push((world.projectors.clock.now(), told(&world, None).await));
+        then.push((world.projectors.clock.now(), answers(&world, None).await));
     }
     for (at, answers) in &then {
         for at in [at.to_string(), at.millis().to_string()] {
-            assert_eq!(&told(&world, Some(&at)).await, answers, "at {at}");
+            assert_eq!(&answers(&world, Some(&at)).await, answers, "at {at}");
         }
     }
-    let before = told(&world, Some("2020-01-01T00:00:00Z")).await;
+    let before = answers(&world, Some("2020-01-01T00:00:00Z")).await;
     assert!(
         before.iter().all(|(status, _)| *status == 404),
         "{before:?}"

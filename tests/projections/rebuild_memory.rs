@@ -268,7 +268,7 @@ async fn rebuild(folder: &Path, orders: u64, wrong_every: u64) -> u64 {
         rows: generated.clone(),
         bus: Arc::new(Outbox::default()),
         topic: Arc::new(Outbox::default()),
-        metrics: support::unheard(),
+        metrics: support::unread_metrics(),
         clock: Arc::new(SystemClock),
         environment: Environment::of_one_shard("test"),
         rebuilds,

@@ -73,7 +73,7 @@ impl Watching {
             operator: operator.clone(),
             files: Arc::new(MemoryFiles::default()),
             carriers: commands::carriers::Carriers::none(),
-            metrics: support::unheard(),
+            metrics: support::unread_metrics(),
             environment: "test".to_owned(),
         };
         Self {
@@ -108,7 +108,7 @@ impl Watching {
     }
 
     /// Runs the watcher. Returns the number of stalled shipments that it has found.
-    async fn look(&self) -> Result<u64, Failed> {
+    async fn run_watcher(&self) -> Result<u64, Failed> {
         let payload = serde_json::value::to_raw_value(&json!({})).unwrap();
         let invocation = Invocation::of("request");
         let handled = self
@@ -148,7 +148,7 @@ impl Watching {
     /// the number of stalled shipments that the watcher has found.
     async fn round(&mut self) -> u64 {
         self.project().await;
-        let found = self.look().await.unwrap();
+        let found = self.run_watcher().await.unwrap();
         let asked = self.asked();
         assert_eq!(asked.len() as u64, found);
         self.deliver(&asked).await;
@@ -270,11 +270,11 @@ async fn an_update_between_the_look_and_the_command_wins() {
     watching
         .update("S", "IN_TRANSIT", "2024-01-20T11:00:00Z")
         .await;
-    assert_eq!(watching.look().await, Ok(1));
+    assert_eq!(watching.run_watcher().await, Ok(1));
     let asked = watching.asked();
     watching.deliver(&asked).await;
     assert_eq!(watching.stalls(), 0);
-    assert_eq!(watching.operator.told().dead_letters, []);
+    assert_eq!(watching.operator.messages().dead_letters, []);
     assert_eq!(watching.round().await, 0);
 }
 
@@ -293,21 +293,21 @@ async fn killed_between_any_two_steps_it_is_stalled_once() {
         .bus
         .script(vec![Sent::Failed("away".to_owned()); 4]);
     let failed = Failed("temporarily unavailable".to_owned());
-    assert_eq!(watching.look().await, Err(failed));
+    assert_eq!(watching.run_watcher().await, Err(failed));
     assert_eq!(watching.asked(), []);
     // The request was sent, and is lost.
-    assert_eq!(watching.look().await, Ok(1));
+    assert_eq!(watching.run_watcher().await, Ok(1));
     watching.asked();
     // Two runs send a request each, and each request is delivered twice.
-    assert_eq!(watching.look().await, Ok(1));
-    assert_eq!(watching.look().await, Ok(1));
+    assert_eq!(watching.run_watcher().await, Ok(1));
+    assert_eq!(watching.run_watcher().await, Ok(1));
     let asked = watching.asked();
     assert_eq!(asked.len(), 2);
     watching.deliver(&asked).await;
     watching.deliver(&asked).await;
     assert_eq!(watching.stalls(), 1);
     // The mark is in the history but not projected yet, so the watcher finds the shipment again.
-    assert_eq!(watching.look().await, Ok(1));
+    assert_eq!(watching.run_watcher().await, Ok(1));
     let again = watching.asked();
     watching.deliver(&again).await;
     assert_eq!(watching.round().await, 0);
@@ -317,7 +317,7 @@ async fn killed_between_any_two_steps_it_is_stalled_once() {
         .await;
     watching.deliver(&asked).await;
     assert_eq!(watching.stalls(), 1);
-    assert_eq!(watching.operator.told().dead_letters, []);
+    assert_eq!(watching.operator.messages().dead_letters, []);
     watching.project().await;
     watching.assert_row_is_the_fold("S").await;
 }
@@ -373,7 +373,7 @@ async fn each_status_has_a_time_of_its_own_and_some_have_none() {
     for hours in [1, 1, 70, 24, 10_000] {
         watching.pass(hours * HOUR + 1);
         watching.project().await;
-        watching.look().await.unwrap();
+        watching.run_watcher().await.unwrap();
         let mut asked = watching.asked();
         asked.sort_by(|one, other| one.id.cmp(&other.id));
         watching.deliver(&asked).await;

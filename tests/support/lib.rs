@@ -25,4 +25,4 @@ pub mod outbox;
 pub mod rows;
 pub mod stream;
 
-pub use metrics::unheard;
+pub use metrics::unread_metrics;

@@ -8,12 +8,12 @@ use commands::operator::{LetterReason, Operator, Unreachable};
 /// The port to operators, in memory.
 #[derive(Debug, Default)]
 pub struct MemoryOperator {
-    told: Mutex<Told>,
+    messages: Mutex<OperatorMessages>,
 }
 
 /// The messages that an operator has got, in order.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Told {
+pub struct OperatorMessages {
     /// Each event that can never succeed, with the code of the reason.
     pub dead_letters: Vec<(String, String)>,
     /// The subject, the text and the id of each alert.
@@ -22,12 +22,12 @@ pub struct Told {
 
 impl MemoryOperator {
     /// Returns the messages so far.
-    pub fn told(&self) -> Told {
+    pub fn messages(&self) -> OperatorMessages {
         self.state().clone()
     }
 
-    fn state(&self) -> MutexGuard<'_, Told> {
-        self.told.lock().unwrap()
+    fn state(&self) -> MutexGuard<'_, OperatorMessages> {
+        self.messages.lock().unwrap()
     }
 }
 

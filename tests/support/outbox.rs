@@ -14,7 +14,7 @@ use projectors::ports::{Alert, Announcement, Bus, Sent, Topic};
 pub struct Outbox<M> {
     state: Mutex<State<M>>,
     /// How long each call takes, and by which clock.
-    takes: Option<(Arc<dyn Clock>, Duration)>,
+    delay: Option<(Arc<dyn Clock>, Duration)>,
 }
 
 #[derive(Debug)]
@@ -35,7 +35,7 @@ impl<M> Default for Outbox<M> {
         };
         Self {
             state: Mutex::new(state),
-            takes: None,
+            delay: None,
         }
     }
 }
@@ -44,7 +44,7 @@ impl<M> Outbox<M> {
     /// Returns an outbox of which every call waits this long, by this clock, before its effect.
     pub fn slow(clock: Arc<dyn Clock>, call: Duration) -> Self {
         Self {
-            takes: Some((clock, call)),
+            delay: Some((clock, call)),
             ..Self::default()
         }
     }
@@ -76,7 +76,7 @@ impl<M: Clone> Outbox<M> {
     }
 
     async fn take(&self, messages: &[M]) -> Vec<Sent> {
-        if let Some((clock, call)) = &self.takes {
+        if let Some((clock, call)) = &self.delay {
             clock.sleep(*call).await;
         }
         let mut state = self.state();

@@ -25,7 +25,7 @@ const SEGMENT_PAGE: usize = 5;
 pub type RowKey = (Table, String, String);
 
 /// The attributes that each index holds besides its keys, by table suffix and index name.
-static SHOWN: LazyLock<BTreeMap<(String, String), Vec<String>>> = LazyLock::new(|| {
+static INDEX_ATTRIBUTES: LazyLock<BTreeMap<(String, String), Vec<String>>> = LazyLock::new(|| {
     let mut shown = BTreeMap::new();
     for table in lambda::names::tables().unwrap().into_values() {
         for index in table.indexes {
@@ -58,7 +58,7 @@ impl MemoryRows {
     }
 
     /// Returns the key of a row.
-    pub fn place(&self, table: Table, row: &Row) -> RowKey {
+    pub fn key_of(&self, table: Table, row: &Row) -> RowKey {
         key(table, row)
     }
 
@@ -308,7 +308,7 @@ fn shown(index: Index, key: &RowKey, row: &Row) -> Row {
         Table::ProcessedOrders => "processed-orders",
         Table::ShipmentLog | Table::Parked => "shipment-log",
     };
-    let included = &SHOWN[&(suffix.to_owned(), index.name().to_owned())];
+    let included = &INDEX_ATTRIBUTES[&(suffix.to_owned(), index.name().to_owned())];
     let keys = index.keys("", "", &key.1);
     row.iter()
         .filter(|(name, _)| included.contains(name) || keys.contains_key(*name))

@@ -71,7 +71,7 @@ impl World {
             bucket: embedded.names.orders_bucket("000000000000"),
             shards: lambda::Shards::ONE,
         };
-        let clock: Arc<dyn Clock> = Arc::new(Unhurried);
+        let clock: Arc<dyn Clock> = Arc::new(InstantClock);
         Self {
             commands: Commands {
                 clock: clock.clone(),
@@ -87,13 +87,13 @@ impl World {
     }
 
     /// Returns the store without the proxy.
-    fn truth(&self) -> EventStore {
+    fn direct_store(&self) -> EventStore {
         EventStore::new(self.embedded.events())
     }
 
     /// Returns the history of the order and of the shipment with this id, without the proxy.
     async fn history(&self, id: &str) -> Vec<Commit> {
-        let store = self.truth();
+        let store = self.direct_store();
         let mut history = Vec::new();
         for aggregate in [format!("order#{id}"), format!("shipment#{id}")] {
             let aggregate: AggregateId = aggregate.parse().unwrap();
@@ -125,11 +125,11 @@ impl World {
     }
 
     async fn order(&self, command: Envelope<order::Intent>) -> Result<Outcome, Failure> {
-        execute::<Order>(&self.commands.store, &Unhurried, command).await
+        execute::<Order>(&self.commands.store, &InstantClock, command).await
     }
 
     async fn shipment(&self, command: Envelope<shipment::Intent>) -> Result<Outcome, Failure> {
-        execute::<Shipment>(&self.commands.store, &Unhurried, command).await
+        execute::<Shipment>(&self.commands.store, &InstantClock, command).await
     }
 }
 
@@ -139,7 +139,7 @@ fn succeeded(outcome: Result<Outcome, Failure>) -> Option<Outcome> {
     match outcome {
         Ok(outcome) => Some(outcome),
         Err(Failure::Unavailable(_)) => None,
-        Err(other) => panic!("a bad wire was told as {other:?}"),
+        Err(other) => panic!("a faulty wire caused {other:?}"),
     }
 }
 
@@ -164,10 +164,10 @@ fn config(base: &SdkConfig, proxy: &Proxy, attempt: Duration) -> SdkConfig {
 }
 
 /// The system's clock, whose sleeps take no time.
-struct Unhurried;
+struct InstantClock;
 
 #[async_trait]
-impl Clock for Unhurried {
+impl Clock for InstantClock {
     fn now(&self) -> Timestamp {
         SystemClock.now()
     }

@@ -17,7 +17,7 @@ use support::{
     stream::batch,
 };
 
-use crate::{SHORT, Unhurried, World, proxy::Plan};
+use crate::{InstantClock, SHORT, World, proxy::Plan};
 
 const SEEDS: u64 = 6;
 
@@ -25,7 +25,7 @@ const SEEDS: u64 = 6;
 const PERCENT: u32 = 40;
 
 /// The most attempts at a command or a batch before the test fails.
-const PATIENCE: usize = 60;
+const ATTEMPTS_MAX: usize = 60;
 
 /// The number of senders at the same time.
 const RIVALS: usize = 3;
@@ -86,13 +86,13 @@ fn commands_of(rival: usize) -> Vec<Command> {
 }
 
 /// Returns the parts of an outcome that a sender sees: event, status and version.
-fn said(outcome: Outcome) -> (Option<String>, String, u64) {
+fn answer_of(outcome: Outcome) -> (Option<String>, String, u64) {
     (outcome.event, outcome.status, outcome.version)
 }
 
 /// Sends a command until it gets an answer, as a client does.
-async fn insist(world: &World, command: &Command) -> Result<Outcome, Failure> {
-    for _ in 0..PATIENCE {
+async fn send_until_answered(world: &World, command: &Command) -> Result<Outcome, Failure> {
+    for _ in 0..ATTEMPTS_MAX {
         match command.send(world).await {
             Err(Failure::Unavailable(_)) => {}
             answer => return answer,
@@ -110,7 +110,7 @@ async fn after_a_storm(seed: u64) -> (World, Vec<(Command, Result<Outcome, Failu
         async move {
             let mut answers = Vec::new();
             for command in commands_of(rival) {
-                let answer = insist(world, &command).await;
+                let answer = send_until_answered(world, &command).await;
                 answers.push((command, answer));
             }
             answers
@@ -174,8 +174,8 @@ async fn an_acknowledged_command_exists_exactly_once_whatever_the_wire_does() {
                 assert_eq!(known.version, 2, "seed {seed}: as it stands now");
                 continue;
             }
-            let again = command.send(&world).await.map(said);
-            assert_eq!(again, answer.map(said), "seed {seed}: repeated");
+            let again = command.send(&world).await.map(answer_of);
+            assert_eq!(again, answer.map(answer_of), "seed {seed}: repeated");
         }
         assert_eq!(self::commits(&world).await.len(), commits.len());
     }
@@ -185,7 +185,7 @@ async fn an_acknowledged_command_exists_exactly_once_whatever_the_wire_does() {
 /// is processed.
 async fn deliver_all(world: &World, role: Role, commits: &[Commit]) {
     let mut rest = commits;
-    for _ in 0..PATIENCE {
+    for _ in 0..ATTEMPTS_MAX {
         let payload = batch(rest);
         let answer = world
             .projectors
@@ -247,12 +247,12 @@ async fn rows_and_messages_come_of_every_commit_whatever_the_wire_does() {
 async fn rows_of(world: &World, commits: &[Commit]) -> Arc<MemoryRows> {
     let rows = Arc::new(MemoryRows::default());
     let projectors = Projectors {
-        store: world.truth(),
+        store: world.direct_store(),
         rows: rows.clone(),
         bus: Arc::new(Outbox::default()),
         topic: Arc::new(Outbox::default()),
-        metrics: support::unheard(),
-        clock: Arc::new(Unhurried),
+        metrics: support::unread_metrics(),
+        clock: Arc::new(InstantClock),
         environment: Environment::of_one_shard("test"),
         stalled_after: lambda::StalledAfter::default(),
         rebuilds: support::ledger::rebuilds(),

@@ -14,7 +14,7 @@ use support::envelopes::{at, placing, to_order};
 
 use super::{
     trap::{Mode, Trap, trapped},
-    whole::{Waited, unhurried},
+    whole::{SteppedClock, unhurried},
 };
 use crate::World;
 
@@ -33,9 +33,14 @@ async fn day() -> World {
             2 => "2024-01-15T12:59:59.999Z",
             _ => ONE,
         };
-        act(&world, Waited::from(placed).as_ref(), placing(&id, "c-1")).await;
+        act(
+            &world,
+            SteppedClock::from(placed).as_ref(),
+            placing(&id, "c-1"),
+        )
+        .await;
         if number % 8 == 0 {
-            let clock = Waited::from("2024-01-15T12:30:00Z");
+            let clock = SteppedClock::from("2024-01-15T12:30:00Z");
             let complete = to_order(&id, "c-2", Intent::Complete);
             act(&world, clock.as_ref(), complete).await;
         }
@@ -43,7 +48,7 @@ async fn day() -> World {
     world
 }
 
-async fn act(world: &World, clock: &Waited, command: commands::execute::Envelope<Intent>) {
+async fn act(world: &World, clock: &SteppedClock, command: commands::execute::Envelope<Intent>) {
     let done = execute::<Order>(&world.projectors.store, clock, command).await;
     assert!(done.unwrap().event.is_some());
 }

@@ -23,22 +23,22 @@ use support::{
 
 use super::{
     corrupted::tamper,
-    whole::{Waited, filled, rebuild, rows, verify},
+    whole::{SteppedClock, filled, rebuild, rows, verify},
 };
 use crate::World;
 
 /// Senders of commands while a rebuild runs, and a stream that delivers late.
-struct Life {
+struct Activity {
     projectors: Projectors,
     random: Mutex<fastrand::Rng>,
     /// The commits that the stream has not delivered yet.
     waiting: Mutex<Vec<Commit>>,
     next: AtomicU32,
     /// Whether no row was changed by hand.
-    honest: bool,
+    untampered: bool,
 }
 
-impl Life {
+impl Activity {
     fn chance(&self, of: u32) -> bool {
         self.random.lock().unwrap().u32(..of) == 0
     }
@@ -48,7 +48,7 @@ impl Life {
     }
 
     /// Sends commands and delivers commits, by chance.
-    async fn goes_on(&self) {
+    async fn act(&self) {
         while self.chance(2) {
             match self.any(6) {
                 0 => self.order().await,
@@ -82,7 +82,7 @@ impl Life {
     async fn shipment(&self) {
         // Where no row was changed by hand, there are few shipments that change often, so that one
         // changes while a rebuild examines it.
-        let shipments = if self.honest { 2 } else { 10 };
+        let shipments = if self.untampered { 2 } else { 10 };
         let id = format!("SHIP-{}", self.any(shipments));
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         let time = format!("2024-01-{:02}T10:00:00Z", 1 + self.any(28));
@@ -129,9 +129,9 @@ impl Life {
 }
 
 /// Rows with random activity before and after each call.
-struct Busy(Arc<Life>);
+struct BusyRows(Arc<Activity>);
 
-impl Hooks for Busy {
+impl Hooks for BusyRows {
     fn rows(&self) -> &Arc<dyn Rows> {
         &self.0.projectors.rows
     }
@@ -142,12 +142,12 @@ impl Hooks for Busy {
         work: impl Future<Output = Result<T, RowError>> + Send,
     ) -> Result<T, RowError> {
         assert!(
-            !self.0.honest || call != "rows remove",
+            !self.0.untampered || call != "rows remove",
             "nobody made a row up"
         );
-        self.0.goes_on().await;
+        self.0.act().await;
         let done = work.await;
-        self.0.goes_on().await;
+        self.0.act().await;
         done
     }
 
@@ -162,7 +162,7 @@ impl Hooks for Busy {
         let key = || table.key(&key[0], &key[1]);
         let there = rows.get(table, key()).await?;
         let done = put.await;
-        if self.0.honest
+        if self.0.untampered
             && let Some(there) = there
         {
             let put = rows.get(table, key()).await?.unwrap();
@@ -187,21 +187,21 @@ async fn commands_and_live_projection_go_on_and_all_ends_right() {
     for seed in 0..300 {
         let world = filled().await;
         let mut random = fastrand::Rng::with_seed(seed);
-        let honest = seed % 2 == 1;
-        if !honest {
+        let untampered = seed % 2 == 1;
+        if !untampered {
             tamper(&world.projectors, &mut random).await;
         }
-        let life = Arc::new(Life {
+        let activity = Arc::new(Activity {
             projectors: world.projectors.clone(),
             random: Mutex::new(random),
             waiting: Mutex::default(),
             next: AtomicU32::new(0),
-            honest,
+            untampered,
         });
         let mut busy = world.projectors.clone();
-        busy.rows = Arc::new(Hooked(Busy(life.clone())));
+        busy.rows = Arc::new(Hooked(BusyRows(activity.clone())));
         rebuild(&busy).await;
-        life.delivery(usize::MAX).await;
+        activity.delivery(usize::MAX).await;
         // All changes by hand were repaired, and all commits were projected.
         assert_eq!(
             rows(&world.projectors).await,
@@ -216,25 +216,28 @@ async fn commands_and_live_projection_go_on_and_all_ends_right() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_row_on_its_way_is_not_said_to_be_wrong() {
     let world = filled().await;
-    let life = Life {
+    let activity = Activity {
         projectors: world.projectors.clone(),
         random: Mutex::new(fastrand::Rng::with_seed(1)),
         waiting: Mutex::default(),
         next: AtomicU32::new(0),
-        honest: false,
+        untampered: false,
     };
     for _ in 0..40 {
-        life.order().await;
-        life.shipment().await;
+        activity.order().await;
+        activity.shipment().await;
     }
     // The stream delivers the commits before the verification examines the rows a second time.
-    let (mut looking, life) = (world.projectors.clone(), Arc::new(life));
-    looking.clock = Arc::new(Delivering(life.clone(), world.projectors.clock.clone()));
+    let (mut looking, activity) = (world.projectors.clone(), Arc::new(activity));
+    looking.clock = Arc::new(DeliveringClock(
+        activity.clone(),
+        world.projectors.clock.clone(),
+    ));
     let done = verify(&looking).await;
     assert!(done.counted.examined > 10, "{:?}", done.counted);
     assert_eq!(done.findings, []);
     // A row is reported where the stream never delivers its commit.
-    life.shipment().await;
+    activity.shipment().await;
     let done = verify(&world.projectors).await;
     assert_eq!(done.counted.examined, 1);
     assert!(done.findings.len() == 2 && done.findings.iter().all(|one| one.may_be_on_its_way()));
@@ -245,7 +248,7 @@ async fn what_should_have_come_long_ago_is_not_waited_for() {
     let mut world = World::new();
     world.order(placing("1", "c-1")).await;
     let waits = async |world: &mut World, later: i64| {
-        let clock = Waited::from(&SystemClock.now().to_string());
+        let clock = SteppedClock::from(&SystemClock.now().to_string());
         clock.jump(later);
         world.projectors.clock = clock.clone();
         let before = clock.millis();
@@ -257,10 +260,10 @@ async fn what_should_have_come_long_ago_is_not_waited_for() {
 }
 
 /// A clock whose sleeps let the stream deliver.
-struct Delivering(Arc<Life>, Arc<dyn event_store::Clock>);
+struct DeliveringClock(Arc<Activity>, Arc<dyn event_store::Clock>);
 
 #[async_trait]
-impl event_store::Clock for Delivering {
+impl event_store::Clock for DeliveringClock {
     fn now(&self) -> domain::Timestamp {
         self.1.now()
     }

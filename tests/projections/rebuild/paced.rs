@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use projectors::rebuild::pace::{CapacityLimit, Pace};
 
-use super::whole::{Waited, filled, rebuild, verify};
+use super::whole::{SteppedClock, filled, rebuild, verify};
 
 async fn took(limit: CapacityLimit, mend: bool) -> (u64, super::whole::Done) {
     let mut world = filled().await;
-    let clock = Waited::from("2024-02-01T00:00:00Z");
+    let clock = SteppedClock::from("2024-02-01T00:00:00Z");
     world.projectors.clock = clock.clone();
     world.projectors.rebuilds.pace = Arc::new(Pace::new(limit));
     if mend {
@@ -84,14 +84,14 @@ async fn examining_is_paid_for_as_well() {
 /// Half a unit may need less than a millisecond, but many of them must not be free.
 #[tokio::test]
 async fn the_smallest_reads_add_up() {
-    let clock = Waited::from("2024-02-01T00:00:00Z");
+    let clock = SteppedClock::from("2024-02-01T00:00:00Z");
     let pace = Pace::new(CapacityLimit {
         read: Some(10_000),
         write: None,
     });
     let before = clock.millis();
     // All at the same time, on a clock that does not advance: the last one waits for all.
-    let (mut waits, stands) = (Vec::new(), Stands(clock.clone(), Default::default()));
+    let (mut waits, stands) = (Vec::new(), FrozenClock(clock.clone(), Default::default()));
     for _ in 0..40_000 {
         pace.read(&stands, 1).await;
     }
@@ -102,7 +102,7 @@ async fn the_smallest_reads_add_up() {
 
 #[tokio::test]
 async fn a_clock_that_jumps_stops_nobody() {
-    let clock = Waited::from("2024-02-01T00:00:00Z");
+    let clock = SteppedClock::from("2024-02-01T00:00:00Z");
     let pace = Pace::new(CapacityLimit {
         read: Some(10),
         write: None,
@@ -121,10 +121,13 @@ async fn a_clock_that_jumps_stops_nobody() {
 }
 
 /// A clock that does not advance, and records the requested sleeps.
-struct Stands(Arc<Waited>, std::sync::Mutex<Vec<std::time::Duration>>);
+struct FrozenClock(
+    Arc<SteppedClock>,
+    std::sync::Mutex<Vec<std::time::Duration>>,
+);
 
 #[async_trait::async_trait]
-impl event_store::Clock for Stands {
+impl event_store::Clock for FrozenClock {
     fn now(&self) -> domain::Timestamp {
         self.0.now()
     }

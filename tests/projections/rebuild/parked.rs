@@ -19,7 +19,7 @@ use support::{
 
 use super::{
     trap::{Mode, Trap, trapped},
-    whole::{Waited, rows, unhurried, verify},
+    whole::{SteppedClock, rows, unhurried, verify},
 };
 use crate::World;
 
@@ -35,7 +35,7 @@ fn unreadable(item: &Item) -> Item {
 /// second commit and the shipment's first cannot be read, so both consumers have parked both.
 async fn stopped() -> (World, Vec<Item>) {
     let mut world = unhurried();
-    let clock = Waited::passing("2024-02-01T00:00:00Z", 1_000);
+    let clock = SteppedClock::passing("2024-02-01T00:00:00Z", 1_000);
     world.projectors.clock = clock;
     world.order(placing("1", "c-1")).await;
     world.order(to_order("1", "c-2", Intent::Complete)).await;

@@ -20,7 +20,7 @@ use support::envelopes::placing;
 use super::{
     corrupted::tamper,
     trap::{Mode, Trap, trapped},
-    whole::{MODELS, Waited, filled, name, plan, request, rows, verify},
+    whole::{MODELS, SteppedClock, filled, name, plan, request, rows, verify},
 };
 use crate::World;
 
@@ -40,7 +40,7 @@ async fn tampered(seed: u64) -> (World, Vec<(Table, Row)>, Vec<Finding>) {
 }
 
 /// Restores rows to what they were before, whatever is stored now.
-async fn put_back(world: &World, wrong: &[(Table, Row)]) {
+async fn restore(world: &World, wrong: &[(Table, Row)]) {
     for table in MODELS {
         for row in world.rows.all(table) {
             world.projectors.rows.remove(table, row).await.unwrap();
@@ -101,7 +101,7 @@ async fn at_every_call(mend: bool) {
     assert!(count.calls() > 300, "{} calls", count.calls());
     for (first, mode) in (1..).zip(Mode::ALL) {
         for call in (first..=count.calls()).step_by(Mode::ALL.len()) {
-            put_back(&world, &wrong).await;
+            restore(&world, &wrong).await;
             let trap = Trap::at(call, mode);
             let projectors = trapped(&world.projectors, world.table.clone(), &trap);
             let run = plan(&name("trapped"), mend);
@@ -236,7 +236,7 @@ async fn the_role_goes_on_by_its_own_answers_however_short_its_time() {
     for millis in [-60_000, 0, 3, 1_000_000] {
         let (mut world, right, found) = tampered(9).await;
         // Each reading of the clock takes a millisecond.
-        world.projectors.clock = Waited::passing("2024-02-01T00:00:00Z", 1);
+        world.projectors.clock = SteppedClock::passing("2024-02-01T00:00:00Z", 1);
         let run = plan(&name("role"), true);
         let pieces = (run.gather().len() + run.settle().len()) as u64;
         assert_eq!(pieces, 13);
@@ -271,13 +271,13 @@ fn sum_of_aggregates(found: &[Finding]) -> u64 {
 async fn an_invocation_that_fails_is_sent_again() {
     let (mut world, right, _) = tampered(10).await;
     let wrong = rows(&world.projectors).await;
-    world.projectors.clock = Waited::passing("2024-02-01T00:00:00Z", 1);
+    world.projectors.clock = SteppedClock::passing("2024-02-01T00:00:00Z", 1);
     let count = Trap::none();
     let counting = trapped(&world.projectors, world.table.clone(), &count);
     driven(&counting, &count, 3, plan(&name("counted"), true)).await;
     for call in (1..=count.calls()).step_by(3) {
         for mode in [Mode::Outage, Mode::CutOffBefore, Mode::CutOffAfter] {
-            put_back(&world, &wrong).await;
+            restore(&world, &wrong).await;
             let trap = Trap::at(call, mode);
             let projectors = trapped(&world.projectors, world.table.clone(), &trap);
             driven(&projectors, &trap, 3, plan(&name("again"), true)).await;

@@ -18,7 +18,7 @@ use serde_json::{Value, json, value::to_raw_value};
 use super::{
     corrupted::tamper,
     trap::{Mode, Trap, trapped},
-    whole::{Waited, filled, rows, verify},
+    whole::{SteppedClock, filled, rows, verify},
 };
 use support::{envelopes::update, stream::batch};
 
@@ -31,14 +31,14 @@ const MINUTES: u32 = 30;
 struct Swept {
     world: World,
     lines: Arc<LatestLines>,
-    clock: Arc<Waited>,
+    clock: Arc<SteppedClock>,
 }
 
 impl Swept {
     async fn new() -> Self {
         let mut world = filled().await;
         let lines = Arc::new(LatestLines::new(100));
-        let clock = Waited::passing("2024-02-01T00:10:00Z", 1);
+        let clock = SteppedClock::passing("2024-02-01T00:10:00Z", 1);
         world.projectors.metrics = Metrics::new("test", lines.clone());
         world.projectors.clock = clock.clone();
         world.projectors.rebuilds.sweep_segments = SEGMENTS;

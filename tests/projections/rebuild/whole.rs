@@ -26,13 +26,13 @@ pub const MODELS: [Table; 2] = [Table::ProcessedOrders, Table::ShipmentLog];
 
 /// A clock whose time advances by sleeping, and by a little at each reading.
 #[derive(Debug, Default)]
-pub struct Waited {
+pub struct SteppedClock {
     millis: Mutex<i64>,
     /// The milliseconds by which each reading advances it.
     pub look: i64,
 }
 
-impl Waited {
+impl SteppedClock {
     /// Returns a clock that starts at this time, and that readings do not advance.
     pub fn from(text: &str) -> Arc<Self> {
         Self::passing(text, 0)
@@ -57,7 +57,7 @@ impl Waited {
 }
 
 #[async_trait]
-impl Clock for Waited {
+impl Clock for SteppedClock {
     fn now(&self) -> Timestamp {
         self.jump(self.look);
         Timestamp::from_millis(self.millis()).unwrap()
@@ -76,7 +76,7 @@ impl Clock for Waited {
 /// Returns a world whose waits take no real time.
 pub fn unhurried() -> World {
     let mut world = World::new();
-    world.projectors.clock = Waited::from("2024-02-01T00:00:00Z");
+    world.projectors.clock = SteppedClock::from("2024-02-01T00:00:00Z");
     world
 }
 

@@ -43,7 +43,7 @@ async fn read_with(others: usize, stalled: usize, silent: usize) -> (u64, u64) {
     }
     watching.project().await;
     let before = watching.world.rows.listed();
-    assert_eq!(watching.look().await, Ok(silent as u64));
+    assert_eq!(watching.run_watcher().await, Ok(silent as u64));
     let after = watching.world.rows.listed();
     (after.0 - before.0, after.1 - before.1)
 }
@@ -78,7 +78,7 @@ async fn more_silent_ones_than_a_page_are_all_found_oldest_first() {
         .await;
     watching.pass(121 * HOUR);
     watching.project().await;
-    assert_eq!(watching.look().await, Ok(351));
+    assert_eq!(watching.run_watcher().await, Ok(351));
     let asked: Vec<String> = watching.asked().into_iter().map(|said| said.id).collect();
     let of_one_status = asked.iter().filter(|id| id.contains("#S")).cloned();
     assert!(of_one_status.is_sorted());
@@ -108,11 +108,14 @@ async fn the_index_of_dynamodb_answers_the_same() {
             .await;
     }
     watching.project().await;
-    assert_eq!(watching.look().await, Ok(5));
+    assert_eq!(watching.run_watcher().await, Ok(5));
     let asked = watching.asked();
     watching.deliver(&asked).await;
     watching.project().await;
-    assert_eq!((watching.look().await, watching.stalls()), (Ok(0), 5));
+    assert_eq!(
+        (watching.run_watcher().await, watching.stalls()),
+        (Ok(0), 5)
+    );
     // They have left the index of watched shipments, and are still in the list of their status.
     let listed = projectors::indexes::Index::ShipmentsByStatus;
     let mut silent = 0;

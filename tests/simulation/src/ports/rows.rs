@@ -60,7 +60,7 @@ impl SimRows {
         rebuilt: bool,
         put: impl AsyncFnOnce(Row) -> Result<(), RowError>,
     ) -> Result<(), RowError> {
-        let place = self.rows.place(table, &row);
+        let place = self.rows.key_of(table, &row);
         let earlier = self.rows.version_at(&place);
         // A rebuild may replace exactly the version that it has seen. Where somebody had set that
         // version by hand, the true row may have reached it meanwhile; then the rebuild compares
@@ -106,7 +106,7 @@ impl Rows for SimRows {
         self.before_put(table, || format!("row {table:?} version {version}"))
             .await?;
         let mut row = defects::alter_row(&self.core, row);
-        let place = self.rows.place(table, &row);
+        let place = self.rows.key_of(table, &row);
         let stored = self.rows.version_at(&place).is_some();
         if self.core.defect == Some(Defect::KeptStall)
             && let Some(earlier) = self.rows.get(table, row.clone()).await?

@@ -82,7 +82,7 @@ impl World {
         }
         row.insert("spoilt".to_owned(), Json::Bool(true));
         self.core.note(|| format!("row {row:?} is spoilt"));
-        let place: RowKey = self.rows.place(table, &row);
+        let place: RowKey = self.rows.key_of(table, &row);
         self.spoilt.lock().unwrap().insert(place, row.clone());
         at_once(self.rows.put(table, row)).unwrap();
     }
