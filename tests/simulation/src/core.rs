@@ -12,7 +12,7 @@ use domain::Timestamp;
 use crate::defects::Defect;
 
 /// A kind of fault or of competing activity. The seed draws a rate for each kind, from 0 to its
-/// [highest rate](Self::highest_rate). The names are the values of `cargo sim --without`.
+/// highest rate (`highest_rate`). The names are the values of `cargo sim --without`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Fault {
     /// A call fails before it has an effect, as by a throttle, a 5xx or a transaction conflict.

@@ -1,6 +1,6 @@
 //! One run of a seed: the system under test, its clients and its operator, and the scheduler.
 //!
-//! [`run`] has three parts. First, faults strike, for at most [`STEPS_MAX`] steps. Then faults are
+//! [`run`] has three parts. First, faults strike, for at most `STEPS_MAX` steps. Then faults are
 //! switched off, and the run continues until nothing is left to do. At last every order's history
 //! is read once. A step advances time, lets chance start activities, and then either starts an
 //! invocation or polls a running one up to its next suspended call (see `schedule.rs`).
