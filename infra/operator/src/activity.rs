@@ -11,7 +11,7 @@ use crate::{
     environment::Environment,
     error::OperatorError,
     limits::{ACTIVITY_LAG_MINUTES, ACTIVITY_MINUTES},
-    metrics::{Asked, MINUTE_SECONDS, ORDERS, SHIPMENTS, Window, points},
+    metrics::{MINUTE_SECONDS, MetricRequest, ORDERS, SHIPMENTS, Window, points},
 };
 
 /// What went on.
@@ -21,27 +21,27 @@ pub struct Activity {
     /// When the first minute begins.
     pub from: Timestamp,
     /// Commands to orders that had an effect.
-    pub orders: Line,
+    pub orders: MinuteSeries,
     /// Updates of shipments that were logged.
-    pub updates: Line,
+    pub updates: MinuteSeries,
     /// Orders, and commands to them, that were refused.
-    pub refused_orders: Line,
+    pub refused_orders: MinuteSeries,
     /// Updates of shipments that were refused.
-    pub refused_updates: Line,
+    pub refused_updates: MinuteSeries,
     /// Times that an order, or a command to one, could not be carried out at all.
-    pub failures: Line,
+    pub failures: MinuteSeries,
     /// How old, in milliseconds, the oldest events were that each consumer of the stream was given, by
     /// its name: `project` writes rows, `notify` messages.
-    pub behind: BTreeMap<String, Line>,
+    pub behind: BTreeMap<String, MinuteSeries>,
 }
 
 /// A number for each minute, the oldest first; the last minute is not over yet. `None` where nothing
 /// was measured.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
-pub struct Line(pub Vec<Option<u64>>);
+pub struct MinuteSeries(pub Vec<Option<u64>>);
 
-impl Line {
+impl MinuteSeries {
     /// Of all minutes together.
     pub fn total(&self) -> u64 {
         self.0.iter().flatten().sum()
@@ -54,7 +54,7 @@ impl Line {
     }
 
     /// The highest of the last minutes. Nothing is measured where nothing comes.
-    pub fn lately(&self) -> u64 {
+    pub fn recent_maximum(&self) -> u64 {
         let latest = self.0.iter().rev().take(ACTIVITY_LAG_MINUTES);
         latest.flatten().copied().max().unwrap_or_default()
     }
@@ -77,7 +77,7 @@ impl Line {
 pub async fn activity(environment: &Environment) -> Result<Activity, OperatorError> {
     let window = Window::of_last(environment, ACTIVITY_MINUTES);
     let found = points(environment, all(environment), window, 60).await?;
-    let line = |id: &str| Line::of(window.start, found.of(id));
+    let line = |id: &str| MinuteSeries::of(window.start, found.of(id));
     let behind = Consumer::ALL.map(|consumer| {
         let name = consumer.name();
         (name.to_owned(), line(name))
@@ -93,7 +93,7 @@ pub async fn activity(environment: &Environment) -> Result<Activity, OperatorErr
     })
 }
 
-fn all(environment: &Environment) -> Vec<Asked> {
+fn all(environment: &Environment) -> Vec<MetricRequest> {
     let own = [
         ("orders", ORDERS, "OrdersProcessed"),
         ("updates", SHIPMENTS, "ShipmentUpdatesProcessed"),
@@ -101,8 +101,10 @@ fn all(environment: &Environment) -> Vec<Asked> {
         ("refusedUpdates", SHIPMENTS, "ProcessingErrors"),
         ("failures", ORDERS, "ProcessingFailures"),
     ];
-    let own = own.map(|(id, namespace, name)| Asked::sum(environment, id, namespace, name, &[]));
-    let behind = Consumer::ALL.map(|consumer| Asked::behind(environment, consumer.name()));
+    let own =
+        own.map(|(id, namespace, name)| MetricRequest::sum(environment, id, namespace, name, &[]));
+    let behind =
+        Consumer::ALL.map(|consumer| MetricRequest::iterator_age(environment, consumer.name()));
     own.into_iter().chain(behind).collect()
 }
 
@@ -120,16 +122,22 @@ mod tests {
             (600 + 59 * 60, 4),
             (600 + 60 * 60, 70),
         ];
-        let line = Line::of(600, &points);
+        let line = MinuteSeries::of(600, &points);
         assert_eq!(line.0.len(), ACTIVITY_MINUTES);
         assert_eq!(line.0.first(), Some(&Some(2)));
-        assert_eq!((line.total(), line.last_minute(), line.lately()), (9, 3, 4));
+        assert_eq!(
+            (line.total(), line.last_minute(), line.recent_maximum()),
+            (9, 3, 4)
+        );
     }
 
     #[test]
     fn what_was_not_measured_is_none() {
-        let line = Line::of(600, &[]);
-        assert_eq!((line.total(), line.last_minute(), line.lately()), (0, 0, 0));
+        let line = MinuteSeries::of(600, &[]);
+        assert_eq!(
+            (line.total(), line.last_minute(), line.recent_maximum()),
+            (0, 0, 0)
+        );
         assert!(line.0.iter().all(Option::is_none));
     }
 }

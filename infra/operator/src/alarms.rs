@@ -38,23 +38,25 @@ pub struct Alarm {
 #[serde(rename_all = "camelCase")]
 pub enum State {
     /// It rings.
-    Rings,
+    #[serde(rename = "rings")]
+    InAlarm,
     /// CloudWatch does not know.
     Unknown,
     /// All is well.
-    Well,
+    #[serde(rename = "well")]
+    Ok,
 }
 
 impl Alarms {
     /// Those that ring, the latest first.
     pub fn into_ringing(mut self) -> Vec<Alarm> {
-        self.alarms.retain(|alarm| alarm.state == State::Rings);
+        self.alarms.retain(|alarm| alarm.state == State::InAlarm);
         self.alarms
     }
 
     /// How many ring.
     pub fn ringing(&self) -> usize {
-        let rings = |alarm: &&Alarm| alarm.state == State::Rings;
+        let rings = |alarm: &&Alarm| alarm.state == State::InAlarm;
         self.alarms.iter().filter(rings).count()
     }
 }
@@ -82,7 +84,7 @@ pub async fn alarms(environment: &Environment) -> Result<Alarms, OperatorError> 
     found.more = next.is_some();
     found.alarms.sort_by(|one, other| {
         let latest = other.since.cmp(&one.since);
-        let latest = if one.state == State::Rings {
+        let latest = if one.state == State::InAlarm {
             latest
         } else {
             std::cmp::Ordering::Equal
@@ -107,8 +109,8 @@ fn of(alarm: &MetricAlarm, prefix: &str, topic: &str) -> Option<Alarm> {
         name: alarm.alarm_name()?.strip_prefix(prefix)?.to_owned(),
         says: alarm.alarm_description().unwrap_or_default().to_owned(),
         state: match alarm.state_value() {
-            Some(StateValue::Alarm) => State::Rings,
-            Some(StateValue::Ok) => State::Well,
+            Some(StateValue::Alarm) => State::InAlarm,
+            Some(StateValue::Ok) => State::Ok,
             _ => State::Unknown,
         },
         reason: alarm.state_reason().unwrap_or_default().to_owned(),
@@ -129,7 +131,7 @@ mod tests {
             of(&alarm.build(), prefix, "topic-of-dev").map(|alarm| (alarm.name, alarm.state))
         };
         let own = alarm("waybill-dev-failures", "topic-of-dev");
-        assert_eq!(own, Some(("failures".to_owned(), State::Rings)));
+        assert_eq!(own, Some(("failures".to_owned(), State::InAlarm)));
         assert_eq!(alarm("waybill-dev-2-failures", "topic-of-dev-2"), None);
         assert_eq!(alarm("another", "topic-of-dev"), None);
     }

@@ -24,7 +24,7 @@ pub(crate) async fn content(
     let got = match s3.get_object().bucket(bucket).key(key).send().await {
         Ok(got) => got,
         Err(error) if error.code() == Some("NoSuchKey") => return Ok(None),
-        Err(error) => return Err(said("an object", &error)),
+        Err(error) => return Err(call_error("an object", &error)),
     };
     if got.content_length.unwrap_or_default() > OBJECT_BYTES_MAX {
         let text = format!("an object of more than {OBJECT_BYTES_MAX} bytes");

@@ -8,8 +8,8 @@ use serde_json::Value;
 use crate::{
     environment::Environment,
     error::OperatorError,
-    limits::LOOKED_BACK_MINUTES,
-    metrics::{Asked, Points, SHIPMENTS, Window, points},
+    limits::LOOKBACK_MINUTES,
+    metrics::{MetricRequest, Points, SHIPMENTS, Window, points},
 };
 
 /// The providers whose webhooks Waybill reads, as their addresses end: `POST /carriers/<provider>`.
@@ -83,14 +83,14 @@ pub const OUTCOMES: [&str; 8] = [
 pub async fn measured(
     environment: &Environment,
 ) -> Result<BTreeMap<String, Webhooks>, OperatorError> {
-    let window = Window::of_last(environment, LOOKED_BACK_MINUTES);
+    let window = Window::of_last(environment, LOOKBACK_MINUTES);
     let mut asked = Vec::new();
     for provider in PROVIDERS {
         let of_it = (PROVIDER, provider);
         for outcome in OUTCOMES {
             let more = [of_it, ("Outcome", outcome)];
             let id = id(provider, outcome);
-            asked.push(Asked::sum(
+            asked.push(MetricRequest::sum(
                 environment,
                 id,
                 SHIPMENTS,
@@ -100,7 +100,13 @@ pub async fn measured(
         }
         let id = id(provider, UNMAPPED);
         let name = "UnmappedCarrierStatus";
-        asked.push(Asked::sum(environment, id, SHIPMENTS, name, &[of_it]));
+        asked.push(MetricRequest::sum(
+            environment,
+            id,
+            SHIPMENTS,
+            name,
+            &[of_it],
+        ));
     }
     let found = points(environment, asked, window, HOUR_SECONDS).await?;
     Ok(of_points(&found))
@@ -211,7 +217,7 @@ mod tests {
 
     #[test]
     fn what_cloudwatch_has_counted_is_summed_by_provider() {
-        let found = Points::told(&[
+        let found = Points::from_pairs(&[
             ("of_17track_logged", &[(0, 2), (3_600, 3)]),
             ("of_17track_refused", &[(0, 1)]),
             ("of_17track_unmapped", &[(0, 4)]),

@@ -124,7 +124,7 @@ impl Environment {
 
     /// The same that keep a limit: the one that is given, else the environment's own; and that keep
     /// their ledger there.
-    pub(crate) fn working(
+    pub(crate) fn limited_projectors(
         &self,
         only: Option<ReadModel>,
         limits: CapacityLimits,

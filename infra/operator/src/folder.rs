@@ -20,7 +20,7 @@ pub(crate) const STATE: &str = "run.json";
 pub const STATE_FOLDER: &str = ".waybill";
 
 /// The folder of a kind of run (`verify`, `rebuild` or `announce`) in an environment, under `state`.
-pub fn usual(state: &Path, kind: &str, environment: &str) -> PathBuf {
+pub fn run_folder(state: &Path, kind: &str, environment: &str) -> PathBuf {
     state.join(format!("{kind}-{environment}"))
 }
 
@@ -99,7 +99,7 @@ impl Folder {
     ) -> Result<Vec<Unfinished>, OperatorError> {
         let mut unfinished = Vec::new();
         for command in ["rebuild", "verify", "announce"] {
-            let folder = Self::at(usual(state, command, environment.name()));
+            let folder = Self::at(run_folder(state, command, environment.name()));
             if let Some(begun) = folder.begun(&environment.identity())? {
                 unfinished.push(Unfinished { command, begun });
             }

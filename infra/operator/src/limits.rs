@@ -28,7 +28,7 @@ pub const SEGMENTS_MAX: u32 = 256;
 pub(crate) const ITEMS_PER_BUCKET: u64 = 100_000;
 
 /// Buckets of a ledger at the least, so that there is always something to be stopped between.
-pub(crate) const BUCKETS_LEAST: u32 = 16;
+pub(crate) const BUCKETS_MIN: u32 = 16;
 
 /// Buckets that are settled at the same time.
 pub(crate) const BUCKETS_AT_ONCE: usize = 4;
@@ -89,7 +89,7 @@ pub const ACTIVITY_MINUTES: usize = 60;
 pub const ACTIVITY_LAG_MINUTES: usize = 2;
 
 /// Minutes in which the last sweep and deployed rebuilds are looked for, and webhooks counted: a day.
-pub const LOOKED_BACK_MINUTES: usize = 24 * 60;
+pub const LOOKBACK_MINUTES: usize = 24 * 60;
 
 /// Pages of 100 alarms; an environment has about as many.
 pub(crate) const ALARM_PAGES_MAX: u32 = 5;
@@ -113,10 +113,10 @@ pub const REFUSED_FOUND: usize = 10;
 pub(crate) const REJECTIONS_PER_PAGE: u64 = 1_000;
 
 /// Orders and shipments whose rows are mended at once; more than that are a rebuild of all.
-pub const MENDED_MAX: usize = 50;
+pub const REPAIRS_MAX: usize = 50;
 
 /// Of them, those at the same time.
-pub(crate) const MENDED_AT_ONCE: usize = 4;
+pub(crate) const REPAIRS_AT_ONCE: usize = 4;
 
 /// Parked aggregates that are taken up at the same time.
 pub(crate) const PARKED_AT_ONCE: usize = 8;
@@ -153,7 +153,7 @@ pub(crate) const MESSAGES_MAX: usize = 100_000;
 pub(crate) const MESSAGE_WAIT_SECONDS: i32 = 2;
 
 /// Times in a row that only messages came which are no matter of this retry, before it ends.
-pub(crate) const FOREIGN_ROUNDS_MAX: u32 = 10;
+pub(crate) const IDLE_ROUNDS_MAX: u32 = 10;
 
 /// The longest that a function may take for a message: what Lambda allows, and some seconds for the
 /// way.
@@ -182,10 +182,10 @@ pub(crate) const FILE_VERSION_PAGES_MAX: u32 = 10;
 pub const ROWS_WAIT: Duration = Duration::from_secs(30);
 
 /// The wait before the rows are looked at first. It doubles with each further look, up to
-/// [`ROWS_ASKED_MOST`].
-pub(crate) const ROWS_ASKED_FIRST: Duration = Duration::from_millis(100);
-/// See [`ROWS_ASKED_FIRST`].
-pub(crate) const ROWS_ASKED_MOST: Duration = Duration::from_secs(2);
+/// [`ROWS_POLL_MAX`].
+pub(crate) const ROWS_POLL_FIRST: Duration = Duration::from_millis(100);
+/// See [`ROWS_POLL_FIRST`].
+pub(crate) const ROWS_POLL_MAX: Duration = Duration::from_secs(2);
 
 /// Days for which the queue of dead letters keeps a message (`infra/cdk/stacks/state.py`).
 pub const DEAD_LETTER_DAYS: u32 = 14;

@@ -23,7 +23,7 @@ pub(crate) const LOCK: &str = "lock";
 
 /// Who has a folder.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Owner {
+pub struct LockHolder {
     /// Its process, on the machine that the folder is on.
     pub process: u32,
     /// What that is, such as `waybill verify`: without arguments, of which one may be a secret.
@@ -32,9 +32,9 @@ pub struct Owner {
     pub since: Timestamp,
 }
 
-impl Owner {
+impl LockHolder {
     /// This process, from now on.
-    pub fn this() -> Self {
+    pub fn this_process() -> Self {
         let mut words = std::env::args();
         let program = words.next().unwrap_or_default();
         let program = Path::new(&program).file_name();
@@ -51,12 +51,12 @@ impl Owner {
     }
 
     /// Is it this very process?
-    pub fn is_this(&self) -> bool {
+    pub fn is_this_process(&self) -> bool {
         self.process == std::process::id()
     }
 }
 
-impl fmt::Display for Owner {
+impl fmt::Display for LockHolder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
             process,
@@ -73,7 +73,7 @@ struct Held {
     /// Tells the file that was locked from one that has taken its place.
     token: String,
     #[serde(flatten)]
-    owner: Owner,
+    owner: LockHolder,
 }
 
 /// A folder that is nobody else's until this is dropped.
@@ -94,7 +94,7 @@ impl Lock {
                 tokio::time::sleep(LOCK_WAIT).await;
             }
         }
-        let who = owner(folder)?;
+        let who = holder(folder)?;
         let who = who.map_or("another process".to_owned(), |owner| owner.to_string());
         Err(OperatorError::Busy(format!(
             "one run at a time: {who} has {}",
@@ -127,7 +127,7 @@ impl Lock {
         }
         let held = Held {
             token: Uuid::new_v4().to_string(),
-            owner: Owner::this(),
+            owner: LockHolder::this_process(),
         };
         let held = serde_json::to_vec(&held).map_err(io::Error::other)?;
         file.set_len(0)?;
@@ -140,12 +140,12 @@ impl Lock {
 }
 
 /// Who has a folder now; `None` where nobody has. It may be asked from any process at any time.
-pub fn owner(folder: &Path) -> Result<Option<Owner>, OperatorError> {
+pub fn holder(folder: &Path) -> Result<Option<LockHolder>, OperatorError> {
     let path = folder.join(LOCK);
     held(&path).map_err(|error| OperatorError::of_file(&path, &error))
 }
 
-fn held(path: &PathBuf) -> io::Result<Option<Owner>> {
+fn held(path: &PathBuf) -> io::Result<Option<LockHolder>> {
     let file = match File::open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -157,7 +157,7 @@ fn held(path: &PathBuf) -> io::Result<Option<Owner>> {
         Err(TryLockError::WouldBlock) => {
             let held: Option<Held> = serde_json::from_slice(&std::fs::read(path)?).ok();
             // For a moment it is locked and not yet written.
-            let unknown = || Owner {
+            let unknown = || LockHolder {
                 process: 0,
                 command: "another process".to_owned(),
                 since: SystemClock.now(),
@@ -179,15 +179,15 @@ mod tests {
     #[tokio::test]
     async fn one_has_it_until_it_lets_go_and_the_other_hears_who() {
         let path = folder();
-        assert_eq!(owner(&path).unwrap(), None);
+        assert_eq!(holder(&path).unwrap(), None);
         let lock = Lock::take(&path).await.unwrap();
-        let has = owner(&path).unwrap().unwrap();
-        assert!(has.is_this());
+        let has = holder(&path).unwrap().unwrap();
+        assert!(has.is_this_process());
         let refused = Lock::take(&path).await.unwrap_err();
         assert!(matches!(refused, OperatorError::Busy(_)), "{refused}");
         assert!(refused.to_string().contains(&has.to_string()), "{refused}");
         drop(lock);
-        assert_eq!(owner(&path).unwrap(), None);
+        assert_eq!(holder(&path).unwrap(), None);
         Lock::take(&path).await.unwrap();
         std::fs::remove_dir_all(&path).unwrap();
     }

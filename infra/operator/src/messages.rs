@@ -83,8 +83,11 @@ pub fn of_commit(environment: &Environment, commit: &Commit) -> Result<Vec<Messa
     let bus = environment.names.bus();
     let topic = &environment.settings.alerts_arn;
     let announced = made.announcements.into_iter();
-    let announced = announced.map(|announcement| announced_on(&bus, announcement));
-    let alerts = made.alerts.into_iter().map(|alert| alerted(topic, alert));
+    let announced = announced.map(|announcement| bus_message(&bus, announcement));
+    let alerts = made
+        .alerts
+        .into_iter()
+        .map(|alert| topic_message(topic, alert));
     let mut messages: Vec<Message> = announced.chain(alerts).collect();
     messages.sort_by_key(|message| message.sequence);
     Ok(messages)
@@ -133,7 +136,7 @@ pub(crate) fn no_events(id: &AggregateId, from: u64) -> OperatorError {
     OperatorError::NotFound(format!("{id} has no events from {from} on"))
 }
 
-fn announced_on(bus: &str, announcement: Announcement) -> Message {
+fn bus_message(bus: &str, announcement: Announcement) -> Message {
     let (sequence, _) = event_of(&announcement.id).unwrap_or_default();
     Message {
         id: announcement.id,
@@ -148,7 +151,7 @@ fn announced_on(bus: &str, announcement: Announcement) -> Message {
     }
 }
 
-fn alerted(topic: &str, alert: Alert) -> Message {
+fn topic_message(topic: &str, alert: Alert) -> Message {
     let (sequence, detail_type) = event_of(&alert.id).unwrap_or_default();
     Message {
         sequence,
@@ -176,7 +179,7 @@ mod tests {
             attributes: Vec::new(),
         };
         for aggregate in ["shipment#S-1", "shipment#3/4"] {
-            let message = alerted("arn", alert(aggregate));
+            let message = topic_message("arn", alert(aggregate));
             let told = (message.sequence, message.detail_type.as_str());
             assert_eq!(told, (7, "Shipment Alert"), "{aggregate}");
         }

@@ -14,7 +14,7 @@ pub(crate) const SHIPMENTS: &str = "LogisticsProcessing";
 pub(crate) const PROJECTIONS: &str = "Waybill";
 
 /// A metric that is asked for.
-pub(crate) struct Asked {
+pub(crate) struct MetricRequest {
     /// What its points are found by: letters, digits and `_`, a lower-case letter first.
     pub(crate) id: String,
     pub(crate) namespace: &'static str,
@@ -23,7 +23,7 @@ pub(crate) struct Asked {
     pub(crate) statistic: &'static str,
 }
 
-impl Asked {
+impl MetricRequest {
     /// The sum of one of the environment's own metrics, with these dimensions beside its name.
     pub(crate) fn sum(
         environment: &Environment,
@@ -46,7 +46,7 @@ impl Asked {
     }
 
     /// How old the oldest events were that this consumer of the stream was given, in milliseconds.
-    pub(crate) fn behind(environment: &Environment, consumer: &str) -> Self {
+    pub(crate) fn iterator_age(environment: &Environment, consumer: &str) -> Self {
         Self {
             id: consumer.to_owned(),
             namespace: "AWS/Lambda",
@@ -109,7 +109,7 @@ impl Points {
     }
 
     #[cfg(test)]
-    pub(crate) fn told(points: &[(&str, &[(i64, u64)])]) -> Self {
+    pub(crate) fn from_pairs(points: &[(&str, &[(i64, u64)])]) -> Self {
         let points = points.iter();
         Self(
             points
@@ -122,7 +122,7 @@ impl Points {
 /// Asks for these metrics by periods of so many seconds.
 pub(crate) async fn points(
     environment: &Environment,
-    asked: Vec<Asked>,
+    asked: Vec<MetricRequest>,
     window: Window,
     period: i32,
 ) -> Result<Points, OperatorError> {

@@ -16,7 +16,8 @@ pub enum Stage {
     /// Commits are read and those of the time announced; counted in commits.
     Announcing,
     /// What is parked is taken up; counted in parked aggregates.
-    TakingUp,
+    #[serde(rename = "taking-up")]
+    Resuming,
     /// Messages of the queue of dead letters are retried; counted in messages, about.
     Retrying,
     /// The orders of a customer are looked for; counted in orders, of which nobody knows how many
@@ -60,7 +61,7 @@ pub trait Progress: Send + Sync {
         let _ = retried;
     }
 
-    /// Is the work to end? Asked between steps, of a second or so each; then it ends with
+    /// Is the work to end? MetricRequest between steps, of a second or so each; then it ends with
     /// [`OperatorError::Stopped`](crate::OperatorError::Stopped).
     fn stopped(&self) -> bool {
         false

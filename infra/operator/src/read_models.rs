@@ -12,8 +12,8 @@ use crate::{
     dead_letters::Consumer,
     environment::Environment,
     error::OperatorError,
-    limits::{ACTIVITY_LAG_MINUTES, LOOKED_BACK_MINUTES},
-    metrics::{Asked, MINUTE_SECONDS, PROJECTIONS, Points, Window, points},
+    limits::{ACTIVITY_LAG_MINUTES, LOOKBACK_MINUTES},
+    metrics::{MINUTE_SECONDS, MetricRequest, PROJECTIONS, Points, Window, points},
 };
 
 /// A read model's table.
@@ -119,14 +119,15 @@ const SWEPT: [&str; 5] = [
 
 /// Says what CloudWatch has counted: one call of `cloudwatch:GetMetricData`.
 pub async fn measured(environment: &Environment) -> Result<Measured, OperatorError> {
-    let window = Window::of_last(environment, LOOKED_BACK_MINUTES);
-    let behind = Consumer::ALL.map(|consumer| Asked::behind(environment, consumer.name()));
+    let window = Window::of_last(environment, LOOKBACK_MINUTES);
+    let behind =
+        Consumer::ALL.map(|consumer| MetricRequest::iterator_age(environment, consumer.name()));
     let swept = SWEPT.map(|name| {
         let id = name.to_ascii_lowercase();
-        Asked::sum(environment, id, PROJECTIONS, name, &[])
+        MetricRequest::sum(environment, id, PROJECTIONS, name, &[])
     });
     let machine = machine(environment);
-    let executions = EXECUTIONS.map(|(id, name)| Asked {
+    let executions = EXECUTIONS.map(|(id, name)| MetricRequest {
         id: id.to_owned(),
         namespace: "AWS/States",
         name,
@@ -219,7 +220,7 @@ mod tests {
 
     #[test]
     fn what_cloudwatch_has_counted_is_the_last_sweep_and_what_is_under_way() {
-        let found = Points::told(&[
+        let found = Points::from_pairs(&[
             ("project", &[(0, 90_000), (840, 1_500), (900, 700)]),
             ("sweptaggregates", &[(60, 5), (660, 7)]),
             ("sweepmended", &[(60, 3), (660, 1)]),

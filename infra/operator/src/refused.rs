@@ -19,7 +19,7 @@ use crate::{
 /// An order that a file brought and that was rejected.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct InFile {
+pub struct FileRejection {
     /// The upload.
     pub file: FileId,
     /// When its report, or its progress, was written.
@@ -33,10 +33,10 @@ pub struct InFile {
 /// What a look through the latest files has found.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct InFiles {
+pub struct FileRejections {
     /// Rejections of it, of the latest file first, at most
     /// [`REFUSED_FOUND`].
-    pub found: Vec<InFile>,
+    pub found: Vec<FileRejection>,
     /// Files that were looked through.
     pub looked: u64,
     /// Are there files, or pages of rejections, that were not?
@@ -45,7 +45,7 @@ pub struct InFiles {
 
 /// Dead letters that name it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub struct InLetters {
+pub struct LetterMatches {
     /// They.
     pub found: Vec<DeadLetter>,
     /// Are there letters that were not looked at?
@@ -54,7 +54,10 @@ pub struct InLetters {
 
 /// Looks for the order `id` among what the latest [`REFUSED_FILES`] files have had rejected, in at most
 /// [`REFUSED_PAGES`] pages of their reports.
-pub async fn in_files(environment: &Environment, id: &str) -> Result<InFiles, OperatorError> {
+pub async fn in_files(
+    environment: &Environment,
+    id: &str,
+) -> Result<FileRejections, OperatorError> {
     let latest = files(environment, "", None, REFUSED_FILES).await?;
     let looked = latest.files.len() as u64;
     let pages = latest.files.iter().flat_map(|file| {
@@ -69,9 +72,9 @@ pub async fn in_files(environment: &Environment, id: &str) -> Result<InFiles, Op
         reads.push(rejections(environment, file, page, id).boxed());
     }
     let read = stream::iter(reads).buffered(RECENT_AT_ONCE);
-    let read: Vec<Vec<InFile>> = read.try_collect().await?;
+    let read: Vec<Vec<FileRejection>> = read.try_collect().await?;
     let found = read.into_iter().flatten().take(REFUSED_FOUND);
-    Ok(InFiles {
+    Ok(FileRejections {
         found: found.collect(),
         looked,
         more,
@@ -83,7 +86,7 @@ async fn rejections(
     file: FileId,
     page: u64,
     id: &str,
-) -> Result<Vec<InFile>, OperatorError> {
+) -> Result<Vec<FileRejection>, OperatorError> {
     let report = match file_report(environment, &file, page).await {
         Ok(report) => report,
         // Somebody has removed it meanwhile.
@@ -92,7 +95,7 @@ async fn rejections(
     };
     let own = report.rejections.into_iter();
     let own = own.filter(|it| it.order_id.as_deref() == Some(id));
-    let found = own.map(|rejection| InFile {
+    let found = own.map(|rejection| FileRejection {
         file: file.clone(),
         at: report.file.at,
         page: report.page,
@@ -103,12 +106,15 @@ async fn rejections(
 
 /// Looks for an order or shipment `id` among the first messages of the queue of dead letters: each is
 /// taken for it, and given back.
-pub async fn in_letters(environment: &Environment, id: &str) -> Result<InLetters, OperatorError> {
+pub async fn in_letters(
+    environment: &Environment,
+    id: &str,
+) -> Result<LetterMatches, OperatorError> {
     let looked = queue(environment, PEEKED_MESSAGES_MAX).await?;
     let names = [format!("order#{id}"), format!("shipment#{id}")];
     let own = looked.letters.into_iter();
     let own = own.filter(|letter| letter.about.iter().any(|about| names.contains(about)));
-    Ok(InLetters {
+    Ok(LetterMatches {
         found: own.take(REFUSED_FOUND).collect(),
         more: looked.more || looked.hidden > 0,
     })

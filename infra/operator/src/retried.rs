@@ -42,14 +42,14 @@ pub struct Retried {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     /// What became of the command in it, where one dead letter alone was taken up and it is known.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub came: Option<Came>,
+    #[serde(rename = "came", skip_serializing_if = "Option::is_none")]
+    pub result: Option<CommandResult>,
 }
 
 /// What became of a command that its function was given once more.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub enum Came {
+pub enum CommandResult {
     /// It has made an event; it may have made it at an earlier try.
     Accepted {
         /// Whose, such as `order#A-1`.
@@ -64,7 +64,8 @@ pub enum Came {
     /// It was a file: its import has begun, and may go on.
     File(FileId),
     /// It has changed nothing, since all is as it asks.
-    Nothing {
+    #[serde(rename = "nothing")]
+    Unchanged {
         /// Whose last event is told, such as `order#A-1`.
         aggregate: String,
         /// The version of that.
@@ -74,7 +75,7 @@ pub enum Came {
 
 /// What became of one thing that was taken up.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Became {
+pub(crate) enum RetryResult {
     /// It is done, and gone.
     Done,
     /// It stays, and will again unless something changes.
@@ -83,9 +84,9 @@ pub(crate) enum Became {
     Unreachable(String),
 }
 
-impl Became {
+impl RetryResult {
     /// As it is told.
-    pub(crate) fn of(self, kind: RetriedKind, name: String) -> Retried {
+    pub(crate) fn into_retried(self, kind: RetriedKind, name: String) -> Retried {
         let reason = match self {
             Self::Done => None,
             Self::Stays(reason) | Self::Unreachable(reason) => {
@@ -97,7 +98,7 @@ impl Became {
             name,
             done: reason.is_none(),
             reason,
-            came: None,
+            result: None,
         }
     }
 }

@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::{
     alarms::{Alarm, alarms},
     cost::{Size, size},
-    dead_letters::places::Places,
+    dead_letters::store::DeadLetterStore,
     environment::Environment,
     error::OperatorError,
     folder::{Folder, Unfinished},
@@ -109,8 +109,8 @@ pub async fn status(environment: &Environment, state: &Path) -> Result<Status, O
 
 /// Counts the dead letters.
 pub async fn dead_letters(environment: &Environment) -> Result<DeadLetterCounts, OperatorError> {
-    let places = Places::of(environment)?;
-    let (queue, bucket) = (places.depth().await?, places.count_objects().await?);
+    let store = DeadLetterStore::of(environment)?;
+    let (queue, bucket) = (store.depth().await?, store.count_objects().await?);
     Ok(DeadLetterCounts {
         messages: queue.visible,
         messages_in_flight: queue.hidden,

@@ -14,7 +14,7 @@ use projectors::Projectors;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    clock::{Dated, ServersClock},
+    clock::{DateRecorder, ServerClock},
     environment::Environment,
     error::OperatorError,
     limits::{ATTEMPT_TIMEOUT, ATTEMPTS, CALL_TIMEOUT, CONNECT_TIMEOUT},
@@ -63,12 +63,12 @@ impl Target {
         let config = self.config().await;
         let functions = aws_sdk_lambda::Client::new(&config);
         let function = names.of("rebuild");
-        let dated = Dated::default();
+        let recorder = DateRecorder::default();
         let known = functions
             .get_function_configuration()
             .function_name(&function)
             .customize()
-            .interceptor(dated.clone())
+            .interceptor(recorder.clone())
             .send()
             .await
             .map_err(|error| {
@@ -77,7 +77,7 @@ impl Target {
                     "{function} cannot be asked for its settings: {reason}"
                 ))
             })?;
-        let clock = servers_clock(&dated)?;
+        let clock = servers_clock(&recorder)?;
         let variables: HashMap<String, String> = known
             .environment
             .and_then(|environment| environment.variables)
@@ -135,9 +135,9 @@ impl Target {
 }
 
 /// The time by the answer that was noted.
-fn servers_clock(dated: &Dated) -> Result<ServersClock, OperatorError> {
-    let clock = dated.date();
-    let clock = clock.and_then(|date| ServersClock::by(&date, SystemClock.now()));
+fn servers_clock(recorder: &DateRecorder) -> Result<ServerClock, OperatorError> {
+    let clock = recorder.date();
+    let clock = clock.and_then(|date| ServerClock::from_date(&date, SystemClock.now()));
     let timeless = || "the answer does not say what time it is".to_owned();
     clock.ok_or_else(|| OperatorError::Environment(timeless()))
 }

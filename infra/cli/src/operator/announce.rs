@@ -5,18 +5,18 @@ use std::path::PathBuf;
 use domain::{AggregateId, Timestamp};
 use operator::{
     Environment, OperatorError,
-    announce::{self, TimeOptions, TimeReport, TimeRun, time_price},
+    announce::{self, PeriodOptions, PeriodReport, PeriodRun, period_price},
     limits::{SEGMENTS, SEGMENTS_MAX},
 };
 use serde_json::json;
 
 use super::{
     Failed, Outcome, arguments,
-    ask::{Asking, go_on, priced},
-    bars::{Bars, say_start},
-    print::{counted, say, say_json},
+    ask::{Confirmation, confirmed, priced},
+    bars::{Bars, print_start},
+    print::{number_of, print_json, print_line},
     target::Target,
-    whole::say_cost,
+    whole::print_cost,
 };
 
 /// Which
@@ -59,7 +59,7 @@ pub(crate) struct AnnounceArgs {
     whole: Whole,
 
     #[command(flatten)]
-    asking: Asking,
+    asking: Confirmation,
 
     #[command(flatten)]
     target: Target,
@@ -88,7 +88,7 @@ struct Whole {
 /// Announces.
 pub(super) async fn run(args: AnnounceArgs) -> Result<Outcome, Failed> {
     if let (Some(from), Some(to)) = (args.from, args.to) {
-        let options = TimeOptions {
+        let options = PeriodOptions {
             from,
             to,
             segments: args.whole.segments,
@@ -114,9 +114,9 @@ async fn one(
 ) -> Result<Outcome, Failed> {
     let (from, json) = (args.from_sequence, args.target.json);
     let what = format!("announces {id} from event {from} on, at the price of reading its history");
-    if !go_on(args.asking, &what)? {
+    if !confirmed(args.asking, &what)? {
         if json {
-            say_json(&announce::preview(environment, id, from).await?)?;
+            print_json(&announce::preview(environment, id, from).await?)?;
         }
         return Ok(Outcome::Well);
     }
@@ -124,16 +124,16 @@ async fn one(
         Err(OperatorError::Corrupt(reason)) => {
             let refused = json!({ "aggregate": id, "refused": reason });
             match json {
-                true => say_json(&refused)?,
-                false => say(&format!("{id} cannot be announced to its end: {reason}")),
+                true => print_json(&refused)?,
+                false => print_line(&format!("{id} cannot be announced to its end: {reason}")),
             }
             return Ok(Outcome::Wrong);
         }
         announced => announced?,
     };
     match json {
-        true => say_json(&announced)?,
-        false => say(&format!(
+        true => print_json(&announced)?,
+        false => print_line(&format!(
             "{id} is announced up to event {}",
             announced.to_sequence
         )),
@@ -144,28 +144,28 @@ async fn one(
 async fn time(
     environment: &Environment,
     args: &AnnounceArgs,
-    options: &TimeOptions,
+    options: &PeriodOptions,
 ) -> Result<Outcome, Failed> {
-    let cost = time_price(environment).await?;
+    let cost = period_price(environment).await?;
     let told = format!(
         "{}, and a message or two for each commit of that time",
         priced(&cost)
     );
-    if !go_on(args.asking, &told)? {
-        say_cost(args.target.json, &cost)?;
+    if !confirmed(args.asking, &told)? {
+        print_cost(args.target.json, &cost)?;
         return Ok(Outcome::Well);
     }
-    let run = TimeRun::begin(environment, options).await?;
-    say_start(run.start());
+    let run = PeriodRun::begin(environment, options).await?;
+    print_start(run.start());
     let report = run.finish(&Bars::default()).await?;
     match args.target.json {
-        true => say_json(&report)?,
-        false => say(&reported(&report)),
+        true => print_json(&report)?,
+        false => print_line(&reported(&report)),
     }
     Ok(Outcome::wrong_if(report.refused > 0))
 }
 
-fn reported(report: &TimeReport) -> String {
+fn reported(report: &PeriodReport) -> String {
     let refused = match report.refused {
         0 => String::new(),
         refused => format!(
@@ -175,8 +175,8 @@ fn reported(report: &TimeReport) -> String {
     format!(
         "{} of {} announced, by {}{refused}; {} read units",
         report.commits,
-        counted(report.read, "commit"),
-        counted(report.messages, "message"),
+        number_of(report.read, "commit"),
+        number_of(report.messages, "message"),
         report.read_units,
     )
 }

@@ -8,7 +8,7 @@ use super::Failed;
 
 /// What is asked before something that costs
 #[derive(Debug, Clone, Copy, clap::Args)]
-pub(super) struct Asking {
+pub(super) struct Confirmation {
     /// Say what it costs, do nothing, and end with 0
     #[arg(long)]
     pub(super) dry_run: bool,
@@ -29,7 +29,7 @@ pub(super) fn priced(cost: &Cost) -> String {
 
 /// Says what is about to be done; whether to go on. Who is asked and says no has an error: a command
 /// that did not look must not end as one that found all well.
-pub(super) fn go_on(asking: Asking, cost: &str) -> Result<bool, Failed> {
+pub(super) fn confirmed(asking: Confirmation, cost: &str) -> Result<bool, Failed> {
     eprintln!("{cost}");
     if asking.dry_run {
         return Ok(false);

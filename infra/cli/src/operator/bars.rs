@@ -5,21 +5,21 @@ use std::sync::{Mutex, PoisonError};
 use indicatif::{ProgressBar, ProgressStyle};
 use operator::{Progress, Stage, folder::Start, limits::RESUMED_WITHIN, retry::Retried};
 
-use super::print::{lasted, say};
+use super::print::{duration_text, print_line};
 
 /// Shows how far a command is.
 #[derive(Default)]
 pub(super) struct Bars {
     bar: Mutex<Option<ProgressBar>>,
     /// Is each thing that was taken up to be printed at once?
-    says_retried: bool,
+    prints_results: bool,
 }
 
 impl Bars {
     /// Bars that print each thing that was taken up at once, where that is wanted.
-    pub(super) fn saying_retried(says_retried: bool) -> Self {
+    pub(super) fn printing_results(prints_results: bool) -> Self {
         Self {
-            says_retried,
+            prints_results,
             ..Self::default()
         }
     }
@@ -61,8 +61,8 @@ impl Progress for Bars {
     }
 
     fn retries(&self, retried: &Retried) {
-        if self.says_retried {
-            say(&retried_line(retried));
+        if self.prints_results {
+            print_line(&retried_line(retried));
         }
     }
 }
@@ -83,7 +83,7 @@ fn template(stage: Stage) -> Option<&'static str> {
         Stage::ReadingFiles => Some("order files {wide_bar} {human_pos} of {human_len}"),
         Stage::AwaitingRows => Some("waiting for rows {wide_bar} {human_pos} of {human_len}"),
         // Each has a line of its own.
-        Stage::TakingUp => None,
+        Stage::Resuming => None,
     }
 }
 
@@ -99,15 +99,15 @@ fn retried_line(retried: &Retried) -> String {
 }
 
 /// Says where a run goes on with what was begun before, or why it does not.
-pub(super) fn say_start(start: Start) {
+pub(super) fn print_start(start: Start) {
     match start {
         Start::Anew => {}
         Start::Resumed { begun, seconds } => {
-            let ago = lasted(seconds);
+            let ago = duration_text(seconds);
             eprintln!("going on with what was begun at {begun} ({ago} ago)");
         }
         Start::TooOld { begun, seconds } => {
-            let (ago, within) = (lasted(seconds), RESUMED_WITHIN.as_secs() / 3_600);
+            let (ago, within) = (duration_text(seconds), RESUMED_WITHIN.as_secs() / 3_600);
             eprintln!(
                 "what was begun at {begun} is not gone on with: that is {ago} ago, and after {within} \
                  hours what it had read is too old; this begins anew"
@@ -129,7 +129,7 @@ mod tests {
             name: "notify order#1".to_owned(),
             done: reason.is_none(),
             reason: reason.map(str::to_owned),
-            came: None,
+            result: None,
         };
         assert_eq!(
             retried_line(&retried(None)),

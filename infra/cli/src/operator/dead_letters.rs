@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::{
     Failed, Outcome,
-    print::{counted, lasted, say, say_json},
+    print::{duration_text, number_of, print_json, print_line},
     target::Target,
 };
 
@@ -46,8 +46,8 @@ pub(super) async fn run(args: DeadLettersArgs) -> Result<Outcome, Failed> {
         };
         let payload = dead_letters::payload(&environment, &id).await?;
         match json {
-            true => say_json(&json!({ "id": id, "payload": payload }))?,
-            false => say(&payload),
+            true => print_json(&json!({ "id": id, "payload": payload }))?,
+            false => print_line(&payload),
         }
         return Ok(Outcome::Well);
     }
@@ -55,15 +55,15 @@ pub(super) async fn run(args: DeadLettersArgs) -> Result<Outcome, Failed> {
     let queue = dead_letters::queue(&environment, PEEKED_MESSAGES_MAX).await?;
     let any = !stream.letters.is_empty() || !queue.letters.is_empty() || queue.hidden > 0;
     match json {
-        true => say_json(&json!({ "stream": stream, "queue": queue }))?,
+        true => print_json(&json!({ "stream": stream, "queue": queue }))?,
         false => {
             let letters = stream.letters.iter().chain(&queue.letters);
-            letters.clone().for_each(|letter| say(&line(letter)));
+            letters.clone().for_each(|letter| print_line(&line(letter)));
             let more = stream.next.is_some() || queue.more;
             let or_more = if more { " or more" } else { "" };
-            let number = counted(letters.count() as u64, "dead letter");
+            let number = number_of(letters.count() as u64, "dead letter");
             let hidden = queue.hidden;
-            say(&format!(
+            print_line(&format!(
                 "{number}{or_more}, and {hidden} that somebody has taken"
             ));
         }
@@ -85,7 +85,7 @@ fn line(letter: &DeadLetter) -> String {
     let why = letter.why();
     format!(
         "{place:<7}  {role:<8}  {:>10} ago  {name}\n         about {about}{more}: {why}",
-        lasted(letter.age_seconds),
+        duration_text(letter.age_seconds),
     )
 }
 

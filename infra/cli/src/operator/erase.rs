@@ -8,7 +8,7 @@ use operator::{
     Environment,
     erase::{
         Key, Orders, Plan, Report, erase,
-        files::{Ends, FileState, OrderFile},
+        files::{Expiry, FileState, OrderFile},
         letters::Letters,
         plan,
     },
@@ -17,7 +17,7 @@ use operator::{
 use super::{
     Failed, Outcome,
     bars::Bars,
-    print::{counted, say, say_json},
+    print::{number_of, print_json, print_line},
     target::Target,
 };
 
@@ -37,7 +37,7 @@ Examples:
   waybill erase customer C-1042 --env prod
   waybill erase order ORD-1 --yes --local
 
-Ends with 0 where no copy is left but backups, 3 where any is: it is named, with the day on which it goes;
+Expiry with 0 where no copy is left but backups, 3 where any is: it is named, with the day on which it goes;
 1 where nothing is known of the customer or order, or it was not carried out.")]
 pub(crate) struct EraseArgs {
     #[command(subcommand)]
@@ -99,12 +99,12 @@ pub(super) async fn run(args: EraseArgs) -> Result<Outcome, Failed> {
     let bars = Bars::default();
     let plan = plan(&environment, &owner, &bars).await?;
     if how.dry_run && json {
-        say_json(&plan)?;
+        print_json(&plan)?;
         return Ok(Outcome::Well);
     }
     for line in planned(&environment, &plan) {
         match how.dry_run {
-            true => say(&line),
+            true => print_line(&line),
             false => eprintln!("{line}"),
         }
     }
@@ -116,8 +116,8 @@ pub(super) async fn run(args: EraseArgs) -> Result<Outcome, Failed> {
     }
     let report = erase(&environment, plan, &bars).await?;
     match json {
-        true => say_json(&report)?,
-        false => reported(&report).iter().for_each(|line| say(line)),
+        true => print_json(&report)?,
+        false => reported(&report).iter().for_each(|line| print_line(line)),
     }
     Ok(Outcome::wrong_if(report.is_left()))
 }
@@ -150,7 +150,7 @@ fn id_of(owner: &Owner) -> &str {
 fn planned(environment: &Environment, plan: &Plan) -> Vec<String> {
     let key = match plan.key {
         Key::None => "no key: nothing was ever stored encrypted for it".to_owned(),
-        Key::There { version, .. } => {
+        Key::Present { version, .. } => {
             format!("a key is there (version {version}): it is destroyed")
         }
         Key::Destroyed { erased_at } => format!("its key was destroyed before, at {erased_at}"),
@@ -176,18 +176,18 @@ fn orders(orders: &Orders) -> Vec<String> {
         .map_or(String::new(), |at| format!(" since {at}"));
     let mut lines = vec![format!(
         "{}{more}{since}, {} with personal data",
-        counted(orders.number, "order"),
-        counted(orders.rows, "row"),
+        number_of(orders.number, "order"),
+        number_of(orders.rows, "row"),
     )];
     if orders.stored_openly > 0 {
         lines.push(format!(
             "{} stored openly by an older build: answers say [erased], but the event keeps them until \
              somebody rewrites it (infra/operator/ERASING.md)",
-            counted(orders.stored_openly, "order"),
+            number_of(orders.stored_openly, "order"),
         ));
     }
     if orders.unreadable > 0 {
-        let unreadable = counted(orders.unreadable, "order");
+        let unreadable = number_of(orders.unreadable, "order");
         lines.push(format!(
             "{unreadable} cannot be read: `waybill history` says why"
         ));
@@ -203,12 +203,12 @@ fn file(file: &OrderFile) -> String {
         FileState::Gone => format!("{name} is not there any more"),
         FileState::Elsewhere => format!("{name} lies elsewhere: look at it yourself"),
         FileState::Shared => {
-            let until = file.versions.iter().map(|version| match &version.ends {
-                Ends::On(day) => format!("until {day}"),
-                Ends::Never => {
+            let until = file.versions.iter().map(|version| match &version.expiry {
+                Expiry::On(day) => format!("until {day}"),
+                Expiry::Never => {
                     "until somebody removes it: no rule of the bucket ends it".to_owned()
                 }
-                Ends::Unknown => "for as long as the bucket's rules say".to_owned(),
+                Expiry::Unknown => "for as long as the bucket's rules say".to_owned(),
             });
             let until: Vec<String> = until.collect();
             let until = until.join("; an earlier version ");
@@ -248,15 +248,15 @@ fn backups(until: &str) -> String {
 /// What was done and what is left, for a person.
 fn reported(report: &Report) -> Vec<String> {
     let at = report.erased_at;
-    let mut lines = vec![match report.before {
+    let mut lines = vec![match report.was_erased_before {
         true => format!("{} was erased before, at {at}", report.owner),
         false => format!("{} is erased, at {at}", report.owner),
     }];
     lines.push(match report.rows_left {
-        0 => format!("{} rewritten", counted(report.rows_rewritten, "row")),
+        0 => format!("{} rewritten", number_of(report.rows_rewritten, "row")),
         left => format!(
             "{} rewritten, {left} not yet: `waybill parked` says whether they are stuck",
-            counted(report.rows_rewritten, "row"),
+            number_of(report.rows_rewritten, "row"),
         ),
     });
     lines.extend(report.files.iter().map(file));

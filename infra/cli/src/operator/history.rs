@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::{
     Failed, Outcome, arguments,
-    print::{counted, say, say_json},
+    print::{number_of, print_json, print_line},
     target::Target,
 };
 
@@ -77,27 +77,27 @@ pub(super) async fn run(args: HistoryArgs) -> Result<Outcome, Failed> {
         true if args.messages => {
             let events = history.events.iter();
             let events: Vec<_> = events.map(WithMessages::of).collect();
-            say_json(&AllWithMessages {
+            print_json(&AllWithMessages {
                 aggregate: &history.aggregate,
                 events,
             })?;
         }
-        true => say_json(&history)?,
+        true => print_json(&history)?,
         false => {
             for event in &history.events {
-                say(&lines(event));
+                print_line(&lines(event));
                 if args.messages {
-                    event.messages.iter().for_each(|one| say(&line(one)));
+                    event.messages.iter().for_each(|one| print_line(&line(one)));
                 }
             }
-            say(&ended(&history));
+            print_line(&ended(&history));
         }
     }
     Ok(Outcome::wrong_if(history.unreadable() > 0))
 }
 
 fn ended(history: &History) -> String {
-    let all = counted(history.events.len() as u64, "event");
+    let all = number_of(history.events.len() as u64, "event");
     let id = &history.aggregate;
     match history.unreadable() {
         0 => format!("{all} of {id}"),

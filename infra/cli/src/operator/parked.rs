@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::{
     Failed, Outcome,
-    print::{say, say_json},
+    print::{print_json, print_line},
     target::Target,
 };
 
@@ -37,9 +37,9 @@ pub(super) async fn run(args: ParkedArgs) -> Result<Outcome, Failed> {
     let environment = args.target.reach().await?;
     let parked = parked::all(&environment).await?;
     if args.target.json {
-        say_json(&json!({ "parked": parked }))?;
+        print_json(&json!({ "parked": parked }))?;
     } else if parked.is_empty() {
-        say("nothing is parked");
+        print_line("nothing is parked");
     } else {
         for one in &parked {
             let Parked {
@@ -50,11 +50,11 @@ pub(super) async fn run(args: ParkedArgs) -> Result<Outcome, Failed> {
                 code,
                 ..
             } = one;
-            say(&format!(
+            print_line(&format!(
                 "{consumer:<7}  since {since}  at event {sequence:<4}  {code:<17}  {aggregate}"
             ));
         }
-        say(&format!("{} parked", parked.len()));
+        print_line(&format!("{} parked", parked.len()));
     }
     Ok(Outcome::wrong_if(!parked.is_empty()))
 }

@@ -3,13 +3,13 @@
 use domain::AggregateId;
 use operator::{
     limits::MESSAGE_HIDDEN,
-    retry::{self, Preview, Report, Wanted},
+    retry::{self, Preview, Report, Selection},
 };
 
 use super::{
     Failed, Outcome, arguments,
     bars::Bars,
-    print::{counted, say, say_json},
+    print::{number_of, print_json, print_line},
     target::Target,
 };
 
@@ -50,7 +50,7 @@ pub(crate) struct RetryArgs {
 
     /// One of both alone
     #[arg(long, value_enum)]
-    only: Option<Only>,
+    only: Option<Category>,
 
     /// Say what there is, and do nothing
     #[arg(long)]
@@ -79,45 +79,45 @@ impl From<Consumer> for retry::Consumer {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-enum Only {
+enum Category {
     /// What is parked
     Parked,
     /// What was given up
     DeadLetters,
 }
 
-impl From<Only> for retry::Only {
-    fn from(only: Only) -> Self {
+impl From<Category> for retry::Category {
+    fn from(only: Category) -> Self {
         match only {
-            Only::Parked => Self::Parked,
-            Only::DeadLetters => Self::DeadLetters,
+            Category::Parked => Self::Parked,
+            Category::DeadLetters => Self::DeadLetters,
         }
     }
 }
 
 /// Takes everything up.
 pub(super) async fn run(args: RetryArgs) -> Result<Outcome, Failed> {
-    let wanted = Wanted {
+    let selection = Selection {
         aggregate: args.aggregate,
         consumer: args.consumer.map(Into::into),
-        only: args.only.map(Into::into),
+        category: args.only.map(Into::into),
         group: None,
     };
-    wanted.check()?;
+    selection.check()?;
     let (environment, json) = (args.target.reach().await?, args.target.json);
     if args.dry_run {
-        let preview = retry::preview(&environment, &wanted).await?;
+        let preview = retry::preview(&environment, &selection).await?;
         match json {
-            true => say_json(&preview)?,
-            false => previewed(&preview).iter().for_each(|line| say(line)),
+            true => print_json(&preview)?,
+            false => previewed(&preview).iter().for_each(|line| print_line(line)),
         }
         return Ok(Outcome::wrong_if(preview.is_wrong()));
     }
-    let bars = Bars::saying_retried(!json);
-    let report = retry::all(&environment, &wanted, &bars).await?;
+    let bars = Bars::printing_results(!json);
+    let report = retry::all(&environment, &selection, &bars).await?;
     match json {
-        true => say_json(&report)?,
-        false => reported(&report).iter().for_each(|line| say(line)),
+        true => print_json(&report)?,
+        false => reported(&report).iter().for_each(|line| print_line(line)),
     }
     Ok(Outcome::wrong_if(report.is_wrong()))
 }
@@ -131,8 +131,8 @@ fn previewed(preview: &Preview) -> Vec<String> {
     lines.push(format!(
         "{} parked, {}{or_more} of the stream, {} of the bus and of files",
         preview.parked.len(),
-        counted(preview.objects, "object"),
-        counted(preview.messages, "message"),
+        number_of(preview.objects, "object"),
+        number_of(preview.messages, "message"),
     ));
     lines.extend(hidden(preview.hidden));
     lines
@@ -152,14 +152,14 @@ fn reported(report: &Report) -> Vec<String> {
         _ => format!("{done} done, {stays} left"),
     }];
     if *copies > 0 {
-        let copies = counted(*copies, "copy");
+        let copies = number_of(*copies, "copy");
         lines.push(format!("{copies} of these removed with them"));
     }
     lines.extend(hidden(report.hidden));
     if *not_yet_due > 0 {
         lines.push(format!(
             "{} not yet due: they came while this went on; start it again for them",
-            counted(*not_yet_due, "message")
+            number_of(*not_yet_due, "message")
         ));
     }
     lines
@@ -172,7 +172,7 @@ fn hidden(hidden: u64) -> Option<String> {
         format!(
             "{} hidden: another retry has taken them, or one that was stopped; start this again \
              when they are back, in {minutes} minutes at the most",
-            counted(hidden, "message")
+            number_of(hidden, "message")
         )
     })
 }

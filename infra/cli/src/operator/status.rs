@@ -11,7 +11,7 @@ use operator::{
 
 use super::{
     Failed, Outcome,
-    print::{counted, say, say_json},
+    print::{number_of, print_json, print_line},
     target::Target,
 };
 
@@ -40,8 +40,8 @@ pub(super) async fn run(args: StatusArgs) -> Result<Outcome, Failed> {
     let environment = args.target.reach().await?;
     let status = status(&environment, Path::new(STATE_FOLDER)).await?;
     match args.target.json {
-        true => say_json(&status)?,
-        false => lines(&status).iter().for_each(|line| say(line)),
+        true => print_json(&status)?,
+        false => lines(&status).iter().for_each(|line| print_line(line)),
     }
     Ok(Outcome::wrong_if(status.is_wrong()))
 }
@@ -78,10 +78,10 @@ fn lines(status: &Status) -> Vec<String> {
     } = status.dead_letters;
     lines.push(format!(
         "  of the bus and of files  {}, and {messages_in_flight} that somebody has taken",
-        counted(messages, "message")
+        number_of(messages, "message")
     ));
     let or_more = if more_objects { " or more" } else { "" };
-    let objects = counted(objects, "object");
+    let objects = number_of(objects, "object");
     lines.push(format!("  of the stream            {objects}{or_more}"));
     lines.push("alarms".to_owned());
     for Alarm {
@@ -155,7 +155,7 @@ mod tests {
         status.ringing.push(Alarm {
             name: "failures".to_owned(),
             says: "A command could not be carried out.".to_owned(),
-            state: operator::alarms::State::Rings,
+            state: operator::alarms::State::InAlarm,
             reason: String::new(),
             since: None,
         });

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use operator::{
     Environment,
-    folder::{STATE_FOLDER, usual},
+    folder::{STATE_FOLDER, run_folder},
     target::LOCAL,
 };
 
@@ -59,7 +59,7 @@ impl Target {
 
     /// Where a run is kept: in the folder that was named, else in the usual one of its kind.
     pub(super) fn state(&self, named: Option<&PathBuf>, kind: &str) -> PathBuf {
-        let usual = || usual(Path::new(STATE_FOLDER), kind, &self.env);
+        let usual = || run_folder(Path::new(STATE_FOLDER), kind, &self.env);
         named.cloned().unwrap_or_else(usual)
     }
 }

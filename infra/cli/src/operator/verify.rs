@@ -9,11 +9,11 @@ use operator::{
 
 use super::{
     Failed, Outcome, arguments,
-    ask::{go_on, priced},
+    ask::{confirmed, priced},
     bars::Bars,
-    print::{counted, say, say_json},
+    print::{number_of, print_json, print_line},
     target::Target,
-    whole::{OF_ALL, Whole, say_cost, used},
+    whole::{OF_ALL, Whole, print_cost, read_costs},
 };
 
 /// Which rows, and how
@@ -47,10 +47,10 @@ pub(crate) struct VerifyArgs {
 /// Verifies.
 pub(super) async fn run(args: VerifyArgs) -> Result<Outcome, Failed> {
     let (environment, json) = (args.target.reach().await?, args.target.json);
-    let sides = args.rows as usize;
+    let max_differences = args.rows as usize;
     let done = match (&args.aggregate, args.one_of) {
         (Some(id), _) => {
-            let (summary, unreadable) = verify_one(&environment, id, sides).await?;
+            let (summary, unreadable) = verify_one(&environment, id, max_differences).await?;
             if let Some(reason) = unreadable {
                 eprintln!("waybill: {id} cannot be compared: {reason}");
             }
@@ -58,17 +58,24 @@ pub(super) async fn run(args: VerifyArgs) -> Result<Outcome, Failed> {
         }
         (None, Some(parts)) => {
             let cost = sample_price(&environment, parts).await?;
-            if !go_on(args.whole.asking, &format!("at most {}", priced(&cost)))? {
-                say_cost(json, &cost)?;
+            if !confirmed(args.whole.asking, &format!("at most {}", priced(&cost)))? {
+                print_cost(json, &cost)?;
                 return Ok(Outcome::Well);
             }
             let limits = args.whole.limits.into();
-            verify_sample(&environment, parts, limits, sides, &Bars::default()).await?
+            verify_sample(
+                &environment,
+                parts,
+                limits,
+                max_differences,
+                &Bars::default(),
+            )
+            .await?
         }
         (None, None) => {
             let whole = &args.whole;
             match whole
-                .run(&environment, &args.target, Kind::Verify, sides)
+                .run(&environment, &args.target, Kind::Verify, max_differences)
                 .await?
             {
                 Some(done) => done,
@@ -82,23 +89,25 @@ pub(super) async fn run(args: VerifyArgs) -> Result<Outcome, Failed> {
         return Err(Failed::Nothing(format!("{nothing}{whose}")));
     }
     match json {
-        true => say_json(&done)?,
+        true => print_json(&done)?,
         false => print(&done)?,
     }
     Ok(Outcome::wrong_if(done.counted.wrong() > 0))
 }
 
 fn print(done: &Summary) -> Result<(), Failed> {
-    done.findings.iter().for_each(|finding| say(&line(finding)));
+    done.findings
+        .iter()
+        .for_each(|finding| print_line(&line(finding)));
     let more = done.more();
     if more > 0 {
-        say(&format!("and {more} more"));
+        print_line(&format!("and {more} more"));
     }
     for difference in &done.differences {
-        say(&both(difference)?);
+        print_line(&both(difference)?);
     }
-    say(&told(done));
-    say(&used(done));
+    print_line(&summary_line(done));
+    print_line(&read_costs(done));
     Ok(())
 }
 
@@ -135,9 +144,9 @@ const UNREADABLE: &str =
     "no rebuild mends an unreadable history: it takes a build that can read it";
 
 /// What came of it, in a sentence.
-fn told(done: &Summary) -> String {
+fn summary_line(done: &Summary) -> String {
     let all = &done.counted;
-    let compared = counted(all.aggregates, "order or shipment");
+    let compared = number_of(all.aggregates, "order or shipment");
     if all.wrong() == 0 {
         return format!("{compared} compared: every row is as it should be");
     }

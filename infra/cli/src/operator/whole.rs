@@ -8,16 +8,16 @@ use operator::{
     cost::Cost,
     folder::STATE_FOLDER,
     limits::{SEGMENTS, SEGMENTS_MAX},
-    lock::Owner,
-    rows::{Options, Past, Summary, WholeRun, note, price},
+    lock::LockHolder,
+    rows::{Options, PastRun, Summary, WholeRun, price, remember_run},
 };
 use serde_json::json;
 
 use super::{
     Failed,
-    ask::{Asking, go_on, priced},
-    bars::{Bars, say_start},
-    print::{counted, say_json},
+    ask::{Confirmation, confirmed, priced},
+    bars::{Bars, print_start},
+    print::{number_of, print_json},
     target::Target,
 };
 
@@ -83,7 +83,7 @@ pub(super) struct Whole {
     pub(super) limits: Limits,
 
     #[command(flatten)]
-    pub(super) asking: Asking,
+    pub(super) asking: Confirmation,
 }
 
 impl Whole {
@@ -93,15 +93,15 @@ impl Whole {
         environment: &Environment,
         target: &Target,
         kind: Kind,
-        sides: usize,
+        max_differences: usize,
     ) -> Result<Option<Summary>, Failed> {
         let cost = price(environment, self.only).await?;
         let told = format!(
             "{}, and more for each order or shipment that differs",
             priced(&cost)
         );
-        if !go_on(self.asking, &told)? {
-            say_cost(target.json, &cost)?;
+        if !confirmed(self.asking, &told)? {
+            print_cost(target.json, &cost)?;
             return Ok(None);
         }
         let options = Options {
@@ -111,22 +111,22 @@ impl Whole {
             folder: target.state(self.state.as_ref(), kind.name()),
             anew: self.anew,
             limits: self.limits.into(),
-            sides,
+            max_differences,
         };
         let run = WholeRun::begin(environment, &options).await?;
-        say_start(run.start());
+        print_start(run.start());
         let begun = run.begun();
         let summary = run.finish(&Bars::default()).await?;
-        let past = Past {
+        let past = PastRun {
             kind,
             only: self.only,
             begun,
             ended: environment.now(),
-            by: Owner::this().command,
+            by: LockHolder::this_process().command,
             summary: summary.clone(),
         };
         // What is done is done, whether or not somebody reads of it later.
-        if let Err(error) = note(Path::new(STATE_FOLDER), environment.name(), &past) {
+        if let Err(error) = remember_run(Path::new(STATE_FOLDER), environment.name(), &past) {
             eprintln!("waybill: this run is not remembered: {error}");
         }
         Ok(Some(summary))
@@ -134,20 +134,20 @@ impl Whole {
 }
 
 /// Prints what something would cost, for machines alone: a person has read it.
-pub(super) fn say_cost(json: bool, cost: &Cost) -> Result<(), Failed> {
+pub(super) fn print_cost(json: bool, cost: &Cost) -> Result<(), Failed> {
     match json {
-        true => say_json(&json!({ "cost": cost })),
+        true => print_json(&json!({ "cost": cost })),
         false => Ok(()),
     }
 }
 
 /// What it has read: `1200 commits and as many rows …`.
-pub(super) fn used(done: &Summary) -> String {
+pub(super) fn read_costs(done: &Summary) -> String {
     format!(
         "read {}: {} read units for the scans, some {} for {} examined one by one",
-        counted(done.commits, "commit"),
+        number_of(done.commits, "commit"),
         done.scanned_read_units,
         done.examined_read_units,
-        counted(done.counted.examined, "aggregate"),
+        number_of(done.counted.examined, "aggregate"),
     )
 }

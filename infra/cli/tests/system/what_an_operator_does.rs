@@ -9,7 +9,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use local::System;
 use operator::folder::Start;
 use operator::messages::Channel;
-use operator::retry::{LetterId, Retried, Wanted};
+use operator::retry::{LetterId, Retried, Selection};
 use operator::rows::{Difference, Finding, Options, WholeRun, Wrong};
 use operator::{Environment, Kind, OperatorError, Progress, Stage, Target};
 use operator::{announce, dead_letters, history, retry, rows};
@@ -128,7 +128,7 @@ impl World {
     }
 
     fn state(&self, kind: Kind) -> PathBuf {
-        operator::folder::usual(self.folder.path(), kind.name(), "test")
+        operator::folder::run_folder(self.folder.path(), kind.name(), "test")
     }
 }
 
@@ -149,7 +149,7 @@ async fn a_finding_brings_both_rows_and_a_run_is_stopped_seen_and_gone_on_with()
 
     // It is stopped where it begins to compare.
     let options = Options {
-        sides: 2,
+        max_differences: 2,
         ..Options::new(Kind::Verify, world.state(Kind::Verify))
     };
     let run = WholeRun::begin(environment, &options).await.unwrap();
@@ -217,7 +217,7 @@ async fn a_finding_brings_both_rows_and_a_run_is_stopped_seen_and_gone_on_with()
 
     // A rebuild tells what it mends with the rows of before.
     let options = Options {
-        sides: 10,
+        max_differences: 10,
         ..Options::new(Kind::Rebuild, world.state(Kind::Rebuild))
     };
     let run = WholeRun::begin(environment, &options).await.unwrap();
@@ -372,7 +372,7 @@ async fn what_is_stuck_is_listed_and_taken_up_one_by_one() {
 
     // The others, each told as it is reported.
     let recorded = Recorded::default();
-    let report = retry::all(environment, &Wanted::default(), &recorded)
+    let report = retry::all(environment, &Selection::default(), &recorded)
         .await
         .unwrap();
     assert_eq!((report.done, report.stays), (1, 1));

@@ -11,8 +11,8 @@ use domain::AggregateId;
 use lambda::ReadModel;
 use operator::{
     Kind,
-    limits::MENDED_MAX,
-    rows::{Counted, Past, Summary, Wrong, mend},
+    limits::REPAIRS_MAX,
+    rows::{Counted, PastRun, Summary, Wrong, repair},
 };
 use serde::Deserialize;
 
@@ -86,7 +86,7 @@ fn mendable(summary: &Summary) -> Vec<AggregateId> {
     });
     let mut ids: Vec<AggregateId> = ids.collect();
     ids.dedup();
-    match summary.more() == 0 && ids.len() <= MENDED_MAX {
+    match summary.more() == 0 && ids.len() <= REPAIRS_MAX {
         true => ids,
         false => Vec::new(),
     }
@@ -102,7 +102,7 @@ fn mend_form(name: &str, number: usize, view: &View) -> Form {
 }
 
 /// The past run of this name.
-async fn past_named(console: &Console, name: &str) -> Result<Past, Failure> {
+async fn past_named(console: &Console, name: &str) -> Result<PastRun, Failure> {
     let all = past_of(console.operating()).await?;
     let past = all.into_iter().find(|(known, _)| known == name);
     let past = past.map(|(_, past)| past);
@@ -127,7 +127,7 @@ async fn mend_found(view: View, Path(name): Path<String>, Posted(sent): Posted<S
     deed.carry_out(view, &sent, async move {
         let past = past_named(&console, &name).await?;
         let environment = console.operating().environment().await?;
-        let done = mend(&environment, &mendable(&past.summary)).await?;
+        let done = repair(&environment, &mendable(&past.summary)).await?;
         let numbers = [done.written, done.removed, done.left].map(|it| it.to_string());
         let [written, removed, left] = numbers.each_ref().map(|it| Some(it.as_str()));
         let told = [("written", written), ("removed", removed), ("left", left)];

@@ -9,7 +9,9 @@ use axum::{
 };
 use operator::{
     Stage,
-    retry::{self, Came, Group, Only, Preview, Report, Retried, RetriedKind, Wanted},
+    retry::{
+        self, Category, CommandResult, Group, Preview, Report, Retried, RetriedKind, Selection,
+    },
 };
 use serde::Deserialize;
 use tokio::time::{Instant, sleep};
@@ -61,16 +63,16 @@ impl Which {
         let one = (self.consumer, self.aggregate, self.place, self.name);
         if let Some(only) = self.only {
             let only = match (only.as_str(), &one) {
-                ("parked", (None, None, None, None)) => Only::Parked,
-                ("stream", (None, None, None, None)) => Only::Stream,
-                ("queue", (None, None, None, None)) => Only::Queue,
+                ("parked", (None, None, None, None)) => Category::Parked,
+                ("stream", (None, None, None, None)) => Category::Stream,
+                ("queue", (None, None, None, None)) => Category::Queue,
                 _ => return Err(unsaid()),
             };
             let (role, reason) = (self.role, self.reason);
-            return Ok(Take::All(Wanted {
-                only: Some(only),
+            return Ok(Take::All(Selection {
+                category: Some(only),
                 group: Some(Group { role, reason }),
-                ..Wanted::default()
+                ..Selection::default()
             }));
         }
         if self.role.is_some() || self.reason.is_some() {
@@ -82,7 +84,7 @@ impl Which {
                 aggregate,
             }),
             (None, None, Some(place), Some(name)) => letter_id(&place, &name).map(Take::Letter),
-            (None, None, None, None) => Ok(Take::All(Wanted::default())),
+            (None, None, None, None) => Ok(Take::All(Selection::default())),
             // One that is named in part is not everything.
             _ => Err(unsaid()),
         }
@@ -105,14 +107,14 @@ pub(super) fn form(take: &Take, view: &View) -> Form {
 }
 
 /// The address that takes up what is wanted: all, or one group.
-fn address(wanted: &Wanted) -> String {
-    let Some((group, only)) = wanted.group.as_ref().zip(wanted.only) else {
+fn address(wanted: &Selection) -> String {
+    let Some((group, only)) = wanted.group.as_ref().zip(wanted.category) else {
         return "/stuck/retry".to_owned();
     };
     let only = match only {
-        Only::Parked => "parked",
-        Only::Queue => "queue",
-        Only::Stream | Only::DeadLetters => "stream",
+        Category::Parked => "parked",
+        Category::Queue => "queue",
+        Category::Stream | Category::DeadLetters => "stream",
     };
     let names = [
         ("only", Some(only)),
@@ -124,11 +126,17 @@ fn address(wanted: &Wanted) -> String {
 
 /// The form that takes up all that is stuck for one reason, of which a page shows `number`, and there
 /// may be more.
-pub(super) fn group_form(only: Only, why: Group, number: usize, more: bool, view: &View) -> Form {
-    let wanted = Wanted {
-        only: Some(only),
+pub(super) fn group_form(
+    only: Category,
+    why: Group,
+    number: usize,
+    more: bool,
+    view: &View,
+) -> Form {
+    let wanted = Selection {
+        category: Some(only),
         group: Some(why),
-        ..Wanted::default()
+        ..Selection::default()
     };
     let button = match (number, more) {
         (1, false) => "Retry it".to_owned(),
@@ -148,7 +156,7 @@ pub(super) fn all_form(number: u64, more: bool, view: &View) -> Form {
 /// What will happen, in a sentence.
 fn effect(take: &Take) -> String {
     match take {
-        Take::All(Wanted { group: Some(_), .. }) => {
+        Take::All(Selection { group: Some(_), .. }) => {
             "all that is stuck for this reason is taken up once more. Whatever succeeds is removed."
                 .to_owned()
         }
@@ -194,11 +202,11 @@ async fn ask(view: View) -> Response {
     );
     let (console, form) = (
         view.console.clone(),
-        form(&Take::All(Wanted::default()), &view),
+        form(&Take::All(Selection::default()), &view),
     );
     view.show(head, async move {
         let environment = console.operating().environment().await?;
-        let there = retry::preview(&environment, &Wanted::default()).await?;
+        let there = retry::preview(&environment, &Selection::default()).await?;
         let of = |consumer: &str| {
             there
                 .parked
@@ -229,7 +237,7 @@ async fn begin(view: View, Query(which): Query<Which>, Posted(sent): Posted<Sent
     let deed = Deed {
         nav: Nav::Stuck,
         title: match &take {
-            Take::All(Wanted { group: Some(_), .. }) => "Retry all of one reason".to_owned(),
+            Take::All(Selection { group: Some(_), .. }) => "Retry all of one reason".to_owned(),
             Take::All(_) => "Retry all that is stuck".to_owned(),
             Take::Parked { aggregate, .. } => format!("Retry {aggregate}"),
             Take::Letter(_) => "Retry a dead letter".to_owned(),
@@ -308,9 +316,9 @@ pub(super) enum CameView {
 }
 
 impl CameView {
-    fn of(came: &Came) -> Self {
+    fn of(came: &CommandResult) -> Self {
         match came.clone() {
-            Came::Accepted {
+            CommandResult::Accepted {
                 aggregate,
                 kind,
                 sequence,
@@ -319,12 +327,12 @@ impl CameView {
                 kind,
                 sequence,
             },
-            Came::Refused(letter) => Self::Refused(Box::new(LetterView::of(*letter))),
-            Came::File(id) => Self::File {
+            CommandResult::Refused(letter) => Self::Refused(Box::new(LetterView::of(*letter))),
+            CommandResult::File(id) => Self::File {
                 link: links::file(&id.key, &id.version),
                 key: id.key,
             },
-            Came::Nothing { aggregate, version } => Self::Nothing {
+            CommandResult::Unchanged { aggregate, version } => Self::Nothing {
                 subject: Subject::of(&aggregate),
                 version,
             },
@@ -349,7 +357,7 @@ impl Row {
                 .reason
                 .as_deref()
                 .map(|reason| explained(reason, Policy::Operator, about)),
-            came: retried.came.as_ref().map(CameView::of),
+            came: retried.result.as_ref().map(CameView::of),
         }
     }
 }
@@ -442,13 +450,13 @@ mod tests {
 
     #[test]
     fn a_group_is_named_by_its_address() {
-        let wanted = Wanted {
-            only: Some(Only::Queue),
+        let wanted = Selection {
+            category: Some(Category::Queue),
             group: Some(Group {
                 role: Some("bus".to_owned()),
                 reason: None,
             }),
-            ..Wanted::default()
+            ..Selection::default()
         };
         assert_eq!(address(&wanted), "/stuck/retry?only=queue&role=bus");
         let which = |only: &str, consumer: Option<&str>| Which {
@@ -470,7 +478,7 @@ mod tests {
     #[test]
     fn what_is_named_in_part_is_not_everything() {
         let (a, b) = (Some("project"), Some("order#1"));
-        assert_eq!(which([None; 4]), Ok(Take::All(Wanted::default())));
+        assert_eq!(which([None; 4]), Ok(Take::All(Selection::default())));
         assert!(matches!(which([a, b, None, None]), Ok(Take::Parked { .. })));
         let letter = which([None, None, Some("stream"), Some("key")]);
         assert!(matches!(letter, Ok(Take::Letter(_))));

@@ -11,8 +11,8 @@ use axum::{
 use lambda::ReadModel;
 use operator::{
     Kind, Stage,
-    folder::usual,
-    rows::{Counted, Difference, Finding, Options, Running, Summary, Wrong},
+    folder::run_folder,
+    rows::{Counted, Difference, Finding, Options, RunProgress, Summary, Wrong},
 };
 use serde::Deserialize;
 use tokio::time::{Instant, sleep};
@@ -102,11 +102,11 @@ async fn begin(view: View, which: Which, begin: Begin, sent: Sent, kind: Kind) -
     deed.carry_out(view, &sent, async move {
         let (operating, only) = (console.operating(), only?);
         let environment = operating.environment().await?;
-        let folder = usual(&operating.state, kind.name(), operating.name());
+        let folder = run_folder(&operating.state, kind.name(), operating.name());
         let options = Options {
             only,
             anew: begin.anew,
-            sides: SIDES_KEPT,
+            max_differences: SIDES_KEPT,
             ..Options::new(kind, folder)
         };
         let jobs = &operating.jobs;
@@ -287,7 +287,7 @@ struct RunNow {
     now: Now,
 }
 
-fn now(run: &Running, view: &View) -> Now {
+fn now(run: &RunProgress, view: &View) -> Now {
     let job = view.console.operating().jobs.whole();
     let job = job.filter(|job| job.what == run.kind);
     let own = job.as_ref().filter(|job| job.goes_on());

@@ -5,9 +5,9 @@ use event_store::Commit;
 use projectors::{limits::HISTORY_PAGES_MAX, notify, rebuild::RebuildError};
 use serde::Serialize;
 
-mod time;
+mod period;
 
-pub use time::{TimeOptions, TimeReport, TimeRun, time_price};
+pub use period::{PeriodOptions, PeriodReport, PeriodRun, period_price};
 
 use crate::{
     environment::Environment,

@@ -23,7 +23,7 @@ pub(crate) fn role_of(body: &str) -> Option<&'static str> {
 /// What is handed to the function. An order that names no command id gets the one that it had when
 /// it was invoked: one of the attempts may have placed it, and this must not place it twice. Two
 /// orders that say the same stay two.
-pub(crate) fn taken_up(body: String, key: &str) -> String {
+pub(crate) fn retry_payload(body: String, key: &str) -> String {
     if role_of(&body) != Some("invoke") {
         return body;
     }
@@ -58,7 +58,7 @@ mod tests {
     #[test]
     fn an_order_is_taken_up_as_the_command_that_it_was() {
         let order = r#"{"items":[{"name":"Lamp","price":1.10}]}"#;
-        let taken = |body: &str| taken_up(body.to_owned(), "request/r-1");
+        let taken = |body: &str| retry_payload(body.to_owned(), "request/r-1");
         let expected = r#"{"commandId":"request/r-1","items":[{"name":"Lamp","price":1.10}]}"#;
         assert_eq!(Json::parse(&taken(order)), Json::parse(expected));
         let named = r#"{"commandId":"c-1","items":[]}"#;

@@ -38,7 +38,7 @@ impl fmt::Display for Consumer {
 /// What the failure destination of a stream's consumer writes, as far as it matters here.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Letter {
+struct FailureRecord {
     request_context: RequestContext,
     /// The batch: JSON as text.
     payload: Payload,
@@ -55,7 +55,7 @@ struct RequestContext {
 
 /// A batch that was given up.
 #[derive(Debug)]
-pub(crate) struct GivenUp {
+pub(crate) struct FailedBatch {
     pub(crate) consumer: Consumer,
     /// Why Lambda gave it up, such as `RetryAttemptsExhausted`.
     pub(crate) condition: Option<String>,
@@ -64,9 +64,9 @@ pub(crate) struct GivenUp {
 }
 
 /// Whose batch it is, and the batch; or why nobody can say.
-pub(crate) fn read(content: &[u8], names: &Names) -> Result<GivenUp, String> {
+pub(crate) fn read(content: &[u8], names: &Names) -> Result<FailedBatch, String> {
     let unreadable = |_| "it is no record of a failed batch".to_owned();
-    let letter: Letter = serde_json::from_slice(content).map_err(unreadable)?;
+    let letter: FailureRecord = serde_json::from_slice(content).map_err(unreadable)?;
     let arn = &letter.request_context.function_arn;
     // A version or an alias may stand behind the name.
     let function = arn.split(':').skip_while(|part| *part != "function").nth(1);
@@ -79,7 +79,7 @@ pub(crate) fn read(content: &[u8], names: &Names) -> Result<GivenUp, String> {
         Ok(text) => RawValue::from_string(text).map_err(unreadable)?,
         Err(_) => letter.payload,
     };
-    Ok(GivenUp {
+    Ok(FailedBatch {
         consumer,
         condition: letter.request_context.condition,
         batch,

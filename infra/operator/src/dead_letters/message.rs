@@ -3,11 +3,11 @@
 use aws_sdk_sqs::types::{Message as SqsMessage, MessageSystemAttributeName};
 use domain::{Digest, Json};
 
-use super::function::taken_up;
+use super::function::retry_payload;
 use crate::limits::REASON_CHARACTERS;
 
 /// As much of a reason as is told.
-pub(crate) fn cut(text: String) -> String {
+pub(crate) fn truncated(text: String) -> String {
     text.chars().take(REASON_CHARACTERS).collect()
 }
 
@@ -59,7 +59,10 @@ impl Message {
     /// What it is told among others with: the code of its refusal, or else what Lambda or EventBridge
     /// says.
     pub(crate) fn reason(&self) -> Option<String> {
-        self.reason.clone().or_else(|| self.error.clone()).map(cut)
+        self.reason
+            .clone()
+            .or_else(|| self.error.clone())
+            .map(truncated)
     }
 
     /// Why it lies there, in a line; `None` where nobody has said so.
@@ -74,14 +77,14 @@ impl Message {
     }
 
     /// What the function is given once more.
-    pub(crate) fn taken_up(&self) -> String {
-        taken_up(self.body.clone(), &self.key)
+    pub(crate) fn retry_payload(&self) -> String {
+        retry_payload(self.body.clone(), &self.key)
     }
 
     /// What it is known by: a queue keeps an event as often as it is sent there, which is more than
     /// once where a delivery was repeated. White space and the order of members do not count.
-    pub(crate) fn mark(&self) -> Digest {
-        let body = self.taken_up();
+    pub(crate) fn content_digest(&self) -> Digest {
+        let body = self.retry_payload();
         let content = Json::parse(&body);
         Digest::of(&content.unwrap_or_else(|_| body.as_str().into()))
     }

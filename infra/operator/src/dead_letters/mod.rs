@@ -14,10 +14,10 @@ use serde::{Deserialize, Serialize};
 pub(crate) mod function;
 pub(crate) mod letter;
 pub(crate) mod message;
-pub(crate) mod places;
+pub(crate) mod store;
 
 pub use letter::Consumer;
-pub(crate) use message::cut;
+pub(crate) use message::truncated;
 
 use crate::{
     environment::Environment,
@@ -25,7 +25,7 @@ use crate::{
     limits::{ABOUT_MAX, LISTED_OBJECTS_MAX, OBJECTS_AT_ONCE, PEEK_HIDDEN, PEEKED_MESSAGES_MAX},
 };
 use message::Message;
-use places::{Depth, Object, Places};
+use store::{DeadLetterStore, Object, QueueDepth};
 
 /// Which dead letter.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -112,13 +112,13 @@ pub async fn stream_page(
     after: Option<&str>,
     limit: u32,
 ) -> Result<StreamPage, OperatorError> {
-    let places = Places::of(environment)?;
+    let store = DeadLetterStore::of(environment)?;
     let limit = limit.clamp(1, LISTED_OBJECTS_MAX);
     let limit = i32::try_from(limit).unwrap_or(1);
-    let page = places.objects(after, limit).await?;
+    let page = store.objects(after, limit).await?;
     let last = page.objects.last().map(|last| last.key.clone());
     let looks = page.objects.into_iter();
-    let looks = looks.map(|object| of_object(environment, &places, object));
+    let looks = looks.map(|object| of_object(environment, &store, object));
     let letters = stream::iter(looks).buffered(OBJECTS_AT_ONCE);
     let letters: Vec<Option<DeadLetter>> = letters.try_collect().await?;
     Ok(StreamPage {
@@ -131,14 +131,14 @@ pub async fn stream_page(
 /// [`PEEKED_MESSAGES_MAX`]). SQS shows a message only to who
 /// takes it: each is taken, and given back at the end, and meanwhile hidden from others.
 pub async fn queue(environment: &Environment, limit: u32) -> Result<QueueLook, OperatorError> {
-    let places = Places::of(environment)?;
-    let Depth { visible, hidden } = places.depth().await?;
+    let store = DeadLetterStore::of(environment)?;
+    let QueueDepth { visible, hidden } = store.depth().await?;
     let most = limit.clamp(1, PEEKED_MESSAGES_MAX) as usize;
     // The local queue counts exactly: nobody waits there for a message that does not come.
     let exact = environment.endpoint().is_some();
     let here = usize::try_from(visible).unwrap_or(usize::MAX);
     let limit = if exact { most.min(here) } else { most };
-    let (looked, more) = look(&places, limit, |_| false).await?;
+    let (looked, more) = peek(&store, limit, |_| false).await?;
     let more = if exact { here > limit } else { more };
     let letters = looked
         .iter()
@@ -154,17 +154,19 @@ pub async fn queue(environment: &Environment, limit: u32) -> Result<QueueLook, O
 /// has written, of a message what the function was given. It may hold what customers have sent.
 /// `NotFound` where it is gone, or hidden since somebody has taken it.
 pub async fn payload(environment: &Environment, id: &LetterId) -> Result<String, OperatorError> {
-    let places = Places::of(environment)?;
+    let store = DeadLetterStore::of(environment)?;
     match id {
         LetterId::Stream(key) => {
-            let content = places.object(key).await?.ok_or_else(|| gone(id))?;
+            let content = store.object(key).await?.ok_or_else(|| not_found(id))?;
             Ok(String::from_utf8_lossy(&content).into_owned())
         }
         LetterId::Message(wanted) => {
             let is_it = |message: &Message| message.id == *wanted;
-            let (looked, _) = look(&places, PEEKED_MESSAGES_MAX as usize, is_it).await?;
+            let (looked, _) = peek(&store, PEEKED_MESSAGES_MAX as usize, is_it).await?;
             let found = looked.into_iter().find(is_it);
-            found.map(|message| message.body).ok_or_else(|| gone(id))
+            found
+                .map(|message| message.body)
+                .ok_or_else(|| not_found(id))
         }
     }
 }
@@ -172,18 +174,18 @@ pub async fn payload(environment: &Environment, id: &LetterId) -> Result<String,
 /// One dead letter, without what is in it. `NotFound` where it is gone, or hidden since somebody has
 /// taken it.
 pub async fn letter(environment: &Environment, id: &LetterId) -> Result<DeadLetter, OperatorError> {
-    let places = Places::of(environment)?;
+    let store = DeadLetterStore::of(environment)?;
     match id {
         LetterId::Stream(key) => {
-            let object = places.find_object(key).await?.ok_or_else(|| gone(id))?;
-            let letter = of_object(environment, &places, object).await?;
-            letter.ok_or_else(|| gone(id))
+            let object = store.find_object(key).await?.ok_or_else(|| not_found(id))?;
+            let letter = of_object(environment, &store, object).await?;
+            letter.ok_or_else(|| not_found(id))
         }
         LetterId::Message(wanted) => {
             let is_it = |message: &Message| message.id == *wanted;
-            let (looked, _) = look(&places, PEEKED_MESSAGES_MAX as usize, is_it).await?;
+            let (looked, _) = peek(&store, PEEKED_MESSAGES_MAX as usize, is_it).await?;
             let found = looked.iter().find(|message| is_it(message));
-            let found = found.ok_or_else(|| gone(id))?;
+            let found = found.ok_or_else(|| not_found(id))?;
             Ok(of_message(environment, found))
         }
     }
@@ -204,9 +206,9 @@ pub(crate) async fn sent(
     environment: &Environment,
     limit: u32,
 ) -> Result<(Vec<Sent>, bool), OperatorError> {
-    let places = Places::of(environment)?;
-    let hidden = places.depth().await?.hidden;
-    let (looked, more) = look(&places, limit as usize, |_| false).await?;
+    let store = DeadLetterStore::of(environment)?;
+    let hidden = store.depth().await?.hidden;
+    let (looked, more) = peek(&store, limit as usize, |_| false).await?;
     let sent = looked.into_iter().map(|message| Sent {
         id: LetterId::Message(message.id),
         at: Timestamp::from_millis(message.sent_ms),
@@ -248,7 +250,7 @@ pub fn meaning(reason: &str) -> Option<&'static str> {
 }
 
 /// The error of one that is not there.
-pub(crate) fn gone(id: &LetterId) -> OperatorError {
+pub(crate) fn not_found(id: &LetterId) -> OperatorError {
     OperatorError::NotFound(match id {
         LetterId::Stream(key) => format!("there is no dead letter {key}"),
         LetterId::Message(id) => {
@@ -259,15 +261,15 @@ pub(crate) fn gone(id: &LetterId) -> OperatorError {
 
 /// Takes messages until `enough` is among them, there are none left, or `limit` are taken; gives all
 /// of them back. Says whether there may be more.
-pub(crate) async fn look(
-    places: &Places,
+pub(crate) async fn peek(
+    store: &DeadLetterStore,
     limit: usize,
     enough: impl Fn(&Message) -> bool,
 ) -> Result<(Vec<Message>, bool), OperatorError> {
     let (mut looked, mut more): (Vec<Message>, bool) = (Vec::new(), true);
     let mut failed = None;
     while looked.len() < limit && !looked.iter().any(&enough) {
-        match places.take(PEEK_HIDDEN).await {
+        match store.take(PEEK_HIDDEN).await {
             Ok(taken) if taken.is_empty() => {
                 more = false;
                 break;
@@ -280,7 +282,7 @@ pub(crate) async fn look(
         }
     }
     let receipts: Vec<String> = looked.iter().map(|one| one.receipt.clone()).collect();
-    places.give_all_back(&receipts).await;
+    store.give_all_back(&receipts).await;
     match failed {
         Some(error) => Err(error),
         None => Ok((looked, more)),
@@ -289,10 +291,10 @@ pub(crate) async fn look(
 
 async fn of_object(
     environment: &Environment,
-    places: &Places,
+    store: &DeadLetterStore,
     object: Object,
 ) -> Result<Option<DeadLetter>, OperatorError> {
-    let Some(content) = places.object(&object.key).await? else {
+    let Some(content) = store.object(&object.key).await? else {
         return Ok(None);
     };
     let mut letter = DeadLetter {
@@ -321,7 +323,7 @@ async fn of_object(
             letter.about_more = names.len() > ABOUT_MAX;
             letter.about = names.into_iter().take(ABOUT_MAX).collect();
         }
-        Err(reason) => letter.reason = Some(cut(reason)),
+        Err(reason) => letter.reason = Some(truncated(reason)),
     }
     Ok(Some(letter))
 }
@@ -334,9 +336,9 @@ pub(crate) fn of_message(environment: &Environment, message: &Message) -> DeadLe
         age_seconds: age(environment, at),
         role: function::role_of(&message.body).map(str::to_owned),
         reason: message.reason(),
-        field: message.field.clone().map(cut),
-        message: message.message.clone().map(cut),
-        from: event(&message.body).map(cut),
+        field: message.field.clone().map(truncated),
+        message: message.message.clone().map(truncated),
+        from: event(&message.body).map(truncated),
         about: about(&message.body),
         about_more: false,
         bytes: message.body.len() as u64,
@@ -370,7 +372,7 @@ pub(crate) fn about(body: &str) -> Vec<String> {
         about.push(text(object.get("key")));
     }
     about.push(event(body));
-    about.into_iter().flatten().map(cut).collect()
+    about.into_iter().flatten().map(truncated).collect()
 }
 
 /// An event's source and detail-type; `None` of what is no event.

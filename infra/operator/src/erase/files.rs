@@ -21,7 +21,7 @@ use serde::Serialize;
 
 use super::days;
 use crate::{
-    bucket::said,
+    bucket::call_error,
     environment::Environment,
     error::OperatorError,
     limits::{ERASED_FILES_MAX, FILE_VERSION_PAGES_MAX, OBJECTS_PAGE},
@@ -70,13 +70,14 @@ pub struct Version {
     /// Orders of others, and parts of which nobody can say whose they are.
     pub others: u64,
     /// How long it stays, if nobody removes it.
-    pub ends: Ends,
+    #[serde(rename = "ends")]
+    pub expiry: Expiry,
 }
 
 /// How long a version of a file stays.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub enum Ends {
+pub enum Expiry {
     /// The bucket removes it on this day.
     On(String),
     /// No rule of the bucket ends it.
@@ -87,7 +88,7 @@ pub enum Ends {
 
 /// A version or a delete marker, as the bucket lists it.
 #[derive(Debug, Clone)]
-struct Listed {
+struct ListedVersion {
     id: String,
     etag: String,
     at: Option<Timestamp>,
@@ -95,7 +96,7 @@ struct Listed {
     is_marker: bool,
 }
 
-/// Looks at the files that are named so, in every version.
+/// FileInspector at the files that are named so, in every version.
 pub(super) async fn look(
     environment: &Environment,
     owner: &Owner,
@@ -106,7 +107,7 @@ pub(super) async fn look(
         let text = format!("the orders of {owner} came from more than {ERASED_FILES_MAX} files");
         return Err(OperatorError::TooMany(text));
     }
-    let looks = Looks {
+    let looks = FileInspector {
         environment,
         owner,
         s3: environment.s3(),
@@ -143,7 +144,7 @@ pub(super) async fn remove(
             for version in file.all.iter().rev() {
                 let delete = s3.delete_object().bucket(bucket).key(key);
                 let deleted = delete.version_id(version).send().await;
-                deleted.map_err(|error| said(&file.file, &error))?;
+                deleted.map_err(|error| call_error(&file.file, &error))?;
             }
             file.state = FileState::Removed;
         }
@@ -173,14 +174,14 @@ async fn rules(environment: &Environment) -> Option<Vec<LifecycleRule>> {
 }
 
 /// What looks at files have in common.
-struct Looks<'a> {
+struct FileInspector<'a> {
     environment: &'a Environment,
     owner: &'a Owner,
     s3: aws_sdk_s3::Client,
     rules: Option<Vec<LifecycleRule>>,
 }
 
-impl Looks<'_> {
+impl FileInspector<'_> {
     async fn file(&self, source: &str) -> Result<OrderFile, OperatorError> {
         let mut file = OrderFile {
             file: source.to_owned(),
@@ -201,7 +202,7 @@ impl Looks<'_> {
                     version: one.id.clone(),
                     orders,
                     others,
-                    ends: ends(self.rules.as_deref(), key, one, &listed),
+                    expiry: expiry(self.rules.as_deref(), key, one, &listed),
                 });
             }
         }
@@ -215,7 +216,7 @@ impl Looks<'_> {
     }
 
     /// Every version and delete marker of a key, newest first.
-    async fn listed(&self, key: &str) -> Result<Vec<Listed>, OperatorError> {
+    async fn listed(&self, key: &str) -> Result<Vec<ListedVersion>, OperatorError> {
         let bucket = &self.environment.settings.bucket;
         let mut listed = Vec::new();
         let (mut key_marker, mut version_marker) = (None, None);
@@ -227,7 +228,7 @@ impl Looks<'_> {
                 .set_version_id_marker(version_marker)
                 .send()
                 .await
-                .map_err(|error| said(&format!("the bucket {bucket}"), &error))?;
+                .map_err(|error| call_error(&format!("the bucket {bucket}"), &error))?;
             let versions = page.versions().iter().filter(|it| it.key() == Some(key));
             listed.extend(versions.filter_map(version));
             let markers = page.delete_markers().iter();
@@ -250,7 +251,11 @@ impl Looks<'_> {
     }
 
     /// How many orders of a version are the owner's, and how many are not or cannot be read.
-    async fn counted(&self, key: &str, version: &Listed) -> Result<(u64, u64), OperatorError> {
+    async fn counted(
+        &self,
+        key: &str,
+        version: &ListedVersion,
+    ) -> Result<(u64, u64), OperatorError> {
         let files = S3Files::with(self.s3.clone(), self.environment.settings.bucket.clone());
         let object = Object {
             key: key.to_owned(),
@@ -275,8 +280,8 @@ impl Looks<'_> {
     }
 }
 
-fn version(version: &aws_sdk_s3::types::ObjectVersion) -> Option<Listed> {
-    Some(Listed {
+fn version(version: &aws_sdk_s3::types::ObjectVersion) -> Option<ListedVersion> {
+    Some(ListedVersion {
         id: version.version_id()?.to_owned(),
         etag: version
             .e_tag()
@@ -289,8 +294,8 @@ fn version(version: &aws_sdk_s3::types::ObjectVersion) -> Option<Listed> {
     })
 }
 
-fn marker(marker: &aws_sdk_s3::types::DeleteMarkerEntry) -> Option<Listed> {
-    Some(Listed {
+fn marker(marker: &aws_sdk_s3::types::DeleteMarkerEntry) -> Option<ListedVersion> {
+    Some(ListedVersion {
         id: marker.version_id()?.to_owned(),
         etag: String::new(),
         at: time(marker.last_modified()),
@@ -306,9 +311,14 @@ fn time(at: Option<&aws_smithy_types::DateTime>) -> Option<Timestamp> {
 /// How long a version stays. S3 ends a version at the first midnight after its days, counted for an
 /// earlier version from when the next one came. (S3 user guide, "Understanding object expiration" and
 /// "Lifecycle configuration elements".)
-fn ends(rules: Option<&[LifecycleRule]>, key: &str, of: &Listed, all: &[Listed]) -> Ends {
+fn expiry(
+    rules: Option<&[LifecycleRule]>,
+    key: &str,
+    of: &ListedVersion,
+    all: &[ListedVersion],
+) -> Expiry {
     let Some(rules) = rules else {
-        return Ends::Unknown;
+        return Expiry::Unknown;
     };
     let rules = rules.iter().filter(|rule| counts(rule, key));
     let (mut current, mut earlier): (Option<u32>, Option<u32>) = (None, None);
@@ -337,8 +347,8 @@ fn ends(rules: Option<&[LifecycleRule]>, key: &str, of: &Listed, all: &[Listed])
         false => earlier,
     };
     match since.zip(days) {
-        Some((since, days)) => Ends::On(days::after(since, days + 1)),
-        None => Ends::Never,
+        Some((since, days)) => Expiry::On(days::after(since, days + 1)),
+        None => Expiry::Never,
     }
 }
 
@@ -373,8 +383,8 @@ mod tests {
         Some(format!("{day}T08:00:00.000Z").parse().unwrap())
     }
 
-    fn listed(id: &str, day: &str, is_current: bool) -> Listed {
-        Listed {
+    fn listed(id: &str, day: &str, is_current: bool) -> ListedVersion {
+        ListedVersion {
             id: id.to_owned(),
             etag: String::new(),
             at: at(day),
@@ -403,27 +413,28 @@ mod tests {
             listed("b", "2026-03-10", true),
             listed("a", "2026-01-01", false),
         ];
-        let ends = |one| ends(Some(&rules), "orders/x.json", one, &all);
-        assert_eq!(ends(&all[1]), Ends::On("2026-04-10".to_owned()));
-        assert_eq!(ends(&all[0]), Ends::Never);
+        let expiry = |one| expiry(Some(&rules), "orders/x.json", one, &all);
+        assert_eq!(expiry(&all[1]), Expiry::On("2026-04-10".to_owned()));
+        assert_eq!(expiry(&all[0]), Expiry::Never);
     }
 
     #[test]
     fn only_rules_that_end_the_object_count() {
         let all = [listed("a", "2026-03-10", true)];
-        let ends = |rules: Option<&[LifecycleRule]>| ends(rules, "orders/x.json", &all[0], &all);
+        let expiry =
+            |rules: Option<&[LifecycleRule]>| expiry(rules, "orders/x.json", &all[0], &all);
         let days = LifecycleExpiration::builder().days(10).build();
         let both = rule()
             .expiration(days)
             .noncurrent_version_expiration(earlier(20));
         let whole = both.clone().build().unwrap();
-        assert_eq!(ends(Some(&[whole])), Ends::On("2026-04-10".to_owned()));
+        assert_eq!(expiry(Some(&[whole])), Expiry::On("2026-04-10".to_owned()));
         let filter = LifecycleRuleFilter::builder().prefix("reports/").build();
         let of_others = both.clone().filter(filter).build().unwrap();
-        assert_eq!(ends(Some(&[of_others])), Ends::Never);
+        assert_eq!(expiry(Some(&[of_others])), Expiry::Never);
         let off = both.status(ExpirationStatus::Disabled).build().unwrap();
-        assert_eq!(ends(Some(&[off])), Ends::Never);
-        assert_eq!(ends(None), Ends::Unknown);
+        assert_eq!(expiry(Some(&[off])), Expiry::Never);
+        assert_eq!(expiry(None), Expiry::Unknown);
     }
 
     #[test]

@@ -21,7 +21,7 @@ use serde::Serialize;
 use crate::{
     environment::Environment,
     error::OperatorError,
-    limits::{ROWS_ASKED_FIRST, ROWS_ASKED_MOST, ROWS_WAIT},
+    limits::{ROWS_POLL_FIRST, ROWS_POLL_MAX, ROWS_WAIT},
     progress::{Progress, Stage},
 };
 
@@ -46,7 +46,8 @@ pub enum Key {
     /// There never was one.
     None,
     /// It is there, and an erasure destroys it.
-    There {
+    #[serde(rename = "there")]
+    Present {
         /// Its version, from 1.
         version: u32,
         /// When an earlier key was destroyed, if one was.
@@ -89,7 +90,8 @@ pub struct Report {
     /// The time from before which all personal data of the owner are erased.
     pub erased_at: Timestamp,
     /// Whether the key was destroyed before.
-    pub before: bool,
+    #[serde(rename = "before")]
+    pub was_erased_before: bool,
     /// The owner's orders, as they were before.
     pub orders: Orders,
     /// Rows that show no personal data any more.
@@ -164,7 +166,7 @@ pub async fn erase(
     let (rows_rewritten, rows_left) = wait_for_rows(environment, &plan.shown, progress).await?;
     Ok(Report {
         erased_at: erased.erased_at,
-        before: erased.before,
+        was_erased_before: erased.before,
         backups_until: erased.backups_until(),
         owner: plan.owner,
         orders: plan.orders,
@@ -186,7 +188,7 @@ async fn key(environment: &Environment, owner: &Owner) -> Result<Key, OperatorEr
     Ok(match (record.wrapped, record.erased_at) {
         (None, None) => Key::None,
         (None, Some(erased_at)) => Key::Destroyed { erased_at },
-        (Some(_), erased_at) => Key::There {
+        (Some(_), erased_at) => Key::Present {
             version: record.version,
             erased_at,
         },
@@ -224,12 +226,12 @@ async fn wait_for_rows(
 ) -> Result<(u64, u64), OperatorError> {
     let clock = environment.projectors.clock.as_ref();
     let mut left: Vec<OrderId> = shown.to_vec();
-    let (mut waited, mut wait) = (Duration::ZERO, ROWS_ASKED_FIRST);
+    let (mut waited, mut wait) = (Duration::ZERO, ROWS_POLL_FIRST);
     progress.begins(Stage::AwaitingRows, 0, left.len() as u64);
     while !left.is_empty() && waited < ROWS_WAIT && !progress.stopped() {
         clock.sleep(wait).await;
         waited += wait;
-        wait = (2 * wait).min(ROWS_ASKED_MOST);
+        wait = (2 * wait).min(ROWS_POLL_MAX);
         let before = left.len();
         left = orders::still_shown(environment, left).await?;
         progress.advances((before - left.len()) as u64);

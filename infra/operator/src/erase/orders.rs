@@ -69,7 +69,7 @@ struct Placed {
 
 /// An order, as its first event and its row say it.
 #[derive(Debug)]
-struct Looked {
+struct InspectedOrder {
     id: OrderId,
     /// `None` where there is no event, or it cannot be read.
     placed: Option<Placed>,
@@ -131,7 +131,7 @@ async fn of_customer(
         let number = ids.len() as u64;
         let looks = ids.into_iter().map(|id| look(environment, id));
         let looks = stream::iter(looks).buffered(ERASED_ORDERS_AT_ONCE);
-        let looked: Vec<Looked> = looks.try_collect().await?;
+        let looked: Vec<InspectedOrder> = looks.try_collect().await?;
         looked.into_iter().for_each(|looked| found.add(looked));
         progress.advances(number);
         match page.rows.last().filter(|_| page.more) {
@@ -149,7 +149,7 @@ async fn of_customer(
 }
 
 impl Found {
-    fn add(&mut self, looked: Looked) {
+    fn add(&mut self, looked: InspectedOrder) {
         let orders = &mut self.orders;
         orders.number += 1;
         orders.rows += u64::from(looked.is_shown);
@@ -169,7 +169,7 @@ impl Found {
 }
 
 /// Looks at an order: one read of its events, and one of each of its rows.
-async fn look(environment: &Environment, id: OrderId) -> Result<Looked, OperatorError> {
+async fn look(environment: &Environment, id: OrderId) -> Result<InspectedOrder, OperatorError> {
     let name = AggregateId::Order(id.clone());
     let first = environment.projectors.store.history(&name, 1, 1);
     let (mut placed, mut is_unreadable, mut is_open) = (None, false, false);
@@ -191,7 +191,7 @@ async fn look(environment: &Environment, id: OrderId) -> Result<Looked, Operator
         Err(_) => is_unreadable = true,
     }
     let is_shown = is_shown(environment, &id).await?;
-    Ok(Looked {
+    Ok(InspectedOrder {
         id,
         placed,
         is_unreadable,

@@ -10,7 +10,7 @@ use futures::{FutureExt, StreamExt, TryStreamExt, future::BoxFuture, stream};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::{
-    bucket::{content, said},
+    bucket::{call_error, content},
     environment::Environment,
     error::OperatorError,
     limits::{FILE_PAGES, OBJECTS_PAGE, RECENT_AT_ONCE},
@@ -37,7 +37,7 @@ pub struct FileId {
 
 impl FileId {
     /// The key of what lies beside its report.
-    pub fn beside(&self, name: &str) -> String {
+    pub fn report_key(&self, name: &str) -> String {
         format!("{REPORTS}{}/{}/{name}", self.key, self.version)
     }
 
@@ -143,7 +143,7 @@ pub struct Rejection {
 /// A report, a progress, or a part of a report: what this reads of it.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-struct Told {
+struct ReportContent {
     correlation_id: Option<String>,
     total: u64,
     /// What `total` is called before the end.
@@ -160,7 +160,7 @@ struct Told {
 /// The same without its rejections.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Counted {
+struct ReportCounts {
     #[serde(default)]
     total: u64,
     #[serde(default)]
@@ -172,7 +172,7 @@ struct Counted {
 
 /// What a look at the bucket's names has found of a file.
 #[derive(Debug, Default)]
-struct Seen {
+struct ReportObjects {
     report: Option<Timestamp>,
     /// The latest progress, and when it was written.
     progress: Option<(Timestamp, String)>,
@@ -180,7 +180,7 @@ struct Seen {
     at: Option<Timestamp>,
 }
 
-impl Seen {
+impl ReportObjects {
     fn add(&mut self, name: &str, at: Timestamp) {
         self.at = self.at.max(Some(at));
         if name == REPORT {
@@ -207,13 +207,13 @@ pub async fn files(
         true => format!("{REPORTS}{prefix}"),
         false => format!("{REPORTS}{ORDERS}{prefix}"),
     };
-    let mut seen: BTreeMap<FileId, Seen> = BTreeMap::new();
+    let mut seen: BTreeMap<FileId, ReportObjects> = BTreeMap::new();
     let (mut last, mut whole) = (after.map(str::to_owned), false);
     for _ in 0..FILE_PAGES {
         let list = s3.list_objects_v2().bucket(bucket).prefix(&begin);
         let list = list.max_keys(OBJECTS_PAGE).set_start_after(last.clone());
         let page = list.send().await;
-        let page = page.map_err(|error| said(&format!("the bucket {bucket}"), &error))?;
+        let page = page.map_err(|error| call_error(&format!("the bucket {bucket}"), &error))?;
         for object in page.contents() {
             let Some(key) = object.key() else { continue };
             last = Some(key.to_owned());
@@ -228,7 +228,7 @@ pub async fn files(
             break;
         }
     }
-    let mut found: Vec<(FileId, Seen)> = seen.into_iter().collect();
+    let mut found: Vec<(FileId, ReportObjects)> = seen.into_iter().collect();
     found.sort_by_key(|(_, seen)| std::cmp::Reverse(seen.at));
     let more = found.len() > limit;
     found.truncate(limit);
@@ -249,19 +249,19 @@ async fn imported(
     s3: &aws_sdk_s3::Client,
     bucket: &str,
     id: FileId,
-    seen: Seen,
+    seen: ReportObjects,
 ) -> Result<ImportedFile, OperatorError> {
     let name = match (&seen.report, &seen.progress) {
         (Some(_), _) | (None, None) => REPORT,
         (None, Some((_, name))) => name,
     };
-    let counted: Option<Counted> = read(s3, bucket, &id.beside(name)).await?;
+    let counted: Option<ReportCounts> = read(s3, bucket, &id.report_key(name)).await?;
     let state = match &counted {
         None => FileState::Unreadable,
         Some(_) if seen.report.is_some() => FileState::Done,
         Some(_) => FileState::UnderWay,
     };
-    let counted = counted.unwrap_or(Counted {
+    let counted = counted.unwrap_or(ReportCounts {
         total: 0,
         position: 0,
         accepted: 0,
@@ -298,8 +298,8 @@ pub async fn file_report(
 ) -> Result<FileReport, OperatorError> {
     let (s3, bucket) = (environment.s3(), &environment.settings.bucket);
     let (name, at) = newest(environment, &s3, id).await?;
-    let report = id.beside(&name);
-    let told: Option<Told> = read(&s3, bucket, &report).await?;
+    let report = id.report_key(&name);
+    let told: Option<ReportContent> = read(&s3, bucket, &report).await?;
     let readable = told.is_some();
     let told = told.unwrap_or_default();
     let parts = told.parts.max(told.rejection_parts.len() as u64);
@@ -308,7 +308,7 @@ pub async fn file_report(
     let page = page.clamp(1, pages);
     let rejections = match page <= parts {
         true => {
-            let part: Option<Told> = read(&s3, bucket, &part(id, page)).await?;
+            let part: Option<ReportContent> = read(&s3, bucket, &part(id, page)).await?;
             part.map(|part| part.rejections).unwrap_or_default()
         }
         false => told.rejections,
@@ -337,7 +337,7 @@ pub async fn file_report(
 }
 
 fn part(id: &FileId, number: u64) -> String {
-    id.beside(&format!("rejected-{number}.json"))
+    id.report_key(&format!("rejected-{number}.json"))
 }
 
 /// The report, or else the latest progress: what it is called, and when it was written.
@@ -347,10 +347,13 @@ async fn newest(
     id: &FileId,
 ) -> Result<(String, Option<Timestamp>), OperatorError> {
     let bucket = &environment.settings.bucket;
-    let list = s3.list_objects_v2().bucket(bucket).prefix(id.beside(""));
+    let list = s3
+        .list_objects_v2()
+        .bucket(bucket)
+        .prefix(id.report_key(""));
     let page = list.max_keys(OBJECTS_PAGE).send().await;
-    let page = page.map_err(|error| said(&format!("the bucket {bucket}"), &error))?;
-    let mut seen = Seen::default();
+    let page = page.map_err(|error| call_error(&format!("the bucket {bucket}"), &error))?;
+    let mut seen = ReportObjects::default();
     for object in page.contents() {
         let at = object.last_modified().and_then(|at| at.to_millis().ok());
         let at = at.and_then(Timestamp::from_millis);
@@ -380,7 +383,7 @@ pub async fn raw(
     let s3 = environment.s3();
     let key = match page {
         Some(page) => part(id, page),
-        None => id.beside(&newest(environment, &s3, id).await?.0),
+        None => id.report_key(&newest(environment, &s3, id).await?.0),
     };
     let found = content(&s3, &environment.settings.bucket, &key).await?;
     found.ok_or_else(|| OperatorError::NotFound(format!("there is no {key}")))
@@ -399,7 +402,10 @@ mod tests {
             ("orders/a/b.json", "v-1")
         );
         assert_eq!(name, "report.json");
-        assert_eq!(id.beside(name), "reports/orders/a/b.json/v-1/report.json");
+        assert_eq!(
+            id.report_key(name),
+            "reports/orders/a/b.json/v-1/report.json"
+        );
         for other in [
             "orders/a.json",
             "reports/a.json",
@@ -413,7 +419,7 @@ mod tests {
     #[test]
     fn the_latest_note_counts_and_a_report_is_the_end() {
         let at = |millis| Timestamp::from_millis(millis).unwrap();
-        let mut seen = Seen::default();
+        let mut seen = ReportObjects::default();
         seen.add("1.checkpoint.json", at(5));
         seen.add("progress.json", at(7));
         seen.add("2.checkpoint.json", at(6));

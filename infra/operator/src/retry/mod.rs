@@ -5,26 +5,26 @@ use futures::{StreamExt, stream};
 use projectors::parked::{self as parking, Parked, TakenUp, take_up};
 use serde::Serialize;
 
-mod came;
+mod command_result;
 mod queue;
-mod round;
+mod queue_retry;
+mod selection;
 mod stream_letters;
 mod tally;
-mod wanted;
 
 pub use crate::{
     dead_letters::{Consumer, LetterId},
-    retried::{Came, Retried, RetriedKind},
+    retried::{CommandResult, Retried, RetriedKind},
 };
+pub use selection::{Category, Group, Selection};
 pub use tally::Report;
-pub use wanted::{Group, Only, Wanted};
 
 use crate::{
     environment::Environment,
     error::OperatorError,
     limits::PARKED_AT_ONCE,
     progress::{Progress, Stage},
-    retried::Became,
+    retried::RetryResult,
 };
 use tally::Tally;
 
@@ -52,16 +52,19 @@ impl Preview {
 }
 
 /// Says what there is to take up, and does nothing.
-pub async fn preview(environment: &Environment, wanted: &Wanted) -> Result<Preview, OperatorError> {
-    wanted.check()?;
-    let parked = wanted.parked(environment).await?;
-    let places = wanted.places(environment)?;
-    let objects = match &places {
-        Some(places) if wanted.takes(Only::Stream) => places.count_objects().await?,
+pub async fn preview(
+    environment: &Environment,
+    selection: &Selection,
+) -> Result<Preview, OperatorError> {
+    selection.check()?;
+    let parked = selection.parked(environment).await?;
+    let store = selection.store(environment)?;
+    let objects = match &store {
+        Some(store) if selection.includes(Category::Stream) => store.count_objects().await?,
         _ => Default::default(),
     };
-    let depth = match &places {
-        Some(places) if wanted.takes(Only::Queue) => places.depth().await?,
+    let depth = match &store {
+        Some(store) if selection.includes(Category::Queue) => store.depth().await?,
         _ => Default::default(),
     };
     Ok(Preview {
@@ -73,24 +76,24 @@ pub async fn preview(environment: &Environment, wanted: &Wanted) -> Result<Previ
     })
 }
 
-/// Takes up what is wanted: first what is parked, then the objects of the bucket, then the messages
+/// Takes up what is selection: first what is parked, then the objects of the bucket, then the messages
 /// of the queue. An error where it had to end before: what was told until then is done.
 pub async fn all(
     environment: &Environment,
-    wanted: &Wanted,
+    selection: &Selection,
     progress: &dyn Progress,
 ) -> Result<Report, OperatorError> {
-    wanted.check()?;
-    let parked = wanted.parked(environment).await?;
-    let places = wanted.places(environment)?;
+    selection.check()?;
+    let parked = selection.parked(environment).await?;
+    let store = selection.store(environment)?;
     let mut tally = Tally::new(progress);
     all_parked(environment, &parked, &mut tally).await?;
-    if let Some(places) = &places {
-        if wanted.takes(Only::Stream) {
-            stream_letters::all(environment, places, wanted, &mut tally).await?;
+    if let Some(store) = &store {
+        if selection.includes(Category::Stream) {
+            stream_letters::all(environment, store, selection, &mut tally).await?;
         }
-        if wanted.takes(Only::Queue) {
-            queue::all(environment, places, wanted, &mut tally).await?;
+        if selection.includes(Category::Queue) {
+            queue::all(environment, store, selection, &mut tally).await?;
         }
     }
     Ok(tally.report)
@@ -107,33 +110,33 @@ pub async fn one_parked(
     let parked = parked.ok_or_else(|| {
         OperatorError::NotFound(format!("{consumer} has parked nothing of {aggregate}"))
     })?;
-    let became = taken_up(environment, &parked).await;
-    Ok(became.of(RetriedKind::Parked, name(&parked)))
+    let result = resume_parked(environment, &parked).await;
+    Ok(result.into_retried(RetriedKind::Parked, name(&parked)))
 }
 
 /// Takes up one dead letter, and says what became of what was in it where that is known within some
-/// seconds. `NotFound` where it is gone, or hidden since somebody has taken it.
+/// seconds. `NotFound` where it is not_found, or hidden since somebody has taken it.
 pub async fn one_letter(
     environment: &Environment,
     id: &LetterId,
 ) -> Result<Retried, OperatorError> {
     match id {
         LetterId::Stream(key) => {
-            let became = stream_letters::one(environment, key).await?;
-            Ok(became.of(RetriedKind::Stream, key.clone()))
+            let result = stream_letters::one(environment, key).await?;
+            Ok(result.into_retried(RetriedKind::Stream, key.clone()))
         }
         LetterId::Message(id) => {
-            let (became, came) = queue::one(environment, id).await?;
-            let became = match (&came, became) {
-                // The letter is gone, and another one is there in its place.
-                (Some(Came::Refused(letter)), Became::Done) => {
-                    Became::Stays(format!("refused once more: {}", letter.why()))
+            let (result, command_result) = queue::one(environment, id).await?;
+            let result = match (&command_result, result) {
+                // The letter is not_found, and another one is there in its place.
+                (Some(CommandResult::Refused(letter)), RetryResult::Done) => {
+                    RetryResult::Stays(format!("refused once more: {}", letter.why()))
                 }
-                (_, became) => became,
+                (_, result) => result,
             };
             Ok(Retried {
-                came,
-                ..became.of(RetriedKind::Message, id.clone())
+                result: command_result,
+                ..result.into_retried(RetriedKind::Message, id.clone())
             })
         }
     }
@@ -144,19 +147,19 @@ async fn all_parked(
     parked: &[Parked],
     tally: &mut Tally<'_>,
 ) -> Result<(), OperatorError> {
-    // By their places, so that whoever spawns this is not asked for closures of every lifetime.
+    // By their indexes, so that whoever spawns this is not asked for closures of every lifetime.
     let work = (0..parked.len()).map(|place| async move {
         let one = &parked[place];
-        (name(one), taken_up(environment, one).await)
+        (name(one), resume_parked(environment, one).await)
     });
     let mut done = stream::iter(work).buffer_unordered(PARKED_AT_ONCE);
     tally
         .progress
-        .begins(Stage::TakingUp, 0, parked.len() as u64);
+        .begins(Stage::Resuming, 0, parked.len() as u64);
     let mut noted = Ok(());
-    while let Some((name, became)) = done.next().await {
+    while let Some((name, result)) = done.next().await {
         tally.progress.advances(1);
-        noted = tally.note(RetriedKind::Parked, name, became);
+        noted = tally.note(RetriedKind::Parked, name, result);
         if noted.is_ok() && tally.progress.stopped() {
             noted = Err(OperatorError::Stopped);
         }
@@ -168,11 +171,11 @@ async fn all_parked(
     noted
 }
 
-async fn taken_up(environment: &Environment, parked: &Parked) -> Became {
+async fn resume_parked(environment: &Environment, parked: &Parked) -> RetryResult {
     match take_up(&environment.projectors, parked).await {
-        Ok(TakenUp::Done) => Became::Done,
-        Ok(TakenUp::Stays(reason)) => Became::Stays(reason),
-        Err(error) => Became::Unreachable(error.to_string()),
+        Ok(TakenUp::Done) => RetryResult::Done,
+        Ok(TakenUp::Stays(reason)) => RetryResult::Stays(reason),
+        Err(error) => RetryResult::Unreachable(error.to_string()),
     }
 }
 

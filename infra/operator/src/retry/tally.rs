@@ -6,7 +6,7 @@ use crate::{
     error::OperatorError,
     limits::{RETRIED_KEPT, UNREACHABLE_IN_A_ROW},
     progress::Progress,
-    retried::{Became, Retried, RetriedKind},
+    retried::{Retried, RetriedKind, RetryResult},
 };
 
 /// What came of a retry.
@@ -61,13 +61,13 @@ impl<'a> Tally<'a> {
         &mut self,
         kind: RetriedKind,
         name: String,
-        became: Became,
+        result: RetryResult,
     ) -> Result<(), OperatorError> {
-        self.unreachable = match became {
-            Became::Unreachable(_) => self.unreachable + 1,
+        self.unreachable = match result {
+            RetryResult::Unreachable(_) => self.unreachable + 1,
             _ => 0,
         };
-        let retried = became.of(kind, name);
+        let retried = result.into_retried(kind, name);
         match retried.done {
             true => self.report.done += 1,
             false => self.report.stays += 1,
@@ -105,12 +105,12 @@ mod tests {
     #[test]
     fn many_in_a_row_that_cannot_be_reached_end_a_retry() {
         let mut tally = Tally::new(&());
-        let unreachable = || Became::Unreachable("timed out".to_owned());
-        let mut note = |became| tally.note(RetriedKind::Parked, "order#1".to_owned(), became);
+        let unreachable = || RetryResult::Unreachable("timed out".to_owned());
+        let mut note = |result| tally.note(RetriedKind::Parked, "order#1".to_owned(), result);
         for _ in 1..UNREACHABLE_IN_A_ROW {
             note(unreachable()).unwrap();
         }
-        note(Became::Stays("damaged".to_owned())).unwrap();
+        note(RetryResult::Stays("damaged".to_owned())).unwrap();
         for _ in 1..UNREACHABLE_IN_A_ROW {
             note(unreachable()).unwrap();
         }
@@ -133,9 +133,9 @@ mod tests {
         }
         let recorded = Recorded::default();
         let mut tally = Tally::new(&recorded);
-        let mut note = |became| tally.note(RetriedKind::Message, "m".to_owned(), became);
-        note(Became::Done).unwrap();
-        note(Became::Stays("x".repeat(REASON_CHARACTERS + 1))).unwrap();
+        let mut note = |result| tally.note(RetriedKind::Message, "m".to_owned(), result);
+        note(RetryResult::Done).unwrap();
+        note(RetryResult::Stays("x".repeat(REASON_CHARACTERS + 1))).unwrap();
         let report = tally.report;
         assert_eq!((report.done, report.stays), (1, 1));
         let reason = report.retried[1].reason.as_ref().unwrap();

@@ -27,18 +27,18 @@ use crate::{
 };
 
 /// How many findings, and rows of findings, a run has kept.
-pub(super) struct Kept {
+pub(super) struct FindingCollector {
     findings: AtomicUsize,
     differences: AtomicUsize,
-    sides: usize,
+    max_differences: usize,
 }
 
-impl Kept {
-    pub(super) fn new(findings: usize, differences: usize, sides: usize) -> Self {
+impl FindingCollector {
+    pub(super) fn new(findings: usize, differences: usize, max_differences: usize) -> Self {
         Self {
             findings: AtomicUsize::new(findings),
             differences: AtomicUsize::new(differences),
-            sides,
+            max_differences,
         }
     }
 
@@ -64,7 +64,7 @@ impl Kept {
         kept: &mut Vec<Difference>,
         progress: &dyn Progress,
     ) {
-        if self.differences.fetch_add(1, Ordering::Relaxed) < self.sides {
+        if self.differences.fetch_add(1, Ordering::Relaxed) < self.max_differences {
             progress.differs(&difference);
             kept.push(difference);
         }
@@ -96,7 +96,7 @@ async fn gather_all(
         let file = run.gather_file(place);
         async move {
             while !gather.done {
-                going_on(progress)?;
+                check_stopped(progress)?;
                 let (started, before) = (Instant::now(), gather.items);
                 gather
                     .step(projectors, || started.elapsed() >= STEP)
@@ -121,10 +121,10 @@ async fn settle_all(
     progress: &dyn Progress,
 ) -> Result<Vec<Bucket>, OperatorError> {
     let all = run.buckets(folder)?;
-    let kept = Kept::new(
+    let kept = FindingCollector::new(
         all.iter().map(|one| one.findings.len()).sum(),
         all.iter().map(|one| one.differences.len()).sum(),
-        run.sides,
+        run.max_differences,
     );
     let done = all.iter().filter(|one| one.settle.done).count();
     progress.begins(Stage::Comparing, done as u64, all.len() as u64);
@@ -142,7 +142,7 @@ async fn settle(
     folder: &Folder,
     file: String,
     mut bucket: Bucket,
-    kept: &Kept,
+    kept: &FindingCollector,
     projectors: &Projectors,
     progress: &dyn Progress,
 ) -> Result<Bucket, OperatorError> {
@@ -150,7 +150,7 @@ async fn settle(
         return Ok(bucket);
     }
     while !bucket.settle.done {
-        going_on(progress)?;
+        check_stopped(progress)?;
         let started = Instant::now();
         let Bucket {
             settle,
@@ -169,7 +169,7 @@ async fn settle(
     Ok(bucket)
 }
 
-fn going_on(progress: &dyn Progress) -> Result<(), OperatorError> {
+fn check_stopped(progress: &dyn Progress) -> Result<(), OperatorError> {
     match progress.stopped() {
         true => Err(OperatorError::Stopped),
         false => Ok(()),

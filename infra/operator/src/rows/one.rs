@@ -13,12 +13,12 @@ use super::summary::Summary;
 use crate::{
     environment::Environment,
     error::OperatorError,
-    limits::{MENDED_AT_ONCE, MENDED_MAX},
+    limits::{REPAIRS_AT_ONCE, REPAIRS_MAX},
 };
 
 /// What came of mending the rows of several orders and shipments.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Mended {
+pub struct Repaired {
     /// Rows that were written,
     pub written: u64,
     /// and removed.
@@ -28,41 +28,47 @@ pub struct Mended {
 }
 
 /// Makes the rows of these orders and shipments what follows from their events, and compares them once
-/// more. An error where there are more than [`MENDED_MAX`].
-pub async fn mend(environment: &Environment, ids: &[AggregateId]) -> Result<Mended, OperatorError> {
-    if ids.len() > MENDED_MAX {
-        let text = format!("at most {MENDED_MAX} are mended at once: a rebuild mends all");
+/// more. An error where there are more than [`REPAIRS_MAX`].
+pub async fn repair(
+    environment: &Environment,
+    ids: &[AggregateId],
+) -> Result<Repaired, OperatorError> {
+    if ids.len() > REPAIRS_MAX {
+        let text = format!("at most {REPAIRS_MAX} are mended at once: a rebuild mends all");
         return Err(OperatorError::TooMany(text));
     }
     let mut work: Vec<BoxFuture<'_, _>> = Vec::with_capacity(ids.len());
     for id in ids {
-        work.push(mend_one(environment, id).boxed());
+        work.push(repair_one(environment, id).boxed());
     }
-    let all = stream::iter(work).buffer_unordered(MENDED_AT_ONCE);
-    let sum = |sum: Mended, one: Mended| async move {
-        Ok(Mended {
+    let all = stream::iter(work).buffer_unordered(REPAIRS_AT_ONCE);
+    let sum = |sum: Repaired, one: Repaired| async move {
+        Ok(Repaired {
             written: sum.written + one.written,
             removed: sum.removed + one.removed,
             left: sum.left + one.left,
         })
     };
-    all.try_fold(Mended::default(), sum).await
+    all.try_fold(Repaired::default(), sum).await
 }
 
-async fn mend_one(environment: &Environment, id: &AggregateId) -> Result<Mended, OperatorError> {
+async fn repair_one(
+    environment: &Environment,
+    id: &AggregateId,
+) -> Result<Repaired, OperatorError> {
     let rebuilt = match erase::aggregate(&environment.projectors, id).await {
         Ok(rebuilt) => rebuilt,
         // No rows follow from a history that cannot be read: they stay as they are.
         Err(RebuildError::Corrupt(_)) => {
-            return Ok(Mended {
+            return Ok(Repaired {
                 left: 1,
-                ..Mended::default()
+                ..Repaired::default()
             });
         }
         Err(error) => return Err(error.into()),
     };
     let again = compare(&environment.projectors, &id.to_string()).await?;
-    Ok(Mended {
+    Ok(Repaired {
         written: rebuilt.written,
         removed: rebuilt.removed,
         left: (!again.findings.is_empty()).into(),
@@ -71,11 +77,11 @@ async fn mend_one(environment: &Environment, id: &AggregateId) -> Result<Mended,
 
 /// Compares the rows of one order or shipment with its history. A history that cannot be read is a
 /// finding ([`Wrong::Unreadable`](super::Wrong::Unreadable)); the reason stands beside it.
-/// `NotFound` where it has neither events nor rows. At most `sides` findings come with both rows.
+/// `NotFound` where it has neither events nor rows. At most `max_differences` findings come with both rows.
 pub async fn verify_one(
     environment: &Environment,
     id: &AggregateId,
-    sides: usize,
+    max_differences: usize,
 ) -> Result<(Summary, Option<String>), OperatorError> {
     let comparison = compare(&environment.projectors, &id.to_string()).await;
     let (findings, differences, half_units, reason) = match comparison {
@@ -83,7 +89,7 @@ pub async fn verify_one(
         comparison => {
             let comparison = comparison?;
             let mut differences = comparison.differences;
-            differences.truncate(sides);
+            differences.truncate(max_differences);
             (
                 comparison.findings,
                 differences,

@@ -16,7 +16,7 @@ use crate::{
 /// A run that has ended.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Past {
+pub struct PastRun {
     /// Verify or rebuild.
     pub kind: Kind,
     /// One read model alone; without it all that are read.
@@ -38,7 +38,11 @@ fn folder(state: &Path, environment: &str) -> PathBuf {
 
 /// Remembers a run under `state`, such as [`STATE_FOLDER`](crate::folder::STATE_FOLDER), and forgets
 /// all but the last [`PAST_RUNS`]; says what it is called there.
-pub fn note(state: &Path, environment: &str, past: &Past) -> Result<String, OperatorError> {
+pub fn remember_run(
+    state: &Path,
+    environment: &str,
+    past: &PastRun,
+) -> Result<String, OperatorError> {
     let path = folder(state, environment);
     let folder = Folder::open(&path)?;
     let mut past = past.clone();
@@ -57,7 +61,7 @@ pub fn note(state: &Path, environment: &str, past: &Past) -> Result<String, Oper
 }
 
 /// The runs that are remembered, the last one first, each with what it is called.
-pub fn past(state: &Path, environment: &str) -> Result<Vec<(String, Past)>, OperatorError> {
+pub fn past(state: &Path, environment: &str) -> Result<Vec<(String, PastRun)>, OperatorError> {
     let path = folder(state, environment);
     let folder = Folder::at(path.clone());
     let mut runs = Vec::new();
@@ -108,7 +112,7 @@ mod tests {
             there: None,
             expected: None,
         };
-        let run = |millis: i64| Past {
+        let run = |millis: i64| PastRun {
             kind: Kind::Verify,
             only: None,
             begun: Timestamp::EPOCH,
@@ -121,7 +125,7 @@ mod tests {
             },
         };
         for millis in 0..25 {
-            note(&state, "dev", &run(millis)).unwrap();
+            remember_run(&state, "dev", &run(millis)).unwrap();
         }
         let runs = past(&state, "dev").unwrap();
         assert_eq!(runs.len(), PAST_RUNS);

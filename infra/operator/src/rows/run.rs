@@ -25,7 +25,7 @@ use super::summary::{Kind, Summary};
 use crate::{
     error::OperatorError,
     folder::{Folder, STATE},
-    lock::{Owner, owner},
+    lock::{LockHolder, holder},
     progress::Stage,
 };
 
@@ -40,7 +40,8 @@ pub(super) struct Run {
     /// About how many items there are to gather.
     pub(super) items: u64,
     /// Findings that are kept with both rows.
-    pub(super) sides: usize,
+    #[serde(rename = "sides")]
+    pub(super) max_differences: usize,
 }
 
 /// Where a bucket stands.
@@ -118,7 +119,7 @@ pub(super) fn summary(gathers: &[Gather], buckets: Vec<Bucket>) -> Summary {
 /// How far a run over the whole store is, whether it is running, stopped or killed.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Running {
+pub struct RunProgress {
     /// Verifying or rebuilding.
     pub kind: Kind,
     /// One read model alone; without it all that are read.
@@ -131,7 +132,7 @@ pub struct Running {
     pub saved: Option<Timestamp>,
     /// Who is at it now; `None` where it was stopped or killed, and can be gone on with.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub owner: Option<Owner>,
+    pub owner: Option<LockHolder>,
     /// What it is doing.
     pub stage: Stage,
     /// How much of the stage is done, in items or buckets
@@ -144,8 +145,8 @@ pub struct Running {
 
 /// How far the run in a folder is; `None` where there is none, or it has come to its end. It may be
 /// asked from any process at any time.
-pub fn running(folder: &Path) -> Result<Option<Running>, OperatorError> {
-    let owner = owner(folder)?;
+pub fn running(folder: &Path) -> Result<Option<RunProgress>, OperatorError> {
+    let owner = holder(folder)?;
     let folder = Folder::at(folder.to_owned());
     let Some(run) = folder.load::<Run>(STATE)? else {
         return Ok(None);
@@ -168,7 +169,7 @@ pub fn running(folder: &Path) -> Result<Option<Running>, OperatorError> {
     let saved = saved.filter_map(|name| folder.saved_at(&name)).max();
     let millis = saved.and_then(|at| at.duration_since(std::time::UNIX_EPOCH).ok());
     let millis = millis.and_then(|since| i64::try_from(since.as_millis()).ok());
-    Ok(Some(Running {
+    Ok(Some(RunProgress {
         kind: run.kind(),
         only: run.plan.only,
         begun: run.begun,

@@ -7,7 +7,7 @@ use projectors::rebuild::{
     sweep::Sweep,
 };
 
-use super::{drive::Kept, summary::Summary};
+use super::{drive::FindingCollector, summary::Summary};
 use crate::{
     cost::{Cost, size},
     environment::{CapacityLimits, Environment},
@@ -31,22 +31,22 @@ pub async fn sample_price(environment: &Environment, parts: u32) -> Result<Cost,
     Ok(Cost::of(units))
 }
 
-/// Verifies one of `parts` parts of the store, by chance. At most `sides` findings come with both
+/// Verifies one of `parts` parts of the store, by chance. At most `max_differences` findings come with both
 /// rows.
 pub async fn verify_sample(
     environment: &Environment,
     parts: u32,
     limits: CapacityLimits,
-    sides: usize,
+    max_differences: usize,
     progress: &dyn Progress,
 ) -> Result<Summary, OperatorError> {
-    let projectors = environment.working(None, limits, None)?;
+    let projectors = environment.limited_projectors(None, limits, None)?;
     let parts = parts.max(1);
     let most = Duration::from_millis(u64::from(parts) - 1);
     let chance = projectors.clock.jitter(most);
     let segment = u32::try_from(chance.as_millis()).unwrap_or_default();
     let mut sweep = Sweep::new(segment, parts, false);
-    let kept = Kept::new(0, 0, sides);
+    let kept = FindingCollector::new(0, 0, max_differences);
     let (mut findings, mut differences): (Vec<Finding>, Vec<Difference>) = Default::default();
     // A step ends early where something cannot be reached. It is an error where it then comes no
     // further, so there are no more steps than there are pages.

@@ -17,8 +17,7 @@ use crate::{
     error::OperatorError,
     folder::{Folder, STATE, Start, started},
     limits::{
-        BUCKETS_LEAST, DIFFERENCES_KEPT_MAX, ITEMS_PER_BUCKET, RESUMED_WITHIN, SEGMENTS,
-        SEGMENTS_MAX,
+        BUCKETS_MIN, DIFFERENCES_KEPT_MAX, ITEMS_PER_BUCKET, RESUMED_WITHIN, SEGMENTS, SEGMENTS_MAX,
     },
     lock::Lock,
     progress::Progress,
@@ -36,7 +35,7 @@ pub struct Options {
     /// [`SEGMENTS_MAX`](crate::limits::SEGMENTS_MAX).
     pub segments: u32,
     /// Where it is kept: 60 bytes of digests for each order and shipment, twice.
-    /// [`usual`](crate::folder::usual) says where commands keep theirs.
+    /// [`run_folder`](crate::folder::run_folder) says where commands keep theirs.
     pub folder: PathBuf,
     /// Begin anew, whatever was begun before in that folder?
     pub anew: bool,
@@ -44,7 +43,7 @@ pub struct Options {
     pub limits: CapacityLimits,
     /// How many findings are kept with both rows, in the folder as well; at most
     /// [`DIFFERENCES_KEPT_MAX`](crate::limits::DIFFERENCES_KEPT_MAX).
-    pub sides: usize,
+    pub max_differences: usize,
 }
 
 impl Options {
@@ -57,7 +56,7 @@ impl Options {
             folder,
             anew: false,
             limits: CapacityLimits::default(),
-            sides: 0,
+            max_differences: 0,
         }
     }
 }
@@ -134,7 +133,7 @@ impl WholeRun {
         let plan = Plan {
             run: uuid::Uuid::new_v4().to_string(),
             segments: options.segments,
-            buckets: buckets.clamp(BUCKETS_LEAST, projectors::limits::BUCKETS_MAX),
+            buckets: buckets.clamp(BUCKETS_MIN, projectors::limits::BUCKETS_MAX),
             mend: options.kind == Kind::Rebuild,
             only: options.only,
         };
@@ -143,14 +142,18 @@ impl WholeRun {
             plan,
             begun: environment.now(),
             items: sizes.iter().map(|size| size.items).sum(),
-            sides: options.sides.min(DIFFERENCES_KEPT_MAX),
+            max_differences: options.max_differences.min(DIFFERENCES_KEPT_MAX),
         };
         let lock = Lock::take(&options.folder).await?;
         let folder = Folder::open(&options.folder)?;
         let (run, start) = begun(&folder, run, options.anew)?;
         let ledger = Arc::new(folder.clone());
         Ok(Self {
-            projectors: environment.working(options.only, options.limits, Some(ledger))?,
+            projectors: environment.limited_projectors(
+                options.only,
+                options.limits,
+                Some(ledger),
+            )?,
             folder,
             run,
             start,
@@ -177,8 +180,8 @@ impl WholeRun {
     }
 }
 
-/// The run to go on with, and how it starts; `wanted` is what is begun otherwise.
-fn begun(folder: &Folder, wanted: Run, anew: bool) -> Result<(Run, Start), OperatorError> {
+/// The run to go on with, and how it starts; `planned` is what is begun otherwise.
+fn begun(folder: &Folder, planned: Run, anew: bool) -> Result<(Run, Start), OperatorError> {
     let known: Option<Run> = match anew {
         true => None,
         false => folder.load(STATE)?,
@@ -188,22 +191,22 @@ fn begun(folder: &Folder, wanted: Run, anew: bool) -> Result<(Run, Start), Opera
         let as_this = Plan {
             run: known.plan.run.clone(),
             buckets: known.plan.buckets,
-            ..wanted.plan.clone()
+            ..planned.plan.clone()
         };
-        known.of == wanted.of && known.plan == as_this
+        known.of == planned.of && known.plan == as_this
     };
     let known = known.filter(same);
     let start = started(
         known.as_ref().map(|run| run.begun),
-        wanted.begun,
+        planned.begun,
         Some(RESUMED_WITHIN),
     );
     if let (Some(known), Start::Resumed { .. }) = (known, start) {
         return Ok((known, start));
     }
     folder.clear()?;
-    folder.save(STATE, &wanted)?;
-    Ok((wanted, start))
+    folder.save(STATE, &planned)?;
+    Ok((planned, start))
 }
 
 #[cfg(test)]
@@ -223,7 +226,7 @@ mod tests {
             },
             begun: Timestamp::from_millis(hours * 3_600_000).unwrap(),
             items: 0,
-            sides: 0,
+            max_differences: 0,
         }
     }
 

@@ -4,7 +4,7 @@ use domain::AggregateId;
 use projectors::parked::Parked;
 
 use crate::{
-    dead_letters::{Consumer, places::Places},
+    dead_letters::{Consumer, store::DeadLetterStore},
     environment::Environment,
     error::OperatorError,
     parked,
@@ -12,20 +12,20 @@ use crate::{
 
 /// What is to be taken up; everything by default.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Wanted {
+pub struct Selection {
     /// What is parked of one order or shipment alone, and no dead letters.
     pub aggregate: Option<AggregateId>,
     /// What one consumer of the stream has parked or given up alone.
     pub consumer: Option<Consumer>,
     /// One kind alone.
-    pub only: Option<Only>,
+    pub category: Option<Category>,
     /// What is stuck for one reason alone.
     pub group: Option<Group>,
 }
 
 /// One kind of what is stuck.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Only {
+pub enum Category {
     /// What is parked.
     Parked,
     /// What was given up: of the stream, and in the queue.
@@ -47,30 +47,30 @@ pub struct Group {
     pub reason: Option<String>,
 }
 
-impl Wanted {
+impl Selection {
     /// An error where it contradicts itself: no dead letter is of one order or shipment.
     pub fn check(&self) -> Result<(), OperatorError> {
-        if self.aggregate.is_some() && self.only == Some(Only::DeadLetters) {
+        if self.aggregate.is_some() && self.category == Some(Category::DeadLetters) {
             let text = "a dead letter is not of one order or shipment: leave out one of both";
             return Err(OperatorError::Usage(text.to_owned()));
         }
         Ok(())
     }
 
-    /// Is anything wanted of this one of the three kinds?
-    pub(super) fn takes(&self, kind: Only) -> bool {
-        let of_kind = match self.only {
+    /// Is anything selection of this one of the three kinds?
+    pub(super) fn includes(&self, kind: Category) -> bool {
+        let of_kind = match self.category {
             None => true,
-            Some(Only::DeadLetters) => kind != Only::Parked,
+            Some(Category::DeadLetters) => kind != Category::Parked,
             Some(only) => only == kind,
         };
         of_kind
-            && (kind == Only::Parked || self.aggregate.is_none())
-            && (kind != Only::Queue || self.consumer.is_none())
+            && (kind == Category::Parked || self.aggregate.is_none())
+            && (kind != Category::Queue || self.consumer.is_none())
     }
 
-    /// Is something wanted that is stuck there for this reason?
-    pub(super) fn is_for(&self, role: Option<&str>, reason: Option<&str>) -> bool {
+    /// Is something selection that is stuck there for this reason?
+    pub(super) fn matches(&self, role: Option<&str>, reason: Option<&str>) -> bool {
         let same =
             |group: &Group| group.role.as_deref() == role && group.reason.as_deref() == reason;
         self.group.as_ref().is_none_or(same)
@@ -81,7 +81,7 @@ impl Wanted {
         &self,
         environment: &Environment,
     ) -> Result<Vec<Parked>, OperatorError> {
-        if !self.takes(Only::Parked) {
+        if !self.includes(Category::Parked) {
             return Ok(Vec::new());
         }
         let mut parked = parked::all(environment).await?;
@@ -89,18 +89,18 @@ impl Wanted {
         parked.retain(|one| {
             aggregate.as_ref().is_none_or(|id| one.aggregate == *id)
                 && self.consumer.is_none_or(|of| one.consumer == of.name())
-                && self.is_for(Some(&one.consumer), Some(&one.code))
+                && self.matches(Some(&one.consumer), Some(&one.code))
         });
         Ok(parked)
     }
 
-    /// Where dead letters lie, where any are wanted.
-    pub(super) fn places(
+    /// Where dead letters lie, where any are selection.
+    pub(super) fn store(
         &self,
         environment: &Environment,
-    ) -> Result<Option<Places>, OperatorError> {
-        match self.takes(Only::Stream) || self.takes(Only::Queue) {
-            true => Places::of(environment).map(Some),
+    ) -> Result<Option<DeadLetterStore>, OperatorError> {
+        match self.includes(Category::Stream) || self.includes(Category::Queue) {
+            true => DeadLetterStore::of(environment).map(Some),
             false => Ok(None),
         }
     }
@@ -110,48 +110,48 @@ impl Wanted {
 mod tests {
     use super::*;
 
-    fn of_group(only: Only, role: Option<&str>, reason: Option<&str>) -> Wanted {
-        Wanted {
-            only: Some(only),
+    fn of_group(only: Category, role: Option<&str>, reason: Option<&str>) -> Selection {
+        Selection {
+            category: Some(only),
             group: Some(Group {
                 role: role.map(str::to_owned),
                 reason: reason.map(str::to_owned),
             }),
-            ..Wanted::default()
+            ..Selection::default()
         }
     }
 
     #[test]
     fn a_group_is_what_has_its_reason_and_nothing_else() {
-        let wanted = of_group(Only::Queue, Some("bus"), Some("invalid_field"));
-        assert!(wanted.is_for(Some("bus"), Some("invalid_field")));
+        let selection = of_group(Category::Queue, Some("bus"), Some("invalid_field"));
+        assert!(selection.matches(Some("bus"), Some("invalid_field")));
         for other in [
             (Some("bus"), None),
             (Some("bus"), Some("order_closed")),
             (Some("import"), Some("invalid_field")),
             (None, Some("invalid_field")),
         ] {
-            assert!(!wanted.is_for(other.0, other.1), "{other:?}");
+            assert!(!selection.matches(other.0, other.1), "{other:?}");
         }
-        assert!(of_group(Only::Queue, None, None).is_for(None, None));
-        assert!(Wanted::default().is_for(Some("bus"), None));
+        assert!(of_group(Category::Queue, None, None).matches(None, None));
+        assert!(Selection::default().matches(Some("bus"), None));
     }
 
     #[test]
     fn one_kind_alone_leaves_the_others() {
-        let kinds = [Only::Parked, Only::Stream, Only::Queue];
-        let taken = |wanted: Wanted| kinds.map(|kind| wanted.takes(kind));
-        let only = |only| Wanted {
-            only: Some(only),
-            ..Wanted::default()
+        let kinds = [Category::Parked, Category::Stream, Category::Queue];
+        let taken = |selection: Selection| kinds.map(|kind| selection.includes(kind));
+        let only = |only| Selection {
+            category: Some(only),
+            ..Selection::default()
         };
-        assert_eq!(taken(Wanted::default()), [true, true, true]);
-        assert_eq!(taken(only(Only::DeadLetters)), [false, true, true]);
-        assert_eq!(taken(only(Only::Stream)), [false, true, false]);
-        assert_eq!(taken(only(Only::Queue)), [false, false, true]);
-        let of_consumer = Wanted {
+        assert_eq!(taken(Selection::default()), [true, true, true]);
+        assert_eq!(taken(only(Category::DeadLetters)), [false, true, true]);
+        assert_eq!(taken(only(Category::Stream)), [false, true, false]);
+        assert_eq!(taken(only(Category::Queue)), [false, false, true]);
+        let of_consumer = Selection {
             consumer: Some(Consumer::Notify),
-            ..Wanted::default()
+            ..Selection::default()
         };
         assert_eq!(taken(of_consumer), [true, true, false]);
     }

@@ -11,7 +11,7 @@ use event_store::failure::describe;
 use futures::future::join_all;
 
 use crate::{
-    bucket::{content, said},
+    bucket::{call_error, content},
     environment::Environment,
     error::OperatorError,
     limits::{
@@ -24,7 +24,7 @@ use crate::{
 const PREFIX: &str = "aws/lambda/";
 
 /// The dead letters of an environment.
-pub(crate) struct Places {
+pub(crate) struct DeadLetterStore {
     s3: aws_sdk_s3::Client,
     sqs: aws_sdk_sqs::Client,
     functions: aws_sdk_lambda::Client,
@@ -34,7 +34,7 @@ pub(crate) struct Places {
 
 /// How many messages lie in the queue, about: SQS is up to a minute late with it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Depth {
+pub(crate) struct QueueDepth {
     pub(crate) visible: u64,
     /// Those that somebody has taken and not yet done.
     pub(crate) hidden: u64,
@@ -42,7 +42,7 @@ pub(crate) struct Depth {
 
 /// How many objects lie in the bucket.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Objects {
+pub(crate) struct ObjectCount {
     pub(crate) number: u64,
     /// May there be more?
     pub(crate) more: bool,
@@ -70,7 +70,7 @@ pub(crate) enum Invoked {
     Failed(String),
 }
 
-impl Places {
+impl DeadLetterStore {
     /// The bucket is called as the one of the order files is, in the same account.
     pub(crate) fn of(environment: &Environment) -> Result<Self, OperatorError> {
         let (names, config) = (&environment.names, &environment.config);
@@ -92,23 +92,23 @@ impl Places {
     // The bucket.
 
     /// How many objects there are, up to a limit.
-    pub(crate) async fn count_objects(&self) -> Result<Objects, OperatorError> {
+    pub(crate) async fn count_objects(&self) -> Result<ObjectCount, OperatorError> {
         let (mut number, mut after) = (0, None);
         for _ in 0..COUNTED_PAGES {
             let page = self.objects(after.as_deref(), OBJECTS_PAGE).await?;
             number += page.objects.len() as u64;
             if !page.more {
-                return Ok(Objects {
+                return Ok(ObjectCount {
                     number,
                     more: false,
                 });
             }
             after = page.objects.into_iter().next_back().map(|last| last.key);
         }
-        Ok(Objects { number, more: true })
+        Ok(ObjectCount { number, more: true })
     }
 
-    /// Objects behind the key `after`, at most `limit`.
+    /// ObjectCount behind the key `after`, at most `limit`.
     pub(crate) async fn objects(
         &self,
         after: Option<&str>,
@@ -117,7 +117,8 @@ impl Places {
         let list = self.s3.list_objects_v2().bucket(&self.bucket);
         let list = list.prefix(PREFIX).max_keys(limit);
         let page = list.set_start_after(after.map(str::to_owned)).send().await;
-        let page = page.map_err(|error| said(&format!("the bucket {}", self.bucket), &error))?;
+        let page =
+            page.map_err(|error| call_error(&format!("the bucket {}", self.bucket), &error))?;
         let objects = page.contents.unwrap_or_default().into_iter();
         Ok(ObjectPage {
             objects: objects.filter_map(listed).collect(),
@@ -133,7 +134,8 @@ impl Places {
         }
         let list = self.s3.list_objects_v2().bucket(&self.bucket);
         let page = list.prefix(key).max_keys(1).send().await;
-        let page = page.map_err(|error| said(&format!("the bucket {}", self.bucket), &error))?;
+        let page =
+            page.map_err(|error| call_error(&format!("the bucket {}", self.bucket), &error))?;
         let first = page.contents.unwrap_or_default().into_iter().next();
         Ok(first.and_then(listed).filter(|object| object.key == key))
     }
@@ -147,20 +149,25 @@ impl Places {
     pub(crate) async fn delete_object(&self, key: &str) -> Result<(), OperatorError> {
         let delete = self.s3.delete_object().bucket(&self.bucket).key(key);
         let deleted = delete.send().await;
-        deleted.map(drop).map_err(|error| said("an object", &error))
+        deleted
+            .map(drop)
+            .map_err(|error| call_error("an object", &error))
     }
 
     // The queue.
 
     /// How many messages there are.
-    pub(crate) async fn depth(&self) -> Result<Depth, OperatorError> {
+    pub(crate) async fn depth(&self) -> Result<QueueDepth, OperatorError> {
         let visible = QueueAttributeName::ApproximateNumberOfMessages;
         let hidden = QueueAttributeName::ApproximateNumberOfMessagesNotVisible;
         let asked = self.sqs.get_queue_attributes().queue_url(&self.queue_url);
         let asked = asked
             .attribute_names(visible.clone())
             .attribute_names(hidden.clone());
-        let answer = asked.send().await.map_err(|error| said(QUEUE, &error))?;
+        let answer = asked
+            .send()
+            .await
+            .map_err(|error| call_error(QUEUE, &error))?;
         let attributes = answer.attributes.unwrap_or_default();
         let number = |name| {
             let number = attributes.get(&name).and_then(|text| text.parse().ok());
@@ -168,7 +175,7 @@ impl Places {
                 OperatorError::Environment(format!("{QUEUE}: it does not say its {name}"))
             })
         };
-        Ok(Depth {
+        Ok(QueueDepth {
             visible: number(visible)?,
             hidden: number(hidden)?,
         })
@@ -184,7 +191,10 @@ impl Places {
             .visibility_timeout(hidden)
             .message_system_attribute_names(MessageSystemAttributeName::SentTimestamp)
             .message_attribute_names("All");
-        let received = receive.send().await.map_err(|error| said(QUEUE, &error))?;
+        let received = receive
+            .send()
+            .await
+            .map_err(|error| call_error(QUEUE, &error))?;
         Ok(received.messages.unwrap_or_default())
     }
 
@@ -192,7 +202,7 @@ impl Places {
     pub(crate) async fn delete_message(&self, receipt: &str) -> Result<(), OperatorError> {
         let delete = self.sqs.delete_message().queue_url(&self.queue_url);
         let deleted = delete.receipt_handle(receipt).send().await;
-        deleted.map(drop).map_err(|error| said(QUEUE, &error))
+        deleted.map(drop).map_err(|error| call_error(QUEUE, &error))
     }
 
     /// Gives messages back that were taken.
@@ -232,7 +242,7 @@ impl Places {
             .config_override(patient)
             .send()
             .await
-            .map_err(|error| said(function, &error))?;
+            .map_err(|error| call_error(function, &error))?;
         let text = answer.payload.unwrap_or_else(|| Blob::new(""));
         let text = String::from_utf8_lossy(text.as_ref()).into_owned();
         Ok(match answer.function_error {

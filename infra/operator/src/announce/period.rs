@@ -26,7 +26,7 @@ use crate::{
 
 /// What of a time is announced, and how.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TimeOptions {
+pub struct PeriodOptions {
     /// What was committed at this time or later
     pub from: Timestamp,
     /// and before this.
@@ -34,7 +34,7 @@ pub struct TimeOptions {
     /// Parts of the store that are read at the same time, 1 to
     /// [`SEGMENTS_MAX`](crate::limits::SEGMENTS_MAX).
     pub segments: u32,
-    /// Where it is kept how far it is; [`usual`](crate::folder::usual) says where commands keep it.
+    /// Where it is kept how far it is; [`run_folder`](crate::folder::run_folder) says where commands keep it.
     pub folder: PathBuf,
     /// Begin anew, whatever was begun before in that folder?
     pub anew: bool,
@@ -42,7 +42,7 @@ pub struct TimeOptions {
     pub read_units: Option<u32>,
 }
 
-impl TimeOptions {
+impl PeriodOptions {
     /// An error where they contradict themselves, or a number is out of its bounds.
     pub fn check(&self) -> Result<(), OperatorError> {
         let Self { from, to, .. } = self;
@@ -61,7 +61,7 @@ impl TimeOptions {
 /// What came of announcing a time.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct TimeReport {
+pub struct PeriodReport {
     /// Commits that were read.
     pub read: u64,
     /// Those of them that are of the time.
@@ -75,7 +75,7 @@ pub struct TimeReport {
     pub read_units: u64,
 }
 
-impl From<Announced> for TimeReport {
+impl From<Announced> for PeriodReport {
     fn from(announced: Announced) -> Self {
         Self {
             read: announced.read,
@@ -89,7 +89,7 @@ impl From<Announced> for TimeReport {
 
 /// What finding the commits of a time costs, whichever time; a message or two for each commit of it
 /// are not counted.
-pub async fn time_price(environment: &Environment) -> Result<Cost, OperatorError> {
+pub async fn period_price(environment: &Environment) -> Result<Cost, OperatorError> {
     let size = size(environment, &environment.names.events()).await?;
     Ok(Cost::of(size.scan_units()))
 }
@@ -134,8 +134,8 @@ impl Run {
     }
 }
 
-/// Announcing a time, begun or gone on with. Nothing is sent before [`TimeRun::finish`].
-pub struct TimeRun {
+/// Announcing a time, begun or gone on with. Nothing is sent before [`PeriodRun::finish`].
+pub struct PeriodRun {
     folder: Folder,
     run: Run,
     projectors: Projectors,
@@ -145,26 +145,26 @@ pub struct TimeRun {
     _lock: Lock,
 }
 
-impl TimeRun {
+impl PeriodRun {
     /// Goes on with the run in the folder, where there is one of the same environment and the same
     /// time; else begins anew. One folder takes one run at a time: `Busy` where somebody has it.
     pub async fn begin(
         environment: &Environment,
-        options: &TimeOptions,
+        options: &PeriodOptions,
     ) -> Result<Self, OperatorError> {
         options.check()?;
         let size = size(environment, &environment.names.events()).await?;
         let lock = Lock::take(&options.folder).await?;
         let folder = Folder::open(&options.folder)?;
         let (now, time) = (environment.now(), (options.from, options.to));
-        let wanted = Run::new(environment.identity(), now, options.segments, time);
+        let planned = Run::new(environment.identity(), now, options.segments, time);
         let known: Option<Run> = match options.anew {
             true => None,
             false => folder.load(STATE)?,
         };
-        let known = known.filter(|known| known.is_same(&wanted));
+        let known = known.filter(|known| known.is_same(&planned));
         let start = started(known.as_ref().map(|run| run.begun), now, None);
-        let run = known.unwrap_or(wanted);
+        let run = known.unwrap_or(planned);
         folder.save(STATE, &run)?;
         let limits = CapacityLimits {
             read_units: options.read_units,
@@ -173,7 +173,7 @@ impl TimeRun {
         Ok(Self {
             folder,
             run,
-            projectors: environment.working(None, limits, None)?,
+            projectors: environment.limited_projectors(None, limits, None)?,
             items: size.items,
             start,
             _lock: lock,
@@ -188,7 +188,7 @@ impl TimeRun {
     /// Announces all that is not done; the folder is removed at the end. On any error, and where
     /// somebody stops it, what is done stays written down; a message may then be sent twice, with
     /// the same id.
-    pub async fn finish(self, progress: &dyn Progress) -> Result<TimeReport, OperatorError> {
+    pub async fn finish(self, progress: &dyn Progress) -> Result<PeriodReport, OperatorError> {
         let read = self.run.counted().read;
         progress.begins(Stage::Announcing, read, self.items);
         let (at_once, all) = (self.run.segments.len(), self.run.segments.clone());
