@@ -1,4 +1,4 @@
-//! What went on in the last hour, minute by minute, as CloudWatch has counted it: one call of
+//! The activity of the last hour, minute by minute, as CloudWatch has counted it: one call of
 //! `cloudwatch:GetMetricData`.
 
 use std::collections::BTreeMap;
@@ -14,11 +14,11 @@ use crate::{
     metrics::{MINUTE_SECONDS, MetricRequest, ORDERS, SHIPMENTS, Window, points},
 };
 
-/// What went on.
+/// The activity of the last hour.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Activity {
-    /// When the first minute begins.
+    /// The time at which the first minute begins.
     pub from: Timestamp,
     /// Commands to orders that had an effect.
     pub orders: MinuteSeries,
@@ -28,38 +28,39 @@ pub struct Activity {
     pub refused_orders: MinuteSeries,
     /// Updates of shipments that were refused.
     pub refused_updates: MinuteSeries,
-    /// Times that an order, or a command to one, could not be carried out at all.
+    /// The number of times that an order, or a command to one, could not be carried out at all.
     pub failures: MinuteSeries,
-    /// How old, in milliseconds, the oldest events were that each consumer of the stream was given, by
-    /// its name: `project` writes rows, `notify` messages.
+    /// The age, in milliseconds, of the oldest event that each consumer of the stream was given, by
+    /// the consumer's name: `project` writes rows, `notify` sends messages.
     pub behind: BTreeMap<String, MinuteSeries>,
 }
 
-/// A number for each minute, the oldest first; the last minute is not over yet. `None` where nothing
-/// was measured.
+/// A number for each minute, the oldest first. The last minute is not over yet. `None` where
+/// nothing was measured in that minute.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
 pub struct MinuteSeries(pub Vec<Option<u64>>);
 
 impl MinuteSeries {
-    /// Of all minutes together.
+    /// The sum of all minutes.
     pub fn total(&self) -> u64 {
         self.0.iter().flatten().sum()
     }
 
-    /// Of the last minute that is over.
+    /// The number of the last minute that is over; 0 where nothing was measured.
     pub fn last_minute(&self) -> u64 {
         let over = self.0.iter().rev().nth(1);
         over.copied().flatten().unwrap_or_default()
     }
 
-    /// The highest of the last minutes. Nothing is measured where nothing comes.
+    /// The highest number of the last [`ACTIVITY_LAG_MINUTES`] minutes; 0 where nothing was
+    /// measured, since CloudWatch measures nothing where no events arrive.
     pub fn recent_maximum(&self) -> u64 {
         let latest = self.0.iter().rev().take(ACTIVITY_LAG_MINUTES);
         latest.flatten().copied().max().unwrap_or_default()
     }
 
-    /// The points of one metric, of which times are seconds since 1970.
+    /// The series of one metric's points. Their times, and `start`, are seconds since 1970.
     fn of(start: i64, points: &[(i64, u64)]) -> Self {
         let mut line = vec![None; ACTIVITY_MINUTES];
         for (time, value) in points {
@@ -73,7 +74,7 @@ impl MinuteSeries {
     }
 }
 
-/// Says what went on in the last hour.
+/// Returns the activity of the last hour.
 pub async fn activity(environment: &Environment) -> Result<Activity, OperatorError> {
     let window = Window::of_last(environment, ACTIVITY_MINUTES);
     let found = points(environment, all(environment), window, 60).await?;

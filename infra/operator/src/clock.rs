@@ -1,5 +1,5 @@
-//! What time it is where the environment is, whatever this machine's clock says: a dead letter, a
-//! commit and what is parked bear the time of AWS's machines, and are compared with it.
+//! The environment's clock, which does not depend on this machine's. Dead letters, commits and
+//! parked aggregates bear the time of AWS's machines and are compared with it.
 
 use std::{
     sync::{Arc, Mutex, PoisonError},
@@ -20,17 +20,18 @@ use event_store::{Clock, SystemClock};
 
 use crate::limits::CLOCK_TOLERANCE;
 
-/// This machine's clock, set right by a server's.
+/// This machine's clock, corrected by a server's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct ServerClock {
-    /// Milliseconds that the server is ahead_ms of this machine.
+    /// The milliseconds by which the server is ahead of this machine; negative where it is behind.
     ahead_ms: i64,
 }
 
 impl ServerClock {
-    /// By the header `Date` of an answer that came when it was `here` on this machine; `None` where
-    /// that is no date. Such a date has whole seconds, so a clock that agrees with it within
-    /// [`CLOCK_TOLERANCE`] is the more exact one of both.
+    /// The clock that follows from `date`, the header `Date` of an answer which arrived at the time
+    /// `here` of this machine; `None` where `date` is not a date. The header has whole seconds
+    /// only, so where this machine's clock agrees with it within [`CLOCK_TOLERANCE`], this
+    /// machine's clock is the more exact one and is used as it is.
     pub(crate) fn from_date(date: &str, here: Timestamp) -> Option<Self> {
         let there = DateTime::from_str(date, Format::HttpDate).ok()?;
         let ahead_ms = there.to_millis().ok()?.checked_sub(here.millis())?;
@@ -39,7 +40,7 @@ impl ServerClock {
         Some(Self { ahead_ms })
     }
 
-    /// By how much this machine's clock is wrong, where it is.
+    /// The difference between this machine's clock and the server's; `None` where they agree.
     pub(crate) fn wrong_by(self) -> Option<Duration> {
         (self.ahead_ms != 0).then(|| Duration::from_millis(self.ahead_ms.unsigned_abs()))
     }
@@ -61,14 +62,14 @@ impl Clock for ServerClock {
     }
 }
 
-/// Notes the header `Date` of an answer.
+/// An interceptor of the AWS SDK that keeps the header `Date` of the latest answer.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct DateRecorder {
     date: Arc<Mutex<Option<String>>>,
 }
 
 impl DateRecorder {
-    /// What was noted.
+    /// The header that was kept; `None` where there was none.
     pub(crate) fn date(&self) -> Option<String> {
         let date = self.date.lock().unwrap_or_else(PoisonError::into_inner);
         date.clone()

@@ -37,7 +37,7 @@ Examples:
   waybill erase customer C-1042 --env prod
   waybill erase order ORD-1 --yes --local
 
-Expiry with 0 where no copy is left but backups, 3 where any is: it is named, with the day on which it goes;
+Ends with 0 where no copy is left but backups, 3 where any is: it is named, with the day on which it goes;
 1 where nothing is known of the customer or order, or it was not carried out.")]
 pub(crate) struct EraseArgs {
     #[command(subcommand)]

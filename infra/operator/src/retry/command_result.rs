@@ -1,5 +1,5 @@
-//! What became of a message that its function was given once more: known within some seconds, since
-//! its function has come to its end by then.
+//! Finds the result of a dead letter that was retried. It is known within some seconds, since the
+//! function has ended by then.
 
 use domain::{AggregateId, Json, Timestamp, json::Object};
 
@@ -15,7 +15,8 @@ use crate::{
     retried::CommandResult,
 };
 
-/// What became of a message that was taken up since `begun`; `None` where nobody can say.
+/// The result of a message whose function was invoked again at or after `begun`; `None` where it is
+/// not known.
 pub(super) async fn find(
     environment: &Environment,
     store: &DeadLetterStore,
@@ -41,7 +42,7 @@ async fn of_command(
     let Some(command) = command(message) else {
         return Ok(None);
     };
-    // A shipment first: its update names the order that it belongs to.
+    // The shipment comes first: an update of a shipment also names the shipment's order.
     let about = about(&message.body).into_iter().rev();
     let ids = about.filter_map(|name| name.parse::<AggregateId>().ok());
     let mut unchanged = None;
@@ -70,7 +71,7 @@ async fn of_command(
     Ok(refused.or(unchanged))
 }
 
-/// The id by which its command is known in a history.
+/// The id that the message's command has in a history; `None` where it has none.
 fn command(message: &Message) -> Option<String> {
     let members = Json::parse(&message.retry_payload()).ok()?.into_object()?;
     let text = |name: &str| match members.get(name) {
@@ -83,7 +84,7 @@ fn command(message: &Message) -> Option<String> {
     }
 }
 
-/// A letter like it that a function has put into the queue since.
+/// Searches the queue for a dead letter with the same content that a function has sent there since.
 async fn refused(
     environment: &Environment,
     store: &DeadLetterStore,
@@ -101,7 +102,7 @@ async fn refused(
     Ok(found.map(|one| CommandResult::Refused(Box::new(of_message(environment, one)))))
 }
 
-/// The upload that an event of S3 is about.
+/// The upload that an event of S3 describes.
 fn file(body: &str) -> Option<FileId> {
     fn member(mut of: Object, name: &str) -> Option<Object> {
         of.remove(name)?.into_object()

@@ -1,5 +1,5 @@
-//! Takes up again what is parked, and what lies among the dead letters. Whatever succeeds is
-//! removed, and only then: a retry may be stopped at any moment and started again.
+//! Resumes parked aggregates and retries dead letters. Whatever succeeds is removed, and only then:
+//! a retry may be stopped at any moment and started again.
 
 use futures::{StreamExt, stream};
 use projectors::parked::{self as parking, Parked, TakenUp, take_up};
@@ -28,30 +28,30 @@ use crate::{
 };
 use tally::Tally;
 
-/// What a retry would take up.
+/// What a retry would work on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Preview {
-    /// What is parked, oldest first.
+    /// The parked aggregates, the oldest first.
     pub parked: Vec<Parked>,
-    /// Objects in the bucket, of either consumer.
+    /// The number of objects in the bucket, of both consumers together.
     pub objects: u64,
-    /// May there be more?
+    /// Whether there may be more objects than were counted.
     pub more_objects: bool,
-    /// Messages in the queue, about.
+    /// The approximate number of messages in the queue.
     pub messages: u64,
-    /// Messages that somebody else has taken, about.
+    /// The approximate number of messages that another reader has received: SQS hides them.
     pub hidden: u64,
 }
 
 impl Preview {
-    /// Is there anything?
+    /// Whether there is anything to retry.
     pub fn is_wrong(&self) -> bool {
         !self.parked.is_empty() || self.objects + self.messages + self.hidden > 0
     }
 }
 
-/// Says what there is to take up, and does nothing.
+/// Returns what a retry with this selection would work on, and changes nothing.
 pub async fn preview(
     environment: &Environment,
     selection: &Selection,
@@ -76,8 +76,8 @@ pub async fn preview(
     })
 }
 
-/// Takes up what is selection: first what is parked, then the objects of the bucket, then the messages
-/// of the queue. An error where it had to end before: what was told until then is done.
+/// Retries what is selected: first the parked aggregates, then the objects of the bucket, then the
+/// messages of the queue. After an error, or a stop, whatever was reported until then is done.
 pub async fn all(
     environment: &Environment,
     selection: &Selection,
@@ -99,8 +99,8 @@ pub async fn all(
     Ok(tally.report)
 }
 
-/// Takes up what one consumer has parked of one order or shipment, named as [`Parked`] names it.
-/// `NotFound` where it has parked nothing of it.
+/// Resumes one order or shipment that one consumer has parked, named as [`Parked`] names it. Fails
+/// with `NotFound` where the consumer has not parked it.
 pub async fn one_parked(
     environment: &Environment,
     consumer: &str,
@@ -114,8 +114,9 @@ pub async fn one_parked(
     Ok(result.into_retried(RetriedKind::Parked, name(&parked)))
 }
 
-/// Takes up one dead letter, and says what became of what was in it where that is known within some
-/// seconds. `NotFound` where it is not_found, or hidden since somebody has taken it.
+/// Retries one dead letter, and also returns the result of its command where that is known within
+/// some seconds. Fails with `NotFound` where the dead letter does not exist any more, or is hidden
+/// since another reader has received it.
 pub async fn one_letter(
     environment: &Environment,
     id: &LetterId,
@@ -128,7 +129,7 @@ pub async fn one_letter(
         LetterId::Message(id) => {
             let (result, command_result) = queue::one(environment, id).await?;
             let result = match (&command_result, result) {
-                // The letter is not_found, and another one is there in its place.
+                // The dead letter is removed, and the function has sent a new one in its place.
                 (Some(CommandResult::Refused(letter)), RetryResult::Done) => {
                     RetryResult::Stays(format!("refused once more: {}", letter.why()))
                 }
@@ -147,7 +148,7 @@ async fn all_parked(
     parked: &[Parked],
     tally: &mut Tally<'_>,
 ) -> Result<(), OperatorError> {
-    // By their indexes, so that whoever spawns this is not asked for closures of every lifetime.
+    // By index, so that a caller that spawns this future does not need closures for every lifetime.
     let work = (0..parked.len()).map(|place| async move {
         let one = &parked[place];
         (name(one), resume_parked(environment, one).await)
@@ -179,7 +180,7 @@ async fn resume_parked(environment: &Environment, parked: &Parked) -> RetryResul
     }
 }
 
-/// What something parked is called: consumer and aggregate.
+/// The name of a parked entry: consumer and aggregate.
 fn name(parked: &Parked) -> String {
     format!("{} {}", parked.consumer, parked.aggregate)
 }

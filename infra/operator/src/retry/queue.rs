@@ -1,4 +1,5 @@
-//! Events and files that a function has given up, taken up again: the messages of the queue.
+//! Retries the messages of the queue of dead letters: events, orders and files that a function has
+//! failed to handle.
 
 use domain::Timestamp;
 use futures::future::join_all;
@@ -25,7 +26,7 @@ use crate::{
     retried::{CommandResult, RetriedKind, RetryResult},
 };
 
-/// Takes up those messages that are selection and were there when this began.
+/// Retries the selected messages that were in the queue when this began.
 pub(super) async fn all(
     environment: &Environment,
     store: &DeadLetterStore,
@@ -39,8 +40,8 @@ pub(super) async fn all(
     let taken = take_all(environment, store, selection, begun, &mut round, tally).await;
     tally.progress.ends();
     store.give_all_back(&round.receipts).await;
-    // Those that were hidden from the beginning and have come back meanwhile were taken up. At the
-    // end SQS may still count those that this one has taken.
+    // Messages that were hidden at first and have become visible meanwhile were retried. At the end
+    // SQS may still count messages that this retry itself has received.
     tally.report.hidden = match before.hidden {
         0 => 0,
         hidden => hidden.min(store.depth().await?.hidden),
@@ -54,8 +55,8 @@ pub(super) async fn all(
     taken
 }
 
-/// Takes up one message; it is looked for among the first that SQS hands out. Where its function has
-/// taken it, says what became of it, as far as that is known.
+/// Retries one message, which is searched among the first that SQS returns. Where the function has
+/// succeeded, the second value is the result of its command, as far as that is known.
 pub(super) async fn one(
     environment: &Environment,
     id: &str,
@@ -121,7 +122,8 @@ async fn take_all(
         for message in messages.into_iter().filter_map(Message::of) {
             let reason = message.reason();
             let is_wanted = selection.matches(role_of(&message.body), reason.as_deref());
-            // One that was tried, and was refused for another reason, is told of.
+            // A message that was tried and refused again, now for another reason, is reported
+            // nevertheless.
             if !is_wanted && !round.was_tried(&message) {
                 others += 1;
                 round.receipts.push(message.receipt);
@@ -155,7 +157,8 @@ async fn take_all(
     Ok(())
 }
 
-/// Runs the function once more that has given a message up.
+/// Invokes the function again that has failed to handle a message, and deletes the message where it
+/// succeeds.
 async fn retry_message(
     environment: &Environment,
     store: &DeadLetterStore,
@@ -182,7 +185,7 @@ async fn retry_message(
     }
 }
 
-/// The code with which an order by direct invocation is refused.
+/// The code of the refusal in the answer to an order that was sent by direct invocation.
 fn refusal(answer: &str) -> Option<String> {
     #[derive(Deserialize)]
     struct Refused {
@@ -196,7 +199,7 @@ fn refusal(answer: &str) -> Option<String> {
     Some(refused.error.code)
 }
 
-/// What a function says of its error.
+/// The message of the error that a function has ended in.
 fn failure(answer: &str) -> String {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]

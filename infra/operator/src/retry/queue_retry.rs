@@ -1,4 +1,4 @@
-//! One retry of the queue: which message is tried, and what became of it.
+//! The state of one retry of the queue: which messages are tried, and their results.
 
 use std::collections::{HashMap, HashSet};
 
@@ -10,38 +10,41 @@ use crate::{
     retried::RetryResult,
 };
 
-/// What is to be done with a message that was taken.
+/// What to do with a message that was received.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Due {
-    /// It is to be retried.
+    /// It is retried.
     Now,
-    /// It was there before this began, and so was the one like it at this place: what becomes of
-    /// that one becomes of this.
+    /// It is a copy of the message at this index of the results, and both were in the queue before
+    /// the retry began: it gets the same result.
     Copy(usize),
-    /// Not in this retry.
+    /// It is not a matter of this retry.
     NotYet,
 }
 
-/// What became of the messages so far.
+/// The messages of one retry and their results so far.
 #[derive(Default)]
 pub(super) struct QueueRetry {
-    /// Each with its id; `None` while it is tried.
+    /// The id and result of each message that is tried; the result is `None` while it is being
+    /// tried.
     pub(super) results: Vec<(String, Option<RetryResult>)>,
-    /// Messages that were or are tried, by their content_digest: at which place of `became`.
+    /// The index in `results` of each message that was or is tried, by the digest of its content.
     tried: HashMap<Digest, usize>,
-    /// Messages to be given back at the end: else they would be taken again and again.
+    /// The receipts of messages that are returned at the end. Returned earlier, they would be
+    /// received again and again.
     pub(super) receipts: Vec<String>,
-    /// Messages that are not yet due.
+    /// The ids of messages that this retry leaves to the next one.
     pub(super) not_yet: HashSet<String>,
-    /// Copies that were removed.
+    /// The number of copies that were deleted.
     pub(super) copies: u64,
 }
 
 impl QueueRetry {
-    /// Is it to be retried now? Not what came while this went on: it may be the very one that a
-    /// function has refused for good, and put into the queue anew.
+    /// Decides what to do with a message. A message that was sent while the retry runs is not
+    /// retried: it may be the very one that a function has refused for good and has sent to the
+    /// queue again.
     pub(super) fn due(&mut self, message: &Message, begun_ms: i64) -> Due {
-        // Two clocks that are both right differ by no more than this.
+        // Two correct clocks differ by no more than this.
         let tolerance = i64::try_from(CLOCK_TOLERANCE.as_millis()).unwrap_or_default();
         let Some(place) = self.tried.get(&message.content_digest()).copied() else {
             return match message.sent_ms < begun_ms + tolerance {
@@ -67,7 +70,7 @@ impl QueueRetry {
         }
     }
 
-    /// Was one like it tried?
+    /// Whether a message with the same content was tried.
     pub(super) fn was_tried(&self, message: &Message) -> bool {
         self.tried.contains_key(&message.content_digest())
     }
@@ -86,7 +89,8 @@ impl QueueRetry {
         }
     }
 
-    /// Lets a copy go or stay with the one that is like it.
+    /// Deletes a copy where the message with the same content has succeeded; else keeps it for its
+    /// return.
     pub(super) async fn finish_copy(
         &mut self,
         store: &DeadLetterStore,
@@ -122,7 +126,8 @@ mod tests {
         }
     }
 
-    /// When the retry began, in milliseconds since 1970, far from both ends of what is tolerated.
+    /// The time at which the retry began, in milliseconds since 1970, far from both ends of the
+    /// tolerance.
     const BEGUN: i64 = 100_000;
 
     #[test]
@@ -135,10 +140,10 @@ mod tests {
         assert_eq!(round.due(&late, BEGUN), Due::NotYet);
         assert_eq!(round.results[0].1, Some(RetryResult::Done));
         assert_eq!(round.not_yet.len(), 1);
-        // However often it is looked at.
+        // The same message is received again.
         assert_eq!(round.due(&late, BEGUN), Due::NotYet);
         assert_eq!(round.not_yet.len(), 1);
-        // Even where clocks differ, and it seems to be a little older than this retry.
+        // The clocks differ, so it seems to be a little older than this retry.
         let again = taken("a", BEGUN - 2_000, Some("invalid"));
         assert_eq!(round.due(&again, BEGUN), Due::NotYet);
         let refused = RetryResult::Stays("refused once more: invalid at status".to_owned());
@@ -151,13 +156,13 @@ mod tests {
         let mut round = QueueRetry::default();
         let first = taken(r#"{"id":"1","n":1}"#, 5, Some("invalid"));
         assert_eq!(round.due(&first, BEGUN), Due::Now);
-        // In the same batch, before anybody knows what becomes of the first.
+        // In the same batch, before the result of the first is known.
         let copy = taken(r#"{"n": 1, "id": "1"}"#, 7, Some("invalid"));
         assert_eq!(round.due(&copy, BEGUN), Due::Copy(0));
         round.note(&first, RetryResult::Done);
         assert_eq!(round.due(&copy, BEGUN), Due::Copy(0));
         assert_eq!(round.results[0].1, Some(RetryResult::Done));
-        // Another one, if ever so little.
+        // A message with slightly other content is another message.
         let other = taken(r#"{"id":"1","n":1.5}"#, 7, Some("invalid"));
         assert_eq!(round.due(&other, BEGUN), Due::Now);
         assert_eq!(round.results.len(), 2);

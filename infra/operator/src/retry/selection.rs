@@ -1,4 +1,4 @@
-//! What a retry is asked to take up.
+//! What a retry is asked to work on.
 
 use domain::AggregateId;
 use projectors::parked::Parked;
@@ -10,45 +10,46 @@ use crate::{
     parked,
 };
 
-/// What is to be taken up; everything by default.
+/// The selection of a retry. By default it is everything.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Selection {
-    /// What is parked of one order or shipment alone, and no dead letters.
+    /// Only the parked entries of this order or shipment, and no dead letters.
     pub aggregate: Option<AggregateId>,
-    /// What one consumer of the stream has parked or given up alone.
+    /// Only what this consumer of the stream has parked or failed to handle.
     pub consumer: Option<Consumer>,
-    /// One kind alone.
+    /// Only one category.
     pub category: Option<Category>,
-    /// What is stuck for one reason alone.
+    /// Only what has failed for one reason.
     pub group: Option<Group>,
 }
 
-/// One kind of what is stuck.
+/// A category of what a retry works on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Category {
-    /// What is parked.
+    /// The parked aggregates.
     Parked,
-    /// What was given up: of the stream, and in the queue.
+    /// All dead letters: those of the stream and those of the queue.
     DeadLetters,
-    /// What the stream's consumers have given up.
+    /// The dead letters of the stream: objects in the bucket.
     Stream,
-    /// What lies in the queue.
+    /// The dead letters of the queue.
     Queue,
 }
 
-/// Whatever is stuck for one reason, as lists tell it.
+/// Everything that has failed for one reason, as lists show it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Group {
-    /// The consumer that has stopped, or the function that has given up: as
-    /// [`Parked::consumer`] or [`DeadLetter::role`](crate::dead_letters::DeadLetter::role) says.
+    /// The consumer or function that has failed, as [`Parked::consumer`] or
+    /// [`DeadLetter::role`](crate::dead_letters::DeadLetter::role) names it.
     pub role: Option<String>,
-    /// Why: as [`Parked::code`] or [`DeadLetter::reason`](crate::dead_letters::DeadLetter::reason)
-    /// says.
+    /// The reason, as [`Parked::code`] or
+    /// [`DeadLetter::reason`](crate::dead_letters::DeadLetter::reason) names it.
     pub reason: Option<String>,
 }
 
 impl Selection {
-    /// An error where it contradicts itself: no dead letter is of one order or shipment.
+    /// Fails with `Usage` where the selection contradicts itself: a dead letter does not belong to
+    /// one order or shipment.
     pub fn check(&self) -> Result<(), OperatorError> {
         if self.aggregate.is_some() && self.category == Some(Category::DeadLetters) {
             let text = "a dead letter is not of one order or shipment: leave out one of both";
@@ -57,7 +58,8 @@ impl Selection {
         Ok(())
     }
 
-    /// Is anything selection of this one of the three kinds?
+    /// Whether the selection includes `kind`, which is one of the three categories that are stored
+    /// apart: [`Category::Parked`], [`Category::Stream`] and [`Category::Queue`].
     pub(super) fn includes(&self, kind: Category) -> bool {
         let of_kind = match self.category {
             None => true,
@@ -69,14 +71,14 @@ impl Selection {
             && (kind != Category::Queue || self.consumer.is_none())
     }
 
-    /// Is something selection that is stuck there for this reason?
+    /// Whether the selection includes what has failed there for this reason.
     pub(super) fn matches(&self, role: Option<&str>, reason: Option<&str>) -> bool {
         let same =
             |group: &Group| group.role.as_deref() == role && group.reason.as_deref() == reason;
         self.group.as_ref().is_none_or(same)
     }
 
-    /// What of it is parked.
+    /// Reads the parked entries that are selected.
     pub(super) async fn parked(
         &self,
         environment: &Environment,
@@ -94,7 +96,7 @@ impl Selection {
         Ok(parked)
     }
 
-    /// Where dead letters lie, where any are selection.
+    /// The store of dead letters; `None` where no dead letters are selected.
     pub(super) fn store(
         &self,
         environment: &Environment,

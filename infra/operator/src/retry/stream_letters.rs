@@ -1,4 +1,4 @@
-//! What the stream's consumers have given up, taken up again: the objects of the bucket.
+//! Retries the objects of the bucket: batches that the stream's consumers have failed to handle.
 
 use std::collections::BTreeSet;
 
@@ -27,7 +27,7 @@ use crate::{
     retried::{RetriedKind, RetryResult},
 };
 
-/// Takes up what is selection of what the stream's consumers have given up.
+/// Retries the selected dead letters of the stream.
 pub(super) async fn all(
     environment: &Environment,
     store: &DeadLetterStore,
@@ -39,7 +39,8 @@ pub(super) async fn all(
         let page = store.objects(after.as_deref(), OBJECTS_PAGE).await?;
         let keys: Vec<String> = page.objects.into_iter().map(|object| object.key).collect();
         after = keys.last().cloned();
-        // Owned, so that whoever spawns this is not asked for closures of every lifetime.
+        // The keys are owned, so that a caller that spawns this future does not need closures for
+        // every lifetime.
         let work = keys.into_iter().map(|key| async move {
             let result = retry_object(environment, store, selection, &key).await;
             (key, result)
@@ -60,7 +61,7 @@ pub(super) async fn all(
     ))
 }
 
-/// Takes up one object.
+/// Retries one object. Fails with `NotFound` where it does not exist any more.
 pub(super) async fn one(
     environment: &Environment,
     key: &str,
@@ -70,7 +71,8 @@ pub(super) async fn one(
     result.ok_or_else(|| not_found(&LetterId::Stream(key.to_owned())))
 }
 
-/// `None` where it is not selection, or gone meanwhile.
+/// Retries one object, and deletes it where that succeeds; `None` where it is not selected or does
+/// not exist any more.
 async fn retry_object(
     environment: &Environment,
     store: &DeadLetterStore,
@@ -95,9 +97,7 @@ async fn retry_object(
                 .then_some(RetryResult::Stays(reason));
         }
     };
-    let other = selection
-        .consumer
-        .is_some_and(|selection| selection != consumer);
+    let other = selection.consumer.is_some_and(|wanted| wanted != consumer);
     if other || !selection.matches(Some(consumer.name()), condition.as_deref()) {
         return None;
     }
@@ -120,8 +120,8 @@ async fn retry_object(
     }
 }
 
-/// Makes the rows of every aggregate again that the batch names. All are tried; the first that
-/// cannot be is the error.
+/// Rebuilds the rows of every aggregate that the batch names. All are tried; the error is that of
+/// the first one that cannot be rebuilt.
 async fn project(projectors: &Projectors, arrivals: Vec<Arrival>) -> Result<(), RebuildError> {
     let names: BTreeSet<String> = arrivals.into_iter().map(|one| one.aggregate).collect();
     let mut corrupt = Ok(());
@@ -143,8 +143,8 @@ async fn project(projectors: &Projectors, arrivals: Vec<Arrival>) -> Result<(), 
     corrupt
 }
 
-/// Announces exactly the commits that the batch brings. Those that can be are; the first that
-/// cannot is the error.
+/// Announces exactly the commits that the batch contains, as far as they can be read; the error is
+/// that of the first one that cannot.
 async fn announce(projectors: &Projectors, arrivals: Vec<Arrival>) -> Result<(), RebuildError> {
     let mut unreadable = Ok(());
     let mut commits: Vec<Commit> = Vec::new();

@@ -1,4 +1,4 @@
-//! What a retry has come to so far.
+//! The results of a retry so far.
 
 use serde::Serialize;
 
@@ -9,38 +9,38 @@ use crate::{
     retried::{Retried, RetriedKind, RetryResult},
 };
 
-/// What came of a retry.
+/// The result of a retry.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Report {
-    /// Things that are done, and gone.
+    /// The number of parked aggregates and dead letters that have succeeded and are removed.
     pub done: u64,
-    /// Things that stay.
+    /// The number of those that have failed and stay.
     pub stays: u64,
-    /// Copies of messages that are done, removed with them.
+    /// The number of copies that were deleted, of messages that have succeeded.
     pub copies: u64,
-    /// Messages that somebody else has taken, about: they come back within
-    /// [`MESSAGE_HIDDEN`](crate::limits::MESSAGE_HIDDEN).
+    /// The approximate number of messages that another reader has received: SQS shows them again
+    /// within [`MESSAGE_HIDDEN`](crate::limits::MESSAGE_HIDDEN).
     pub hidden: u64,
-    /// Messages that came meanwhile, which the next retry takes up.
+    /// The number of messages that were sent to the queue meanwhile; the next retry works on them.
     pub not_yet_due: u64,
-    /// The first ones, at most [`RETRIED_KEPT`](crate::limits::RETRIED_KEPT).
+    /// The first results, at most [`RETRIED_KEPT`](crate::limits::RETRIED_KEPT).
     pub retried: Vec<Retried>,
 }
 
 impl Report {
-    /// Messages that are left for the next retry.
+    /// The number of messages that are left for the next retry.
     pub fn left(&self) -> u64 {
         self.hidden + self.not_yet_due
     }
 
-    /// Does anything stay, or is it left for the next retry?
+    /// Whether anything has failed or is left for the next retry.
     pub fn is_wrong(&self) -> bool {
         self.stays + self.left() > 0
     }
 }
 
-/// Counts what was taken up, and tells it.
+/// Counts the results and reports them to a [`Progress`].
 pub(super) struct Tally<'a> {
     pub(super) report: Report,
     pub(super) progress: &'a dyn Progress,
@@ -56,7 +56,8 @@ impl<'a> Tally<'a> {
         }
     }
 
-    /// Counts and tells one thing. An error where there is no sense in going on.
+    /// Counts and reports one result. Fails where [`UNREACHABLE_IN_A_ROW`] results in a row were
+    /// unreachable, since it makes no sense to continue.
     pub(super) fn note(
         &mut self,
         kind: RetriedKind,
