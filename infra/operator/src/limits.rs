@@ -98,7 +98,7 @@ pub const ACTIVITY_LAG_MINUTES: usize = 2;
 /// are counted: a day.
 pub const LOOKBACK_MINUTES: usize = 24 * 60;
 
-/// The highest number of pages of alarms, of 100 each; an environment has about 100 alarms.
+/// The highest number of pages of alarms, of 100 each; an environment has some 110 alarms.
 pub(crate) const ALARM_PAGES_MAX: u32 = 5;
 
 /// The number of queries, rows and objects that are read in parallel by [`crate::recent`] and

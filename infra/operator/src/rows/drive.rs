@@ -1,5 +1,5 @@
-//! Drives a run over the whole store from this machine: gathers every segment, settles every bucket,
-//! and writes down where each stands, so that it can be stopped at any moment and gone on with.
+//! Drives a run over the whole store from this machine: gathers every segment, settles every
+//! bucket, and saves the state of each, so that the run can be stopped at any moment and resumed.
 
 use std::{
     sync::atomic::{AtomicUsize, Ordering},
@@ -26,7 +26,8 @@ use crate::{
     progress::{Progress, Stage},
 };
 
-/// How many findings, and rows of findings, a run has kept.
+/// Reports findings and their rows to a [`Progress`], and keeps the first of each. It counts those
+/// that the whole run has kept.
 pub(super) struct FindingCollector {
     findings: AtomicUsize,
     differences: AtomicUsize,
@@ -42,7 +43,7 @@ impl FindingCollector {
         }
     }
 
-    /// Tells findings, and keeps the first.
+    /// Reports findings, and adds them to `kept` until the run has [`FINDINGS_KEPT`].
     pub(super) fn findings(
         &self,
         found: Vec<Finding>,
@@ -57,7 +58,7 @@ impl FindingCollector {
         }
     }
 
-    /// Tells a difference and keeps it, where there is room.
+    /// Reports a difference and adds it to `kept`, until the run has `max_differences`.
     pub(super) fn difference(
         &self,
         difference: Difference,
@@ -71,7 +72,7 @@ impl FindingCollector {
     }
 }
 
-/// Does all of a run that is not done, and says what came of all of it.
+/// Does everything of a run that is not done yet, and returns the summary of the whole run.
 pub(super) async fn finish(
     folder: &Folder,
     run: &Run,
@@ -107,7 +108,8 @@ async fn gather_all(
             Ok::<Gather, OperatorError>(gather)
         }
     });
-    // As many as there are segments of one table: the three tables one after the other.
+    // The parallel reads are as many as one table has segments: the three tables are read one after
+    // the other.
     let at_once = run.plan.segments as usize;
     let done = stream::iter(work).buffered(at_once).try_collect().await;
     progress.ends();

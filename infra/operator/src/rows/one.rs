@@ -1,4 +1,4 @@
-//! The rows of one order or shipment.
+//! Verifying and rebuilding the rows of single orders and shipments.
 
 use domain::AggregateId;
 use futures::{FutureExt, StreamExt, TryStreamExt, future::BoxFuture, stream};
@@ -16,19 +16,20 @@ use crate::{
     limits::{REPAIRS_AT_ONCE, REPAIRS_MAX},
 };
 
-/// What came of mending the rows of several orders and shipments.
+/// The result of repairing the rows of several orders and shipments.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Repaired {
-    /// Rows that were written,
+    /// The number of rows that were written.
     pub written: u64,
-    /// and removed.
+    /// The number of rows that were removed.
     pub removed: u64,
-    /// Orders and shipments of which a row is still not what follows from its events.
+    /// The number of orders and shipments that still have a row which does not follow from their
+    /// events.
     pub left: u64,
 }
 
-/// Makes the rows of these orders and shipments what follows from their events, and compares them once
-/// more. An error where there are more than [`REPAIRS_MAX`].
+/// Repairs the rows of these orders and shipments, so that they follow from the events, and
+/// compares them again. Fails with `TooMany` where there are more than [`REPAIRS_MAX`].
 pub async fn repair(
     environment: &Environment,
     ids: &[AggregateId],
@@ -58,7 +59,7 @@ async fn repair_one(
 ) -> Result<Repaired, OperatorError> {
     let rebuilt = match erase::aggregate(&environment.projectors, id).await {
         Ok(rebuilt) => rebuilt,
-        // No rows follow from a history that cannot be read: they stay as they are.
+        // No rows follow from a history that cannot be read, so its rows stay as they are.
         Err(RebuildError::Corrupt(_)) => {
             return Ok(Repaired {
                 left: 1,
@@ -76,8 +77,9 @@ async fn repair_one(
 }
 
 /// Compares the rows of one order or shipment with its history. A history that cannot be read is a
-/// finding ([`Wrong::Unreadable`](super::Wrong::Unreadable)); the reason stands beside it.
-/// `NotFound` where it has neither events nor rows. At most `max_differences` findings come with both rows.
+/// finding ([`Wrong::Unreadable`](super::Wrong::Unreadable)), and the second value is the reason.
+/// At most `max_differences` findings are returned with both rows. Fails with `NotFound` where
+/// there are neither events nor rows.
 pub async fn verify_one(
     environment: &Environment,
     id: &AggregateId,
@@ -127,15 +129,15 @@ fn unreadable(id: &AggregateId) -> Finding {
     }
 }
 
-/// Makes the rows of one order or shipment what follows from its events, in every generation of its
-/// read model. `NotFound` where it has neither events nor rows, `Corrupt` where its history cannot be
-/// read: then no row is touched.
+/// Makes the rows of one order or shipment follow from its events, in every generation of its read
+/// model. Fails with `NotFound` where there are neither events nor rows, and with `Corrupt` where
+/// the history cannot be read: then no row is changed.
 pub async fn rebuild_one(
     environment: &Environment,
     id: &AggregateId,
 ) -> Result<Rebuilt, OperatorError> {
     let rebuilt = erase::aggregate(&environment.projectors, id).await?;
-    // Rows of what was never there are removed; without any, somebody has mistyped an id.
+    // Rows without events are removed. Where there were none either, the id is probably misspelt.
     if rebuilt == Rebuilt::default() {
         environment.has_events(id).await?;
     }

@@ -1,4 +1,4 @@
-//! The whole store: what it costs to go through it, and a run that does.
+//! The whole store: the cost of a run over it, and the run.
 
 use std::{path::PathBuf, sync::Arc};
 
@@ -23,31 +23,32 @@ use crate::{
     progress::Progress,
 };
 
-/// How the whole store is gone through.
+/// The options of a run over the whole store.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Options {
-    /// Verify or rebuild.
+    /// Whether it verifies or rebuilds.
     pub kind: Kind,
-    /// One read model alone, be it one that is projected and not yet read; without it all that are
-    /// read.
+    /// The only read model of the run, which may be one that queries do not use yet. Without it the
+    /// run is over all that queries use.
     pub only: Option<ReadModel>,
-    /// Parts of each table that are read at the same time, 1 to
+    /// The number of parts of each table that are read in parallel, 1 to
     /// [`SEGMENTS_MAX`](crate::limits::SEGMENTS_MAX).
     pub segments: u32,
-    /// Where it is kept: 60 bytes of digests for each order and shipment, twice.
-    /// [`run_folder`](crate::folder::run_folder) says where commands keep theirs.
+    /// The folder that keeps the state of the run, with 60 bytes of digests for each order and
+    /// shipment, twice. [`run_folder`](crate::folder::run_folder) returns the default one.
     pub folder: PathBuf,
-    /// Begin anew, whatever was begun before in that folder?
+    /// Whether to begin from the start even where the folder contains an unfinished run.
     pub anew: bool,
-    /// How much capacity it may use.
+    /// The capacity that it may use.
     pub limits: CapacityLimits,
-    /// How many findings are kept with both rows, in the folder as well; at most
+    /// The highest number of findings that are kept with both rows, in the folder as well; at most
     /// [`DIFFERENCES_KEPT_MAX`](crate::limits::DIFFERENCES_KEPT_MAX).
     pub max_differences: usize,
 }
 
 impl Options {
-    /// As a command without options: everything, in the usual number of segments, without rows.
+    /// The options of a command without arguments: all read models that queries use, the default
+    /// number of segments, and no rows of findings.
     pub fn new(kind: Kind, folder: PathBuf) -> Self {
         Self {
             kind,
@@ -61,8 +62,8 @@ impl Options {
     }
 }
 
-/// What going through the whole store costs, and more for each order or shipment that differs.
-/// `NotFound` where the environment has no such read model.
+/// The cost of a run over the whole store. Each order or shipment that differs costs something
+/// more. Fails with `NotFound` where the environment has no such read model.
 pub async fn price(
     environment: &Environment,
     only: Option<ReadModel>,
@@ -72,7 +73,7 @@ pub async fn price(
     Ok(Cost::of(units.into_iter().map(Size::scan_units).sum()))
 }
 
-/// The sizes of the tables that are read.
+/// Reads the sizes of the tables that the run reads.
 async fn sizes(
     environment: &Environment,
     only: Option<ReadModel>,
@@ -84,7 +85,7 @@ async fn sizes(
     Ok(sizes)
 }
 
-/// The tables that are read.
+/// The full names of the tables that the run reads.
 fn tables(environment: &Environment, only: Option<ReadModel>) -> Vec<String> {
     let read = &environment.settings.read_models;
     let models = match only {
@@ -102,8 +103,7 @@ fn tables(environment: &Environment, only: Option<ReadModel>) -> Vec<String> {
         .collect()
 }
 
-/// A run over the whole store, begun or gone on with. Nothing is read before
-/// [`WholeRun::finish`].
+/// A run over the whole store, started or resumed. Nothing is read before [`WholeRun::finish`].
 pub struct WholeRun {
     folder: Folder,
     run: Run,
@@ -113,10 +113,10 @@ pub struct WholeRun {
 }
 
 impl WholeRun {
-    /// Goes on with the run in the folder, where there is one of the same environment, settings and
-    /// build that does the same and was begun within
-    /// [`RESUMED_WITHIN`](crate::limits::RESUMED_WITHIN); else begins anew. One folder takes one run
-    /// at a time: `Busy` where another process, or another run of this one, has it.
+    /// Resumes the run in the folder, where it has the same environment, settings and build, does
+    /// the same, and was started within [`RESUMED_WITHIN`](crate::limits::RESUMED_WITHIN); else
+    /// starts a new one. Fails with `Busy` where another process, or another run of this one, has
+    /// the folder: only one run may use it at a time.
     pub async fn begin(
         environment: &Environment,
         options: &Options,
@@ -161,18 +161,18 @@ impl WholeRun {
         })
     }
 
-    /// Does it begin anew, or go on?
+    /// Whether the run begins from the start or is resumed.
     pub fn start(&self) -> Start {
         self.start
     }
 
-    /// When it was begun.
+    /// The time at which the run was started.
     pub fn begun(&self) -> Timestamp {
         self.run.begun
     }
 
-    /// Does all of it that is not done; the folder is removed at the end. On any error, and where
-    /// somebody stops it, what is done stays written down.
+    /// Does everything that is not done yet, and removes the folder at the end. The progress stays
+    /// saved after an error and after a stop.
     pub async fn finish(self, progress: &dyn Progress) -> Result<Summary, OperatorError> {
         let summary = drive::finish(&self.folder, &self.run, &self.projectors, progress).await?;
         self.folder.remove()?;
@@ -180,14 +180,15 @@ impl WholeRun {
     }
 }
 
-/// The run to go on with, and how it starts; `planned` is what is begun otherwise.
+/// The run to work on, and how it starts: the run in the folder where it may be resumed, else
+/// `planned`, which is saved there.
 fn begun(folder: &Folder, planned: Run, anew: bool) -> Result<(Run, Start), OperatorError> {
     let known: Option<Run> = match anew {
         true => None,
         false => folder.load(STATE)?,
     };
     let same = |known: &Run| {
-        // A store that grows would have more buckets by now; the run keeps those it has.
+        // A store that has grown would get more buckets now; the run keeps the number that it has.
         let as_this = Plan {
             run: known.plan.run.clone(),
             buckets: known.plan.buckets,
@@ -249,7 +250,7 @@ mod tests {
         );
         let buckets = known.buckets(&folder).unwrap().len();
         assert_eq!((known.plan.run.as_str(), buckets), ("first", 16));
-        // One that does something else begins anew.
+        // A run that does something else begins from the start.
         let (_, start) = begun(&folder, run("third", 17, false, 1), false).unwrap();
         assert_eq!(start, Start::Anew);
         std::fs::remove_dir_all(&path).unwrap();
@@ -273,7 +274,7 @@ mod tests {
             "{start:?}"
         );
         assert_eq!(known.plan.run, "third");
-        // From then on it is the one that goes on.
+        // From then on this is the run that is resumed.
         let (known, _) = begun(&folder, run("fourth", 16, true, 26), false).unwrap();
         assert_eq!(known.plan.run, "third");
         std::fs::remove_dir_all(&path).unwrap();
