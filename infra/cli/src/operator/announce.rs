@@ -1,4 +1,4 @@
-//! `waybill announce`: notifications sent once more, with the same ids.
+//! `waybill announce`: notifications are sent again, with the same ids.
 
 use std::path::PathBuf;
 
@@ -19,7 +19,7 @@ use super::{
     whole::print_cost,
 };
 
-/// Which
+/// Which events are announced
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "\
@@ -39,19 +39,19 @@ out.",
     group = clap::ArgGroup::new("which").required(true).args(["aggregate", "from"])
 )]
 pub(crate) struct AnnounceArgs {
-    /// All of one order or shipment: `order#<orderId>` or `shipment#<shipmentId>`
+    /// All events of one order or shipment: `order#<orderId>` or `shipment#<shipmentId>`
     #[arg(value_name = "AGGREGATE", value_parser = arguments::aggregate)]
     aggregate: Option<AggregateId>,
 
-    /// From the first commit on that begins with this event or a later one
+    /// From the first commit on whose first event is this one or a later one
     #[arg(long, value_name = "N", default_value_t = 1, requires = "aggregate", value_parser = clap::value_parser!(u64).range(1..))]
     from_sequence: u64,
 
-    /// What was committed at this time or later: ISO 8601, or a day
+    /// Begin of a period, in ISO 8601 or as a day: commits of this time or later are announced
     #[arg(long, value_name = "TIME", requires = "to", value_parser = arguments::time)]
     from: Option<Timestamp>,
 
-    /// and before this time
+    /// End of the period: commits before this time are announced
     #[arg(long, value_name = "TIME", requires = "from", value_parser = arguments::time)]
     to: Option<Timestamp>,
 
@@ -65,27 +65,27 @@ pub(crate) struct AnnounceArgs {
     target: Target,
 }
 
-/// How a whole store is gone through.
+/// The options of a run over the whole store.
 #[derive(Debug, clap::Args)]
 struct Whole {
-    /// Parts of the store that are read at the same time
+    /// Number of parts of the store that are read in parallel
     #[arg(long, default_value_t = SEGMENTS, value_parser = clap::value_parser!(u32).range(1..=i64::from(SEGMENTS_MAX)))]
     segments: u32,
 
-    /// Read units a second at most
+    /// Highest number of read units per second
     #[arg(long, value_name = "UNITS", value_parser = clap::value_parser!(u32).range(1..))]
     read_units: Option<u32>,
 
-    /// Folder for where it stands
+    /// Folder for the state of the run
     #[arg(long, value_name = "FOLDER")]
     state: Option<PathBuf>,
 
-    /// Begin anew, whatever was begun before
+    /// Begin from the start, even where an unfinished run could be resumed
     #[arg(long)]
     anew: bool,
 }
 
-/// Announces.
+/// Announces one order or shipment, or a period.
 pub(super) async fn run(args: AnnounceArgs) -> Result<Outcome, Failed> {
     if let (Some(from), Some(to)) = (args.from, args.to) {
         let options = PeriodOptions {

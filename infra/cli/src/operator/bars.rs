@@ -1,4 +1,4 @@
-//! Progress, as a bar on standard error where that is a terminal.
+//! The progress of a command, as a bar on standard error where that is a terminal.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -7,16 +7,16 @@ use operator::{Progress, Stage, folder::Start, limits::RESUMED_WITHIN, retry::Re
 
 use super::print::{duration_text, print_line};
 
-/// Shows how far a command is.
+/// Shows the progress of a command.
 #[derive(Default)]
 pub(super) struct Bars {
     bar: Mutex<Option<ProgressBar>>,
-    /// Is each thing that was taken up to be printed at once?
+    /// Whether each result of a retry is printed at once.
     prints_results: bool,
 }
 
 impl Bars {
-    /// Bars that print each thing that was taken up at once, where that is wanted.
+    /// Bars that also print each result of a retry at once, where `prints_results` is set.
     pub(super) fn printing_results(prints_results: bool) -> Self {
         Self {
             prints_results,
@@ -35,7 +35,7 @@ impl Progress for Bars {
             return;
         };
         let bar = ProgressBar::new(total);
-        // A template that cannot be read would be a bar of another look, and no more.
+        // With a template that cannot be read, the bar would only look different.
         if let Ok(style) = ProgressStyle::with_template(template) {
             bar.set_style(style);
         }
@@ -82,12 +82,12 @@ fn template(stage: Stage) -> Option<&'static str> {
         Stage::ReadingOrders => Some("looking for orders: {human_pos}"),
         Stage::ReadingFiles => Some("order files {wide_bar} {human_pos} of {human_len}"),
         Stage::AwaitingRows => Some("waiting for rows {wide_bar} {human_pos} of {human_len}"),
-        // Each has a line of its own.
+        // Each result is printed as a line of its own.
         Stage::Resuming => None,
     }
 }
 
-/// One thing that was taken up, as a line.
+/// The result of one retry as a line.
 fn retried_line(retried: &Retried) -> String {
     let Retried {
         kind, name, reason, ..
@@ -98,7 +98,7 @@ fn retried_line(retried: &Retried) -> String {
     }
 }
 
-/// Says where a run goes on with what was begun before, or why it does not.
+/// Prints that a run is resumed, or why an unfinished run is not resumed.
 pub(super) fn print_start(start: Start) {
     match start {
         Start::Anew => {}

@@ -1,4 +1,4 @@
-//! `waybill dead-letters`: what was given up.
+//! `waybill dead-letters`: lists the dead letters.
 
 use operator::{
     dead_letters::{self, DeadLetter, LetterId},
@@ -12,7 +12,7 @@ use super::{
     target::Target,
 };
 
-/// Which
+/// Which dead letters
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 What lies in the bucket (`stream`: what a consumer of the stream has given up) and in the queue
@@ -27,7 +27,7 @@ Examples:
 Ends with 0 where there are none, or a payload is printed, 3 where there are any, 1 where they could
 not be looked at.")]
 pub(crate) struct DeadLettersArgs {
-    /// Print the content of one: an object's key, or a message's id
+    /// Print the content of one dead letter, by an object's key or a message's id
     #[arg(long, value_name = "NAME")]
     payload: Option<String>,
 
@@ -35,11 +35,11 @@ pub(crate) struct DeadLettersArgs {
     target: Target,
 }
 
-/// Lists them.
+/// Lists the dead letters, or prints the content of one.
 pub(super) async fn run(args: DeadLettersArgs) -> Result<Outcome, Failed> {
     let (environment, json) = (args.target.reach().await?, args.target.json);
     if let Some(name) = args.payload {
-        // A key has folders, an id has none.
+        // An object's key contains folders, a message's id does not.
         let id = match name.contains('/') {
             true => LetterId::Stream(name),
             false => LetterId::Message(name),

@@ -1,4 +1,4 @@
-//! `waybill erase`: a person's personal data erased, for ever.
+//! `waybill erase`: the permanent erasure of a person's personal data.
 
 use std::io::{IsTerminal as _, Write as _};
 
@@ -21,7 +21,7 @@ use super::{
     target::Target,
 };
 
-/// Whose
+/// Whose personal data are erased
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Destroys the key with which the personal data of a customer's orders are stored (`customerName` and
@@ -44,18 +44,18 @@ pub(crate) struct EraseArgs {
     whose: Whose,
 }
 
-/// Whose personal data.
+/// Whose personal data are erased.
 #[derive(Debug, Subcommand)]
 enum Whose {
-    /// Those of all orders of a customer
+    /// Erases the personal data of all orders of a customer
     Customer {
-        /// The customer's id, as the shop calls it
+        /// The customer's id, as orders contain it
         #[arg(value_name = "CUSTOMER", value_parser = customer)]
         id: Owner,
         #[command(flatten)]
         how: How,
     },
-    /// Those of one order that names no customer
+    /// Erases the personal data of one order that names no customer
     Order {
         /// The order's id
         #[arg(value_name = "ORDER", value_parser = order)]
@@ -65,10 +65,10 @@ enum Whose {
     },
 }
 
-/// How
+/// How they are erased
 #[derive(Debug, clap::Args)]
 struct How {
-    /// Say what there is and what would be done, do nothing, and end with 0
+    /// Print what there is and what would be done, do nothing, and end with 0
     #[arg(long)]
     dry_run: bool,
 
@@ -91,7 +91,7 @@ fn order(text: &str) -> Result<Owner, String> {
         .map_err(|_| "that is no order's id".to_owned())
 }
 
-/// Erases.
+/// Erases the personal data of a customer or an order.
 pub(super) async fn run(args: EraseArgs) -> Result<Outcome, Failed> {
     let (Whose::Customer { id: owner, how } | Whose::Order { id: owner, how }) = args.whose;
     let json = how.target.json;
@@ -122,7 +122,7 @@ pub(super) async fn run(args: EraseArgs) -> Result<Outcome, Failed> {
     Ok(Outcome::wrong_if(report.is_left()))
 }
 
-/// Asks for the id once more, also where nobody sits at a terminal: this cannot be undone.
+/// Asks for the id again, even without a terminal, since an erasure cannot be undone.
 fn confirm(id: &str) -> Result<(), Failed> {
     if std::io::stdin().is_terminal() {
         eprint!("This cannot be undone. Type {id} to go on: ");
@@ -146,7 +146,7 @@ fn id_of(owner: &Owner) -> &str {
     }
 }
 
-/// What there is, for a person.
+/// The plan of an erasure as lines for a person.
 fn planned(environment: &Environment, plan: &Plan) -> Vec<String> {
     let key = match plan.key {
         Key::None => "no key: nothing was ever stored encrypted for it".to_owned(),
@@ -245,7 +245,7 @@ fn backups(until: &str) -> String {
     format!("backups of the tables hold copies until {until}")
 }
 
-/// What was done and what is left, for a person.
+/// The result of an erasure as lines for a person.
 fn reported(report: &Report) -> Vec<String> {
     let at = report.erased_at;
     let mut lines = vec![match report.was_erased_before {

@@ -1,4 +1,4 @@
-//! `waybill history`: every event of an order or shipment, and why it happened.
+//! `waybill history`: every event of an order or shipment, with its cause.
 
 use domain::{AggregateId, Timestamp};
 use operator::{
@@ -13,7 +13,7 @@ use super::{
     target::Target,
 };
 
-/// Whose
+/// Whose events are printed
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 What cannot be read is shown as `unreadable`, with the reason: a commit that is damaged, an event
@@ -28,15 +28,15 @@ Examples:
 Ends with 0; with 3 where anything is unreadable; with 1 where there are no events, or they could not
 be looked at.")]
 pub(crate) struct HistoryArgs {
-    /// Order or shipment: `order#<orderId>` or `shipment#<shipmentId>`
+    /// The order or shipment: `order#<orderId>` or `shipment#<shipmentId>`
     #[arg(value_name = "AGGREGATE", value_parser = arguments::aggregate)]
     aggregate: AggregateId,
 
-    /// As it was at this time: what was committed later is left out
+    /// The history as it was at this time: events that were committed later are left out
     #[arg(long, value_name = "TIME", value_parser = arguments::time)]
     at: Option<Timestamp>,
 
-    /// Show the messages that each event makes, as well
+    /// Also show the messages of each event
     #[arg(long)]
     messages: bool,
 
@@ -105,7 +105,7 @@ fn ended(history: &History) -> String {
     }
 }
 
-/// An event for a person.
+/// An event as lines for a person.
 fn lines(event: &HistoryEvent) -> String {
     let at = event.at.map(|at| at.to_string()).unwrap_or_default();
     let kind = event.kind.as_deref().unwrap_or_default();
@@ -128,7 +128,7 @@ fn lines(event: &HistoryEvent) -> String {
     lines
 }
 
-/// A message for a person.
+/// A message as a line for a person.
 fn line(message: &Message) -> String {
     let channel = match message.channel {
         Channel::Bus => "bus",

@@ -1,4 +1,4 @@
-//! `waybill parked`: what a consumer of the stream has stopped at.
+//! `waybill parked`: lists the orders and shipments at which a consumer of the stream has stopped.
 
 use operator::parked::{self, Parked};
 use serde_json::json;
@@ -9,7 +9,7 @@ use super::{
     target::Target,
 };
 
-/// Of which environment
+/// The environment whose parked orders and shipments are listed
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 An order or shipment is parked where one of its events cannot be projected (`project`) or announced

@@ -1,4 +1,4 @@
-//! How results are printed.
+//! Functions that print results.
 
 use std::io::Write;
 
@@ -6,7 +6,8 @@ use serde::Serialize;
 
 use super::Failed;
 
-/// Prints a line; that nobody reads it any more (`waybill verify | head`) is no error.
+/// Prints a line. It is not an error where nobody reads the output any more (`waybill verify |
+/// head`).
 pub(super) fn print_line(text: &str) {
     let _ = writeln!(std::io::stdout(), "{text}");
 }
@@ -31,7 +32,7 @@ pub(super) fn number_of(number: u64, noun: &str) -> String {
     }
 }
 
-/// How long something is: `12 s`, `5 minutes`, `7 hours`, `3 days`; never more than it is.
+/// A duration in its largest unit, rounded down: `12 s`, `5 minutes`, `7 hours`, `3 days`.
 pub(super) fn duration_text(seconds: u64) -> String {
     match seconds {
         0..60 => format!("{seconds} s"),

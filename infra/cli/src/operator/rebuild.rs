@@ -1,4 +1,4 @@
-//! `waybill rebuild`: rows made what follows from the events, where they differ.
+//! `waybill rebuild`: corrects rows that differ from what follows from the events.
 
 use domain::AggregateId;
 use operator::{
@@ -14,15 +14,15 @@ use super::{
     whole::{OF_ALL, Whole, read_costs},
 };
 
-/// Which rows, and how
+/// Which rows are rebuilt, and how
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Ends with 0 where every row is what follows from the events, 3 where a history cannot be read, 1 where
 nothing was done: the one that was named has no events and no rows, somebody did not want it, or it
 could not be carried out.")]
 pub(crate) struct RebuildArgs {
-    /// One order or shipment: `order#<orderId>` or `shipment#<shipmentId>`; all of them without it.
-    /// With one, no option says how, or whether, all are gone through
+    /// One order or shipment: `order#<orderId>` or `shipment#<shipmentId>`; without it, all of
+    /// them. The options of a run over all of them cannot be combined with it
     #[arg(value_name = "AGGREGATE", conflicts_with_all = OF_ALL, value_parser = arguments::aggregate)]
     aggregate: Option<AggregateId>,
 
@@ -33,7 +33,7 @@ pub(crate) struct RebuildArgs {
     target: Target,
 }
 
-/// Rebuilds.
+/// Rebuilds one order or shipment, or all of them.
 pub(super) async fn run(args: RebuildArgs) -> Result<Outcome, Failed> {
     let environment = args.target.reach().await?;
     if let Some(id) = &args.aggregate {

@@ -1,4 +1,4 @@
-//! `waybill retry`: takes up again what is parked, and what lies among the dead letters.
+//! `waybill retry`: resumes parked orders and shipments, and retries dead letters.
 
 use domain::AggregateId;
 use operator::{
@@ -13,7 +13,7 @@ use super::{
     target::Target,
 };
 
-/// What
+/// What is retried
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 What is taken up, in this order:
@@ -40,19 +40,19 @@ Examples:
 Ends with 0 where nothing is left, 3 where something stays, is hidden or not yet due, 1 where it could
 not be carried out.")]
 pub(crate) struct RetryArgs {
-    /// What is parked of one order or shipment alone: `order#<orderId>` or `shipment#<shipmentId>`
+    /// Only what is parked of this order or shipment: `order#<orderId>` or `shipment#<shipmentId>`
     #[arg(value_name = "AGGREGATE", value_parser = arguments::aggregate)]
     aggregate: Option<AggregateId>,
 
-    /// What one consumer of the stream has parked or given up alone
+    /// Only what this consumer of the stream has parked or failed to handle
     #[arg(long, value_enum)]
     consumer: Option<Consumer>,
 
-    /// One of both alone
+    /// Only what is parked, or only the dead letters
     #[arg(long, value_enum)]
     only: Option<Category>,
 
-    /// Say what there is, and do nothing
+    /// Print what there is to retry, and do nothing
     #[arg(long)]
     dry_run: bool,
 
@@ -63,9 +63,9 @@ pub(crate) struct RetryArgs {
 /// A consumer of the stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum Consumer {
-    /// Rows
+    /// The function that writes rows
     Project,
-    /// Notifications
+    /// The function that sends notifications
     Notify,
 }
 
@@ -80,9 +80,9 @@ impl From<Consumer> for retry::Consumer {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum Category {
-    /// What is parked
+    /// Parked orders and shipments
     Parked,
-    /// What was given up
+    /// Dead letters
     DeadLetters,
 }
 
@@ -95,7 +95,7 @@ impl From<Category> for retry::Category {
     }
 }
 
-/// Takes everything up.
+/// Retries what the arguments select.
 pub(super) async fn run(args: RetryArgs) -> Result<Outcome, Failed> {
     let selection = Selection {
         aggregate: args.aggregate,
@@ -122,7 +122,7 @@ pub(super) async fn run(args: RetryArgs) -> Result<Outcome, Failed> {
     Ok(Outcome::wrong_if(report.is_wrong()))
 }
 
-/// What there is, for a person.
+/// A preview as lines for a person.
 fn previewed(preview: &Preview) -> Vec<String> {
     let parked = preview.parked.iter();
     let parked = parked.map(|one| format!("parked  {} {}", one.consumer, one.aggregate));
@@ -138,7 +138,7 @@ fn previewed(preview: &Preview) -> Vec<String> {
     lines
 }
 
-/// What came of it, for a person.
+/// The report of a retry as lines for a person.
 fn reported(report: &Report) -> Vec<String> {
     let Report {
         done,
@@ -165,7 +165,7 @@ fn reported(report: &Report) -> Vec<String> {
     lines
 }
 
-/// What is said of messages that somebody else has taken.
+/// The line about messages that another reader has received; `None` where there are none.
 fn hidden(hidden: u64) -> Option<String> {
     let minutes = MESSAGE_HIDDEN.as_secs() / 60;
     (hidden > 0).then(|| {

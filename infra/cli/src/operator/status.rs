@@ -1,4 +1,4 @@
-//! `waybill status`: what is there, what is parked, what lies among the dead letters.
+//! `waybill status`: the tables, what is parked, the dead letters, the alarms and unfinished runs.
 
 use std::path::Path;
 
@@ -15,7 +15,7 @@ use super::{
     target::Target,
 };
 
-/// Of which environment
+/// The environment whose status is shown
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Tables: items and bytes as DynamoDB counts them, on AWS some hours late. What is unfinished is looked
@@ -35,7 +35,7 @@ pub(crate) struct StatusArgs {
     target: Target,
 }
 
-/// Says how things are.
+/// Prints the status of an environment.
 pub(super) async fn run(args: StatusArgs) -> Result<Outcome, Failed> {
     let environment = args.target.reach().await?;
     let status = status(&environment, Path::new(STATE_FOLDER)).await?;

@@ -1,4 +1,5 @@
-//! `waybill verify`: every row against the fold of its history, and every history for its rows.
+//! `waybill verify`: compares every row with the fold of its history, and every history with its
+//! rows.
 
 use domain::AggregateId;
 use operator::{
@@ -16,24 +17,25 @@ use super::{
     whole::{OF_ALL, Whole, print_cost, read_costs},
 };
 
-/// Which rows, and how
+/// Which rows are compared, and how
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Ends with 0 where every row that was compared is as it should be (of a sample, that says nothing of
 the others), 3 where any is not, 1 where nothing was compared: there are no events, somebody did not
 want it, or it could not be carried out to its end.")]
 pub(crate) struct VerifyArgs {
-    /// One order or shipment: `order#<orderId>` or `shipment#<shipmentId>`; all of them without it.
-    /// With one, no option says how, or whether, all are gone through
+    /// One order or shipment: `order#<orderId>` or `shipment#<shipmentId>`; without it, all of
+    /// them. The options of a run over all of them cannot be combined with it
     #[arg(value_name = "AGGREGATE", conflicts_with_all = OF_ALL, value_parser = arguments::aggregate)]
     aggregate: Option<AggregateId>,
 
-    /// A sample: one of so many parts of the store, by chance
+    /// Compare a sample only: the store is divided into this number of parts, and one of them is
+    /// chosen at random
     #[arg(long, value_name = "PARTS", conflicts_with_all = ["aggregate", "only", "segments", "state", "anew"], value_parser = clap::value_parser!(u32).range(2..))]
     one_of: Option<u32>,
 
-    /// Show the row as it is and as it should be of the first findings, so many: they hold what
-    /// Show both rows of the first findings, so many; they hold what customers have sent
+    /// Also show the row as it is and as it should be, of this number of findings; rows contain
+    /// what customers have sent
     #[arg(long, value_name = "FINDINGS", default_value_t = 0, hide_default_value = true, value_parser = clap::value_parser!(u32).range(0..=DIFFERENCES_KEPT_MAX as i64))]
     rows: u32,
 
@@ -44,7 +46,7 @@ pub(crate) struct VerifyArgs {
     target: Target,
 }
 
-/// Verifies.
+/// Compares one order or shipment, a sample, or all of them.
 pub(super) async fn run(args: VerifyArgs) -> Result<Outcome, Failed> {
     let (environment, json) = (args.target.reach().await?, args.target.json);
     let max_differences = args.rows as usize;
@@ -125,7 +127,7 @@ fn line(finding: &Finding) -> String {
     )
 }
 
-/// Both rows of a finding.
+/// Both rows of a finding, as lines.
 fn both(difference: &Difference) -> Result<String, Failed> {
     let row = |row: &Option<_>| match row {
         Some(row) => serde_json::to_string(row),
@@ -139,11 +141,11 @@ fn both(difference: &Difference) -> Result<String, Failed> {
     ))
 }
 
-/// What helps where an event cannot be read: rows follow from events, so no rebuild does.
+/// The advice where an event cannot be read: rows follow from events, so a rebuild does not help.
 const UNREADABLE: &str =
     "no rebuild mends an unreadable history: it takes a build that can read it";
 
-/// What came of it, in a sentence.
+/// The summary as a sentence.
 fn summary_line(done: &Summary) -> String {
     let all = &done.counted;
     let compared = number_of(all.aggregates, "order or shipment");
