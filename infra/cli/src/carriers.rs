@@ -20,9 +20,9 @@ const LOCAL: &str = "http://127.0.0.1:8080";
 /// The environment whose webhooks are listed
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Each provider's address is sent a webhook without a signature: it is counted as refused, and nothing of
-it is stored. `not set`: the address is none, for want of the secret that the provider signs with, on
-AWS `waybill/<env>/carriers/<provider>` in Secrets Manager.
+This sends a webhook without a signature to each provider's address. The environment counts it as refused
+and stores nothing of it. `not set`: the address answers 404, since the environment does not have the
+secret with which the provider signs; on AWS it is `waybill/<env>/carriers/<provider>` in Secrets Manager.
 
 Examples:
   waybill carriers

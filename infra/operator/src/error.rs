@@ -84,7 +84,7 @@ impl From<RebuildError> for OperatorError {
 
 impl From<RowError> for OperatorError {
     fn from(error: RowError) -> Self {
-        let text = format!("what is parked: {error}");
+        let text = format!("the table of parked aggregates: {error}");
         match error {
             RowError::Unavailable(_) => Self::of_call(text),
             RowError::Refused(_) => Self::Corrupt(text),

@@ -137,7 +137,7 @@ impl Folder {
         let read = serde_json::from_slice(&bytes);
         read.map(Some).map_err(|error| {
             OperatorError::Folder(format!(
-                "{} cannot be read ({error}): begin anew, or name another folder",
+                "{} cannot be read ({error}): begin anew (--anew), or name another folder (--state)",
                 path.display()
             ))
         })

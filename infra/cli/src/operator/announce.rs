@@ -23,10 +23,10 @@ use super::{
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "\
-For consumers that have missed something: events go to the bus, alerts to the topic, as when they
-were announced first. They have the same ids, so whoever has heard one already knows it again.
-Commits of a time are found by reading all commits once; what that costs is told first. Whoever is
-stopped goes on from there by the same command; a message may be sent twice then.
+For consumers that have missed messages: events go to the bus, alerts to the topic, as they did the
+first time. They have the same ids, so a consumer that has received one already recognises it.
+The commits of a period are found by reading all commits once; the cost is shown first. A run that was
+stopped is resumed by the same command; a message may be sent twice then.
 
 Examples:
   waybill announce order#ORD-1 --local
@@ -34,8 +34,8 @@ Examples:
   waybill announce --from 2026-03-01T08:00:00Z --to 2026-03-01T09:30:00Z --dry-run --env prod
   waybill announce --from 2026-03-01 --to 2026-03-02 --read-units 500 --yes --env prod
 
-Ends with 0 where everything is announced, 3 where something cannot be, 1 where it was not carried
-out.",
+Ends with 0 where everything is announced, 3 where something cannot be announced, 1 where the command
+was not carried out.",
     group = clap::ArgGroup::new("which").required(true).args(["aggregate", "from"])
 )]
 pub(crate) struct AnnounceArgs {
@@ -103,7 +103,10 @@ pub(super) async fn run(args: AnnounceArgs) -> Result<Outcome, Failed> {
     let environment = args.target.reach().await?;
     match &args.aggregate {
         Some(id) => one(&environment, &args, id).await,
-        None => Err(OperatorError::Usage("of what?".to_owned()).into()),
+        None => Err(OperatorError::Usage(
+            "name an order or shipment, or a period by --from and --to".to_owned(),
+        )
+        .into()),
     }
 }
 

@@ -109,8 +109,8 @@ pub(super) fn print_start(start: Start) {
         Start::TooOld { begun, seconds } => {
             let (ago, within) = (duration_text(seconds), RESUMED_WITHIN.as_secs() / 3_600);
             eprintln!(
-                "what was begun at {begun} is not gone on with: that is {ago} ago, and after {within} \
-                 hours what it had read is too old; this begins anew"
+                "the run that was begun at {begun} ({ago} ago) is not resumed: what it had read is too \
+                 old after {within} hours; this run begins from the start"
             );
         }
     }

@@ -15,17 +15,17 @@ use super::{
 /// Which dead letters
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-What lies in the bucket (`stream`: what a consumer of the stream has given up) and in the queue
-(`message`: events, orders and files that a function has given up): the first of each. To look at a
-message is to take it and give it back, so for a moment nobody else can. What customers have sent is
-printed by --payload alone.
+Lists the first dead letters in the bucket (`stream`: batches that a consumer of the stream has failed
+to handle) and in the queue (`message`: events, orders and files that a function has failed to handle).
+To read a message is to receive it and return it, so for a moment it is hidden from others. Only
+--payload prints what customers have sent.
 
 Examples:
   waybill dead-letters --local
   waybill dead-letters --payload 5f0c2d0e-… --env prod
 
-Ends with 0 where there are none, or a payload is printed, 3 where there are any, 1 where they could
-not be looked at.")]
+Ends with 0 where there are none, or a payload is printed; 3 where there are any; 1 where they could not
+be read.")]
 pub(crate) struct DeadLettersArgs {
     /// Print the content of one dead letter, by an object's key or a message's id
     #[arg(long, value_name = "NAME")]
@@ -77,7 +77,7 @@ fn line(letter: &DeadLetter) -> String {
         LetterId::Message(id) => ("message", id),
     };
     let about = match letter.about.is_empty() {
-        true => "nobody can say what".to_owned(),
+        true => "an unknown subject".to_owned(),
         false => letter.about.join(", "),
     };
     let more = if letter.about_more { ", …" } else { "" };

@@ -28,17 +28,17 @@ Destroys the key with which the personal data of a customer's orders are stored 
 `personal`). From then on every event, row and answer says `[erased]` in their place; totals, statuses
 and ids stay. It cannot be undone. A new order of the same customer gets a key of its own.
 
-It says first what there is; what it removes; and what holds copies until when: order files that hold
-others' orders, dead letters, backups. It never prints personal data. Doing it twice is no error, and
-where it was stopped, the same command goes on.
+It first prints what there is, what it will remove, and what contains copies until which day: order files
+with others' orders, dead letters, backups. It never prints personal data. To erase twice is no error, and
+after a stop the same command continues.
 
 Examples:
   waybill erase customer C-1042 --dry-run --env prod
   waybill erase customer C-1042 --env prod
   waybill erase order ORD-1 --yes --local
 
-Ends with 0 where no copy is left but backups, 3 where any is: it is named, with the day on which it goes;
-1 where nothing is known of the customer or order, or it was not carried out.")]
+Ends with 0 where no copy is left but backups; 3 where another copy is left, which is named with the day
+on which it is removed; 1 where nothing is known of the customer or order, or it was not carried out.")]
 pub(crate) struct EraseArgs {
     #[command(subcommand)]
     whose: Whose,
@@ -181,7 +181,7 @@ fn orders(orders: &Orders) -> Vec<String> {
     )];
     if orders.stored_openly > 0 {
         lines.push(format!(
-            "{} stored openly by an older build: answers say [erased], but the event keeps them until \
+            "{} stored unencrypted by an older build: answers say [erased], but the event keeps them until \
              somebody rewrites it (infra/operator/ERASING.md)",
             number_of(orders.stored_openly, "order"),
         ));
@@ -201,7 +201,7 @@ fn file(file: &OrderFile) -> String {
         FileState::ToBeRemoved => format!("{name} holds nobody else's orders: it is removed"),
         FileState::Removed => format!("{name} is removed, with all its versions"),
         FileState::Gone => format!("{name} is not there any more"),
-        FileState::Elsewhere => format!("{name} lies elsewhere: look at it yourself"),
+        FileState::Elsewhere => format!("{name} is in another bucket: check it yourself"),
         FileState::Shared => {
             let until = file.versions.iter().map(|version| match &version.expiry {
                 Expiry::On(day) => format!("until {day}"),

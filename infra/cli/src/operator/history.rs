@@ -17,8 +17,7 @@ use super::{
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 What cannot be read is shown as `unreadable`, with the reason: a commit that is damaged, an event
-that newer code has written, a gap. This prints what customers have sent: mind who looks over your
-shoulder.
+that newer code has written, a gap. This prints what customers have sent: do not show it to others.
 
 Examples:
   waybill history order#ORD-1 --local
@@ -26,7 +25,7 @@ Examples:
   waybill history order#ORD-1 --json | jq '.events[].type'
 
 Ends with 0; with 3 where anything is unreadable; with 1 where there are no events, or they could not
-be looked at.")]
+be read.")]
 pub(crate) struct HistoryArgs {
     /// The order or shipment: `order#<orderId>` or `shipment#<shipmentId>`
     #[arg(value_name = "AGGREGATE", value_parser = arguments::aggregate)]

@@ -13,20 +13,20 @@ use super::{
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 An order or shipment is parked where one of its events cannot be projected (`project`) or announced
-(`notify`): that consumer has stopped at this one, and all others go on. Codes:
+(`notify`): the consumer has stopped at this order or shipment, and continues with all others. Codes:
   unreadable_commit  what is stored cannot be read: damaged, or written by newer code
   unreadable_event   newer code has written an event that this code does not know
   message_refused    EventBridge or SNS will never accept a message of it
   corrupt_history    the events up to this one do not fit together, or one cannot be read
   row_refused        DynamoDB will never accept a row of it
   panic              a defect: the logs say more
-Find the cause (`waybill history` shows the event), mend it, then `waybill retry`.
+Find the cause (`waybill history` shows the event), repair it, then run `waybill retry`.
 
 Examples:
   waybill parked --local
   waybill parked --env prod --json
 
-Ends with 0 where nothing is parked, 3 where anything is, 1 where it could not be looked at.")]
+Ends with 0 where nothing is parked, 3 where anything is, 1 where it could not be read.")]
 pub(crate) struct ParkedArgs {
     #[command(flatten)]
     target: Target,

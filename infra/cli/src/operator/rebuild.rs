@@ -18,8 +18,8 @@ use super::{
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Ends with 0 where every row is what follows from the events, 3 where a history cannot be read, 1 where
-nothing was done: the one that was named has no events and no rows, somebody did not want it, or it
-could not be carried out.")]
+nothing was done: the named order or shipment has no events and no rows, the question was answered with
+no, or the command could not be carried out.")]
 pub(crate) struct RebuildArgs {
     /// One order or shipment: `order#<orderId>` or `shipment#<shipmentId>`; without it, all of
     /// them. The options of a run over all of them cannot be combined with it

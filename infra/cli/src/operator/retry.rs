@@ -16,20 +16,21 @@ use super::{
 /// What is retried
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-What is taken up, in this order:
-  parked        orders and shipments that a consumer has stopped at: their rows are made again, or
-                their notifications are sent, from the event on that it stopped at
-  stream        objects in the bucket of dead letters: what a consumer of the stream has given up
-  message       the queue of dead letters: events of the bus and files that a function has given up.
-                The function is run once more with them
+What is retried, in this order:
+  parked        orders and shipments at which a consumer has stopped: their rows are rebuilt, or their
+                notifications are sent, beginning with the event at which it has stopped
+  stream        objects in the bucket of dead letters: batches that a consumer of the stream has failed
+                to handle
+  message       messages in the queue of dead letters: events of the bus, orders and files that a
+                function has failed to handle. The function is invoked with them again
 Whatever succeeds is removed, and only then: this may be stopped at any moment and started again.
-A message that is kept more than once, since it was delivered more than once, counts once: its copies
-go and stay with it. Messages that another retry has taken, or one that was stopped, are hidden from
-this one for up to 16 minutes, and those that come meanwhile are not yet due: both are counted, and
-left to the next retry. What time it is, the environment says, and not this machine.
-Doing it twice has no second effect; a notification may be sent twice, with the same id. What does not
-succeed stays, with the reason. An event that a function refuses for good comes into the queue anew,
-and is mailed anew: find out who sends it, or delete it.
+A message that is in the queue more than once, since it was delivered more than once, counts once: its
+copies are removed or stay with it. Messages that another retry has received, even one that was stopped,
+are hidden from this one for up to 16 minutes, and those that arrive meanwhile are not yet due: both are
+counted, and left to the next retry. The time is the environment's, not this machine's.
+To retry twice has no second effect; a notification may be sent twice, with the same id. What does not
+succeed stays, with the reason. An event that a function refuses for good is sent to the queue again, and
+so is its mail: find its sender, or delete it.
 
 Examples:
   waybill retry --dry-run --env prod
@@ -148,7 +149,7 @@ fn reported(report: &Report) -> Vec<String> {
         ..
     } = report;
     let mut lines = vec![match done + stays + report.left() {
-        0 => "there is nothing to take up".to_owned(),
+        0 => "there is nothing to retry".to_owned(),
         _ => format!("{done} done, {stays} left"),
     }];
     if *copies > 0 {
@@ -184,7 +185,7 @@ mod tests {
     #[test]
     fn what_is_left_says_what_to_do() {
         let nothing = reported(&Report::default());
-        assert_eq!(nothing, ["there is nothing to take up"]);
+        assert_eq!(nothing, ["there is nothing to retry"]);
         let some = reported(&Report {
             done: 2,
             copies: 1,

@@ -18,18 +18,18 @@ use super::{
 /// The environment whose status is shown
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Tables: items and bytes as DynamoDB counts them, on AWS some hours late. What is unfinished is looked
-for in the folder `.waybill` under this one: a `rebuild`, `verify` or `announce` that was stopped.
-Messages: about, up to a minute late, and each copy of one that was kept more than once, which `retry`
-takes for one. Alarms: those of CloudWatch that are in the state ALARM; one may stay in it for some
-minutes after what it rang for is mended, and the exit code does not follow it.
+Tables: items and bytes as DynamoDB counts them, on AWS some hours late. Unfinished runs are those of
+`rebuild`, `verify` and `announce` that were stopped, in the folder `.waybill` under the present one.
+Messages: an approximate number, up to a minute late; it counts every copy of a message, which `retry`
+counts as one. Alarms: those of CloudWatch that are in the state ALARM. An alarm may stay in it for some
+minutes after its cause is repaired, and has no influence on the exit code.
 
 Examples:
   waybill status --local
   waybill status --env prod --json | jq .parked
 
-Ends with 0 where all is well, 3 where anything is parked or a dead letter, 1 where it could not be
-looked at.")]
+Ends with 0 where nothing is parked and there are no dead letters, else with 3; with 1 where the status
+could not be read.")]
 pub(crate) struct StatusArgs {
     #[command(flatten)]
     target: Target,
@@ -103,7 +103,7 @@ fn lines(status: &Status) -> Vec<String> {
     }
     if status.is_wrong() {
         lines.push(
-            "`waybill parked` says what is parked, `waybill retry` takes it all up again"
+            "`waybill parked` and `waybill dead-letters` say more, `waybill retry` retries them all"
                 .to_owned(),
         );
     }

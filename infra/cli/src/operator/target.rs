@@ -44,7 +44,9 @@ impl Target {
         let environment = target.connect().await?;
         if let Some(wrong_by) = environment.clock_wrong_by() {
             let seconds = wrong_by.as_secs();
-            eprintln!("waybill: this machine's clock is wrong by {seconds} s: the server's counts");
+            eprintln!(
+                "waybill: this machine's clock is wrong by {seconds} s: the server's is used"
+            );
         }
         Ok(environment)
     }

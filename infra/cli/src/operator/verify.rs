@@ -20,9 +20,9 @@ use super::{
 /// Which rows are compared, and how
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Ends with 0 where every row that was compared is as it should be (of a sample, that says nothing of
-the others), 3 where any is not, 1 where nothing was compared: there are no events, somebody did not
-want it, or it could not be carried out to its end.")]
+Ends with 0 where every row that was compared is as it should be (a sample says nothing of the other
+rows), 3 where any is not, 1 where nothing was compared: there are no events, the question was answered
+with no, or the command could not be carried out to its end.")]
 pub(crate) struct VerifyArgs {
     /// One order or shipment: `order#<orderId>` or `shipment#<shipmentId>`; without it, all of
     /// them. The options of a run over all of them cannot be combined with it
@@ -143,7 +143,7 @@ fn both(difference: &Difference) -> Result<String, Failed> {
 
 /// The advice where an event cannot be read: rows follow from events, so a rebuild does not help.
 const UNREADABLE: &str =
-    "no rebuild mends an unreadable history: it takes a build that can read it";
+    "a rebuild cannot mend an unreadable history: that takes a build that can read it";
 
 /// The summary as a sentence.
 fn summary_line(done: &Summary) -> String {

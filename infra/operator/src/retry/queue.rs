@@ -49,7 +49,8 @@ pub(super) async fn all(
     tally.report.copies = round.copies;
     tally.report.not_yet_due = round.not_yet.len() as u64;
     for (id, result) in round.results {
-        let unknown = || RetryResult::Unreachable("it was not tried to its end".to_owned());
+        let unknown =
+            || RetryResult::Unreachable("the retry ended before its result was known".to_owned());
         tally.note(RetriedKind::Message, id, result.unwrap_or_else(unknown))?;
     }
     taken

@@ -35,7 +35,9 @@ pub async fn repair(
     ids: &[AggregateId],
 ) -> Result<Repaired, OperatorError> {
     if ids.len() > REPAIRS_MAX {
-        let text = format!("at most {REPAIRS_MAX} are mended at once: a rebuild mends all");
+        let text = format!(
+            "at most {REPAIRS_MAX} orders and shipments are repaired at once: a rebuild repairs all"
+        );
         return Err(OperatorError::TooMany(text));
     }
     let mut work: Vec<BoxFuture<'_, _>> = Vec::with_capacity(ids.len());
