@@ -57,7 +57,7 @@ enum Whose {
     },
     /// Erases the personal data of one order that names no customer
     Order {
-        /// The order's id
+        /// The order's id, as the order contains it
         #[arg(value_name = "ORDER", value_parser = order)]
         id: Owner,
         #[command(flatten)]
@@ -72,7 +72,7 @@ struct How {
     #[arg(long)]
     dry_run: bool,
 
-    /// Do not ask for the id once more
+    /// Do not ask for the id again as a confirmation
     #[arg(long, short)]
     yes: bool,
 

@@ -77,7 +77,7 @@ enum Failed {
     /// The terminal cannot be read or written.
     #[error(transparent)]
     Terminal(#[from] std::io::Error),
-    /// A result that cannot be written as JSON.
+    /// A result cannot be written as JSON.
     #[error(transparent)]
     Json(#[from] serde_json::Error),
 }
