@@ -123,7 +123,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_taken_up_is_a_line() {
+    fn the_result_of_a_retry_is_a_line() {
         let retried = |reason: Option<&str>| Retried {
             kind: RetriedKind::Parked,
             name: "notify order#1".to_owned(),

@@ -294,7 +294,7 @@ async fn an_event_says_which_messages_it_makes() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_is_stuck_is_listed_and_taken_up_one_by_one() {
+async fn what_is_stuck_is_listed_and_retried_one_by_one() {
     let world = World::start().await;
     let environment = &world.environment;
     let (sqs, s3) = (queue(&world), bucket(&world));
@@ -384,7 +384,7 @@ async fn what_is_stuck_is_listed_and_taken_up_one_by_one() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn one_that_is_parked_is_taken_up_alone() {
+async fn one_parked_aggregate_is_resumed_alone() {
     let world = World::start().await;
     let environment = &world.environment;
     let dynamodb = world.dynamodb();

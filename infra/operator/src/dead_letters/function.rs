@@ -59,7 +59,7 @@ mod tests {
     }
 
     #[test]
-    fn an_order_is_taken_up_as_the_command_that_it_was() {
+    fn an_order_is_retried_as_the_command_that_it_was() {
         let order = r#"{"items":[{"name":"Lamp","price":1.10}]}"#;
         let taken = |body: &str| retry_payload(body.to_owned(), "request/r-1");
         let expected = r#"{"commandId":"request/r-1","items":[{"name":"Lamp","price":1.10}]}"#;
