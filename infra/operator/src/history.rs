@@ -53,7 +53,7 @@ pub struct HistoryEvent {
     /// The actor that sent the command.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub actor: Option<String>,
-    /// The way on which the command arrived, such as the HTTP API or the bus.
+    /// The trigger that the command came by, such as `http`, `invoke`, `bus` or `file`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub source: Option<String>,
     /// The id of the command.

@@ -39,7 +39,7 @@ pub struct ShipmentNow {
     pub carrier: String,
     /// The id of the shipment's order, where the shipment names one.
     pub order_id: Option<String>,
-    /// The time of the last update before the shipment stalled, where it is stalled.
+    /// The arrival of the shipment's last update, where the shipment is stalled.
     pub stalled_since: Option<String>,
 }
 
