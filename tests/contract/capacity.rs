@@ -120,7 +120,7 @@ async fn written(
         let events = domain::EventSourced::decide(&loaded.state, &decision).unwrap();
         let commit = loaded.next_commit(events, time, command.cause).unwrap();
         meter.store.append(&commit).await.unwrap();
-        loaded = loaded.followed_by(vec![commit]).unwrap();
+        loaded = loaded.apply_newest_first(vec![commit]).unwrap();
     }
     loaded
 }

@@ -6,7 +6,7 @@ use std::{collections::BTreeSet, sync::Arc};
 use aws_sdk_dynamodb::types::AttributeValue;
 use event_store::{
     Commit, EventStore, StoreError,
-    scan::{Behind, ScanError, Whole},
+    scan::{AggregateHistory, ScanError, ScanPosition},
 };
 use support::{
     envelopes::{placing, update},
@@ -83,12 +83,12 @@ async fn many_aggregates(world: &World) {
 /// Whose history was handed out, and of how many commits.
 type Seen = (String, usize);
 
-fn seen(whole: &Whole) -> Seen {
+fn seen(whole: &AggregateHistory) -> Seen {
     (whole.id.to_string(), whole.history.len())
 }
 
 /// What is left of a segment behind a place.
-async fn rest(world: &World, place: (u32, u32), behind: Option<Behind>) -> Vec<Seen> {
+async fn rest(world: &World, place: (u32, u32), behind: Option<ScanPosition>) -> Vec<Seen> {
     let mut scan = world.store.scan(place.0, place.1, behind);
     let mut rest = Vec::new();
     while let Some(whole) = scan.next().await {

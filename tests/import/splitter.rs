@@ -1,11 +1,11 @@
 //! Cutting bytes into orders: held against serde_json, whatever the chunks.
 
-use commands::import::splitter::{Content, Format, Mark, Piece, Splitter};
+use commands::import::splitter::{Content, Format, Piece, ResumePoint, Splitter};
 use proptest::prelude::*;
 use serde_json::{Value, value::RawValue};
 
 /// Every piece behind `mark`, with the bytes coming in chunks of these sizes, over and over.
-fn pieces(bytes: &[u8], mark: Mark, chunks: &[usize], longest: usize) -> Vec<Piece> {
+fn pieces(bytes: &[u8], mark: ResumePoint, chunks: &[usize], longest: usize) -> Vec<Piece> {
     let mut splitter = Splitter::new(mark, longest);
     let mut rest = &bytes[mark.offset as usize..];
     let mut pieces = Vec::new();
@@ -31,7 +31,7 @@ fn pieces(bytes: &[u8], mark: Mark, chunks: &[usize], longest: usize) -> Vec<Pie
 }
 
 fn whole(bytes: &[u8]) -> Vec<Piece> {
-    pieces(bytes, Mark::BEGINNING, &[bytes.len().max(1)], 10_000)
+    pieces(bytes, ResumePoint::BEGINNING, &[bytes.len().max(1)], 10_000)
 }
 
 /// The texts, where there is nothing but texts.
@@ -124,7 +124,7 @@ proptest! {
         };
         let raw: Vec<&RawValue> = serde_json::from_str(&text).unwrap();
         let expected: Vec<&str> = raw.iter().map(|raw| raw.get()).collect();
-        let cut = pieces(text.as_bytes(), Mark::BEGINNING, &sizes, 10_000);
+        let cut = pieces(text.as_bytes(), ResumePoint::BEGINNING, &sizes, 10_000);
         prop_assert_eq!(texts(&cut), expected);
     }
 
@@ -139,7 +139,7 @@ proptest! {
         if ended {
             text.push_str(end);
         }
-        let mark = if named { Mark::FIRST_LINE } else { Mark::BEGINNING };
+        let mark = if named { ResumePoint::FIRST_LINE } else { ResumePoint::BEGINNING };
         let cut = pieces(text.as_bytes(), mark, &sizes, 10_000);
         prop_assert_eq!(texts(&cut), lines);
     }
@@ -154,7 +154,7 @@ proptest! {
         }
         let pretty = |value: &Value| serde_json::to_string_pretty(value).unwrap();
         let text = values.iter().map(pretty).collect::<Vec<_>>().join("\n");
-        let cut = pieces(text.as_bytes(), Mark::BEGINNING, &sizes, 10_000);
+        let cut = pieces(text.as_bytes(), ResumePoint::BEGINNING, &sizes, 10_000);
         prop_assert_eq!(parsed(&texts(&cut)), values);
     }
 
@@ -162,7 +162,7 @@ proptest! {
     fn the_cuts_do_not_depend_on_the_chunks(
         bytes in nearly(), sizes in sizes(), longest in 1usize..60, lines: bool,
     ) {
-        let mark = if lines { Mark::FIRST_LINE } else { Mark::BEGINNING };
+        let mark = if lines { ResumePoint::FIRST_LINE } else { ResumePoint::BEGINNING };
         let at_once = pieces(&bytes, mark, &[bytes.len().max(1)], longest);
         prop_assert_eq!(pieces(&bytes, mark, &sizes, longest), at_once);
     }
@@ -171,7 +171,7 @@ proptest! {
     fn from_every_mark_it_goes_on_alike(
         bytes in nearly(), sizes in sizes(), longest in 1usize..60,
     ) {
-        let all = pieces(&bytes, Mark::BEGINNING, &[7], longest);
+        let all = pieces(&bytes, ResumePoint::BEGINNING, &[7], longest);
         for (index, piece) in all.iter().enumerate() {
             let rest = pieces(&bytes, piece.after, &sizes, longest);
             prop_assert_eq!(&rest[..], &all[index + 1..], "from {:?}", piece.after);
@@ -188,7 +188,7 @@ proptest! {
         // Whole objects one behind the other are orders, whatever follows them.
         prop_assume!(!broken.replace([' ', '\t'], "").contains("}{"));
         // What begins with a bracket is an array, unless the name of the file says otherwise.
-        let mark = if broken.starts_with('[') { Mark::FIRST_LINE } else { Mark::BEGINNING };
+        let mark = if broken.starts_with('[') { ResumePoint::FIRST_LINE } else { ResumePoint::BEGINNING };
         let mut lines: Vec<String> = values.iter().map(Value::to_string).collect();
         lines.insert(at, broken);
         let cut = pieces(lines.join("\n").as_bytes(), mark, &sizes, 10_000);
@@ -219,7 +219,7 @@ fn the_last_piece_of_a_broken_file_takes_the_rest_with_it() {
 
 #[test]
 fn a_long_text_is_never_held() {
-    let mut splitter = Splitter::new(Mark::BEGINNING, 100);
+    let mut splitter = Splitter::new(ResumePoint::BEGINNING, 100);
     splitter.feed(b"[{\"a\":\"");
     for _ in 0..10_000 {
         splitter.feed(&[b'x'; 1_000]);

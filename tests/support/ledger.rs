@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use projectors::rebuild::{
     Rebuilds,
     ledger::{Ledger, LedgerError},
-    pace::Pace,
+    pace::CapacityLimiter,
 };
 
 /// Parts of a ledger in memory.
@@ -53,7 +53,7 @@ impl Ledger for MemoryLedger {
 pub fn rebuilds() -> Rebuilds {
     Rebuilds {
         ledger: Arc::new(MemoryLedger::default()),
-        pace: Arc::new(Pace::default()),
+        pace: Arc::new(CapacityLimiter::default()),
         sweep_segments: 1,
         sweep_minutes: 60,
     }

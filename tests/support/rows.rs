@@ -119,7 +119,7 @@ fn key(table: Table, row: &Row) -> RowKey {
 }
 
 fn version(row: &Row) -> Option<u64> {
-    written_version(row).and_then(|number| number.whole())
+    written_version(row).and_then(|number| number.to_u64())
 }
 
 #[async_trait]
@@ -206,7 +206,7 @@ impl Rows for MemoryRows {
         })
     }
 
-    async fn whole(
+    async fn query_partition(
         &self,
         table: Table,
         partition: &str,

@@ -1,12 +1,12 @@
-//! A number for each minute, as a line in a small picture.
+//! A number for each minute, drawn as a line in a small picture.
 
 use operator::activity::MinuteSeries;
 
-/// How high the picture is, in its own units; each minute is one unit wide.
+/// The height of the picture, in its own units. Each minute is one unit wide.
 const HEIGHT: u64 = 20;
 
-/// The points of a line through the numbers, for the `points` of an SVG's `polyline`: the highest
-/// stands at the top, nothing at the bottom. What was not measured is nothing.
+/// Returns the points of a line through the numbers, for `points` of an SVG `polyline`: the highest
+/// number is at the top, zero at the bottom. A missing number counts as zero.
 pub fn points(line: &MinuteSeries) -> String {
     let most = line.0.iter().flatten().copied().max().unwrap_or(0).max(1);
     let point = |(minute, value): (usize, &Option<u64>)| {
@@ -17,7 +17,7 @@ pub fn points(line: &MinuteSeries) -> String {
     points.join(" ")
 }
 
-/// Two lines as one.
+/// Adds two lines minute by minute.
 pub fn sum(one: &MinuteSeries, other: &MinuteSeries) -> MinuteSeries {
     let sum = |(one, other): (&Option<u64>, &Option<u64>)| match (one, other) {
         (None, None) => None,

@@ -11,7 +11,7 @@ use projectors::{
     rebuild::{
         RebuildError,
         ledger::Ledger,
-        pace::{CapacityLimit, Pace},
+        pace::{CapacityLimit, CapacityLimiter},
     },
 };
 use serde::{Deserialize, Serialize};
@@ -137,7 +137,7 @@ impl Environment {
         let mut projectors = self.projectors_of(only)?;
         let mut rebuilds = self.projectors.rebuilds.clone();
         let of_the_environment = self.settings.rebuild;
-        rebuilds.pace = Arc::new(Pace::new(CapacityLimit {
+        rebuilds.pace = Arc::new(CapacityLimiter::new(CapacityLimit {
             read: limits.read_units.or(of_the_environment.read_units),
             write: limits.write_units.or(of_the_environment.write_units),
         }));

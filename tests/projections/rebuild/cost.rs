@@ -143,7 +143,7 @@ async fn a_rebuild_costs_one_pass_and_writes_nothing_where_nothing_differs() {
     );
     // Nothing else was asked of the rows, and nothing of one aggregate's events.
     for call in [
-        "whole",
+        "query_partition",
         "put",
         "put_newer",
         "put_rebuilt",
@@ -167,7 +167,7 @@ async fn a_rebuild_costs_one_pass_and_writes_nothing_where_nothing_differs() {
     let number = wrong.len() as u64;
     assert_eq!(mended.done.counted.missing, number);
     assert_eq!(mended.trap.called("rows put_rebuilt"), number);
-    assert!(mended.trap.called("rows whole") <= number);
+    assert!(mended.trap.called("rows query_partition") <= number);
     assert!(mended.trap.called("events oldest") <= number);
     let each = 2 * 4;
     assert!(

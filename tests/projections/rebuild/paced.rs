@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use projectors::rebuild::pace::{CapacityLimit, Pace};
+use projectors::rebuild::pace::{CapacityLimit, CapacityLimiter};
 
 use super::whole::{Waited, filled, rebuild, verify};
 
@@ -10,7 +10,7 @@ async fn took(limit: CapacityLimit, mend: bool) -> (u64, super::whole::Done) {
     let mut world = filled().await;
     let clock = Waited::from("2024-02-01T00:00:00Z");
     world.projectors.clock = clock.clone();
-    world.projectors.rebuilds.pace = Arc::new(Pace::new(limit));
+    world.projectors.rebuilds.pace = Arc::new(CapacityLimiter::new(limit));
     if mend {
         for (table, row) in super::whole::rows(&world.projectors).await {
             world.projectors.rows.remove(table, row).await.unwrap();
@@ -85,7 +85,7 @@ async fn examining_is_paid_for_as_well() {
 #[tokio::test]
 async fn the_smallest_reads_add_up() {
     let clock = Waited::from("2024-02-01T00:00:00Z");
-    let pace = Pace::new(CapacityLimit {
+    let pace = CapacityLimiter::new(CapacityLimit {
         read: Some(10_000),
         write: None,
     });
@@ -103,7 +103,7 @@ async fn the_smallest_reads_add_up() {
 #[tokio::test]
 async fn a_clock_that_jumps_stops_nobody() {
     let clock = Waited::from("2024-02-01T00:00:00Z");
-    let pace = Pace::new(CapacityLimit {
+    let pace = CapacityLimiter::new(CapacityLimit {
         read: Some(10),
         write: None,
     });

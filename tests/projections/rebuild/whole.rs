@@ -137,7 +137,7 @@ pub fn plan(run: &str, mend: bool) -> Plan {
         run: run.to_owned(),
         segments: 3,
         buckets: 4,
-        mend,
+        repair: mend,
         only: None,
     }
 }

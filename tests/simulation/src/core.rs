@@ -114,7 +114,7 @@ pub enum Act {
     /// What was parked was gone through.
     WentThroughParked,
     /// A parked aggregate was taken up.
-    TakenUp,
+    Resumed,
     /// A parked aggregate stayed so.
     Stayed,
     /// A record of the stream was redriven.
@@ -142,7 +142,7 @@ impl Act {
         Self::Swept,
         Self::GoneOn,
         Self::WentThroughParked,
-        Self::TakenUp,
+        Self::Resumed,
         Self::Stayed,
         Self::RecordRedriven,
         Self::EventRedriven,

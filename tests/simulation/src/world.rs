@@ -19,7 +19,7 @@ use std::{
 
 use commands::{
     Commands,
-    carriers::{Carriers, secrets::KeptSecrets},
+    carriers::{Carriers, secrets::CachedSecrets},
 };
 use domain::Json;
 use event_store::{Commit, EventStore, Policy, commit::Item, memory::MemoryTable};
@@ -204,7 +204,7 @@ fn policy(seed: u64) -> Policy {
         false => Policy {
             every: 2,
             unit_bytes: 1,
-            seal_share: 2,
+            full_snapshot_share: 2,
             ..policy
         },
     }
@@ -299,7 +299,7 @@ impl World {
                 files: files.clone(),
             }),
             carriers: Carriers {
-                secrets: Arc::new(KeptSecrets::new(SimSecrets(core.clone()))),
+                secrets: Arc::new(CachedSecrets::new(SimSecrets(core.clone()))),
                 ..Carriers::none()
             },
             metrics: metrics.clone(),
@@ -323,7 +323,7 @@ impl World {
                 sweep_segments: SWEEP_SEGMENTS,
                 ..support::ledger::rebuilds()
             },
-            beside: Vec::new(),
+            additional: Vec::new(),
         };
         let keys = Arc::new(KeyStore::default());
         let commands = (0..INSTANCES).map(|_| Commands {

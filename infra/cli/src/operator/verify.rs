@@ -119,10 +119,10 @@ fn line(finding: &Finding) -> String {
     let entry = finding.entry.as_deref().unwrap_or_default();
     format!(
         "{:<12} {:<17} {} {entry} (version {}, expected {})",
-        finding.wrong.to_string(),
+        finding.kind.to_string(),
         finding.table,
         finding.id,
-        version(finding.there),
+        version(finding.stored),
         version(finding.expected),
     )
 }
@@ -136,7 +136,7 @@ fn both(difference: &Difference) -> Result<String, Failed> {
     Ok(format!(
         "{}\n      is             {}\n      should be      {}",
         line(&difference.finding),
-        row(&difference.there)?,
+        row(&difference.stored)?,
         row(&difference.expected)?,
     ))
 }

@@ -10,7 +10,7 @@ use local::System;
 use operator::folder::Start;
 use operator::messages::Channel;
 use operator::retry::{LetterId, Retried, Selection};
-use operator::rows::{Difference, Finding, Options, WholeRun, Wrong};
+use operator::rows::{Difference, Finding, FindingKind, Options, WholeRun};
 use operator::{Environment, Kind, OperatorError, Progress, Stage, Target};
 use operator::{announce, dead_letters, history, retry, rows};
 use serde_json::{Value, json};
@@ -206,12 +206,12 @@ async fn a_finding_brings_both_rows_and_a_run_is_stopped_seen_and_gone_on_with()
     let told = recorded.differences.lock().unwrap().len();
     assert_eq!(told, 2);
     for difference in &done.differences {
-        assert_eq!(difference.finding.wrong, Wrong::Different);
-        let is = member(&difference.there, "customerId");
+        assert_eq!(difference.finding.kind, FindingKind::Different);
+        let is = member(&difference.stored, "customerId");
         assert_eq!(is, Some("somebody else".into()));
         assert_eq!(member(&difference.expected, "customerId"), None);
         let id = Some(Value::from(difference.finding.id.as_str()));
-        assert_eq!(member(&difference.there, "orderId"), id);
+        assert_eq!(member(&difference.stored, "orderId"), id);
         assert_eq!(member(&difference.expected, "orderId"), id);
     }
     assert_eq!(rows::running(&options.folder).unwrap(), None);

@@ -233,7 +233,7 @@ pub(super) async fn still_shown(
 async fn is_shown(environment: &Environment, id: &OrderId) -> Result<bool, OperatorError> {
     for projectors in environment.projectors.of_kind(Kind::ProcessedOrders) {
         let rows = &projectors.rows;
-        let page = rows.whole(Table::ProcessedOrders, id.as_str(), None, LIST_MAX);
+        let page = rows.query_partition(Table::ProcessedOrders, id.as_str(), None, LIST_MAX);
         if page.await?.rows.iter().any(shows) {
             return Ok(true);
         }

@@ -2,7 +2,7 @@
 //! a retry may be stopped at any moment and started again.
 
 use futures::{StreamExt, stream};
-use projectors::parked::{self as parking, Parked, TakenUp, take_up};
+use projectors::parked::{self as parking, Parked, Resumed, resume};
 use serde::Serialize;
 
 mod command_result;
@@ -173,9 +173,9 @@ async fn all_parked(
 }
 
 async fn resume_parked(environment: &Environment, parked: &Parked) -> RetryResult {
-    match take_up(&environment.projectors, parked).await {
-        Ok(TakenUp::Done) => RetryResult::Done,
-        Ok(TakenUp::Stays(reason)) => RetryResult::Stays(reason),
+    match resume(&environment.projectors, parked).await {
+        Ok(Resumed::Done) => RetryResult::Done,
+        Ok(Resumed::Stays(reason)) => RetryResult::Stays(reason),
         Err(error) => RetryResult::Unreachable(error.to_string()),
     }
 }

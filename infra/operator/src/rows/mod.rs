@@ -20,10 +20,10 @@ pub use one::{Repaired, rebuild_one, repair, verify_one};
 pub use past::{PastRun, past, remember_run};
 pub use projectors::rebuild::{
     Rebuilt,
-    finding::{Difference, Finding, Wrong},
+    finding::{Difference, Finding, FindingKind},
     settle::Counted,
 };
-pub use run::{RunProgress, running};
+pub use run::{RunStatus, running};
 pub use sample::{sample_price, verify_sample};
 pub use summary::{Kind, Summary};
 pub use whole::{Options, WholeRun, price};

@@ -79,7 +79,7 @@ async fn repair_one(
 }
 
 /// Compares the rows of one order or shipment with its history. A history that cannot be read is a
-/// finding ([`Wrong::Unreadable`](super::Wrong::Unreadable)), and the second value is the reason.
+/// finding ([`FindingKind::Unreadable`](super::FindingKind::Unreadable)), and the second value is the reason.
 /// At most `max_differences` findings are returned with both rows. Fails with `NotFound` where
 /// there are neither events nor rows.
 pub async fn verify_one(

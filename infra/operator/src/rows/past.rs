@@ -94,7 +94,7 @@ fn names(path: &Path) -> Result<Vec<String>, OperatorError> {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
-    use projectors::rebuild::finding::{Difference, Finding, Wrong};
+    use projectors::rebuild::finding::{Difference, Finding, FindingKind};
 
     use super::*;
 
@@ -106,13 +106,13 @@ mod tests {
             table: "processed-orders".to_owned(),
             id: "1".to_owned(),
             entry: None,
-            wrong: Wrong::Missing,
-            there: None,
+            kind: FindingKind::Missing,
+            stored: None,
             expected: Some(1),
         };
         let difference = Difference {
             finding: finding.clone(),
-            there: None,
+            stored: None,
             expected: None,
         };
         let run = |millis: i64| PastRun {

@@ -56,7 +56,7 @@ pub(super) struct Bucket {
 
 impl Run {
     pub(super) fn kind(&self) -> Kind {
-        match self.plan.mend {
+        match self.plan.repair {
             true => Kind::Rebuild,
             false => Kind::Verify,
         }
@@ -119,7 +119,7 @@ pub(super) fn summary(gathers: &[Gather], buckets: Vec<Bucket>) -> Summary {
 /// The progress of a run over the whole store, whether it is running or was stopped or killed.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct RunProgress {
+pub struct RunStatus {
     /// Whether it verifies or rebuilds.
     pub kind: Kind,
     /// The only read model of the run; without it the run is over all that queries use.
@@ -146,7 +146,7 @@ pub struct RunProgress {
 
 /// Reads the progress of the run in a folder; `None` where there is none or it has ended. Any
 /// process may call this at any time.
-pub fn running(folder: &Path) -> Result<Option<RunProgress>, OperatorError> {
+pub fn running(folder: &Path) -> Result<Option<RunStatus>, OperatorError> {
     let owner = holder(folder)?;
     let folder = Folder::at(folder.to_owned());
     let Some(run) = folder.load::<Run>(STATE)? else {
@@ -170,7 +170,7 @@ pub fn running(folder: &Path) -> Result<Option<RunProgress>, OperatorError> {
     let saved = saved.filter_map(|name| folder.saved_at(&name)).max();
     let millis = saved.and_then(|at| at.duration_since(std::time::UNIX_EPOCH).ok());
     let millis = millis.and_then(|since| i64::try_from(since.as_millis()).ok());
-    Ok(Some(RunProgress {
+    Ok(Some(RunStatus {
         kind: run.kind(),
         only: run.plan.only,
         begun: run.begun,

@@ -134,7 +134,7 @@ impl WholeRun {
             run: uuid::Uuid::new_v4().to_string(),
             segments: options.segments,
             buckets: buckets.clamp(BUCKETS_MIN, projectors::limits::BUCKETS_MAX),
-            mend: options.kind == Kind::Rebuild,
+            repair: options.kind == Kind::Rebuild,
             only: options.only,
         };
         let run = Run {
@@ -222,7 +222,7 @@ mod tests {
                 run: name.to_owned(),
                 segments: 2,
                 buckets,
-                mend,
+                repair: mend,
                 only: None,
             },
             begun: Timestamp::from_millis(hours * 3_600_000).unwrap(),

@@ -9,7 +9,7 @@ use domain::{
     erasure::Event,
     personal::{ERASED, Stored},
 };
-use event_store::{Commit, limits::KEY_KEPT_FOR};
+use event_store::{Commit, limits::KEY_CACHE_TIME};
 use serde_json::Value;
 use support::files::BUCKET;
 
@@ -196,7 +196,7 @@ fn order(
         .map(|answered| answered.begun)
         .min()
         .unwrap_or_default();
-    if !seen.jumped && begun > served + KEY_KEPT_FOR.as_millis() as i64 {
+    if !seen.jumped && begun > served + KEY_CACHE_TIME.as_millis() as i64 {
         found.push(format!(
             "{aggregate} is sealed with a key that was kept for too long"
         ));

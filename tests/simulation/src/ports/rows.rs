@@ -60,8 +60,9 @@ impl SimRows {
     ) -> Result<(), RowError> {
         let place = self.rows.place(table, &row);
         let earlier = self.rows.version_at(&place);
-        // A rebuild may put over the very version that it has seen. Where somebody had invented that
-        // version, the true row may have come to it meanwhile: then the rebuild compares once more.
+        // A rebuild may put over the very version that it has seen. Where somebody had invented
+        // that version, the true row may have come to it meanwhile: then the rebuild compares once
+        // more.
         let spoilt = match rebuilt {
             true => self.spoilt.lock().unwrap().contains_key(&place),
             false => self.is_spoilt(&place),
@@ -195,7 +196,7 @@ impl Rows for SimRows {
         self.rows.log(shipment_id, behind, limit).await
     }
 
-    async fn whole(
+    async fn query_partition(
         &self,
         table: Table,
         partition: &str,
@@ -205,7 +206,9 @@ impl Rows for SimRows {
         if !before(&self.core, || format!("whole {table:?} {partition}")).await {
             return Err(out_of_reach());
         }
-        self.rows.whole(table, partition, behind, limit).await
+        self.rows
+            .query_partition(table, partition, behind, limit)
+            .await
     }
 
     async fn segment(

@@ -6,7 +6,7 @@
 use domain::Timestamp;
 use projectors::{
     notify, parked,
-    parked::{Parked, TakenUp},
+    parked::{Parked, Resumed},
     ports::RowError,
     rebuild::{RebuildError, erase},
 };
@@ -111,13 +111,13 @@ impl World {
         let work = async move {
             let all = parked::all(&projectors).await.map_err(row_failed)?;
             for one in &all {
-                let taken_up = match core.defect {
+                let resumed = match core.defect {
                     Some(Defect::ForgottenFirst) => forgotten_first(&projectors, one).await,
-                    _ => parked::take_up(&projectors, one).await,
+                    _ => parked::resume(&projectors, one).await,
                 };
-                match taken_up.map_err(failed)? {
-                    TakenUp::Done => core.did(Act::TakenUp),
-                    TakenUp::Stays(_) => core.did(Act::Stayed),
+                match resumed.map_err(failed)? {
+                    Resumed::Done => core.did(Act::Resumed),
+                    Resumed::Stays(_) => core.did(Act::Stayed),
                 }
             }
             core.did(Act::WentThroughParked);
@@ -203,20 +203,20 @@ impl World {
 }
 
 /// The planted order of things: forget, go on, and park again what stays.
-async fn forgotten_first(projectors: &Projectors, one: &Parked) -> Result<TakenUp, RebuildError> {
+async fn forgotten_first(projectors: &Projectors, one: &Parked) -> Result<Resumed, RebuildError> {
     let id = format!("{}#{}", one.consumer, one.aggregate);
     let there = projectors
         .rows
         .get(Table::Parked, Table::Parked.key(&id, ""));
     if let Some(row) = there.await? {
         projectors.rows.remove(Table::Parked, row.clone()).await?;
-        let taken_up = parked::take_up(projectors, one).await;
-        if let Ok(TakenUp::Stays(_)) = taken_up {
+        let resumed = parked::resume(projectors, one).await;
+        if let Ok(Resumed::Stays(_)) = resumed {
             projectors.rows.put_first(Table::Parked, row).await?;
         }
-        return taken_up;
+        return resumed;
     }
-    Ok(TakenUp::Done)
+    Ok(Resumed::Done)
 }
 
 /// A record that can never be done.

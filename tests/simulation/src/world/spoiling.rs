@@ -68,7 +68,7 @@ impl World {
     /// Puts a row that is wrong, under any version there may be.
     fn change(&mut self, table: Table, mut row: Row) {
         let version = row.get("version").and_then(|version| match version {
-            Json::Number(number) => number.whole(),
+            Json::Number(number) => number.to_u64(),
             _ => None,
         });
         let version = version.unwrap_or_default();

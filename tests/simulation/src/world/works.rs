@@ -59,7 +59,7 @@ impl World {
             run: format!("run-{}", self.operator.begun),
             segments: 1 + self.core.choose(SEGMENTS_MAX) as u32,
             buckets: 1 + self.core.choose(SEGMENTS_MAX) as u32,
-            mend,
+            repair: mend,
             only: None,
         });
         let kind = match mend {
