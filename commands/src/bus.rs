@@ -77,7 +77,7 @@ async fn command(
     let id = id.ok_or_else(|| invalid("id", "it is required"))?;
     let sent = TraceParent::take(&mut members);
     let correlation = sent.as_ref().map(|sent| sent.trace_id().to_owned());
-    let cause = Caused {
+    let cause = CausingEvent {
         event,
         correlation_id: correlation.unwrap_or_else(|| id.clone()),
         id,
@@ -112,12 +112,12 @@ fn invalid(field: &str, message: &str) -> Failure {
 fn refused(refusal: Refusal) -> Failure {
     Failure::Refused {
         refusal,
-        standing: None,
+        present_state: None,
     }
 }
 
 /// The event that causes a command, with its id and its trace.
-struct Caused<'a> {
+struct CausingEvent<'a> {
     event: &'a Event,
     id: String,
     /// The correlation id: the trace id that the event names, or else the event's id.
@@ -125,7 +125,7 @@ struct Caused<'a> {
     trace: Option<TraceParent>,
 }
 
-impl Caused<'_> {
+impl CausingEvent<'_> {
     fn actor(&self) -> String {
         format!("events/{}", self.event.source)
     }
@@ -146,7 +146,7 @@ impl Caused<'_> {
 /// The id of an order, and the content of the command to it.
 type Wanted = Result<(OrderId, order::Intent), Refusal>;
 
-fn place(commands: &Commands, caused: &Caused<'_>, fields: Fields) -> Wanted {
+fn place(commands: &Commands, caused: &CausingEvent<'_>, fields: Fields) -> Wanted {
     let id = translate::order::id_of(&commands.environment, &caused.actor(), &caused.id);
     let context = translate::order::Context {
         default_id: Some(id),
@@ -157,12 +157,12 @@ fn place(commands: &Commands, caused: &Caused<'_>, fields: Fields) -> Wanted {
     Ok((order_id, order::Intent::Place(Box::new(place))))
 }
 
-fn complete(_: &Commands, _: &Caused<'_>, mut fields: Fields) -> Wanted {
+fn complete(_: &Commands, _: &CausingEvent<'_>, mut fields: Fields) -> Wanted {
     let order_id = translate::order::named(&mut fields)?;
     Ok((order_id, translate::order::complete(fields)?))
 }
 
-fn cancel(_: &Commands, _: &Caused<'_>, mut fields: Fields) -> Wanted {
+fn cancel(_: &Commands, _: &CausingEvent<'_>, mut fields: Fields) -> Wanted {
     let order_id = translate::order::named(&mut fields)?;
     Ok((order_id, translate::order::cancel(fields)?))
 }
@@ -170,9 +170,9 @@ fn cancel(_: &Commands, _: &Caused<'_>, mut fields: Fields) -> Wanted {
 /// Executes the command that `read` makes of the event's detail.
 async fn order_command(
     commands: &Commands,
-    caused: Caused<'_>,
+    caused: CausingEvent<'_>,
     detail: Object,
-    read: fn(&Commands, &Caused<'_>, Fields) -> Wanted,
+    read: fn(&Commands, &CausingEvent<'_>, Fields) -> Wanted,
 ) -> Result<(), Failure> {
     let (order_id, intent) = read(commands, &caused, Fields::new(detail)).map_err(refused)?;
     let envelope = Envelope {
@@ -186,7 +186,7 @@ async fn order_command(
 
 async fn update_shipment(
     commands: &Commands,
-    caused: Caused<'_>,
+    caused: CausingEvent<'_>,
     kind: UpdateKind,
     detail: Object,
 ) -> Result<Outcome, Failure> {
@@ -215,7 +215,7 @@ async fn update_shipment(
 /// delivered at least once.
 async fn fulfil(
     commands: &Commands,
-    caused: Caused<'_>,
+    caused: CausingEvent<'_>,
     detail: Object,
 ) -> Result<Outcome, Failure> {
     let id = caused.id;
@@ -245,13 +245,17 @@ async fn fulfil(
 /// Notes that a shipment is stalled, where its history confirms it. The role `watch` sends this
 /// command again each time it looks, until it has had its effect. So where the history is full or
 /// damaged, the failure is counted and logged, and makes no dead letter each time.
-async fn stall(commands: &Commands, caused: Caused<'_>, detail: Object) -> Result<(), Failure> {
+async fn stall(
+    commands: &Commands,
+    caused: CausingEvent<'_>,
+    detail: Object,
+) -> Result<(), Failure> {
     let started = commands.clock.now();
     let (stall, version) = translate::shipment::stall(detail).map_err(refused)?;
     let aggregate = AggregateId::Shipment(stall.shipment_id.clone());
     // Where a clock was set back, two updates arrive at the same time: the silence after the second
     // is another one, which the version of the row tells.
-    let command_id = format!("stalled/{}/{version}", stall.heard_at);
+    let command_id = format!("stalled/{}/{version}", stall.last_update_at);
     let intent = shipment::Intent::Stall(stall);
     let envelope = Envelope {
         cause: Cause {
@@ -269,7 +273,7 @@ async fn stall(commands: &Commands, caused: Caused<'_>, detail: Object) -> Resul
         intent,
     };
     match commands.execute::<Shipment>(envelope).await {
-        Ok(_) | Err(Failure::Moved(_)) => Ok(()),
+        Ok(_) | Err(Failure::UnexpectedVersion(_)) => Ok(()),
         Err(failure @ (Failure::HistoryFull | Failure::Corrupt(_))) => {
             tracing::error!(code = failure.code(), "a stalled shipment cannot be marked");
             commands.count_failed(About::Shipments, (500, "history_full"), started);

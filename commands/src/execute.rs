@@ -6,11 +6,13 @@ use domain::{
 };
 use event_store::{
     Append, Cause, Clock, Commit, EventStore, Loaded, StoreError, clock::backoff,
-    fingerprint::Mark, limits::ITEM_BYTES_MAX,
+    fingerprint::LookupKey, limits::ITEM_BYTES_MAX,
 };
-use lambda::http::Standing;
+use lambda::http::PresentState;
 
-use crate::limits::{RIVAL_ATTEMPTS, RIVAL_WAIT_FIRST, RIVAL_WAIT_MOST, UNAVAILABLE_ATTEMPTS};
+use crate::limits::{
+    CONFLICT_ATTEMPTS, CONFLICT_WAIT_FIRST, CONFLICT_WAIT_MAX, UNAVAILABLE_ATTEMPTS,
+};
 
 /// A command with its metadata: its aggregate, its content and its cause.
 #[derive(Debug, Clone)]
@@ -50,14 +52,14 @@ pub enum Failure {
         /// The refusal, with its code and message.
         refusal: Refusal,
         /// The aggregate's present state, where it exists.
-        standing: Option<Standing>,
+        present_state: Option<PresentState>,
     },
     /// The command id was used before, with another content.
     #[error("command id used before with another content")]
     IdReused,
     /// The aggregate's version, given here, is not the one that the sender expects.
     #[error("version {} is not the expected one", .0.version)]
-    Moved(Standing),
+    UnexpectedVersion(PresentState),
     /// The aggregate has reached its limit of commits or of their bytes.
     #[error("history full")]
     HistoryFull,
@@ -76,7 +78,7 @@ impl Failure {
         match self {
             Self::Refused { refusal, .. } => refusal.code(),
             Self::IdReused => "command_id_reused",
-            Self::Moved(_) => "version_moved",
+            Self::UnexpectedVersion(_) => "version_moved",
             Self::HistoryFull => "history_full",
             Self::Unavailable(_) => "unavailable",
             Self::Corrupt(_) => "internal",
@@ -87,7 +89,7 @@ impl Failure {
 /// The result of one attempt that did not fail.
 enum Attempt {
     Settled(Outcome),
-    RivalWasFirst,
+    Conflict,
 }
 
 /// Executes a command. It takes effect once, however often it is sent, and completely or not at
@@ -99,14 +101,14 @@ pub async fn execute<A: EventSourced>(
 ) -> Result<Outcome, Failure> {
     envelope.cause = envelope.cause.bounded();
     let mut unavailable = 0;
-    for attempt in 1..=RIVAL_ATTEMPTS {
+    for attempt in 1..=CONFLICT_ATTEMPTS {
         if attempt > 1 {
-            let longest = backoff(attempt - 1, RIVAL_WAIT_FIRST, RIVAL_WAIT_MOST);
+            let longest = backoff(attempt - 1, CONFLICT_WAIT_FIRST, CONFLICT_WAIT_MAX);
             clock.sleep(clock.jitter(longest)).await;
         }
-        match tried::<A>(store, clock, &mut envelope, attempt).await {
+        match try_once::<A>(store, clock, &mut envelope, attempt).await {
             Ok(Attempt::Settled(outcome)) => return Ok(outcome),
-            Ok(Attempt::RivalWasFirst) => {}
+            Ok(Attempt::Conflict) => {}
             Err(Failure::Unavailable(reason)) => {
                 unavailable += 1;
                 if unavailable == UNAVAILABLE_ATTEMPTS {
@@ -117,12 +119,12 @@ pub async fn execute<A: EventSourced>(
         }
     }
     Err(Failure::Unavailable(format!(
-        "{RIVAL_ATTEMPTS} times a rival was first"
+        "{CONFLICT_ATTEMPTS} times a rival was first"
     )))
 }
 
 /// One attempt; the first one that reaches the keys seals the command's personal data.
-async fn tried<A: EventSourced>(
+async fn try_once<A: EventSourced>(
     store: &EventStore,
     clock: &dyn Clock,
     envelope: &mut Envelope<A::Intent>,
@@ -134,16 +136,16 @@ async fn tried<A: EventSourced>(
     }
     // A command that is probably the first of its aggregate is tried without a load: the append
     // fails where the aggregate exists.
-    let blind =
-        attempt == 1 && envelope.intent.comes_first() && envelope.expected_version.is_none();
-    match blind {
-        true => begin::<A>(store, clock, envelope).await,
-        false => change::<A>(store, clock, envelope).await,
+    let without_load =
+        attempt == 1 && envelope.intent.is_probably_first() && envelope.expected_version.is_none();
+    match without_load {
+        true => try_without_load::<A>(store, clock, envelope).await,
+        false => try_with_load::<A>(store, clock, envelope).await,
     }
 }
 
 /// An attempt without a load, as if the aggregate did not exist: one request where that is so.
-async fn begin<A: EventSourced>(
+async fn try_without_load<A: EventSourced>(
     store: &EventStore,
     clock: &dyn Clock,
     envelope: &Envelope<A::Intent>,
@@ -154,28 +156,32 @@ async fn begin<A: EventSourced>(
         // A refusal counts only once the command is known to be new: a repeat of a command that
         // older rules accepted stays accepted.
         Ok(None) | Err(Failure::Refused { .. }) => {
-            return change::<A>(store, clock, envelope).await;
+            return try_with_load::<A>(store, clock, envelope).await;
         }
         Err(failure) => return Err(failure),
     };
     let appended = match store.append(&commit).await {
         // Nothing was sent, so it is not known yet whether the command is a repeat.
-        Err(StoreError::TooLarge { .. }) => return change::<A>(store, clock, envelope).await,
+        Err(StoreError::TooLarge { .. }) => {
+            return try_with_load::<A>(store, clock, envelope).await;
+        }
         appended => appended?,
     };
     match appended {
         Append::Done => outcome::<A>(envelope, &commit, false).map(Attempt::Settled),
-        Append::Occupied(first) if Mark::Command(&envelope.cause.command_id).is_on(&first) => {
+        Append::Occupied(first)
+            if LookupKey::Command(&envelope.cause.command_id).matches(&first) =>
+        {
             repeated::<A>(envelope, &first).map(Attempt::Settled)
         }
         // The aggregate exists, so its present state decides the answer. Its first commit does not,
         // even with the same content: this command's id may have made a later one.
-        Append::Occupied(_) => change::<A>(store, clock, envelope).await,
+        Append::Occupied(_) => try_with_load::<A>(store, clock, envelope).await,
     }
 }
 
 /// An attempt on the loaded aggregate.
-async fn change<A: EventSourced>(
+async fn try_with_load<A: EventSourced>(
     store: &EventStore,
     clock: &dyn Clock,
     envelope: &Envelope<A::Intent>,
@@ -183,13 +189,16 @@ async fn change<A: EventSourced>(
     let mut loaded: Loaded<A> = store.load(&envelope.aggregate).await?;
     let command_id = &envelope.cause.command_id;
     let known = store
-        .recognise(&mut loaded, command_id, &envelope.contents(), &|commit| {
-            envelope.led_to::<A>(commit)
-        })
+        .recognise(
+            &mut loaded,
+            command_id,
+            &envelope.content_digests(),
+            &|commit| envelope.leads_to::<A>(commit),
+        )
         .await?;
     if let Some(commit) = known {
-        if envelope.known_as_it_stands(&commit) {
-            return Ok(Attempt::Settled(as_it_stands(envelope, &loaded)));
+        if envelope.is_answered_by_present_state(&commit) {
+            return Ok(Attempt::Settled(unchanged(envelope, &loaded)));
         }
         return repeated::<A>(envelope, &commit).map(Attempt::Settled);
     }
@@ -197,17 +206,17 @@ async fn change<A: EventSourced>(
         .expected_version
         .is_some_and(|expected| expected != loaded.version)
     {
-        return Err(Failure::Moved(standing(&loaded)));
+        return Err(Failure::UnexpectedVersion(present_state(&loaded)));
     }
     match decide(&loaded, clock, envelope)? {
         Some(commit) => append::<A>(store, envelope, commit).await,
-        None => Ok(Attempt::Settled(as_it_stands(envelope, &loaded))),
+        None => Ok(Attempt::Settled(unchanged(envelope, &loaded))),
     }
 }
 
 /// The result where nothing had to change: the present state. A command that creates an existing
 /// aggregate counts as repeated.
-fn as_it_stands<A: EventSourced>(envelope: &Envelope<A::Intent>, loaded: &Loaded<A>) -> Outcome {
+fn unchanged<A: EventSourced>(envelope: &Envelope<A::Intent>, loaded: &Loaded<A>) -> Outcome {
     Outcome {
         event: None,
         status: loaded.state.status().unwrap_or_default().to_owned(),
@@ -235,7 +244,7 @@ fn decide<A: EventSourced>(
         .decide(&command)
         .map_err(|refusal| Failure::Refused {
             refusal,
-            standing: (loaded.version > 0).then(|| standing(loaded)),
+            present_state: (loaded.version > 0).then(|| present_state(loaded)),
         })?;
     if events.is_empty() {
         return Ok(None);
@@ -256,11 +265,11 @@ async fn append<A: EventSourced>(
         Append::Done => outcome::<A>(envelope, &commit, false).map(Attempt::Settled),
         // Our own earlier attempt, whose answer was lost, or the same command sent twice at once.
         Append::Occupied(other)
-            if envelope.made::<A>(&other) && !envelope.known_as_it_stands(&other) =>
+            if envelope.made::<A>(&other) && !envelope.is_answered_by_present_state(&other) =>
         {
             repeated::<A>(envelope, &other).map(Attempt::Settled)
         }
-        Append::Occupied(_) => Ok(Attempt::RivalWasFirst),
+        Append::Occupied(_) => Ok(Attempt::Conflict),
     }
 }
 
@@ -270,8 +279,8 @@ fn repeated<A: EventSourced>(
     envelope: &Envelope<A::Intent>,
     commit: &Commit,
 ) -> Result<Outcome, Failure> {
-    let same = envelope.has_digest(&commit.cause.digest) && envelope.led_to::<A>(commit);
-    if !same && !envelope.equals_but_for_lost_keys::<A>(commit) {
+    let same = envelope.has_digest(&commit.cause.digest) && envelope.leads_to::<A>(commit);
+    if !same && !envelope.equals_except_personal_data::<A>(commit) {
         return Err(Failure::IdReused);
     }
     outcome::<A>(envelope, commit, true)
@@ -299,8 +308,8 @@ fn outcome<A: EventSourced>(
 }
 
 /// The aggregate's present version, status and allowed actions.
-fn standing<A: EventSourced>(loaded: &Loaded<A>) -> Standing {
-    Standing {
+fn present_state<A: EventSourced>(loaded: &Loaded<A>) -> PresentState {
+    PresentState {
         version: loaded.version,
         status: loaded.state.status().map(str::to_owned),
         allowed_actions: loaded.state.allowed_actions(),
@@ -310,8 +319,8 @@ fn standing<A: EventSourced>(loaded: &Loaded<A>) -> Standing {
 impl<I: Intent> Envelope<I> {
     /// The digests by which its content is recognised under another command id; none where the same
     /// content may be a new command.
-    fn contents(&self) -> Vec<domain::Digest> {
-        if !self.intent.known_by_content() {
+    fn content_digests(&self) -> Vec<domain::Digest> {
+        if !self.intent.recognised_by_content() {
             return Vec::new();
         }
         let digest = Some(self.cause.digest.clone());
@@ -328,7 +337,7 @@ impl<I: Intent> Envelope<I> {
 
     /// Whether the events of `commit` follow from this command. A commit that cannot be decoded
     /// counts, so that answering from it meets the error.
-    fn led_to<A: EventSourced<Intent = I>>(&self, commit: &Commit) -> bool {
+    fn leads_to<A: EventSourced<Intent = I>>(&self, commit: &Commit) -> bool {
         let Ok(events) = commit.decoded::<A>() else {
             return true;
         };
@@ -339,28 +348,28 @@ impl<I: Intent> Envelope<I> {
 
     /// Whether the events of `commit` have the content of this command, where their digests cannot
     /// be compared since the key of the personal data is destroyed.
-    fn equals_but_for_lost_keys<A: EventSourced<Intent = I>>(&self, commit: &Commit) -> bool {
+    fn equals_except_personal_data<A: EventSourced<Intent = I>>(&self, commit: &Commit) -> bool {
         let events = commit.decoded::<A>().unwrap_or_default();
         let mut events = events.iter();
-        events.any(|event| A::equals_but_for_lost_keys(event, &self.intent))
+        events.any(|event| A::equals_except_personal_data(event, &self.intent))
     }
 
     /// Whether this command creates its aggregate, and another command made `commit`. Then the
     /// answer is the present state: the order may have been closed since.
-    fn known_as_it_stands(&self, commit: &Commit) -> bool {
+    fn is_answered_by_present_state(&self, commit: &Commit) -> bool {
         self.intent.creates() && commit.cause.command_id != self.cause.command_id
     }
 
     /// Whether this command, or another one with the same content, made `commit`.
     fn made<A: EventSourced<Intent = I>>(&self, commit: &Commit) -> bool {
         let by_content = || {
-            let digests = self.contents();
+            let digests = self.content_digests();
             let mut bears = digests
                 .iter()
-                .map(|digest| Mark::Content(digest).is_on(commit));
-            bears.any(|bears| bears) && self.led_to::<A>(commit)
+                .map(|digest| LookupKey::Content(digest).matches(commit));
+            bears.any(|bears| bears) && self.leads_to::<A>(commit)
         };
-        Mark::Command(&self.cause.command_id).is_on(commit) || by_content()
+        LookupKey::Command(&self.cause.command_id).matches(commit) || by_content()
     }
 }
 
@@ -376,7 +385,7 @@ impl From<StoreError> for Failure {
                     "",
                     format!("its commit would take {bytes} bytes, {ITEM_BYTES_MAX} at most"),
                 ),
-                standing: None,
+                present_state: None,
             },
         }
     }

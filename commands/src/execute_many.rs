@@ -17,8 +17,8 @@ use event_store::{Append, Cause, Clock, Commit, EventStore, Loaded, clock::backo
 use crate::{
     execute::Failure,
     limits::{
-        RIVAL_ATTEMPTS, RIVAL_WAIT_FIRST, RIVAL_WAIT_MOST, SCAN_BYTES_PER_COMMIT, SCANS_PER_COMMIT,
-        UNAVAILABLE_ATTEMPTS,
+        CONFLICT_ATTEMPTS, CONFLICT_WAIT_FIRST, CONFLICT_WAIT_MAX, SCAN_BYTES_PER_COMMIT,
+        SCANS_PER_COMMIT, UNAVAILABLE_ATTEMPTS,
     },
 };
 
@@ -79,9 +79,9 @@ pub async fn log_all(
 ) -> Result<Logged, Failure> {
     let mut logged = Logged::default();
     let mut unavailable = 0;
-    for attempt in 1..=RIVAL_ATTEMPTS {
+    for attempt in 1..=CONFLICT_ATTEMPTS {
         if attempt > 1 {
-            let longest = backoff(attempt - 1, RIVAL_WAIT_FIRST, RIVAL_WAIT_MOST);
+            let longest = backoff(attempt - 1, CONFLICT_WAIT_FIRST, CONFLICT_WAIT_MAX);
             clock.sleep(clock.jitter(longest)).await;
         }
         match log_new(store, clock, updates, &mut logged).await {
@@ -96,7 +96,7 @@ pub async fn log_all(
             Err(failure) => return Err(failure),
         }
     }
-    let reason = format!("{RIVAL_ATTEMPTS} times a rival was first");
+    let reason = format!("{CONFLICT_ATTEMPTS} times a rival was first");
     Err(Failure::Unavailable(reason))
 }
 
@@ -128,7 +128,7 @@ async fn log_new(
                 logged
                     .new
                     .extend(updates.map(|update| update.status.clone()));
-                loaded = loaded.followed_by(vec![commit])?;
+                loaded = loaded.apply_newest_first(vec![commit])?;
             }
             Append::Occupied(_) => return Ok(Attempt::RivalWasFirst),
         }

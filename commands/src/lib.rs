@@ -47,8 +47,8 @@ pub mod translate;
 
 use carriers::{
     Carriers,
-    keys::{KeptKeys, Web},
-    secrets::{KeptSecrets, SecretsManager},
+    keys::{CachedKeys, Web},
+    secrets::{CachedSecrets, SecretsManager},
 };
 use import::{aws::S3Files, files::Files};
 use operator::{AwsOperator, Operator};
@@ -101,11 +101,11 @@ impl Commands {
             operator: Arc::new(AwsOperator::new(config, settings)),
             files: Arc::new(S3Files::new(config, settings.bucket.clone())),
             carriers: Carriers {
-                secrets: Arc::new(KeptSecrets::new(SecretsManager::new(
+                secrets: Arc::new(CachedSecrets::new(SecretsManager::new(
                     config,
                     settings.names.clone(),
                 ))),
-                keys: Arc::new(KeptKeys::new(Web::default())),
+                keys: Arc::new(CachedKeys::new(Web::default())),
                 kept: Arc::default(),
                 by_reference: carriers::named(&settings.carrier_references).into(),
             },

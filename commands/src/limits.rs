@@ -4,13 +4,13 @@ use std::time::Duration;
 
 /// The most attempts of one command against rivals for the same order or shipment. With the waits
 /// below they end within 7 s; the functions have 20.
-pub const RIVAL_ATTEMPTS: u32 = 25;
+pub const CONFLICT_ATTEMPTS: u32 = 25;
 
 /// The longest wait after the first lost attempt. It doubles with each further one.
-pub const RIVAL_WAIT_FIRST: Duration = Duration::from_millis(10);
+pub const CONFLICT_WAIT_FIRST: Duration = Duration::from_millis(10);
 
 /// The longest wait after any lost attempt.
-pub const RIVAL_WAIT_MOST: Duration = Duration::from_millis(300);
+pub const CONFLICT_WAIT_MAX: Duration = Duration::from_millis(300);
 
 /// The most attempts of one command against a table that is unavailable, each after the SDK's own
 /// three.
@@ -31,7 +31,7 @@ pub const FILE_KEY_BYTES_MAX: usize = 768;
 pub const FILE_VERSION_MAX: usize = 128;
 
 /// The most parts of a field's path, such as `items[3].price`, in an alert.
-pub const PLACE_PARTS_MAX: usize = 4;
+pub const PATH_PARTS_MAX: usize = 4;
 
 /// The most bytes that a packed file may unpack to: a megabyte of gzip can hold a gigabyte, which
 /// takes hours. A larger file must be uploaded unpacked, or in parts.
@@ -95,8 +95,9 @@ pub const SCANS_PER_COMMIT: usize = 100;
 /// them: a commit has at most 350 KB.
 pub const SCAN_BYTES_PER_COMMIT: usize = 128 * 1024;
 
-/// The most scans that cannot be logged and that a process remembers having reported, at 64 bytes each.
-pub const KEPT_SCANS_MAX: usize = 1_000;
+/// The most scans that cannot be logged and that a process remembers having reported, at 64 bytes
+/// each.
+pub const REPORTED_SCANS_MAX: usize = 1_000;
 
 /// The most seconds between a signature's time, where it has one, and the present.
 pub const SIGNATURE_AGE_SECONDS: u64 = 300;

@@ -10,10 +10,10 @@ use lambda::Settings;
 
 use crate::limits::{ALERT_TEXT_MAX, REASON_MAX};
 
-/// Why an event lies among the dead letters: attributes of the message, beside its content. So a list
-/// of dead letters says why without opening one. None of it is a text that a sender wrote.
+/// Why an event lies among the dead letters: attributes of the message, beside its content. So a
+/// list of dead letters says why without opening one. None of it is a text that a sender wrote.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LetterReason {
+pub struct DeadLetterReason {
     /// The code of its rejection: the attribute `reason`.
     pub code: String,
     /// The field at fault, where there is one, such as `items[3].price`.
@@ -27,8 +27,11 @@ pub struct LetterReason {
 pub trait Operator: Send + Sync {
     /// Stores an event in the dead letter queue, with why it was rejected beside it. It holds
     /// customer data, so it goes nowhere else.
-    async fn keep_dead_letter(&self, event: &str, reason: &LetterReason)
-    -> Result<(), Unreachable>;
+    async fn keep_dead_letter(
+        &self,
+        event: &str,
+        reason: &DeadLetterReason,
+    ) -> Result<(), Unreachable>;
 
     /// Sends an alert that a command was rejected. The text holds no customer data; `id` is the
     /// same when the alert is sent again.
@@ -68,7 +71,7 @@ impl Operator for AwsOperator {
     async fn keep_dead_letter(
         &self,
         event: &str,
-        reason: &LetterReason,
+        reason: &DeadLetterReason,
     ) -> Result<(), Unreachable> {
         let send = self.sqs.send_message().queue_url(&self.queue_url);
         let mut send = send.message_body(storable(event));
@@ -112,20 +115,20 @@ impl Operator for AwsOperator {
     }
 }
 
-/// What stands beside an event in the queue, of at most [`REASON_MAX`] characters each. SQS takes ten
-/// attributes, and none that is empty.
-fn attributes(reason: &LetterReason) -> Vec<(&'static str, String)> {
-    let told = [
+/// What stands beside an event in the queue, of at most [`REASON_MAX`] characters each. SQS takes
+/// ten attributes, and none that is empty.
+fn attributes(reason: &DeadLetterReason) -> Vec<(&'static str, String)> {
+    let all = [
         ("reason", Some(&reason.code)),
         ("field", reason.field.as_ref()),
         ("message", reason.message.as_ref()),
     ];
-    let there = told.into_iter().filter_map(|(name, text)| {
+    let given = all.into_iter().filter_map(|(name, text)| {
         let text = text?.chars().filter(|c| !c.is_control());
         let text: String = text.take(REASON_MAX).collect();
         (!text.is_empty()).then_some((name, text))
     });
-    there.collect()
+    given.collect()
 }
 
 /// The same JSON in characters that SQS takes: it refuses U+FFFE and U+FFFF (`SendMessage`,
@@ -149,7 +152,7 @@ mod tests {
 
     #[test]
     fn a_letter_says_beside_its_content_what_it_has_to_say_and_nothing_empty() {
-        let reason = |field: &str, message: Option<String>| LetterReason {
+        let reason = |field: &str, message: Option<String>| DeadLetterReason {
             code: "invalid_field".to_owned(),
             field: Some(field.to_owned()),
             message,

@@ -7,10 +7,10 @@ use event_store::commit::bounded;
 use lambda::Failed;
 use serde_json::value::RawValue;
 
-use crate::{Commands, execute::Failure, limits::PLACE_PARTS_MAX, operator::LetterReason};
+use crate::{Commands, execute::Failure, limits::PATH_PARTS_MAX, operator::DeadLetterReason};
 
-/// Why an event can never succeed, without anything that its sender wrote: the text is sent by mail,
-/// field and message stand beside the dead letter.
+/// Why an event can never succeed, without anything that its sender wrote: the text is sent by
+/// mail, field and message stand beside the dead letter.
 pub(crate) struct Rejection {
     pub(crate) event_id: String,
     pub(crate) code: &'static str,
@@ -35,12 +35,12 @@ impl Rejection {
         let event_id = id.unwrap_or_else(|| "unknown".to_owned());
         let problem = crate::reply::problem(failure);
         let field = problem.field.filter(|field| !field.is_empty());
-        let field = field.map(|field| names_only(&field));
+        let field = field.map(|field| redact_path(&field));
         let at = field
             .as_ref()
             .map(|field| format!(" at {field}"))
             .unwrap_or_default();
-        let numbers = match SAYS_NUMBERS_ONLY.contains(&problem.code) {
+        let numbers = match MESSAGES_FOR_ALERTS.contains(&problem.code) {
             true => format!(" ({})", problem.message),
             false => String::new(),
         };
@@ -53,7 +53,7 @@ impl Rejection {
             event_id,
             code: problem.code,
             field,
-            message: IN_OUR_WORDS
+            message: MESSAGES_WITHOUT_SENDER_TEXT
                 .contains(&problem.code)
                 .then_some(problem.message),
             text,
@@ -63,7 +63,7 @@ impl Rejection {
 
 /// The codes whose messages are Waybill's own words, the contract's names, and numbers. One about a
 /// text that is no JSON may quote it.
-const IN_OUR_WORDS: [&str; 10] = [
+const MESSAGES_WITHOUT_SENDER_TEXT: [&str; 10] = [
     "command_id_reused",
     "duplicate_member",
     "history_full",
@@ -77,7 +77,7 @@ const IN_OUR_WORDS: [&str; 10] = [
 ];
 
 /// The codes whose messages hold numbers, and no text of a sender.
-const SAYS_NUMBERS_ONLY: [&str; 3] = ["total_mismatch", "order_closed", "too_large"];
+const MESSAGES_FOR_ALERTS: [&str; 3] = ["total_mismatch", "order_closed", "too_large"];
 
 /// A line for the alert with the id of the order or shipment that an event is about; `None` where
 /// it names none, or an invalid one.
@@ -114,28 +114,28 @@ const OTHER_NAMES: [&str; 11] = [
 
 /// Whether it is a name of the contract. Any other name was chosen by a sender, and may be a
 /// customer's data.
-fn is_ours(name: &str) -> bool {
+fn is_contract_name(name: &str) -> bool {
     let of_orders = [names::ORDER, names::ITEM, names::ADJUSTMENT];
     of_orders.iter().any(|names| names.contains(&name)) || OTHER_NAMES.contains(&name)
 }
 
 /// A field's path such as `items[3].price`, with `…` for every name that the contract does not
 /// have.
-fn names_only(place: &str) -> String {
+fn redact_path(place: &str) -> String {
     let name_only = |part: &str| {
         let (name, index) = part.split_at(part.find('[').unwrap_or(part.len()));
         let is_index = index
             .strip_prefix('[')
             .and_then(|index| index.strip_suffix(']'))
             .is_some_and(|digits| digits.bytes().all(|b| b.is_ascii_digit()));
-        match (is_ours(name), index.is_empty() || is_index) {
+        match (is_contract_name(name), index.is_empty() || is_index) {
             (true, true) => part.to_owned(),
             (true, false) => name.to_owned(),
             (false, _) => "…".to_owned(),
         }
     };
     // A sender's name with dots makes more parts; those that are cut off are the sender's too.
-    let parts = place.split('.').take(PLACE_PARTS_MAX);
+    let parts = place.split('.').take(PATH_PARTS_MAX);
     parts.map(name_only).collect::<Vec<_>>().join(".")
 }
 
@@ -169,7 +169,7 @@ pub(crate) async fn reject(
         tracing::error!(%error, "a rejected event waits for its next delivery");
         Failed("temporarily unavailable".to_owned())
     };
-    let reason = LetterReason {
+    let reason = DeadLetterReason {
         code: code.to_owned(),
         field,
         message,
@@ -203,7 +203,7 @@ mod tests {
             ("items[Ada].price", "items.price"),
             ("note.Ada.Lovelace.of.12.Elm", "….….….…"),
         ] {
-            assert_eq!(names_only(place), told, "{place}");
+            assert_eq!(redact_path(place), told, "{place}");
         }
     }
 }

@@ -37,11 +37,14 @@ pub fn reply(aggregate: &AggregateId, outcome: &Outcome) -> Json {
 /// The problem that reports a failure to the sender. Internal reasons are logged instead.
 pub fn problem(failure: Failure) -> Problem {
     match failure {
-        Failure::Refused { refusal, standing } => {
+        Failure::Refused {
+            refusal,
+            present_state,
+        } => {
             let problem = Problem::from(refusal);
             // Only a conflict reports the present state.
-            match standing.filter(|_| problem.status == 409) {
-                Some(standing) => problem.standing(standing),
+            match present_state.filter(|_| problem.status == 409) {
+                Some(present_state) => problem.present_state(present_state),
                 None => problem,
             }
         }
@@ -50,9 +53,12 @@ pub fn problem(failure: Failure) -> Problem {
             "command_id_reused",
             "this id was used before, for a command with another content",
         ),
-        Failure::Moved(standing) => {
-            let message = format!("the version is {}, not the expected one", standing.version);
-            Problem::new(412, "version_moved", message).standing(standing)
+        Failure::UnexpectedVersion(present_state) => {
+            let message = format!(
+                "the version is {}, not the expected one",
+                present_state.version
+            );
+            Problem::new(412, "version_moved", message).present_state(present_state)
         }
         Failure::HistoryFull => {
             tracing::error!("an aggregate's history is full");

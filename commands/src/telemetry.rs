@@ -74,8 +74,8 @@ impl Commands {
         }
     }
 
-    /// Counts a command without effect: a refused one with its code, or with a status of 500 or more a
-    /// failure.
+    /// Counts a command without effect: a refused one with its code, or with a status of 500 or
+    /// more a failure.
     pub(crate) fn count_failed(
         &self,
         about: About,

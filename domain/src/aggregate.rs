@@ -5,8 +5,8 @@ use cqrs_es::{Aggregate, event_sink::EventSink};
 
 use crate::{
     Digest, Refusal, Timestamp,
-    event::{self, EncodedEvent, Kind, Undecodable},
-    personal::{Sealed, Unsealed},
+    event::{self, EncodedEvent, EventKind, Undecodable},
+    personal::{Sealed, UnsealedPersonalData},
 };
 
 /// A command to an aggregate: what its sender wants, and the time at which it is decided.
@@ -37,7 +37,7 @@ pub trait Intent: Clone + Send + Sync {
 
     /// Whether the same content under another command id is a repeat of the same command, and so
     /// has no second effect.
-    fn known_by_content(&self) -> bool;
+    fn recognised_by_content(&self) -> bool;
 
     /// Whether the command creates its aggregate. If the aggregate exists already with the same
     /// content, the sender is answered with its present status.
@@ -45,7 +45,7 @@ pub trait Intent: Clone + Send + Sync {
 
     /// The personal data of the command that are not sealed yet; `None` where it has none. They are
     /// sealed before anything else is done with the command.
-    fn unsealed(&self) -> Option<Unsealed> {
+    fn unsealed(&self) -> Option<UnsealedPersonalData> {
         None
     }
 
@@ -54,7 +54,7 @@ pub trait Intent: Clone + Send + Sync {
 
     /// Whether the command is probably the first of its aggregate. Then it is tried without a load,
     /// and a failed append shows that the aggregate exists, at the cost of one more request.
-    fn comes_first(&self) -> bool {
+    fn is_probably_first(&self) -> bool {
         self.creates()
     }
 }
@@ -73,14 +73,14 @@ pub trait EventSourced:
     /// The name of the state's schema, such as `order/2`. A load ignores a snapshot with another
     /// one. It must change whenever the state's fields or their meaning change; a test with a
     /// frozen sample fails until it does.
-    const SHAPE: &'static str;
+    const STATE_SCHEMA: &'static str;
 
     /// The events that `command` leads to, none where nothing changes. Fails with a [`Refusal`]
     /// where the command is invalid, or the state does not allow it.
     fn decide(&self, command: &Self::Command) -> Result<Vec<Self::Event>, Refusal>;
 
     /// Every kind of event that the aggregate's histories hold.
-    fn kinds() -> &'static [Kind<Self::Event>];
+    fn kinds() -> &'static [EventKind<Self::Event>];
 
     /// Encodes an event in the latest version of its kind.
     fn encode(event: &Self::Event) -> Result<EncodedEvent, serde_json::Error>;
@@ -100,13 +100,13 @@ pub trait EventSourced:
     /// Whether `event` has the content of `intent`, where their digests cannot be compared: the
     /// personal data of the event are sealed with a key that the owner has no more, or older builds
     /// stored them as they were sent.
-    fn equals_but_for_lost_keys(_event: &Self::Event, _intent: &Self::Intent) -> bool {
+    fn equals_except_personal_data(_event: &Self::Event, _intent: &Self::Intent) -> bool {
         false
     }
 
     /// Whether the state may be stored in a snapshot. One with personal data that are not sealed
     /// may not: it would be another copy that nobody can erase.
-    fn may_be_stored(&self) -> bool {
+    fn may_be_in_snapshot(&self) -> bool {
         true
     }
 

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     Digest, Json, Refusal, Timestamp,
     aggregate::{self, EventSourced},
-    event::{EncodedEvent, Kind},
+    event::{EncodedEvent, EventKind},
     personal::Owner,
 };
 
@@ -58,10 +58,10 @@ pub struct CustomerErased {
 pub const STATUS: &str = "ERASED";
 
 /// Every kind of event, in the order of the variants of [`Event`].
-const KINDS: [Kind<Event>; 1] = [Kind {
+const KINDS: [EventKind<Event>; 1] = [EventKind {
     name: "CustomerErased",
     upcasters: &[],
-    read: |data| serde_json::from_str(data).map(Event::CustomerErased),
+    decode: |data| serde_json::from_str(data).map(Event::CustomerErased),
 }];
 
 impl DomainEvent for Event {
@@ -80,7 +80,7 @@ impl aggregate::Intent for Intent {
         Digest::of(&Json::from(format!("erase {}", self.owner)))
     }
 
-    fn known_by_content(&self) -> bool {
+    fn recognised_by_content(&self) -> bool {
         false
     }
 
@@ -92,12 +92,13 @@ impl aggregate::Intent for Intent {
 impl EventSourced for Erasures {
     type Intent = Intent;
 
-    const SHAPE: &'static str = "erasures/1";
+    const STATE_SCHEMA: &'static str = "erasures/1";
 
     fn decide(&self, command: &Command) -> Result<Vec<Event>, Refusal> {
         let Intent { owner, key } = &command.intent;
         // The key was looked up before the command was decided, and may have been made, and its
-        // erasure noted, since: the latest note stands for all before it, so its key never goes back.
+        // erasure noted, since: the latest note stands for all before it, so its key never goes
+        // back.
         let latest = self.latest.as_ref().map_or(0, |latest| latest.key);
         // An owner without a key may have given personal data to an older build since.
         let done = latest >= *key && *key > 0;
@@ -111,13 +112,13 @@ impl EventSourced for Erasures {
         })
     }
 
-    fn kinds() -> &'static [Kind<Event>] {
+    fn kinds() -> &'static [EventKind<Event>] {
         &KINDS
     }
 
     fn encode(event: &Event) -> Result<EncodedEvent, serde_json::Error> {
         match event {
-            Event::CustomerErased(data) => KINDS[0].write(data),
+            Event::CustomerErased(data) => KINDS[0].encode(data),
         }
     }
 

@@ -2,7 +2,7 @@
 //!
 //! An event's kind, version and data never change once written. A new field or meaning is a new
 //! version, with an [`Upcaster`] from the one before; `domain/golden` keeps a sample of each. An
-//! aggregate lists all its kinds of events as [`Kind`]s.
+//! aggregate lists all its kinds of events as [`EventKind`]s.
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
@@ -13,7 +13,7 @@ use crate::{Json, json::Object};
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct EncodedEvent {
-    /// The name of the event's [`Kind`], such as `OrderPlaced`.
+    /// The name of the event's [`EventKind`], such as `OrderPlaced`.
     #[serde(rename = "type")]
     pub kind: String,
     /// The version of the kind in which `data` are written, from 1.
@@ -42,24 +42,24 @@ pub type Upcaster = fn(Object) -> Object;
 
 /// A kind of event, with all that encoding and decoding it need.
 #[derive(Debug)]
-pub struct Kind<E: 'static> {
+pub struct EventKind<E: 'static> {
     /// The kind's name as it is stored, such as `OrderPlaced`.
     pub name: &'static str,
     /// The upcasters from version 1 to the latest version, in order. A kind whose data have never
     /// changed has none.
     pub upcasters: &'static [Upcaster],
     /// Deserializes an event from data of the latest version.
-    pub read: fn(&str) -> Result<E, serde_json::Error>,
+    pub decode: fn(&str) -> Result<E, serde_json::Error>,
 }
 
-impl<E> Kind<E> {
+impl<E> EventKind<E> {
     /// The latest version, in which events are encoded: the number of upcasters plus 1.
     pub fn version(&self) -> u32 {
         self.upcasters.iter().fold(1, |version, _| version + 1)
     }
 
     /// Encodes an event's data in the latest version.
-    pub fn write(&self, data: &impl Serialize) -> Result<EncodedEvent, serde_json::Error> {
+    pub fn encode(&self, data: &impl Serialize) -> Result<EncodedEvent, serde_json::Error> {
         Ok(EncodedEvent {
             kind: self.name.to_owned(),
             version: self.version(),
@@ -68,12 +68,12 @@ impl<E> Kind<E> {
     }
 
     /// Decodes an event of this kind, of any version up to the latest.
-    fn read(&self, event: &EncodedEvent) -> Result<E, Undecodable> {
+    fn decode_any_version(&self, event: &EncodedEvent) -> Result<E, Undecodable> {
         let unread = |error| event.undecodable(position_of(&error));
         let text = event.data.get();
         let version = self.version();
         if event.version == version {
-            return (self.read)(text).map_err(unread);
+            return (self.decode)(text).map_err(unread);
         }
         if event.version > version {
             return Err(event.unknown("its version is newer than this code"));
@@ -85,16 +85,16 @@ impl<E> Kind<E> {
         // Member by member: the data may be a level deeper than what was sent may be.
         let data: Object = serde_json::from_str(text).map_err(unread)?;
         let data = steps.iter().fold(data, |data, step| step(data));
-        (self.read)(&Json::Object(data).to_string()).map_err(unread)
+        (self.decode)(&Json::Object(data).to_string()).map_err(unread)
     }
 }
 
 /// Decodes an event of one of `kinds`. Fails where it is of none of them, of a newer version, or
 /// damaged.
-pub fn decode<E>(kinds: &[Kind<E>], event: &EncodedEvent) -> Result<E, Undecodable> {
+pub fn decode<E>(kinds: &[EventKind<E>], event: &EncodedEvent) -> Result<E, Undecodable> {
     let kind = kinds.iter().find(|kind| kind.name == event.kind);
     kind.ok_or_else(|| event.unknown("this code has no such kind"))?
-        .read(event)
+        .decode_any_version(event)
 }
 
 impl EncodedEvent {
@@ -140,13 +140,13 @@ mod tests {
         scale: String,
     }
 
-    const KINDS: [Kind<Weighed>; 1] = [Kind {
+    const KINDS: [EventKind<Weighed>; 1] = [EventKind {
         name: "Weighed",
         upcasters: &[
             |mut data| {
                 // Version 1 had kilograms.
                 if let Some(Json::Number(kilos)) = data.remove("kilos") {
-                    data.insert("grams".into(), (kilos.whole().unwrap() * 1000).into());
+                    data.insert("grams".into(), (kilos.to_u64().unwrap() * 1000).into());
                 }
                 data
             },
@@ -155,7 +155,7 @@ mod tests {
                 data
             },
         ],
-        read: |data| serde_json::from_str(data),
+        decode: |data| serde_json::from_str(data),
     }];
 
     fn read(event: &EncodedEvent) -> Result<Weighed, Undecodable> {

@@ -22,14 +22,14 @@ pub struct InvalidId;
 fn check(text: &str) -> Result<(), InvalidId> {
     // Clients and gateways resolve `.` and `..` as steps in a path.
     let walks = matches!(text, "." | "..");
-    match is_one_of_somebody(text) && !text.contains('/') && !walks {
+    match is_external_id(text) && !text.contains('/') && !walks {
         true => Ok(()),
         false => Err(InvalidId),
     }
 }
 
 /// Whether `text` obeys the rule for ids of other systems: length, characters and normal form.
-fn is_one_of_somebody(text: &str) -> bool {
+fn is_external_id(text: &str) -> bool {
     (1..=ID_MAX).contains(&text.chars().count())
         && !text.contains(|c: char| c.is_control() || c == '\\')
         && text.trim() == text
@@ -38,8 +38,8 @@ fn is_one_of_somebody(text: &str) -> bool {
 
 /// Checks the id of a customer, a product or a carrier's parcel. The rule of an order's id holds,
 /// except that `/` is allowed, since it stands in no path. The refusal names `field`.
-pub(crate) fn check_foreign(field: &str, id: Option<&str>) -> Result<(), Refusal> {
-    if id.is_none_or(is_one_of_somebody) {
+pub(crate) fn check_external_id(field: &str, id: Option<&str>) -> Result<(), Refusal> {
+    if id.is_none_or(is_external_id) {
         return Ok(());
     }
     let message = format!(
@@ -128,7 +128,7 @@ impl FromStr for Owner {
 
     fn from_str(text: &str) -> Result<Self, InvalidId> {
         match text.split_once('#') {
-            Some(("customer", id)) if is_one_of_somebody(id) => Ok(Self::Customer(id.to_owned())),
+            Some(("customer", id)) if is_external_id(id) => Ok(Self::Customer(id.to_owned())),
             Some(("order", id)) => id.parse().map(Self::Order),
             _ => Err(InvalidId),
         }

@@ -45,7 +45,7 @@ pub enum InvalidJson {
     #[error("{reason}; a number has at most {DIGITS_MAX} digits and is at most 9.9E+125")]
     Number {
         /// The path of the number, such as `items[3].price`.
-        place: String,
+        path: String,
         /// The limit that it exceeds.
         reason: InvalidNumber,
     },
@@ -53,28 +53,28 @@ pub enum InvalidJson {
     #[error("a member stands twice in one object")]
     Duplicate {
         /// The path of the member, its name included.
-        place: String,
+        path: String,
     },
     /// An object has a member with an empty name, which DynamoDB refuses.
     #[error("a member has an empty name")]
     EmptyName {
         /// The path of the object.
-        place: String,
+        path: String,
     },
 }
 
 impl InvalidJson {
     /// The same error with a path that begins one level further out, at `outer`.
     fn within(mut self, outer: &str) -> Self {
-        if let Self::Number { place, .. } | Self::EmptyName { place } | Self::Duplicate { place } =
+        if let Self::Number { path, .. } | Self::EmptyName { path } | Self::Duplicate { path } =
             &mut self
         {
-            let separator = if place.is_empty() || place.starts_with('[') {
+            let separator = if path.is_empty() || path.starts_with('[') {
                 ""
             } else {
                 "."
             };
-            *place = format!("{outer}{separator}{place}");
+            *path = format!("{outer}{separator}{path}");
         }
         self
     }
@@ -84,12 +84,12 @@ impl From<InvalidJson> for Refusal {
     fn from(error: InvalidJson) -> Self {
         let message = error.to_string();
         match error {
-            InvalidJson::Number { place, .. } | InvalidJson::EmptyName { place } => {
-                Self::field(place, message)
+            InvalidJson::Number { path, .. } | InvalidJson::EmptyName { path } => {
+                Self::field(path, message)
             }
-            InvalidJson::Duplicate { place } => Self::Invalid {
+            InvalidJson::Duplicate { path } => Self::Invalid {
                 code: "duplicate_member",
-                field: place,
+                field: path,
                 message,
             },
             InvalidJson::Syntax(_) | InvalidJson::Depth => Self::Invalid {
@@ -218,7 +218,7 @@ fn read(raw: &RawValue, depth: usize) -> Result<Json, InvalidJson> {
             .parse()
             .map(Json::Number)
             .map_err(|reason| InvalidJson::Number {
-                place: String::new(),
+                path: String::new(),
                 reason,
             }),
     }
@@ -259,11 +259,11 @@ fn read_members(members: Vec<(String, &RawValue)>, depth: usize) -> Result<Objec
     for (name, value) in members {
         if name.is_empty() {
             return Err(InvalidJson::EmptyName {
-                place: String::new(),
+                path: String::new(),
             });
         }
         if read_so_far.contains_key(&name) {
-            return Err(InvalidJson::Duplicate { place: name });
+            return Err(InvalidJson::Duplicate { path: name });
         }
         let value = read(value, depth + 1).map_err(|error| error.within(&name))?;
         read_so_far.insert(name, value);
@@ -333,7 +333,7 @@ mod tests {
         assert_eq!(
             Json::parse(r#"{"":1}"#),
             Err(InvalidJson::EmptyName {
-                place: String::new()
+                path: String::new()
             })
         );
         assert!(matches!(
@@ -353,10 +353,10 @@ mod tests {
             ),
             (r#"[{"a":{"b":null,"b":null}}]"#, "[0].a.b"),
         ] {
-            let place = twice.to_owned();
+            let path = twice.to_owned();
             assert_eq!(
                 Json::parse(text),
-                Err(InvalidJson::Duplicate { place }),
+                Err(InvalidJson::Duplicate { path }),
                 "{text}"
             );
         }
@@ -366,17 +366,17 @@ mod tests {
     #[test]
     fn what_cannot_be_held_is_named_by_its_place() {
         let text = r#"{"items":[{"price":1},{"price":1e126,"x":{}}]}"#;
-        let Err(InvalidJson::Number { place, .. }) = Json::parse(text) else {
+        let Err(InvalidJson::Number { path, .. }) = Json::parse(text) else {
             unreachable!()
         };
-        assert_eq!(place, "items[1].price");
+        assert_eq!(path, "items[1].price");
         let Err(error) = Json::parse(r#"{"a":{"b":[[{"":1}]]}}"#) else {
             unreachable!()
         };
         assert_eq!(
             error,
             InvalidJson::EmptyName {
-                place: "a.b[0][0]".to_owned()
+                path: "a.b[0][0]".to_owned()
             }
         );
     }

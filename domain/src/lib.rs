@@ -7,7 +7,8 @@
 //! history ──fold──▶ aggregate ──decide(command)──▶ events, or a Refusal
 //! ```
 //!
-//! - [`order`], [`shipment`]: the two aggregates of the business: state, commands, events, `decide` and `apply`
+//! - [`order`], [`shipment`]: the two aggregates of the business: state, commands, events, `decide`
+//!   and `apply`
 //! - [`erasure`]: the third aggregate: the erasures of a customer's personal data
 //! - [`aggregate`]: the trait that an aggregate implements for the event store, beside that of
 //!   cqrs-es

@@ -74,8 +74,9 @@ const WITHDRAWN: &str = "AFA ALK ANG AOK AON AOR ARA ARP ARY ATS AYM AZM BAD BGJ
     PES PLZ RHD ROK RUR SDD SDP SIT SKK SRG STD SUR TJR TMM UAK UGS UGW UYN UYP VEB VEF VNC \
     XEU YDD YUD YUM YUN ZAL ZMK ZRN ZRZ ZWC ZWD ZWN ZWR";
 
-/// Those of them that had no minor unit, by `minor0` of OpenJDK's `CurrencyData.properties`; and the
-/// convertible and financial francs, escudos and pesetas beside them, which that file does not have.
+/// Those of them that had no minor unit, by `minor0` of OpenJDK's `CurrencyData.properties`; and
+/// the convertible and financial francs, escudos and pesetas beside them, which that file does not
+/// have.
 const WITHDRAWN_WITHOUT_MINOR_UNIT: &str =
     "ADP BEC BEF BEL BYB BYR ESA ESB ESP GRD ITL LUC LUF LUL MGF PTE ROL TPE TRL";
 

@@ -84,7 +84,7 @@ impl Number {
     }
 
     /// The number as an integer; `None` where it has a fraction, is negative, or exceeds 64 bits.
-    pub fn whole(&self) -> Option<u64> {
+    pub fn to_u64(&self) -> Option<u64> {
         if !self.0.is_integer() {
             None
         } else {
@@ -260,12 +260,12 @@ mod tests {
 
     #[test]
     fn only_whole_numbers_are_whole() {
-        assert_eq!("1e2".parse::<Number>().unwrap().whole(), Some(100));
-        assert_eq!("2.0".parse::<Number>().unwrap().whole(), Some(2));
-        assert_eq!("1.5".parse::<Number>().unwrap().whole(), None);
-        assert_eq!("-1".parse::<Number>().unwrap().whole(), None);
+        assert_eq!("1e2".parse::<Number>().unwrap().to_u64(), Some(100));
+        assert_eq!("2.0".parse::<Number>().unwrap().to_u64(), Some(2));
+        assert_eq!("1.5".parse::<Number>().unwrap().to_u64(), None);
+        assert_eq!("-1".parse::<Number>().unwrap().to_u64(), None);
         assert_eq!(
-            "18446744073709551616".parse::<Number>().unwrap().whole(),
+            "18446744073709551616".parse::<Number>().unwrap().to_u64(),
             None
         );
     }

@@ -2,9 +2,9 @@
 //! stored, and open, as rows and answers show them.
 //!
 //! Personal data are an order's `customerName` and its member `personal`. Before an order is placed
-//! they are sealed with the key of their [`Owner`]. An event holds the sealed texts; the event store
-//! opens them on the way from a commit to its events. Once the owner's key is destroyed, they open
-//! to [`ERASED`], for ever.
+//! they are sealed with the key of their [`Owner`]. An event holds the sealed texts; the event
+//! store opens them on the way from a commit to its events. Once the owner's key is destroyed, they
+//! open to [`ERASED`], for ever.
 //!
 //! This module only says what is sealed and where it stands. It knows no cipher and no key.
 
@@ -69,7 +69,7 @@ impl Sealed {
 
 /// Personal data that are to be sealed before their command is executed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Unsealed {
+pub struct UnsealedPersonalData {
     /// The owner, whose key seals them.
     pub owner: Owner,
     /// The order that holds them.
@@ -142,8 +142,8 @@ impl Stored {
         }))
     }
 
-    /// Whether they were erased from the stored event itself, as a person may do it with an event of
-    /// an older build: [`ERASED`] stands in the place of each.
+    /// Whether they were erased from the stored event itself, as a person may do it with an event
+    /// of an older build: [`ERASED`] stands in the place of each.
     pub fn is_erased(&self) -> bool {
         let erased = |value: Option<&Json>| value.is_none_or(|value| *value == ERASED.into());
         let attribute = match self.data.get(ATTRIBUTES) {

@@ -163,7 +163,7 @@ impl SentTime {
 
     /// Takes a whole number since 1970: 9 or 10 digits are seconds, 12 or 13 are milliseconds.
     pub fn from_number(number: &Number) -> Result<Self, InvalidTime> {
-        let whole = number.whole().ok_or(InvalidTime)?;
+        let whole = number.to_u64().ok_or(InvalidTime)?;
         Self::from_digits(&whole.to_string())
     }
 

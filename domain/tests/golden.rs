@@ -113,7 +113,7 @@ fn shipment_samples() -> Vec<(Shipment, shipment::Event)> {
     let at = at("2024-01-15T12:00:00.123Z");
     let stall = shipment::Stall {
         shipment_id: first.shipment_id.clone(),
-        heard_at: at,
+        last_update_at: at,
     };
     let mut state = Shipment::default();
     let mut samples = Vec::new();
@@ -217,7 +217,7 @@ fn every_kind_of_event_changes_the_state() {
     for (before, event) in order_samples() {
         let after = before.clone().folded([event.clone()]);
         assert_ne!(after, before, "{event:?}");
-        let status = after.standing().unwrap();
+        let status = after.order_status().unwrap();
         assert!(order::Status::ALL.contains(&status), "{status:?}");
         assert_eq!(Order::status_of(&event), status.as_str());
     }
@@ -238,16 +238,19 @@ fn a_state_of_another_shape_has_another_name() {
             Order::Processed { .. } => "processed",
             Order::Cancelled { .. } => "cancelled",
         };
-        let name = format!("state.{}.{state}.txt", shape(Order::SHAPE));
+        let name = format!("state.{}.{state}.txt", shape(Order::STATE_SCHEMA));
         frozen(&name, &serde_json::to_string(&after).unwrap());
     }
     for (before, event) in erasure_samples() {
         let after = serde_json::to_string(&before.folded([event])).unwrap();
-        frozen(&format!("state.{}.txt", shape(Erasures::SHAPE)), &after);
+        frozen(
+            &format!("state.{}.txt", shape(Erasures::STATE_SCHEMA)),
+            &after,
+        );
     }
     let events = shipment_samples().into_iter().map(|(_, event)| event);
     let shipment = Shipment::default().folded(events);
-    let name = format!("state.{}.txt", shape(Shipment::SHAPE));
+    let name = format!("state.{}.txt", shape(Shipment::STATE_SCHEMA));
     frozen(&name, &serde_json::to_string(&shipment).unwrap());
 }
 

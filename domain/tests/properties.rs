@@ -124,7 +124,7 @@ proptest! {
             format!("{whole}{part:0<6}").parse().unwrap()
         };
         let expected: u128 = place.items.iter()
-            .map(|item| millionths(&item.price) * u128::from(item.quantity.whole().unwrap())).sum();
+            .map(|item| millionths(&item.price) * u128::from(item.quantity.to_u64().unwrap())).sum();
         let command = Command { at: at("2024-01-15T12:00:00Z"), intent: order::Intent::Place(Box::new(place)) };
         let events = Order::default().decide(&command).unwrap();
         let order::Event::OrderPlaced(placed) = &events[0] else { unreachable!() };
@@ -168,7 +168,7 @@ proptest! {
         let (mut state, mut events) = (Shipment::default(), Vec::new());
         for (second, update) in updates.into_iter().enumerate() {
             let at = Timestamp::from_millis(1_705_363_200_000 + second as i64 * 1_000).unwrap();
-            let stall = shipment::Stall { shipment_id: update.shipment_id.clone(), heard_at: at };
+            let stall = shipment::Stall { shipment_id: update.shipment_id.clone(), last_update_at: at };
             let stalls = std::iter::repeat_n(shipment::Intent::Stall(stall), times);
             for intent in std::iter::once(shipment::Intent::from(update)).chain(stalls) {
                 if let Ok(new) = state.decide(&Command { at, intent }) {
@@ -182,7 +182,7 @@ proptest! {
         prop_assert_eq!(&serde_json::from_str::<Shipment>(&snapshot).unwrap(), &state);
         // Counted once more from the events: a stall for each update that became current under way.
         let count = |is: &dyn Fn(&shipment::Event) -> bool| events.iter().filter(|e| is(e)).count();
-        let due = count(&|event| event.update().is_some_and(|u| u.current && u.status.is_under_way()));
+        let due = count(&|event| event.update().is_some_and(|u| u.current && u.status.expects_updates()));
         prop_assert_eq!(count(&|event| event.update().is_none()), due);
         prop_assert_eq!(state.updates as usize + due, events.len());
         prop_assert!(state.watched_since().is_none());

@@ -272,21 +272,21 @@ fn timestamps_order_as_their_texts_do() {
 
 const HEARD: &str = "2024-01-15T12:00:00Z";
 
-/// What happens when a watcher that has seen an update of `heard_at` says so at `LATER`.
-fn stalled(given: &[shipment::Event], heard_at: &str) -> Vec<shipment::Event> {
+/// What happens when a watcher that has seen an update of `last_update_at` says so at `LATER`.
+fn stalled(given: &[shipment::Event], last_update_at: &str) -> Vec<shipment::Event> {
     let stall = shipment::Intent::Stall(shipment::Stall {
         shipment_id: "SHIP-12345".parse().unwrap(),
-        heard_at: at(heard_at),
+        last_update_at: at(last_update_at),
     });
     folded(given).decide(&when(LATER, stall)).unwrap()
 }
 
 /// An update with this status and time, heard at `HEARD`.
 fn heard(given: &[shipment::Event], status: &str, time: &str) -> Vec<shipment::Event> {
-    heard_at(given, HEARD, status, time)
+    last_update_at(given, HEARD, status, time)
 }
 
-fn heard_at(
+fn last_update_at(
     given: &[shipment::Event],
     arrival: &str,
     status: &str,
@@ -320,7 +320,7 @@ fn silence_is_noted_once_and_counts_from_the_arrival_of_the_last_update() {
 fn an_update_that_came_since_the_watcher_looked_makes_it_nothing() {
     let history = heard(&[], "IN_TRANSIT", "2024-01-15T08:00:00Z");
     for time in ["2024-01-15T09:00:00Z", "2024-01-15T07:00:00Z"] {
-        let history = heard_at(&history, "2024-01-15T12:00:00.001Z", "IN_TRANSIT", time);
+        let history = last_update_at(&history, "2024-01-15T12:00:00.001Z", "IN_TRANSIT", time);
         assert_eq!(stalled(&history, HEARD), [], "{time}");
         assert_eq!(stalled(&history, "2024-01-15T12:00:00.001Z").len(), 1);
     }
@@ -364,10 +364,10 @@ fn only_what_is_under_way_can_stall() {
 
 #[test]
 fn a_stall_looks_like_no_update_and_like_no_other_stall() {
-    let stall = |heard_at: &str| {
+    let stall = |last_update_at: &str| {
         shipment::Intent::Stall(shipment::Stall {
             shipment_id: "SHIP-12345".parse().unwrap(),
-            heard_at: at(heard_at),
+            last_update_at: at(last_update_at),
         })
     };
     assert_ne!(stall(HEARD).digest(), stall(LATER).digest());

@@ -4,7 +4,7 @@
 use domain::Timestamp;
 use event_store::{
     Commit, StoreError,
-    scan::{Behind, ScanError},
+    scan::{ScanError, ScanPosition},
 };
 use serde::{Deserialize, Serialize};
 
@@ -96,7 +96,7 @@ impl Announce {
         projectors: &Projectors,
         enough: impl Fn() -> bool,
     ) -> Result<(), RebuildError> {
-        let behind = self.behind.clone().map(Behind::from);
+        let behind = self.behind.clone().map(ScanPosition::from);
         let mut scan = projectors.store.scan(self.segment, self.segments, behind);
         let (mut failures, mut paid, mut unreadable) = (0, 0, 0);
         let (mut due, mut commits_read): (Vec<Commit>, u64) = (Vec::new(), 0);

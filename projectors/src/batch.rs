@@ -113,7 +113,7 @@ pub fn groups(arrivals: Vec<Arrival>) -> Vec<Group> {
         let known = groups
             .iter()
             .position(|group| group.aggregate == arrival.aggregate);
-        let place = known.unwrap_or_else(|| {
+        let index = known.unwrap_or_else(|| {
             groups.push(Group {
                 number: arrival.number,
                 aggregate: arrival.aggregate,
@@ -122,7 +122,7 @@ pub fn groups(arrivals: Vec<Arrival>) -> Vec<Group> {
             });
             groups.len() - 1
         });
-        let group = &mut groups[place];
+        let group = &mut groups[index];
         match arrival.commit {
             Ok(commit) => group.commits.push(commit),
             Err(reason) => {

@@ -96,13 +96,13 @@ pub struct Projectors {
     /// The dependencies of rebuilds.
     pub rebuilds: Rebuilds,
     /// The read models that are projected but not queried.
-    pub beside: Vec<Beside>,
+    pub additional: Vec<AdditionalReadModel>,
 }
 
 /// A read model that is projected but not queried: readers are about to move to it, or have moved
 /// to a newer one.
 #[derive(Clone)]
-pub struct Beside {
+pub struct AdditionalReadModel {
     /// The read model.
     pub model: ReadModel,
     /// Projectors that write the rows of this read model, and of no other of its kind.
@@ -116,9 +116,9 @@ impl Projectors {
         let dynamodb = aws_sdk_dynamodb::Client::new(config);
         let events = DynamoDbTable::new(dynamodb.clone(), names.events());
         let read = [Kind::ProcessedOrders, Kind::ShipmentLog].map(|kind| models.read(kind));
-        let rows = |beside: Option<ReadModel>| -> Arc<dyn Rows> {
+        let rows = |model: Option<ReadModel>| -> Arc<dyn Rows> {
             let rows = aws::DynamoDbRows::new(dynamodb.clone(), names);
-            let models = read.into_iter().chain(beside);
+            let models = read.into_iter().chain(model);
             Arc::new(models.fold(rows, |rows, model| rows.with(names, model)))
         };
         let keys = Keys::on_aws(config, names.keys(), names.personal_data_key());
@@ -141,9 +141,9 @@ impl Projectors {
                 Arc::new(S3Ledger::new(config, settings.bucket.clone())),
                 settings,
             ),
-            beside: Vec::new(),
+            additional: Vec::new(),
         };
-        let beside = models.beside().map(|model| Beside {
+        let additional = models.additional().map(|model| AdditionalReadModel {
             model,
             projectors: Self {
                 rows: rows(Some(model)),
@@ -151,7 +151,7 @@ impl Projectors {
                 ..projectors.clone()
             },
         });
-        projectors.beside = beside.collect();
+        projectors.additional = additional.collect();
         projectors
     }
 
@@ -159,20 +159,20 @@ impl Projectors {
     /// it.
     pub fn of(&self, model: ReadModel) -> Option<&Self> {
         let read = self.environment.model(model.kind) == model;
-        let mut beside = self.beside.iter().filter(|beside| beside.model == model);
+        let mut others = self.additional.iter().filter(|other| other.model == model);
         match read {
             true => Some(self),
-            false => beside.next().map(|beside| &beside.projectors),
+            false => others.next().map(|other| &other.projectors),
         }
     }
 
     /// The projectors of every read model of this kind, beginning with the one that is queried.
     pub fn of_kind(&self, kind: Kind) -> impl Iterator<Item = &Self> {
-        let beside = self
-            .beside
+        let others = self
+            .additional
             .iter()
-            .filter(move |beside| beside.model.kind == kind);
-        std::iter::once(self).chain(beside.map(|beside| &beside.projectors))
+            .filter(move |other| other.model.kind == kind);
+        std::iter::once(self).chain(others.map(|other| &other.projectors))
     }
 
     /// Handles one invocation of the function with this role.

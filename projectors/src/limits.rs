@@ -29,7 +29,7 @@ pub const SEND_ATTEMPTS: u32 = 4;
 pub const SEND_WAIT_FIRST: Duration = Duration::from_millis(50);
 
 /// The longest wait after any failed attempt to send.
-pub const SEND_WAIT_MOST: Duration = Duration::from_secs(1);
+pub const SEND_WAIT_MAX: Duration = Duration::from_secs(1);
 
 /// The most characters of a sender's free text in an alert, such as a shipment's location, which
 /// may have 64 KB.
@@ -74,7 +74,7 @@ pub const VERSION_WAIT: Duration = Duration::from_secs(5);
 pub const VERSION_WAIT_FIRST: Duration = Duration::from_millis(25);
 
 /// The longest wait between two reads of such a row. So a query reads it at most 18 times.
-pub const VERSION_WAIT_MOST: Duration = Duration::from_millis(400);
+pub const VERSION_WAIT_MAX: Duration = Duration::from_millis(400);
 
 /// The highest `minVersion` of a query, far above any version that an aggregate can have.
 pub const VERSION_MAX: u64 = 1_000_000;
@@ -145,7 +145,7 @@ pub const PARKED_PAGES_MAX: u32 = 1_000;
 pub const PARK_ATTEMPTS: u32 = 6;
 
 /// The most times that one aggregate is resumed which is parked again each time.
-pub const TAKE_UPS_MAX: u32 = 10;
+pub const RESUMES_MAX: u32 = 10;
 
 /// The most commits that are announced again at once.
 pub const ANNOUNCED_AT_ONCE: u32 = 50;

@@ -7,7 +7,7 @@ use domain::{
     order,
     shipment::{self, ShipmentStalled, ShipmentUpdated},
 };
-use event_store::{Commit, commit::Unreadable};
+use event_store::{Commit, commit::UnreadableCommit};
 use lambda::trace::TraceParent;
 
 use crate::{
@@ -26,7 +26,7 @@ pub struct Messages {
 }
 
 /// The messages about a commit's events. Fails where an event cannot be decoded.
-pub fn messages(commit: &Commit, environment: &str) -> Result<Messages, Unreadable> {
+pub fn messages(commit: &Commit, environment: &str) -> Result<Messages, UnreadableCommit> {
     let mut messages = Messages::default();
     match &commit.aggregate {
         AggregateId::Order(_) => {

@@ -13,7 +13,7 @@ use crate::{
     batch::{Arrival, arrivals, response},
     limits::{
         ANNOUNCED_AT_ONCE, BATCH_RESERVE, CALL_BYTES_MAX, HISTORY_PAGES_MAX, MESSAGES_PER_CALL,
-        SEND_ATTEMPTS, SEND_WAIT_FIRST, SEND_WAIT_MOST,
+        SEND_ATTEMPTS, SEND_WAIT_FIRST, SEND_WAIT_MAX,
     },
     notifications::{Messages, messages},
     ports::{Alert, Announcement, Sent},
@@ -278,7 +278,7 @@ async fn send<M: Clone>(
     let mut unsent = Unsent::default();
     for attempt in 1..=SEND_ATTEMPTS {
         if attempt > 1 {
-            let longest = backoff(attempt - 1, SEND_WAIT_FIRST, SEND_WAIT_MOST);
+            let longest = backoff(attempt - 1, SEND_WAIT_FIRST, SEND_WAIT_MAX);
             let wait = projectors.clock.jitter(longest);
             if deadline
                 .within(projectors.clock.sleep(wait))

@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use crate::{
     Projectors,
-    limits::{PARKED_PAGES_MAX, TAKE_UPS_MAX},
+    limits::{PARKED_PAGES_MAX, RESUMES_MAX},
     notify,
     ports::{Row, RowError, Table},
     rebuild::{RebuildError, erase},
@@ -31,7 +31,7 @@ pub struct Parked {
 
 /// The result of resuming a parked aggregate.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum TakenUp {
+pub enum Resumed {
     /// It is resumed, and no longer parked.
     Done,
     /// It stays parked. The text says why, for an operator.
@@ -44,7 +44,7 @@ impl Parked {
             Some(Json::String(text)) => text.clone(),
             _ => String::new(),
         };
-        let sequence = row::whole(&row, "sequence");
+        let sequence = row::number(&row, "sequence");
         Self {
             consumer: text("consumer"),
             aggregate: text("aggregate"),
@@ -123,15 +123,15 @@ pub(crate) async fn count(projectors: &Projectors) -> Option<u64> {
 ///
 /// If the aggregate is parked again meanwhile, the version of its row has changed and the row
 /// stays. Then the consumer is resumed again from where it has come to.
-pub async fn take_up(projectors: &Projectors, parked: &Parked) -> Result<TakenUp, RebuildError> {
+pub async fn resume(projectors: &Projectors, parked: &Parked) -> Result<Resumed, RebuildError> {
     let rows = &projectors.rows;
     let (mut parked, mut behind) = (parked.clone(), parked.sequence);
-    for _ in 0..TAKE_UPS_MAX {
+    for _ in 0..RESUMES_MAX {
         behind = match repeat_work(projectors, &parked, behind).await {
             Ok(behind) => behind,
             Err(error) => {
-                stopped_at(projectors, parked, behind).await?;
-                return stays(error);
+                save_progress(projectors, parked, behind).await?;
+                return stays_parked(error);
             }
         };
         rows.remove(Table::Parked, parked.row.clone()).await?;
@@ -139,7 +139,7 @@ pub async fn take_up(projectors: &Projectors, parked: &Parked) -> Result<TakenUp
         let seen = row::version(&parked.row);
         let stored = rows.get(Table::Parked, Table::Parked.key(&id, "")).await?;
         match stored.filter(|stored| row::version(stored) != seen) {
-            None => return Ok(TakenUp::Done),
+            None => return Ok(Resumed::Done),
             Some(again) => {
                 let again = Parked::of(again);
                 // An earlier commit may have been delivered and refused later: it is not announced
@@ -151,11 +151,11 @@ pub async fn take_up(projectors: &Projectors, parked: &Parked) -> Result<TakenUp
             }
         }
     }
-    Ok(TakenUp::Stays("it is parked again each time".to_owned()))
+    Ok(Resumed::Stays("it is parked again each time".to_owned()))
 }
 
 /// Writes to the row how far a parked aggregate has come, unless it is parked again meanwhile.
-async fn stopped_at(
+async fn save_progress(
     projectors: &Projectors,
     parked: Parked,
     sequence: u64,
@@ -170,9 +170,9 @@ async fn stopped_at(
     projectors.rows.put_newer(Table::Parked, row, version).await
 }
 
-fn stays(error: RebuildError) -> Result<TakenUp, RebuildError> {
+fn stays_parked(error: RebuildError) -> Result<Resumed, RebuildError> {
     match error {
-        RebuildError::Corrupt(reason) => Ok(TakenUp::Stays(reason)),
+        RebuildError::Corrupt(reason) => Ok(Resumed::Stays(reason)),
         unavailable => Err(unavailable),
     }
 }

@@ -104,7 +104,7 @@ pub trait Rows: Send + Sync {
 
     /// All rows with this partition key, as of lately: in the order of their sort key, behind the
     /// sort key `after`, at most `limit`.
-    async fn whole(
+    async fn query_partition(
         &self,
         table: Table,
         partition: &str,

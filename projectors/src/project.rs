@@ -108,14 +108,14 @@ async fn project(projectors: &Projectors, commits: Vec<Commit>) -> Result<(), St
     };
     match first.aggregate.clone() {
         AggregateId::Order(_) => {
-            let stored = whole(projectors, commits).await?;
+            let stored = whole_history(projectors, commits).await?;
             let opened = projectors.store.opened(stored.clone()).await?;
-            let order = Loaded::<Order>::from_history(first_of(&opened)?, opened.clone())?;
+            let order = Loaded::<Order>::from_history(aggregate_of(&opened)?, opened.clone())?;
             for one in projectors.of_kind(Kind::ProcessedOrders) {
                 let row = processed_orders::row(&order.state, order.version, &one.environment);
                 put_newer(one, Table::ProcessedOrders, row, order.version).await?;
             }
-            erased_meanwhile(projectors, stored, &opened).await?;
+            rewrite_if_erased_meanwhile(projectors, stored, &opened).await?;
         }
         AggregateId::Erasure(owner) => {
             erase::carry_out(projectors, &owner).await?;
@@ -159,8 +159,8 @@ async fn fold<A: EventSourced>(
     projectors: &Projectors,
     commits: Vec<Commit>,
 ) -> Result<Loaded<A>, Stop> {
-    let id = first_of(&commits)?;
-    let folded = match is_whole(&commits) {
+    let id = aggregate_of(&commits)?;
+    let folded = match is_complete_history(&commits) {
         true => Loaded::from_history(id, commits),
         false => projectors.store.load(&id).await,
     };
@@ -169,10 +169,13 @@ async fn fold<A: EventSourced>(
 
 /// The whole history of an order. Its personal data are opened in it, since a snapshot holds them
 /// sealed; an order has few commits.
-async fn whole(projectors: &Projectors, commits: Vec<Commit>) -> Result<Vec<Commit>, Stop> {
-    match is_whole(&commits) {
+async fn whole_history(projectors: &Projectors, commits: Vec<Commit>) -> Result<Vec<Commit>, Stop> {
+    match is_complete_history(&commits) {
         true => Ok(commits),
-        false => Ok(projectors.store.whole_history(&first_of(&commits)?).await?),
+        false => Ok(projectors
+            .store
+            .whole_history(&aggregate_of(&commits)?)
+            .await?),
     }
 }
 
@@ -182,7 +185,7 @@ async fn whole(projectors: &Projectors, commits: Vec<Commit>) -> Result<Vec<Comm
 ///
 /// Where they are erased, an earlier attempt may have written the rows before and failed behind
 /// that. They have this version then, so that they were not written now: they are compared, too.
-async fn erased_meanwhile(
+async fn rewrite_if_erased_meanwhile(
     projectors: &Projectors,
     stored: Vec<Commit>,
     opened: &[Commit],
@@ -191,18 +194,18 @@ async fn erased_meanwhile(
         return Ok(());
     }
     let again = projectors.store.opened(stored).await?;
-    if !texts(&again).eq(texts(opened)) || may_be_erased(&again) {
-        rebuild::aggregate(projectors, &first_of(&again)?).await?;
+    if !texts(&again).eq(texts(opened)) || contains_erased_text(&again) {
+        rebuild::aggregate(projectors, &aggregate_of(&again)?).await?;
     }
     Ok(())
 }
 
 /// Whether a personal value is erased; or somebody is called so, which does no harm.
-fn may_be_erased(opened: &[Commit]) -> bool {
+fn contains_erased_text(opened: &[Commit]) -> bool {
     texts(opened).any(|text| text.contains(ERASED))
 }
 
-fn first_of(commits: &[Commit]) -> Result<AggregateId, Stop> {
+fn aggregate_of(commits: &[Commit]) -> Result<AggregateId, Stop> {
     let first = commits.first().map(|first| first.aggregate.clone());
     first.ok_or_else(|| Stop::Unavailable("no commits to fold".to_owned()))
 }
@@ -221,7 +224,7 @@ impl From<RebuildError> for Stop {
 }
 
 /// Whether commits begin with sequence 1 and have no gaps. Later ones may follow in the store.
-fn is_whole(commits: &[Commit]) -> bool {
+fn is_complete_history(commits: &[Commit]) -> bool {
     let begins = commits.first().is_some_and(|first| first.sequence == 1);
     let gapless = commits
         .windows(2)
@@ -301,20 +304,20 @@ impl Projectors {
         ]);
         let mut earliest = None;
         for _ in 0..PARK_ATTEMPTS {
-            let Some(mut there) = self.rows.put_first(Table::Parked, row.clone()).await? else {
+            let Some(mut stored) = self.rows.put_first(Table::Parked, row.clone()).await? else {
                 return Ok(());
             };
-            let (version, lowest) = (row::version(&there), row::whole(&there, "sequence"));
+            let (version, lowest) = (row::version(&stored), row::number(&stored, "sequence"));
             let raised = *earliest.get_or_insert(version) < version;
             if raised && lowest <= sequence {
                 return Ok(());
             }
             if sequence < lowest {
-                there.insert("sequence".to_owned(), sequence.into());
-                there.insert("code".to_owned(), code.into());
+                stored.insert("sequence".to_owned(), sequence.into());
+                stored.insert("code".to_owned(), code.into());
             }
-            there.insert("version".to_owned(), (version + 1).into());
-            let put = self.rows.put_newer(Table::Parked, there, version + 1);
+            stored.insert("version".to_owned(), (version + 1).into());
+            let put = self.rows.put_newer(Table::Parked, stored, version + 1);
             put.await?;
         }
         let rivals = "others wrote its row in every attempt to park it".to_owned();

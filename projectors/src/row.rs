@@ -15,14 +15,14 @@ pub type Item = HashMap<String, AttributeValue>;
 pub fn version(row: &Row) -> u64 {
     let written = written_version(row);
     written
-        .and_then(|number| number.whole())
+        .and_then(|number| number.to_u64())
         .unwrap_or_default()
 }
 
 /// A whole number in a row; 0 where it is missing.
-pub fn whole(row: &Row, name: &str) -> u64 {
+pub fn number(row: &Row, name: &str) -> u64 {
     match row.get(name) {
-        Some(Json::Number(number)) => number.whole().unwrap_or_default(),
+        Some(Json::Number(number)) => number.to_u64().unwrap_or_default(),
         _ => 0,
     }
 }

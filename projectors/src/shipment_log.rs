@@ -4,21 +4,21 @@
 use domain::{
     Json, Shipment, ShipmentId, json::Object, shipment::ShipmentUpdated, time::Precision,
 };
-use event_store::{Commit, commit::Unreadable};
+use event_store::{Commit, commit::UnreadableCommit};
 
 pub use crate::tables::CURRENT;
 use crate::{Environment, tables::Row};
 
 /// In whose partitions of the index of watched shipments those stand that have stalled. A status of
-/// this name cannot meet them there: only [known ones](domain::shipment::Status::UNDER_WAY) are
-/// watched.
+/// this name cannot meet them there: only [known ones](domain::shipment::Status::EXPECTING_UPDATES)
+/// are watched.
 pub const STALLED: &str = "STALLED";
 
 /// What stands where a carrier did not say.
 pub const UNKNOWN: &str = "Unknown";
 
 /// The rows of a commit's updates; other events have none.
-pub fn entries(commit: &Commit, environment: &Environment) -> Result<Vec<Row>, Unreadable> {
+pub fn entries(commit: &Commit, environment: &Environment) -> Result<Vec<Row>, UnreadableCommit> {
     let events = commit.decoded::<Shipment>()?;
     let numbered = events.iter().zip(commit.sequence..);
     let updates = numbered.filter_map(|(event, sequence)| Some((event.update()?, sequence)));
@@ -180,12 +180,12 @@ pub fn current(shipment: &Shipment, version: u64, environment: &Environment) -> 
     let stalled_since = shipment.stalled_since().map(|since| since.to_string());
     insert(&mut row, "stalledSince", stalled_since.as_deref());
     let watched = shipment.watched_since();
-    let watched = watched.map(|heard_at| (now.status.as_str(), heard_at));
+    let watched = watched.map(|last_update_at| (now.status.as_str(), last_update_at));
     let stalled = shipment.stalled_since().map(|since| (STALLED, since));
-    if let Some((value, heard_at)) = watched.or(stalled) {
+    if let Some((value, last_update_at)) = watched.or(stalled) {
         let partition = environment.partition(value, now.shipment_id.as_str());
         row.insert("watchShard".to_owned(), partition);
-        row.insert("heardAt".to_owned(), heard_at.to_string().into());
+        row.insert("heardAt".to_owned(), last_update_at.to_string().into());
     }
     // The second name is for an index that shows no update: they have an `orderId`, too.
     let order_id = shipment.order_id.as_ref().map(|known| known.value.as_str());

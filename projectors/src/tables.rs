@@ -50,7 +50,7 @@ impl Table {
 
     /// The partition key and the sort key of a row; the sort key is empty where the table has none.
     pub fn key_of(self, row: &Row) -> [String; 2] {
-        let text = |place: usize| match self.key_names().get(place).and_then(|name| row.get(*name))
+        let text = |index: usize| match self.key_names().get(index).and_then(|name| row.get(*name))
         {
             Some(Json::String(text)) => text.clone(),
             _ => String::new(),

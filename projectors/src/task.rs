@@ -55,8 +55,8 @@ pub struct Plan {
     /// role plans.
     pub buckets: u32,
     /// Whether rows that differ are repaired. Otherwise they are only logged.
-    #[serde(default = "yes")]
-    pub mend: bool,
+    #[serde(default = "yes", rename = "mend")]
+    pub repair: bool,
     /// The only read model to rebuild; without it, all read models that are queried.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub only: Option<ReadModel>,
@@ -69,8 +69,8 @@ pub struct Aggregate {
     /// The aggregate: `order#<orderId>` or `shipment#<shipmentId>`.
     pub aggregate: String,
     /// Whether rows that differ are repaired. Otherwise they are only reported.
-    #[serde(default = "yes")]
-    pub mend: bool,
+    #[serde(default = "yes", rename = "mend")]
+    pub repair: bool,
 }
 
 fn yes() -> bool {
@@ -105,7 +105,7 @@ impl Plan {
         (0..self.buckets)
             .map(|bucket| Settle {
                 only: self.only,
-                ..Settle::new(&self.run, bucket, self.mend)
+                ..Settle::new(&self.run, bucket, self.repair)
             })
             .collect()
     }
@@ -147,7 +147,7 @@ pub async fn handle(
         .map_err(|error| Failed(format!("not a piece of work: {error}")))?;
     let clock = projectors.clock.as_ref();
     let deadline = Deadline::before(invocation.deadline, REBUILD_RESERVE, clock);
-    let enough = || deadline.is_near();
+    let enough = || deadline.has_passed();
     let next = match task {
         Task::Plan(plan) => {
             plan.check()?;
@@ -206,7 +206,7 @@ pub async fn handle(
 }
 
 async fn aggregate(projectors: &Projectors, task: &Aggregate) -> Answer {
-    let compared = settle_aggregate(projectors, task.aggregate.clone(), task.mend).await;
+    let compared = settle_aggregate(projectors, task.aggregate.clone(), task.repair).await;
     let compared = compared.map_err(failed)?;
     let Rebuilt { written, removed } = compared.rebuilt;
     let findings: Vec<Value> = compared.findings.iter().map(|one| json!(one)).collect();
@@ -244,8 +244,8 @@ fn log(findings: &[Finding]) {
             table = finding.table,
             id = finding.id,
             entry = finding.entry,
-            wrong = %finding.wrong,
-            there = finding.there,
+            wrong = %finding.kind,
+            stored = finding.stored,
             expected = finding.expected,
             "a row differs from what follows from its history"
         );

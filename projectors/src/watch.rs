@@ -1,5 +1,5 @@
-//! The role `watch`: finds shipments of which nothing has been heard for too long, and asks for each
-//! of them that its history says so.
+//! The role `watch`: finds shipments of which nothing has been heard for too long, and asks for
+//! each of them that its history says so.
 //!
 //! ```text
 //! schedule ─▶ watch ─▶ WatchIndex, oldest first ─▶ "Mark Stalled" on the bus ─▶ bus ─▶ history
@@ -7,8 +7,8 @@
 //!
 //! It keeps nothing. What it sees is a row, which an update may have overtaken: the shipment's own
 //! history decides, once. The event takes the shipment out of the index, so that a shipment that is
-//! stalled for years is read once; until then every run asks again, which does no harm. So a run may
-//! end anywhere.
+//! stalled for years is read once; until then every run asks again, which does no harm. So a run
+//! may end anywhere.
 //!
 //! Each status is an index partition for every shard, in the order of when the shipments were heard
 //! of last: a run reads a page of each, and goes on only where a whole page is silent. Of statuses
@@ -114,7 +114,7 @@ fn partitions(projectors: &Projectors) -> Vec<Watched> {
     let now = projectors.clock.now().millis();
     let shards = projectors.environment.shards.count();
     let mut partitions = Vec::new();
-    for status in Status::UNDER_WAY {
+    for status in Status::EXPECTING_UPDATES {
         let after = projectors.stalled_after.of(status);
         let after = after.and_then(|after| i64::try_from(after.as_millis()).ok());
         let Some(before) = after.and_then(|after| Timestamp::from_millis(now - after)) else {
@@ -153,7 +153,7 @@ impl Watched {
         let before = Json::from(self.before.to_string());
         let is_silent = |row: &&Row| match (row.get(index.sort_key()), &before) {
             // Times in rows have one length, so that their text sorts as they do.
-            (Some(Json::String(heard_at)), Json::String(before)) => heard_at < before,
+            (Some(Json::String(last_update_at)), Json::String(before)) => last_update_at < before,
             _ => false,
         };
         let silent = page.rows.iter().take_while(is_silent).count();
@@ -175,19 +175,19 @@ impl Watched {
 
 /// What is asked of the shipment that a row is of; `None` of a row that no projection has written.
 fn mark(projectors: &Projectors, row: Row) -> Option<Announcement> {
-    let (id, heard_at) = (text(&row, "shipmentId"), text(&row, "heardAt"));
-    if heard_at.parse::<Timestamp>().is_err() {
+    let (id, last_update_at) = (text(&row, "shipmentId"), text(&row, "heardAt"));
+    if last_update_at.parse::<Timestamp>().is_err() {
         tracing::warn!("an entry of the index of watched shipments has no time");
         return None;
     }
     let version = row::version(&row);
     let detail = Object::from([
         ("shipmentId".to_owned(), id.as_str().into()),
-        ("heardAt".to_owned(), heard_at.as_str().into()),
+        ("heardAt".to_owned(), last_update_at.as_str().into()),
         ("version".to_owned(), version.into()),
     ]);
     Some(Announcement {
-        id: format!("shipment#{id}/stalled/{heard_at}/{version}"),
+        id: format!("shipment#{id}/stalled/{last_update_at}/{version}"),
         source: "waybill.watch",
         detail_type: "Mark Stalled",
         detail: Json::Object(detail),

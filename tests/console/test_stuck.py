@@ -185,7 +185,7 @@ def test_production_says_what_will_happen_once_more(tmp_path, console, page):
     more = ("--env", "prod", "--allow-changes", "--endpoint-url", prod.aws)
     page.goto(console(prod.api, *more).url + "/stuck/retry")
     page.get_by_role("button", name="Retry all").click()
-    expect(main_of(page)).to_contain_text("In prod: everything that is parked is taken up")
+    expect(main_of(page)).to_contain_text("In prod: everything that is parked is resumed")
     assert things.is_parked(prod, "project", "poison")
     page.get_by_role("button", name="Yes: Retry all").click()
     expect(main_of(page)).to_contain_text("2 set going again", timeout=30_000)

@@ -120,7 +120,7 @@ async fn written(
         let events = domain::EventSourced::decide(&loaded.state, &decision).unwrap();
         let commit = loaded.next_commit(events, time, command.cause).unwrap();
         meter.store.append(&commit).await.unwrap();
-        loaded = loaded.followed_by(vec![commit]).unwrap();
+        loaded = loaded.apply_newest_first(vec![commit]).unwrap();
     }
     loaded
 }
@@ -174,11 +174,11 @@ async fn a_small_shipment_costs_what_the_budget_says() {
     let loaded = meter.store.load::<Shipment>(&id).await.unwrap();
     assert_eq!((loaded.version, loaded.recent.len()), (30, 1));
     assert_eq!(meter.cost(), (1, 0.0, 1.0), "a load");
-    // Where a snapshot has no room for all fingerprints, a seal is read, too. The last seal has 8
-    // bytes for each commit, and the state.
+    // Where a snapshot has no room for all fingerprints, the last full
+    // snapshot is read, too. It has 8 bytes for each commit, and the state.
     let (requests, written, read) = most(&mut meter, "x", 31..=250).await;
     assert_eq!((requests, written, read), (3, 3.0, 2.0));
-    // Repeats of the latest commit, of one after the seal, and of one that the seal remembers.
+    // Repeats of the latest commit, of one after the full snapshot, and of one in it.
     // Each except the first is confirmed by reading that commit.
     for (number, requests) in [(250, 1), (249, 2), (3, 3)] {
         let repeat = update("S", &format!("command-{number}"), "x", None);
@@ -216,7 +216,8 @@ async fn commits_of_a_kilobyte_cost_what_the_budget_says() {
     );
 }
 
-/// The costs that grow with a history: those of the seal, which every command reads, on average.
+/// The costs that grow with a history: those of the full snapshot, which every command reads, on
+/// average.
 #[tokio::test]
 async fn a_long_history_costs_what_the_budget_says() {
     for (text, expected) in [("x", [(4, 8.0), (4, 43.0)]), ("", [(4, 7.0), (4, 42.0)])] {
@@ -229,7 +230,7 @@ async fn a_long_history_costs_what_the_budget_says() {
             let all = meter.cost();
             let cost = most(&mut meter, &text, last - 50..=last).await;
             assert_eq!((cost.0, cost.2), (requests, read), "{last}");
-            // Snapshots and seals together cost less than a commit of 1 KB itself.
+            // All snapshots together cost less than a commit of 1 KB itself.
             let each = all.1 / f64::from(last - 50 - from);
             println!(
                 "{} B: {each:.2} write units each, {last}: {cost:?}",

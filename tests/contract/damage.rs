@@ -13,7 +13,7 @@ use crate::{
 };
 
 contract!(
-    a_snapshot_of_another_shape_is_passed_over,
+    a_snapshot_of_another_schema_is_passed_over,
     a_damaged_snapshot_is_passed_over,
     an_unreadable_item_is_an_error_never_a_short_history,
     a_gap_is_an_error_never_a_short_history,
@@ -36,15 +36,15 @@ async fn with_snapshots(world: &World, damage: fn(&mut Snapshot)) -> usize {
     damaged
 }
 
-async fn a_snapshot_of_another_shape_is_passed_over(world: World) {
+async fn a_snapshot_of_another_schema_is_passed_over(world: World) {
     let damaged = with_snapshots(&world, |snapshot| {
         // It can be parsed, but it means something else.
-        snapshot.shape = "shipment/0".to_owned();
+        snapshot.schema = "shipment/0".to_owned();
         snapshot.state = snapshot.state.replace("\"updates\":", "\"updates\":1");
     });
     assert_eq!(damaged.await, 20, "of small commits each has one");
     assert_whole(&world, &shipment("S"), 20).await;
-    // The next snapshot has this code's shape again, and is complete.
+    // The next snapshot has this code's schema again, and is complete.
     for number in 21..=25 {
         send(&world, update("S", &format!("c-{number}"), "x", None))
             .await

@@ -239,11 +239,12 @@ async fn a_version_that_moved_on_is_told(world: World) {
     order(&world, placing("1", "c-1")).await.unwrap();
     let mut complete = to_order("1", "c-2", Intent::Complete);
     complete.expected_version = Some(7);
-    let Err(Failure::Moved(standing)) = order(&world, complete.clone()).await else {
+    let Err(Failure::UnexpectedVersion(present_state)) = order(&world, complete.clone()).await
+    else {
         unreachable!()
     };
     assert_eq!(
-        (standing.version, standing.status.as_deref()),
+        (present_state.version, present_state.status.as_deref()),
         (1, Some("PROCESSING"))
     );
     complete.expected_version = Some(1);
@@ -252,5 +253,8 @@ async fn a_version_that_moved_on_is_told(world: World) {
     assert_eq!(order(&world, complete).await.unwrap().version, 2);
     let mut place = placing("2", "c-1");
     place.expected_version = Some(3);
-    assert!(matches!(order(&world, place).await, Err(Failure::Moved(_))));
+    assert!(matches!(
+        order(&world, place).await,
+        Err(Failure::UnexpectedVersion(_))
+    ));
 }

@@ -94,7 +94,7 @@ impl World {
         let table = DynamoDbKeys::new(self.embedded.client(), "waybill-test-keys");
         let table = Arc::new(Counted(self.counts.clone(), table));
         let wrapping = Arc::new(Counted(self.counts.clone(), self.wrapping.clone()));
-        let keys = Keys::new(table, wrapping).timed_by(self.clock.clone());
+        let keys = Keys::new(table, wrapping).with_clock(self.clock.clone());
         EventStore::new(self.embedded.events()).with_keys(keys)
     }
 }

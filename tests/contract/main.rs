@@ -22,12 +22,12 @@ mod capacity;
 mod damage;
 mod event_store_contract;
 mod full;
+mod full_snapshots;
 mod key_costs;
 mod newer;
 mod personal;
 mod repeats;
 mod scan;
-mod seals;
 
 use std::sync::Arc;
 

@@ -60,7 +60,7 @@ impl World {
                 environment: Environment::of_one_shard("test"),
                 stalled_after: lambda::StalledAfter::default(),
                 rebuilds: support::ledger::rebuilds(),
-                beside: Vec::new(),
+                additional: Vec::new(),
             },
             table,
             operator,
@@ -81,9 +81,9 @@ impl World {
         for item in self.table.all() {
             let mut commit = Commit::from_item(item).unwrap();
             change(&mut commit.events[0]);
-            // Newer code has another shape of the state in snapshots, too.
+            // Newer code has another schema of the state in snapshots, too.
             if let Some(snapshot) = &mut commit.snapshot {
-                snapshot.shape.push_str("99");
+                snapshot.schema.push_str("99");
             }
             self.table.overwrite(commit.to_item().unwrap()).unwrap();
         }

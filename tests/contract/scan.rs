@@ -6,7 +6,7 @@ use std::{collections::BTreeSet, sync::Arc};
 use aws_sdk_dynamodb::types::AttributeValue;
 use event_store::{
     Commit, EventStore, StoreError,
-    scan::{Behind, ScanError, Whole},
+    scan::{AggregateHistory, ScanError, ScanPosition},
 };
 use support::{
     envelopes::{placing, update},
@@ -83,13 +83,13 @@ async fn many_aggregates(world: &World) {
 /// An aggregate that a scan has returned, and the number of its commits.
 type Seen = (String, usize);
 
-fn seen(whole: &Whole) -> Seen {
+fn seen(whole: &AggregateHistory) -> Seen {
     (whole.id.to_string(), whole.history.len())
 }
 
 /// Returns the aggregates of a segment that follow `behind`. `place` is the segment's number and
 /// the number of segments.
-async fn rest(world: &World, place: (u32, u32), behind: Option<Behind>) -> Vec<Seen> {
+async fn rest(world: &World, place: (u32, u32), behind: Option<ScanPosition>) -> Vec<Seen> {
     let mut scan = world.store.scan(place.0, place.1, behind);
     let mut rest = Vec::new();
     while let Some(whole) = scan.next().await {

@@ -98,7 +98,7 @@ impl World {
                 environment: Environment::of_one_shard(environment),
                 stalled_after: lambda::StalledAfter::default(),
                 rebuilds: support::ledger::rebuilds(),
-                beside: Vec::new(),
+                additional: Vec::new(),
             },
             table,
             rows,

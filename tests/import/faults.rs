@@ -8,7 +8,7 @@ use std::sync::{
 use async_trait::async_trait;
 use commands::{
     import::files::{Chunks, FileError, Files, Object},
-    operator::{LetterReason, Operator, Unreachable},
+    operator::{DeadLetterReason, Operator, Unreachable},
 };
 use event_store::{
     commit::Item,
@@ -138,7 +138,7 @@ impl Operator for Breakable {
     async fn keep_dead_letter(
         &self,
         event: &str,
-        reason: &LetterReason,
+        reason: &DeadLetterReason,
     ) -> Result<(), Unreachable> {
         with_fuse!(self, self.operator.keep_dead_letter(event, reason))
     }

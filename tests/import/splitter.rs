@@ -1,12 +1,12 @@
 //! The splitter, which cuts bytes into orders: it agrees with serde_json, however the bytes are cut
 //! into chunks.
 
-use commands::import::splitter::{Content, Format, Mark, Piece, Splitter};
+use commands::import::splitter::{Content, Format, Piece, ResumePoint, Splitter};
 use proptest::prelude::*;
 use serde_json::{Value, value::RawValue};
 
 /// Returns every piece behind `mark`. The bytes come in chunks of these sizes, which are repeated.
-fn pieces(bytes: &[u8], mark: Mark, chunks: &[usize], longest: usize) -> Vec<Piece> {
+fn pieces(bytes: &[u8], mark: ResumePoint, chunks: &[usize], longest: usize) -> Vec<Piece> {
     let mut splitter = Splitter::new(mark, longest);
     let mut rest = &bytes[mark.offset as usize..];
     let mut pieces = Vec::new();
@@ -32,7 +32,7 @@ fn pieces(bytes: &[u8], mark: Mark, chunks: &[usize], longest: usize) -> Vec<Pie
 }
 
 fn whole(bytes: &[u8]) -> Vec<Piece> {
-    pieces(bytes, Mark::BEGINNING, &[bytes.len().max(1)], 10_000)
+    pieces(bytes, ResumePoint::BEGINNING, &[bytes.len().max(1)], 10_000)
 }
 
 /// Returns the texts of pieces that are all texts.
@@ -125,7 +125,7 @@ proptest! {
         };
         let raw: Vec<&RawValue> = serde_json::from_str(&text).unwrap();
         let expected: Vec<&str> = raw.iter().map(|raw| raw.get()).collect();
-        let cut = pieces(text.as_bytes(), Mark::BEGINNING, &sizes, 10_000);
+        let cut = pieces(text.as_bytes(), ResumePoint::BEGINNING, &sizes, 10_000);
         prop_assert_eq!(texts(&cut), expected);
     }
 
@@ -140,7 +140,7 @@ proptest! {
         if ended {
             text.push_str(end);
         }
-        let mark = if named { Mark::FIRST_LINE } else { Mark::BEGINNING };
+        let mark = if named { ResumePoint::FIRST_LINE } else { ResumePoint::BEGINNING };
         let cut = pieces(text.as_bytes(), mark, &sizes, 10_000);
         prop_assert_eq!(texts(&cut), lines);
     }
@@ -155,7 +155,7 @@ proptest! {
         }
         let pretty = |value: &Value| serde_json::to_string_pretty(value).unwrap();
         let text = values.iter().map(pretty).collect::<Vec<_>>().join("\n");
-        let cut = pieces(text.as_bytes(), Mark::BEGINNING, &sizes, 10_000);
+        let cut = pieces(text.as_bytes(), ResumePoint::BEGINNING, &sizes, 10_000);
         prop_assert_eq!(parsed(&texts(&cut)), values);
     }
 
@@ -163,7 +163,7 @@ proptest! {
     fn the_cuts_do_not_depend_on_the_chunks(
         bytes in nearly(), sizes in sizes(), longest in 1usize..60, lines: bool,
     ) {
-        let mark = if lines { Mark::FIRST_LINE } else { Mark::BEGINNING };
+        let mark = if lines { ResumePoint::FIRST_LINE } else { ResumePoint::BEGINNING };
         let at_once = pieces(&bytes, mark, &[bytes.len().max(1)], longest);
         prop_assert_eq!(pieces(&bytes, mark, &sizes, longest), at_once);
     }
@@ -172,7 +172,7 @@ proptest! {
     fn from_every_mark_it_goes_on_alike(
         bytes in nearly(), sizes in sizes(), longest in 1usize..60,
     ) {
-        let all = pieces(&bytes, Mark::BEGINNING, &[7], longest);
+        let all = pieces(&bytes, ResumePoint::BEGINNING, &[7], longest);
         for (index, piece) in all.iter().enumerate() {
             let rest = pieces(&bytes, piece.after, &sizes, longest);
             prop_assert_eq!(&rest[..], &all[index + 1..], "from {:?}", piece.after);
@@ -189,7 +189,7 @@ proptest! {
         // Complete objects that follow each other are orders, whatever follows them.
         prop_assume!(!broken.replace([' ', '\t'], "").contains("}{"));
         // A file that begins with a bracket is an array, unless its name says otherwise.
-        let mark = if broken.starts_with('[') { Mark::FIRST_LINE } else { Mark::BEGINNING };
+        let mark = if broken.starts_with('[') { ResumePoint::FIRST_LINE } else { ResumePoint::BEGINNING };
         let mut lines: Vec<String> = values.iter().map(Value::to_string).collect();
         lines.insert(at, broken);
         let cut = pieces(lines.join("\n").as_bytes(), mark, &sizes, 10_000);
@@ -220,7 +220,7 @@ fn the_last_piece_of_a_broken_file_takes_the_rest_with_it() {
 
 #[test]
 fn a_long_text_is_never_held() {
-    let mut splitter = Splitter::new(Mark::BEGINNING, 100);
+    let mut splitter = Splitter::new(ResumePoint::BEGINNING, 100);
     splitter.feed(b"[{\"a\":\"");
     for _ in 0..10_000 {
         splitter.feed(&[b'x'; 1_000]);

@@ -3,13 +3,15 @@
 
 use std::sync::Arc;
 
+use aws_sdk_dynamodb::types::AttributeValue;
 use commands::erase::erase;
 use domain::{AggregateId, Digest, Json, OrderId, order::Intent, personal::Owner};
-use event_store::{Commit, EventStore, SystemClock};
+use event_store::{Commit, EventStore, SystemClock, commit::Item};
 use projectors::{
     Role,
+    parked::{self, Resumed},
     ports::{RowError, Rows, Table},
-    rebuild::aggregate::compare,
+    rebuild::{aggregate::compare, sweep::Sweep},
 };
 use support::{
     clock::PausedClock,
@@ -202,4 +204,66 @@ async fn an_erasure_that_was_only_noted_is_carried_out() {
     world.deliver(Role::Project, batch(&world.commits())).await;
     let rows = ["1", "2", "3"].map(|id| is_erased(&row(&world, id)));
     assert_eq!(rows, [true, true, false]);
+}
+
+/// Makes the aggregate's only commit unreadable. Returns its item as it was before.
+fn make_unreadable(world: &World, aggregate: &str) -> Item {
+    let is_its = |item: &Item| {
+        let commit = Commit::from_item(item.clone()).unwrap();
+        commit.aggregate.to_string() == aggregate
+    };
+    let mut items = world.table.all();
+    items.retain(is_its);
+    let mut item = items[0].clone();
+    let events = item["events"].as_s().unwrap().replace('[', "[{");
+    item.insert("events".to_owned(), AttributeValue::S(events));
+    world.table.overwrite(item).unwrap();
+    items.remove(0)
+}
+
+#[tokio::test]
+async fn one_unreadable_order_does_not_keep_the_others_of_its_customer_from_being_rewritten() {
+    let world = world().await;
+    world.deliver(Role::Project, batch(&world.commits())).await;
+    erase_customer(&world.projectors.store).await;
+    let erasure = of(&world, "erasure#customer#customer123");
+    for unreadable in ["order#1", "order#2"] {
+        let right = make_unreadable(&world, unreadable);
+        assert_eq!(world.deliver(Role::Project, batch(&erasure)).await, None);
+        let rows = ["order#1", "order#2"].map(|id| is_erased(&row(&world, &id[6..])));
+        let [first, second] = ["order#1", "order#2"].map(|id| id != unreadable);
+        assert!(
+            rows[0] >= first && rows[1] >= second,
+            "{unreadable}: {rows:?}"
+        );
+        assert_eq!(world.parked().len(), 1, "the unreadable order is parked");
+        world.table.overwrite(right).unwrap();
+    }
+    let parked = parked::all(&world.projectors).await.unwrap();
+    let resumed = parked::resume(&world.projectors, &parked[0]).await;
+    assert_eq!(resumed, Ok(Resumed::Done));
+    let rows = ["1", "2", "3"].map(|id| is_erased(&row(&world, id)));
+    assert_eq!(rows, [true, true, false]);
+}
+
+#[tokio::test]
+async fn a_sweep_goes_on_past_an_erasure_that_cannot_be_carried_out() {
+    let world = world().await;
+    world.deliver(Role::Project, batch(&world.commits())).await;
+    erase_customer(&world.projectors.store).await;
+    make_unreadable(&world, "order#1");
+    let wrong = row(&world, "3").replace("prod1", "prod9");
+    let wrong = serde_json::from_str(&wrong).unwrap();
+    world.rows.put(Table::ProcessedOrders, wrong).await.unwrap();
+    let mut sweep = Sweep::new(0, 1, true);
+    while !sweep.done {
+        sweep.step(&world.projectors, || false).await.unwrap();
+    }
+    assert_eq!(sweep.counted.unreadable, 1);
+    let rows = ["1", "2"].map(|id| is_erased(&row(&world, id)));
+    assert_eq!(rows, [false, true], "what can be rewritten is");
+    assert!(
+        !row(&world, "3").contains("prod9"),
+        "the segment is swept to its end"
+    );
 }

@@ -27,7 +27,7 @@ fn projectors() -> Projectors {
         environment: Environment::of_one_shard("test"),
         stalled_after: lambda::StalledAfter::default(),
         rebuilds: support::ledger::rebuilds(),
-        beside: Vec::new(),
+        additional: Vec::new(),
     }
 }
 
@@ -50,7 +50,7 @@ async fn filled(projectors: &Projectors, bytes: usize) -> Loaded<Shipment> {
             commit => commit.unwrap(),
         };
         projectors.store.append(&commit).await.unwrap();
-        loaded = loaded.followed_by(vec![commit]).unwrap();
+        loaded = loaded.apply_newest_first(vec![commit]).unwrap();
         loaded.recent.clear();
     }
 }

@@ -52,7 +52,7 @@ impl World {
             environment: Environment::of_one_shard("test"),
             stalled_after: lambda::StalledAfter::default(),
             rebuilds: support::ledger::rebuilds(),
-            beside: Vec::new(),
+            additional: Vec::new(),
         };
         Self {
             table,

@@ -60,7 +60,7 @@ fn history(number: u64) -> Vec<Commit> {
         let commit = loaded.next_commit(events.unwrap(), at, command.cause);
         let commit = commit.unwrap();
         history.push(commit.clone());
-        loaded = loaded.followed_by(vec![commit]).unwrap();
+        loaded = loaded.apply_newest_first(vec![commit]).unwrap();
     }
     history
 }
@@ -175,7 +175,7 @@ impl Rows for Generated {
         unused()
     }
 
-    async fn whole(
+    async fn query_partition(
         &self,
         _: Table,
         partition: &str,
@@ -272,13 +272,13 @@ async fn rebuild(folder: &Path, orders: u64, wrong_every: u64) -> u64 {
         clock: Arc::new(SystemClock),
         environment: Environment::of_one_shard("test"),
         rebuilds,
-        beside: Vec::new(),
+        additional: Vec::new(),
     };
     let plan = Plan {
         run: format!("memory-{orders}-{wrong_every}"),
         segments: SEGMENTS,
         buckets: u32::try_from(orders / 20_000).unwrap().max(1),
-        mend: true,
+        repair: true,
         only: None,
     };
     let (mut aggregates, mut written) = (0, 0);

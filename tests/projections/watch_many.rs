@@ -85,19 +85,23 @@ fn at(hours: f64) -> Timestamp {
 }
 
 /// Returns the row `CURRENT` of a shipment whose last update arrived at this time.
-fn row(number: usize, heard_at: Timestamp, environment: &Environment) -> projectors::ports::Row {
-    let status = Status::UNDER_WAY[number % Status::UNDER_WAY.len()];
+fn row(
+    number: usize,
+    last_update_at: Timestamp,
+    environment: &Environment,
+) -> projectors::ports::Row {
+    let status = Status::EXPECTING_UPDATES[number % Status::EXPECTING_UPDATES.len()];
     let mut shipment = Shipment {
-        heard_at: Some(heard_at),
+        last_update_at: Some(last_update_at),
         updates: 1,
         ..Shipment::default()
     };
     shipment.current = Some(domain::shipment::Current {
         shipment_id: format!("1Z999AA1{number:010}").parse().unwrap(),
         status: status.to_owned().try_into().unwrap(),
-        timestamp: heard_at,
+        timestamp: last_update_at,
         location: Some("Memphis, TN".to_owned()),
-        silence: None,
+        stall: None,
     });
     shipment_log::current(&shipment, 1, environment).unwrap()
 }

@@ -139,16 +139,16 @@ pub fn update_of(command: &mut Envelope<shipment::Intent>) -> &mut shipment::Upd
 }
 
 /// Returns the watcher's command to mark a shipment as stalled, which had no update since
-/// `heard_at`.
-pub fn stall(id: &str, heard_at: Timestamp) -> Envelope<shipment::Intent> {
+/// `last_update_at`.
+pub fn stall(id: &str, last_update_at: Timestamp) -> Envelope<shipment::Intent> {
     let intent = shipment::Intent::Stall(shipment::Stall {
         shipment_id: id.parse().unwrap(),
-        heard_at,
+        last_update_at,
     });
     Envelope {
         aggregate: AggregateId::Shipment(id.parse().unwrap()),
         expected_version: None,
-        cause: cause(&format!("stalled/{heard_at}"), intent.digest()),
+        cause: cause(&format!("stalled/{last_update_at}"), intent.digest()),
         intent,
     }
 }

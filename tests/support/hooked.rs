@@ -97,15 +97,18 @@ impl<H: Hooks> Rows for Hooked<H> {
         self.0.around("rows log", call).await
     }
 
-    async fn whole(
+    async fn query_partition(
         &self,
         table: Table,
         partition: &str,
         after: Option<&str>,
         limit: u32,
     ) -> Result<RowPage, RowError> {
-        let call = self.0.rows().whole(table, partition, after, limit);
-        self.0.around("rows whole", call).await
+        let call = self
+            .0
+            .rows()
+            .query_partition(table, partition, after, limit);
+        self.0.around("rows query_partition", call).await
     }
 
     async fn segment(

@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use projectors::rebuild::{
     Rebuilds,
     ledger::{Ledger, LedgerError},
-    pace::Pace,
+    pace::CapacityLimiter,
 };
 
 /// A ledger in memory: its parts by path.
@@ -54,7 +54,7 @@ impl Ledger for MemoryLedger {
 pub fn rebuilds() -> Rebuilds {
     Rebuilds {
         ledger: Arc::new(MemoryLedger::default()),
-        pace: Arc::new(Pace::default()),
+        pace: Arc::new(CapacityLimiter::default()),
         sweep_segments: 1,
         sweep_minutes: 60,
     }

@@ -3,7 +3,7 @@
 use std::sync::{Mutex, MutexGuard};
 
 use async_trait::async_trait;
-use commands::operator::{LetterReason, Operator, Unreachable};
+use commands::operator::{DeadLetterReason, Operator, Unreachable};
 
 /// The port to operators, in memory.
 #[derive(Debug, Default)]
@@ -36,7 +36,7 @@ impl Operator for MemoryOperator {
     async fn keep_dead_letter(
         &self,
         event: &str,
-        reason: &LetterReason,
+        reason: &DeadLetterReason,
     ) -> Result<(), Unreachable> {
         let letter = (event.to_owned(), reason.code.clone());
         self.state().dead_letters.push(letter);

@@ -120,7 +120,7 @@ fn key(table: Table, row: &Row) -> RowKey {
 }
 
 fn version(row: &Row) -> Option<u64> {
-    written_version(row).and_then(|number| number.whole())
+    written_version(row).and_then(|number| number.to_u64())
 }
 
 #[async_trait]
@@ -207,7 +207,7 @@ impl Rows for MemoryRows {
         })
     }
 
-    async fn whole(
+    async fn query_partition(
         &self,
         table: Table,
         partition: &str,

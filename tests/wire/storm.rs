@@ -256,7 +256,7 @@ async fn rows_of(world: &World, commits: &[Commit]) -> Arc<MemoryRows> {
         environment: Environment::of_one_shard("test"),
         stalled_after: lambda::StalledAfter::default(),
         rebuilds: support::ledger::rebuilds(),
-        beside: Vec::new(),
+        additional: Vec::new(),
     };
     let answer = projectors
         .handle(Role::Project, batch(commits), &Invocation::of("request"))

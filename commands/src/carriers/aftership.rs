@@ -1,17 +1,17 @@
-//! AfterShip Tracking: updates of trackings. What is known of it, and from where: `README.md` beside
-//! this file.
+//! AfterShip Tracking: updates of trackings. What is known of it, and from where: `README.md`
+//! beside this file.
 
 use domain::Json;
 use serde_json::Value;
 
 use super::{
     codes::{AS_STATUS, Codes},
-    scan::{NO_CODE, Parcel, Scan, Unreadable, Webhook, array, owned, place, text},
-    signature::{Forged, Signed, check_hmac, from_base64},
+    scan::{NO_CODE, Parcel, Scan, Unreadable, Webhook, array, location, owned, text},
+    signature::{SignatureError, WebhookRequest, check_hmac, from_base64},
 };
 
 /// Is it signed with one of the secrets? AfterShip signs no time.
-pub fn verify(signed: &Signed<'_>, secrets: &[String]) -> Result<(), Forged> {
+pub fn verify(signed: &WebhookRequest<'_>, secrets: &[String]) -> Result<(), SignatureError> {
     let mac = from_base64(signed.header("aftership-hmac-sha256")?)?;
     check_hmac(secrets.iter().map(String::as_bytes), &[signed.body], &mac)
 }
@@ -44,13 +44,13 @@ fn scan(checkpoint: &Value, slug: Option<String>) -> Scan {
         carrier_code: owned(checkpoint, "raw_tag"),
         carrier: owned(checkpoint, "slug").or(slug),
         time: owned(checkpoint, "checkpoint_time"),
-        place: place(checkpoint, &PLACE).or(at),
+        location: location(checkpoint, &LOCATION_MEMBERS).or(at),
         text: owned(checkpoint, "message"),
     }
 }
 
 /// The earlier names first: of two names for one thing the later one in the list counts.
-const PLACE: [(&str, &str); 8] = [
+const LOCATION_MEMBERS: [(&str, &str); 8] = [
     ("city", "city"),
     ("state", "state"),
     ("zip", "zip"),

@@ -8,8 +8,8 @@ use unicode_normalization::UnicodeNormalization as _;
 
 use super::{
     codes::{AS_STATUS, Codes},
-    scan::{Parcel, Scan, Unreadable, Webhook, array, code, owned, place, text},
-    signature::{Forged, Signed, check_hmac, check_time, from_hex},
+    scan::{Parcel, Scan, Unreadable, Webhook, array, code, location, owned, text},
+    signature::{SignatureError, WebhookRequest, check_hmac, check_time, from_hex},
 };
 
 /// Is it signed with one of the secrets?
@@ -17,7 +17,11 @@ use super::{
 /// The second scheme signs time, method and path too; where its signature is right, its time
 /// counts. Where it is not right the first one decides: no client library of EasyPost's own says
 /// what exactly the second one signs.
-pub fn verify(signed: &Signed<'_>, secrets: &[String], now: Timestamp) -> Result<(), Forged> {
+pub fn verify(
+    signed: &WebhookRequest<'_>,
+    secrets: &[String],
+    now: Timestamp,
+) -> Result<(), SignatureError> {
     // As the client libraries do: a secret may be typed in another form than it was sent in.
     let secrets: Vec<String> = secrets
         .iter()
@@ -25,7 +29,7 @@ pub fn verify(signed: &Signed<'_>, secrets: &[String], now: Timestamp) -> Result
         .collect();
     let secrets = || secrets.iter().map(String::as_bytes);
     if let Some(time) = second_scheme(signed, secrets()) {
-        let time = DateTime::parse_from_rfc2822(time).map_err(|_| Forged::Malformed)?;
+        let time = DateTime::parse_from_rfc2822(time).map_err(|_| SignatureError::Malformed)?;
         return check_time(time.timestamp(), now);
     }
     let mac = signed.header("x-hmac-signature")?;
@@ -35,7 +39,7 @@ pub fn verify(signed: &Signed<'_>, secrets: &[String], now: Timestamp) -> Result
 /// The time that it is signed with, where it is signed by the second scheme: time, method, path and
 /// body, one behind another.
 fn second_scheme<'s, 'k>(
-    signed: &'s Signed<'_>,
+    signed: &'s WebhookRequest<'_>,
     secrets: impl Iterator<Item = &'k [u8]>,
 ) -> Option<&'s str> {
     let header = |name| signed.header(name).ok();
@@ -50,7 +54,7 @@ fn second_scheme<'s, 'k>(
     check_hmac(secrets, &parts, &mac).is_ok().then_some(time)
 }
 
-fn digits(mac: &str) -> Result<Vec<u8>, Forged> {
+fn digits(mac: &str) -> Result<Vec<u8>, SignatureError> {
     from_hex(mac.strip_prefix("hmac-sha256-hex=").unwrap_or(mac))
 }
 
@@ -84,12 +88,12 @@ fn scan(scan: &Value, carrier: Option<String>) -> Scan {
         carrier_code: owned(scan, "carrier_code"),
         carrier,
         time: owned(scan, "datetime"),
-        place: place(where_it_was, &PLACE),
+        location: location(where_it_was, &LOCATION_MEMBERS),
         text: owned(scan, "message"),
     }
 }
 
-const PLACE: [(&str, &str); 4] = [
+const LOCATION_MEMBERS: [(&str, &str); 4] = [
     ("city", "city"),
     ("state", "state"),
     ("zip", "zip"),

@@ -1,21 +1,21 @@
 //! Scans that cannot be logged, and of which somebody was told.
 //!
-//! Every later webhook of their parcel brings them again. A function keeps nothing, so what is known
-//! here is known to one process: another one, and this one once it has forgotten, tells of a scan
-//! again. None is passed over that nobody was told of.
+//! Every later webhook of their parcel brings them again. A function keeps nothing, so what is
+//! known here is known to one process: another one, and this one once it has forgotten, tells of a
+//! scan again. None is passed over that nobody was told of.
 
 use std::{
     collections::VecDeque,
     sync::{Mutex, PoisonError},
 };
 
-use crate::limits::KEPT_SCANS_MAX;
+use crate::limits::REPORTED_SCANS_MAX;
 
 /// The latest of those that this process has told of.
 #[derive(Debug, Default)]
-pub struct KeptScans(Mutex<VecDeque<String>>);
+pub struct ReportedScans(Mutex<VecDeque<String>>);
 
-impl KeptScans {
+impl ReportedScans {
     /// Was somebody told of this scan?
     pub fn knows(&self, id: &str) -> bool {
         self.lock().iter().any(|known| known == id)
@@ -25,7 +25,7 @@ impl KeptScans {
     pub fn add(&self, ids: impl IntoIterator<Item = String>) {
         let mut known = self.lock();
         known.extend(ids);
-        let surplus = known.len().saturating_sub(KEPT_SCANS_MAX);
+        let surplus = known.len().saturating_sub(REPORTED_SCANS_MAX);
         known.drain(..surplus);
     }
 
@@ -41,8 +41,8 @@ mod tests {
 
     #[test]
     fn the_latest_are_known_and_no_more_than_there_is_room_for() {
-        let kept = KeptScans::default();
-        let all = 0..KEPT_SCANS_MAX + 10;
+        let kept = ReportedScans::default();
+        let all = 0..REPORTED_SCANS_MAX + 10;
         kept.add(all.clone().map(|number| number.to_string()));
         assert!(!kept.knows("0") && !kept.knows("9"));
         assert!(all.skip(10).all(|number| kept.knows(&number.to_string())));

@@ -1,5 +1,5 @@
-//! The keys that a provider publishes for its signatures: a JSON Web Key Set (RFC 7517), fetched and
-//! kept.
+//! The keys that a provider publishes for its signatures: a JSON Web Key Set (RFC 7517), fetched
+//! and kept.
 
 use async_trait::async_trait;
 use aws_smithy_http_client::{
@@ -35,11 +35,11 @@ pub struct KeySet(Vec<Key>);
 /// A text that is no set of keys, or an address that gives none. The text is for logs.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("no set of keys: {0}")]
-pub struct NoKeys(pub String);
+pub struct KeySetError(pub String);
 
 impl KeySet {
     /// Reads a set, and of it the RSA keys that have an id.
-    pub fn parse(text: &[u8]) -> Result<Self, NoKeys> {
+    pub fn parse(text: &[u8]) -> Result<Self, KeySetError> {
         #[derive(Deserialize)]
         struct Set {
             keys: Vec<Jwk>,
@@ -51,7 +51,8 @@ impl KeySet {
             n: Option<String>,
             e: Option<String>,
         }
-        let set: Set = serde_json::from_slice(text).map_err(|error| NoKeys(error.to_string()))?;
+        let set: Set =
+            serde_json::from_slice(text).map_err(|error| KeySetError(error.to_string()))?;
         let number = |text: Option<String>| BASE64_URL_SAFE_NO_PAD.decode(text?).ok();
         let key = |jwk: Jwk| {
             let rsa = jwk.kty == "RSA";
@@ -68,7 +69,7 @@ impl KeySet {
             .take(KEYS_MAX)
             .collect();
         match keys.is_empty() {
-            true => Err(NoKeys("it has no RSA key with an id".to_owned())),
+            true => Err(KeySetError("it has no RSA key with an id".to_owned())),
             false => Ok(Self(keys)),
         }
     }
@@ -83,11 +84,11 @@ impl KeySet {
 #[async_trait]
 pub trait KeySource: Send + Sync {
     /// What lies at this address.
-    async fn fetch(&self, url: &str) -> Result<Vec<u8>, NoKeys>;
+    async fn fetch(&self, url: &str) -> Result<Vec<u8>, KeySetError>;
 }
 
 /// Keys that were fetched, and are kept for [`KEY_SET_SECONDS`].
-pub struct KeptKeys {
+pub struct CachedKeys {
     source: Box<dyn KeySource>,
     kept: Mutex<Option<Kept>>,
 }
@@ -100,7 +101,7 @@ struct Kept {
     stale: bool,
 }
 
-impl KeptKeys {
+impl CachedKeys {
     /// Keys from this source, none fetched yet.
     pub fn new(source: impl KeySource + 'static) -> Self {
         Self {
@@ -114,7 +115,7 @@ impl KeptKeys {
     /// [`KEY_SET_UNKNOWN_KEY_SECONDS`], since anybody can name a key that is none. Where fetching
     /// fails, those that are kept go on; a key that they lack may be one of the set by now, so then
     /// nobody can say that a signature is wrong.
-    pub async fn get(&self, url: &str, id: &str, now: Timestamp) -> Result<KeySet, NoKeys> {
+    pub async fn get(&self, url: &str, id: &str, now: Timestamp) -> Result<KeySet, KeySetError> {
         let mut kept = self.kept.lock().await;
         if let Some(kept) = kept.as_ref().filter(|kept| kept.url == url) {
             let age = now.seconds().abs_diff(kept.at.seconds());
@@ -124,7 +125,7 @@ impl KeptKeys {
                 return Ok(kept.keys.clone());
             }
             if fresh {
-                return Err(NoKeys(
+                return Err(KeySetError(
                     "they lack the key, and could not be fetched".to_owned(),
                 ));
             }
@@ -174,15 +175,15 @@ impl Default for Web {
 
 #[async_trait]
 impl KeySource for Web {
-    async fn fetch(&self, url: &str) -> Result<Vec<u8>, NoKeys> {
+    async fn fetch(&self, url: &str) -> Result<Vec<u8>, KeySetError> {
         let fetched = tokio::time::timeout(KEY_SET_TIMEOUT, self.get(url)).await;
-        fetched.unwrap_or_else(|_| Err(NoKeys(format!("{url} does not answer"))))
+        fetched.unwrap_or_else(|_| Err(KeySetError(format!("{url} does not answer"))))
     }
 }
 
 impl Web {
-    async fn get(&self, url: &str) -> Result<Vec<u8>, NoKeys> {
-        let failed = |error: &dyn std::fmt::Display| NoKeys(format!("{url}: {error}"));
+    async fn get(&self, url: &str) -> Result<Vec<u8>, KeySetError> {
+        let failed = |error: &dyn std::fmt::Display| KeySetError(format!("{url}: {error}"));
         let mut request = HttpRequest::new(SdkBody::empty());
         request.set_uri(url).map_err(|error| failed(&error))?;
         let answer = self.connector.call(request).await;
@@ -207,7 +208,7 @@ pub struct Nowhere;
 
 #[async_trait]
 impl KeySource for Nowhere {
-    async fn fetch(&self, url: &str) -> Result<Vec<u8>, NoKeys> {
-        Err(NoKeys(format!("{url} is not looked at")))
+    async fn fetch(&self, url: &str) -> Result<Vec<u8>, KeySetError> {
+        Err(KeySetError(format!("{url} is not looked at")))
     }
 }

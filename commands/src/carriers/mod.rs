@@ -6,8 +6,8 @@
 //!
 //! A provider is a file of pure functions and its table of codes: [`easypost`], [`aftership`],
 //! [`shipengine`], [`shippo`], [`track17`], [`sendcloud`]. What they share: [`signature`],
-//! [`codes`], [`scan`]; what they need from outside: [`secrets`], [`keys`]. [`webhook`] leads the way.
-//! What is known of each provider, and from where, says `README.md` beside this file.
+//! [`codes`], [`scan`]; what they need from outside: [`secrets`], [`keys`]. [`webhook`] leads the
+//! way. What is known of each provider, and from where, says `README.md` beside this file.
 
 use std::{str::FromStr, sync::Arc};
 
@@ -29,11 +29,11 @@ pub mod track17;
 pub mod webhook;
 
 use codes::Codes;
-use kept::KeptScans;
-use keys::{KeptKeys, KeySet, Nowhere};
+use kept::ReportedScans;
+use keys::{CachedKeys, KeySet, Nowhere};
 use scan::{Unreadable, Webhook};
-use secrets::{FixedSecrets, KeptSecrets};
-use signature::{Forged, Signed};
+use secrets::{CachedSecrets, FixedSecrets};
+use signature::{SignatureError, WebhookRequest};
 
 /// Who brings the scans of many carriers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -56,21 +56,21 @@ pub enum Provider {
 #[derive(Clone)]
 pub struct Carriers {
     /// The secrets of the providers.
-    pub secrets: Arc<KeptSecrets>,
+    pub secrets: Arc<CachedSecrets>,
     /// The keys of those that publish some.
-    pub keys: Arc<KeptKeys>,
+    pub keys: Arc<CachedKeys>,
     /// The providers whose own reference field names the shipment.
     pub by_reference: Arc<[Provider]>,
     /// The scans that cannot be logged, and were kept by this process.
-    pub kept: Arc<KeptScans>,
+    pub kept: Arc<ReportedScans>,
 }
 
 impl Carriers {
     /// Nobody's: without a secret, no webhook is trusted.
     pub fn none() -> Self {
         Self {
-            secrets: Arc::new(KeptSecrets::new(FixedSecrets::default())),
-            keys: Arc::new(KeptKeys::new(Nowhere)),
+            secrets: Arc::new(CachedSecrets::new(FixedSecrets::default())),
+            keys: Arc::new(CachedKeys::new(Nowhere)),
             by_reference: Arc::new([]),
             kept: Arc::default(),
         }
@@ -79,7 +79,7 @@ impl Carriers {
 
 /// What a signature is checked against.
 #[derive(Debug, Clone, Copy)]
-pub struct Trust<'a> {
+pub struct SignatureContext<'a> {
     /// The values of the provider's secret.
     pub secrets: &'a [String],
     /// The keys that it publishes, where it does.
@@ -124,13 +124,17 @@ impl Provider {
     }
 
     /// Is this webhook the provider's own, and not kept by somebody to be sent again?
-    pub fn verify(self, signed: &Signed<'_>, trust: Trust<'_>) -> Result<(), Forged> {
-        let Trust { secrets, keys, now } = trust;
+    pub fn verify(
+        self,
+        signed: &WebhookRequest<'_>,
+        trust: SignatureContext<'_>,
+    ) -> Result<(), SignatureError> {
+        let SignatureContext { secrets, keys, now } = trust;
         match self {
             Self::EasyPost => easypost::verify(signed, secrets, now),
             Self::AfterShip => aftership::verify(signed, secrets),
             Self::ShipEngine => {
-                let tokens = shipengine::Trust::of(secrets).tokens;
+                let tokens = shipengine::ShipEngineSecret::of(secrets).tokens;
                 shipengine::verify(signed, &tokens, keys, now)
             }
             Self::Shippo => shippo::verify(signed, secrets, now),

@@ -50,7 +50,7 @@ pub struct Scan {
     /// When, as the provider wrote it.
     pub time: Option<String>,
     /// Where: a text, or an object of the members that a location may have.
-    pub place: Option<Json>,
+    pub location: Option<Json>,
     /// The provider's text.
     pub text: Option<String>,
 }
@@ -70,8 +70,8 @@ pub struct Update {
 }
 
 /// What a parcel's number or reference is called by as a shipment. Ids of shipments stand in paths
-/// and hold no `/` and no `\`, which numbers of orders like `2025/0042` do: they are written as in a
-/// URL, `2025%2F0042`, so that no two parcels become one shipment.
+/// and hold no `/` and no `\`, which numbers of orders like `2025/0042` do: they are written as in
+/// a URL, `2025%2F0042`, so that no two parcels become one shipment.
 fn shipment_id(name: &str) -> String {
     name.replace('/', "%2F").replace('\\', "%5C")
 }
@@ -169,9 +169,9 @@ impl Parcel {
             facts.extend(text.map(|text| (name.to_owned(), text.into())));
         }
         facts.extend(
-            scan.place
+            scan.location
                 .clone()
-                .map(|place| ("location".to_owned(), place)),
+                .map(|location| ("location".to_owned(), location)),
         );
         facts
     }
@@ -211,7 +211,7 @@ pub fn array<'a>(object: &'a Value, name: &'static str) -> Result<&'a [Value], U
 }
 
 /// A place by the names that a location of ours has; `None` where no member says anything.
-pub fn place(object: &Value, names: &[(&'static str, &str)]) -> Option<Json> {
+pub fn location(object: &Value, names: &[(&'static str, &str)]) -> Option<Json> {
     let said = names.iter().filter_map(|(ours, theirs)| {
         let text = text(object, theirs)?;
         Some(((*ours).to_owned(), text.into()))

@@ -20,12 +20,12 @@ use crate::limits::{SECRET_SECONDS, SECRET_VALUES_MAX};
 #[async_trait]
 pub trait Secrets: Send + Sync {
     /// The text of a provider's secret, `None` where it has none.
-    async fn read(&self, provider: Provider) -> Result<Option<String>, NoSecret>;
+    async fn read(&self, provider: Provider) -> Result<Option<String>, SecretError>;
 }
 
 /// A secret that cannot be read. The text is for logs, and holds nothing of the secret.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum NoSecret {
+pub enum SecretError {
     /// For now, or for what it is.
     #[error("a secret cannot be read: {0}")]
     Unreadable(String),
@@ -36,7 +36,7 @@ pub enum NoSecret {
 
 /// The values of a secret's text: a JSON array of strings, the strings of a JSON object, or else
 /// its lines. Several, so that one can be changed without a gap; none where the text is blank.
-pub fn values(text: &str) -> Result<Vec<String>, NoSecret> {
+pub fn values(text: &str) -> Result<Vec<String>, SecretError> {
     let text = text.trim();
     let values = match text.starts_with(['{', '[']) {
         true => of_json(text)?,
@@ -46,15 +46,17 @@ pub fn values(text: &str) -> Result<Vec<String>, NoSecret> {
     let values: Vec<String> = values.filter(|value| !value.is_empty()).collect();
     match values.len() <= SECRET_VALUES_MAX {
         true => Ok(values),
-        false => Err(NoSecret::Unreadable(format!(
+        false => Err(SecretError::Unreadable(format!(
             "more than {SECRET_VALUES_MAX} values"
         ))),
     }
 }
 
-fn of_json(text: &str) -> Result<Vec<String>, NoSecret> {
+fn of_json(text: &str) -> Result<Vec<String>, SecretError> {
     let other = || {
-        NoSecret::Unreadable("JSON that is neither strings in an array nor in an object".to_owned())
+        SecretError::Unreadable(
+            "JSON that is neither strings in an array nor in an object".to_owned(),
+        )
     };
     let string = |value: Value| match value {
         Value::String(text) => Ok(text),
@@ -71,12 +73,12 @@ fn of_json(text: &str) -> Result<Vec<String>, NoSecret> {
 }
 
 /// Secrets that were read, and are kept for [`SECRET_SECONDS`], those that are missing too.
-pub struct KeptSecrets {
+pub struct CachedSecrets {
     source: Box<dyn Secrets>,
     kept: Mutex<HashMap<Provider, (Timestamp, Vec<String>)>>,
 }
 
-impl KeptSecrets {
+impl CachedSecrets {
     /// Secrets from this source, none read yet.
     pub fn new(source: impl Secrets + 'static) -> Self {
         Self {
@@ -87,7 +89,7 @@ impl KeptSecrets {
 
     /// The values of a provider's secret, none where it has none. Where it cannot be read again,
     /// the values that are kept go on.
-    pub async fn of(&self, provider: Provider, now: Timestamp) -> Result<Vec<String>, NoSecret> {
+    pub async fn of(&self, provider: Provider, now: Timestamp) -> Result<Vec<String>, SecretError> {
         let mut kept = self.kept.lock().await;
         let earlier = kept.get(&provider);
         if let Some((at, values)) = earlier
@@ -104,7 +106,7 @@ impl KeptSecrets {
                 Ok(values)
             }
             // A secret that was there is not gone because it is forbidden by now.
-            (Err(NoSecret::Forbidden), None) => {
+            (Err(SecretError::Forbidden), None) => {
                 kept.insert(provider, (now, Vec::new()));
                 Ok(Vec::new())
             }
@@ -136,7 +138,7 @@ impl SecretsManager {
 
 #[async_trait]
 impl Secrets for SecretsManager {
-    async fn read(&self, provider: Provider) -> Result<Option<String>, NoSecret> {
+    async fn read(&self, provider: Provider) -> Result<Option<String>, SecretError> {
         let name = self.names.carrier_secret(provider.as_str());
         let read = self.client.get_secret_value().secret_id(name).send().await;
         match read {
@@ -146,9 +148,9 @@ impl Secrets for SecretsManager {
                 Some(answer) if is_forbidden(answer) => {
                     let (provider, answer) = (provider.as_str(), describe(&error));
                     tracing::info!(provider, answer, "no secret that this function may read");
-                    Err(NoSecret::Forbidden)
+                    Err(SecretError::Forbidden)
                 }
-                _ => Err(NoSecret::Unreadable(describe(&error))),
+                _ => Err(SecretError::Unreadable(describe(&error))),
             },
         }
     }
@@ -179,7 +181,7 @@ pub struct FixedSecrets(pub HashMap<Provider, String>);
 
 #[async_trait]
 impl Secrets for FixedSecrets {
-    async fn read(&self, provider: Provider) -> Result<Option<String>, NoSecret> {
+    async fn read(&self, provider: Provider) -> Result<Option<String>, SecretError> {
         Ok(self.0.get(&provider).cloned())
     }
 }
@@ -212,11 +214,11 @@ mod tests {
 
     #[async_trait]
     impl Secrets for Once {
-        async fn read(&self, _: Provider) -> Result<Option<String>, NoSecret> {
+        async fn read(&self, _: Provider) -> Result<Option<String>, SecretError> {
             match self.0.fetch_add(1, std::sync::atomic::Ordering::Relaxed) {
                 0 => Ok(Some("first".to_owned())),
-                1 => Err(NoSecret::Unreadable("unavailable".to_owned())),
-                2 => Err(NoSecret::Forbidden),
+                1 => Err(SecretError::Unreadable("unavailable".to_owned())),
+                2 => Err(SecretError::Forbidden),
                 _ => Ok(Some("second".to_owned())),
             }
         }
@@ -224,7 +226,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_secret_is_kept_for_five_minutes_and_longer_where_it_cannot_be_read() {
-        let kept = KeptSecrets::new(Once(0.into()));
+        let kept = CachedSecrets::new(Once(0.into()));
         let read = async |seconds: i64| {
             let now = Timestamp::from_millis((1_700_000_000 + seconds) * 1_000).unwrap();
             kept.of(Provider::EasyPost, now).await.unwrap()

@@ -6,11 +6,11 @@ use serde_json::Value;
 use super::{
     codes::Codes,
     scan::{Parcel, Scan, Unreadable, Webhook, owned, text, text_or_number},
-    signature::{Forged, Signed, check_hmac, from_hex},
+    signature::{SignatureError, WebhookRequest, check_hmac, from_hex},
 };
 
 /// Is it signed with one of the secrets? Sendcloud signs the body, and no time.
-pub fn verify(signed: &Signed<'_>, secrets: &[String]) -> Result<(), Forged> {
+pub fn verify(signed: &WebhookRequest<'_>, secrets: &[String]) -> Result<(), SignatureError> {
     let mac = from_hex(signed.header("sendcloud-signature")?)?;
     check_hmac(secrets.iter().map(String::as_bytes), &[signed.body], &mac)
 }
@@ -40,7 +40,7 @@ pub fn translate(event: &Value) -> Result<Webhook, Unreadable> {
         carrier_code: None,
         carrier: owned(carrier, "code").or_else(|| owned(carrier, "name")),
         time: time("carrier_status_change_timestamp").or_else(|| time("timestamp")),
-        place: None,
+        location: None,
         text: message,
     };
     Ok(Webhook::Parcel(Parcel {

@@ -8,8 +8,8 @@ use subtle::{Choice, ConstantTimeEq as _};
 use super::{
     codes::{AS_STATUS, Codes},
     keys::KeySet,
-    scan::{NO_CODE, Parcel, Scan, Unreadable, Webhook, array, code, owned, place, text},
-    signature::{Forged, Signed, check_rsa, check_time, from_base64, right_if},
+    scan::{NO_CODE, Parcel, Scan, Unreadable, Webhook, array, code, location, owned, text},
+    signature::{SignatureError, WebhookRequest, check_rsa, check_time, from_base64, valid_if},
 };
 
 /// Where ShipEngine publishes its keys.
@@ -21,14 +21,14 @@ pub const TOKEN_HEADER: &str = "x-waybill-token";
 
 /// What the values of ShipEngine's secret say: where the keys are, and the tokens.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Trust<'a> {
+pub struct ShipEngineSecret<'a> {
     /// Where the keys are published.
     pub keys_url: &'a str,
     /// What [`TOKEN_HEADER`] may have; none where any account is trusted.
     pub tokens: Vec<&'a str>,
 }
 
-impl<'a> Trust<'a> {
+impl<'a> ShipEngineSecret<'a> {
     /// A value that is an address says where the keys are; any other one is a token.
     pub fn of(values: &'a [String]) -> Self {
         let is_url = |value: &&str| value.starts_with("https://") || value.starts_with("http://");
@@ -41,23 +41,25 @@ impl<'a> Trust<'a> {
 }
 
 /// The id of the key that it says it is signed with.
-pub fn key_id<'s>(signed: &'s Signed<'_>) -> Result<&'s str, Forged> {
+pub fn key_id<'s>(signed: &'s WebhookRequest<'_>) -> Result<&'s str, SignatureError> {
     signed.header("x-shipengine-rsa-sha256-key-id")
 }
 
 /// Is it signed with the key that it names, now, and of this account?
 pub fn verify(
-    signed: &Signed<'_>,
+    signed: &WebhookRequest<'_>,
     tokens: &[&str],
     keys: &KeySet,
     now: Timestamp,
-) -> Result<(), Forged> {
+) -> Result<(), SignatureError> {
     let signature = from_base64(signed.header("x-shipengine-rsa-sha256-signature")?)?;
     let time = signed.header("x-shipengine-timestamp")?;
-    let key = keys.get(key_id(signed)?).ok_or(Forged::Wrong)?;
+    let key = keys.get(key_id(signed)?).ok_or(SignatureError::Wrong)?;
     let message = [time.as_bytes(), b".", signed.body].concat();
     check_rsa(key, &message, &signature)?;
-    let at = SentTime::parse(time).map_err(|_| Forged::Malformed)?.at;
+    let at = SentTime::parse(time)
+        .map_err(|_| SignatureError::Malformed)?
+        .at;
     check_time(at.seconds(), now)?;
     if tokens.is_empty() {
         return Ok(());
@@ -67,7 +69,7 @@ pub fn verify(
     let same = tokens
         .iter()
         .fold(none, |same, known| same | known.as_bytes().ct_eq(token));
-    right_if(same.into())
+    valid_if(same.into())
 }
 
 /// The events of a tracking.
@@ -95,8 +97,8 @@ pub fn translate(event: &Value) -> Result<Webhook, Unreadable> {
     }))
 }
 
-/// `ups` in `…/v1/tracking?carrier_code=ups&tracking_number=…` and in `…/v1/tracking/ups/…`: earlier
-/// events name the carrier nowhere else.
+/// `ups` in `…/v1/tracking?carrier_code=ups&tracking_number=…` and in `…/v1/tracking/ups/…`:
+/// earlier events name the carrier nowhere else.
 fn carrier_in(url: &str) -> Option<String> {
     let behind = |mark: &str| url.split_once(mark).map(|(_, rest)| rest);
     let rest = behind("carrier_code=").or_else(|| behind("/tracking/"))?;
@@ -128,7 +130,7 @@ fn scan(event: &Value, carrier: Option<String>) -> Scan {
         carrier,
         // `carrier_occurred_at` is local, whatever it ends with.
         time: owned(event, "occurred_at").or_else(|| owned(event, "event_date")),
-        place: place(event, &PLACE),
+        location: location(event, &LOCATION_MEMBERS),
         text: owned(event, "description"),
     }
 }
@@ -140,7 +142,7 @@ fn carrier_code(event: &Value) -> Option<String> {
     (!parts.is_empty()).then(|| parts.join("/"))
 }
 
-const PLACE: [(&str, &str); 5] = [
+const LOCATION_MEMBERS: [(&str, &str); 5] = [
     ("name", "company_name"),
     ("city", "city_locality"),
     ("state", "state_province"),

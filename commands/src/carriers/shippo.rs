@@ -5,18 +5,22 @@ use serde_json::Value;
 
 use super::{
     codes::{AS_STATUS, Codes},
-    scan::{Parcel, Scan, Unreadable, Webhook, array, code, owned, place, text},
-    signature::{Forged, Signed, check_hmac, check_time, from_hex},
+    scan::{Parcel, Scan, Unreadable, Webhook, array, code, location, owned, text},
+    signature::{SignatureError, WebhookRequest, check_hmac, check_time, from_hex},
 };
 
 /// Is it signed with one of the secrets, now? `t=<seconds>,v1=<hex>`, over seconds, a dot and body.
-pub fn verify(signed: &Signed<'_>, secrets: &[String], now: Timestamp) -> Result<(), Forged> {
+pub fn verify(
+    signed: &WebhookRequest<'_>,
+    secrets: &[String],
+    now: Timestamp,
+) -> Result<(), SignatureError> {
     let header = signed.header("shippo-auth-signature")?;
     let mut parts = header.split(',').map(|part| part.trim().split_once('='));
     // In this order, and no third one: a header that came twice is joined by a comma.
     let parts = [parts.next(), parts.next(), parts.next()];
     let [Some(Some(("t", time))), Some(Some(("v1", mac))), None] = parts else {
-        return Err(Forged::Malformed);
+        return Err(SignatureError::Malformed);
     };
     let secrets = secrets.iter().map(String::as_bytes);
     check_hmac(
@@ -24,7 +28,7 @@ pub fn verify(signed: &Signed<'_>, secrets: &[String], now: Timestamp) -> Result
         &[time.as_bytes(), b".", signed.body],
         &from_hex(mac)?,
     )?;
-    let time = time.parse().map_err(|_| Forged::Malformed)?;
+    let time = time.parse().map_err(|_| SignatureError::Malformed)?;
     check_time(time, now)
 }
 
@@ -64,12 +68,12 @@ fn scan(scan: &Value, carrier: Option<String>) -> Scan {
         carrier_code: None,
         carrier,
         time: owned(scan, "status_date"),
-        place: place(at, &PLACE),
+        location: location(at, &LOCATION_MEMBERS),
         text: owned(scan, "status_details"),
     }
 }
 
-const PLACE: [(&str, &str); 4] = [
+const LOCATION_MEMBERS: [(&str, &str); 4] = [
     ("city", "city"),
     ("state", "state"),
     ("zip", "zip"),

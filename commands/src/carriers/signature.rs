@@ -13,7 +13,7 @@ use crate::limits::{SIGNATURE_AGE_SECONDS, SIGNATURE_BYTES_MAX};
 
 /// A webhook as it came, not yet trusted.
 #[derive(Debug, Clone, Copy)]
-pub struct Signed<'a> {
+pub struct WebhookRequest<'a> {
     /// `POST`.
     pub method: &'a str,
     /// Its headers; the gateway joins those that came twice by a comma.
@@ -24,7 +24,7 @@ pub struct Signed<'a> {
 
 /// Why a webhook is not trusted. Its sender hears no more than that it is not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Forged {
+pub enum SignatureError {
     /// A header is missing, came twice, or is no signature at all.
     #[error("a signature header is missing or malformed")]
     Malformed,
@@ -36,28 +36,31 @@ pub enum Forged {
     Stale,
 }
 
-impl Signed<'_> {
+impl WebhookRequest<'_> {
     /// The one value of a header.
-    pub fn header(&self, name: &str) -> Result<&str, Forged> {
+    pub fn header(&self, name: &str) -> Result<&str, SignatureError> {
         let mut values = self.headers.get_all(name).iter();
         let (Some(value), None) = (values.next(), values.next()) else {
-            return Err(Forged::Malformed);
+            return Err(SignatureError::Malformed);
         };
-        let text = value.to_str().map_err(|_| Forged::Malformed)?.trim();
+        let text = value
+            .to_str()
+            .map_err(|_| SignatureError::Malformed)?
+            .trim();
         match text.len() <= SIGNATURE_BYTES_MAX {
             true => Ok(text),
-            false => Err(Forged::Malformed),
+            false => Err(SignatureError::Malformed),
         }
     }
 }
 
-/// Is `mac` the HMAC-SHA256 of the parts, one behind another, under one of the secrets? Every secret
-/// is tried, so that the time tells nobody which one it was.
+/// Is `mac` the HMAC-SHA256 of the parts, one behind another, under one of the secrets? Every
+/// secret is tried, so that the time tells nobody which one it was.
 pub fn check_hmac<'s>(
     secrets: impl Iterator<Item = &'s [u8]>,
     parts: &[&[u8]],
     mac: &[u8],
-) -> Result<(), Forged> {
+) -> Result<(), SignatureError> {
     let is_of = |secret: &[u8]| {
         // A key of any length is a key of an HMAC.
         Hmac::<Sha256>::new_from_slice(secret).is_ok_and(|mut hmac| {
@@ -65,41 +68,43 @@ pub fn check_hmac<'s>(
             hmac.verify_slice(mac).is_ok()
         })
     };
-    right_if(secrets.fold(false, |right, secret| is_of(secret) | right))
+    valid_if(secrets.fold(false, |right, secret| is_of(secret) | right))
 }
 
 /// Is `signature` the RSA-SHA256 (PKCS #1 v1.5) of the message under this key?
-pub fn check_rsa(key: &Key, message: &[u8], signature: &[u8]) -> Result<(), Forged> {
+pub fn check_rsa(key: &Key, message: &[u8], signature: &[u8]) -> Result<(), SignatureError> {
     let key = RsaPublicKeyComponents {
         n: &key.n,
         e: &key.e,
     };
     let checked = key.verify(&RSA_PKCS1_2048_8192_SHA256, message, signature);
-    right_if(checked.is_ok())
+    valid_if(checked.is_ok())
 }
 
 /// Nothing, where it is right.
-pub fn right_if(right: bool) -> Result<(), Forged> {
+pub fn valid_if(right: bool) -> Result<(), SignatureError> {
     match right {
         true => Ok(()),
-        false => Err(Forged::Wrong),
+        false => Err(SignatureError::Wrong),
     }
 }
 
 /// Bytes from hex digits, in either case.
-pub fn from_hex(text: &str) -> Result<Vec<u8>, Forged> {
-    hex::decode(text).map_err(|_| Forged::Malformed)
+pub fn from_hex(text: &str) -> Result<Vec<u8>, SignatureError> {
+    hex::decode(text).map_err(|_| SignatureError::Malformed)
 }
 
 /// Bytes from Base64 with padding.
-pub fn from_base64(text: &str) -> Result<Vec<u8>, Forged> {
-    BASE64_STANDARD.decode(text).map_err(|_| Forged::Malformed)
+pub fn from_base64(text: &str) -> Result<Vec<u8>, SignatureError> {
+    BASE64_STANDARD
+        .decode(text)
+        .map_err(|_| SignatureError::Malformed)
 }
 
 /// Was it signed about now, in seconds since 1970?
-pub fn check_time(signed: i64, now: Timestamp) -> Result<(), Forged> {
+pub fn check_time(signed: i64, now: Timestamp) -> Result<(), SignatureError> {
     match now.seconds().abs_diff(signed) <= SIGNATURE_AGE_SECONDS {
         true => Ok(()),
-        false => Err(Forged::Stale),
+        false => Err(SignatureError::Stale),
     }
 }

@@ -1,5 +1,5 @@
-//! 17TRACK: pushes of tracking information (API 2.2 and later). What is known of it, and from where:
-//! `README.md` beside this file.
+//! 17TRACK: pushes of tracking information (API 2.2 and later). What is known of it, and from
+//! where: `README.md` beside this file.
 
 use domain::Json;
 use serde_json::Value;
@@ -8,20 +8,22 @@ use subtle::{Choice, ConstantTimeEq as _};
 
 use super::{
     codes::{AS_STATUS, Codes},
-    scan::{NO_CODE, Parcel, Scan, Unreadable, Webhook, array, owned, place, text, text_or_number},
-    signature::{Forged, Signed, from_hex, right_if},
+    scan::{
+        NO_CODE, Parcel, Scan, Unreadable, Webhook, array, location, owned, text, text_or_number,
+    },
+    signature::{SignatureError, WebhookRequest, from_hex, valid_if},
 };
 
 /// Is it signed with one of the keys? The SHA-256 of body, `/` and key: the key stands behind the
 /// body, so that nobody without it can go on where a signature ends.
-pub fn verify(signed: &Signed<'_>, keys: &[String]) -> Result<(), Forged> {
+pub fn verify(signed: &WebhookRequest<'_>, keys: &[String]) -> Result<(), SignatureError> {
     let sign = from_hex(signed.header("sign")?)?;
     let is_of = |key: &String| {
         let hash = Sha256::new().chain_update(signed.body).chain_update("/");
         hash.chain_update(key).finalize().ct_eq(&sign)
     };
     let none = Choice::from(0);
-    right_if(
+    valid_if(
         keys.iter()
             .fold(none, |right, key| right | is_of(key))
             .into(),
@@ -65,7 +67,8 @@ fn scan(event: &Value, carrier: Option<String>) -> Scan {
         carrier_code: None,
         carrier,
         time: time(event),
-        place: place(address, &PLACE).or(owned(event, "location").map(Json::String)),
+        location: location(address, &LOCATION_MEMBERS)
+            .or(owned(event, "location").map(Json::String)),
         text: owned(event, "description"),
     }
 }
@@ -84,7 +87,7 @@ fn time(event: &Value) -> Option<String> {
     })
 }
 
-const PLACE: [(&str, &str); 4] = [
+const LOCATION_MEMBERS: [(&str, &str); 4] = [
     ("city", "city"),
     ("state", "state"),
     ("postalCode", "postal_code"),

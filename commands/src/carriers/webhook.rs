@@ -18,11 +18,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
 
 use super::{
-    Provider, Trust,
+    Provider, SignatureContext,
     keys::KeySet,
     scan::{Parcel, Unreadable, Update, Webhook},
     shipengine,
-    signature::{Forged, Signed},
+    signature::{SignatureError, WebhookRequest},
 };
 use crate::{
     Commands,
@@ -44,7 +44,7 @@ pub async fn handle(commands: &Commands, payload: &RawValue, invocation: &Invoca
     }
     // Only who may invoke the function comes this way: the operator, with a letter.
     let letter = Letter::read(payload).map_err(|reason| Failed(reason.to_owned()))?;
-    let arrived = Arrived {
+    let arrived = TrustedWebhook {
         provider: letter.provider,
         id: letter.id,
         at: letter.time,
@@ -58,7 +58,7 @@ pub async fn handle(commands: &Commands, payload: &RawValue, invocation: &Invoca
 
 /// A webhook that is trusted.
 #[derive(Clone)]
-struct Arrived {
+struct TrustedWebhook {
     provider: Provider,
     /// The request that brought it.
     id: String,
@@ -97,13 +97,13 @@ async fn request(
         let message = format!("a webhook has at most {WEBHOOK_BYTES_MAX} bytes");
         return Err(Problem::new(413, "body_too_large", message));
     }
-    let signed = Signed {
+    let signed = WebhookRequest {
         method: &request.method,
         headers: &request.headers,
         body: &request.body,
     };
     check(commands, provider, &signed, &secrets, now).await?;
-    let arrived = Arrived {
+    let arrived = TrustedWebhook {
         provider,
         id: request.request_id.clone(),
         at: now,
@@ -117,11 +117,11 @@ async fn request(
 async fn check(
     commands: &Commands,
     provider: Provider,
-    signed: &Signed<'_>,
+    signed: &WebhookRequest<'_>,
     secrets: &[String],
     now: Timestamp,
 ) -> Result<(), Problem> {
-    let forged = |error: Forged| {
+    let forged = |error: SignatureError| {
         tracing::warn!(%error, provider = provider.as_str(), "a webhook is not trusted");
         commands.count_webhook(provider, "refused");
         Problem::new(401, "wrong_signature", "the signature is missing or wrong")
@@ -129,7 +129,7 @@ async fn check(
     let keys = match provider {
         Provider::ShipEngine => {
             let id = shipengine::key_id(signed).map_err(forged)?;
-            let url = shipengine::Trust::of(secrets).keys_url;
+            let url = shipengine::ShipEngineSecret::of(secrets).keys_url;
             let keys = commands.carriers.keys.get(url, id, now).await;
             keys.map_err(|error| {
                 tracing::error!(%error, provider = provider.as_str(), "a webhook cannot be checked");
@@ -140,12 +140,16 @@ async fn check(
         _ => KeySet::default(),
     };
     let keys = &keys;
-    let verified = provider.verify(signed, Trust { secrets, keys, now });
+    let verified = provider.verify(signed, SignatureContext { secrets, keys, now });
     verified.map_err(forged)
 }
 
 /// Reads and logs it. What cannot be is kept among the dead letters.
-async fn accept(commands: &Commands, arrived: &Arrived, body: &[u8]) -> Result<Json, Problem> {
+async fn accept(
+    commands: &Commands,
+    arrived: &TrustedWebhook,
+    body: &[u8],
+) -> Result<Json, Problem> {
     let provider = arrived.provider;
     let parcel = match provider.translate(body) {
         Ok(Webhook::Parcel(parcel)) => parcel,
@@ -211,11 +215,11 @@ async fn accept(commands: &Commands, arrived: &Arrived, body: &[u8]) -> Result<J
     }
 }
 
-/// Keeps the webhook because of scans that cannot be logged, unless this process has told of each of
-/// them before; what is answered then, `None` where nothing was to be told.
+/// Keeps the webhook because of scans that cannot be logged, unless this process has told of each
+/// of them before; what is answered then, `None` where nothing was to be told.
 async fn tell(
     commands: &Commands,
-    arrived: &Arrived,
+    arrived: &TrustedWebhook,
     body: &[u8],
     refused: &[Refused],
     shipment_id: Option<&ShipmentId>,
@@ -227,7 +231,7 @@ async fn tell(
         return Ok(None);
     };
     let ids: Vec<Json> = new.iter().map(|new| new.id.as_str().into()).collect();
-    let about = Arrived {
+    let about = TrustedWebhook {
         // That of the scans, which is the same whichever webhook brings them: who has one letter or
         // mail of them knows the next.
         id: format!("scans/{}", Digest::of(&Json::Array(ids)).as_str()),
@@ -241,7 +245,7 @@ async fn tell(
 
 async fn log(
     commands: &Commands,
-    arrived: &Arrived,
+    arrived: &TrustedWebhook,
     actor: String,
     shipment_id: &ShipmentId,
     updates: Vec<Update>,
@@ -323,7 +327,7 @@ fn said(message: &str, shipment_id: Option<&ShipmentId>, logged: Option<&Logged>
 /// Keeps the webhook among the dead letters. The reason has nothing of its sender.
 async fn give_up(
     commands: &Commands,
-    arrived: &Arrived,
+    arrived: &TrustedWebhook,
     body: &[u8],
     reason: &str,
     shipment_id: Option<&ShipmentId>,
@@ -395,7 +399,7 @@ struct WrittenDetail {
 
 impl Letter {
     /// `None` where it is too large to be kept.
-    fn write(arrived: &Arrived, body: &[u8]) -> Option<Box<RawValue>> {
+    fn write(arrived: &TrustedWebhook, body: &[u8]) -> Option<Box<RawValue>> {
         let letter = |body: Option<&str>, body_gzip: Option<String>| {
             let letter = Written {
                 source: LETTER_SOURCE.to_owned(),

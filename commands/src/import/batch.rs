@@ -23,7 +23,7 @@ use super::{
     event::File,
     progress::{OrderResult, Rejection},
     splitter::{Content, Piece},
-    unpacker::Unpackable,
+    unpacker::UnpackError,
 };
 use crate::{
     Commands,
@@ -138,7 +138,7 @@ impl Running<'_> {
     async fn one_by_one(&self, orders: Vec<Task>) -> Vec<(usize, OrderResult)> {
         let mut results = Vec::with_capacity(orders.len());
         for order in orders {
-            if self.context.deadline.is_near() || self.unavailable().is_some() {
+            if self.context.deadline.has_passed() || self.unavailable().is_some() {
                 break;
             }
             let index = order.index;
@@ -237,10 +237,10 @@ pub(super) fn members(content: &Content, begins: u64) -> Result<Object, Problem>
             let message = format!("the file is {what}; JSON in UTF-8 was expected");
             return Err(Problem::invalid("not_json", "", message));
         }
-        Content::Packed(reason @ Unpackable::Damaged) => {
+        Content::NotUnpacked(reason @ UnpackError::Damaged) => {
             return Err(Problem::invalid("not_unpacked", "", reason.to_string()));
         }
-        Content::Packed(reason @ Unpackable::TooLarge) => {
+        Content::NotUnpacked(reason @ UnpackError::TooLarge) => {
             return Err(Refusal::too_large("", reason.to_string()).into());
         }
     };

@@ -61,7 +61,7 @@ impl File {
     }
 
     /// The key of an object beside the report, such as `report.json` itself.
-    pub fn beside_report(&self, name: &str) -> String {
+    pub fn report_key(&self, name: &str) -> String {
         let (key, version) = (&self.object.key, self.object.version());
         format!("{REPORTS}{key}/{version}/{name}")
     }

@@ -32,8 +32,8 @@
 //!
 //! - The table, the bucket or the topic is unavailable: the progress is saved, the invocation
 //!   fails, and the platform retries. No order is rejected for it. The same happens where an
-//!   order's history has an event of a newer build, or a checkpoint is of a newer build, as during a
-//!   deployment or rollback: the file waits for a build that can read it.
+//!   order's history has an event of a newer build, or a checkpoint is of a newer build, as during
+//!   a deployment or rollback: the file waits for a build that can read it.
 //! - The object was deleted or overwritten before it was read to its end: a retry cannot help. The
 //!   event becomes a dead letter, the operator is alerted, and orders that were placed stay placed.
 //!   There is no report.
@@ -311,7 +311,7 @@ async fn read_batch(
     while !batch.is_full() {
         match reader.read().await? {
             Read::Piece(piece) => batch.push(piece),
-            Read::Bytes if deadline.is_near() => return Ok(None),
+            Read::Bytes if deadline.has_passed() => return Ok(None),
             Read::Bytes => {}
             Read::End => break,
         }

@@ -1,5 +1,5 @@
-//! Whose orders a file holds. An erasure asks it, before a file is removed: so the file is read as the
-//! import reads it, and what the import would reject counts, too.
+//! Whose orders a file holds. An erasure asks it, before a file is removed: so the file is read as
+//! the import reads it, and what the import would reject counts, too.
 
 use domain::{OrderId, json::Object, personal::Owner};
 use event_store::Clock;
@@ -8,19 +8,19 @@ use super::{
     batch::members,
     files::{FileError, Files, Object as StoredObject},
     reader::{Read, Reader},
-    splitter::Mark,
+    splitter::ResumePoint,
 };
 use crate::translate::fields::Fields;
 
-/// Tells `each` the owner of every order in one version of a file, in the file's order; `None` for a
-/// part of the file where nobody can say whose it is. The file is read as a stream, to its end.
+/// Tells `each` the owner of every order in one version of a file, in the file's order; `None` for
+/// a part of the file where nobody can say whose it is. The file is read as a stream, to its end.
 pub async fn owners(
     files: &dyn Files,
     clock: &dyn Clock,
     object: &StoredObject,
     mut each: impl FnMut(Option<Owner>) + Send,
 ) -> Result<(), FileError> {
-    let mut reader = Reader::new(files, clock, object, Mark::of_file(&object.key));
+    let mut reader = Reader::new(files, clock, object, ResumePoint::of_file(&object.key));
     loop {
         match reader.read().await? {
             Read::Piece(piece) => {

@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     event::{CHECKPOINT, File},
     files::{FileError, Files},
-    splitter::Mark,
+    splitter::ResumePoint,
 };
 use crate::limits::{PROGRESS_BYTES_MAX, REJECTIONS_PER_PART};
 
@@ -31,7 +31,7 @@ pub struct Progress {
     /// The file that is imported.
     pub file: File,
     /// The place in the file where the next order begins.
-    pub mark: Mark,
+    pub mark: ResumePoint,
     /// The position of the next order, from 0: the number of orders that are done.
     pub position: u64,
     /// The number of orders that were committed under this file's command ids, by any attempt.
@@ -85,7 +85,7 @@ impl Progress {
     /// The progress at the beginning of a file.
     pub fn new(file: File) -> Self {
         Self {
-            mark: Mark::of_file(&file.object.key),
+            mark: ResumePoint::of_file(&file.object.key),
             file,
             position: 0,
             accepted: 0,
@@ -99,7 +99,7 @@ impl Progress {
     }
 
     /// Counts the order at `position`; the file continues at `after`.
-    pub(super) fn count(&mut self, result: OrderResult, after: Mark) {
+    pub(super) fn count(&mut self, result: OrderResult, after: ResumePoint) {
         self.position += 1;
         self.mark = after;
         match result {
@@ -133,18 +133,18 @@ impl Progress {
     /// so writing it again changes nothing.
     pub fn part(&self, number: u64) -> String {
         let name = format!("rejected-{number}.json");
-        self.file.beside_report(&name)
+        self.file.report_key(&name)
     }
 
     /// The key of the report.
     pub fn report(&self) -> String {
-        self.file.beside_report("report.json")
+        self.file.report_key("report.json")
     }
 
     /// The key under which this progress is saved as a checkpoint.
     pub fn checkpoint(&self) -> String {
         let name = format!("{}{CHECKPOINT}", self.checkpoints);
-        self.file.beside_report(&name)
+        self.file.report_key(&name)
     }
 
     /// Saves the progress for a retry.
@@ -174,7 +174,7 @@ impl Progress {
 
 /// The key under which progress is saved for a retry.
 fn progress_key(file: &File) -> String {
-    file.beside_report("progress.json")
+    file.report_key("progress.json")
 }
 
 /// The JSON of a value, as it is stored in the bucket.
@@ -191,5 +191,5 @@ pub(super) fn is_of_another_build(content: &[u8], checkpoint: &str) -> bool {
         file: File,
     }
     let named = serde_json::from_slice::<Named>(content);
-    named.is_ok_and(|Named { file }| checkpoint.starts_with(&file.beside_report("")))
+    named.is_ok_and(|Named { file }| checkpoint.starts_with(&file.report_key("")))
 }

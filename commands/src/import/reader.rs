@@ -4,7 +4,7 @@ use event_store::{Clock, clock::backoff};
 
 use super::{
     files::{Chunks, FileError, Files, Object},
-    splitter::{Mark, Piece, Splitter},
+    splitter::{Piece, ResumePoint, Splitter},
     unpacker::{Step, Unpacker},
 };
 use crate::limits::{ORDER_BYTES_MAX, READ_ATTEMPTS, READ_WAIT};
@@ -48,12 +48,12 @@ impl<'a> Reader<'a> {
         files: &'a dyn Files,
         clock: &'a dyn Clock,
         object: &'a Object,
-        mark: Mark,
+        mark: ResumePoint,
     ) -> Self {
         // A plain file is read from its mark on; a packed one must be unpacked again up to it.
         let (packing, offset, to_skip) = match mark {
-            Mark { packed: true, .. } => (Packing::Gzip(Box::default()), 0, mark.offset),
-            Mark { offset: 0, .. } => (Packing::Unknown, 0, 0),
+            ResumePoint { packed: true, .. } => (Packing::Gzip(Box::default()), 0, mark.offset),
+            ResumePoint { offset: 0, .. } => (Packing::Unknown, 0, 0),
             _ => (Packing::Plain, mark.offset, 0),
         };
         Self {
@@ -84,14 +84,14 @@ impl<'a> Reader<'a> {
                     self.take(&bytes);
                     return Ok(Read::Bytes);
                 }
-                Ok(Step::Hungry) => {}
+                Ok(Step::NeedsInput) => {}
                 Ok(Step::End) => {
                     self.end();
                     return Ok(Read::Bytes);
                 }
                 Err(reason) => {
                     self.ended = true;
-                    return Ok(Read::Piece(self.splitter.broken_off(reason)));
+                    return Ok(Read::Piece(self.splitter.unpacking_failed(reason)));
                 }
             }
         }
@@ -114,7 +114,7 @@ impl<'a> Reader<'a> {
             return;
         }
         let beginning = std::mem::take(&mut self.beginning);
-        if Unpacker::is_meant(&beginning) {
+        if Unpacker::is_gzip(&beginning) {
             let mut unpacker = Box::<Unpacker>::default();
             unpacker.feed(&beginning);
             self.packing = Packing::Gzip(unpacker);

@@ -102,7 +102,7 @@ enum Orders {
 }
 
 /// Members by which an order is told from an object around orders.
-const OF_AN_ORDER: [&[u8]; 3] = [b"orderId", b"items", b"snackItems"];
+const ORDER_MEMBERS: [&[u8]; 3] = [b"orderId", b"items", b"snackItems"];
 
 /// Looks for the member `orders` of the outermost object, as far as the text goes.
 fn orders_in(text: &[u8]) -> Orders {
@@ -118,7 +118,7 @@ fn orders_in(text: &[u8]) -> Orders {
                 let inside = &text[at + 1..at + length - 1];
                 at += length;
                 if depth == 1 && name.is_none() {
-                    if OF_AN_ORDER.contains(&inside) {
+                    if ORDER_MEMBERS.contains(&inside) {
                         return Orders::Without;
                     }
                     name = Some(inside);

@@ -17,19 +17,19 @@
 //! other format is one rejection, and so is an empty file.
 //!
 //! Where the file is split depends on its bytes alone, never on the chunks. Each piece comes with a
-//! [`Mark`], from which another splitter splits the rest in the same way.
+//! [`ResumePoint`], from which another splitter splits the rest in the same way.
 
 use serde::{Deserialize, Serialize};
 
 use super::{
     sniff::{SIGNATURE_BYTES, Sniffed, first_of_several, foreign, has_adjacent, is_json, sniff},
-    unpacker::Unpackable,
+    unpacker::UnpackError,
 };
 
 /// A position between two orders of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Mark {
+pub struct ResumePoint {
     /// The number of bytes of the file before it.
     pub offset: u64,
     /// The format of what follows.
@@ -62,7 +62,7 @@ pub enum Format {
     End,
 }
 
-impl Mark {
+impl ResumePoint {
     /// The beginning of a file whose format is not detected yet.
     pub const BEGINNING: Self = Self {
         offset: 0,
@@ -99,7 +99,7 @@ pub struct Piece {
     /// The byte of the unpacked file at which it begins.
     pub begins: u64,
     /// Where the next piece may begin.
-    pub after: Mark,
+    pub after: ResumePoint,
 }
 
 /// The content of a piece.
@@ -118,14 +118,14 @@ pub enum Content {
     /// The file is not JSON in UTF-8 but something else, which this names.
     Foreign(&'static str),
     /// The rest of the file cannot be unpacked, for this reason.
-    Packed(Unpackable),
+    NotUnpacked(UnpackError),
 }
 
 /// Splits a file into pieces.
 #[derive(Debug)]
 pub struct Splitter {
     /// The position of `buffer[from]`, and the format of what follows.
-    mark: Mark,
+    mark: ResumePoint,
     buffer: Vec<u8>,
     /// The bytes before this index are done.
     from: usize,
@@ -138,7 +138,7 @@ pub struct Splitter {
     /// The length at which the beginning is looked at again.
     sniff_at: usize,
     /// Whether a byte order mark may follow.
-    before_mark: bool,
+    before_byte_order_mark: bool,
     /// Whether no content has come so far.
     nothing_yet: bool,
     /// Whether it is inside the text of an order that is too long.
@@ -156,7 +156,7 @@ const BYTE_ORDER_MARK: [u8; 3] = [0xef, 0xbb, 0xbf];
 
 impl Splitter {
     /// Splits the file from `mark` on into texts of at most `longest` bytes.
-    pub fn new(mark: Mark, longest: usize) -> Self {
+    pub fn new(mark: ResumePoint, longest: usize) -> Self {
         Self {
             mark,
             buffer: Vec::new(),
@@ -165,7 +165,7 @@ impl Splitter {
             ended: false,
             longest,
             sniff_at: 1,
-            before_mark: mark.offset == 0,
+            before_byte_order_mark: mark.offset == 0,
             nothing_yet: mark.offset == 0,
             skipping: false,
             skipped_from: 0,
@@ -199,8 +199,8 @@ impl Splitter {
 
     /// The piece that stands for the rest of a file that cannot be unpacked, including an order
     /// that has begun.
-    pub fn broken_off(&mut self, reason: Unpackable) -> Piece {
-        self.last(Content::Packed(reason))
+    pub fn unpacking_failed(&mut self, reason: UnpackError) -> Piece {
+        self.last(Content::NotUnpacked(reason))
     }
 
     /// The number of bytes in the buffer.
@@ -210,14 +210,14 @@ impl Splitter {
 
     /// The next piece; `None` where more bytes are needed, or nothing is left.
     pub fn next_piece(&mut self) -> Option<Piece> {
-        if self.before_mark {
+        if self.before_byte_order_mark {
             if self.rest().len() < BYTE_ORDER_MARK.len() && !self.ended {
                 return None;
             }
             if self.rest().len() < SIGNATURE_BYTES && !self.ended {
                 return None;
             }
-            self.before_mark = false;
+            self.before_byte_order_mark = false;
             if let Some(what) = foreign(self.rest()) {
                 return Some(self.last(Content::Foreign(what)));
             }

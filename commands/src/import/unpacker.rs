@@ -12,7 +12,7 @@ const STEP_BYTES: usize = 4 * 1024;
 
 /// Why the rest of a packed file cannot be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Unpackable {
+pub enum UnpackError {
     /// The gzip data are damaged, or end too early.
     #[error("from here on the file cannot be unpacked: its gzip data are damaged or cut off")]
     Damaged,
@@ -31,7 +31,7 @@ pub(super) struct Unpacker {
     unpacked: u64,
     ended: bool,
     /// Why nothing more is unpacked.
-    broken: Option<Unpackable>,
+    broken: Option<UnpackError>,
 }
 
 /// The result of one step.
@@ -39,7 +39,7 @@ pub(super) enum Step {
     /// More unpacked bytes, perhaps none.
     Bytes(Vec<u8>),
     /// More packed bytes are needed.
-    Hungry,
+    NeedsInput,
     /// The end of the file.
     End,
 }
@@ -58,7 +58,7 @@ impl Default for Unpacker {
 
 impl Unpacker {
     /// Whether a file with this beginning is packed.
-    pub(super) fn is_meant(beginning: &[u8]) -> bool {
+    pub(super) fn is_gzip(beginning: &[u8]) -> bool {
         beginning.starts_with(&[0x1f, 0x8b])
     }
 
@@ -74,12 +74,12 @@ impl Unpacker {
 
     /// Unpacks a little more. The result of each step depends on the file alone, and not on the
     /// sizes of its chunks, since a retry must find the same orders at the same positions.
-    pub(super) fn step(&mut self) -> Result<Step, Unpackable> {
+    pub(super) fn step(&mut self) -> Result<Step, UnpackError> {
         if let Some(reason) = self.broken {
             return Err(reason);
         }
         if self.packed.len() < STEP_BYTES && !self.ended {
-            return Ok(Step::Hungry);
+            return Ok(Step::NeedsInput);
         }
         if self.packed.is_empty() {
             let finished = self.decoder.try_finish();
@@ -104,11 +104,11 @@ impl Unpacker {
         let mut bytes = std::mem::take(self.decoder.get_mut());
         let left = usize::try_from(UNPACKED_BYTES_MAX - self.unpacked).unwrap_or(usize::MAX);
         if damaged {
-            self.broken = Some(Unpackable::Damaged);
+            self.broken = Some(UnpackError::Damaged);
         }
         if bytes.len() > left {
             bytes.truncate(left);
-            self.broken = Some(Unpackable::TooLarge);
+            self.broken = Some(UnpackError::TooLarge);
         }
         self.unpacked += bytes.len() as u64;
         bytes
@@ -129,13 +129,13 @@ mod tests {
     }
 
     /// What comes out of a file that comes in chunks of this size, and how it ends.
-    fn unpacked(file: &[u8], chunk: usize) -> (Vec<u8>, Option<Unpackable>) {
+    fn unpacked(file: &[u8], chunk: usize) -> (Vec<u8>, Option<UnpackError>) {
         let (mut unpacker, mut all) = (Unpacker::default(), Vec::new());
         let mut chunks = file.chunks(chunk);
         loop {
             match unpacker.step() {
                 Ok(Step::Bytes(bytes)) => all.extend(bytes),
-                Ok(Step::Hungry) => match chunks.next() {
+                Ok(Step::NeedsInput) => match chunks.next() {
                     Some(chunk) => unpacker.feed(chunk),
                     None => unpacker.end(),
                 },
@@ -180,7 +180,7 @@ mod tests {
         let (bytes, reason) = unpacked(&whole[..whole.len() - 8], 1_000);
         assert_eq!(
             (bytes.len(), reason),
-            (text.len(), Some(Unpackable::Damaged))
+            (text.len(), Some(UnpackError::Damaged))
         );
         assert_eq!(bytes, text);
     }

@@ -9,7 +9,7 @@ use domain::{Json, Number, Refusal, json::Object, order::names};
 pub struct Fields {
     members: Object,
     /// The path of the object: empty, or such as `items[3].`
-    place: String,
+    path: String,
 }
 
 impl Fields {
@@ -17,21 +17,21 @@ impl Fields {
     pub fn new(members: Object) -> Self {
         Self {
             members,
-            place: String::new(),
+            path: String::new(),
         }
     }
 
-    /// The members of a nested object at the path `place`, such as `items[3]`; refused where the
+    /// The members of a nested object at the path `path`, such as `items[3]`; refused where the
     /// value is no object.
-    pub fn within(place: &str, value: Json) -> Result<Self, Refusal> {
+    pub fn within(path: &str, value: Json) -> Result<Self, Refusal> {
         let kind = value.kind();
         match value.into_object() {
             Some(members) => Ok(Self {
                 members,
-                place: format!("{place}."),
+                path: format!("{path}."),
             }),
             None => Err(Refusal::field(
-                place,
+                path,
                 format!("an object was expected, not {kind}"),
             )),
         }
@@ -110,21 +110,25 @@ impl Fields {
 
     /// A refusal of the member `name`, with its path.
     pub fn wrong(&self, name: &str, message: impl Display) -> Refusal {
-        Refusal::field(self.place_of(name), message.to_string())
+        Refusal::field(self.path_of(name), message.to_string())
     }
 
     /// A refusal because the required member `name` is missing; it names a member that looks like a
     /// misspelling of it.
     pub fn missing(&self, name: &str) -> Refusal {
-        match self.members.keys().find(|sent| names::nearly(sent, name)) {
-            Some(sent) => names::misspelt(&self.place, sent, name),
+        match self
+            .members
+            .keys()
+            .find(|sent| names::is_misspelling_of(sent, name))
+        {
+            Some(sent) => names::misspelt(&self.path, sent, name),
             None => self.wrong(name, format!("{name} is required")),
         }
     }
 
     /// The path of the member `name`, such as `items[3].price`.
-    pub fn place_of(&self, name: &str) -> String {
-        format!("{}{name}", self.place)
+    pub fn path_of(&self, name: &str) -> String {
+        format!("{}{name}", self.path)
     }
 
     /// Refuses the first member that is not taken. `taken` begins the message and names what is
@@ -139,7 +143,7 @@ impl Fields {
             None => Ok(()),
             Some((name, _)) => Err(Refusal::Invalid {
                 code: "unknown_member",
-                field: self.place_of(name),
+                field: self.path_of(name),
                 message: format!("{taken} nothing else: this member would be ignored"),
             }),
         }

@@ -123,7 +123,7 @@ fn item(mut fields: Fields) -> Result<Item, Refusal> {
 
 /// The adjustments of an order or an item.
 fn adjustments(fields: &mut Fields) -> Result<Vec<Adjustment>, Refusal> {
-    let place = fields.place_of("adjustments");
+    let place = fields.path_of("adjustments");
     let values = fields.array("adjustments")?.unwrap_or_default();
     let place = |index: usize| format!("{place}[{index}]");
     let values = values.into_iter().enumerate();

@@ -71,23 +71,24 @@ pub fn update(detail: Object, context: Context) -> Result<Update, Refusal> {
     })
 }
 
-/// Translates the detail of the role `watch`: the shipment's id, the arrival of its last update, and
-/// the version of the row that says so, 0 in an event of an older build.
+/// Translates the detail of the role `watch`: the shipment's id, the arrival of its last update,
+/// and the version of the row that says so, 0 in an event of an older build.
 pub fn stall(detail: Object) -> Result<(Stall, u64), Refusal> {
     let mut fields = Fields::new(detail);
     let shipment_id = shipment_id(&mut fields, None)?;
-    let heard_at = fields.text("heardAt")?;
-    let heard_at = heard_at.ok_or_else(|| fields.missing("heardAt"))?;
-    let heard_at: Result<Timestamp, _> = heard_at.parse();
+    let last_update_at = fields.text("heardAt")?;
+    let last_update_at = last_update_at.ok_or_else(|| fields.missing("heardAt"))?;
+    let last_update_at: Result<Timestamp, _> = last_update_at.parse();
     let version = fields.number("version")?;
     let stall = Stall {
         shipment_id,
-        heard_at: heard_at.map_err(|_| fields.wrong("heardAt", "a time was expected"))?,
+        last_update_at: last_update_at
+            .map_err(|_| fields.wrong("heardAt", "a time was expected"))?,
     };
     Ok((
         stall,
         version
-            .and_then(|version| version.whole())
+            .and_then(|version| version.to_u64())
             .unwrap_or_default(),
     ))
 }

@@ -6,7 +6,7 @@ use std::sync::{
 };
 
 use async_trait::async_trait;
-use commands::carriers::keys::{KeptKeys, KeySet, KeySource, NoKeys};
+use commands::carriers::keys::{CachedKeys, KeySet, KeySetError, KeySource};
 
 use crate::at;
 
@@ -21,11 +21,11 @@ struct Changing(Arc<AtomicUsize>);
 
 #[async_trait]
 impl KeySource for Changing {
-    async fn fetch(&self, url: &str) -> Result<Vec<u8>, NoKeys> {
+    async fn fetch(&self, url: &str) -> Result<Vec<u8>, KeySetError> {
         assert_eq!(url, URL);
         match self.0.fetch_add(1, Ordering::Relaxed) {
             0 | 1 => Ok(set("first")),
-            2 => Err(NoKeys("unavailable".to_owned())),
+            2 => Err(KeySetError("unavailable".to_owned())),
             _ => Ok(set("second")),
         }
     }
@@ -34,7 +34,7 @@ impl KeySource for Changing {
 #[tokio::test]
 async fn a_set_is_fetched_again_when_it_is_old_or_lacks_a_key_and_no_oftener_than_each_minute() {
     let fetched = Arc::new(AtomicUsize::new(0));
-    let kept = KeptKeys::new(Changing(fetched.clone()));
+    let kept = CachedKeys::new(Changing(fetched.clone()));
     for (seconds, id, has_it, times) in [
         (0, "first", Some(true), 1),
         (3_599, "first", Some(true), 1),

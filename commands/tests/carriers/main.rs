@@ -14,9 +14,9 @@ mod signatures;
 mod webhooks;
 
 use commands::carriers::{
-    Provider, Trust,
+    Provider, SignatureContext,
     keys::KeySet,
-    signature::{Forged, Signed},
+    signature::{SignatureError, WebhookRequest},
 };
 use domain::Timestamp;
 use http::{HeaderMap, HeaderName, HeaderValue};
@@ -49,20 +49,20 @@ impl Sent {
         secrets: &[&str],
         keys: &KeySet,
         now: Timestamp,
-    ) -> Result<(), Forged> {
+    ) -> Result<(), SignatureError> {
         let mut headers = HeaderMap::new();
         for (name, value) in &self.headers {
             let value = HeaderValue::from_str(value).unwrap();
             headers.append(HeaderName::from_static(name), value);
         }
-        let signed = Signed {
+        let signed = WebhookRequest {
             method: "POST",
             headers: &headers,
             body: &self.body,
         };
         let secrets: Vec<String> = secrets.iter().map(|secret| (*secret).to_owned()).collect();
         let secrets = &secrets;
-        provider.verify(&signed, Trust { secrets, keys, now })
+        provider.verify(&signed, SignatureContext { secrets, keys, now })
     }
 }
 

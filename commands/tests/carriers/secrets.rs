@@ -9,7 +9,7 @@ use std::{
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use commands::carriers::{
     Provider,
-    secrets::{NoSecret, Secrets as _, SecretsManager},
+    secrets::{SecretError, Secrets as _, SecretsManager},
 };
 use lambda::Names;
 
@@ -46,7 +46,7 @@ async fn config(url: &str) -> SdkConfig {
         .await
 }
 
-async fn read(status: u16, body: &str) -> (Result<Option<String>, NoSecret>, String) {
+async fn read(status: u16, body: &str) -> (Result<Option<String>, SecretError>, String) {
     let (url, asked) = answering(status, body);
     let secrets = SecretsManager::new(&config(&url).await, Names::new("dev").unwrap());
     let read = secrets.read(Provider::EasyPost).await;
@@ -77,7 +77,7 @@ async fn a_secret_that_is_not_there_is_none_and_one_that_cannot_be_read_is_a_fai
     ] {
         let body = format!(r#"{{"__type":"{kind}","Message":"{message}"}}"#);
         match read(400, &body).await.0 {
-            Err(NoSecret::Forbidden) => assert!(none, "{body}"),
+            Err(SecretError::Forbidden) => assert!(none, "{body}"),
             Ok(secret) => assert!(none && secret.is_none(), "{body}"),
             Err(error) => {
                 assert!(!none, "{body}");

@@ -6,7 +6,7 @@ use aws_lc_rs::{
     signature::{KeyPair as _, RSA_PKCS1_SHA256, RsaKeyPair},
 };
 use base64::{Engine as _, prelude::*};
-use commands::carriers::{Provider, keys::KeySet, signature::Forged};
+use commands::carriers::{Provider, keys::KeySet, signature::SignatureError};
 use hmac::{Hmac, Mac as _};
 use sha2::{Digest as _, Sha256};
 
@@ -116,7 +116,7 @@ fn the_webhook_of_easyposts_libraries_is_trusted_as_it_is() {
             .unwrap();
     }
     let wrong = sent.verify(Provider::EasyPost, &["secret"], &none, at(NOW));
-    assert_eq!(wrong, Err(Forged::Wrong));
+    assert_eq!(wrong, Err(SignatureError::Wrong));
 }
 
 #[test]
@@ -143,7 +143,7 @@ fn the_webhooks_of_sendclouds_examples_are_trusted_as_they_are() {
         let sent = Sent::new(body, &[("sendcloud-signature", mac)]);
         sent.verify(Provider::Sendcloud, &[secret], &none, at(NOW)).unwrap();
         let wrong = sent.verify(Provider::Sendcloud, &["other"], &none, at(NOW));
-        assert_eq!(wrong, Err(Forged::Wrong));
+        assert_eq!(wrong, Err(SignatureError::Wrong));
     }
 }
 
@@ -175,14 +175,15 @@ fn either_secret_is_trusted_and_no_other_one() {
         for secrets in [&["old"][..], &["new", "new secret "], &["New secret"]] {
             assert_eq!(
                 verify(secrets),
-                Err(Forged::Wrong),
+                Err(SignatureError::Wrong),
                 "{provider:?} {secrets:?}"
             );
         }
-        // Nobody's secret signs nothing; ShipEngine's keys alone are trusted where none is asked for.
+        // Nobody's secret signs nothing; ShipEngine's keys alone are trusted where none is asked
+        // for.
         let expected = match provider {
             Provider::ShipEngine => Ok(()),
-            _ => Err(Forged::Wrong),
+            _ => Err(SignatureError::Wrong),
         };
         assert_eq!(verify(&[]), expected, "{provider:?}");
     }
@@ -197,13 +198,13 @@ fn no_byte_may_be_another_one() {
             let mut other = sent.clone();
             other.body[place] ^= 1;
             let wrong = other.verify(provider, &["secret"], &keys, at(NOW));
-            assert_eq!(wrong, Err(Forged::Wrong), "{provider:?} {place}");
+            assert_eq!(wrong, Err(SignatureError::Wrong), "{provider:?} {place}");
         }
         for cut in [&body[..0], &body[..body.len() - 1]] {
             let mut other = sent.clone();
             other.body = cut.to_vec();
             let wrong = other.verify(provider, &["secret"], &keys, at(NOW));
-            assert_eq!(wrong, Err(Forged::Wrong), "{provider:?}");
+            assert_eq!(wrong, Err(SignatureError::Wrong), "{provider:?}");
         }
     }
 }
@@ -240,7 +241,11 @@ fn the_signature_of_one_provider_is_none_of_another() {
         let (sent, keys) = signed(provider, "secret", b"{}");
         for other in Provider::ALL.into_iter().filter(|other| *other != provider) {
             let verified = sent.verify(other, &["secret"], &keys, at(NOW));
-            assert_eq!(verified, Err(Forged::Malformed), "{provider:?} {other:?}");
+            assert_eq!(
+                verified,
+                Err(SignatureError::Malformed),
+                "{provider:?} {other:?}"
+            );
         }
     }
 }
@@ -253,9 +258,9 @@ fn a_signature_with_a_time_lasts_five_minutes() {
             (0, Ok(())),
             (300, Ok(())),
             (-300, Ok(())),
-            (301, Err(Forged::Stale)),
-            (-301, Err(Forged::Stale)),
-            (86_400, Err(Forged::Stale)),
+            (301, Err(SignatureError::Stale)),
+            (-301, Err(SignatureError::Stale)),
+            (86_400, Err(SignatureError::Stale)),
         ] {
             let verified = sent.verify(provider, &["secret"], &keys, at(NOW + late));
             assert_eq!(verified, expected, "{provider:?} {late}");
@@ -278,7 +283,7 @@ fn shippos_header_has_a_time_and_one_signature() {
     ] {
         let sent = Sent::new("{}", &[("shippo-auth-signature", &header)]);
         let verified = sent.verify(Provider::Shippo, &["secret"], &keys, at(NOW));
-        assert_eq!(verified, Err(Forged::Malformed), "{header}");
+        assert_eq!(verified, Err(SignatureError::Malformed), "{header}");
     }
 }
 
@@ -306,7 +311,7 @@ fn easyposts_second_scheme_signs_time_and_path_too() {
     let verify = |sent: &Sent, now| sent.verify(Provider::EasyPost, &["secret"], &none, at(now));
     assert_eq!(verify(&sent, NOW), Ok(()));
     assert_eq!(verify(&sent, NOW + 300), Ok(()));
-    assert_eq!(verify(&sent, NOW + 301), Err(Forged::Stale));
+    assert_eq!(verify(&sent, NOW + 301), Err(SignatureError::Stale));
     let other = |place: usize, value: &str| {
         let mut other = sent.clone();
         other.headers[place].1 = value.to_owned();
@@ -337,7 +342,7 @@ fn the_first_scheme_counts_where_the_second_is_signed_otherwise() {
     let mut old = easypost_v2("secret", "Tue, 19 Aug 2025 20:37:09 -0000", "/path", "{}");
     old.headers.extend(first.headers);
     let verified = old.verify(Provider::EasyPost, &["secret"], &none, at(NOW + 400));
-    assert_eq!(verified, Err(Forged::Stale));
+    assert_eq!(verified, Err(SignatureError::Stale));
 }
 
 // ---- ShipEngine's keys and tokens
@@ -353,11 +358,11 @@ fn shipengines_token_is_asked_for_where_there_is_one() {
     );
     assert_eq!(
         verify(&["https://api.shipengine.com/jwks", "other"]),
-        Err(Forged::Wrong)
+        Err(SignatureError::Wrong)
     );
     let others = KeySet::default();
     let verified = sent.verify(Provider::ShipEngine, &["token"], &others, at(NOW));
-    assert_eq!(verified, Err(Forged::Wrong));
+    assert_eq!(verified, Err(SignatureError::Wrong));
 }
 
 #[test]

@@ -15,10 +15,10 @@ use commands::{
     Commands, Role,
     carriers::{
         Carriers, Provider,
-        secrets::{FixedSecrets, KeptSecrets},
+        secrets::{CachedSecrets, FixedSecrets},
     },
     import::files::{Chunks, FileError, Files, Object},
-    operator::{LetterReason, Operator, Unreachable},
+    operator::{DeadLetterReason, Operator, Unreachable},
 };
 use domain::{AggregateId, Shipment, Timestamp, shipment::Event};
 use event_store::{
@@ -103,7 +103,7 @@ struct Told {
 
 #[async_trait]
 impl Operator for Told {
-    async fn keep_dead_letter(&self, event: &str, _: &LetterReason) -> Result<(), Unreachable> {
+    async fn keep_dead_letter(&self, event: &str, _: &DeadLetterReason) -> Result<(), Unreachable> {
         if self.unreachable {
             return Err(Unreachable("on purpose".to_owned()));
         }
@@ -165,7 +165,7 @@ impl World {
                 operator: operator.clone(),
                 files: Arc::new(NoFiles),
                 carriers: Carriers {
-                    secrets: Arc::new(KeptSecrets::new(FixedSecrets(secrets.collect()))),
+                    secrets: Arc::new(CachedSecrets::new(FixedSecrets(secrets.collect()))),
                     ..Carriers::none()
                 },
                 metrics: Metrics::new("test", lines.clone()),

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     Json, Refusal, Timestamp,
-    ids::check_foreign,
+    ids::check_external_id,
     json::{Object, object_dynamodb_bytes},
     limits::{
         ADJUSTMENTS_MAX, CLOCK_AHEAD_HOURS, ITEM_BYTES_MAX, ITEMS_MAX, PERSONAL_BYTES_MAX,
@@ -60,7 +60,7 @@ impl PlaceOrder {
             source_file: _, // made by the import
             attributes,
         } = self;
-        check_foreign("customerId", customer_id.as_deref())?;
+        check_external_id("customerId", customer_id.as_deref())?;
         check_text("customerName", customer_name, TEXT_MAX)?;
         check_personal(personal.as_ref())?;
         if !currency.is_money() {
@@ -114,7 +114,7 @@ impl PlaceOrder {
 
     /// Checks that it equals the order that was placed. Otherwise the refusal names the members
     /// that differ.
-    pub(super) fn known_as(&self, placed: &OrderPlaced) -> Result<(), Refusal> {
+    pub(super) fn check_equals(&self, placed: &OrderPlaced) -> Result<(), Refusal> {
         let differences = self.differences(placed);
         if differences.is_empty() {
             return Ok(());
@@ -236,14 +236,14 @@ fn meaningful_item(item: &Item) -> Item {
     }
 }
 
-fn check_item(item: &Item, place: &str) -> Result<(), Refusal> {
-    let field = |name: &str| format!("{place}.{name}");
+fn check_item(item: &Item, path: &str) -> Result<(), Refusal> {
+    let field = |name: &str| format!("{path}.{name}");
     names::check(&field(""), &item.attributes, names::ITEM)?;
     if item.product_id.is_none() && item.name.is_none() {
         let message = "an item names a productId or a name";
-        return Err(Refusal::field(place, message));
+        return Err(Refusal::field(path, message));
     }
-    check_foreign(&field("productId"), item.product_id.as_deref())?;
+    check_external_id(&field("productId"), item.product_id.as_deref())?;
     check_text(&field("name"), &item.name, TEXT_MAX)?;
     if !item.quantity.is_positive() {
         let message = format!("a quantity is above zero, this one is {}", item.quantity);
@@ -252,15 +252,15 @@ fn check_item(item: &Item, place: &str) -> Result<(), Refusal> {
     check_adjustments(&field(""), &item.adjustments)
 }
 
-/// Checks the adjustments of an order, or of the item at `place` (such as `items[3].`).
-fn check_adjustments(place: &str, adjustments: &[Adjustment]) -> Result<(), Refusal> {
+/// Checks the adjustments of an order, or of the item at `path` (such as `items[3].`).
+fn check_adjustments(path: &str, adjustments: &[Adjustment]) -> Result<(), Refusal> {
     let count = adjustments.len();
     if count > ADJUSTMENTS_MAX {
         let message = format!("at most {ADJUSTMENTS_MAX} adjustments, these are {count}");
-        return Err(Refusal::field(format!("{place}adjustments"), message));
+        return Err(Refusal::field(format!("{path}adjustments"), message));
     }
     for (index, adjustment) in adjustments.iter().enumerate() {
-        let field = |name: &str| format!("{place}adjustments[{index}].{name}");
+        let field = |name: &str| format!("{path}adjustments[{index}].{name}");
         names::check(&field(""), &adjustment.attributes, names::ADJUSTMENT)?;
         check_text(&field("name"), &adjustment.name, TEXT_MAX)?;
         let amount = &adjustment.amount;

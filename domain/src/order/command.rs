@@ -7,7 +7,7 @@ use crate::{
     json::Object,
     money::Currency,
     order::amounts,
-    personal::{Field, Owner, Sealed, Unsealed},
+    personal::{Field, Owner, Sealed, UnsealedPersonalData},
     time::SentTime,
 };
 
@@ -43,8 +43,8 @@ pub struct PlaceOrder {
     pub customer_name: Option<String>,
     /// Other personal data of the customer, up to 16 KiB as JSON.
     pub personal: Option<Object>,
-    /// The sealed form of `customer_name` and `personal`. It is made before the command is executed;
-    /// without it an order with personal data cannot be stored.
+    /// The sealed form of `customer_name` and `personal`. It is made before the command is
+    /// executed; without it an order with personal data cannot be stored.
     pub sealed: Option<Sealed>,
     /// The items, 1 to 2,000.
     pub items: Vec<Item>,
@@ -267,7 +267,7 @@ impl aggregate::Intent for Intent {
         }
     }
 
-    fn unsealed(&self) -> Option<Unsealed> {
+    fn unsealed(&self) -> Option<UnsealedPersonalData> {
         match self {
             Self::Place(place) => place.unsealed(),
             _ => None,
@@ -280,7 +280,7 @@ impl aggregate::Intent for Intent {
         }
     }
 
-    fn known_by_content(&self) -> bool {
+    fn recognised_by_content(&self) -> bool {
         self.creates()
     }
 
@@ -295,7 +295,7 @@ fn optional(text: &Option<String>) -> Json {
 
 impl PlaceOrder {
     /// The personal data that are not sealed yet; `None` where there are none.
-    fn unsealed(&self) -> Option<Unsealed> {
+    fn unsealed(&self) -> Option<UnsealedPersonalData> {
         if self.sealed.is_some() {
             return None;
         }
@@ -304,7 +304,7 @@ impl PlaceOrder {
         let personal = self.personal.clone();
         let personal = personal.map(|data| (Field::Personal, Json::Object(data).to_string()));
         let fields: Vec<(Field, String)> = name.into_iter().chain(personal).collect();
-        (!fields.is_empty()).then(|| Unsealed {
+        (!fields.is_empty()).then(|| UnsealedPersonalData {
             owner: Owner::of(self.customer_id.as_deref(), &self.order_id),
             order_id: self.order_id.clone(),
             fields,

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::{Adjustment, Fulfilment, Item, PlacedAt, Status};
 use crate::{
     Json, Number, OrderId, Timestamp,
-    event::{EncodedEvent, Kind},
+    event::{EncodedEvent, EventKind},
     json::Object,
     money::Currency,
     personal::Sealed,
@@ -118,21 +118,21 @@ pub struct OrderCancelled {
 }
 
 /// Every kind of event of an order, in the order of the variants of [`Event`].
-pub(super) const KINDS: [Kind<Event>; 3] = [
-    Kind {
+pub(super) const KINDS: [EventKind<Event>; 3] = [
+    EventKind {
         name: "OrderPlaced",
         upcasters: &[order_placed_1_to_2, order_placed_2_to_3],
-        read: |data| serde_json::from_str(data).map(Event::OrderPlaced),
+        decode: |data| serde_json::from_str(data).map(Event::OrderPlaced),
     },
-    Kind {
+    EventKind {
         name: "OrderProcessed",
         upcasters: &[order_closed_1_to_2],
-        read: |data| serde_json::from_str(data).map(Event::OrderProcessed),
+        decode: |data| serde_json::from_str(data).map(Event::OrderProcessed),
     },
-    Kind {
+    EventKind {
         name: "OrderCancelled",
         upcasters: &[order_closed_1_to_2],
-        read: |data| serde_json::from_str(data).map(Event::OrderCancelled),
+        decode: |data| serde_json::from_str(data).map(Event::OrderCancelled),
     },
 ];
 
@@ -157,7 +157,8 @@ fn order_placed_1_to_2(mut data: Object) -> Object {
     data
 }
 
-/// Version 3 seals personal data. Those of older events stay as they were sent, in the same members.
+/// Version 3 seals personal data. Those of older events stay as they were sent, in the same
+/// members.
 fn order_placed_2_to_3(data: Object) -> Object {
     data
 }
@@ -174,7 +175,7 @@ impl DomainEvent for Event {
 
 impl Event {
     /// The event's kind. The compiler refuses an index that [`KINDS`] does not have.
-    pub fn kind(&self) -> &'static Kind<Self> {
+    pub fn kind(&self) -> &'static EventKind<Self> {
         match self {
             Self::OrderPlaced(_) => &KINDS[0],
             Self::OrderProcessed(_) => &KINDS[1],
@@ -188,9 +189,9 @@ impl Event {
             Self::OrderPlaced(data) if data.is_open() => Err(serde::ser::Error::custom(
                 "personal data are stored sealed, and these are not",
             )),
-            Self::OrderPlaced(data) => self.kind().write(data),
-            Self::OrderProcessed(data) => self.kind().write(data),
-            Self::OrderCancelled(data) => self.kind().write(data),
+            Self::OrderPlaced(data) => self.kind().encode(data),
+            Self::OrderProcessed(data) => self.kind().encode(data),
+            Self::OrderCancelled(data) => self.kind().encode(data),
         }
     }
 }

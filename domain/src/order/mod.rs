@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     Refusal, Timestamp,
     aggregate::{self, EventSourced},
-    event::{EncodedEvent, Kind},
+    event::{EncodedEvent, EventKind},
     limits::TEXT_MAX,
 };
 
@@ -117,7 +117,7 @@ impl Status {
 
 impl Order {
     /// The order's status, `None` before it is placed.
-    pub fn standing(&self) -> Option<Status> {
+    pub fn order_status(&self) -> Option<Status> {
         match self {
             Self::Unplaced => None,
             Self::Open(order) => Some(Status::initial(order.fulfilment)),
@@ -132,7 +132,7 @@ impl Order {
 impl EventSourced for Order {
     type Intent = Intent;
 
-    const SHAPE: &'static str = "order/3";
+    const STATE_SCHEMA: &'static str = "order/3";
 
     fn decide(&self, command: &Command) -> Result<Vec<Event>, Refusal> {
         let at = command.at;
@@ -146,7 +146,7 @@ impl EventSourced for Order {
             (Self::Open(order), Intent::Place(place))
             | (Self::Processed { order, .. }, Intent::Place(place))
             | (Self::Cancelled { order, .. }, Intent::Place(place)) => {
-                place.known_as(order).map(|()| vec![])
+                place.check_equals(order).map(|()| vec![])
             }
             (Self::Open(order), Intent::Complete) => Ok(vec![order.processed(at)]),
             (Self::Open(order), Intent::Fulfil) => match order.fulfilment {
@@ -167,7 +167,7 @@ impl EventSourced for Order {
         }
     }
 
-    fn kinds() -> &'static [Kind<Event>] {
+    fn kinds() -> &'static [EventKind<Event>] {
         &events::KINDS
     }
 
@@ -175,16 +175,16 @@ impl EventSourced for Order {
         event.encode()
     }
 
-    fn equals_but_for_lost_keys(event: &Event, intent: &Intent) -> bool {
+    fn equals_except_personal_data(event: &Event, intent: &Intent) -> bool {
         match (event, intent) {
             (Event::OrderPlaced(placed), Intent::Place(place)) => {
-                place.cannot_compare_personal(placed) && place.known_as(placed).is_ok()
+                place.cannot_compare_personal(placed) && place.check_equals(placed).is_ok()
             }
             _ => false,
         }
     }
 
-    fn may_be_stored(&self) -> bool {
+    fn may_be_in_snapshot(&self) -> bool {
         match self {
             Self::Unplaced => true,
             Self::Open(order) | Self::Processed { order, .. } | Self::Cancelled { order, .. } => {
@@ -202,11 +202,11 @@ impl EventSourced for Order {
     }
 
     fn status(&self) -> Option<&str> {
-        self.standing().map(Status::as_str)
+        self.order_status().map(Status::as_str)
     }
 
     fn allowed_actions(&self) -> &'static [&'static str] {
-        self.standing().map_or(&[], Status::allowed_actions)
+        self.order_status().map_or(&[], Status::allowed_actions)
     }
 }
 

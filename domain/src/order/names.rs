@@ -26,32 +26,32 @@ pub const ITEM: &[&str] = &["productId", "name", "quantity", "price", "adjustmen
 /// The members of an adjustment.
 pub const ADJUSTMENT: &[&str] = &["type", "amount", "name", "included"];
 
-/// Refuses attributes of which one has a misspelt name out of `names` (see [`nearly`]). `place` is
-/// the path of the attributes, such as `items[3].`
-pub fn check(place: &str, attributes: &Object, names: &[&str]) -> Result<(), Refusal> {
+/// Refuses attributes of which one has a misspelt name out of `names` (see [`is_misspelling_of`]).
+/// `path` is the path of the attributes, such as `items[3].`
+pub fn check(path: &str, attributes: &Object, names: &[&str]) -> Result<(), Refusal> {
     // A member that is `null` means the same as a missing one.
     let sent = attributes.iter().filter(|(_, value)| **value != Json::Null);
     let mut pairs = sent.flat_map(|(sent, _)| names.iter().map(move |meant| (sent, *meant)));
-    match pairs.find(|(sent, meant)| nearly(sent, meant)) {
-        Some((sent, meant)) => Err(misspelt(place, sent, meant)),
+    match pairs.find(|(sent, meant)| is_misspelling_of(sent, meant)) {
+        Some((sent, meant)) => Err(misspelt(path, sent, meant)),
         None => Ok(()),
     }
 }
 
-/// The refusal of the member `sent` at the path `place`, which looks like the name `meant`.
-pub fn misspelt(place: &str, sent: &str, meant: &str) -> Refusal {
+/// The refusal of the member `sent` at the path `path`, which looks like the name `meant`.
+pub fn misspelt(path: &str, sent: &str, meant: &str) -> Refusal {
     Refusal::Invalid {
         code: "misspelt_member",
-        field: format!("{place}{sent}"),
+        field: format!("{path}{sent}"),
         message: format!(
-            "this is nearly the name {meant}: write it like that, or give it another name"
+            "this is is_misspelling_of the name {meant}: write it like that, or give it another name"
         ),
     }
 }
 
 /// Whether `sent` is a misspelling of the name `meant`: they differ, and only in case, `_`, `-`,
 /// white space, or one letter that is added, missing, replaced or swapped with its neighbour.
-pub fn nearly(sent: &str, meant: &str) -> bool {
+pub fn is_misspelling_of(sent: &str, meant: &str) -> bool {
     if sent == meant {
         return false;
     }

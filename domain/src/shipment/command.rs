@@ -33,7 +33,7 @@ pub struct Stall {
     pub shipment_id: ShipmentId,
     /// The arrival of its last update, as the row said. Where another update has arrived since, the
     /// command has no effect.
-    pub heard_at: Timestamp,
+    pub last_update_at: Timestamp,
 }
 
 /// An update to be logged.
@@ -130,7 +130,10 @@ impl aggregate::Intent for Intent {
             }
             Self::Stall(stall) => Object::from([
                 (String::new(), "Mark Stalled".into()),
-                ("heardAt".to_owned(), stall.heard_at.to_string().into()),
+                (
+                    "heardAt".to_owned(),
+                    stall.last_update_at.to_string().into(),
+                ),
             ]),
         };
         Digest::of(&Json::Object(content))
@@ -147,7 +150,7 @@ impl aggregate::Intent for Intent {
     }
 
     /// An update without a time of its own may repeat an earlier detail and still be a new update.
-    fn known_by_content(&self) -> bool {
+    fn recognised_by_content(&self) -> bool {
         matches!(self, Self::Update(update) if update.timestamp.is_some())
     }
 
@@ -155,7 +158,7 @@ impl aggregate::Intent for Intent {
         false
     }
 
-    fn comes_first(&self) -> bool {
+    fn is_probably_first(&self) -> bool {
         match self {
             Self::Update(update) => {
                 update.kind == UpdateKind::Created || update.status == Status::created()

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::{Origin, Status, UpdateKind};
 use crate::{
     OrderId, ShipmentId, Timestamp,
-    event::{EncodedEvent, Kind},
+    event::{EncodedEvent, EventKind},
     json::Object,
     time::Precision,
 };
@@ -108,16 +108,16 @@ pub struct ShipmentStalled {
 }
 
 /// Every kind of event of a shipment, in the order of the variants of [`Event`].
-pub(super) const KINDS: [Kind<Event>; 2] = [
-    Kind {
+pub(super) const KINDS: [EventKind<Event>; 2] = [
+    EventKind {
         name: "ShipmentUpdated",
         upcasters: &[shipment_updated_1_to_2],
-        read: |data| serde_json::from_str(data).map(Event::ShipmentUpdated),
+        decode: |data| serde_json::from_str(data).map(Event::ShipmentUpdated),
     },
-    Kind {
+    EventKind {
         name: "ShipmentStalled",
         upcasters: &[],
-        read: |data| serde_json::from_str(data).map(Event::ShipmentStalled),
+        decode: |data| serde_json::from_str(data).map(Event::ShipmentStalled),
     },
 ];
 
@@ -138,7 +138,7 @@ impl DomainEvent for Event {
 
 impl Event {
     /// The event's kind. The compiler refuses an index that [`KINDS`] does not have.
-    pub fn kind(&self) -> &'static Kind<Self> {
+    pub fn kind(&self) -> &'static EventKind<Self> {
         match self {
             Self::ShipmentUpdated(_) => &KINDS[0],
             Self::ShipmentStalled(_) => &KINDS[1],
@@ -148,8 +148,8 @@ impl Event {
     /// Encodes the event in the latest version of its kind.
     pub(super) fn encode(&self) -> Result<EncodedEvent, serde_json::Error> {
         match self {
-            Self::ShipmentUpdated(data) => self.kind().write(data),
-            Self::ShipmentStalled(data) => self.kind().write(data),
+            Self::ShipmentUpdated(data) => self.kind().encode(data),
+            Self::ShipmentStalled(data) => self.kind().encode(data),
         }
     }
 

@@ -17,8 +17,8 @@ use serde::{Deserialize, Serialize};
 use crate::{
     OrderId, Refusal, ShipmentId, Timestamp,
     aggregate::{self, EventSourced},
-    event::{EncodedEvent, Kind},
-    ids::check_foreign,
+    event::{EncodedEvent, EventKind},
+    ids::check_external_id,
     limits::CLOCK_AHEAD_HOURS,
 };
 
@@ -40,18 +40,19 @@ pub struct Shipment {
     /// The number of logged updates.
     pub updates: u64,
     /// The arrival of the last update, late ones included; `None` before the first.
-    pub heard_at: Option<Timestamp>,
+    #[serde(rename = "heardAt")]
+    pub last_update_at: Option<Timestamp>,
     /// The current update's share of the state; `None` before the first update.
     pub current: Option<Current>,
     /// The carrier's name, by the latest update that has it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub carrier: Option<Known<String>>,
+    pub carrier: Option<Latest<String>>,
     /// The carrier's own number of the parcel, by the latest update that has it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub tracking_number: Option<Known<String>>,
+    pub tracking_number: Option<Latest<String>>,
     /// The order that the shipment belongs to, by the latest update that names it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub order_id: Option<Known<OrderId>>,
+    pub order_id: Option<Latest<OrderId>>,
 }
 
 /// What the current update says of a shipment.
@@ -68,14 +69,14 @@ pub struct Current {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub location: Option<String>,
     /// The stall that was noted since the current update: at most one for each current update.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub silence: Option<Silence>,
+    #[serde(default, rename = "silence", skip_serializing_if = "Option::is_none")]
+    pub stall: Option<NotedStall>,
 }
 
-/// A time in which a shipment had no update for longer than its environment allows: a stall.
+/// A stall: a shipment had no update for longer than its environment allows.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Silence {
+pub struct NotedStall {
     /// The arrival of the last update before it.
     pub since: Timestamp,
     /// Whether an update has arrived since. A late one, which is not current, ends the stall as
@@ -85,7 +86,7 @@ pub struct Silence {
 
 impl Current {
     /// Whether an update of this time and status that arrives now becomes the current one.
-    fn yields_to(&self, timestamp: Timestamp, status: &Status) -> bool {
+    fn is_superseded_by(&self, timestamp: Timestamp, status: &Status) -> bool {
         (self.timestamp, self.status.progress()) <= (timestamp, status.progress())
     }
 }
@@ -93,23 +94,23 @@ impl Current {
 impl Shipment {
     /// The arrival of the last update of a stalled shipment; `None` where it is not stalled.
     pub fn stalled_since(&self) -> Option<Timestamp> {
-        let silence = self.current.as_ref()?.silence.as_ref()?;
-        (!silence.over).then_some(silence.since)
+        let stall = self.current.as_ref()?.stall.as_ref()?;
+        (!stall.over).then_some(stall.since)
     }
 
     /// The arrival of the last update of a shipment that will be stalled if no further one arrives;
     /// `None` where it cannot stall, or is noted as stalled since its current update.
     pub fn watched_since(&self) -> Option<Timestamp> {
         let current = self.current.as_ref()?;
-        let watched = current.status.is_under_way() && current.silence.is_none();
-        self.heard_at.filter(|_| watched)
+        let watched = current.status.expects_updates() && current.stall.is_none();
+        self.last_update_at.filter(|_| watched)
     }
 }
 
 /// A property of the shipment, such as its carrier. An update that leaves it out does not change
 /// it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Known<T> {
+pub struct Latest<T> {
     /// The value.
     pub value: T,
     /// The time of the update that named it.
@@ -117,13 +118,13 @@ pub struct Known<T> {
 }
 
 /// Takes over the value that an update names, unless an update of a later time has named one.
-fn learn<T>(known: &mut Option<Known<T>>, told: Option<T>, timestamp: Timestamp) {
-    if let Some(value) = told
+fn take_latest<T>(known: &mut Option<Latest<T>>, value: Option<T>, timestamp: Timestamp) {
+    if let Some(value) = value
         && known
             .as_ref()
             .is_none_or(|known| known.timestamp <= timestamp)
     {
-        *known = Some(Known { value, timestamp });
+        *known = Some(Latest { value, timestamp });
     }
 }
 
@@ -132,16 +133,16 @@ fn learn<T>(known: &mut Option<Known<T>>, told: Option<T>, timestamp: Timestamp)
 impl EventSourced for Shipment {
     type Intent = Intent;
 
-    const SHAPE: &'static str = "shipment/3";
+    const STATE_SCHEMA: &'static str = "shipment/3";
 
     fn decide(&self, command: &Command) -> Result<Vec<Event>, Refusal> {
         match &command.intent {
-            Intent::Update(update) => self.log(update, command.at),
-            Intent::Stall(stall) => Ok(self.stall(stall, command.at).into_iter().collect()),
+            Intent::Update(update) => self.decide_update(update, command.at),
+            Intent::Stall(stall) => Ok(self.decide_stall(stall, command.at).into_iter().collect()),
         }
     }
 
-    fn kinds() -> &'static [Kind<Event>] {
+    fn kinds() -> &'static [EventKind<Event>] {
         &events::KINDS
     }
 
@@ -162,7 +163,7 @@ impl EventSourced for Shipment {
             // fewer spellings took another one from the same detail, and a repeat is a repeat.
             (Event::ShipmentUpdated(update), Intent::Update(sent)) => update.kind == sent.kind,
             (Event::ShipmentStalled(stalled), Intent::Stall(stall)) => {
-                stalled.stalled_since == stall.heard_at
+                stalled.stalled_since == stall.last_update_at
             }
             (Event::ShipmentUpdated(_) | Event::ShipmentStalled(_), _) => false,
         }
@@ -178,7 +179,7 @@ impl EventSourced for Shipment {
 }
 
 impl Shipment {
-    fn log(&self, update: &Update, at: Timestamp) -> Result<Vec<Event>, Refusal> {
+    fn decide_update(&self, update: &Update, at: Timestamp) -> Result<Vec<Event>, Refusal> {
         let sent = update.timestamp.as_ref();
         let timestamp = sent.map_or(update.origin.time, |sent| sent.at);
         if timestamp.is_ahead_of(at, CLOCK_AHEAD_HOURS) {
@@ -188,7 +189,7 @@ impl Shipment {
             );
             return Err(Refusal::field("timestamp", message));
         }
-        check_foreign("trackingNumber", update.tracking_number.as_deref())?;
+        check_external_id("trackingNumber", update.tracking_number.as_deref())?;
         let current = self.current.as_ref();
         Ok(vec![Event::ShipmentUpdated(Box::new(ShipmentUpdated {
             shipment_id: update.shipment_id.clone(),
@@ -203,7 +204,8 @@ impl Shipment {
             carrier: update.carrier.clone(),
             tracking_number: update.tracking_number.clone(),
             order_id: update.order_id.clone(),
-            current: current.is_none_or(|current| current.yields_to(timestamp, &update.status)),
+            current: current
+                .is_none_or(|current| current.is_superseded_by(timestamp, &update.status)),
             previous_status: current.map(|current| current.status.clone()),
             origin: update.origin.clone(),
             attributes: update.attributes.clone(),
@@ -212,10 +214,10 @@ impl Shipment {
 
     /// The event of the stall; none where an update has arrived since, the stall is noted already,
     /// or the shipment has reached a status in which it cannot stall.
-    fn stall(&self, stall: &Stall, at: Timestamp) -> Option<Event> {
+    fn decide_stall(&self, stall: &Stall, at: Timestamp) -> Option<Event> {
         let watched_since = self.watched_since()?;
         let current = self.current.as_ref()?;
-        (watched_since == stall.heard_at).then(|| {
+        (watched_since == stall.last_update_at).then(|| {
             Event::ShipmentStalled(Box::new(ShipmentStalled {
                 shipment_id: current.shipment_id.clone(),
                 at,
@@ -223,15 +225,15 @@ impl Shipment {
                 status: current.status.clone(),
                 timestamp: current.timestamp,
                 location: current.location.clone(),
-                carrier: told(&self.carrier),
-                tracking_number: told(&self.tracking_number),
-                order_id: told(&self.order_id),
+                carrier: value_of(&self.carrier),
+                tracking_number: value_of(&self.tracking_number),
+                order_id: value_of(&self.order_id),
             }))
         })
     }
 }
 
-fn told<T: Clone>(known: &Option<Known<T>>) -> Option<T> {
+fn value_of<T: Clone>(known: &Option<Latest<T>>) -> Option<T> {
     known.as_ref().map(|known| known.value.clone())
 }
 
@@ -255,10 +257,10 @@ impl Aggregate for Shipment {
 
     fn apply(&mut self, event: Event) {
         match event {
-            Event::ShipmentUpdated(update) => self.logged(*update),
+            Event::ShipmentUpdated(update) => self.apply_update(*update),
             Event::ShipmentStalled(stalled) => {
                 if let Some(current) = &mut self.current {
-                    current.silence = Some(Silence {
+                    current.stall = Some(NotedStall {
                         since: stalled.stalled_since,
                         over: false,
                     });
@@ -269,27 +271,28 @@ impl Aggregate for Shipment {
 }
 
 impl Shipment {
-    fn logged(&mut self, update: ShipmentUpdated) {
+    fn apply_update(&mut self, update: ShipmentUpdated) {
         self.updates += 1;
-        self.heard_at = Some(update.at);
+        self.last_update_at = Some(update.at);
         let current = self.current.as_ref();
-        if current.is_none_or(|current| current.yields_to(update.timestamp, &update.status)) {
+        if current.is_none_or(|current| current.is_superseded_by(update.timestamp, &update.status))
+        {
             self.current = Some(Current {
                 shipment_id: update.shipment_id,
                 status: update.status,
                 timestamp: update.timestamp,
                 location: update.location,
-                silence: None,
+                stall: None,
             });
-        } else if let Some(silence) = self.current.as_mut().and_then(|now| now.silence.as_mut()) {
-            silence.over = true;
+        } else if let Some(stall) = self.current.as_mut().and_then(|now| now.stall.as_mut()) {
+            stall.over = true;
         }
-        learn(&mut self.carrier, update.carrier, update.timestamp);
-        learn(
+        take_latest(&mut self.carrier, update.carrier, update.timestamp);
+        take_latest(
             &mut self.tracking_number,
             update.tracking_number,
             update.timestamp,
         );
-        learn(&mut self.order_id, update.order_id, update.timestamp);
+        take_latest(&mut self.order_id, update.order_id, update.timestamp);
     }
 }

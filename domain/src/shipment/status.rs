@@ -44,7 +44,7 @@ impl Status {
 
     /// The statuses after which further updates are expected, so that a shipment without them is
     /// stalled. After any other status somebody knows already, or no update will come.
-    pub const UNDER_WAY: [&'static str; 8] = [
+    pub const EXPECTING_UPDATES: [&'static str; 8] = [
         "CREATED",
         "PICKED_UP",
         "IN_TRANSIT",
@@ -75,9 +75,9 @@ impl Status {
         Self::CRITICAL.contains(&self.as_str())
     }
 
-    /// Whether it is one of [`Status::UNDER_WAY`].
-    pub fn is_under_way(&self) -> bool {
-        Self::UNDER_WAY.contains(&self.as_str())
+    /// Whether it is one of [`Status::EXPECTING_UPDATES`].
+    pub fn expects_updates(&self) -> bool {
+        Self::EXPECTING_UPDATES.contains(&self.as_str())
     }
 
     /// Reads a carrier's spelling. Case and the separators `_`, `-` and space do not matter: words

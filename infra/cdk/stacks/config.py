@@ -26,7 +26,7 @@ READ_MODELS_MAX = 6
 CARRIERS = ("easypost", "aftership", "shipengine", "shippo", "17track", "sendcloud")
 
 # What infra/lambda/src/stalled_after.rs takes, in parts of an hour no smaller than half a minute.
-UNDER_WAY = (
+EXPECTING_UPDATES = (
     "CREATED",
     "PICKED_UP",
     "IN_TRANSIT",
@@ -36,7 +36,7 @@ UNDER_WAY = (
     "READY_FOR_PICKUP",
     "RETURNING",
 )
-STALLED_AFTER = rf"({'|'.join(UNDER_WAY)})=(\d{{1,4}}(\.\d{{1,2}})?)"
+STALLED_AFTER = rf"({'|'.join(EXPECTING_UPDATES)})=(\d{{1,4}}(\.\d{{1,2}})?)"
 
 # What CloudWatch Logs can keep (its API reference, PutRetentionPolicy), up to ten years.
 LOG_DAYS = (
@@ -182,7 +182,7 @@ CHECKS: Mapping[str, Check] = {
     "stalled_after_hours": _all_matching(
         STALLED_AFTER,
         "a list of a status with hours below 10,000 each, such as IN_TRANSIT=72, of "
-        + ", ".join(UNDER_WAY),
+        + ", ".join(EXPECTING_UPDATES),
     ),
     "architecture": _one_of("arm64", "x86_64"),
     "shards": _within(1, 64),

@@ -1,52 +1,56 @@
-//! Where the HTTP API of an environment is, and whether it may be called there.
+//! The address of an environment's HTTP API, and the check that requests may be sent there.
 
 use http::Uri;
 use operator::{OperatorError, Target};
 
-/// Why there is no address to call.
+/// The reasons why there is no address that the console may send requests to.
 #[derive(Debug, thiserror::Error)]
 pub enum AddressError {
-    /// The environment cannot be asked. Each reason has its own remedy.
+    /// The environment's settings cannot be read. `reason` says what to do about it.
     #[error(
-        "{reason}\nWhere the HTTP API is, is asked of the environment {environment}. Is that its name, \
-         do region and credentials lead to its account (`aws sts get-caller-identity`), and have they \
-         the policy waybill-{environment}-console or -operator? With --api-url nobody is asked; the \
-         local system is --local."
+        "{reason}\nThe address of the HTTP API is read from the settings of the environment \
+         {environment}. Check its name, that region and credentials lead to its account (`aws sts \
+         get-caller-identity`), and that they have the policy waybill-{environment}-console or \
+         -operator. --api-url gives the address directly; --local is the local system."
     )]
-    NotAsked {
-        /// The environment.
+    Unreachable {
+        /// The name of the environment.
         environment: String,
-        /// What was in the way.
+        /// The error of the attempt to reach the environment.
         reason: OperatorError,
     },
-    /// It was deployed before environments said so.
+    /// The environment's settings have no address: it was deployed by a version that did not store
+    /// one.
     #[error(
         "the environment {0} does not say where its HTTP API is: deploy it once more, or give \
          --api-url, the output ApiUrl of the stack waybill-{0}-service"
     )]
-    NotSaid(String),
-    /// It is no address of HTTP.
+    NotPublished(String),
+    /// The text is not a URL with the scheme `http` or `https` and a host.
     #[error("--api-url {0}: it does not begin with https:// or http://, or names no host")]
     NotHttp(String),
-    /// Whoever is between would read commands and credentials.
+    /// The URL has no encryption and leads to another machine: commands and credentials could be
+    /// read on the way.
     #[error("--api-url {0}: without https only on this machine, or with --local")]
     NotEncrypted(String),
 }
 
-/// The address that the environment says, its stage included. It is read where an operator's command
-/// reads the environment's settings: `lambda:GetFunctionConfiguration` of one function.
+/// Returns the address of the HTTP API, including its stage, from the environment's settings. It is
+/// read like the settings of an operator's command, by `lambda:GetFunctionConfiguration` of one
+/// function.
 pub async fn of(target: &Target) -> Result<String, AddressError> {
-    // It is large, and whoever waits for it would be, too.
+    // The future is large. Boxed, it does not make the caller's future large, too.
     let reached = Box::pin(target.connect()).await;
-    let environment = reached.map_err(|reason| AddressError::NotAsked {
+    let environment = reached.map_err(|reason| AddressError::Unreachable {
         environment: target.environment.clone(),
         reason,
     })?;
     let said = environment.api_url().map(str::to_owned);
-    said.ok_or_else(|| AddressError::NotSaid(target.environment.clone()))
+    said.ok_or_else(|| AddressError::NotPublished(target.environment.clone()))
 }
 
-/// Refuses what is no address, and to send a token or a signed command where others can read it.
+/// Fails where `url` is not an HTTP address, or would send a token or a signed command unencrypted
+/// to another machine. With `local`, unencrypted HTTP is allowed to any host.
 pub fn check(url: &str, local: bool) -> Result<(), AddressError> {
     let uri: Option<Uri> = url.parse().ok();
     let parts = uri

@@ -21,10 +21,10 @@ use crate::{
     trying::Playground,
 };
 
-/// Where the local system has its HTTP API.
+/// The default address of the local system's HTTP API.
 const LOCAL: &str = "http://127.0.0.1:8080";
 
-/// The port that the console listens on, here and beside the local system.
+/// The default port of the console, both by itself and beside the local system.
 pub const PORT: u16 = 4580;
 
 /// Which environment, and where the console listens
@@ -40,24 +40,25 @@ Examples:
 
 Ends at Ctrl-C with 0; with 1 where it does not start.")]
 pub struct ConsoleArgs {
-    /// Environment: its name stands on every page
+    /// Name of the environment, which every page shows
     #[arg(long, env = "WAYBILL_ENV", default_value = "dev")]
     env: String,
 
-    /// The local system, at http://127.0.0.1:8080 unless --api-url says otherwise; nobody is asked
-    /// for credentials there
+    /// The local system, at http://127.0.0.1:8080 unless --api-url says otherwise; no credentials
+    /// are needed there
     #[arg(long)]
     local: bool,
 
-    /// Address of the HTTP API, with its stage: the stack's output ApiUrl. Without it, the environment
-    /// is asked where its API is. Without --local, requests are signed with the credentials and for
-    /// the region that the `aws` command would use
+    /// Address of the HTTP API, with its stage: the stack's output ApiUrl. Without it, the address
+    /// is read from the environment's settings. Without --local, requests are signed with the
+    /// credentials and for the region that the `aws` command would use
     #[arg(long, env = "WAYBILL_API_URL")]
     api_url: Option<String>,
 
-    /// Where AWS's protocols are spoken, for what an operator does: with --local
-    /// http://127.0.0.1:4566 unless this says otherwise, else AWS, or what AWS_ENDPOINT_URL says
-    // The variable is not the argument's own: `--local` alone must not go to AWS by it.
+    /// Address of the AWS services that the operator's functions use: with --local
+    /// http://127.0.0.1:4566, else AWS or the value of AWS_ENDPOINT_URL
+    // This argument deliberately does not read AWS_ENDPOINT_URL: with `--local` alone, requests
+    // must not go to AWS because of that variable.
     #[arg(long)]
     endpoint_url: Option<String>,
 
@@ -74,45 +75,46 @@ pub struct ConsoleArgs {
     #[arg(long, env = "WAYBILL_CONSOLE_PORT", default_value_t = PORT)]
     port: u16,
 
-    /// Address to listen on. The console asks nobody who is calling, and acts with your credentials:
-    /// any other address than the default hands them to the network
+    /// Address to listen on. The console does not authenticate its users, and acts with your
+    /// credentials: any other address than the default gives them to the network
     #[arg(long, env = "WAYBILL_BIND", default_value = "127.0.0.1")]
     bind: IpAddr,
 
-    /// A name that this machine is called by, beside localhost and the address it listens on. Several
-    /// with commas, or the flag several times
+    /// A host name of this machine that is accepted in addition to localhost and the address it
+    /// listens on. Several with commas, or the flag several times
     #[arg(long, env = "WAYBILL_ALLOW_HOST", value_delimiter = ',')]
     allow_host: Vec<String>,
 
-    /// Let production be changed from here
+    /// Allow changes of production from this console
     #[arg(long)]
     allow_changes: bool,
 }
 
-/// Why the console does not start.
+/// The reasons why the console does not start.
 #[derive(Debug, thiserror::Error)]
 pub enum ConsoleError {
-    /// What was asked for cannot be, or the credentials are missing.
+    /// The arguments are invalid, or AWS credentials or a region are missing.
     #[error("{0}")]
-    Said(String),
-    /// There is no address of an HTTP API that can be used.
+    Setup(String),
+    /// No usable address of an HTTP API is known.
     #[error(transparent)]
     Address(#[from] AddressError),
-    /// The port cannot be used.
+    /// The console cannot listen on the port.
     #[error("{address}: {cause}; another port: --port or WAYBILL_CONSOLE_PORT")]
     Port {
-        /// Where it was to listen.
+        /// The address that the console was to listen on.
         address: SocketAddr,
-        /// What the operating system says.
+        /// The error of the operating system.
         cause: std::io::Error,
     },
-    /// The server has ended.
+    /// The server ended with an error.
     #[error("the console: {0}")]
     Server(#[from] std::io::Error),
 }
 
 impl ConsoleArgs {
-    /// The environment as an operator's command reaches it.
+    /// Returns the environment and the address of its AWS services, as an operator's command would
+    /// use them.
     fn target(&self) -> Target {
         let by_variable = || std::env::var("AWS_ENDPOINT_URL").ok();
         let local = self.local.then(|| Target::local(&self.env).endpoint);
@@ -125,7 +127,8 @@ impl ConsoleArgs {
         }
     }
 
-    /// Where the HTTP API is: as it was said, or as the environment says.
+    /// Returns the address of the HTTP API without a slash at its end: from the argument, else the
+    /// local default, else from the environment's settings.
     async fn url(&self) -> Result<String, ConsoleError> {
         let said = self.api_url.clone().filter(|url| !url.is_empty());
         let url = match (said, self.local) {
@@ -136,8 +139,9 @@ impl ConsoleArgs {
         Ok(url.trim_end_matches('/').to_owned())
     }
 
-    /// The local system's AWS protocols, as the page Try it uses them: where they were named, or where
-    /// nothing says that the system is elsewhere than usual. `None` on AWS.
+    /// Returns the address of the local system's AWS services for the page Try it. It is known
+    /// where it was given, or where no `--api-url` says that the system is at another address than
+    /// the default. `None` on AWS.
     fn aws_url(&self) -> Option<String> {
         let named = |url: &Option<String>| url.as_ref().is_some_and(|url| !url.is_empty());
         let known = named(&self.endpoint_url) || !named(&self.api_url);
@@ -150,7 +154,7 @@ impl ConsoleArgs {
             (false, Some(token)) => Caller::Bearer(token.clone()),
             (false, None) => {
                 let config = lambda::sdk::from_environment().await;
-                Caller::of(&config).map_err(ConsoleError::Said)?
+                Caller::of(&config).map_err(ConsoleError::Setup)?
             }
         };
         address::check(url, self.local)?;
@@ -158,14 +162,15 @@ impl ConsoleArgs {
     }
 }
 
-/// Answers until `end` comes. `say` is given the line to print once it listens.
+/// Runs the console until `end` completes. `say` is called with the line to print once the console
+/// listens.
 pub async fn run(
     args: &ConsoleArgs,
     say: impl FnOnce(&str),
     end: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), ConsoleError> {
     let names = Names::new(&args.env);
-    let names = names.map_err(|error| ConsoleError::Said(error.to_string()))?;
+    let names = names.map_err(|error| ConsoleError::Setup(error.to_string()))?;
     let url = args.url().await?;
     let backend = args.backend(&url).await?;
     let address = SocketAddr::new(args.bind, args.port);
@@ -195,7 +200,7 @@ pub async fn run(
     let operating = Operating::new(args.target(), STATE_FOLDER.into());
     let mut console = Console::new(about, Arc::new(backend), operating, hosts, reached.port());
     if let Some(aws_url) = args.aws_url() {
-        // What carriers sign with is known to the system alone.
+        // No function that signs webhooks: only the process of the local system knows the secrets.
         console = console.with_playground(Playground::new(names, &aws_url, None).await);
     }
     Ok(serve(listener, console, end).await?)

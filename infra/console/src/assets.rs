@@ -1,4 +1,5 @@
-//! What pages load beside themselves: embedded, named by their content, kept by browsers for a year.
+//! The static files that pages load: embedded in the program, with a digest of their content in the
+//! name, so that browsers may keep them for a year.
 
 use std::{fmt::Write as _, io::Write as _, sync::LazyLock};
 
@@ -10,17 +11,17 @@ use axum::{
 use flate2::{Compression, write::GzEncoder};
 use sha2::{Digest as _, Sha256};
 
-/// A file that pages load.
+/// A static file that pages load.
 pub struct Asset {
     name: &'static str,
     mime: &'static str,
     bytes: &'static [u8],
 }
 
-/// A file as it is served.
+/// A static file prepared for serving.
 struct Served {
     asset: &'static Asset,
-    /// Its name with a digest of its content.
+    /// The file's name in the address: a digest of its content, then its own name.
     file: String,
     gzip: Vec<u8>,
 }
@@ -63,7 +64,7 @@ fn served(asset: &'static Asset) -> Served {
         let _ = write!(digest, "{byte:02x}");
     }
     let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
-    // Nor does writing to a Vec.
+    // Writing to a Vec does not fail either.
     let _ = encoder.write_all(asset.bytes);
     Served {
         asset,
@@ -72,14 +73,14 @@ fn served(asset: &'static Asset) -> Served {
     }
 }
 
-/// Where pages load the file of this name.
+/// Returns the path of the file with this name. The path is `/assets/` where there is no such file.
 pub fn path(name: &str) -> String {
     let found = SERVED.iter().find(|served| served.asset.name == name);
     let file = found.map_or("", |served| served.file.as_str());
     format!("/assets/{file}")
 }
 
-/// Serves a file.
+/// Serves a static file, compressed where the browser accepts gzip.
 pub async fn serve(Path(file): Path<String>, headers: HeaderMap) -> Response {
     let Some(found) = SERVED.iter().find(|served| served.file == file) else {
         return StatusCode::NOT_FOUND.into_response();
@@ -108,7 +109,7 @@ pub async fn serve(Path(file): Path<String>, headers: HeaderMap) -> Response {
 mod tests {
     use super::*;
 
-    /// What all files may take together on the wire.
+    /// The limit on the compressed size of all files together, in bytes.
     const BYTES_MAX: usize = 60 * 1024;
 
     #[test]

@@ -1,36 +1,37 @@
-//! An instant as a page shows it.
+//! Points in time as pages show them.
 
 use std::fmt;
 
 use domain::Timestamp;
 use serde::Deserialize;
 
-/// An instant as Waybill writes it: `2026-03-01T08:00:00.000Z`. A page shows it in UTC, and a script
-/// in the zone of whoever looks.
+/// A point in time as Waybill writes it: `2026-03-01T08:00:00.000Z`. A page shows it in UTC; a
+/// script converts it to the browser's time zone.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(transparent)]
 pub struct At(pub String);
 
-/// The instant that a page is asked for: `at`, or the end of a day in UTC, since what became known
-/// on that day belongs to it. `None` where neither is named.
+/// Returns the time that a page is asked for: the end of `day` in UTC where a day is given, because
+/// everything that became known on that day is included, else `at`. `None` where neither is given.
 pub fn asked(at: Option<String>, day: Option<&str>) -> Option<String> {
     let day = day.filter(|day| !day.is_empty());
     let end = day.map(|day| format!("{day}T23:59:59.999Z"));
     end.or(at).filter(|at| !at.is_empty())
 }
 
-/// What was asked for, in words.
+/// Returns the requested time as words for a person.
 pub fn in_words(day: Option<&str>, at: &str) -> String {
     day.map_or(at.to_owned(), |day| format!("the end of {day}"))
 }
 
-/// An instant of what an operator's functions answer; nothing where there is none.
+/// Converts a time from the operator's functions. `None` becomes an empty text.
 pub fn of(time: &Option<Timestamp>) -> At {
     At(time.map_or(String::new(), |time| time.to_string()))
 }
 
 impl At {
-    /// For a person, in UTC, to the second.
+    /// Returns the time in UTC with seconds, for a person. A text that is not in Waybill's format
+    /// is returned unchanged.
     pub fn utc(&self) -> String {
         match (self.0.get(..10), self.0.get(11..19)) {
             (Some(day), Some(time)) if self.0.ends_with('Z') => format!("{day} {time} UTC"),
@@ -38,7 +39,7 @@ impl At {
         }
     }
 
-    /// The same with milliseconds, for comparing.
+    /// Returns the time in UTC with milliseconds, so that times can be compared.
     pub fn exact(&self) -> String {
         match (self.0.get(..10), self.0.get(11..23)) {
             (Some(day), Some(time)) if self.0.ends_with('Z') => format!("{day} {time} UTC"),

@@ -1,4 +1,4 @@
-//! The port to Waybill's HTTP API: what is called, and what comes back or does not.
+//! The port to Waybill's HTTP API: requests, answers and failures.
 
 use std::{sync::Arc, time::Duration};
 
@@ -10,89 +10,91 @@ use serde::{Deserialize, de::DeserializeOwned};
 /// One request to the HTTP API.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Call {
-    /// `GET` or `POST`.
+    /// The method, such as `GET` or `POST`.
     pub method: Method,
-    /// Path and query, percent-encoded, with a `/` at the beginning.
+    /// The path and query, percent-encoded, beginning with `/`.
     pub path: String,
-    /// A command's `Idempotency-Key`.
+    /// The command's `Idempotency-Key`.
     pub key: Option<String>,
-    /// The version that the sender has seen: `If-Match`.
+    /// The version that the sender has seen, sent as `If-Match`.
     pub version: Option<u64>,
-    /// A command's JSON.
+    /// The command as JSON.
     pub body: Option<String>,
 }
 
-/// What the HTTP API has answered.
+/// An answer of the HTTP API, whatever its status.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answer {
-    /// The status code.
+    /// The HTTP status code.
     pub status: u16,
-    /// JSON, or whatever stands in front of the API has said.
+    /// The body: JSON, or the text of a gateway in front of the API.
     pub body: String,
 }
 
-/// There is no answer.
+/// The reasons why a request got no answer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NoAnswer {
-    /// Nobody listens, the connection broke, or the answer is too large. The text is for a person.
+    /// Nothing listens at the address, the connection broke, or the answer is too large. The text
+    /// is for a person.
     #[error("{0}")]
     Lost(String),
-    /// There was none within this time.
+    /// No answer came within this time.
     #[error("no answer within {} s", .0.as_secs())]
-    Slow(Duration),
+    TimedOut(Duration),
 }
 
-/// The HTTP API of one environment. A test hands in one that is slow or lost.
+/// The HTTP API of one environment. Tests pass in one that is slow or cannot be reached.
 #[async_trait]
 pub trait Backend: Send + Sync {
-    /// Sends one request, and waits for its answer for a limited time.
+    /// Sends one request and waits a limited time for the answer.
     async fn call(&self, call: Call) -> Result<Answer, NoAnswer>;
 }
 
-/// Why a page cannot show what was asked for, or a change was not made.
+/// The reasons why a page cannot show what was asked for, or why a change was not made.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Failure {
-    /// There is no such thing.
+    /// The order, shipment or other object does not exist.
     NotFound(Problem),
-    /// The API says no.
+    /// The API refused the request.
     Refused(Problem),
-    /// There is no answer. Whether a command had an effect is not known then.
+    /// No answer came. It is not known whether a command had an effect.
     NoAnswer(NoAnswer),
-    /// There is an answer that nobody can read here: another program, or another version.
+    /// The answer cannot be read: it comes from another program, or from another version of
+    /// Waybill.
     Unreadable(String),
-    /// AWS does not let these credentials do what an operator does.
+    /// AWS denied these credentials an action of the operator's functions.
     Denied(Denied),
-    /// What an operator does cannot be done.
-    Said {
-        /// The status code of the page that says so.
+    /// One of the operator's functions failed, or the request to the console is invalid.
+    Message {
+        /// The HTTP status code of the page that shows the message.
         status: u16,
-        /// Why, for an operator.
+        /// The reason, for an operator.
         message: String,
     },
 }
 
-/// What AWS has said no to, and who may do it.
+/// A denial by AWS, and the policy that would allow the action.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Denied {
-    /// What was asked, and what the service said.
+    /// The request and the message of the AWS service.
     pub message: String,
-    /// What these credentials may not do, as policies call it, such as `dynamodb:Query`.
+    /// The denied action as IAM policies name it, such as `dynamodb:Query`.
     pub action: Option<String>,
-    /// The policy that lets them.
+    /// The policy that allows the action.
     pub policy: Policy,
 }
 
-/// A policy for whoever uses the console, as it is called behind the environment's name.
+/// An IAM policy for users of the console, named `waybill-<env>-<name>`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Policy {
-    /// Whoever looks.
+    /// The policy for reading.
     Console,
-    /// Whoever changes something, or opens a dead letter.
+    /// The policy for changes, and for opening dead letters.
     Operator,
 }
 
 impl Policy {
-    /// The end of its name.
+    /// Returns the last part of the policy's name.
     pub fn name(self) -> &'static str {
         match self {
             Self::Console => "console",
@@ -101,41 +103,42 @@ impl Policy {
     }
 }
 
-/// What the API says of a request that it refuses (RFC 9457).
+/// The problem details of a refused request (RFC 9457).
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Problem {
-    /// The status code.
+    /// The HTTP status code.
     pub status: u16,
-    /// Which refusal it is, for machines.
+    /// The code of the refusal, for programs. Empty where the answer is not from Waybill itself.
     pub code: String,
-    /// The same for a person.
+    /// The reason of the refusal, for a person.
     pub detail: String,
-    /// The member that is at fault.
+    /// The name of the invalid member of the request, where one is invalid.
     pub field: Option<String>,
-    /// The aggregate's version, on a conflict.
+    /// The current version of the aggregate, on a conflict.
     pub version: Option<u64>,
-    /// Was a command refused, and no question?
+    /// Whether the refused request was a command, not a query.
     #[serde(skip)]
     pub of_command: bool,
 }
 
 impl Problem {
-    /// Did whoever stands in front of the API let these credentials not through? What Waybill itself
-    /// refuses has a code.
+    /// Whether a gateway in front of the API denied these credentials. Refusals by Waybill itself
+    /// have a code.
     pub fn is_denied(&self) -> bool {
         matches!(self.status, 401 | 403) && self.code.is_empty()
     }
 }
 
 impl Failure {
-    /// Has somebody else changed the order or shipment since it was looked at?
-    pub fn is_rivals(&self) -> bool {
+    /// Whether somebody else changed the order or shipment since it was read (`409` or `412`).
+    pub fn is_conflict(&self) -> bool {
         matches!(self, Self::Refused(problem) if matches!(problem.status, 409 | 412))
     }
 
-    /// The same of something that the operator's policy opens, where it was denied.
-    pub fn of_operators(self) -> Self {
+    /// Returns the same failure; where it is a denial, it names the operator's policy as the one
+    /// that is missing.
+    pub fn with_operator_policy(self) -> Self {
         match self {
             Self::Denied(denied) => Self::Denied(Denied {
                 policy: Policy::Operator,
@@ -145,33 +148,33 @@ impl Failure {
         }
     }
 
-    /// Was there no answer, so that a command may have had its effect or not?
+    /// Whether it is unknown if a command had an effect, because no usable answer came.
     pub fn is_unknown(&self) -> bool {
         match self {
             Self::NoAnswer(_) | Self::Unreadable(_) => true,
             Self::Refused(problem) => problem.status >= 500,
             Self::NotFound(_) | Self::Denied(_) => false,
-            Self::Said { status, .. } => *status >= 500,
+            Self::Message { status, .. } => *status >= 500,
         }
     }
 }
 
-/// The HTTP API, asked and commanded.
+/// The HTTP API with its queries and commands.
 #[derive(Clone)]
 pub struct Api(Arc<dyn Backend>);
 
 impl Api {
-    /// The API behind this port.
+    /// Creates the API on this port.
     pub fn new(backend: Arc<dyn Backend>) -> Self {
         Self(backend)
     }
 
-    /// Sends one request, and gives the answer as it came.
+    /// Sends one request and returns the answer unchanged.
     pub async fn call(&self, call: Call) -> Result<Answer, NoAnswer> {
         self.0.call(call).await
     }
 
-    /// Asks, and reads the answer as a `T`.
+    /// Sends a query and reads the answer as a `T`.
     pub async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, Failure> {
         let call = Call {
             method: Method::GET,
@@ -183,7 +186,7 @@ impl Api {
         self.answered(call).await
     }
 
-    /// As [`Self::get`], and `None` where there is no such thing.
+    /// Works as [`Self::get`], but returns `None` where the object does not exist.
     pub async fn find<T: DeserializeOwned>(&self, path: &str) -> Result<Option<T>, Failure> {
         match self.get(path).await {
             Ok(found) => Ok(Some(found)),
@@ -192,7 +195,7 @@ impl Api {
         }
     }
 
-    /// Sends a command under a key of its own, so that sending it again has no second effect.
+    /// Sends a command with its idempotency key, so that sending it again has no second effect.
     pub async fn command(
         &self,
         path: &str,
@@ -210,7 +213,7 @@ impl Api {
         self.answered(call).await
     }
 
-    /// What is answered, whatever that is.
+    /// Sends one request and returns the answer, whatever its status.
     pub async fn answer(&self, call: Call) -> Result<Answer, Failure> {
         self.0.call(call).await.map_err(Failure::NoAnswer)
     }
@@ -223,7 +226,7 @@ impl Api {
             return serde_json::from_str(&answer.body)
                 .map_err(|error| Failure::Unreadable(format!("{what}: {error}")));
         }
-        // A gateway in front of the API says `{"message": …}` only.
+        // A gateway in front of the API answers with `{"message": …}` only.
         let mut problem: Problem = serde_json::from_str(&answer.body).unwrap_or_default();
         problem.status = answer.status;
         problem.of_command = of_command;
@@ -237,13 +240,13 @@ impl Api {
     }
 }
 
-/// What a command is answered.
+/// The answer to an accepted command.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Reply {
-    /// What has happened.
+    /// What the command did, as a sentence.
     pub message: String,
-    /// The status now.
+    /// The status after the command.
     pub status: String,
-    /// The version now.
+    /// The version after the command.
     pub version: u64,
 }

@@ -1,5 +1,5 @@
-//! Makes a change: confirms it where the environment is production, tells of a rival's change, keeps
-//! what was typed, and says when it is not known whether anything has happened.
+//! Carries out changes: asks for confirmation in production, reports conflicting changes by others,
+//! keeps what was typed, and says when the effect of a change is not known.
 
 use std::{borrow::Cow, collections::HashMap};
 
@@ -15,55 +15,55 @@ use crate::{
     links,
     rows::History,
     story::{self, Step},
-    view::{Head, Nav, Page, View, told},
+    view::{Head, Nav, Page, View, described},
 };
 
-/// What a form holds, by name.
-pub type Sent = HashMap<String, String>;
+/// The values of a submitted form, by field name.
+pub type FormValues = HashMap<String, String>;
 
-/// The member of a form that says that its change was confirmed.
+/// The form field that says that the change was confirmed.
 const CONFIRMED: &str = "confirmed";
 
 /// A field of a form.
 #[derive(Debug, Clone, Default)]
 pub struct Field {
-    /// Its name in the form and in the command.
+    /// The field's name in the form and in the command.
     pub name: &'static str,
-    /// What stands beside it.
+    /// The label beside the field.
     pub label: &'static str,
-    /// What it holds.
+    /// The field's value.
     pub value: String,
-    /// What may be written there.
+    /// An example or description of valid values.
     pub hint: &'static str,
-    /// Must it be filled in?
+    /// Whether the field must be filled in.
     pub required: bool,
-    /// What may be chosen; something else may be written, too.
+    /// Suggested values. Other values are allowed, too.
     pub options: &'static [&'static str],
 }
 
 /// A form that sends a change.
 #[derive(Debug, Clone)]
 pub struct Form {
-    /// The console's address that takes it.
+    /// The path of the console that the form is posted to.
     pub action: String,
-    /// What the button says.
+    /// The text of the button.
     pub button: Cow<'static, str>,
-    /// Can it not be undone?
+    /// Whether the change cannot be undone.
     pub danger: bool,
-    /// What the command is known by, however often it is sent.
+    /// The idempotency key of the command. It stays the same however often the form is sent.
     pub key: String,
-    /// The version that the sender sees, where that matters.
+    /// The version that the sender has seen, where the command depends on it.
     pub version: Option<u64>,
-    /// Was it confirmed, on the page that holds it?
+    /// Whether the form stands on the confirmation page: sent from there, it is confirmed.
     pub confirmed: bool,
-    /// What is filled in.
+    /// The fields of the form.
     pub fields: Vec<Field>,
-    /// The session's token.
+    /// The token of the session, which protects against forged requests.
     pub token: String,
 }
 
 impl Form {
-    /// A form that was not sent yet.
+    /// Creates a form that was not sent yet, with a new idempotency key.
     pub fn new(action: String, button: impl Into<Cow<'static, str>>, view: &View) -> Self {
         Self {
             action,
@@ -77,8 +77,8 @@ impl Form {
         }
     }
 
-    /// The same form as it was sent.
-    pub fn filled(mut self, sent: &Sent) -> Self {
+    /// Returns the form with the values that were sent.
+    pub fn filled(mut self, sent: &FormValues) -> Self {
         let value = |name: &str| sent.get(name).map(|value| value.trim().to_owned());
         if let Some(key) = value("key").filter(|key| key.starts_with("console-")) {
             self.key = key;
@@ -90,7 +90,7 @@ impl Form {
         self
     }
 
-    /// The command's body: the fields that were filled in.
+    /// Returns the body of the command: the fields that were filled in.
     fn body(&self) -> Json {
         let filled = self.fields.iter().filter(|field| !field.value.is_empty());
         let body = filled.map(|field| (field.name.to_owned(), field.value.as_str().into()));
@@ -98,23 +98,24 @@ impl Form {
     }
 }
 
-/// A change that somebody has asked for.
+/// A requested change by a command of the API.
 pub struct Change {
-    /// Where its page stands.
+    /// The place of the change's page in the navigation.
     pub nav: Nav,
-    /// What is done: `Cancel order A-1`.
+    /// The title of the change, such as `Cancel order A-1`.
     pub title: String,
-    /// What will happen, in a sentence.
+    /// What the change does, as a sentence.
     pub effect: String,
-    /// The form as it was sent.
+    /// The form with the values that were sent.
     pub form: Form,
-    /// What the action is called among `allowedActions`.
+    /// The name of the action in `allowedActions`.
     pub action: &'static str,
-    /// The API's address of the command.
+    /// The API's path of the command.
     pub command: String,
-    /// The page to come back to; the API's address of its row, too.
+    /// The page to return to. The API uses the same path for the row.
     pub back: String,
-    /// The API's address of the history, where a rival's change is told from it.
+    /// The API's path of the history, from which conflicting changes are shown. `None` where it is
+    /// not shown.
     pub history: Option<String>,
 }
 
@@ -123,58 +124,58 @@ pub struct Change {
 struct ChangePage<'a> {
     title: &'a str,
     about: &'a About,
-    /// What is wrong, or nothing.
+    /// Why the change was not made, where it was not.
     problem: Option<String>,
-    /// What has to be known before it is sent.
+    /// What the user has to know before sending the form.
     note: String,
-    /// What somebody else has done since.
+    /// The events that others have added since the user read the page.
     since: Vec<Step>,
-    /// The form, where it can be sent again.
+    /// The form, where sending it again makes sense.
     form: Option<Form>,
     back: &'a str,
 }
 
-/// What somebody has asked for that is no command of the API: an operator's piece of work.
-pub struct Deed {
-    /// Where its page stands.
+/// A requested change by one of the operator's functions, not by a command of the API.
+pub struct OperatorAction {
+    /// The place of the change's page in the navigation.
     pub nav: Nav,
-    /// What is done: `Retry what is stuck`.
+    /// The title of the change, such as `Retry what is stuck`.
     pub title: String,
-    /// What will happen, in a sentence.
+    /// What the change does, as a sentence.
     pub effect: String,
-    /// The form as it was sent.
+    /// The form with the values that were sent.
     pub form: Form,
-    /// The page to come back to.
+    /// The page to return to.
     pub back: String,
 }
 
-impl Deed {
-    /// Repeats in production what will happen; else does it, and goes to the page that `work` names,
-    /// or says why not.
+impl OperatorAction {
+    /// Shows a confirmation page in production. Otherwise, or once confirmed, runs `work` and
+    /// redirects to the page that it returns, or shows why it failed.
     pub async fn carry_out(
         mut self,
         view: View,
-        sent: &Sent,
+        sent: &FormValues,
         work: impl Future<Output = Result<String, Failure>> + Send + 'static,
     ) -> Response {
         let awaited = format!("the end of: {}", self.title);
         let head = Head::new(self.nav, self.title.clone(), awaited);
-        let (about, asks) = (
+        let (about, must_be_confirmed) = (
             view.console.about().clone(),
-            asks(view.console.about(), sent),
+            must_be_confirmed(view.console.about(), sent),
         );
         view.show(head, async move {
-            let (status, problem, note) = if asks {
+            let (status, problem, note) = if must_be_confirmed {
                 self.form.confirmed = true;
                 let note = format!("In {}: {}", about.environment, self.effect);
                 (StatusCode::OK, None, note)
             } else {
                 match work.await {
-                    Ok(address) => return Ok(Page::Elsewhere(address)),
+                    Ok(address) => return Ok(Page::Redirect(address)),
                     Err(failure @ Failure::NotFound(_)) => return Err(failure),
                     Err(failure) => {
-                        let failure = failure.of_operators();
-                        let (status, _, message) = told(&failure, &about);
+                        let failure = failure.with_operator_policy();
+                        let (status, _, message) = described(&failure, &about);
                         let denied = matches!(failure, Failure::Denied(_));
                         let nothing = if denied { "Nothing was changed. " } else { "" };
                         let note = format!("{nothing}What would happen: {}", self.effect);
@@ -197,38 +198,38 @@ impl Deed {
     }
 }
 
-/// Is it to be confirmed first?
-fn asks(about: &About, sent: &Sent) -> bool {
+/// Whether the change must be confirmed before it is made.
+fn must_be_confirmed(about: &About, sent: &FormValues) -> bool {
     about.is_guarded() && sent.get(CONFIRMED).is_none_or(|it| it != "yes")
 }
 
 impl Change {
-    /// Makes it, and comes back to its page; or says why not.
-    pub async fn make(self, view: View, sent: &Sent) -> Response {
+    /// Makes the change and redirects to its page, or shows why it was not made.
+    pub async fn make(self, view: View, sent: &FormValues) -> Response {
         let head = Head::new(
             self.nav,
             self.title.clone(),
             format!("the answer to: {}", self.title),
         );
         let (api, about) = (view.console.api().clone(), view.console.about().clone());
-        let asks = asks(&about, sent);
+        let must_be_confirmed = must_be_confirmed(&about, sent);
         view.show(head, async move {
-            match asks {
-                true => self.asked(&about),
-                false => self.made(&api, &about).await,
+            match must_be_confirmed {
+                true => self.confirmation_page(&about),
+                false => self.send(&api, &about).await,
             }
         })
         .await
     }
 
-    /// Repeats what will happen.
-    fn asked(mut self, about: &About) -> Result<Page, Failure> {
+    /// Returns the page that asks for confirmation.
+    fn confirmation_page(mut self, about: &About) -> Result<Page, Failure> {
         self.form.confirmed = true;
         let note = format!("In {}: {}", about.environment, self.effect);
         self.page(StatusCode::OK, about, None, note, Vec::new(), true)
     }
 
-    async fn made(self, api: &Api, about: &About) -> Result<Page, Failure> {
+    async fn send(self, api: &Api, about: &About) -> Result<Page, Failure> {
         let form = &self.form;
         let body = form.body();
         let done = api.command(&self.command, &form.key, form.version, &body);
@@ -236,20 +237,21 @@ impl Change {
             Ok(reply) => {
                 let version = reply.version.to_string();
                 let caught_up = [("minVersion", Some(version.as_str()))];
-                // The row follows a moment later. Where it does not, the page shows what is there.
+                // The row follows a moment later, so this waits for it. Where it does not follow in
+                // time, the page shows the row as it is.
                 let row = links::query(&self.back, &caught_up);
                 let _ = api.get::<Object>(&row).await;
                 let stored = [("stored", Some(version.as_str()))];
-                Ok(Page::Elsewhere(links::query(&self.back, &stored)))
+                Ok(Page::Redirect(links::query(&self.back, &stored)))
             }
-            Err(failure) if failure.is_rivals() => self.overtaken(api, about, failure).await,
+            Err(failure) if failure.is_conflict() => self.conflict_page(api, about, failure).await,
             Err(failure @ Failure::NotFound(_)) => Err(failure),
-            Err(failure) => self.failed(about, &failure),
+            Err(failure) => self.failure_page(about, &failure),
         }
     }
 
-    fn failed(self, about: &About, failure: &Failure) -> Result<Page, Failure> {
-        let (status, _, message) = told(failure, about);
+    fn failure_page(self, about: &About, failure: &Failure) -> Result<Page, Failure> {
+        let (status, _, message) = described(failure, about);
         let note = match failure.is_unknown() {
             true => {
                 "It is not known whether it has happened. Send it again: it is the same command, \
@@ -261,8 +263,9 @@ impl Change {
         self.page(status, about, Some(message), note, Vec::new(), true)
     }
 
-    /// Somebody else was first: says what they did, and offers the form again where that makes sense.
-    async fn overtaken(
+    /// Returns the page after a conflict: it shows what others did, and offers the form again where
+    /// the action is still allowed.
+    async fn conflict_page(
         mut self,
         api: &Api,
         about: &About,
@@ -291,7 +294,7 @@ impl Change {
             true => "Nothing of yours was changed. If it is still what you want, send it again:",
             false => "Nothing of yours was changed, and it can no longer be done.",
         };
-        let (status, _, message) = told(&failure, about);
+        let (status, _, message) = described(&failure, about);
         self.page(status, about, Some(message), note.to_owned(), since, again)
     }
 

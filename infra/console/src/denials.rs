@@ -1,5 +1,4 @@
-//! What somebody is told whose credentials do not suffice: what they may not do, and which policy is
-//! missing.
+//! Texts for users whose credentials do not suffice: the denied action and the missing policy.
 
 use axum::http::StatusCode;
 
@@ -8,18 +7,19 @@ use crate::{
     backend::{Denied, Policy, Problem},
 };
 
-/// What somebody is told whose credentials the gateway has not let through: which ones would be.
+/// Returns status, title and message of a denial by the gateway, with the credentials that are
+/// needed.
 pub(crate) fn by_gateway(problem: &Problem, about: &About) -> (StatusCode, &'static str, String) {
     let policy = match problem.of_command {
         true => Policy::Operator,
         false => Policy::Console,
     };
-    let (title, what) = not_let(policy);
+    let (title, what) = forbidden(policy);
     let needed = match problem.status {
         401 => "This API takes tokens of its issuer: WAYBILL_API_TOKEN, which may have expired or \
                 lack a scope"
             .to_owned(),
-        _ => lets(policy, about),
+        _ => allowing_policy(policy, about),
     };
     let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::FORBIDDEN);
     let detail = &problem.detail;
@@ -27,38 +27,37 @@ pub(crate) fn by_gateway(problem: &Problem, about: &About) -> (StatusCode, &'sta
     (status, title, message)
 }
 
-/// What whoever has not this policy may not do: as a title, and within a sentence.
-fn not_let(policy: Policy) -> (&'static str, &'static str) {
+/// Returns what users without this policy may not do: as a title, and as a part of a sentence.
+fn forbidden(policy: Policy) -> (&'static str, &'static str) {
     match policy {
         Policy::Operator => ("Your credentials may not do this", "do it"),
         Policy::Console => ("Your credentials may not see this", "see it"),
     }
 }
 
-/// What a page is called that says that somebody has not this policy.
+/// Returns the title of the page that says that this policy is missing.
 pub(crate) fn title(policy: Policy) -> &'static str {
-    not_let(policy).0
+    forbidden(policy).0
 }
 
-/// Which policy lets somebody, in a sentence without its full stop.
-fn lets(policy: Policy, about: &About) -> String {
+/// Returns which policy allows the action, as a sentence without a full stop.
+fn allowing_policy(policy: Policy, about: &About) -> String {
     let (environment, policy) = (&about.environment, policy.name());
     format!("The policy waybill-{environment}-{policy} lets them")
 }
 
-/// A denial by AWS itself: what was asked, which action that is, and which policy is missing.
+/// Returns the message of a denial by AWS: the request, the denied action and the missing policy.
 pub(crate) fn by_aws(denied: &Denied, about: &About) -> String {
     let action = match &denied.action {
         Some(action) => format!(" ({action})"),
         None => String::new(),
     };
-    let (message, (_, what)) = (&denied.message, not_let(denied.policy));
-    let lets = lets(denied.policy, about);
-    format!("{message}: these credentials may not {what}{action}. {lets}.")
+    let (message, (_, what)) = (&denied.message, forbidden(denied.policy));
+    let allowed = allowing_policy(denied.policy, about);
+    format!("{message}: these credentials may not {what}{action}. {allowed}.")
 }
 
-/// Why something was not done, of which only the text is known; where these credentials were denied
-/// it, with the policy that is missing.
+/// Returns the reason of a failure; where it is a denial by AWS, with the missing policy.
 pub fn explained(reason: &str, policy: Policy, about: &About) -> String {
     match operator::denial(reason) {
         None => reason.to_owned(),
@@ -76,7 +75,7 @@ pub fn explained(reason: &str, policy: Policy, about: &About) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{backend::Failure, view::told};
+    use crate::{backend::Failure, view::described};
 
     fn said(problem: Problem) -> (u16, String) {
         let about = About {
@@ -86,7 +85,7 @@ mod tests {
             is_local: false,
             allow_changes: false,
         };
-        let (status, _, message) = told(&Failure::Refused(problem), &about);
+        let (status, _, message) = described(&Failure::Refused(problem), &about);
         (status.as_u16(), message)
     }
 

@@ -1,4 +1,4 @@
-//! What differs between two rows.
+//! The differences between two rows.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,68 +6,69 @@ use domain::{Json, json::Object};
 
 use crate::limits::VALUE_CHARACTERS;
 
-/// A member that differs.
+/// A member with different values in two rows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Difference {
-    /// Where it stands, such as `attributes.note` or `items[2].price`.
-    pub place: String,
-    /// What stood there before, where anything did.
+    /// The path of the member, such as `attributes.note` or `items[2].price`.
+    pub path: String,
+    /// The old value; `None` where the member was added.
     pub before: Option<String>,
-    /// What stands there after, where anything does.
+    /// The new value; `None` where the member was removed.
     pub after: Option<String>,
 }
 
 /// A member of a row, and whether it has changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Member {
-    /// Where it stands.
-    pub place: String,
-    /// What stands there.
+    /// The path of the member.
+    pub path: String,
+    /// The value; empty where the member was removed.
     pub value: String,
-    /// What stood there before, where that was something else.
+    /// The old value, where it was a different one.
     pub before: Option<String>,
-    /// Does it differ from the row before?
+    /// Whether the member differs from the row before.
     pub changed: bool,
 }
 
-/// Every member that differs, in order of its place. Objects and arrays are compared member by
+/// Returns every member that differs, sorted by path. Objects and arrays are compared member by
 /// member.
 pub fn between(before: &Object, after: &Object) -> Vec<Difference> {
     let (before, after) = (leaves(before), leaves(after));
-    let places: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
-    let differs = |place: &&&String| before.get(**place) != after.get(**place);
-    let difference = |place: &String| Difference {
-        place: place.clone(),
-        before: before.get(place).map(|value| short(value)),
-        after: after.get(place).map(|value| short(value)),
+    let paths: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
+    let differs = |path: &&&String| before.get(**path) != after.get(**path);
+    let difference = |path: &String| Difference {
+        path: path.clone(),
+        before: before.get(path).map(|value| short(value)),
+        after: after.get(path).map(|value| short(value)),
     };
-    places
+    paths
         .iter()
         .filter(differs)
         .map(|p| difference(p))
         .collect()
 }
 
-/// Every member of `after`, with what has changed since `before` marked and first; what is gone stands
-/// there without a value.
+/// Returns every member of `after`, those that changed since `before` marked and first. Removed
+/// members are included with an empty value.
 pub fn members(before: &Object, after: &Object) -> Vec<Member> {
     let (before, after) = (leaves(before), leaves(after));
-    let places: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
-    let member = |place: &String| {
-        let (old, new) = (before.get(place), after.get(place));
+    let paths: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
+    let member = |path: &String| {
+        let (old, new) = (before.get(path), after.get(path));
         Member {
-            place: place.clone(),
+            path: path.clone(),
             value: new.map_or(String::new(), |value| short(value)),
             before: old.filter(|_| old != new).map(|value| short(value)),
             changed: old != new,
         }
     };
-    let mut members: Vec<Member> = places.into_iter().map(member).collect();
+    let mut members: Vec<Member> = paths.into_iter().map(member).collect();
     members.sort_by_key(|member| !member.changed);
     members
 }
 
-/// Each value that is neither an object nor an array, by its place. An empty one of those is a value.
+/// Returns each value that is neither an object nor an array, by its path. An empty object or array
+/// counts as a value.
 fn leaves(row: &Object) -> BTreeMap<String, String> {
     let mut leaves = BTreeMap::new();
     for (name, value) in row {
@@ -76,23 +77,23 @@ fn leaves(row: &Object) -> BTreeMap<String, String> {
     leaves
 }
 
-fn collect(place: String, value: &Json, leaves: &mut BTreeMap<String, String>) {
+fn collect(path: String, value: &Json, leaves: &mut BTreeMap<String, String>) {
     match value {
         Json::Object(members) if !members.is_empty() => {
             for (name, value) in members {
-                collect(format!("{place}.{name}"), value, leaves);
+                collect(format!("{path}.{name}"), value, leaves);
             }
         }
         Json::Array(values) if !values.is_empty() => {
             for (index, value) in values.iter().enumerate() {
-                collect(format!("{place}[{index}]"), value, leaves);
+                collect(format!("{path}[{index}]"), value, leaves);
             }
         }
         Json::String(text) => {
-            leaves.insert(place, text.clone());
+            leaves.insert(path, text.clone());
         }
         other => {
-            leaves.insert(place, other.to_string());
+            leaves.insert(path, other.to_string());
         }
     }
 }
@@ -115,7 +116,7 @@ mod tests {
 
     fn told(before: &str, after: &str) -> Vec<(String, Option<String>, Option<String>)> {
         let differences = between(&row(before), &row(after)).into_iter();
-        differences.map(|d| (d.place, d.before, d.after)).collect()
+        differences.map(|d| (d.path, d.before, d.after)).collect()
     }
 
     #[test]
@@ -157,7 +158,7 @@ mod tests {
         let shown = members(&row(r#"{"a":1,"b":2}"#), &row(r#"{"a":1,"b":3,"c":4}"#));
         let shown: Vec<_> = shown
             .iter()
-            .map(|m| (m.place.as_str(), m.value.as_str(), m.changed))
+            .map(|m| (m.path.as_str(), m.value.as_str(), m.changed))
             .collect();
         assert_eq!(
             shown,

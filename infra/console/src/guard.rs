@@ -1,8 +1,8 @@
-//! Who is let in, and what every answer bears.
+//! Decides which requests are admitted, and adds security headers to every answer.
 //!
-//! Everything that changes something is a `POST` of one of the console's own forms: from its own
-//! origin, urlencoded, with the session's token. That is checked here, before any route, so that no
-//! page can forget it.
+//! Every request that changes something must be a `POST` of one of the console's own forms: from
+//! the console's origin, urlencoded, with the session's token. This is checked here, before any
+//! route, so that no page can forget it.
 
 use axum::{
     body::{Body, to_bytes},
@@ -24,14 +24,14 @@ use crate::{
     view::{self, Session},
 };
 
-/// The member of a form that holds its token.
+/// The form field that holds the token.
 pub const TOKEN: &str = "token";
 
-/// What pages may load, and who may frame them: nothing from elsewhere, nothing inline, nobody.
+/// Pages may load files of this console only, nothing inline, and must not be framed.
 const CONTENT_SECURITY_POLICY: &str = "default-src 'self'; frame-ancestors 'none'; base-uri 'none'; \
      form-action 'self'; object-src 'none'";
 
-/// Why a request is not carried out.
+/// The reasons to refuse a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Refused {
     Host,
@@ -77,7 +77,8 @@ impl Refused {
     }
 }
 
-/// Refuses what is foreign, gives the browser a session, and adds what every answer bears.
+/// Refuses requests from other hosts and sites, gives the browser a session, and adds the headers
+/// of every answer.
 pub async fn guard(State(console): State<Console>, request: Request, next: Next) -> Response {
     let headers = request.headers();
     let known = session(headers, &console.0.cookie);
@@ -104,17 +105,17 @@ pub async fn guard(State(console): State<Console>, request: Request, next: Next)
             answer.headers_mut().append(header::SET_COOKIE, cookie);
         }
     }
-    bear(answer.headers_mut());
+    add_headers(answer.headers_mut());
     answer
 }
 
-/// An answer without a page, for whoever must not see one.
+/// Returns an answer without a page, for requests that must not see one.
 fn refused_bare(refused: Refused) -> Response {
     (refused.status(), refused.message()).into_response()
 }
 
-/// The request, where it may go on. One that changes something is read whole for that, and handed on
-/// as it came.
+/// Returns the request where it is admitted, else the reason of the refusal. The body of a `POST`
+/// is read whole to check the token, and passed on unchanged.
 async fn admitted(
     console: &Console,
     request: Request,
@@ -141,7 +142,7 @@ async fn admitted(
     Ok(Request::from_parts(parts, Body::from(form)))
 }
 
-/// What can be told of a request by its head.
+/// Returns the reason to refuse a request, as far as its headers show one.
 fn refusal(console: &Console, parts: &Parts) -> Option<Refused> {
     let authority = parts.uri.authority();
     match console.0.allowed.refusal(&parts.headers, authority) {
@@ -158,7 +159,8 @@ fn refusal(console: &Console, parts: &Parts) -> Option<Refused> {
     }
 }
 
-/// Does the browser say that another site has sent it? (Old ones, and programs, say nothing.)
+/// Whether the browser says that another site has sent the request. Old browsers and other programs
+/// say nothing.
 fn is_from_elsewhere(headers: &HeaderMap) -> bool {
     let site = headers.get("sec-fetch-site");
     site.is_some_and(|site| site != "same-origin" && site != "none")
@@ -171,7 +173,7 @@ fn is_a_form(headers: &HeaderMap) -> bool {
     kind.eq_ignore_ascii_case("application/x-www-form-urlencoded")
 }
 
-/// The session that the browser's cookie names.
+/// Returns the session from the browser's cookie.
 fn session(headers: &HeaderMap, name: &str) -> Option<SessionId> {
     let all = headers.get_all(header::COOKIE).iter();
     let pairs = all
@@ -182,7 +184,7 @@ fn session(headers: &HeaderMap, name: &str) -> Option<SessionId> {
     SessionId::parse(value)
 }
 
-fn bear(headers: &mut HeaderMap) {
+fn add_headers(headers: &mut HeaderMap) {
     let always: [(HeaderName, &'static str); 5] = [
         (header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),

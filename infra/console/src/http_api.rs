@@ -1,4 +1,5 @@
-//! The HTTP API over HTTP: as it is locally; signed by SigV4 or with a bearer token on AWS.
+//! The HTTP API reached over HTTP: locally without authentication, on AWS signed by SigV4 or with a
+//! bearer token.
 
 use std::time::SystemTime;
 
@@ -25,28 +26,29 @@ use crate::{
     limits::{ANSWER_BYTES_MAX, CALL_TIMEOUT, CONNECT_TIMEOUT},
 };
 
-/// The service that API Gateway's requests are signed for.
+/// The name of the service in SigV4 signatures for API Gateway.
 const SERVICE: &str = "execute-api";
 
-/// Who calls.
+/// How requests are authenticated.
 pub enum Caller {
-    /// Nobody is asked: the local system.
+    /// No authentication, for the local system.
     Anybody,
-    /// Whoever signs this very request: a header and what stands in it.
+    /// A signature in a header of this one request: the header's name and value.
     Header(String, String),
-    /// A token of the environment's issuer.
+    /// A bearer token of the environment's issuer.
     Bearer(String),
-    /// The credentials that the `aws` command would use.
+    /// A SigV4 signature with the credentials that the `aws` command would use.
     Signed {
-        /// Whose.
+        /// The credentials to sign with.
         credentials: SharedCredentialsProvider,
-        /// Where the API is.
+        /// The AWS region of the API.
         region: String,
     },
 }
 
 impl Caller {
-    /// The caller whose credentials and region `config` has; an error says which of them is missing.
+    /// Takes credentials and region from `config`. Fails with a text that says which of them is
+    /// missing.
     pub fn of(config: &SdkConfig) -> Result<Self, String> {
         let region = config.region().map(ToString::to_string);
         Ok(Self::Signed {
@@ -58,7 +60,7 @@ impl Caller {
     }
 }
 
-/// An API at one address.
+/// The HTTP API at one address.
 pub struct HttpApi {
     url: String,
     caller: Caller,
@@ -66,7 +68,7 @@ pub struct HttpApi {
 }
 
 impl HttpApi {
-    /// The API at `url`, such as `http://127.0.0.1:8080`, its stage included.
+    /// Creates the API at `url`, such as `http://127.0.0.1:8080`, including its stage.
     pub fn new(url: &str, caller: Caller) -> Self {
         let settings = HttpConnectorSettings::builder()
             .connect_timeout(CONNECT_TIMEOUT)
@@ -132,7 +134,7 @@ impl HttpApi {
     }
 }
 
-/// An error with its causes, of which the last says what a person wants to know.
+/// Returns the text of the innermost cause of an error, which is the one that helps a person.
 fn root_cause(error: &dyn std::error::Error) -> String {
     let mut last = error;
     while let Some(source) = last.source() {
@@ -175,7 +177,7 @@ impl Backend for HttpApi {
     async fn call(&self, call: Call) -> Result<Answer, NoAnswer> {
         match tokio::time::timeout(CALL_TIMEOUT, self.send(&call)).await {
             Ok(answer) => answer.map_err(NoAnswer::Lost),
-            Err(_) => Err(NoAnswer::Slow(CALL_TIMEOUT)),
+            Err(_) => Err(NoAnswer::TimedOut(CALL_TIMEOUT)),
         }
     }
 }

@@ -1,5 +1,5 @@
-//! Long work that goes on in this process, whichever page is open: a retry, and a run over the whole
-//! store. One of each at a time.
+//! Long jobs that run in this process, whichever page is open: retries, and runs over the whole
+//! store. There is at most one of each at a time.
 
 use std::{
     path::Path,
@@ -11,78 +11,78 @@ use std::{
 
 use operator::{
     Environment, Kind, OperatorError, Progress, Stage,
-    lock::Owner,
-    retry::{self, LetterId, Report, Retried, Wanted},
-    rows::{Options, Past, Summary, WholeRun, note},
+    lock::LockHolder,
+    retry::{self, LetterId, Report, Retried, Selection},
+    rows::{Options, PastRun, Summary, WholeRun, remember_run},
 };
 
 use tokio::time::{Duration, Instant};
 
 use crate::{backend::Failure, limits::RETRIED_SHOWN};
 
-/// The work of this process.
+/// The jobs of this process.
 #[derive(Default)]
 pub struct Jobs {
-    retry: Slot<Take, Report>,
-    whole: Slot<Kind, Whole>,
+    retry: Slot<RetryTask, Report>,
+    whole: Slot<Kind, RunOutcome>,
 }
 
-/// What is taken up.
+/// What a retry retries.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Take {
-    /// All of this.
-    All(Wanted),
-    /// What one consumer has parked of one order or shipment.
+pub enum RetryTask {
+    /// Everything of this selection.
+    All(Selection),
+    /// The parked position of one consumer in one order or shipment.
     Parked {
         /// `project` or `notify`.
         consumer: String,
-        /// As it stands in the key.
+        /// The aggregate as the key writes it, such as `order#A-1`.
         aggregate: String,
     },
     /// One dead letter.
     Letter(LetterId),
 }
 
-/// What came of a run over the whole store.
+/// The result of a run over the whole store.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Whole {
-    /// What came of it; with the rows of the first findings.
+pub struct RunOutcome {
+    /// The counts and findings of the run, with both rows of the first findings.
     pub summary: Summary,
-    /// What it is called among the past runs, where it could be written down.
+    /// The name of the run among the past runs; `None` where it could not be stored.
     pub name: Option<String>,
 }
 
-/// One kind of work: that which is under way, or has ended last.
-struct Slot<What, Came>(Mutex<Option<Arc<Job<What, Came>>>>);
+/// The last job of one kind, which may still be running.
+struct Slot<Task, Output>(Mutex<Option<Arc<Job<Task, Output>>>>);
 
-impl<What, Came> Default for Slot<What, Came> {
+impl<Task, Output> Default for Slot<Task, Output> {
     fn default() -> Self {
         Self(Mutex::default())
     }
 }
 
-/// A piece of work.
-pub struct Job<What, Came> {
-    /// What is done.
-    pub what: What,
+/// A job that runs in this process.
+pub struct Job<Task, Output> {
+    /// What the job works on.
+    pub task: Task,
     stop: AtomicBool,
-    state: Mutex<State<Came>>,
+    state: Mutex<State<Output>>,
 }
 
-/// How far a piece of work is.
+/// The progress of a job.
 #[derive(Debug, Clone)]
-pub struct State<Came> {
-    /// What it is doing.
+pub struct State<Output> {
+    /// The current stage.
     pub stage: Option<Stage>,
-    /// How much of that is done,
+    /// The number of items done in the current stage.
     pub done: u64,
-    /// of about so many.
+    /// The approximate number of items of the current stage.
     pub total: u64,
-    /// What was taken up last, at most [`RETRIED_SHOWN`].
+    /// What was retried so far, the first [`RETRIED_SHOWN`] of it.
     pub retried: Vec<Retried>,
-    /// What came of it, or why it has ended.
-    pub ended: Option<Result<Came, Failure>>,
-    /// When it has ended.
+    /// The result, or the failure that ended the job; `None` while it runs.
+    pub ended: Option<Result<Output, Failure>>,
+    /// When the job ended.
     ended_at: Option<Instant>,
 }
 
@@ -90,10 +90,10 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-impl<What, Came: Clone> Job<What, Came> {
-    fn new(what: What) -> Self {
+impl<Task, Output: Clone> Job<Task, Output> {
+    fn new(task: Task) -> Self {
         Self {
-            what,
+            task,
             stop: AtomicBool::new(false),
             state: Mutex::new(State {
                 stage: None,
@@ -106,39 +106,39 @@ impl<What, Came: Clone> Job<What, Came> {
         }
     }
 
-    /// How far it is.
-    pub fn state(&self) -> State<Came> {
+    /// Returns the progress.
+    pub fn state(&self) -> State<Output> {
         locked(&self.state).clone()
     }
 
-    /// Is it under way?
-    pub fn goes_on(&self) -> bool {
+    /// Whether the job is running.
+    pub fn is_running(&self) -> bool {
         locked(&self.state).ended.is_none()
     }
 
-    /// Is it under way, or has it ended no longer ago than this?
-    pub fn is_news(&self, within: Duration) -> bool {
+    /// Whether the job is running, or ended less than `within` ago.
+    pub fn ended_within(&self, within: Duration) -> bool {
         let ended_at = locked(&self.state).ended_at;
         ended_at.is_none_or(|at| at.elapsed() < within)
     }
 
-    /// Asks it to stop; it does so within a second or so.
+    /// Asks the job to stop. It stops within about a second.
     pub fn stop(&self) {
         self.stop.store(true, Ordering::Relaxed);
     }
 
-    /// Was it asked to stop?
+    /// Whether the job was asked to stop.
     pub fn is_asked_to_stop(&self) -> bool {
         self.stop.load(Ordering::Relaxed)
     }
 
-    fn end(&self, came: Result<Came, Failure>) {
+    fn end(&self, output: Result<Output, Failure>) {
         let mut state = locked(&self.state);
-        (state.ended, state.ended_at) = (Some(came), Some(Instant::now()));
+        (state.ended, state.ended_at) = (Some(output), Some(Instant::now()));
     }
 }
 
-impl<What: Send + Sync, Came: Send> Progress for Job<What, Came> {
+impl<Task: Send + Sync, Output: Send> Progress for Job<Task, Output> {
     fn begins(&self, stage: Stage, done: u64, total: u64) {
         let mut state = locked(&self.state);
         (state.stage, state.done, state.total) = (Some(stage), done, total);
@@ -160,84 +160,90 @@ impl<What: Send + Sync, Came: Send> Progress for Job<What, Came> {
     }
 }
 
-impl<What: Send + Sync + 'static, Came: Clone + Send + 'static> Slot<What, Came> {
-    fn last(&self) -> Option<Arc<Job<What, Came>>> {
+impl<Task: Send + Sync + 'static, Output: Clone + Send + 'static> Slot<Task, Output> {
+    fn last(&self) -> Option<Arc<Job<Task, Output>>> {
         locked(&self.0).clone()
     }
 
-    /// Begins it; the one that is under way where there is one.
+    /// Starts a job. Fails with the running job where there is one.
     fn begin<Work>(
         &self,
-        what: What,
-        work: impl FnOnce(Arc<Job<What, Came>>) -> Work,
-    ) -> Result<(), Arc<Job<What, Came>>>
+        task: Task,
+        work: impl FnOnce(Arc<Job<Task, Output>>) -> Work,
+    ) -> Result<(), Arc<Job<Task, Output>>>
     where
-        Work: Future<Output = Result<Came, OperatorError>> + Send + 'static,
+        Work: Future<Output = Result<Output, OperatorError>> + Send + 'static,
     {
         let mut slot = locked(&self.0);
-        if let Some(job) = slot.as_ref().filter(|job| job.goes_on()) {
+        if let Some(job) = slot.as_ref().filter(|job| job.is_running()) {
             return Err(Arc::clone(job));
         }
-        let job = Arc::new(Job::new(what));
+        let job = Arc::new(Job::new(task));
         let done = tokio::spawn(work(Arc::clone(&job)));
         *slot = Some(Arc::clone(&job));
         tokio::spawn(async move {
-            let came = match done.await {
-                // Whoever looks alone begins nothing.
-                Ok(came) => came.map_err(|error| Failure::from(error).of_operators()),
-                Err(_) => Err(Failure::Said {
+            let output = match done.await {
+                // Users with the policy for reading start no jobs, so a denial names the operator's
+                // policy.
+                Ok(output) => output.map_err(|error| Failure::from(error).with_operator_policy()),
+                Err(_) => Err(Failure::Message {
                     status: 500,
-                    message: "it has ended by a defect: the console's log says more".to_owned(),
+                    message: "the job ended because of a defect; the console's log says more"
+                        .to_owned(),
                 }),
             };
-            job.end(came);
+            job.end(output);
         });
         Ok(())
     }
 }
 
 impl Jobs {
-    /// The retry that is under way, or the last one.
-    pub fn retry(&self) -> Option<Arc<Job<Take, Report>>> {
+    /// Returns the retry that is running, or the last one.
+    pub fn retry(&self) -> Option<Arc<Job<RetryTask, Report>>> {
         self.retry.last()
     }
 
-    /// The run over the whole store that is under way in this process, or the last one.
-    pub fn whole(&self) -> Option<Arc<Job<Kind, Whole>>> {
+    /// Returns the run over the whole store that is running in this process, or the last one.
+    pub fn whole_run(&self) -> Option<Arc<Job<Kind, RunOutcome>>> {
         self.whole.last()
     }
 
-    /// Takes it up. Where another retry is under way, nothing begins.
-    pub fn take_up(&self, environment: Arc<Environment>, take: Take) {
-        let wanted = take.clone();
-        let _ = self.retry.begin(take, |job| async move {
-            match wanted {
-                Take::All(wanted) => retry::all(&environment, &wanted, &*job).await,
-                Take::Parked {
+    /// Starts a retry. Does nothing where another retry is running.
+    pub fn begin_retry(&self, environment: Arc<Environment>, task: RetryTask) {
+        let of_job = task.clone();
+        let _ = self.retry.begin(task, |job| async move {
+            match of_job {
+                RetryTask::All(wanted) => retry::all(&environment, &wanted, &*job).await,
+                RetryTask::Parked {
                     consumer,
                     aggregate,
                 } => {
                     let one = retry::one_parked(&environment, &consumer, &aggregate);
-                    one.await.map(|retried| of_one(&*job, retried))
+                    one.await.map(|retried| report_of_one(&*job, retried))
                 }
-                Take::Letter(id) => {
+                RetryTask::Letter(id) => {
                     let one = retry::one_letter(&environment, &id);
-                    one.await.map(|retried| of_one(&*job, retried))
+                    one.await.map(|retried| report_of_one(&*job, retried))
                 }
             }
         });
     }
 
-    /// Begins a run, or goes on with one, and remembers it under `state` when it has ended. An error
-    /// where this process or another one is at one.
-    pub async fn go_through(
+    /// Starts or continues a run, and stores its result under `state` when it ends. Fails where
+    /// this process or another one is already working on a run.
+    pub async fn begin_run(
         &self,
         environment: Arc<Environment>,
         options: Options,
         state: &Path,
     ) -> Result<(), OperatorError> {
-        let busy = || OperatorError::Busy("this console is at another run: one at a time".into());
-        if self.whole.last().is_some_and(|job| job.goes_on()) {
+        let busy = || {
+            OperatorError::Busy(
+                "this console is already working on a run; only one at a time is possible".into(),
+            )
+        };
+        if self.whole.last().is_some_and(|job| job.is_running()) {
             return Err(busy());
         }
         let run = Box::pin(WholeRun::begin(&environment, &options)).await?;
@@ -245,19 +251,19 @@ impl Jobs {
         let begun = self.whole.begin(options.kind, |job| async move {
             let begun = run.begun();
             let summary = run.finish(&*job).await?;
-            let past = Past {
+            let past = PastRun {
                 kind: options.kind,
                 only: options.only,
                 begun,
                 ended: environment.now(),
-                by: Owner::this().command,
+                by: LockHolder::this_process().command,
                 summary,
             };
-            let name = note(&state, environment.name(), &past);
+            let name = remember_run(&state, environment.name(), &past);
             if let Err(error) = &name {
-                tracing::warn!(%error, "a run is not remembered");
+                tracing::warn!(%error, "the result of a run could not be stored");
             }
-            Ok(Whole {
+            Ok(RunOutcome {
                 summary: past.summary,
                 name: name.ok(),
             })
@@ -266,8 +272,8 @@ impl Jobs {
     }
 }
 
-/// The report of one thing.
-fn of_one(progress: &dyn Progress, retried: Retried) -> Report {
+/// Returns the report of a retry of one thing.
+fn report_of_one(progress: &dyn Progress, retried: Retried) -> Report {
     progress.retries(&retried);
     Report {
         done: retried.done.into(),
@@ -294,17 +300,17 @@ mod tests {
         };
         assert!(slot.begin(1, work).is_ok());
         let refused = slot.begin(2, |_| async { Ok(8) });
-        assert_eq!(refused.err().unwrap().what, 1);
+        assert_eq!(refused.err().unwrap().task, 1);
         let first = slot.last().unwrap();
         go.send(()).unwrap();
-        while first.goes_on() {
+        while first.is_running() {
             tokio::task::yield_now().await;
         }
         assert_eq!(first.state().ended, Some(Ok(7)));
-        assert!(first.is_news(Duration::from_secs(60)) && !first.is_news(Duration::ZERO));
+        assert!(first.ended_within(Duration::from_secs(60)) && !first.ended_within(Duration::ZERO));
         assert!(slot.begin(3, |_| async { panic!("a defect") }).is_ok());
         let last = slot.last().unwrap();
-        while last.goes_on() {
+        while last.is_running() {
             tokio::task::yield_now().await;
         }
         assert!(last.state().ended.unwrap().is_err());

@@ -1,20 +1,24 @@
-//! The web console: what Waybill is doing and why, on pages, locally or of an environment on AWS.
+//! The web console: pages that show what Waybill is doing and why, locally or for an environment on
+//! AWS.
 //!
 //! ```text
 //! browser ─▶ guard ─▶ pages ─▶ backend (Waybill's HTTP API)
 //!            hosts,    one file and one template each
-//!            tokens        └──▶ operating (what an operator does)
+//!            tokens        └──▶ operating (the operator's functions)
 //! ```
 //!
 //! - [`backend`] is the port to the HTTP API, [`http_api`] reaches it over HTTP
-//! - [`operating`] reaches the environment as an operator's command does; [`jobs`] are long work
-//! - [`guard`] lets in whom the console is for, and no change without its token ([`tokens`])
-//! - [`view`] is what a page is given and answers with, [`denials`] what it says where credentials do not
-//!   suffice; [`change`] makes changes; [`live`] tells of them
-//! - [`pages`] has the pages; [`rows`], [`story`] and [`diff`] read what they show, [`sparkline`] draws it
-//! - [`trying`] sends what the page *Try it* is given, follows it, and switches faults on; locally alone
-//! - [`assets`] is what pages load; [`limits`] has every bound; [`args`] is the command `waybill console`,
-//!   and [`address`] where the API is
+//! - [`operating`] reaches the environment by the operator's functions; [`jobs`] runs long jobs
+//! - [`guard`] decides which requests are admitted, and requires a token of every change
+//!   ([`tokens`])
+//! - [`view`] is what every page shares, [`denials`] the texts where credentials do not suffice;
+//!   [`change`] makes changes; [`live`] notifies open pages of changes
+//! - [`pages`] has the pages; [`rows`], [`story`] and [`diff`] read what they show, [`sparkline`]
+//!   draws lines of numbers
+//! - [`trying`] sends the texts of the page *Try it*, follows them, and switches faults on; only
+//!   for a local system
+//! - [`assets`] serves the static files; [`limits`] has every bound; [`args`] is the command
+//!   `waybill console`, and [`address`] finds the address of the API
 
 pub mod address;
 pub mod args;
@@ -53,35 +57,35 @@ use operating::Operating;
 use tokens::Tokens;
 use trying::Playground;
 
-/// What the console shows: which environment, and where it is.
+/// The environment that the console shows, and how it may be changed.
 #[derive(Debug, Clone)]
 pub struct About {
-    /// The environment's name.
+    /// The name of the environment.
     pub environment: String,
-    /// Where its HTTP API is, for a person.
+    /// The address of its HTTP API, for a person.
     pub api_url: String,
-    /// What the command `waybill` is told to mean this environment, such as `--local`.
+    /// The arguments with which the command `waybill` uses this environment, such as `--local`.
     pub flags: String,
-    /// Is it on this machine?
+    /// Whether the environment is on this machine.
     pub is_local: bool,
-    /// May it be changed from here although it is guarded?
+    /// Whether changes are allowed although the environment is guarded.
     pub allow_changes: bool,
 }
 
 impl About {
-    /// Is it production? Then it is red, changes have to be allowed at the start, and each one is
-    /// confirmed.
+    /// Whether the environment is production. Then its pages are red, changes have to be allowed
+    /// when the console starts, and each one is confirmed.
     pub fn is_guarded(&self) -> bool {
         self.environment == "prod" || self.environment.starts_with("prod-")
     }
 
-    /// May anything be changed from here?
+    /// Whether changes can be made from this console.
     pub fn may_change(&self) -> bool {
         !self.is_guarded() || self.allow_changes
     }
 }
 
-/// A console, shared by its requests.
+/// A console, shared by all its requests.
 #[derive(Clone)]
 pub struct Console(Arc<Parts>);
 
@@ -97,9 +101,9 @@ struct Parts {
 }
 
 impl Console {
-    /// A console of this environment, over this way to its API, and as an operator reaches it. It
-    /// answers to this machine's own names and to `hosts`. `port` tells its cookie from that of another
-    /// console on this machine.
+    /// Creates a console of this environment. It accepts this machine's own names and `hosts` as
+    /// `Host`. `port` is part of the cookie's name, so that two consoles on one machine do not
+    /// share a cookie.
     pub fn new(
         about: About,
         backend: Arc<dyn Backend>,
@@ -120,49 +124,50 @@ impl Console {
         }))
     }
 
-    /// The same with the page *Try it*, in front of a local system.
+    /// Adds the page *Try it*, for a local system.
     pub fn with_playground(mut self, playground: Playground) -> Self {
-        // Nobody shares it before it serves.
+        // The console is not shared before it serves, so this cannot fail.
         if let Some(parts) = Arc::get_mut(&mut self.0) {
             parts.playground = Some(Arc::new(playground));
         }
         self
     }
 
-    /// Its pages, guarded.
+    /// Returns the router of all pages, behind the guard.
     pub fn router(self) -> Router {
         let guard = from_fn_with_state(self.clone(), guard::guard);
         pages::router().with_state(self).layer(guard)
     }
 
-    /// Which environment it shows.
+    /// Returns the environment that the console shows.
     pub fn about(&self) -> &About {
         &self.0.about
     }
 
-    /// The environment as an operator's command reaches it.
+    /// Returns the environment as the operator's functions reach it.
     pub fn operating(&self) -> &Operating {
         &self.0.operating
     }
 
-    /// Where something can be tried; locally alone.
+    /// Returns the playground of the page *Try it*; `None` except for a local system.
     pub fn playground(&self) -> Option<&Arc<Playground>> {
         self.0.playground.as_ref()
     }
 
-    /// The way to that environment.
+    /// Returns the HTTP API of the environment.
     pub fn api(&self) -> &Api {
         &self.0.api
     }
 }
 
-/// How the console is called beside this machine's own names: by the address that it listens on.
+/// Returns the host name under which the console is reached in addition to this machine's own
+/// names: the address that it listens on.
 pub fn bound_name(bind: IpAddr) -> Option<String> {
     (!bind.is_unspecified()).then(|| bind.to_string())
 }
 
-/// Answers on this listener until `end` comes, and for [`limits::STOP_TIMEOUT`] more what is under
-/// way: a page that listens for news would go on for long.
+/// Serves on this listener until `end` completes, and then for at most [`limits::STOP_TIMEOUT`]
+/// what is still running: a page that listens for changes would run for long.
 pub async fn serve(
     listener: TcpListener,
     console: Console,

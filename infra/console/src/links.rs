@@ -1,53 +1,53 @@
-//! Addresses of the console's own pages and of the HTTP API, and lines for a terminal.
+//! Paths of the console's pages and of the HTTP API, and quoting for command lines.
 
 use std::fmt::Write as _;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-/// What a path's segment or a query's value holds as it is (RFC 3986, unreserved).
+/// The characters that are percent-encoded: all except the unreserved ones of RFC 3986.
 const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'.')
     .remove(b'_')
     .remove(b'~');
 
-/// A text as a segment of a path, or a value of a query.
+/// Percent-encodes a text as a segment of a path or a value of a query.
 pub fn encoded(text: &str) -> String {
     utf8_percent_encode(text, ENCODED).to_string()
 }
 
-/// The page of an order; the API's address of it, too.
+/// Returns the path of an order's page, which is also its path in the API.
 pub fn order(id: &str) -> String {
     format!("/orders/{}", encoded(id))
 }
 
-/// The page of a shipment; the API's address of it, too.
+/// Returns the path of a shipment's page, which is also its path in the API.
 pub fn shipment(id: &str) -> String {
     format!("/shipments/{}", encoded(id))
 }
 
-/// The page of a file's import.
+/// Returns the path of the page of a file's import.
 pub fn file(key: &str, version: &str) -> String {
     format!("/files/{}/{}", encoded(key), encoded(version))
 }
 
-/// The imports of a file that an order names as `s3://<bucket>/<key>`.
+/// Returns the path of the list of imports of a file that an order names as `s3://<bucket>/<key>`.
 pub fn files_of(source_file: &str) -> String {
     let rest = source_file.strip_prefix("s3://").unwrap_or(source_file);
     let key = rest.split_once('/').map(|(_, key)| key);
     query("/files", &[("prefix", key)])
 }
 
-/// What is parked, and dead letters.
+/// The page of parked aggregates and dead letters.
 pub const STUCK: &str = "/stuck";
 
-/// What was refused.
+/// The page of refusals.
 pub const REFUSED: &str = "/refused";
 
-/// The read models.
+/// The page of the read models.
 pub const READ_MODELS: &str = "/read-models";
 
-/// `path` with those of the values that are there and not empty.
+/// Adds the values that are present and not empty to the query of `path`.
 pub fn query(path: &str, values: &[(&str, Option<&str>)]) -> String {
     let mut address = path.to_owned();
     let mut separator = if path.contains('?') { '&' } else { '?' };
@@ -61,7 +61,7 @@ pub fn query(path: &str, values: &[(&str, Option<&str>)]) -> String {
     address
 }
 
-/// A text as one word of a shell: whatever it holds, it is data there.
+/// Quotes a text as one word of a shell, so that it can never be read as a command.
 pub fn quoted(text: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._/:=@%+,".contains(&byte);
     match !text.is_empty() && text.bytes().all(plain) {

@@ -1,5 +1,5 @@
-//! What the console reaches beside the HTTP API: the environment as an operator's command reaches it,
-//! and what the local system alone tells.
+//! Access beyond the HTTP API: to the environment by the operator's functions, and to what only the
+//! local system can report.
 
 use std::{
     path::PathBuf,
@@ -18,80 +18,83 @@ use crate::{
     backend::{Api, Backend as _, Call, Denied, Failure, Policy},
     http_api::{Caller, HttpApi},
     jobs::Jobs,
-    limits::{BESIDE_AGAIN_AFTER, BESIDE_TIMEOUT, ENVIRONMENT_KEPT, LOCAL_MESSAGES_PAGES},
+    limits::{ADDITIONAL_AGAIN_AFTER, ADDITIONAL_TIMEOUT, ENVIRONMENT_KEPT, LOCAL_MESSAGES_PAGES},
     links,
 };
 
-/// An environment as an operator's command reaches it.
+/// The environment as the operator's functions reach it.
 pub struct Operating {
     target: Target,
-    /// Where runs are kept: the folder that the command line uses, too.
+    /// The folder with the state of runs, which the command line uses, too.
     pub state: PathBuf,
-    /// The work that goes on in this process.
+    /// The jobs that run in this process.
     pub jobs: Jobs,
-    kept: Mutex<Option<(Arc<Environment>, Instant)>>,
-    /// When it could last not be reached.
-    lost: StdMutex<Option<Instant>>,
-    /// The local system, which tells more than AWS has calls for.
+    cached: Mutex<Option<(Arc<Environment>, Instant)>>,
+    /// When the last attempt to reach the environment failed; `None` after a success.
+    unreachable_since: StdMutex<Option<Instant>>,
+    /// The local system, which reports more than AWS has calls for.
     local: Option<LocalSystem>,
 }
 
 impl Operating {
-    /// The environment that `target` names, with runs kept under `state`.
+    /// Creates the access to the environment that `target` names, with runs kept under `state`.
     pub fn new(target: Target, state: PathBuf) -> Self {
         let local = target.endpoint.as_deref().map(LocalSystem::at);
         Self {
             target,
             state,
             jobs: Jobs::default(),
-            kept: Mutex::default(),
-            lost: StdMutex::default(),
+            cached: Mutex::default(),
+            unreachable_since: StdMutex::default(),
             local,
         }
     }
 
-    /// What it is called.
+    /// Returns the name of the environment.
     pub fn name(&self) -> &str {
         &self.target.environment
     }
 
-    /// The local system, where this is one.
+    /// Returns the local system, where the environment is one.
     pub fn local(&self) -> Option<&LocalSystem> {
         self.local.as_ref()
     }
 
-    /// The environment, reached; it is asked for its settings now and then only.
+    /// Connects to the environment, or returns the cached connection, which holds for
+    /// [`ENVIRONMENT_KEPT`].
     pub async fn environment(&self) -> Result<Arc<Environment>, Failure> {
-        let mut kept = self.kept.lock().await;
-        if let Some((environment, at)) = &*kept
+        let mut cached = self.cached.lock().await;
+        if let Some((environment, at)) = &*cached
             && at.elapsed() < ENVIRONMENT_KEPT
         {
             return Ok(Arc::clone(environment));
         }
         let reached = self.reach().await;
-        *self.lost() = reached.is_err().then(Instant::now);
+        *self.unreachable_since() = reached.is_err().then(Instant::now);
         let environment = Arc::new(reached?);
-        *kept = Some((Arc::clone(&environment), Instant::now()));
+        *cached = Some((Arc::clone(&environment), Instant::now()));
         Ok(environment)
     }
 
     async fn reach(&self) -> Result<Environment, Failure> {
-        // The SDK tries for long, and nobody listens.
+        // The SDK retries for a long time where nothing listens. This check fails at once.
         if let Some(local) = &self.local {
-            local.listens().await?;
+            local.check_listening().await?;
         }
-        // It is large, and whoever waits for it would be, too.
+        // The future is large. Boxed, it does not make the caller's future large, too.
         Ok(Box::pin(self.target.connect()).await?)
     }
 
-    fn lost(&self) -> std::sync::MutexGuard<'_, Option<Instant>> {
-        self.lost.lock().unwrap_or_else(PoisonError::into_inner)
+    fn unreachable_since(&self) -> std::sync::MutexGuard<'_, Option<Instant>> {
+        self.unreachable_since
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// What stands beside what a page shows, such as that its order is parked: `None` where nobody can
-/// say it soon. The page does not wait for it.
-pub async fn beside<T, Work>(
+/// Reads additional information for a page, such as that its order is parked. Returns `None` where
+/// it fails or takes longer than [`ADDITIONAL_TIMEOUT`], so that the page does not wait.
+pub async fn additional<T, Work>(
     console: &Console,
     work: impl FnOnce(Arc<Environment>) -> Work,
 ) -> Option<T>
@@ -99,53 +102,56 @@ where
     Work: Future<Output = Result<T, OperatorError>>,
 {
     let operating = console.operating();
-    let lost = *operating.lost();
-    if lost.is_some_and(|lost| lost.elapsed() < BESIDE_AGAIN_AFTER) {
+    let unreachable_since = *operating.unreachable_since();
+    if unreachable_since.is_some_and(|since| since.elapsed() < ADDITIONAL_AGAIN_AFTER) {
         return None;
     }
     let looked = async {
         let environment = operating.environment().await?;
         work(environment).await.map_err(Failure::from)
     };
-    match tokio::time::timeout(BESIDE_TIMEOUT, looked).await {
+    match tokio::time::timeout(ADDITIONAL_TIMEOUT, looked).await {
         Ok(Ok(found)) => Some(found),
         Ok(Err(failure)) => {
-            tracing::debug!(?failure, "what stands beside is not known");
+            tracing::debug!(
+                ?failure,
+                "additional information for a page could not be read"
+            );
             None
         }
         Err(_) => {
-            *operating.lost() = Some(Instant::now());
+            *operating.unreachable_since() = Some(Instant::now());
             None
         }
     }
 }
 
-/// What a local system tells for which AWS has no call.
+/// A local system, which reports things for which AWS has no call.
 pub struct LocalSystem {
     http: Arc<HttpApi>,
     api: Api,
 }
 
-/// How far the local system has come.
+/// The status of the local system.
 #[derive(Debug, Clone, Deserialize)]
-pub struct Come {
-    /// Its consumers of the stream, by their functions' names.
-    pub consumers: std::collections::BTreeMap<String, Behind>,
+pub struct LocalStatus {
+    /// The consumers of the stream, by the names of their functions.
+    pub consumers: std::collections::BTreeMap<String, ConsumerLag>,
 }
 
-/// How far a consumer is behind.
+/// How far a consumer of the stream is behind.
 #[derive(Debug, Clone, Copy, Deserialize)]
-pub struct Behind {
-    /// How many records are still to come.
+pub struct ConsumerLag {
+    /// The number of records that the consumer has not processed yet.
     pub behind: u64,
 }
 
-/// A message that was emitted.
+/// A message that the local system sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Emitted {
-    /// The id by which consumers know a repeat.
+pub struct EmittedMessage {
+    /// The id of the message, by which its receivers recognise a repeat.
     pub id: String,
-    /// When.
+    /// When the message was sent.
     pub at: String,
 }
 
@@ -158,7 +164,7 @@ impl LocalSystem {
         }
     }
 
-    async fn listens(&self) -> Result<(), Failure> {
+    async fn check_listening(&self) -> Result<(), Failure> {
         let call = Call {
             method: Method::GET,
             path: "/_local/status".to_owned(),
@@ -166,63 +172,63 @@ impl LocalSystem {
             version: None,
             body: None,
         };
-        // Whatever it answers: it may be another emulator.
+        // Any answer will do: it may be another emulator.
         let answer = self.http.call(call).await;
-        answer.map(drop).map_err(|reason| Failure::Said {
+        answer.map(drop).map_err(|reason| Failure::Message {
             status: 502,
-            message: format!("Nobody speaks AWS's protocols there: {reason}."),
+            message: format!("The AWS services of the local system do not answer: {reason}."),
         })
     }
 
-    /// How far its consumers are behind; `None` where it does not say so.
-    pub async fn come(&self) -> Option<Come> {
+    /// Returns how far the consumers are behind; `None` where the system does not report it.
+    pub async fn status(&self) -> Option<LocalStatus> {
         self.api.get("/_local/status").await.ok()
     }
 
-    /// Those of the latest lines of metrics that have this member, oldest first; `None` where it does not
-    /// say so.
+    /// Returns the latest lines of metrics that have this member, oldest first; `None` where the
+    /// system does not report them.
     pub async fn metrics<Line: DeserializeOwned>(&self, member: &str) -> Option<Vec<Line>> {
         #[derive(Deserialize)]
-        struct Told<Line> {
+        struct Reply<Line> {
             metrics: Vec<Line>,
         }
-        // All of them are some megabytes.
+        // Without this filter the answer has some megabytes.
         let path = links::query("/_local/metrics", &[("member", Some(member))]);
-        let told: Result<Told<Line>, Failure> = self.api.get(&path).await;
-        Some(told.ok()?.metrics)
+        let reply: Result<Reply<Line>, Failure> = self.api.get(&path).await;
+        Some(reply.ok()?.metrics)
     }
 
-    /// Those of the latest messages whose ids begin so, newest first; and whether all that are kept
-    /// were looked at. `None` where it does not say so.
-    pub async fn emitted(&self, prefix: &str) -> Option<(Vec<Emitted>, bool)> {
+    /// Returns the latest messages whose ids begin with `prefix`, newest first, and whether all
+    /// stored messages were searched. `None` where the system does not report them.
+    pub async fn emitted(&self, prefix: &str) -> Option<(Vec<EmittedMessage>, bool)> {
         #[derive(Deserialize)]
-        struct Told {
+        struct Reply {
             messages: Vec<Value>,
         }
         let (mut emitted, mut before) = (Vec::new(), String::new());
         for _ in 0..LOCAL_MESSAGES_PAGES {
             let path = format!("/_local/messages?limit=1000{before}");
-            let told: Told = self.api.get(&path).await.ok()?;
-            let Some(last) = told.messages.last() else {
+            let reply: Reply = self.api.get(&path).await.ok()?;
+            let Some(last) = reply.messages.last() else {
                 return Some((emitted, true));
             };
             let number = last.get("number").and_then(Value::as_u64)?;
             before = format!("&before={number}");
-            let own = told.messages.iter().filter_map(read_message);
+            let own = reply.messages.iter().filter_map(read_message);
             emitted.extend(own.filter(|message| message.id.starts_with(prefix)));
         }
         Some((emitted, false))
     }
 }
 
-fn read_message(message: &Value) -> Option<Emitted> {
+fn read_message(message: &Value) -> Option<EmittedMessage> {
     let text = |value: &Value| value.as_str().map(str::to_owned);
     let id = message.pointer("/detail/id").and_then(text);
     let id = id.or_else(|| {
         let id = message.pointer("/attributes/id")?;
         text(id).or_else(|| id.get("Value").and_then(text))
     });
-    Some(Emitted {
+    Some(EmittedMessage {
         id: id?,
         at: message.get("at").and_then(text).unwrap_or_default(),
     })
@@ -231,7 +237,8 @@ fn read_message(message: &Value) -> Option<Emitted> {
 impl From<OperatorError> for Failure {
     fn from(error: OperatorError) -> Self {
         let status = match &error {
-            // Whoever looks is told of the policy for looking; what wants the operator's says so.
+            // A denial names the policy for reading. Where the operator's policy is needed, the
+            // caller replaces it by [`Failure::with_operator_policy`].
             OperatorError::Denied { action, .. } => {
                 return Self::Denied(Denied {
                     action: action.clone(),
@@ -248,7 +255,7 @@ impl From<OperatorError> for Failure {
             OperatorError::Unavailable(_) | OperatorError::Environment(_) => 502,
             OperatorError::Folder(_) => 500,
         };
-        Self::Said {
+        Self::Message {
             status,
             message: error.to_string(),
         }

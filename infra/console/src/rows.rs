@@ -1,4 +1,4 @@
-//! What the HTTP API answers, as pages read it (`infra/api/rows.yaml`). Numbers are exact.
+//! The answers of the HTTP API as pages read them (`infra/api/rows.yaml`). Numbers are exact.
 
 use std::collections::BTreeMap;
 
@@ -10,23 +10,23 @@ use crate::at::At;
 /// A page of a list.
 #[derive(Debug, Clone, Deserialize)]
 pub struct List<T> {
-    /// Its rows.
+    /// The rows.
     pub items: Vec<T>,
-    /// Where the next page begins.
+    /// The cursor of the next page; `None` on the last one.
     pub cursor: Option<String>,
 }
 
-/// What is added to an order or an item, or included in its price.
+/// An amount that is added to an order or an item, or already included in its price.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Adjustment {
-    /// `shipping`, `tax`, `discount` and so on.
+    /// The kind: `shipping`, `tax`, `discount` and so on.
     #[serde(rename = "type")]
     pub kind: String,
-    /// As it is added: a discount is negative.
+    /// The amount that is added, in the order's currency. A discount is negative.
     pub amount: Number,
-    /// Its sender's name for it.
+    /// The name that its sender gave it.
     pub name: Option<String>,
-    /// Is it in the prices already?
+    /// Whether the prices already include it.
     #[serde(default)]
     pub included: bool,
 }
@@ -35,186 +35,187 @@ pub struct Adjustment {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Item {
-    /// Its product.
+    /// The id of the product.
     pub product_id: Option<String>,
-    /// Its name.
+    /// The name of the item.
     pub name: Option<String>,
-    /// How many.
+    /// The number of units.
     pub quantity: Number,
-    /// The price of one.
+    /// The price of one unit, in the order's currency.
     pub price: Number,
-    /// What is added to it.
+    /// The amounts that are added to the item's price.
     #[serde(default)]
     pub adjustments: Vec<Adjustment>,
 }
 
-/// An order's row.
+/// The row of an order.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Order {
-    /// Its id.
+    /// The id.
     pub order_id: String,
-    /// Its status.
+    /// The status.
     pub status: String,
-    /// The sequence of its last event.
+    /// The sequence of the last event.
     pub version: u64,
-    /// Whose it is.
+    /// The id of the customer.
     pub customer_id: Option<String>,
-    /// Their name.
+    /// The name of the customer.
     pub customer_name: Option<String>,
-    /// What was ordered.
+    /// The items that were ordered.
     pub items: Vec<Item>,
-    /// What is added to the items' amount.
+    /// The amounts that are added to the items' amount.
     #[serde(default)]
     pub adjustments: Vec<Adjustment>,
-    /// Quantities by prices, with the items' adjustments.
+    /// The sum of quantity times price over all items, with the items' adjustments.
     pub items_amount: Option<Number>,
-    /// What is to be paid.
+    /// The amount to be paid.
     pub total_amount: Number,
-    /// In which currency.
+    /// The currency of all amounts, such as `USD`.
     pub currency: String,
     /// Who completes it: `merchant` or `automatic`.
     pub fulfilment: String,
-    /// When the customer placed it.
+    /// The time at which the customer placed the order.
     pub placed_at: At,
-    /// When it was committed.
+    /// The time of the commit.
     pub created_at: At,
-    /// When it last changed.
+    /// The time of the last change.
     pub updated_at: At,
-    /// When it was completed.
+    /// The time at which it was completed.
     pub processed_at: Option<At>,
-    /// When it was cancelled.
+    /// The time at which it was cancelled.
     pub cancelled_at: Option<At>,
     /// Why it was cancelled.
     pub cancel_reason: Option<String>,
-    /// The file that it came in.
+    /// The file that it came from, as `s3://<bucket>/<key>`.
     pub source_file: Option<String>,
-    /// What its sender added.
+    /// Further members that its sender added.
     #[serde(default)]
     pub attributes: Object,
-    /// What may be done next.
+    /// The actions that are allowed next.
     #[serde(default)]
     pub allowed_actions: Vec<String>,
 }
 
-/// What lists show of an order.
+/// An order as lists show it.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ListedOrder {
-    /// Its id.
+    /// The id.
     pub order_id: String,
-    /// Its status.
+    /// The status.
     pub status: String,
-    /// Whose it is.
+    /// The id of the customer.
     pub customer_id: Option<String>,
-    /// Their name.
+    /// The name of the customer.
     pub customer_name: Option<String>,
-    /// What is to be paid.
+    /// The amount to be paid.
     pub total_amount: Number,
-    /// In which currency.
+    /// The currency of all amounts, such as `USD`.
     pub currency: String,
-    /// When it was committed.
+    /// The time of the commit.
     pub created_at: At,
-    /// When it last changed.
+    /// The time of the last change.
     pub updated_at: At,
 }
 
 /// A page of a history.
 #[derive(Debug, Clone, Deserialize)]
 pub struct History {
-    /// Its events, in order.
+    /// The events, in order of their sequence.
     pub events: Vec<Event>,
-    /// Where the next page begins.
+    /// The cursor of the next page; `None` on the last one.
     pub cursor: Option<String>,
 }
 
-/// An event and where it came from.
+/// An event and its origin.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Event {
-    /// Its number, from 1.
+    /// The sequence, from 1.
     pub sequence: u64,
-    /// Which kind of event.
+    /// The type of the event.
     #[serde(rename = "type")]
     pub kind: String,
-    /// When it was committed.
+    /// The time of the commit.
     pub at: At,
-    /// What it holds.
+    /// The data of the event.
     pub data: Object,
-    /// By whom.
+    /// The actor: who sent the command.
     pub actor: String,
-    /// By which trigger.
+    /// The trigger, such as `http` or `bus`.
     pub source: String,
-    /// By which command.
+    /// The id of the command.
     pub command_id: String,
-    /// What it belongs to, in its sender's eyes.
+    /// The correlation id, by which its sender groups related commands.
     pub correlation_id: String,
     /// The request or event that brought the command.
     pub causation_id: String,
 }
 
-/// A shipment as it stands.
+/// A shipment in its current state.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Shipment {
-    /// Its id.
+    /// The id.
     pub shipment_id: String,
-    /// Its status.
+    /// The status.
     pub status: String,
-    /// The time of the scan that is current.
+    /// The time of the current scan.
     pub timestamp: At,
-    /// Where it was then.
+    /// The location of the current scan.
     pub location: String,
-    /// Who carries it.
+    /// The carrier.
     pub carrier: String,
-    /// The carrier's number of it.
+    /// The tracking number of the carrier.
     pub tracking_number: Option<String>,
-    /// The order that it belongs to.
+    /// The id of the order that it belongs to.
     pub order_id: Option<String>,
-    /// The sequence of its last event.
+    /// The sequence of the last event.
     pub version: u64,
-    /// How many updates are logged.
+    /// The number of logged updates.
     pub updates: u64,
-    /// Since when nothing was heard of it, where that is too long. Lists do not say it.
+    /// The time since which there is no update, where that is longer than allowed. Lists do not
+    /// have this field.
     pub stalled_since: Option<At>,
 }
 
-/// An update of a shipment, as logged.
+/// An update of a shipment as it was logged.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Scan {
-    /// Its own time.
+    /// The time that the carrier gave.
     pub timestamp: At,
-    /// The offset that the carrier wrote that time in.
+    /// The UTC offset in which the carrier wrote that time.
     pub timestamp_offset: Option<String>,
-    /// `day`, where the carrier named a date alone.
+    /// `day` where the carrier gave a date without a time.
     pub timestamp_precision: Option<String>,
-    /// The status, in our words.
+    /// The status in Waybill's words.
     pub status: String,
     /// The status in the carrier's words, where they differ.
     pub carrier_status: Option<String>,
-    /// The carrier's code of it.
+    /// The carrier's code of the status.
     pub carrier_code: Option<String>,
-    /// Where.
+    /// The location.
     pub location: String,
-    /// Who says so.
+    /// The carrier.
     pub carrier: String,
-    /// Which kind of event.
+    /// The type of the event.
     pub event_type: String,
-    /// By which trigger.
+    /// The trigger, such as `http` or `bus`.
     pub event_source: String,
-    /// The id of what brought it.
+    /// The id of the request or event that brought it.
     pub event_id: String,
-    /// When it was committed.
+    /// The time of the commit.
     pub processed_at: At,
-    /// Its sequence.
+    /// The sequence of its event.
     pub version: u64,
-    /// What else the carrier said.
+    /// Further members that the carrier sent.
     #[serde(default)]
     pub attributes: Object,
 }
 
-/// The members of an object for a page: texts without quotes, everything else as JSON.
+/// Returns the members of an object for a page: texts without quotes, everything else as JSON.
 pub fn texts(object: &Object) -> BTreeMap<String, String> {
     let text = |value: &Json| match value {
         Json::String(text) => text.clone(),
@@ -226,17 +227,17 @@ pub fn texts(object: &Object) -> BTreeMap<String, String> {
         .collect()
 }
 
-/// What stands for a status beside its name: a tone of colour and a shape. The name is always
-/// written, so neither has to be seen.
+/// The colour and the sign of a status. The name of the status is always written next to them, so
+/// neither is needed to understand it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Look {
-    /// A class of the style sheet.
+    /// The class of the style sheet.
     pub tone: &'static str,
-    /// The sign that stands before the name, such as `▲`.
+    /// The sign before the name, such as `▲`.
     pub shape: &'static str,
 }
 
-/// How a status of an order or shipment looks.
+/// Returns the colour and the sign of a status of an order or shipment.
 pub fn look(status: &str) -> Look {
     let (tone, shape) = match status {
         "PROCESSED" | "DELIVERED" => ("good", "●"),

@@ -1,4 +1,4 @@
-//! Why an order says what it says: its events as sentences.
+//! The events of an order as sentences for a person.
 
 use domain::{Json, json::Object};
 
@@ -7,15 +7,15 @@ use crate::{at::At, rows::Event};
 /// An event for a person.
 #[derive(Debug, Clone)]
 pub struct Step {
-    /// Its sequence in the order's history.
+    /// The sequence in the order's history.
     pub sequence: u64,
-    /// When it was committed.
+    /// The time of the commit.
     pub at: At,
-    /// What has happened: `Cancelled`.
+    /// What happened, such as `Cancelled`.
     pub what: String,
-    /// The status before, where there was one.
+    /// The status before; `None` where there was none.
     pub from: Option<String>,
-    /// The status after, where the event sets one.
+    /// The status after; `None` where the event sets none.
     pub to: Option<String>,
     /// The actor as a phrase for a person, such as `Waybill itself`.
     pub who: String,
@@ -23,7 +23,7 @@ pub struct Step {
     pub how: String,
     /// The reason that was given.
     pub reason: Option<String>,
-    /// The file that it came in.
+    /// The file that the order came from.
     pub file: Option<String>,
     /// The event itself, for the ids of its command, cause and correlation.
     pub event: Event,
@@ -36,7 +36,7 @@ fn text(data: &Object, name: &str) -> Option<String> {
     }
 }
 
-/// An event as a step of its history.
+/// Converts an event to a step.
 pub fn step(event: Event) -> Step {
     let automatic = text(&event.data, "fulfilment").as_deref() == Some("automatic");
     let (what, to) = match event.kind.as_str() {
@@ -61,7 +61,7 @@ pub fn step(event: Event) -> Step {
     }
 }
 
-/// The actor as a phrase for a person.
+/// Returns the actor as a phrase for a person.
 pub fn who(actor: &str) -> String {
     match actor {
         "waybill" => "Waybill itself".to_owned(),
@@ -73,7 +73,7 @@ pub fn who(actor: &str) -> String {
     }
 }
 
-/// By which way, and why Waybill acted by itself.
+/// Returns the trigger as a phrase; for an automatic command, why Waybill acted.
 fn how(event: &Event) -> String {
     if event.command_id.starts_with("fulfil/") {
         return "because the order is fulfilled automatically: Waybill completes it as soon as it \
@@ -117,7 +117,7 @@ mod tests {
         assert_eq!(cancelled.from.unwrap(), "NEW");
         assert_eq!(cancelled.reason.unwrap(), "late");
         assert_eq!(cancelled.who, "the event source waybill.orders");
-        // One that newer code has written is told by its name.
+        // An event of a later version is shown by its type.
         let later = step(event("OrderRefunded", "{}", "a"));
         assert_eq!((later.what.as_str(), later.to), ("OrderRefunded", None));
     }

@@ -1,7 +1,7 @@
 //! The token that every form carries: only a page of this console can know it.
 //!
-//! It is a keyed digest of the session's cookie, so that the console remembers no session. The key
-//! lives as long as the process: a form of before a restart is refused, and says so.
+//! It is a keyed digest of the session's cookie, so that the console stores no sessions. The key
+//! lives as long as the process: a form from before a restart is refused, and the answer says so.
 
 use hmac::{Hmac, Mac as _};
 use sha2::Sha256;
@@ -13,35 +13,35 @@ pub struct Tokens {
     key: [u8; 32],
 }
 
-/// Whose browser it is: a random text that a cookie holds.
+/// The session of a browser: a random text in a cookie.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SessionId(String);
 
 impl SessionId {
-    /// A new one, of 122 random bits.
+    /// Creates a session id of 122 random bits.
     pub fn random() -> Self {
         Self(Uuid::new_v4().simple().to_string())
     }
 
-    /// Reads one from a cookie; `None` where it has not the form of one.
+    /// Reads a session id from a cookie. `None` where it does not have the form of one.
     pub fn parse(text: &str) -> Option<Self> {
         let hex = text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
         hex.then(|| Self(text.to_owned()))
     }
 
-    /// As a cookie holds it.
+    /// Returns the text for the cookie.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
 impl Tokens {
-    /// With this key, which nobody else must know.
+    /// Creates the tokens of this key, which must stay secret.
     pub fn new(key: [u8; 32]) -> Self {
         Self { key }
     }
 
-    /// With a random key.
+    /// Creates the tokens of a random key.
     pub fn random() -> Self {
         let mut key = [0; 32];
         key[..16].copy_from_slice(Uuid::new_v4().as_bytes());
@@ -49,12 +49,13 @@ impl Tokens {
         Self::new(key)
     }
 
-    /// The token of a session.
+    /// Returns the token of a session.
     pub fn of(&self, session: &SessionId) -> String {
         hex::encode(self.mac(session).finalize().into_bytes())
     }
 
-    /// Is `token` the one of this session? It takes the same time whatever is wrong.
+    /// Whether `token` belongs to this session. The comparison takes the same time whatever
+    /// differs.
     pub fn is_of(&self, session: &SessionId, token: &str) -> bool {
         self.of(session).as_bytes().ct_eq(token.as_bytes()).into()
     }

@@ -1,9 +1,9 @@
-//! What a page is given, and what it answers with.
+//! What every page shares: the request, the navigation, and the answer.
 //!
-//! A page is made of three pieces that are written one after the other: the head of every page, what
-//! the page itself renders, and the foot. So a page that waits for long can be begun: after
-//! [`WAITING_IS_SAID_AFTER`] the head goes out with a sentence about what is waited for, which hides
-//! itself, without a script, as soon as the rest arrives.
+//! A page has three parts that are written one after the other: the top of every page, the content
+//! that the page renders, and the bottom. So a slow page can start: after [`WAITING_IS_SAID_AFTER`]
+//! the top is sent with a sentence about what the page waits for. The sentence hides itself,
+//! without a script, as soon as the rest arrives.
 
 use std::{convert::Infallible, pin::Pin};
 
@@ -22,27 +22,27 @@ use crate::{
     backend::{Failure, NoAnswer},
     denials,
     limits::{PAGE_TIMEOUT, WAITING_IS_SAID_AFTER},
-    trying::faults::On,
+    trying::faults::Faults,
 };
 
-/// The session that the guard has found or begun.
+/// The session that the guard has found or started.
 #[derive(Debug, Clone)]
 pub struct Session {
-    /// What the forms of this session carry.
+    /// The token of the session's forms.
     pub token: String,
 }
 
 /// One request for a page.
 #[derive(Clone)]
 pub struct View {
-    /// The console that is asked.
+    /// The console.
     pub console: Console,
-    /// What forms carry.
+    /// The token that forms must contain.
     pub token: String,
-    /// The address that was asked for.
+    /// The path and query that were requested.
     pub address: String,
-    /// Which faults are on, where there are some.
-    pub faults: Option<On>,
+    /// The faults that are switched on; `None` where there are none.
+    pub faults: Option<Faults>,
 }
 
 impl FromRequestParts<Console> for View {
@@ -71,7 +71,7 @@ impl FromRequestParts<Console> for View {
 /// Where a page stands in the navigation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Nav {
-    /// What is going on.
+    /// The page *Now*.
     Now,
     /// Orders.
     Orders,
@@ -81,17 +81,17 @@ pub enum Nav {
     Files,
     /// Read models.
     ReadModels,
-    /// What is stuck.
+    /// The page *Stuck*.
     Stuck,
     /// Webhooks.
     Webhooks,
-    /// Try it, where there is a local system.
+    /// The page *Try it*, for a local system only.
     TryIt,
-    /// Nowhere: what was searched for, what failed.
+    /// No place in the navigation: search results and failures.
     None,
 }
 
-/// The navigation. A new page that belongs there stands here.
+/// The navigation: place, title and path. A new page that belongs there is added here.
 const NAVIGATION: [(Nav, &str, &str); 8] = [
     (Nav::Now, "Now", "/"),
     (Nav::Orders, "Orders", "/orders"),
@@ -103,21 +103,22 @@ const NAVIGATION: [(Nav, &str, &str); 8] = [
     (Nav::TryIt, "Try it", "/try"),
 ];
 
-/// What is known of a page before its data are.
+/// What is known of a page before its data are read.
 #[derive(Debug, Clone)]
 pub struct Head {
-    /// What stands in the browser's tab, the environment aside.
+    /// The title in the browser's tab, without the environment.
     pub title: String,
-    /// Where it stands in the navigation.
+    /// The page's place in the navigation.
     pub nav: Nav,
-    /// What was searched for.
+    /// The text in the search field.
     pub search: String,
-    /// What is waited for, after "Waiting for": `the order A-1`.
+    /// What the page waits for, as the end of a sentence after "Waiting for", such as `the order
+    /// A-1`.
     pub waits_for: String,
 }
 
 impl Head {
-    /// A page in the navigation.
+    /// Creates the head of a page without a search text.
     pub fn new(nav: Nav, title: impl Into<String>, waits_for: impl Into<String>) -> Self {
         Self {
             title: title.into(),
@@ -128,22 +129,22 @@ impl Head {
     }
 }
 
-/// What a page has come to.
+/// The result of a page.
 #[derive(Debug)]
 pub enum Page {
-    /// What stands between head and foot.
+    /// The status code, and the HTML between top and bottom.
     Shown(StatusCode, String),
-    /// The page at this address of the console instead.
-    Elsewhere(String),
+    /// A redirect to this path of the console.
+    Redirect(String),
 }
 
 impl Page {
-    /// A page by its template.
+    /// Renders a page with status 200.
     pub fn of(template: &impl Template) -> Result<Self, Failure> {
         Self::with(StatusCode::OK, template)
     }
 
-    /// A page by its template, with a status code.
+    /// Renders a page with this status code.
     pub fn with(status: StatusCode, template: &impl Template) -> Result<Self, Failure> {
         let body = template.render();
         let body = body.map_err(|error| Failure::Unreadable(error.to_string()))?;
@@ -157,7 +158,7 @@ struct Top<'a> {
     head: &'a Head,
     about: &'a About,
     navigation: Vec<(Nav, &'a str, &'a str)>,
-    faults: Option<&'a On>,
+    faults: Option<&'a Faults>,
     token: &'a str,
     css: String,
     scripts: [String; 3],
@@ -180,11 +181,11 @@ struct Waiting<'a> {
 
 #[derive(Template)]
 #[template(path = "elsewhere.html")]
-struct Elsewhere<'a> {
+struct RedirectPage<'a> {
     to: &'a str,
 }
 
-/// What is said where a page cannot be shown.
+/// The page that is shown in case of a failure.
 #[derive(Template)]
 #[template(path = "failed.html")]
 struct Failed<'a> {
@@ -193,13 +194,14 @@ struct Failed<'a> {
     advice: Vec<String>,
     /// A command line that may help.
     command: Option<&'a str>,
-    /// The address to try again.
+    /// The path for another attempt.
     again: Option<&'a str>,
 }
 
 impl View {
-    /// Answers with the page that `work` comes to. Where that takes long, the page says after a
-    /// second what it is waiting for; its status is then `200`, whatever comes of it.
+    /// Answers with the page that `work` returns. Where that takes longer than
+    /// [`WAITING_IS_SAID_AFTER`], the page is started and says what it waits for; its status is
+    /// then `200`, whatever the result. After [`PAGE_TIMEOUT`] the page fails.
     pub async fn show(
         self,
         head: Head,
@@ -207,7 +209,7 @@ impl View {
     ) -> Response {
         let limited = async move {
             let done = tokio::time::timeout(PAGE_TIMEOUT, work).await;
-            done.unwrap_or(Err(Failure::NoAnswer(NoAnswer::Slow(PAGE_TIMEOUT))))
+            done.unwrap_or(Err(Failure::NoAnswer(NoAnswer::TimedOut(PAGE_TIMEOUT))))
         };
         let mut work: Pin<Box<dyn Future<Output = _> + Send>> = Box::pin(limited);
         let page = tokio::select! {
@@ -215,12 +217,12 @@ impl View {
             () = tokio::time::sleep(WAITING_IS_SAID_AFTER) => None,
         };
         match page {
-            Some(page) => self.whole(&head, self.made(page)),
-            None => self.begun(&head, work),
+            Some(page) => self.complete_page(&head, self.page_or_failure(page)),
+            None => self.streamed_page(&head, work),
         }
     }
 
-    /// Says no, on a page.
+    /// Answers with a page that says that the request was refused.
     pub fn refused(&self, status: StatusCode, message: &str) -> Response {
         let head = Head::new(Nav::None, "Refused", "");
         let failed = Failed {
@@ -231,24 +233,24 @@ impl View {
             again: None,
         };
         let body = failed.render().unwrap_or_default();
-        self.whole(&head, Page::Shown(status, body))
+        self.complete_page(&head, Page::Shown(status, body))
     }
 
     fn about(&self) -> &About {
         self.console.about()
     }
 
-    /// A page in any case: a failure has one of its own.
-    fn made(&self, page: Result<Page, Failure>) -> Page {
+    /// Returns the page, or the page of the failure.
+    fn page_or_failure(&self, page: Result<Page, Failure>) -> Page {
         page.unwrap_or_else(|failure| self.failed(&failure))
     }
 
     fn failed(&self, failure: &Failure) -> Page {
         let about = self.about();
-        let (status, title, message) = told(failure, about);
+        let (status, title, message) = described(failure, about);
         let lost = matches!(
             failure,
-            Failure::NoAnswer(_) | Failure::Said { status: 502, .. }
+            Failure::NoAnswer(_) | Failure::Message { status: 502, .. }
         );
         let failed = Failed {
             title,
@@ -281,9 +283,9 @@ impl View {
         Bottom { about }.render().unwrap_or_default()
     }
 
-    fn whole(&self, head: &Head, page: Page) -> Response {
+    fn complete_page(&self, head: &Head, page: Page) -> Response {
         match page {
-            Page::Elsewhere(address) => Redirect::to(&address).into_response(),
+            Page::Redirect(address) => Redirect::to(&address).into_response(),
             Page::Shown(status, body) => {
                 let html = [self.top(head), body, self.bottom()].concat();
                 (status, [(header::CONTENT_TYPE, HTML)], html).into_response()
@@ -291,8 +293,8 @@ impl View {
         }
     }
 
-    /// The head at once, the rest when it is there.
-    fn begun(
+    /// Answers with the top at once, and with the rest when it is ready.
+    fn streamed_page(
         self,
         head: &Head,
         work: Pin<Box<dyn Future<Output = Result<Page, Failure>> + Send>>,
@@ -305,9 +307,9 @@ impl View {
         let waiting = waiting.render().unwrap_or_default();
         let begin = [self.top(head), waiting].concat();
         let rest = async move {
-            let body = match self.made(work.await) {
+            let body = match self.page_or_failure(work.await) {
                 Page::Shown(_, body) => body,
-                Page::Elsewhere(to) => Elsewhere { to: &to }.render().unwrap_or_default(),
+                Page::Redirect(to) => RedirectPage { to: &to }.render().unwrap_or_default(),
             };
             [body, self.bottom()].concat()
         };
@@ -319,8 +321,8 @@ impl View {
 
 const HTML: &str = "text/html; charset=utf-8";
 
-/// A failure for a person: status code, title, and what has happened.
-pub fn told(failure: &Failure, about: &About) -> (StatusCode, &'static str, String) {
+/// Returns how a failure is described to a person: status code, title and message.
+pub fn described(failure: &Failure, about: &About) -> (StatusCode, &'static str, String) {
     let url = &about.api_url;
     match failure {
         Failure::NotFound(problem) => (
@@ -345,7 +347,7 @@ pub fn told(failure: &Failure, about: &About) -> (StatusCode, &'static str, Stri
             "Waybill does not answer",
             format!("Nobody answers at {url}: {reason}."),
         ),
-        Failure::NoAnswer(NoAnswer::Slow(time)) => (
+        Failure::NoAnswer(NoAnswer::TimedOut(time)) => (
             StatusCode::GATEWAY_TIMEOUT,
             "Waybill takes too long",
             format!(
@@ -358,7 +360,7 @@ pub fn told(failure: &Failure, about: &About) -> (StatusCode, &'static str, Stri
             denials::title(denied.policy),
             denials::by_aws(denied, about),
         ),
-        Failure::Said { status, message } => {
+        Failure::Message { status, message } => {
             let title = match status {
                 404 => "There is no such thing",
                 409 => "This cannot be done now",
@@ -382,13 +384,13 @@ pub fn told(failure: &Failure, about: &About) -> (StatusCode, &'static str, Stri
     }
 }
 
-/// How to go on.
+/// Returns advice for a person after a failure.
 fn advice(failure: &Failure, about: &About) -> Vec<String> {
     let lines: &[&str] = match failure {
-        Failure::NoAnswer(_) | Failure::Said { status: 502, .. } if about.is_local => {
+        Failure::NoAnswer(_) | Failure::Message { status: 502, .. } if about.is_local => {
             &["Is the local system running? This starts it:"]
         }
-        Failure::Said { status: 502, .. } => &[
+        Failure::Message { status: 502, .. } => &[
             "Do the operator's credentials and region reach it? `aws sts get-caller-identity` says \
              whose they are.",
         ],

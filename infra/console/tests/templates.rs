@@ -1,4 +1,4 @@
-//! What templates must not hold: whatever comes from data is escaped, and nothing is inline.
+//! What templates must not contain: unescaped data, inline scripts and inline styles.
 
 #![allow(clippy::unwrap_used)]
 
@@ -20,7 +20,7 @@ fn templates() -> Vec<(String, String)> {
 #[test]
 fn nothing_is_written_unescaped() {
     for (name, text) in templates() {
-        // Askama escapes files of this name alone.
+        // Askama escapes only in files with this extension.
         assert!(name.ends_with(".html"), "{name}");
         let packed: String = text.split_whitespace().collect();
         for way in ["|safe", "|escape", "escape=", "{%autoescape"] {

@@ -1,60 +1,61 @@
-//! Alarms: whether what was measured is beyond what they allow.
+//! The alarms of a system: each is in the state ALARM or OK, by the values of its metric.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::clock;
 use crate::definition::Alarm;
-use crate::measured::{MINUTE_SECONDS, Measured};
+use crate::measured::{MINUTE_SECONDS, MetricStore};
 
-/// How an alarm stands.
+/// The state of one alarm.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Standing {
+pub struct AlarmState {
     /// The alarm.
     pub alarm: Alarm,
-    /// Does it ring?
-    pub rings: bool,
-    /// Why it rings, or does not.
+    /// Whether the alarm is in the state ALARM (otherwise it is OK).
+    pub in_alarm: bool,
+    /// The reason for the present state, as CloudWatch words it.
     pub reason: String,
-    /// Since when, in milliseconds since 1970.
+    /// The time of the last change of the state, in milliseconds since 1970.
     pub since_ms: i64,
 }
 
 /// The alarms of a system; clones share them.
 #[derive(Debug, Clone)]
-pub struct Alarms(Arc<Mutex<Vec<Standing>>>);
+pub struct Alarms(Arc<Mutex<Vec<AlarmState>>>);
 
 impl Alarms {
-    /// These alarms, none of which rings. `now_ms` is the time.
+    /// Creates the states of these alarms, all of them OK. `now_ms` is the present time in
+    /// milliseconds since 1970.
     pub fn new(alarms: &[Alarm], now_ms: i64) -> Self {
-        let standing = |alarm: &Alarm| Standing {
+        let state = |alarm: &Alarm| AlarmState {
             alarm: alarm.clone(),
-            rings: false,
-            reason: "Nothing was measured yet, and that is well.".to_owned(),
+            in_alarm: false,
+            reason: "Nothing was measured yet: missing data is not breaching.".to_owned(),
             since_ms: now_ms,
         };
-        Self(Arc::new(Mutex::new(alarms.iter().map(standing).collect())))
+        Self(Arc::new(Mutex::new(alarms.iter().map(state).collect())))
     }
 
-    /// How each stands, by what was measured until now.
-    pub fn standing(&self, measured: &Measured, now_ms: i64) -> Vec<Standing> {
+    /// Evaluates each alarm by the values that were measured until `now_ms`, and returns all
+    /// states.
+    pub fn evaluate(&self, measured: &MetricStore, now_ms: i64) -> Vec<AlarmState> {
         let mut alarms = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        for standing in alarms.iter_mut() {
-            let values = values(&standing.alarm, measured, now_ms);
-            let rings = values
-                .iter()
-                .all(|value| is_beyond(&standing.alarm, *value));
-            if rings != standing.rings {
-                standing.rings = rings;
-                standing.since_ms = now_ms;
-                standing.reason = reason(&standing.alarm, &values, rings);
+        for state in alarms.iter_mut() {
+            let values = values(&state.alarm, measured, now_ms);
+            let in_alarm = values.iter().all(|value| breaches(&state.alarm, *value));
+            if in_alarm != state.in_alarm {
+                state.in_alarm = in_alarm;
+                state.since_ms = now_ms;
+                state.reason = reason(&state.alarm, &values, in_alarm);
             }
         }
         alarms.clone()
     }
 }
 
-/// The values of the latest periods, the latest first; the first period is not over yet.
-fn values(alarm: &Alarm, measured: &Measured, now_ms: i64) -> Vec<Option<f64>> {
+/// Returns the values of the latest periods, the latest first. The first one is the present period,
+/// which is not over yet. `None`: nothing was measured in the period.
+fn values(alarm: &Alarm, measured: &MetricStore, now_ms: i64) -> Vec<Option<f64>> {
     let seconds = alarm.period_seconds();
     let minute = now_ms.div_euclid(MINUTE_SECONDS * 1_000) * MINUTE_SECONDS;
     let end = minute + MINUTE_SECONDS;
@@ -65,20 +66,21 @@ fn values(alarm: &Alarm, measured: &Measured, now_ms: i64) -> Vec<Option<f64>> {
     (0..alarm.periods).map(value).collect()
 }
 
-/// What was not measured is well.
-fn is_beyond(alarm: &Alarm, value: Option<f64>) -> bool {
+/// Whether a value breaches the threshold of the alarm. A missing value never does
+/// (`notBreaching`).
+fn breaches(alarm: &Alarm, value: Option<f64>) -> bool {
     let threshold = f64::from(alarm.threshold);
     value.is_some_and(|value| value > threshold || (!alarm.above && value >= threshold))
 }
 
-fn reason(alarm: &Alarm, values: &[Option<f64>], rings: bool) -> String {
+fn reason(alarm: &Alarm, values: &[Option<f64>], in_alarm: bool) -> String {
     let value = |value: &Option<f64>| value.map_or("nothing".to_owned(), |it| it.to_string());
     let values: Vec<String> = values.iter().map(value).collect();
     let how = match alarm.above {
         true => "greater than",
         false => "greater than or equal to",
     };
-    let (is, values) = (if rings { "" } else { "not " }, values.join(", "));
+    let (is, values) = (if in_alarm { "" } else { "not " }, values.join(", "));
     format!(
         "Threshold Crossed: of the latest {} of {} s [{values}], each was {is}{how} {}.",
         alarm.periods,
@@ -88,7 +90,7 @@ fn reason(alarm: &Alarm, values: &[Option<f64>], rings: bool) -> String {
     .replace("each was not", "not each was")
 }
 
-/// The time, in milliseconds since 1970.
+/// Returns the present time, in milliseconds since 1970.
 pub(crate) fn now_ms() -> i64 {
     clock::now().timestamp_millis()
 }
@@ -116,43 +118,44 @@ mod tests {
         }
     }
 
-    /// Does it ring in minute 10, after so much in each of these minutes?
-    fn rings(alarm: Alarm, measured: &[(i64, f64)]) -> bool {
-        let minutes = Measured::default();
+    /// Whether the alarm is in the state ALARM in minute 10, after these (minute, value)
+    /// measurements.
+    fn is_in_alarm(alarm: Alarm, measured: &[(i64, f64)]) -> bool {
+        let minutes = MetricStore::default();
         for (minute, value) in measured {
-            minutes.take(alarm.metric.clone(), minute * MINUTE_MS, *value);
+            minutes.record(alarm.metric.clone(), minute * MINUTE_MS, *value);
         }
         let alarms = Alarms::new(&[alarm], 0);
-        alarms.standing(&minutes, 10 * MINUTE_MS + 1)[0].rings
+        alarms.evaluate(&minutes, 10 * MINUTE_MS + 1)[0].in_alarm
     }
 
     #[test]
-    fn it_rings_when_each_of_the_latest_periods_is_beyond() {
-        assert!(!rings(alarm(1, 1, 1, false), &[]));
-        assert!(rings(alarm(1, 1, 1, false), &[(10, 1.0)]));
-        assert!(!rings(alarm(1, 1, 1, true), &[(10, 1.0)]));
-        assert!(!rings(alarm(1, 1, 1, false), &[(9, 1.0)]));
-        assert!(rings(alarm(3, 5, 1, false), &[(6, 1.0), (8, 2.0)]));
-        assert!(!rings(alarm(3, 5, 1, false), &[(5, 9.0), (8, 2.0)]));
-        assert!(rings(alarm(3, 5, 2, false), &[(1, 3.0), (6, 3.0)]));
-        assert!(!rings(alarm(3, 5, 2, false), &[(6, 30.0)]));
+    fn it_is_in_alarm_when_each_of_the_latest_periods_breaches() {
+        assert!(!is_in_alarm(alarm(1, 1, 1, false), &[]));
+        assert!(is_in_alarm(alarm(1, 1, 1, false), &[(10, 1.0)]));
+        assert!(!is_in_alarm(alarm(1, 1, 1, true), &[(10, 1.0)]));
+        assert!(!is_in_alarm(alarm(1, 1, 1, false), &[(9, 1.0)]));
+        assert!(is_in_alarm(alarm(3, 5, 1, false), &[(6, 1.0), (8, 2.0)]));
+        assert!(!is_in_alarm(alarm(3, 5, 1, false), &[(5, 9.0), (8, 2.0)]));
+        assert!(is_in_alarm(alarm(3, 5, 2, false), &[(1, 3.0), (6, 3.0)]));
+        assert!(!is_in_alarm(alarm(3, 5, 2, false), &[(6, 30.0)]));
     }
 
     #[test]
     fn it_says_why_and_since_when() {
-        let (measured, one) = (Measured::default(), alarm(1, 1, 1, false));
+        let (measured, one) = (MetricStore::default(), alarm(1, 1, 1, false));
         let alarms = Alarms::new(std::slice::from_ref(&one), 5);
-        let before = alarms.standing(&measured, 6);
-        assert_eq!((before[0].rings, before[0].since_ms), (false, 5));
-        measured.take(one.metric, MINUTE_MS, 2.0);
-        assert!(alarms.standing(&measured, MINUTE_MS + 7)[0].rings);
-        let later = alarms.standing(&measured, MINUTE_MS + 9);
+        let before = alarms.evaluate(&measured, 6);
+        assert_eq!((before[0].in_alarm, before[0].since_ms), (false, 5));
+        measured.record(one.metric, MINUTE_MS, 2.0);
+        assert!(alarms.evaluate(&measured, MINUTE_MS + 7)[0].in_alarm);
+        let later = alarms.evaluate(&measured, MINUTE_MS + 9);
         assert_eq!(later[0].since_ms, MINUTE_MS + 7);
         let told = "Threshold Crossed: of the latest 1 of 60 s [2], each was greater than or equal \
                     to 1.";
         assert_eq!(later[0].reason, told);
-        let over = alarms.standing(&measured, 3 * MINUTE_MS);
-        assert_eq!((over[0].rings, over[0].since_ms), (false, 3 * MINUTE_MS));
+        let over = alarms.evaluate(&measured, 3 * MINUTE_MS);
+        assert_eq!((over[0].in_alarm, over[0].since_ms), (false, 3 * MINUTE_MS));
         assert!(
             over[0].reason.contains("[nothing], not each was greater"),
             "{}",

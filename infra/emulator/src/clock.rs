@@ -1,30 +1,30 @@
-//! The time, in the forms that AWS writes it in.
+//! The present time, and the forms in which AWS writes times.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use chrono::{DateTime, SecondsFormat, Utc};
 
-/// Now.
+/// Returns the present time.
 pub fn now() -> DateTime<Utc> {
     SystemTime::now().into()
 }
 
-/// ISO 8601, UTC, milliseconds, `Z`.
+/// Formats a time as ISO 8601 in UTC with milliseconds and `Z`.
 pub fn text(time: DateTime<Utc>) -> String {
     time.to_rfc3339_opts(SecondsFormat::Millis, true)
 }
 
-/// As EventBridge writes it: ISO 8601, UTC, seconds, `Z`.
+/// Formats a time as EventBridge does: ISO 8601 in UTC with seconds and `Z`.
 pub fn event_text(time: DateTime<Utc>) -> String {
     time.to_rfc3339_opts(SecondsFormat::Secs, true)
 }
 
-/// As API Gateway writes it, in the common log format.
+/// Formats a time as API Gateway does, in the common log format.
 pub fn log_text(time: DateTime<Utc>) -> String {
     time.format("%d/%b/%Y:%H:%M:%S +0000").to_string()
 }
 
-/// The moment so long ago, in microseconds since 1970: 0 where the clock does not reach back.
+/// Returns the time `age` ago, in microseconds since 1970; 0 where that is before 1970.
 pub fn micros_ago(age: Duration) -> i64 {
     let micros = |moment: SystemTime| {
         moment

@@ -1,7 +1,7 @@
-//! What a system says of itself: everything that it would have provisioned on AWS, as plain data.
+//! The definition of a system: everything that it would have provisioned on AWS, as plain data.
 //!
-//! Functions and buckets have an `id` beside their name: a short one, by which the definition's other
-//! parts refer to them, and which the state and the looking-in pages call them by. It must stay the same
+//! Functions and buckets have an `id` besides their name: a short one, by which the other parts of
+//! the definition, the state and the `/_local` endpoints refer to them. The id must stay the same
 //! for as long as a data folder is used; the name may change.
 
 mod check;
@@ -18,68 +18,73 @@ pub(crate) use check::method_filter;
 use crate::function::{Handler, Payload};
 use crate::measured::{Metric, Statistic};
 
-/// The bus that every account has.
+/// The name of the event bus that every account has.
 pub const DEFAULT_BUS: &str = "default";
 
-/// A system on AWS.
+/// The definition of a system.
 #[derive(Debug, Clone, Default)]
 pub struct Definition {
-    /// What the system is called at `/_local/status`.
+    /// The name of the system at `/_local/status`.
     pub environment: String,
-    /// Its functions.
+    /// The Lambda functions.
     pub functions: Vec<Function>,
-    /// Its tables.
+    /// The DynamoDB tables.
     pub tables: Vec<Table>,
-    /// The functions that read a table's stream.
+    /// The functions that consume the stream of a table.
     pub stream_consumers: Vec<StreamConsumer>,
-    /// Its buses by name, beside [`DEFAULT_BUS`].
+    /// The names of the event buses, besides [`DEFAULT_BUS`].
     pub buses: Vec<String>,
-    /// Which events reach which functions.
+    /// The rules that select the events which a function receives.
     pub rules: Vec<Rule>,
-    /// An event on a bus is kept at `/_local/messages` where its source begins with one of these.
+    /// Prefixes of event sources. An event whose source starts with one of them is kept at
+    /// `/_local/messages`.
     pub kept_sources: Vec<String>,
-    /// What runs by the clock.
+    /// The functions that run at intervals.
     pub schedules: Vec<Schedule>,
-    /// Its topics by name. Nobody is subscribed: what is published is kept at `/_local/messages`.
+    /// The names of the SNS topics. They have no subscribers: published messages are kept at
+    /// `/_local/messages`.
     pub topics: Vec<String>,
-    /// Where asynchronous invocations go that were tried in vain.
+    /// The queue for asynchronous invocations that failed at every attempt.
     pub dead_letter_queue: Queue,
-    /// Its buckets. Objects of a data folder from the days when there was one belong to the first.
+    /// The S3 buckets. Objects of an older data folder, from the time when there was only one
+    /// bucket, belong to the first one.
     pub buckets: Vec<Bucket>,
-    /// Its KMS keys.
+    /// The KMS keys.
     pub kms_keys: Vec<KmsKey>,
-    /// Its HTTP API.
+    /// The HTTP API.
     pub http_api: HttpApi,
-    /// Its alarms.
+    /// The CloudWatch alarms.
     pub alarms: Vec<Alarm>,
-    /// Whose requests are answered.
+    /// The hosts and origins whose requests are answered.
     pub access: Access,
 }
 
 /// A Lambda function.
 #[derive(Clone)]
 pub struct Function {
-    /// What the definition, the state and the looking-in pages call it; its handler's name as well.
+    /// The id of the function in the definition, the state and the `/_local` endpoints; also the
+    /// name of its handler.
     pub id: String,
-    /// Its name, by which it is invoked.
+    /// The name, by which callers invoke the function.
     pub name: String,
-    /// How long one invocation may take.
+    /// The longest time that one invocation may take.
     pub timeout: Duration,
-    /// How many invocations may run at the same moment, in places of its own; without, the function
-    /// shares [`CONCURRENT_INVOCATIONS`](crate::limits::CONCURRENT_INVOCATIONS) with all others.
-    /// Invocations beyond that wait, where Lambda would throttle. It also has a queue of asynchronous
-    /// invocations of its own, which waits for no other function's.
+    /// The maximum number of invocations at the same time, reserved for this function. `None`: the
+    /// function shares [`CONCURRENT_INVOCATIONS`](crate::limits::CONCURRENT_INVOCATIONS) with all
+    /// others. Further invocations wait, where Lambda would throttle them. With a reserved
+    /// concurrency the function also has its own queue of asynchronous invocations, which does not
+    /// wait for other functions.
     pub reserved_concurrency: Option<usize>,
-    /// Its environment variables, for whoever asks for its configuration: handlers are made by their
-    /// owner and not told.
+    /// The environment variables, only for `GetFunctionConfiguration`: the emulator does not set
+    /// them for the handler.
     pub variables: BTreeMap<String, String>,
-    /// What runs.
+    /// The code of the function.
     pub handler: Arc<dyn Handler>,
 }
 
 impl fmt::Debug for Function {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Neither its handler, which shows nothing, nor its variables, which may be secret.
+        // Without the handler, which has nothing to show, and the variables, which may be secret.
         f.debug_struct("Function")
             .field("id", &self.id)
             .field("name", &self.name)
@@ -87,40 +92,40 @@ impl fmt::Debug for Function {
     }
 }
 
-/// A DynamoDB table, paid by request.
+/// A DynamoDB table, billed by request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Table {
-    /// Its name, 11 to 48 characters: the embedded DynamoDB takes no other.
+    /// The name, 11 to 48 characters: the embedded DynamoDB accepts no other.
     pub name: String,
     /// The partition key.
     pub partition_key: Key,
     /// The sort key, where the table has one.
     pub sort_key: Option<Key>,
-    /// Its global secondary indexes.
+    /// The global secondary indexes.
     pub indexes: Vec<Index>,
-    /// What its stream shows (`NEW_AND_OLD_IMAGES` and so on), where it has one.
+    /// The stream's view type (`NEW_AND_OLD_IMAGES` and so on), where the table has a stream.
     pub stream: Option<String>,
 }
 
 /// A key attribute.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Key {
-    /// The attribute's name.
+    /// The name of the attribute.
     pub name: String,
-    /// Its DynamoDB type: `S`, `N` or `B`.
+    /// The DynamoDB type of the attribute: `S`, `N` or `B`.
     pub kind: String,
 }
 
 /// A global secondary index.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Index {
-    /// Its name, unique in its table.
+    /// The name, unique in its table.
     pub name: String,
     /// The partition key.
     pub partition_key: Key,
     /// The sort key.
     pub sort_key: Key,
-    /// The attributes that it shows beside the keys; all of the item's where this is `None`.
+    /// The attributes that the index contains besides the keys. `None`: all attributes of the item.
     pub include: Option<Vec<String>>,
 }
 
@@ -128,56 +133,57 @@ pub struct Index {
 /// responses.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StreamConsumer {
-    /// The id of the function that reads; it reads no second stream.
+    /// The id of the function. A function consumes one stream only.
     pub function: String,
-    /// The table's name; at most two functions read its stream.
+    /// The name of the table. At most two functions consume its stream.
     pub table: String,
-    /// Records of one batch, at most.
+    /// The maximum number of records of a batch.
     pub batch_size: usize,
-    /// Attempts at one record, the first included; then it is given up.
+    /// The number of attempts at one record, the first included. Then the record is given up.
     pub attempts: u32,
-    /// The id of the bucket where records go that were given up.
+    /// The id of the bucket for the records that were given up.
     pub failure_bucket: String,
 }
 
 /// A rule of EventBridge with one target.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rule {
-    /// Its name, for its owner.
+    /// The name of the rule, for messages to its owner.
     pub name: String,
-    /// The bus that it listens to.
+    /// The name of the bus whose events the rule matches.
     pub bus: String,
-    /// Its event pattern, JSON, of what [`rules`](crate::rules) understands.
+    /// The event pattern, JSON, as far as [`rules`](crate::rules) supports it.
     pub pattern: String,
     /// The id of the function that receives the event.
     pub target: String,
 }
 
-/// A function that runs by the clock.
+/// A function that runs at an interval.
 #[derive(Debug, Clone)]
 pub struct Schedule {
-    /// The function's id.
+    /// The id of the function.
     pub function: String,
-    /// How often; the first time at once. A run that lasts longer delays the next one.
+    /// The interval between two runs. The first run starts at once; a run that takes longer delays
+    /// the next one.
     pub every: Duration,
-    /// What it is given.
+    /// The payload of each invocation.
     pub input: Payload,
 }
 
-/// An SQS queue, a standard one, of dead letters.
+/// The SQS queue of dead letters, a standard queue.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Queue {
-    /// Its name.
+    /// The name of the queue.
     pub name: String,
-    /// Whose dead letter it is that somebody sends to the queue: by the source of the event in it, the
-    /// id of the function that gave it up.
+    /// The function that a message from another sender than Lambda belongs to: the id of the
+    /// function by the source of the event in the message.
     pub senders: BTreeMap<String, String>,
-    /// The id of the function that gave up everything else.
+    /// The id of the function for all other messages.
     pub other_sender: String,
 }
 
 impl Default for Queue {
-    /// One that nobody sends to but Lambda.
+    /// A queue to which only Lambda sends.
     fn default() -> Self {
         Self {
             name: "dead-letters".to_owned(),
@@ -187,114 +193,119 @@ impl Default for Queue {
     }
 }
 
-/// An S3 bucket, versioned.
+/// A versioned S3 bucket.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Bucket {
-    /// What the definition and the state call it.
+    /// The id of the bucket in the definition and the state.
     pub id: String,
-    /// Its name.
+    /// The name of the bucket.
     pub name: String,
-    /// Whether the default bus is told what happens to its objects.
+    /// Whether the bucket sends an event to the default bus for each change of an object.
     pub event_bridge: bool,
 }
 
 /// A symmetric KMS key that encrypts and decrypts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KmsKey {
-    /// Its alias, such as `alias/books`. Its id is made of its file's first line.
+    /// The alias, such as `alias/books`. The id of the key is derived from the first line of its
+    /// file.
     pub alias: String,
-    /// The file of its material, its own: 32 bytes in base64 on each line. The last line encrypts, and
-    /// each decrypts what it has encrypted, so that a further line is a rotation. A missing file is
-    /// made with one line, readable for its owner only; a file is never changed.
+    /// The file of the key material, not shared with another key: 32 bytes in base64 on each line.
+    /// The last line encrypts; a text is decrypted by the line that has encrypted it, so that
+    /// adding a line is a rotation. A missing file is created with one line, readable for its owner
+    /// only; an existing file is never changed.
     pub file: PathBuf,
 }
 
-/// An alarm of CloudWatch on one metric: it rings while each of the latest periods is beyond the
-/// threshold. What is not measured is well. Nobody is told: `DescribeAlarms` says how it stands.
+/// A CloudWatch alarm on one metric. It is in the state ALARM while each of the latest periods
+/// breaches the threshold; a period without values does not breach it. Nobody is notified: only
+/// `DescribeAlarms` returns the state.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Alarm {
-    /// Its name.
+    /// The name of the alarm.
     pub name: String,
-    /// What it means, for a person.
+    /// The meaning of the alarm, for a person.
     pub description: String,
-    /// What it looks at.
+    /// The metric.
     pub metric: Metric,
-    /// What of a period's values counts.
+    /// The statistic of a period that is compared with the threshold.
     pub statistic: Statistic,
-    /// How long a period is: whole minutes.
+    /// The length of a period, in whole minutes.
     pub period: Duration,
-    /// How many periods.
+    /// The number of periods that must breach the threshold.
     pub periods: u32,
-    /// What is beyond: this, and whatever is higher;
+    /// The threshold. A value of at least this breaches it.
     pub threshold: u32,
-    /// or, where this is so, only what is higher.
+    /// Whether only a value greater than the threshold breaches it.
     pub above: bool,
-    /// The name of the topic that it belongs to.
+    /// The name of the SNS topic that the alarm names as its action.
     pub topic: Option<String>,
 }
 
-/// An HTTP API whose routes all lead to functions, in the payload format 2.0.
+/// An HTTP API. All its routes invoke functions in the payload format 2.0.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct HttpApi {
-    /// The stage: the API answers under `/` and under `/<stage>`; under `/` alone where it is empty.
+    /// The name of the stage: the API answers under `/` and under `/<stage>`. Empty: under `/`
+    /// only.
     pub stage: String,
-    /// Its routes.
+    /// The routes.
     pub routes: Vec<Route>,
-    /// The id of the function behind the route `$default`, which takes what no other route does;
-    /// without it that is answered with 404.
+    /// The id of the function behind the route `$default`, which handles the requests that no other
+    /// route matches. `None`: they are answered with 404.
     pub default_function: Option<String>,
-    /// The alias by which it invokes functions; nobody else may invoke those by it.
+    /// The alias by which the API invokes functions. Other callers may not invoke them by this
+    /// alias.
     pub alias: Option<String>,
-    /// What pages of other origins may send, and see.
+    /// The CORS settings for pages of other origins.
     pub cors: Cors,
 }
 
 /// A route of the HTTP API.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Route {
-    /// The method, such as `GET`.
+    /// The HTTP method, such as `GET`.
     pub method: String,
-    /// The path, as API Gateway writes it: `/books/{id}`.
+    /// The path in API Gateway's form: `/books/{id}`.
     pub path: String,
-    /// The id of the function behind it.
+    /// The id of the function that handles the requests.
     pub function: String,
 }
 
-/// What a browser is told for pages of the origins in [`Access`].
+/// The CORS settings that a browser receives for pages of the origins in [`Access`].
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Cors {
-    /// Methods that they may use.
+    /// The methods that the pages may use.
     pub methods: Vec<String>,
-    /// Headers that they may send, in small letters.
+    /// The request headers that the pages may send, in lower case.
     pub request_headers: Vec<String>,
-    /// Headers of answers that they may see, in small letters.
+    /// The response headers that the pages may read, in lower case.
     pub exposed_headers: Vec<String>,
 }
 
-/// Whose requests are answered: see [`hosts`](crate::hosts).
+/// The hosts and origins whose requests are answered; see [`hosts`](crate::hosts).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Access {
-    /// Names that this machine is called by, beside `localhost` and the address that it listens on.
+    /// Names of this machine, besides `localhost` and the address that the emulator listens on.
     pub hosts: Vec<String>,
-    /// Origins whose pages the HTTP API answers.
+    /// The origins whose pages may call the HTTP API.
     pub origins: Vec<String>,
-    /// What a request by another name is told.
+    /// The answer to a request with another `Host`.
     pub foreign_host: Refusal,
-    /// What a page of another origin is told.
+    /// The answer to a page of another origin.
     pub foreign_origin: Refusal,
 }
 
-/// The body of an answer with the status 403.
+/// The body of an answer with status 403.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refusal {
-    /// Its `Content-Type`.
+    /// The `Content-Type` of the body.
     pub content_type: String,
-    /// What it says.
+    /// The body.
     pub body: String,
 }
 
 impl Default for Refusal {
-    /// As API Gateway would say it.
+    /// The answer that API Gateway would give.
     fn default() -> Self {
         Self {
             content_type: "application/json".to_owned(),
@@ -304,24 +315,24 @@ impl Default for Refusal {
 }
 
 impl Definition {
-    /// The function of this id.
+    /// Returns the function with this id.
     pub fn function(&self, id: &str) -> Option<&Function> {
         self.functions.iter().find(|function| function.id == id)
     }
 
-    /// The function of this name.
+    /// Returns the function with this name.
     pub fn function_named(&self, name: &str) -> Option<&Function> {
         self.functions.iter().find(|function| function.name == name)
     }
 
-    /// The ids of the functions with places of their own.
+    /// Returns the ids of the functions with a reserved concurrency.
     pub fn reserved(&self) -> Vec<String> {
         let reserved = self.functions.iter();
         let reserved = reserved.filter(|function| function.reserved_concurrency.is_some());
         reserved.map(|function| function.id.clone()).collect()
     }
 
-    /// The names of the tables whose streams are read, each once.
+    /// Returns the names of the tables whose streams have consumers, each name once.
     pub fn streamed_tables(&self) -> Vec<&str> {
         let consumers = self.stream_consumers.iter();
         let mut tables: Vec<&str> = consumers.map(|consumer| consumer.table.as_str()).collect();
@@ -332,19 +343,19 @@ impl Definition {
 }
 
 impl Alarm {
-    /// Seconds of a period.
+    /// Returns the length of a period in seconds.
     pub(crate) fn period_seconds(&self) -> i64 {
         i64::try_from(self.period.as_secs()).unwrap_or(i64::MAX)
     }
 }
 
 impl HttpApi {
-    /// Is the function one of those behind a route of its own?
+    /// Whether a route, other than `$default`, invokes the function with this id.
     pub fn is_in_front_of(&self, function: &str) -> bool {
         self.routes.iter().any(|route| route.function == function)
     }
 
-    /// Every method and path that a route answers, those under the stage included.
+    /// Returns the method and path of every route, with those under the stage.
     pub(crate) fn paths(&self) -> impl Iterator<Item = (&str, String)> {
         let stage = Some(&self.stage).filter(|stage| !stage.is_empty());
         self.routes.iter().flat_map(move |route| {

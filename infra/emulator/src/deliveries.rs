@@ -1,6 +1,7 @@
-//! The queue of asynchronous invocations: what EventBridge's rules and `Invoke` with type `Event`
-//! have accepted is delivered here, a bounded number at a time, as often as Lambda would try.
-//! A function with reserved concurrency has a lane of its own.
+//! The queue of asynchronous invocations: it invokes the functions for the events that
+//! EventBridge's rules have matched and for the calls of `Invoke` with the type `Event`. The number
+//! of invocations at the same time is limited, and each is attempted as often as Lambda would. A
+//! function with reserved concurrency has a lane of its own in the queue.
 
 use serde_json::json;
 use serde_json::value::RawValue;
@@ -15,34 +16,34 @@ use crate::invoker::Invoker;
 use crate::limits::{
     CONCURRENT_DELIVERIES, DELIVERY_ATTEMPTS, DELIVERY_POLL, DELIVERY_WAITS, ERROR_MESSAGE_BYTES,
 };
-use crate::state::{Delivery, Finished, GivenUp, Kept, Lane, State, Verdict};
+use crate::state::{Delivery, FinishedAttempt, GivenUp, Lane, State, StoredAs, Verdict};
 use crate::stop::Stop;
 
-/// Delivers what the state holds.
+/// Delivers the pending invocations of one lane.
 pub struct Deliverer {
-    /// The queue.
+    /// The state that holds the queue.
     pub state: State,
-    /// Which of its deliveries.
+    /// The lane whose deliveries this task delivers.
     pub lane: Lane,
-    /// How many of them may be under way.
-    pub most: usize,
-    /// Runs functions.
+    /// The maximum number of deliveries at the same time.
+    pub max_in_flight: usize,
+    /// Invokes functions.
     pub invoker: Invoker,
-    /// What is switched on on purpose.
+    /// The faults that are switched on.
     pub faults: Faults,
-    /// Changes when something has been accepted.
+    /// Changes when an invocation has been accepted.
     pub accepted: watch::Receiver<()>,
-    /// When to end.
+    /// Ends this task.
     pub stop: Stop,
 }
 
 impl Deliverer {
-    /// Delivers until it is stopped, then lets what is in flight come to its end.
+    /// Delivers until `stop` is requested, then waits for the deliveries that have started.
     pub async fn run(mut self) {
         let mut in_flight = JoinSet::new();
         let mut finished = Vec::new();
         while !self.stop.requested() {
-            let free = self.most.saturating_sub(in_flight.len());
+            let free = self.max_in_flight.saturating_sub(in_flight.len());
             for delivery in self.exchange(&mut finished, free).await {
                 in_flight.spawn(deliver(self.invoker.clone(), self.faults.clone(), delivery));
             }
@@ -62,9 +63,9 @@ impl Deliverer {
         self.exchange(&mut finished, 0).await;
     }
 
-    /// Records what has ended and takes new work, in one transaction. Where that fails, what has
-    /// ended is kept for the next time.
-    async fn exchange(&self, finished: &mut Vec<Finished>, free: usize) -> Vec<Delivery> {
+    /// Stores the finished attempts and takes new deliveries, in one transaction. Where that fails,
+    /// the finished attempts are kept for the next call.
+    async fn exchange(&self, finished: &mut Vec<FinishedAttempt>, free: usize) -> Vec<Delivery> {
         let now = clock::now().timestamp_millis();
         let exchanged = self
             .state
@@ -76,7 +77,7 @@ impl Deliverer {
                 due
             }
             Err(error) => {
-                tracing::error!(%error, "deliveries");
+                tracing::error!(%error, "the queue of deliveries could not be read or written");
                 tokio::time::sleep(DELIVERY_POLL).await;
                 Vec::new()
             }
@@ -84,19 +85,19 @@ impl Deliverer {
     }
 }
 
-/// The lanes of a system, and how many deliveries of each may be under way.
+/// Returns the lanes of a system, and the maximum number of deliveries at the same time for each.
 pub fn lanes(definition: &Definition) -> Vec<(Lane, usize)> {
     let others = Lane::Others {
         without: definition.reserved(),
     };
     let own = definition.functions.iter().filter_map(|function| {
-        let most = function.reserved_concurrency?;
-        Some((Lane::Function(function.id.clone()), most))
+        let max_in_flight = function.reserved_concurrency?;
+        Some((Lane::Function(function.id.clone()), max_in_flight))
     });
     own.chain([(others, CONCURRENT_DELIVERIES)]).collect()
 }
 
-async fn deliver(invoker: Invoker, faults: Faults, delivery: Delivery) -> Finished {
+async fn deliver(invoker: Invoker, faults: Faults, delivery: Delivery) -> FinishedAttempt {
     let Delivery {
         id,
         function,
@@ -109,7 +110,7 @@ async fn deliver(invoker: Invoker, faults: Faults, delivery: Delivery) -> Finish
         Err(_) => Err(FunctionError("the payload is not JSON".to_owned())),
     };
     let mut answer = attempt().await;
-    if answer.is_ok() && faults.twice() {
+    if answer.is_ok() && faults.delivers_twice() {
         answer = attempt().await;
     }
     let record = payload;
@@ -119,7 +120,7 @@ async fn deliver(invoker: Invoker, faults: Faults, delivery: Delivery) -> Finish
     };
     match &verdict {
         Verdict::Delivered => {}
-        Verdict::Again { .. } => {
+        Verdict::Retry { .. } => {
             tracing::warn!(function, request_id, "delivery failed, will be tried again");
         }
         Verdict::GivenUp { given_up, .. } => {
@@ -130,10 +131,10 @@ async fn deliver(invoker: Invoker, faults: Faults, delivery: Delivery) -> Finish
             tracing::error!(function, request_id, reason, "{text}");
         }
     }
-    Finished { id, verdict }
+    FinishedAttempt { id, verdict }
 }
 
-/// What becomes of a delivery of `record` whose `attempts`th attempt has failed.
+/// Returns what happens with a delivery of `record` after its attempt number `attempts` has failed.
 fn after_failure(
     attempts: u32,
     failed: FunctionError,
@@ -147,12 +148,12 @@ fn after_failure(
     match wait {
         Some(wait) if attempts < DELIVERY_ATTEMPTS => {
             let wait = i64::try_from(wait.as_millis()).unwrap_or(i64::MAX);
-            Verdict::Again {
+            Verdict::Retry {
                 due_ms: now.timestamp_millis().saturating_add(wait),
             }
         }
         _ => Verdict::GivenUp {
-            kept: Kept::Message {
+            stored_as: StoredAs::Message {
                 id: uuid::Uuid::new_v4().to_string(),
                 attributes: attributes(request_id, &failed.0),
                 sent_ms: now.timestamp_millis(),
@@ -167,8 +168,9 @@ fn after_failure(
     }
 }
 
-/// What Lambda says of the failure beside the payload. The code is the HTTP status of the
-/// invocation, which succeeds even where the function fails.
+/// Returns the message attributes that Lambda adds to a dead letter. The error code is the HTTP
+/// status of the invocation: 200, since the invocation itself succeeds even where the function
+/// fails.
 fn attributes(request_id: &str, error: &str) -> String {
     let end = error.floor_char_boundary(ERROR_MESSAGE_BYTES);
     let attribute = |kind: &str, value: &str| json!({ "DataType": kind, "StringValue": value });
@@ -207,8 +209,8 @@ mod tests {
                 "{}".to_owned(),
             )
         };
-        assert!(matches!(after(1), Verdict::Again { .. }));
-        assert!(matches!(after(2), Verdict::Again { .. }));
+        assert!(matches!(after(1), Verdict::Retry { .. }));
+        assert!(matches!(after(2), Verdict::Retry { .. }));
         let Verdict::GivenUp { given_up, .. } = after(3) else {
             panic!("tried for ever");
         };

@@ -1,7 +1,7 @@
 //! The embedded DynamoDB: dynoxide on a loopback port of its own.
 //!
-//! It serves on a thread and a runtime of its own, because it runs SQLite on the threads that
-//! answer requests: on a shared runtime a slow commit would hold up the callers that wait for it.
+//! It runs on its own thread and runtime, because it runs SQLite on the threads that answer
+//! requests: on a shared runtime, a slow commit would block the callers that wait for it.
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
@@ -19,10 +19,11 @@ use crate::limits::{DYNAMODB_THREADS, SQLITE_BUSY, STREAM_RETENTION};
 mod described;
 mod tables;
 
-pub use described::Descriptions;
+pub use described::TableDescriptions;
 
-/// The table of stream records has no index of its own, so that each write would look through all
-/// earlier records for the highest sequence number, and each reader for its place.
+/// Indexes on dynoxide's table of stream records. It has none, so that each write would read all
+/// earlier records for the highest sequence number, and each reader would read them for its
+/// position.
 const INDEXES: &str = "
     CREATE INDEX IF NOT EXISTS emulator_stream_by_table
         ON _stream_records (table_name, CAST(sequence_number AS INTEGER));
@@ -30,68 +31,68 @@ const INDEXES: &str = "
         ON _stream_records (table_name, shard_id, CAST(sequence_number AS INTEGER));
 ";
 
-/// Indexes of that table that another version of this code has made.
+/// Finds the indexes on that table that another version of the emulator has created.
 const FORMER_INDEXES: &str = "
     SELECT name FROM sqlite_master
     WHERE type = 'index' AND tbl_name = '_stream_records' AND sql IS NOT NULL
       AND name NOT LIKE 'emulator_%'
 ";
 
-/// Stored sequence numbers are small; the public ones are these plus 10^20.
+/// The offset of sequence numbers in the API (10^20) from the stored ones.
 const SEQUENCE_OFFSET: i128 = 100_000_000_000_000_000_000;
 
-/// The embedded DynamoDB does not start.
+/// The reason why the embedded DynamoDB does not start.
 #[derive(Debug, thiserror::Error)]
 pub enum DynamoDbError {
-    /// The database file.
+    /// The database file cannot be used by the embedded DynamoDB.
     #[error("the database: {0}")]
     Database(#[from] dynoxide::DynoxideError),
-    /// The database file, on our own connection.
+    /// The database file cannot be used by the emulator's own connection.
     #[error("the database: {0}")]
     Sqlite(#[from] rusqlite::Error),
-    /// The description of a table.
+    /// The description of a table cannot be written as JSON.
     #[error("the tables' description: {0}")]
     Tables(#[from] serde_json::Error),
-    /// Its listener or thread.
+    /// The listener or the thread cannot be created.
     #[error("the embedded DynamoDB: {0}")]
     Io(#[from] std::io::Error),
 }
 
-/// The running server.
+/// The running embedded DynamoDB.
 pub struct DynamoDb {
-    /// Where it listens.
+    /// The address at which it listens.
     pub address: SocketAddr,
-    /// What its tables are.
-    pub descriptions: Descriptions,
+    /// The descriptions of its tables.
+    pub descriptions: TableDescriptions,
     stop: oneshot::Sender<()>,
     thread: JoinHandle<()>,
-    /// The database's file; `None` where it is in memory.
+    /// The file of the database; `None` where it is in memory.
     file: Option<PathBuf>,
 }
 
-/// Looks at a table's stream beside the server, for what the API does not tell.
+/// Reads a table's stream directly from the database, for values that the API does not return.
 #[derive(Clone)]
 pub struct StreamView {
     connection: Arc<Mutex<Connection>>,
     table: String,
 }
 
-/// Opens the database at `path`, makes the tables and indexes that are missing and serves it. Of the
-/// stream records of the tables in `unread`, those older than a day go, unless they are unread.
+/// Opens the database at `path`, creates missing tables and indexes, and serves it. Deletes stream
+/// records of the tables in `unread` that are older than a day and that all consumers have read.
 pub fn start(
     path: &Path,
     tables: &[Table],
     unread: &[(String, Unread)],
 ) -> Result<DynamoDb, DynamoDbError> {
-    // A database in memory (`file:…`) ends with its process, and so does whatever is half made.
+    // A database in memory (`file:…`) ends with its process, so nothing unfinished can stay.
     let in_memory = path.to_string_lossy().starts_with("file:");
     if !in_memory && !path.exists() {
-        make(path, tables)?;
+        create_database(path, tables)?;
     }
     let database = Database::new(&path.to_string_lossy())?;
     tables::create(&database, tables)?;
-    guard(path, unread)?;
-    let descriptions = Descriptions::open(path, &database, tables)?;
+    prepare_stream_records(path, unread)?;
+    let descriptions = TableDescriptions::open(path, &database, tables)?;
 
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
     listener.set_nonblocking(true)?;
@@ -115,10 +116,10 @@ pub fn start(
     })
 }
 
-/// Makes the database with all its tables beside its place, and then puts it there: a table and its
-/// indexes are made in several steps, and whoever is killed between two of them leaves a table
-/// behind that no later start can tell from a whole one.
-fn make(path: &Path, tables: &[Table]) -> Result<(), DynamoDbError> {
+/// Creates the database with all its tables in a temporary file, and then renames the file. A table
+/// and its indexes are created in several steps; a process that is killed between two of them would
+/// leave a table that a later start cannot tell from a complete one.
+fn create_database(path: &Path, tables: &[Table]) -> Result<(), DynamoDbError> {
     let unfinished = path.with_extension("unfinished");
     for suffix in ["", "-wal", "-shm"] {
         let mut left = unfinished.clone().into_os_string();
@@ -131,14 +132,15 @@ fn make(path: &Path, tables: &[Table]) -> Result<(), DynamoDbError> {
     let database = Database::new(&unfinished.to_string_lossy())?;
     tables::create(&database, tables)?;
     drop(database);
-    // Whatever still stands in the log beside it would stay behind.
+    // The content of the write-ahead log would not be renamed with the file.
     empty_log(&unfinished)?;
     std::fs::File::open(&unfinished)?.sync_all()?;
     std::fs::rename(&unfinished, path)?;
     Ok(())
 }
 
-/// Moves the log beside a database into it. Other connections may be open, and read nothing.
+/// Moves the write-ahead log into the database file. Other connections may be open, but must not be
+/// reading.
 fn empty_log(path: &Path) -> rusqlite::Result<()> {
     let connection = Connection::open(path)?;
     connection.busy_timeout(SQLITE_BUSY)?;
@@ -159,32 +161,32 @@ async fn serve(listener: TcpListener, database: Database, stopped: oneshot::Rece
 }
 
 impl DynamoDb {
-    /// Ends the server when the requests in flight have been answered. The log beside the database is
-    /// emptied: it holds what has been deleted since.
+    /// Stops the server once it has answered the present requests. Empties the write-ahead log,
+    /// since it still contains data that was deleted.
     pub fn stop(self) {
-        // Fails only where the server has ended already.
+        // This fails only where the server has already ended.
         let _ = self.stop.send(());
         if self.thread.join().is_err() {
             tracing::error!("the embedded DynamoDB panicked");
         }
-        // Other connections are still open, so that the last one to close would not do it.
+        // Other connections are still open, so closing this one would not empty the log.
         if let Some(Err(error)) = self.file.as_deref().map(empty_log) {
-            tracing::error!(%error, "the database's log stays");
+            tracing::error!(%error, "the write-ahead log of the database could not be emptied");
         }
     }
 }
 
-/// How far back a stream is still needed.
+/// The part of a stream that a consumer has not read yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Unread {
-    /// Everything: a consumer has not read at all.
+    /// All records: a consumer has read nothing yet.
     All,
-    /// What comes after this sequence number, the lowest of the consumers' checkpoints.
+    /// The records after this sequence number, the lowest checkpoint of the consumers.
     After(String),
 }
 
-/// Adds the indexes and forgets old stream records, before anybody writes.
-fn guard(path: &Path, unread: &[(String, Unread)]) -> Result<(), DynamoDbError> {
+/// Creates the indexes and deletes old stream records, before there are any writes.
+fn prepare_stream_records(path: &Path, unread: &[(String, Unread)]) -> Result<(), DynamoDbError> {
     let connection = Connection::open(path)?;
     connection.busy_timeout(SQLITE_BUSY)?;
     let mut former = connection.prepare(FORMER_INDEXES)?;
@@ -197,17 +199,18 @@ fn guard(path: &Path, unread: &[(String, Unread)]) -> Result<(), DynamoDbError> 
     connection.execute_batch(INDEXES)?;
     for (table, unread) in unread {
         if let Unread::After(sequence) = unread {
-            // A stored number is a time in microseconds, or just above the number before it.
-            let oldest = clock::micros_ago(STREAM_RETENTION).min(stored(sequence));
-            forget(&connection, table, oldest)?;
+            // A stored sequence number is the time in microseconds, or just above the previous
+            // number.
+            let oldest = clock::micros_ago(STREAM_RETENTION).min(stored_sequence(sequence));
+            delete_records(&connection, table, oldest)?;
         }
     }
     Ok(())
 }
 
-/// Removes the stream records up to this stored number. The last one stays: the next number is
-/// counted from it when the clock was set back.
-fn forget(connection: &Connection, table: &str, up_to: i64) -> rusqlite::Result<usize> {
+/// Deletes the stream records up to this stored sequence number. Keeps the last record: when the
+/// clock was set back, the next sequence number is computed from it.
+fn delete_records(connection: &Connection, table: &str, up_to: i64) -> rusqlite::Result<usize> {
     connection.execute(
         "DELETE FROM _stream_records
          WHERE table_name = ?1 AND CAST(sequence_number AS INTEGER) <= ?2
@@ -218,8 +221,8 @@ fn forget(connection: &Connection, table: &str, up_to: i64) -> rusqlite::Result<
     )
 }
 
-/// The stored form of a public sequence number; 0, before all, where it is none.
-fn stored(public: &str) -> i64 {
+/// Converts a sequence number of the API to the stored one; 0, lower than all, where it is invalid.
+fn stored_sequence(public: &str) -> i64 {
     let number = public
         .parse::<i128>()
         .ok()
@@ -228,7 +231,7 @@ fn stored(public: &str) -> i64 {
 }
 
 impl StreamView {
-    /// A view on the stream of `table` in the database at `path`.
+    /// Opens a view of the stream of `table` in the database at `path`.
     pub fn open(path: &Path, table: String) -> Result<Self, rusqlite::Error> {
         let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
         connection.busy_timeout(SQLITE_BUSY)?;
@@ -238,14 +241,14 @@ impl StreamView {
         })
     }
 
-    /// The table's name.
+    /// Returns the name of the table.
     pub fn table(&self) -> &str {
         &self.table
     }
 
-    /// How many records come after `checkpoint`, all without one.
-    pub async fn behind(&self, checkpoint: Option<String>) -> Result<u64, rusqlite::Error> {
-        let after = checkpoint.as_deref().map_or(0, stored);
+    /// Returns the number of records after `checkpoint`, of all records where it is `None`.
+    pub async fn records_after(&self, checkpoint: Option<String>) -> Result<u64, rusqlite::Error> {
+        let after = checkpoint.as_deref().map_or(0, stored_sequence);
         let sql = "SELECT COUNT(*) FROM _stream_records
                    WHERE table_name = ?1 AND CAST(sequence_number AS INTEGER) > ?2";
         self.query(move |connection, table| {
@@ -256,7 +259,7 @@ impl StreamView {
         .await
     }
 
-    /// The stored sequence number of the last record.
+    /// Returns the stored sequence number of the last record.
     pub async fn end(&self) -> Result<Option<i64>, rusqlite::Error> {
         let sql = "SELECT MAX(CAST(sequence_number AS INTEGER)) FROM _stream_records
                    WHERE table_name = ?1";
@@ -279,7 +282,7 @@ impl StreamView {
                 &table,
             )
         };
-        // The task fails only where the runtime is going down.
+        // The task fails only while the runtime is shutting down.
         tokio::task::spawn_blocking(run)
             .await
             .unwrap_or(Err(rusqlite::Error::InvalidQuery))
@@ -295,7 +298,7 @@ mod tests {
     use crate::definition::toy::{self, BOOKS};
     use crate::state::tests::Folder;
 
-    /// A database with this many records in the stream of a table.
+    /// Creates a database with this number of records in the stream of a table.
     fn database(folder: &Folder, records: usize) -> PathBuf {
         let path = folder.path().join("dynamodb.sqlite");
         let database = Database::new(&path.to_string_lossy()).unwrap();
@@ -317,11 +320,11 @@ mod tests {
         let view = StreamView::open(&path, BOOKS.to_owned()).unwrap();
         let end = view.end().await.unwrap().unwrap();
         let public = |stored: i64| (SEQUENCE_OFFSET + i128::from(stored)).to_string();
-        assert_eq!(view.behind(None).await.unwrap(), 3);
-        assert_eq!(view.behind(Some(public(end - 1))).await.unwrap(), 1);
-        assert_eq!(view.behind(Some(public(end))).await.unwrap(), 0);
-        assert_eq!(stored(&public(end)), end);
-        assert_eq!(stored("nonsense"), 0);
+        assert_eq!(view.records_after(None).await.unwrap(), 3);
+        assert_eq!(view.records_after(Some(public(end - 1))).await.unwrap(), 1);
+        assert_eq!(view.records_after(Some(public(end))).await.unwrap(), 0);
+        assert_eq!(stored_sequence(&public(end)), end);
+        assert_eq!(stored_sequence("nonsense"), 0);
     }
 
     #[tokio::test]
@@ -332,13 +335,13 @@ mod tests {
         let view = StreamView::open(&path, table.to_owned()).unwrap();
         let all_read = Unread::After((SEQUENCE_OFFSET + i128::from(i64::MAX)).to_string());
         for unread in [Unread::All, all_read] {
-            guard(&path, &[(table.to_owned(), unread)]).unwrap();
-            assert_eq!(view.behind(None).await.unwrap(), 3);
+            prepare_stream_records(&path, &[(table.to_owned(), unread)]).unwrap();
+            assert_eq!(view.records_after(None).await.unwrap(), 3);
         }
         let connection = Connection::open(&path).unwrap();
-        assert_eq!(forget(&connection, table, 0).unwrap(), 0);
-        assert_eq!(forget(&connection, table, i64::MAX).unwrap(), 2);
-        assert_eq!(view.behind(None).await.unwrap(), 1);
+        assert_eq!(delete_records(&connection, table, 0).unwrap(), 0);
+        assert_eq!(delete_records(&connection, table, i64::MAX).unwrap(), 2);
+        assert_eq!(view.records_after(None).await.unwrap(), 1);
     }
 
     #[test]
@@ -346,10 +349,10 @@ mod tests {
         let folder = Folder::new();
         let path = database(&folder, 1);
         let connection = Connection::open(&path).unwrap();
-        // Another version has left one behind.
+        // Another version of the emulator has left an index.
         let former = "CREATE INDEX former ON _stream_records (table_name)";
         connection.execute_batch(former).unwrap();
-        guard(&path, &[(BOOKS.to_owned(), Unread::All)]).unwrap();
+        prepare_stream_records(&path, &[(BOOKS.to_owned(), Unread::All)]).unwrap();
         let sql = "SELECT COUNT(*) FROM sqlite_master WHERE name = 'former'";
         let left: u64 = connection.query_row(sql, [], |row| row.get(0)).unwrap();
         assert_eq!(left, 0);

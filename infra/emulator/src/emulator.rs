@@ -1,4 +1,4 @@
-//! Puts the pieces together, starts them in order and stops them in the opposite one.
+//! Creates the parts of an emulator, starts them in order and stops them in the reverse order.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -17,114 +17,115 @@ use crate::aws::s3::{Bucket, BucketError, Buckets};
 use crate::aws::{self, Services};
 use crate::definition::{Definition, InvalidDefinition};
 use crate::deliveries::{self, Deliverer};
-use crate::dynamodb::{self, Descriptions, DynamoDb, DynamoDbError, StreamView, Unread};
+use crate::dynamodb::{self, DynamoDb, DynamoDbError, StreamView, TableDescriptions, Unread};
 use crate::faults::Faults;
 use crate::hosts::Allowed;
 use crate::invoker::Invoker;
 use crate::kms::{KeyFileError, Kms};
 use crate::limits::{DYNAMODB_TIMEOUT, STOP_TIMEOUT};
-use crate::measured::Measured;
+use crate::measured::MetricStore;
 use crate::printed::Printed;
 use crate::requests::Requests;
 use crate::rules::{InvalidRule, Rules};
 use crate::state::{State, StateError};
 use crate::stop::{self, Stop, Stopper};
-use crate::stream::{Consumer, Surroundings};
+use crate::stream::{Consumer, Dependencies};
 use crate::{arn, gateway, measuring, schedule};
 
-/// The emulator does not start.
+/// The reason why the emulator does not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// The definition does not hold together.
+    /// The definition is invalid.
     #[error("the definition: {0}")]
     Definition(#[from] InvalidDefinition),
-    /// A listener does not know where it listens.
+    /// The operating system does not return the address of a listener.
     #[error("a listener: {0}")]
     Listener(#[from] io::Error),
-    /// The embedded DynamoDB.
+    /// The embedded DynamoDB does not start.
     #[error(transparent)]
     DynamoDb(#[from] DynamoDbError),
-    /// The database file, read beside the embedded DynamoDB.
+    /// The database file cannot be read directly.
     #[error("the database: {0}")]
     Stream(#[from] rusqlite::Error),
-    /// The state.
+    /// The state cannot be opened.
     #[error(transparent)]
     State(#[from] StateError),
-    /// The patterns of the rules.
+    /// The pattern of a rule is not supported.
     #[error("the event rules: {0}")]
     Rules(#[from] InvalidRule),
-    /// The buckets.
+    /// The buckets cannot be opened.
     #[error(transparent)]
     Bucket(#[from] BucketError),
-    /// The KMS keys.
+    /// The file of a KMS key cannot be used.
     #[error(transparent)]
     Kms(#[from] KeyFileError),
-    /// The HTTP client that reaches the embedded DynamoDB.
+    /// The HTTP client for the embedded DynamoDB cannot be created.
     #[error("the HTTP client: {0}")]
     Client(#[from] reqwest::Error),
 }
 
-/// Where an emulator listens: two ports that its owner has bound.
+/// The two listeners of an emulator, which its owner has bound.
 #[derive(Debug)]
 pub struct Listeners {
-    /// Listens for the HTTP API.
+    /// The listener of the HTTP API.
     pub http_api: TcpListener,
-    /// Listens for the AWS protocols.
+    /// The listener of the AWS protocols.
     pub aws: TcpListener,
 }
 
-/// Where an emulator keeps its data. They belong to one process at a time, which its owner sees to.
+/// The files of an emulator. Only one process may use them at a time; the owner ensures this.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Files {
-    /// The embedded DynamoDB's file.
+    /// The database file of the embedded DynamoDB.
     pub database: PathBuf,
-    /// The state's file.
+    /// The file of the state.
     pub state: PathBuf,
-    /// The folder of the objects' contents.
+    /// The folder of the contents of objects.
     pub objects: PathBuf,
 }
 
-/// The running emulator.
+/// A running emulator.
 pub struct Emulator {
     http_api: SocketAddr,
     aws: SocketAddr,
-    /// What brings work in: the HTTP API, the streams' consumers, the deliveries, the schedules.
+    /// The tasks that start work: the HTTP API, the stream consumers, the deliveries, the
+    /// schedules.
     work: Group,
-    /// The AWS protocols, which work in flight still needs.
+    /// The server of the AWS protocols. It ends last, since work in flight still calls it.
     services: Group,
     dynamodb: DynamoDb,
 }
 
-/// Tasks that are ended together.
+/// Tasks that are stopped together.
 struct Group {
     stopper: Stopper,
     stop: Stop,
     tasks: Vec<JoinHandle<()>>,
 }
 
-/// What several pieces work with.
+/// The values that several parts share.
 struct Shared {
     definition: Arc<Definition>,
     state: State,
     invoker: Invoker,
     client: reqwest::Client,
     dynamodb_url: String,
-    descriptions: Descriptions,
+    descriptions: TableDescriptions,
     rules: Arc<Rules>,
     kms: Arc<Kms>,
     buckets: Buckets,
-    measured: Measured,
+    measured: MetricStore,
     alarms: Alarms,
     faults: Faults,
-    /// Changes when a delivery has been accepted.
+    /// Changes when an asynchronous invocation was accepted.
     accepted: watch::Sender<()>,
-    /// Changes with each write to a table whose stream is read.
+    /// The number of writes to tables with a stream.
     written: watch::Sender<u64>,
 }
 
 impl Emulator {
-    /// Starts a system. `printed` takes what its functions print. Fails where the definition does not
-    /// hold together or the files cannot be used; then nothing of it runs.
+    /// Starts a system. `printed` receives the lines that its functions print. Fails where the
+    /// definition is invalid or the files cannot be used; then no part of it runs.
     pub async fn start(
         definition: Definition,
         listeners: Listeners,
@@ -185,17 +186,17 @@ impl Emulator {
         })
     }
 
-    /// Where the HTTP API answers.
+    /// Returns the address at which the HTTP API answers.
     pub fn http_api(&self) -> SocketAddr {
         self.http_api
     }
 
-    /// Where the AWS protocols answer.
+    /// Returns the address at which the AWS protocols answer.
     pub fn aws(&self) -> SocketAddr {
         self.aws
     }
 
-    /// Ends the emulator, letting what is in flight come to its end within a bounded time.
+    /// Stops the emulator. Waits for work in flight, at most [`STOP_TIMEOUT`] for each task.
     pub async fn stop(self) {
         self.work.end().await;
         self.services.end().await;
@@ -208,8 +209,8 @@ impl Emulator {
 }
 
 impl Listeners {
-    /// Where a client on this machine will reach the AWS protocols; fails where the operating system
-    /// does not say.
+    /// Returns the address at which a client on this machine reaches the AWS protocols. Fails where
+    /// the operating system does not return it.
     pub fn aws(&self) -> io::Result<SocketAddr> {
         reached_at(&self.aws)
     }
@@ -259,13 +260,13 @@ impl Shared {
 
     fn consume_streams(&self, group: &mut Group) {
         for consumer in &self.definition.stream_consumers {
-            // Both are there: the definition was checked.
+            // Both exist: `Definition::check` has checked it.
             let function = self.definition.function(&consumer.function);
             let dead_letters = self.buckets.of_id(&consumer.failure_bucket);
             let (Some(function), Some(dead_letters)) = (function, dead_letters) else {
                 continue;
             };
-            let surroundings = Surroundings {
+            let dependencies = Dependencies {
                 client: self.client.clone(),
                 url: self.dynamodb_url.clone(),
                 state: self.state.clone(),
@@ -276,13 +277,13 @@ impl Shared {
             };
             let (consumer, dead_letters) = (consumer.clone(), Bucket::clone(dead_letters));
             group.spawn(|stop| {
-                Consumer::new(consumer, &function.name, dead_letters, surroundings, stop).run()
+                Consumer::new(consumer, &function.name, dead_letters, dependencies, stop).run()
             });
         }
     }
 
     fn deliver(&self, group: &mut Group) {
-        for (lane, most) in deliveries::lanes(&self.definition) {
+        for (lane, max_in_flight) in deliveries::lanes(&self.definition) {
             let (state, invoker) = (self.state.clone(), self.invoker.clone());
             let faults = self.faults.clone();
             let accepted = self.accepted.subscribe();
@@ -290,7 +291,7 @@ impl Shared {
                 Deliverer {
                     state,
                     lane,
-                    most,
+                    max_in_flight,
                     invoker,
                     faults,
                     accepted,
@@ -330,7 +331,7 @@ impl Group {
         self.tasks.push(tokio::spawn(task(self.stop.clone())));
     }
 
-    /// Asks all tasks to end, and ends those that do not.
+    /// Requests all tasks to end, and aborts those that do not end in time.
     async fn end(self) {
         self.stopper.stop();
         for mut task in self.tasks {
@@ -342,13 +343,14 @@ impl Group {
     }
 }
 
-/// Nothing is on at the start.
+/// Returns the switches of the faults, all off.
 fn faults(definition: &Definition) -> Faults {
     let consumers = definition.stream_consumers.iter();
     Faults::new(consumers.map(|consumer| consumer.function.clone()))
 }
 
-/// How far back each stream is needed: to the lowest checkpoint of its consumers.
+/// Returns which part of each stream is still needed: the records after the lowest checkpoint of
+/// its consumers.
 async fn unread(
     definition: &Definition,
     state: &State,
@@ -361,7 +363,8 @@ async fn unread(
         };
         let lowest = match (tables.remove(consumer.table.as_str()), unread) {
             (Some(Unread::All), _) | (_, Unread::All) => Unread::All,
-            // Sequence numbers have one length, so that their text sorts as they do.
+            // All sequence numbers have the same length, so that they sort as texts in the order of
+            // the numbers.
             (Some(Unread::After(one)), Unread::After(other)) => Unread::After(one.min(other)),
             (None, first) => first,
         };
@@ -373,7 +376,7 @@ async fn unread(
         .collect())
 }
 
-/// Where a client on this machine reaches the listener.
+/// Returns the address at which a client on this machine reaches the listener.
 fn reached_at(listener: &TcpListener) -> io::Result<SocketAddr> {
     let mut address = listener.local_addr()?;
     if address.ip().is_unspecified() {
@@ -387,7 +390,7 @@ fn reached_at(listener: &TcpListener) -> io::Result<SocketAddr> {
 
 async fn serve(listener: TcpListener, router: Router, mut stop: Stop) {
     let listener = listener.tap_io(|connection| {
-        // An answer goes out at once; failing to say so only makes it later.
+        // Answers are sent without delay. Where this cannot be set, they are only later.
         let _ = connection.set_nodelay(true);
     });
     let service = router.into_make_service_with_connect_info::<SocketAddr>();

@@ -1,36 +1,37 @@
-//! A function, as Lambda runs it: what it is given, and what it answers.
+//! A Lambda function: its input and its answer.
 
 use async_trait::async_trait;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-/// What a function is invoked with: JSON as it came, numbers still as they were written.
+/// The input of a function: JSON with its text unchanged, so that numbers keep their digits.
 pub type Payload = Box<RawValue>;
 
-/// What a function answers.
+/// The result of an invocation.
 pub type Answer = Result<Value, FunctionError>;
 
-/// The function has failed. Its caller sees this text, and Lambda repeats the invocation where its
-/// trigger repeats.
+/// An invocation failed. The caller receives this text; Lambda repeats the invocation where the
+/// kind of trigger does that.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct FunctionError(pub String);
 
-/// What Lambda says of one invocation beside its payload.
+/// The context that Lambda passes to an invocation besides the payload.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Context {
-    /// What the invocation is called; a repeated one keeps it.
+    /// The id of the invocation. A retry of an asynchronous invocation has the same id.
     pub request_id: String,
-    /// The ARN that the function was invoked by, with the alias behind it where there was one.
+    /// The ARN by which the function was invoked, with the alias at its end where there was one.
     pub invoked_function_arn: String,
-    /// When the invocation is ended, done or not, in milliseconds since 1970.
+    /// The time at which the invocation is ended if it is still running, in milliseconds since
+    /// 1970.
     pub deadline_ms: u64,
 }
 
-/// A function's code.
+/// The code of a function.
 #[async_trait]
 pub trait Handler: Send + Sync {
-    /// Runs once. It is dropped at its time-out, wherever it waits then; a panic is a failure of this
-    /// invocation and of no other.
+    /// Runs one invocation. The future is dropped when the time-out of the function has passed. A
+    /// panic fails this invocation only.
     async fn invoke(&self, payload: Payload, context: &Context) -> Answer;
 }

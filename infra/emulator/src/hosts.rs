@@ -1,4 +1,5 @@
-//! What the ports of this process answer to a foreign request: whose requests those are, `hosts` says.
+//! Refuses requests with a foreign `Host` or `Origin` at the ports of the emulator, by the rules of
+//! the crate `hosts`.
 
 use std::{net::IpAddr, sync::Arc};
 
@@ -13,7 +14,7 @@ use hosts::Foreign;
 
 use crate::definition::{Access, Refusal};
 
-/// The names and origins that one port answers to, and how it refuses others.
+/// The hosts and origins that one port accepts, and its answers to all others.
 #[derive(Debug, Clone)]
 pub struct Allowed {
     allowed: hosts::Allowed,
@@ -21,14 +22,13 @@ pub struct Allowed {
 }
 
 impl Allowed {
-    /// What every port answers to: this machine's names, and those that `access` adds. No page of
-    /// another origin, so that this is all of the port with AWS's protocols. `reached_at` is the
-    /// address at which the port is reached.
+    /// Accepts the names of this machine and those in `access`, and no pages of other origins: for
+    /// the port of the AWS protocols. `reached_at` is the IP address at which the port is reached.
     pub fn of(access: &Access, reached_at: IpAddr) -> Self {
         Self::new(access, reached_at, &[])
     }
 
-    /// The same, and pages of the origins that `access` names: the port of the HTTP API.
+    /// Accepts the same hosts, and pages of the origins in `access`: for the port of the HTTP API.
     pub fn with_origins_of(access: &Access, reached_at: IpAddr) -> Self {
         Self::new(access, reached_at, &access.origins)
     }
@@ -42,7 +42,7 @@ impl Allowed {
         }
     }
 
-    /// Refuses what is foreign before any route of `router` sees it.
+    /// Adds the check in front of all routes of `router`.
     pub fn guard(self, router: Router) -> Router {
         router.layer(from_fn_with_state(self, only_allowed))
     }

@@ -1,5 +1,5 @@
-//! Runs functions, with what Lambda adds to their code: bounded concurrency, a time-out, and an end of
-//! a panic at the invocation.
+//! Invokes functions under Lambda's conditions: a limited concurrency, a time-out, and a panic that
+//! fails only its invocation.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -12,23 +12,24 @@ use crate::function::{Answer, Context, FunctionError, Handler, Payload};
 use crate::limits::CONCURRENT_INVOCATIONS;
 use crate::{arn, clock};
 
-/// Invokes functions; clones share their places.
+/// Invokes functions. Clones share the limits of concurrency.
 #[derive(Clone)]
 pub struct Invoker {
     functions: Arc<HashMap<String, Deployed>>,
 }
 
-/// A function and the places that its invocations take.
+/// A function and the limit of its concurrency.
 struct Deployed {
     arn: String,
     timeout: Duration,
     handler: Arc<dyn Handler>,
-    /// Shared with all other functions, unless it has some of its own.
-    places: Arc<Semaphore>,
+    /// One permit for each invocation at the same time. Shared with all other functions, unless the
+    /// function has a reserved concurrency.
+    permits: Arc<Semaphore>,
 }
 
 impl Invoker {
-    /// Invokes these functions.
+    /// Creates an invoker of these functions.
     pub fn new(functions: &[Function]) -> Self {
         let shared = Arc::new(Semaphore::new(CONCURRENT_INVOCATIONS));
         let deployed = |function: &Function| {
@@ -37,7 +38,7 @@ impl Invoker {
                 arn: arn::function(&function.name),
                 timeout: function.timeout,
                 handler: Arc::clone(&function.handler),
-                places: own.map_or_else(|| Arc::clone(&shared), Arc::new),
+                permits: own.map_or_else(|| Arc::clone(&shared), Arc::new),
             };
             (function.id.clone(), deployed)
         };
@@ -46,12 +47,12 @@ impl Invoker {
         }
     }
 
-    /// Runs the function of this id once, when its turn has come.
+    /// Invokes the function with this id once, as soon as there is a permit for it.
     pub async fn invoke(&self, id: &str, payload: Payload, request_id: &str) -> Answer {
         self.invoke_by(None, id, payload, request_id).await
     }
 
-    /// The same, by an alias of the function.
+    /// Does the same as `invoke`, by an alias of the function.
     pub async fn invoke_by(
         &self,
         alias: Option<&str>,
@@ -63,7 +64,7 @@ impl Invoker {
             return Err(FunctionError("no such function".to_owned()));
         };
         let stopping = |_| FunctionError("the system is stopping".to_owned());
-        let _place = function.places.acquire().await.map_err(stopping)?;
+        let _permit = function.permits.acquire().await.map_err(stopping)?;
         let arn = &function.arn;
         let ends = (clock::now() + function.timeout).timestamp_millis();
         let context = Context {
@@ -72,13 +73,14 @@ impl Invoker {
             deadline_ms: u64::try_from(ends).unwrap_or_default(),
         };
         let handler = Arc::clone(&function.handler);
-        // A task of its own, since a panic ends no more than its task.
+        // The call is a task of its own, since a panic then ends only this task.
         let call = async move { handler.invoke(payload, &context).await };
         ended(id, request_id, function.timeout, call).await
     }
 }
 
-/// What comes of a call that may panic and may last no longer than this.
+/// Returns the answer of a call. A panic, and a call that takes longer than `timeout`, are
+/// failures.
 async fn ended(
     function: &str,
     request_id: &str,
@@ -135,7 +137,7 @@ mod tests {
         }
     }
 
-    /// Ends at once, saying how long it has and what it was called.
+    /// Answers at once with its deadline and the ARN by which it was invoked.
     struct Tells;
 
     #[async_trait]
@@ -172,7 +174,7 @@ mod tests {
             scans.spawn(async move { invoker.invoke("scan", payload(), "r").await });
         }
         let all = async {
-            while invoker.functions["scan"].places.available_permits() > 0 {
+            while invoker.functions["scan"].permits.available_permits() > 0 {
                 tokio::task::yield_now().await;
             }
             invoker.invoke("desk", payload(), "r").await

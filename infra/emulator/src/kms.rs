@@ -1,5 +1,5 @@
-//! The keys of KMS, and what they encrypt and decrypt. Each lies in a file of its own; what it has
-//! encrypted, its owner stores.
+//! The KMS keys: they encrypt and decrypt. Each key is in a file of its own; the callers store what
+//! was encrypted.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
@@ -16,15 +16,15 @@ use crate::arn;
 use crate::definition::KmsKey;
 use crate::limits::KMS_KEY_LINES;
 
-/// The bytes of a line of a file of keys.
+/// The number of bytes of the key on one line of a file.
 const KEY_BYTES: usize = 32;
 
-/// The bytes of a line's name: the beginning of its hash. It begins each text that the line has
-/// encrypted.
+/// The number of bytes of a line's name: the first bytes of the key's hash. Each ciphertext begins
+/// with the name of the line that has encrypted it.
 const NAME_BYTES: usize = 8;
 
-/// An encryption context: names with their values, which are no secret. Whoever decrypts must name the
-/// same ones.
+/// An encryption context: names with values, which are not secret. A ciphertext can be decrypted
+/// only with the context that it was encrypted with.
 pub type Context = BTreeMap<String, String>;
 
 /// The file of a key cannot be used.
@@ -33,60 +33,61 @@ pub type Context = BTreeMap<String, String>;
 pub struct KeyFileError {
     /// The alias of the key.
     pub alias: String,
-    /// The file.
+    /// The path of the file.
     pub file: String,
-    /// Why not.
+    /// The reason.
     pub cause: KeyFileCause,
 }
 
-/// Why the file of a key cannot be used.
+/// The reason why the file of a key cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum KeyFileCause {
-    /// It cannot be read or written.
+    /// The file cannot be read or written.
     #[error(transparent)]
     Io(#[from] io::Error),
-    /// It has no line.
+    /// The file has no line.
     #[error("it is empty, where it should hold a key")]
     Empty,
-    /// A line of it, counted from 1, is no key.
+    /// The line of this number, counted from 1, is not a key.
     #[error("line {0} is not {KEY_BYTES} bytes in base64")]
     Line(usize),
-    /// It has too many lines.
+    /// The file has too many lines.
     #[error("it has more than {KMS_KEY_LINES} lines")]
     Lines,
-    /// The operating system gives no random bytes.
+    /// The operating system returns no random bytes.
     #[error("a new key cannot be made without random bytes")]
     Random,
 }
 
-/// Why nothing is decrypted.
+/// The reason why a ciphertext is not decrypted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum NotDecrypted {
-    /// It was encrypted by another key than the one that is named.
+    /// The ciphertext was encrypted by another key than the one in the request.
     #[error("it was encrypted by another key")]
     OtherKey,
-    /// It was encrypted by none of the keys, or with another context, or it is damaged.
+    /// None of the keys has encrypted the ciphertext, the context is another one, or the ciphertext
+    /// is damaged.
     #[error("it is damaged, or was encrypted by an unknown key or with another context")]
     Damaged,
 }
 
-/// All keys.
+/// All KMS keys of a system.
 #[derive(Debug)]
 pub struct Kms {
     keys: Vec<Key>,
 }
 
-/// A key.
+/// A symmetric key.
 #[derive(Debug)]
 pub struct Key {
-    /// Its alias, which begins with `alias/`.
+    /// The alias, which begins with `alias/`.
     pub alias: String,
-    /// Its id, which is made of its first line.
+    /// The id, a UUID that is derived from the first line of the file.
     pub id: String,
     lines: Vec<Line>,
 }
 
-/// A line of the file of a key.
+/// One line of the file of a key.
 struct Line {
     name: [u8; NAME_BYTES],
     cipher: LessSafeKey,
@@ -99,8 +100,8 @@ impl std::fmt::Debug for Line {
 }
 
 impl Kms {
-    /// Reads the files of the keys, and makes those that are missing. Fails where one is damaged or
-    /// cannot be read or made.
+    /// Reads the files of the keys, and creates missing files. Fails where a file is damaged, or
+    /// cannot be read or created.
     pub fn open(defined: &[KmsKey]) -> Result<Self, KeyFileError> {
         let key = |defined: &KmsKey| {
             Key::open(defined).map_err(|cause| KeyFileError {
@@ -113,12 +114,12 @@ impl Kms {
         Ok(Self { keys })
     }
 
-    /// All keys.
+    /// Returns all keys.
     pub fn keys(&self) -> &[Key] {
         &self.keys
     }
 
-    /// The key of this id or alias, or of the ARN of either.
+    /// Returns the key with this id, alias, ARN, or ARN of its alias.
     pub fn key(&self, name: &str) -> Option<&Key> {
         let mut keys = self.keys.iter();
         keys.find(|key| {
@@ -127,8 +128,8 @@ impl Kms {
         })
     }
 
-    /// Decrypts what one of the keys has encrypted with this context, and says which. With `only`, it
-    /// must be that key.
+    /// Decrypts a ciphertext, and returns the key that has encrypted it, and the plaintext. Fails
+    /// with `OtherKey` where `only` is another key than that.
     pub fn decrypt(
         &self,
         only: Option<&Key>,
@@ -147,19 +148,22 @@ impl Kms {
             .split_first_chunk::<NONCE_LEN>()
             .ok_or(NotDecrypted::Damaged)?;
         let (nonce, mut bytes) = (Nonce::from(nonce), sealed.to_vec());
-        let opened = line.cipher.open_in_place(nonce, about(context), &mut bytes);
+        let opened = line
+            .cipher
+            .open_in_place(nonce, authenticated_data(context), &mut bytes);
         let opened = opened.map_err(|_| NotDecrypted::Damaged)?.to_vec();
         Ok((key, opened))
     }
 }
 
 impl Key {
-    /// Its ARN.
+    /// Returns the ARN of the key.
     pub fn arn(&self) -> String {
         arn::kms_key(&self.id)
     }
 
-    /// So many random bytes, and the same encrypted; `None` where the operating system gives none.
+    /// Returns this number of random bytes, and their ciphertext; `None` where the operating system
+    /// returns no random bytes.
     pub fn data_key(&self, bytes: usize, context: &Context) -> Option<(Vec<u8>, Vec<u8>)> {
         let (mut plain, mut nonce) = (vec![0; bytes], [0; NONCE_LEN]);
         rand::fill(&mut plain).ok()?;
@@ -167,7 +171,8 @@ impl Key {
         let line = self.lines.last()?;
         let (mut sealed, unique) = (plain.clone(), Nonce::from(&nonce));
         let cipher = &line.cipher;
-        let done = cipher.seal_in_place_append_tag(unique, about(context), &mut sealed);
+        let done =
+            cipher.seal_in_place_append_tag(unique, authenticated_data(context), &mut sealed);
         done.ok()?;
         Some((plain, [&line.name[..], &nonce, &sealed].concat()))
     }
@@ -218,16 +223,16 @@ impl Key {
     }
 }
 
-/// What the encryption authenticates of a context: one text for each context, whatever its order was,
-/// and no two with the same text.
-fn about(context: &Context) -> Aad<String> {
+/// Returns the additional authenticated data for a context. Equal contexts have the same text,
+/// whatever the order of their names; different contexts have different texts.
+fn authenticated_data(context: &Context) -> Aad<String> {
     let pairs = context.iter();
     let pairs = pairs.map(|(name, value)| format!("{}:{name}={}:{value}", name.len(), value.len()));
     Aad::from(pairs.collect())
 }
 
-/// Makes a file for its owner only, and waits until it is on disk. A file that is there is never
-/// replaced, and a process that is killed leaves no half of one.
+/// Creates a file that only its owner may read, and waits until it is on disk. Never replaces an
+/// existing file. A process that is killed meanwhile leaves no incomplete file at `path`.
 fn write_new(path: &Path, text: &str) -> io::Result<()> {
     let unfinished = path.with_added_extension("new");
     match fs::remove_file(&unfinished) {
@@ -243,7 +248,7 @@ fn write_new(path: &Path, text: &str) -> io::Result<()> {
     file.sync_all()?;
     fs::hard_link(&unfinished, path)?;
     fs::remove_file(&unfinished)?;
-    // The file's name is on disk once its folder is.
+    // The name of the file is on disk once its folder is flushed.
     #[cfg(unix)]
     if let Some(folder) = path.parent().filter(|it| !it.as_os_str().is_empty()) {
         File::open(folder)?.sync_all()?;
@@ -323,7 +328,7 @@ mod tests {
 
     #[test]
     fn two_contexts_are_never_taken_for_the_same() {
-        let text = |pairs: &[(&str, &str)]| about(&context(pairs)).as_ref().to_vec();
+        let text = |pairs: &[(&str, &str)]| authenticated_data(&context(pairs)).as_ref().to_vec();
         assert_eq!(
             text(&[("a", "1"), ("b", "2")]),
             text(&[("b", "2"), ("a", "1")])
@@ -345,7 +350,7 @@ mod tests {
             file: folder.join("toy.keys"),
         };
         let keys = || Kms::open(std::slice::from_ref(&key));
-        // What a process has left behind that was killed meanwhile.
+        // A file that a killed process has left.
         fs::write(folder.join("toy.keys.new"), "half").unwrap();
         let id = keys().unwrap().keys[0].id.clone();
         assert_eq!(fs::read_dir(&folder).unwrap().count(), 1);

@@ -1,9 +1,9 @@
-//! AWS's services on one machine, for whichever system is described to them.
+//! An emulator of AWS services on one machine, for any system that is defined for it.
 //!
-//! A system is a [`Definition`]: plain data that name its functions, tables, rules, routes, topics,
-//! buckets and schedules, and for each function a [`Handler`] that runs it. The emulator knows nothing
-//! else of the system. Handlers are given the payloads that AWS sends; their AWS clients are pointed at
-//! this process and cannot tell the difference.
+//! A system is a [`Definition`]: plain data with its functions, tables, rules, routes, topics,
+//! buckets and schedules, and a [`Handler`] with the code of each function. The emulator knows
+//! nothing else of the system. A handler receives the payloads that AWS would send. Its AWS clients
+//! use this process as their endpoint and see no difference.
 //!
 //! ```text
 //! HTTP API   gateway ─────────────▶ invoker ─▶ handlers
@@ -16,23 +16,23 @@
 //!               ├─ invocations ───▶ invoker, deliveries
 //!               ├─ kms ───────────▶ kms (files of keys)
 //!               ├─ cloudwatch ◀──── measured ◀─ printed, measuring, stream
-//!               └─ looking_in ◀──── state, printed
+//!               └─ inspection ◀──── state, printed
 //! ```
 //!
-//! - [`definition`] is what a system says of itself, [`function`] what runs it
-//! - [`emulator`] starts the pieces in order and stops them in the opposite one
+//! - [`definition`] is the definition of a system, [`function`] the interface to its functions
+//! - [`emulator`] starts the parts in order and stops them in the reverse order
 //! - [`gateway`] is API Gateway, [`aws`] the AWS protocols, [`rules`] EventBridge's patterns,
-//!   [`schedule`] its schedules; [`hosts`] refuses what comes from elsewhere
+//!   [`schedule`] its schedules; [`hosts`] refuses requests from other hosts and origins
 //! - [`dynamodb`] embeds DynamoDB, [`stream`] is its event source mappings
-//! - [`invoker`] runs functions as Lambda does, [`deliveries`] is its asynchronous queue, [`printed`]
-//!   what functions print, [`measured`] what they and the emulator ([`measuring`]) measure, on which
-//!   [`alarms`] look
-//! - [`faults`] are switched on on purpose: a consumer held back, answers lost, deliveries doubled
-//! - [`kms`] wraps data keys with keys in files
-//! - [`state`] is what must survive: messages, deliveries, checkpoints, dead letters, objects
-//! - [`limits`] has every bound; [`arn`] and [`clock`] write names and times as AWS does
+//! - [`invoker`] invokes functions as Lambda does, [`deliveries`] is Lambda's asynchronous queue
+//! - [`printed`] receives the lines that functions print, [`measured`] keeps the values of metrics,
+//!   [`measuring`] adds those of the emulator itself, and [`alarms`] evaluates alarms on them
+//! - [`faults`] are switched on on purpose: a consumer held, answers lost, events delivered twice
+//! - [`kms`] encrypts data keys with keys in files
+//! - [`state`] is durable: messages, deliveries, checkpoints, dead letters, objects
+//! - [`limits`] has every limit; [`arn`] and [`clock`] write names and times in AWS's forms
 //!
-//! What it is not: there is no authorisation and no throttling.
+//! There is no authorisation and no throttling.
 
 pub mod alarms;
 pub mod arn;

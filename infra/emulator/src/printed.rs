@@ -1,7 +1,8 @@
-//! What functions print: the place of CloudWatch Logs.
+//! The lines that functions print, in place of CloudWatch Logs.
 //!
-//! Of lines in CloudWatch's embedded metric format, what they say is measured, and the latest are kept
-//! to be looked at; the handlers themselves write their logs wherever their process does.
+//! Only lines in CloudWatch's embedded metric format are used: their measurements are stored, and
+//! the latest lines are kept to be looked at. The handlers write their logs to the output of their
+//! process.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -10,24 +11,25 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use crate::limits::METRIC_LINES_MAX;
-use crate::measured::Measured;
+use crate::measured::MetricStore;
 
-/// Takes the lines that functions print; clones share them.
+/// Receives the lines that functions print. Clones share them.
 #[derive(Debug, Clone, Default)]
 pub struct Printed {
     metrics: Arc<Mutex<VecDeque<Box<RawValue>>>>,
-    measured: Measured,
+    measured: MetricStore,
 }
 
 impl Printed {
-    /// Takes a line. It is kept where it is a metric: a JSON object with the member `_aws`.
+    /// Receives a line. Keeps it where it is a JSON object with the member `_aws`, which marks
+    /// metrics.
     pub fn take(&self, line: String) {
         let read = serde_json::from_str::<Value>(&line).ok();
         let Some(read) = read.filter(|line| line.get("_aws").is_some_and(Value::is_object)) else {
             return;
         };
         self.measured.take_line(&read);
-        // It is JSON, as was just seen.
+        // The line is JSON, so this does not fail.
         let Ok(line) = RawValue::from_string(line) else {
             return;
         };
@@ -38,19 +40,19 @@ impl Printed {
         metrics.push_back(line);
     }
 
-    /// What the lines have said; clones share it.
-    pub fn measured(&self) -> &Measured {
+    /// Returns the measurements of the lines.
+    pub fn measured(&self) -> &MetricStore {
         &self.measured
     }
 
-    /// The metrics that are kept, oldest first; where `member` is given, the lines in which a member is
-    /// called so, at any level.
+    /// Returns the kept lines, the oldest first. With `member`, only the lines in which a member at
+    /// any level has this name.
     pub fn metrics(&self, member: Option<&str>) -> Vec<Box<RawValue>> {
         let metrics = self.metrics.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(member) = member else {
             return metrics.iter().cloned().collect();
         };
-        // As a line is written: nothing stands between a name and its colon.
+        // The functions write no space between the name of a member and its colon.
         let name = format!("{}:", Value::from(member));
         let having = metrics.iter().filter(|line| line.get().contains(&name));
         having.cloned().collect()

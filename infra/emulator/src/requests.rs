@@ -1,5 +1,4 @@
-//! How often each operation of DynamoDB was asked for, by table: what something costs on AWS is told by
-//! that.
+//! Counts the requests to DynamoDB by operation and table, since the cost on AWS depends on them.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -8,12 +7,12 @@ use serde::Deserialize;
 
 use crate::limits::REQUESTS_COUNTED;
 
-/// Requests since the start.
+/// The numbers of requests since the start. Clones share them.
 #[derive(Debug, Clone, Default)]
 pub struct Requests(Arc<Mutex<BTreeMap<String, u64>>>);
 
 impl Requests {
-    /// Counts one, with the JSON of what it asks for.
+    /// Counts a request with this JSON body.
     pub fn count(&self, operation: &str, body: &[u8]) {
         #[derive(Deserialize)]
         #[serde(rename_all = "PascalCase")]
@@ -27,13 +26,13 @@ impl Requests {
             None => operation.to_owned(),
         };
         let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        // Whoever asks for what there is not could make names without end.
+        // Otherwise requests for unknown tables could add any number of names.
         if counts.len() < REQUESTS_COUNTED || counts.contains_key(&name) {
             *counts.entry(name).or_default() += 1;
         }
     }
 
-    /// All of them: operation and table, with a space between, and how many.
+    /// Returns the numbers of requests by name: the operation, a space, and the table.
     pub fn all(&self) -> BTreeMap<String, u64> {
         let counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         counts.clone()

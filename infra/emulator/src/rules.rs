@@ -1,7 +1,7 @@
-//! The rules of EventBridge: which event reaches which function.
+//! The rules of EventBridge: they select the events that a function receives.
 //!
-//! A pattern is written in EventBridge's own language. Of that, exact values, `prefix` and `wildcard`
-//! are understood; a pattern with anything else is refused, so that no rule silently never matches.
+//! A pattern is written in EventBridge's language. Supported are exact values, `prefix` and
+//! `wildcard`; a pattern with anything else is refused, so that no rule silently never matches.
 
 mod pattern;
 
@@ -10,22 +10,22 @@ use serde_json::Value;
 
 use crate::definition::Rule;
 
-/// Rules with their patterns read.
+/// The rules with their parsed patterns.
 #[derive(Debug, Clone)]
 pub struct Rules(Vec<(Rule, Pattern)>);
 
-/// A pattern that is not understood.
+/// A pattern that is not supported.
 #[derive(Debug, thiserror::Error)]
 #[error("rule {rule}: {what}")]
 pub struct InvalidRule {
-    /// The rule's name.
+    /// The name of the rule.
     pub rule: String,
-    /// What is wrong with its pattern.
+    /// The part of the pattern that is wrong.
     pub what: String,
 }
 
 impl Rules {
-    /// Reads the patterns of these rules; fails where one is not understood.
+    /// Parses the patterns of these rules. Fails where one is not supported.
     pub fn read(rules: &[Rule]) -> Result<Self, InvalidRule> {
         let read = |rule: &Rule| {
             let pattern = serde_json::from_str(&rule.pattern)
@@ -40,7 +40,8 @@ impl Rules {
         rules.iter().map(read).collect::<Result<_, _>>().map(Self)
     }
 
-    /// The ids of the functions that an event on `bus` reaches: one for each rule that it matches.
+    /// Returns the ids of the functions that receive an event on `bus`: one for each rule that it
+    /// matches.
     pub fn targets(&self, bus: &str, event: &Value) -> Vec<&str> {
         self.0
             .iter()

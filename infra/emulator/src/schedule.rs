@@ -1,4 +1,4 @@
-//! What runs by the clock: EventBridge's schedules.
+//! Functions that run at intervals, in place of EventBridge's schedules.
 
 use tokio::time::{MissedTickBehavior, interval};
 use uuid::Uuid;
@@ -7,8 +7,8 @@ use crate::definition::Schedule;
 use crate::invoker::Invoker;
 use crate::stop::Stop;
 
-/// Invokes a schedule's function every so often until the end. A run that fails says so in the log,
-/// and the next one begins anew.
+/// Invokes the function of a schedule at its interval until `stop` is requested. A failed run is
+/// only logged; the next run starts at its usual time.
 pub async fn run(schedule: Schedule, invoker: Invoker, mut stop: Stop) {
     let mut ticks = interval(schedule.every);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);

@@ -1,37 +1,37 @@
-//! Asking everything that runs to come to an end.
+//! A signal that requests all tasks to end.
 
 use tokio::sync::watch;
 
-/// Knows whether an end has been asked for.
+/// The receiver of the signal.
 #[derive(Debug, Clone)]
 pub struct Stop(watch::Receiver<bool>);
 
-/// Asks for the end; dropping it does so too.
+/// The sender of the signal. Dropping it also requests the end.
 #[derive(Debug)]
 pub struct Stopper(watch::Sender<bool>);
 
-/// A pair of both.
+/// Creates a sender and a receiver.
 pub fn channel() -> (Stopper, Stop) {
     let (sender, receiver) = watch::channel(false);
     (Stopper(sender), Stop(receiver))
 }
 
 impl Stopper {
-    /// Asks for the end.
+    /// Requests the end.
     pub fn stop(&self) {
         self.0.send_replace(true);
     }
 }
 
 impl Stop {
-    /// Whether the end has been asked for.
+    /// Whether the end was requested.
     pub fn requested(&self) -> bool {
         *self.0.borrow() || self.0.has_changed().is_err()
     }
 
-    /// Returns once the end is asked for.
+    /// Returns once the end is requested.
     pub async fn wait(&mut self) {
-        // An error says that the other side is gone, which asks for the end as well.
+        // An error means that the sender was dropped, which also requests the end.
         let _ = self.0.wait_for(|stop| *stop).await;
     }
 }

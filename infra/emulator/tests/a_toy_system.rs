@@ -1,5 +1,5 @@
-//! A system that is none of ours in the emulator: a library with one table, one bus, one route.
-//! `library/mod.rs` also shows what a definition looks like.
+//! Tests with a toy system in the emulator: a library with one table, one bus and one route.
+//! `library/mod.rs` also is an example of a definition.
 
 #![allow(clippy::unwrap_used)]
 

@@ -1,4 +1,4 @@
-//! Faults that are switched on on purpose, in a system that is none of ours.
+//! Tests of the faults that are switched on on purpose, with the toy system.
 
 #![allow(clippy::unwrap_used)]
 
@@ -23,7 +23,7 @@ async fn a_consumer_that_is_held_back_takes_nothing_until_it_is_let_go() {
         library.look("status").await["consumers"]["shelve"]["behind"] == 2
     })
     .await;
-    // A consumer is woken by a write; one that is not held would have taken both by now.
+    // A write wakes a consumer; one that is not held would have read both records by now.
     tokio::time::sleep(Duration::from_millis(500)).await;
     assert_eq!(library.taken("shelve"), Vec::<Value>::new());
 
@@ -65,7 +65,7 @@ async fn an_answer_is_lost_after_its_effect() {
     let library = Library::open(&folder).await;
     library.switch(json!({ "lostAnswers": 1 })).await;
     let url = format!("http://{}/books/7", library.emulator.http_api());
-    // Whoever only asks loses nothing.
+    // A safe request loses no answer.
     let asked = library.http.get(&url).send().await.unwrap();
     assert_eq!(asked.status(), StatusCode::NOT_FOUND);
     let put = async || library.http.put(&url).body("new").send().await;

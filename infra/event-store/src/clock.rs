@@ -76,7 +76,7 @@ impl<'a> Deadline<'a> {
     }
 
     /// Whether the deadline has passed, so that no new work may start.
-    pub fn is_near(&self) -> bool {
+    pub fn has_passed(&self) -> bool {
         self.near
             .is_some_and(|near| self.clock.now().millis() >= near)
     }

@@ -10,7 +10,7 @@ use serde_dynamo::aws_sdk_dynamodb_1::{from_item, to_item};
 use crate::{limits::CAUSE_TEXT_BYTES_MAX, snapshot::Snapshot};
 
 pub use crate::{
-    error::Unreadable,
+    error::UnreadableCommit,
     item::{AGGREGATE, Item, SEQUENCE, SNAPSHOT},
 };
 
@@ -139,14 +139,14 @@ impl Commit {
     }
 
     /// Decodes the events. Fails where one is damaged, or written by newer code.
-    pub fn decoded<A: EventSourced>(&self) -> Result<Vec<A::Event>, Unreadable> {
+    pub fn decoded<A: EventSourced>(&self) -> Result<Vec<A::Event>, UnreadableCommit> {
         let decoded = self.events.iter().map(A::decode).collect::<Result<_, _>>();
-        decoded.map_err(Unreadable::from)
+        decoded.map_err(UnreadableCommit::from)
     }
 
     /// The commit as a DynamoDB item.
-    pub fn to_item(&self) -> Result<Item, Unreadable> {
-        let events = serde_json::to_string(&self.events).map_err(Unreadable::damaged)?;
+    pub fn to_item(&self) -> Result<Item, UnreadableCommit> {
+        let events = serde_json::to_string(&self.events).map_err(UnreadableCommit::damaged)?;
         let cause = self.cause.clone();
         to_item(StoredCommit {
             aggregate: self.aggregate.clone(),
@@ -163,18 +163,20 @@ impl Commit {
             traceparent: cause.traceparent,
             snapshot: self.snapshot.clone(),
         })
-        .map_err(Unreadable::damaged)
+        .map_err(UnreadableCommit::damaged)
     }
 
     /// Reads a commit from a DynamoDB item. Fails where the item is not a commit; its events are
     /// not decoded.
-    pub fn from_item(item: Item) -> Result<Self, Unreadable> {
+    pub fn from_item(item: Item) -> Result<Self, UnreadableCommit> {
         let stored: StoredCommit = from_item(item)
-            .map_err(|_| Unreadable::damaged("its attributes are not those of a commit"))?;
+            .map_err(|_| UnreadableCommit::damaged("its attributes are not those of a commit"))?;
         let events: Vec<EncodedEvent> = serde_json::from_str(&stored.events)
-            .map_err(|e| Unreadable::damaged(position_of(&e)))?;
+            .map_err(|e| UnreadableCommit::damaged(position_of(&e)))?;
         if events.is_empty() || stored.sequence == 0 {
-            return Err(Unreadable::damaged("no events, or a sequence of zero"));
+            return Err(UnreadableCommit::damaged(
+                "no events, or a sequence of zero",
+            ));
         }
         Ok(Self {
             aggregate: stored.aggregate,

@@ -46,14 +46,14 @@ pub enum StoreError {
 /// written it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("unreadable commit: {reason}")]
-pub struct Unreadable {
+pub struct UnreadableCommit {
     /// What is wrong, without anything of the item's content, since it goes to logs.
     pub reason: String,
     /// Whether newer code seems to have written it.
     pub newer: bool,
 }
 
-impl Unreadable {
+impl UnreadableCommit {
     pub(crate) fn damaged(reason: impl ToString) -> Self {
         Self {
             reason: reason.to_string(),
@@ -79,7 +79,7 @@ impl Unreadable {
     }
 }
 
-impl From<Undecodable> for Unreadable {
+impl From<Undecodable> for UnreadableCommit {
     fn from(error: Undecodable) -> Self {
         Self {
             reason: error.to_string(),

@@ -54,8 +54,8 @@ pub fn denial(description: &str) -> Option<Denial> {
 const ANSWERED: &str = "answered ";
 
 /// Does a service say with this code that a policy does not let these credentials? S3, SQS and
-/// CloudWatch have `AccessDenied`, SNS `AuthorizationError`, the others `AccessDeniedException`, each
-/// with a prefix where it is the key that they may not use.
+/// CloudWatch have `AccessDenied`, SNS `AuthorizationError`, the others `AccessDeniedException`,
+/// each with a prefix where it is the key that they may not use.
 fn denies(code: &str) -> bool {
     ["AccessDenied", "AccessDeniedException"]
         .iter()
@@ -63,8 +63,8 @@ fn denies(code: &str) -> bool {
         || ["AuthorizationError", "AuthorizationErrorException"].contains(&code)
 }
 
-/// The action in a message such as `User: … is not authorized to perform: s3:GetObject on …`. Of the
-/// message nothing else is told: it names resources, which may be customers'.
+/// The action in a message such as `User: … is not authorized to perform: s3:GetObject on …`. Of
+/// the message nothing else is told: it names resources, which may be customers'.
 fn action(message: &str) -> Option<&str> {
     let (_, rest) = message.split_once("not authorized to perform: ")?;
     Some(word(rest).0).filter(|action| is_action(action))

@@ -1,8 +1,8 @@
 //! Fingerprints of commits, by which a repeated command is recognised without reading the history.
 //!
-//! A snapshot with the fingerprints of all commits up to its own is a *seal*. Any other snapshot
-//! names an earlier seal and has only the fingerprints of the commits after it, so that it stays
-//! small; a reader that needs all of them reads that seal, too.
+//! A snapshot with the fingerprints of all commits up to its own is a *full snapshot*. Any other
+//! snapshot names an earlier full one and has only the fingerprints of the commits after it, so
+//! that it stays small; a reader that needs all of them reads that full snapshot, too.
 
 use domain::Digest;
 use sha2::{Digest as _, Sha256};
@@ -35,16 +35,16 @@ impl Fingerprint {
 
 /// A property by which the commit of a command is looked up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mark<'a> {
+pub enum LookupKey<'a> {
     /// The id of the command that made it.
     Command(&'a str),
     /// The content of the command that made it.
     Content(&'a Digest),
 }
 
-impl Mark<'_> {
+impl LookupKey<'_> {
     /// Whether the commit has this command id or content.
-    pub fn is_on(self, commit: &Commit) -> bool {
+    pub fn matches(self, commit: &Commit) -> bool {
         match self {
             Self::Command(id) => commit.cause.command_id == id,
             Self::Content(digest) => commit.cause.digest == *digest,
@@ -65,22 +65,22 @@ fn short_hash(text: &str) -> [u8; 4] {
     [hash[0], hash[1], hash[2], hash[3]]
 }
 
-/// The position of a seal, the commit whose snapshot has all fingerprints up to its own.
+/// The position of a full snapshot: the commit whose snapshot has all fingerprints up to its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Seal {
-    /// The sequence with which the seal's commit begins.
+pub struct FullSnapshotPosition {
+    /// The sequence with which the commit begins.
     pub sequence: u64,
-    /// The ordinal of the seal's commit, which is also the number of its fingerprints.
+    /// The ordinal of the commit, which is also the number of its fingerprints.
     pub ordinal: u32,
 }
 
-/// The fingerprints of all commits of an aggregate, or of those after a seal.
+/// The fingerprints of all commits of an aggregate, or of those after a full snapshot.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Fingerprints {
     /// The number of commits before the first of these fingerprints.
-    lacking: u32,
-    /// The latest stored seal.
-    seal: Option<Seal>,
+    missing_before: u32,
+    /// The latest stored full snapshot.
+    full_snapshot: Option<FullSnapshotPosition>,
     bytes: Vec<u8>,
 }
 
@@ -92,34 +92,37 @@ impl Fingerprints {
         let snapshot = commit.snapshot.as_ref()?;
         let bytes = &snapshot.fingerprints;
         let count = u32::try_from(bytes.len() / Fingerprint::BYTES).ok()?;
-        let lacking = commit.ordinal.checked_sub(count)?;
+        let missing_before = commit.ordinal.checked_sub(count)?;
         let sound = bytes.len().is_multiple_of(Fingerprint::BYTES)
             && bytes.ends_with(Fingerprint::of(&commit.cause).bytes());
-        let seal = match snapshot.seal {
-            None if lacking == 0 => Seal {
+        let full_snapshot = match snapshot.full_snapshot {
+            None if missing_before == 0 => FullSnapshotPosition {
                 sequence: commit.sequence,
                 ordinal: commit.ordinal,
             },
-            Some(sequence) if lacking > 0 && sequence < commit.sequence => Seal {
-                sequence,
-                ordinal: lacking,
-            },
+            Some(sequence) if missing_before > 0 && sequence < commit.sequence => {
+                FullSnapshotPosition {
+                    sequence,
+                    ordinal: missing_before,
+                }
+            }
             _ => return None,
         };
         sound.then(|| Self {
-            lacking,
-            seal: Some(seal),
+            missing_before,
+            full_snapshot: Some(full_snapshot),
             bytes: bytes.clone(),
         })
     }
 
-    /// Adds the fingerprint of the next commit, and notes whether that commit carries a seal.
+    /// Adds the fingerprint of the next commit, and notes whether that commit carries a full
+    /// snapshot.
     pub fn add(&mut self, commit: &Commit) {
         self.push(&commit.cause);
-        // Its fingerprints count even where its state has another shape and is ignored.
-        match Self::stored(commit).filter(|stored| stored.lacking == 0) {
-            Some(all) if self.lacking > 0 => *self = all,
-            Some(all) => self.seal = all.seal,
+        // Its fingerprints count even where its state has another schema and is ignored.
+        match Self::stored(commit).filter(|stored| stored.missing_before == 0) {
+            Some(all) if self.missing_before > 0 => *self = all,
+            Some(all) => self.full_snapshot = all.full_snapshot,
             None => {}
         }
     }
@@ -129,38 +132,39 @@ impl Fingerprints {
         self.bytes.extend_from_slice(Fingerprint::of(cause).bytes());
     }
 
-    /// The seal with the missing fingerprints; `None` where none are missing.
-    pub fn missing(&self) -> Option<Seal> {
-        self.seal.filter(|_| self.lacking > 0)
+    /// The full snapshot with the missing fingerprints; `None` where none are missing.
+    pub fn missing(&self) -> Option<FullSnapshotPosition> {
+        self.full_snapshot.filter(|_| self.missing_before > 0)
     }
 
-    /// Adds the missing fingerprints, which the seal has.
+    /// Adds the missing fingerprints, which the full snapshot has.
     pub fn complete(&mut self, mut earlier: Vec<u8>) {
         earlier.append(&mut self.bytes);
         self.bytes = earlier;
-        self.lacking = 0;
+        self.missing_before = 0;
     }
 
     /// The bytes of all fingerprints; `None` where some are missing.
     pub fn all(&self) -> Option<&[u8]> {
-        (self.lacking == 0).then_some(&self.bytes)
+        (self.missing_before == 0).then_some(&self.bytes)
     }
 
-    /// The latest seal and the fingerprints of the commits after it; `None` where there is no seal.
-    pub fn behind_seal(&self) -> Option<(Seal, &[u8])> {
-        let seal = self.seal?;
-        let sealed = seal.ordinal.checked_sub(self.lacking)? as usize * Fingerprint::BYTES;
-        Some((seal, self.bytes.get(sealed..)?))
+    /// The latest full snapshot and the fingerprints of the commits after it; `None` where there is
+    /// no full snapshot.
+    pub fn after_full_snapshot(&self) -> Option<(FullSnapshotPosition, &[u8])> {
+        let full = self.full_snapshot?;
+        let start = full.ordinal.checked_sub(self.missing_before)? as usize * Fingerprint::BYTES;
+        Some((full, self.bytes.get(start..)?))
     }
 
-    /// The ordinal of the first commit up to `last` whose fingerprint matches `mark`. Missing
+    /// The ordinal of the first commit up to `last` whose fingerprint matches `key`. Missing
     /// fingerprints are not looked at.
-    pub fn first(&self, mark: Mark<'_>, last: u32) -> Option<u32> {
-        let (place, hash) = mark.hashed();
+    pub fn first(&self, key: LookupKey<'_>, last: u32) -> Option<u32> {
+        let (byte_range, hash) = key.hashed();
         let numbered = self.bytes.chunks_exact(Fingerprint::BYTES);
-        (self.lacking + 1..=last)
+        (self.missing_before + 1..=last)
             .zip(numbered)
-            .find(|(_, fingerprint)| fingerprint.get(place.clone()) == Some(&hash))
+            .find(|(_, fingerprint)| fingerprint.get(byte_range.clone()) == Some(&hash))
             .map(|(ordinal, _)| ordinal)
     }
 }

@@ -17,12 +17,12 @@ pub const SIZE_ERROR_BYTES: usize = 8;
 /// the history from its beginning, and holds one page of it.
 pub const LOAD_BYTES_MAX: usize = 16 * 1024 * 1024;
 
-/// A seal is a snapshot with the fingerprints of all commits. One that costs write units is worth
-/// them once one in this many of all fingerprints belongs to a commit after the last seal. So seals
+/// A full snapshot has the fingerprints of all commits. One that costs write units is worth them
+/// once one in this many of all fingerprints belongs to a commit after the last full one. So they
 /// take 8 bytes * 48 for each commit, 3/8 of a write unit, however many there are, and the other
 /// snapshots carry some 1/48 of all fingerprints. With 48, all snapshots but seals are free in
 /// commits of 300 B up to 2,000 of them, of 540 B up to 1,500.
-pub const SEAL_SHARE: u32 = 48;
+pub const FULL_SNAPSHOT_SHARE: u32 = 48;
 
 /// The most bytes of an aggregate's events and their causes: 20,000 commits of 2.5 KB, or 700 of
 /// the largest updates. A rebuild holds them, the rows that follow from them and the stored rows,
@@ -38,11 +38,11 @@ pub const PAGES_MAX: u32 = COMMITS_MAX;
 
 /// The time for which an unwrapped data key is kept in memory. It saves calls of KMS only: before
 /// personal data are opened, the table of keys is asked each time.
-pub const KEY_KEPT_FOR: std::time::Duration = std::time::Duration::from_secs(300);
+pub const KEY_CACHE_TIME: std::time::Duration = std::time::Duration::from_secs(300);
 
 /// The most data keys that are kept in memory; beyond them the oldest is dropped. Each takes some
 /// 300 bytes.
-pub const KEYS_KEPT_MAX: usize = 10_000;
+pub const CACHED_KEYS_MAX: usize = 10_000;
 
 /// The most attempts to make an owner's key where rivals make or destroy it at the same time.
 pub const KEY_ATTEMPTS: u32 = 4;

@@ -3,12 +3,12 @@
 use domain::{AggregateId, EventSourced, Timestamp};
 
 use crate::{
-    commit::{Cause, Commit, Unreadable},
+    commit::{Cause, Commit, UnreadableCommit},
     error::StoreError,
     fingerprint::{Fingerprint, Fingerprints},
     limits::{HISTORY_PAGE, LOAD_BYTES_MAX, PAGES_MAX},
     size::item_bytes,
-    snapshot::{Carried, Choice, Policy, Snapshot},
+    snapshot::{Policy, Snapshot, SnapshotKind, SnapshotSizes},
     store::{EventStore, gap, read},
 };
 
@@ -28,13 +28,13 @@ pub struct Loaded<A> {
     /// The commits that were read, oldest first: the one with the snapshot and all after it, or the
     /// whole history. Empty where the history was too large to hold.
     pub recent: Vec<Commit>,
-    /// The fingerprints of all commits, or of those after a seal.
+    /// The fingerprints of all commits, or of those after a full snapshot.
     pub(crate) fingerprints: Fingerprints,
     /// The bytes of all commits; those before a snapshot of an older build are not counted.
     bytes: u64,
     policy: Policy,
-    /// The number of commits since the latest snapshot of the present shape.
-    bare: u32,
+    /// The number of commits since the latest snapshot of the present schema.
+    commits_since_snapshot: u32,
 }
 
 impl<A: EventSourced> Loaded<A> {
@@ -50,7 +50,7 @@ impl<A: EventSourced> Loaded<A> {
             fingerprints: Fingerprints::default(),
             bytes: 0,
             policy: Policy::default(),
-            bare: 0,
+            commits_since_snapshot: 0,
         }
     }
 
@@ -70,8 +70,8 @@ impl<A: EventSourced> Loaded<A> {
         Ok(loaded)
     }
 
-    /// The commit that `events` make, with a snapshot as [`Policy::carried`] chooses. Fails with
-    /// [`StoreError::HistoryFull`] where the aggregate has reached a limit.
+    /// The commit that `events` make, with a snapshot as [`Policy::choose_snapshot`] chooses. Fails
+    /// with [`StoreError::HistoryFull`] where the aggregate has reached a limit.
     pub fn next_commit(
         &self,
         events: Vec<A::Event>,
@@ -97,7 +97,7 @@ impl<A: EventSourced> Loaded<A> {
             return Err(StoreError::HistoryFull(self.id.clone()));
         }
         let state = self.state.clone().folded(events);
-        if state.may_be_stored() {
+        if state.may_be_in_snapshot() {
             let state = serde_json::to_string(&state).map_err(unwritable)?;
             commit.snapshot = self
                 .snapshot(&commit, state)
@@ -107,38 +107,42 @@ impl<A: EventSourced> Loaded<A> {
     }
 
     /// The snapshot that `commit` carries: the given state after it, and fingerprints.
-    fn snapshot(&self, commit: &Commit, state: String) -> Result<Option<Snapshot>, Unreadable> {
+    fn snapshot(
+        &self,
+        commit: &Commit,
+        state: String,
+    ) -> Result<Option<Snapshot>, UnreadableCommit> {
         let mut fingerprints = self.fingerprints.clone();
         fingerprints.push(&commit.cause);
-        let of = |fingerprints: &[u8], seal| Snapshot {
-            shape: A::SHAPE.to_owned(),
+        let of = |fingerprints: &[u8], full_snapshot| Snapshot {
+            schema: A::STATE_SCHEMA.to_owned(),
             state: state.clone(),
             fingerprints: fingerprints.to_vec(),
-            seal,
+            full_snapshot,
             bytes: Some(self.bytes + commit.text_bytes()),
         };
-        let seal = fingerprints.all().map(|all| of(all, None));
-        let light = fingerprints.behind_seal();
-        let light = light.map(|(seal, behind)| of(behind, Some(seal.sequence)));
+        let full = fingerprints.all().map(|all| of(all, None));
+        let partial = fingerprints.after_full_snapshot();
+        let partial = partial.map(|(full, newer)| of(newer, Some(full.sequence)));
         let size = |snapshot: &Snapshot| snapshot.item_bytes();
-        let behind = light
+        let newer = partial
             .as_ref()
-            .map(|light| light.fingerprints.len() / Fingerprint::BYTES);
-        let behind = u32::try_from(behind.unwrap_or_default()).unwrap_or(u32::MAX);
-        let carried = self.policy.carried(Choice {
+            .map(|partial| partial.fingerprints.len() / Fingerprint::BYTES);
+        let newer = u32::try_from(newer.unwrap_or_default()).unwrap_or(u32::MAX);
+        let kind = self.policy.choose_snapshot(SnapshotSizes {
             bytes: item_bytes(&commit.to_item()?),
-            due: self.policy.due(commit.ordinal, self.bare),
+            due: self.policy.due(commit.ordinal, self.commits_since_snapshot),
             ordinal: commit.ordinal,
-            seal: seal.as_ref().map(size).transpose()?,
-            light: match &light {
-                Some(light) => Some((size(light)?, behind)),
+            full: full.as_ref().map(size).transpose()?,
+            partial: match &partial {
+                Some(partial) => Some((size(partial)?, newer)),
                 None => None,
             },
         });
-        Ok(match carried {
-            Carried::Seal => seal,
-            Carried::Light => light,
-            Carried::Nothing => None,
+        Ok(match kind {
+            SnapshotKind::Full => full,
+            SnapshotKind::Partial => partial,
+            SnapshotKind::None => None,
         })
     }
 
@@ -158,14 +162,15 @@ impl<A: EventSourced> Loaded<A> {
         Ok(())
     }
 
-    /// Begins with a commit's snapshot; returns the commit where it has none of the present shape.
+    /// Begins with a commit's snapshot; returns the commit where it has none of the present schema.
     ///
-    /// A snapshot only saves reads, so one that cannot be read is ignored like one of an old shape.
+    /// A snapshot only saves reads, so one that cannot be read is ignored like one of an old
+    /// schema.
     fn from_snapshot(id: &AggregateId, commit: Commit) -> Result<Self, Box<Commit>> {
         let snapshot = commit
             .snapshot
             .as_ref()
-            .filter(|snapshot| snapshot.shape == A::SHAPE);
+            .filter(|snapshot| snapshot.schema == A::STATE_SCHEMA);
         let state = snapshot.and_then(|snapshot| serde_json::from_str(&snapshot.state).ok());
         let bytes = snapshot.and_then(|snapshot| snapshot.bytes);
         let (Some(state), Some(fingerprints)) = (state, Fingerprints::stored(&commit)) else {
@@ -182,7 +187,7 @@ impl<A: EventSourced> Loaded<A> {
     }
 
     /// Applies the commits that follow, given newest first.
-    pub fn followed_by(mut self, mut newest_first: Vec<Commit>) -> Result<Self, StoreError> {
+    pub fn apply_newest_first(mut self, mut newest_first: Vec<Commit>) -> Result<Self, StoreError> {
         while let Some(commit) = newest_first.pop() {
             self.add(commit)?;
         }
@@ -194,10 +199,11 @@ impl<A: EventSourced> Loaded<A> {
         self.commits = commit.ordinal;
         self.at = Some(commit.at);
         let snapshot = commit.snapshot.as_ref();
-        self.bare = match snapshot.is_some_and(|snapshot| snapshot.shape == A::SHAPE) {
-            true => 0,
-            false => self.bare.saturating_add(1),
-        };
+        self.commits_since_snapshot =
+            match snapshot.is_some_and(|snapshot| snapshot.schema == A::STATE_SCHEMA) {
+                true => 0,
+                false => self.commits_since_snapshot.saturating_add(1),
+            };
         self.recent.push(commit);
     }
 
@@ -215,7 +221,7 @@ impl EventStore {
     ///
     /// The first request asks for the newest commit, which mostly has a snapshot. The second goes
     /// as far back as one is due. Only where that is missing too (it did not fit, or has another
-    /// shape) further requests ask for growing pages.
+    /// schema) further requests ask for growing pages.
     pub async fn load<A: EventSourced>(&self, id: &AggregateId) -> Result<Loaded<A>, StoreError> {
         let name = id.to_string();
         let mut newest_first: Vec<Commit> = Vec::new();
@@ -226,7 +232,9 @@ impl EventStore {
             for item in page.items {
                 bytes += item_bytes(&item);
                 match Loaded::from_snapshot(id, read(id, None, item)?) {
-                    Ok(loaded) => return loaded.under(self.policy).followed_by(newest_first),
+                    Ok(loaded) => {
+                        return loaded.under(self.policy).apply_newest_first(newest_first);
+                    }
                     Err(commit) => newest_first.push(*commit),
                 }
             }
@@ -238,7 +246,7 @@ impl EventStore {
                 _ => break,
             }
         }
-        self.nothing(id).followed_by(newest_first)
+        self.nothing(id).apply_newest_first(newest_first)
     }
 
     /// An aggregate without a history, for a command that is tried without a load. The table is not
@@ -254,7 +262,7 @@ impl EventStore {
             let page = self.history(id, loaded.version + 1, HISTORY_PAGE).await?;
             let mut commits = page.commits;
             commits.reverse();
-            loaded = loaded.followed_by(commits)?;
+            loaded = loaded.apply_newest_first(commits)?;
             loaded.recent.clear();
             if page.next.is_none() {
                 return Ok(loaded);

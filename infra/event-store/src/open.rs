@@ -9,7 +9,7 @@ use domain::{
 };
 
 use crate::{
-    commit::{Commit, Unreadable},
+    commit::{Commit, UnreadableCommit},
     error::StoreError,
     keys::{DataKey, Held, Keys},
     store::EventStore,
@@ -41,8 +41,8 @@ impl EventStore {
     }
 
     /// The commits of one aggregate with the personal data of their events open: what rows and
-    /// answers are made of. Commits without personal data cost nothing; others one read of the table
-    /// of keys, and a call of KMS where the key is not kept in memory.
+    /// answers are made of. Commits without personal data cost nothing; others one read of the
+    /// table of keys, and a call of KMS where the key is not kept in memory.
     ///
     /// Snapshots stay as they are stored, so opened commits are folded from the first one on.
     pub async fn opened(&self, mut commits: Vec<Commit>) -> Result<Vec<Commit>, StoreError> {
@@ -50,7 +50,7 @@ impl EventStore {
         for commit in &mut commits {
             let (aggregate, sequence) = (&commit.aggregate, commit.sequence);
             for event in &mut commit.events {
-                let unreadable = |error: Unreadable| error.of(aggregate, sequence);
+                let unreadable = |error: UnreadableCommit| error.of(aggregate, sequence);
                 let stored = Stored::of(event).map_err(|error| unreadable(error.into()))?;
                 let Some(stored) = stored else { continue };
                 let held = match known.take() {
@@ -78,7 +78,11 @@ pub fn texts(commits: &[Commit]) -> impl Iterator<Item = &str> {
 
 /// The event with its personal data open, or erased where their key is destroyed. A key that the
 /// table has never had is an error, not an erasure: the table may be the wrong one.
-fn open(event: &EncodedEvent, stored: Stored, held: &Held) -> Result<EncodedEvent, Unreadable> {
+fn open(
+    event: &EncodedEvent,
+    stored: Stored,
+    held: &Held,
+) -> Result<EncodedEvent, UnreadableCommit> {
     let erased = held.erased_at;
     let Some(sealed) = stored.sealed.clone() else {
         // An older build has stored them as they were sent.
@@ -97,19 +101,23 @@ fn open(event: &EncodedEvent, stored: Stored, held: &Held) -> Result<EncodedEven
             Ok(stored.opened(event, fields)?)
         }
         _ if erased.is_some() && sealed.key <= held.latest => Ok(stored.erased(event)?),
-        _ => Err(Unreadable::damaged(
+        _ => Err(UnreadableCommit::damaged(
             "the table of keys has never had the key of its personal data",
         )),
     }
 }
 
-fn value(key: &DataKey, stored: &Stored, field: Field, text: &str) -> Result<Json, Unreadable> {
+fn value(
+    key: &DataKey,
+    stored: &Stored,
+    field: Field,
+    text: &str,
+) -> Result<Json, UnreadableCommit> {
     let opened = key.open(&stored.order_id, field, text);
-    let opened = opened.map_err(Unreadable::damaged)?;
+    let opened = opened.map_err(UnreadableCommit::damaged)?;
     match field {
         Field::CustomerName => Ok(opened.into()),
-        Field::Personal => {
-            Json::parse(&opened).map_err(|_| Unreadable::damaged("its personal data are no JSON"))
-        }
+        Field::Personal => Json::parse(&opened)
+            .map_err(|_| UnreadableCommit::damaged("its personal data are no JSON")),
     }
 }

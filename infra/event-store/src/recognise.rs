@@ -5,7 +5,7 @@ use domain::{AggregateId, Digest, EventSourced};
 use crate::{
     commit::Commit,
     error::StoreError,
-    fingerprint::{Fingerprints, Mark, Seal},
+    fingerprint::{Fingerprints, FullSnapshotPosition, LookupKey},
     limits::{HISTORY_PAGE, PAGES_MAX},
     load::Loaded,
     store::EventStore,
@@ -15,33 +15,33 @@ impl EventStore {
     /// Finds the commit that a command made before; it is called before anything is decided.
     ///
     /// The command's id is looked up first, then the digests that its content has in this build and
-    /// had in earlier ones. A commit with one of those digests counts only if `says_the_same` is
+    /// had in earlier ones. A commit with one of those digests counts only if `has_same_content` is
     /// true of it.
     ///
     /// Where `loaded` has not the fingerprints of all commits, and the command is none of the
     /// latest, one more request reads the others: consistent, 8 bytes a commit. They are kept in
-    /// `loaded`, so its next commit can carry a seal.
+    /// `loaded`, so its next commit can carry a full snapshot.
     pub async fn recognise<A: EventSourced>(
         &self,
         loaded: &mut Loaded<A>,
         command_id: &str,
         contents: &[Digest],
-        says_the_same: &(dyn Fn(&Commit) -> bool + Sync),
+        has_same_content: &(dyn Fn(&Commit) -> bool + Sync),
     ) -> Result<Option<Commit>, StoreError> {
-        let id = Mark::Command(command_id);
+        let id = LookupKey::Command(command_id);
         if let Some(commit) = self.made_by(loaded, id, &|_| true).await? {
             return Ok(Some(commit));
         }
-        if let Some(seal) = loaded.fingerprints.missing() {
-            let sealed = self.sealed(&loaded.id, seal).await?;
-            loaded.fingerprints.complete(sealed);
+        if let Some(full) = loaded.fingerprints.missing() {
+            let earlier = self.fingerprints_up_to(&loaded.id, full).await?;
+            loaded.fingerprints.complete(earlier);
             if let Some(commit) = self.made_by(loaded, id, &|_| true).await? {
                 return Ok(Some(commit));
             }
         }
         for digest in contents {
-            let content = Mark::Content(digest);
-            if let Some(commit) = self.made_by(loaded, content, says_the_same).await? {
+            let content = LookupKey::Content(digest);
+            if let Some(commit) = self.made_by(loaded, content, has_same_content).await? {
                 return Ok(Some(commit));
             }
         }
@@ -51,10 +51,10 @@ impl EventStore {
     async fn made_by<A: EventSourced>(
         &self,
         loaded: &Loaded<A>,
-        mark: Mark<'_>,
+        mark: LookupKey<'_>,
         counts: &(dyn Fn(&Commit) -> bool + Sync),
     ) -> Result<Option<Commit>, StoreError> {
-        let is_it = |commit: &Commit| mark.is_on(commit) && counts(commit);
+        let is_it = |commit: &Commit| mark.matches(commit) && counts(commit);
         if let Some(commit) = loaded.recent.iter().find(|commit| is_it(commit)) {
             return Ok(Some(commit.clone()));
         }
@@ -67,11 +67,15 @@ impl EventStore {
         }
     }
 
-    /// The fingerprints of a seal; where the seal is damaged, those of the history itself.
-    async fn sealed(&self, id: &AggregateId, seal: Seal) -> Result<Vec<u8>, StoreError> {
-        let page = self.history(id, seal.sequence, 1).await?;
+    /// The fingerprints of a full snapshot; where it is damaged, those of the history itself.
+    async fn fingerprints_up_to(
+        &self,
+        id: &AggregateId,
+        position: FullSnapshotPosition,
+    ) -> Result<Vec<u8>, StoreError> {
+        let page = self.history(id, position.sequence, 1).await?;
         let commit = page.commits.first();
-        let commit = commit.filter(|commit| commit.ordinal == seal.ordinal);
+        let commit = commit.filter(|commit| commit.ordinal == position.ordinal);
         let stored = commit.and_then(Fingerprints::stored);
         if let Some(all) = stored.as_ref().and_then(Fingerprints::all) {
             return Ok(all.to_vec());
@@ -81,7 +85,7 @@ impl EventStore {
             let page = self.history(id, from, HISTORY_PAGE).await?;
             for commit in page.commits {
                 taken.push(&commit.cause);
-                if commit.ordinal >= seal.ordinal {
+                if commit.ordinal >= position.ordinal {
                     return Ok(taken.all().unwrap_or_default().to_vec());
                 }
             }
@@ -92,8 +96,8 @@ impl EventStore {
         }
         Err(StoreError::Corrupt {
             aggregate: id.clone(),
-            sequence: seal.sequence,
-            reason: "a snapshot names a seal that does not exist".to_owned(),
+            sequence: position.sequence,
+            reason: "a snapshot refers to an earlier full snapshot that does not exist".to_owned(),
         })
     }
 }

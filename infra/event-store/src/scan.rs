@@ -19,14 +19,14 @@ pub struct Scan {
     /// The last item read, after which the next page begins.
     last: Option<Item>,
     more: bool,
-    behind: Option<Behind>,
+    behind: Option<ScanPosition>,
     half_units: u64,
 }
 
 /// A position in a segment: after the last commit of an aggregate. A scan that begins here
 /// continues where another one ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Behind {
+pub struct ScanPosition {
     /// The aggregate's key, such as `order#<orderId>`.
     pub aggregate: String,
     /// The sequence with which the aggregate's last commit begins.
@@ -35,7 +35,7 @@ pub struct Behind {
 
 /// An aggregate with its whole history.
 #[derive(Debug)]
-pub struct Whole {
+pub struct AggregateHistory {
     /// The aggregate's id.
     pub id: AggregateId,
     /// All its commits, oldest first.
@@ -60,13 +60,13 @@ impl EventStore {
     ///
     /// The scan reads with eventual consistency, at half the price: commits written meanwhile may
     /// be missing at the end of a history.
-    pub fn scan(&self, segment: u32, segments: u32, behind: Option<Behind>) -> Scan {
+    pub fn scan(&self, segment: u32, segments: u32, behind: Option<ScanPosition>) -> Scan {
         Scan {
             store: self.clone(),
             segment,
             segments,
             waiting: Vec::new(),
-            last: behind.as_ref().map(Behind::key),
+            last: behind.as_ref().map(ScanPosition::key),
             more: true,
             behind,
             half_units: 0,
@@ -78,7 +78,7 @@ impl Scan {
     /// The next aggregate with its whole history; `None` at the end. After an error about one
     /// aggregate the next call continues after it; after an unavailable table it tries the same one
     /// again.
-    pub async fn next(&mut self) -> Option<Result<Whole, ScanError>> {
+    pub async fn next(&mut self) -> Option<Result<AggregateHistory, ScanError>> {
         let mut group: Vec<Item> = Vec::new();
         loop {
             if self.waiting.is_empty() && self.more {
@@ -106,13 +106,13 @@ impl Scan {
                 None => break,
             }
         }
-        let behind = group.last().map(Behind::of);
+        let behind = group.last().map(ScanPosition::of);
         let whole = self.whole(group).await;
         if let Err(ScanError::Store(StoreError::Unavailable(_))) = whole {
             // Read again from after the last aggregate: this is rare, and simpler than keeping
             // items.
             self.waiting.clear();
-            self.last = self.behind.as_ref().map(Behind::key);
+            self.last = self.behind.as_ref().map(ScanPosition::key);
             self.more = true;
         } else {
             self.behind = behind;
@@ -121,7 +121,7 @@ impl Scan {
     }
 
     /// The position after the last aggregate that was yielded, or passed over with an error.
-    pub fn behind(&self) -> Option<&Behind> {
+    pub fn behind(&self) -> Option<&ScanPosition> {
         self.behind.as_ref()
     }
 
@@ -147,7 +147,7 @@ impl Scan {
 
     /// The history that `items` make. Where they are not all of it, the history is read from the
     /// table: DynamoDB yields an aggregate in one piece and in order, but does not promise it.
-    async fn whole(&self, items: Vec<Item>) -> Result<Whole, ScanError> {
+    async fn whole(&self, items: Vec<Item>) -> Result<AggregateHistory, ScanError> {
         let name = items.first().map(aggregate).unwrap_or_default();
         let id: AggregateId = name.parse().map_err(|_| ScanError::NoAggregate(name))?;
         let mut history: Vec<Commit> = Vec::with_capacity(items.len());
@@ -156,16 +156,16 @@ impl Scan {
             let commit = read(&id, None, item)?;
             if commit.sequence != expected {
                 let history = self.store.whole_history(&id).await?;
-                return Ok(Whole { id, history });
+                return Ok(AggregateHistory { id, history });
             }
             expected = commit.next_sequence();
             history.push(commit);
         }
-        Ok(Whole { id, history })
+        Ok(AggregateHistory { id, history })
     }
 }
 
-impl Behind {
+impl ScanPosition {
     fn of(item: &Item) -> Self {
         let sequence = item.get(SEQUENCE).and_then(|value| value.as_n().ok());
         Self {

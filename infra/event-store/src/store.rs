@@ -5,7 +5,7 @@ use std::sync::Arc;
 use domain::AggregateId;
 
 use crate::{
-    commit::{Commit, Item, Unreadable},
+    commit::{Commit, Item, UnreadableCommit},
     error::StoreError,
     keys::Keys,
     limits::{HISTORY_PAGE, ITEM_BYTES_MAX, PAGES_MAX},
@@ -62,7 +62,7 @@ impl EventStore {
     /// Stores a commit on condition that its key does not exist. A commit that is too large is not
     /// sent.
     pub async fn append(&self, commit: &Commit) -> Result<Append, StoreError> {
-        let corrupt = |error: Unreadable| error.of(&commit.aggregate, commit.sequence);
+        let corrupt = |error: UnreadableCommit| error.of(&commit.aggregate, commit.sequence);
         let item = commit.to_item().map_err(corrupt)?;
         let bytes = item_bytes(&item);
         if bytes > ITEM_BYTES_MAX {

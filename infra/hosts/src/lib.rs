@@ -1,8 +1,9 @@
-//! Whose requests a server on this machine answers: those of this machine's own user.
+//! The check of `Host` and `Origin`: a server on this machine answers only its own user.
 //!
-//! Nobody is asked for credentials here, so that a web page open in a browser of this machine must
-//! not reach the server: neither by a name that its owner lets point to 127.0.0.1 (DNS rebinding,
-//! told by a foreign `Host`), nor by a request to another site (told by a foreign `Origin`).
+//! The servers ask for no credentials. So a web page in a browser on this machine must not reach
+//! them: neither under a name that the page's owner lets point to 127.0.0.1 (DNS rebinding,
+//! recognised by a foreign `Host`), nor by a request to another site (recognised by a foreign
+//! `Origin`).
 
 use std::{net::IpAddr, sync::Arc};
 
@@ -12,37 +13,37 @@ use http::{
     uri::Authority,
 };
 
-/// The names and origins that one port answers to.
+/// The hosts and origins that one port accepts.
 #[derive(Debug, Clone)]
 pub struct Allowed {
     hosts: Arc<[String]>,
     origins: Arc<[String]>,
 }
 
-/// Why a request is refused.
+/// The reason why a request is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Foreign {
-    /// Its `Host`, or what it names beside its headers, is not this machine.
+    /// A `Host` header, or the authority of the URI, does not name this machine.
     Host,
-    /// It comes from a page of another origin.
+    /// The request comes from a page of another origin.
     Origin,
 }
 
 impl Allowed {
-    /// This machine's own names and addresses, the `hosts` and the origins (`http://localhost:3000`)
-    /// that are given, and whatever origin a request's own host is.
+    /// Accepts the names and addresses of this machine, the given `hosts` and `origins` (such as
+    /// `http://localhost:3000`), and the origin of the request's own host.
     pub fn new(
         hosts: impl IntoIterator<Item = String>,
         origins: impl IntoIterator<Item = String>,
     ) -> Self {
         Self {
-            hosts: hosts.into_iter().map(|host| bare(&host)).collect(),
+            hosts: hosts.into_iter().map(|host| normalized(&host)).collect(),
             origins: origins.into_iter().collect(),
         }
     }
 
-    /// Why a request with these headers, and this authority in its URI, is refused; `None` where it
-    /// is not.
+    /// Returns why a request with these headers, and this authority in its URI, is refused; `None`
+    /// where it is accepted.
     pub fn refusal(&self, headers: &HeaderMap, authority: Option<&Authority>) -> Option<Foreign> {
         let sent = headers.get_all(HOST).iter();
         let mut hosts: Vec<String> = sent
@@ -66,28 +67,31 @@ impl Allowed {
         (!origins.all(is_known)).then_some(Foreign::Origin)
     }
 
-    /// Does this `Host`, with its port or without, name this machine?
+    /// Whether this `Host`, with or without a port, names this machine.
     fn is_own(&self, host: &str) -> bool {
-        let name = bare(host);
+        let name = normalized(host);
         let loopback = name
             .parse()
             .is_ok_and(|address: IpAddr| address.is_loopback());
         loopback || name == "localhost" || self.hosts.contains(&name)
     }
 }
-/// A host's name in small letters, without port, brackets and the dot of the root.
-fn bare(host: &str) -> String {
+
+/// Returns the name of a host in lower case, without port, brackets and the final dot.
+fn normalized(host: &str) -> String {
     let name = match host.rsplit_once(':') {
-        // The colons of an IPv6 address stand within brackets, unless it has no port.
-        Some((name, port)) if port.bytes().all(|b| b.is_ascii_digit()) && is_whole(name) => name,
+        // The colons of an IPv6 address are in brackets where a port follows.
+        Some((name, port)) if port.bytes().all(|b| b.is_ascii_digit()) && may_have_port(name) => {
+            name
+        }
         _ => host,
     };
     let name = name.trim_start_matches('[').trim_end_matches(']');
     name.strip_suffix('.').unwrap_or(name).to_ascii_lowercase()
 }
 
-/// A name that a port may follow: without colons, or in brackets.
-fn is_whole(name: &str) -> bool {
+/// Whether a port may follow this name: it has no colons, or is in brackets.
+fn may_have_port(name: &str) -> bool {
     !name.contains(':') || name.ends_with(']')
 }
 
@@ -143,7 +147,7 @@ mod tests {
         }
         let both = [("host", "localhost"), ("host", "evil.example")];
         assert_eq!(code(&allowed(&[]), &both), Some(Foreign::Host));
-        // HTTP/1.0 has none, and no browser speaks it.
+        // HTTP/1.0 has no `Host`; no browser uses it.
         assert_eq!(code(&allowed(&[]), &[]), None);
     }
 

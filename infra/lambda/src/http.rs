@@ -228,12 +228,12 @@ pub struct Problem {
     /// The field at fault, such as `items[3].price`; `None` where it is none in particular.
     pub field: Option<String>,
     /// The present state of the order or shipment, on a conflict.
-    pub standing: Option<Standing>,
+    pub present_state: Option<PresentState>,
 }
 
 /// The present version, status and allowed actions of an order or shipment.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Standing {
+pub struct PresentState {
     /// The version: the sequence of the last event.
     pub version: u64,
     /// The status, where there is one.
@@ -253,7 +253,7 @@ impl Problem {
             code,
             message: message.into(),
             field: None,
-            standing: None,
+            present_state: None,
         }
     }
 
@@ -299,8 +299,8 @@ impl Problem {
     }
 
     /// The same problem with the present state of the order or shipment.
-    pub fn standing(mut self, standing: Standing) -> Self {
-        self.standing = Some(standing);
+    pub fn present_state(mut self, present_state: PresentState) -> Self {
+        self.present_state = Some(present_state);
         self
     }
 
@@ -324,12 +324,12 @@ impl Problem {
         if let Some(field) = &self.field {
             members.insert("field".to_owned(), field.clone().into());
         }
-        if let Some(standing) = &self.standing {
-            members.insert("version".to_owned(), standing.version.into());
-            if let Some(status) = &standing.status {
+        if let Some(present_state) = &self.present_state {
+            members.insert("version".to_owned(), present_state.version.into());
+            if let Some(status) = &present_state.status {
                 members.insert("orderStatus".to_owned(), status.clone().into());
             }
-            let actions = standing
+            let actions = present_state
                 .allowed_actions
                 .iter()
                 .map(|action| (*action).into());

@@ -39,8 +39,8 @@ pub struct Orders {
     pub failures: u64,
     /// The duration of the invocation, in milliseconds.
     pub millis: u64,
-    /// Why the only one that was refused was: its code. It stands in the line and is no dimension, so
-    /// that a query of the log counts by it.
+    /// Why the only one that was refused was: its code. It stands in the line and is no dimension,
+    /// so that a query of the log counts by it.
     pub code: Option<&'static str>,
 }
 

@@ -127,7 +127,7 @@ impl ReadModels {
     }
 
     /// The read models that are projected but not queried.
-    pub fn beside(&self) -> impl Iterator<Item = ReadModel> {
+    pub fn additional(&self) -> impl Iterator<Item = ReadModel> {
         let others = self.0.iter().copied();
         others.filter(|model| self.read(model.kind) != *model)
     }
@@ -178,10 +178,10 @@ mod tests {
         let models: ReadModels = "processed-orders-v2, shipment-log,processed-orders".parse()?;
         assert_eq!(models.read(Kind::ProcessedOrders).generation, 2);
         assert_eq!(models.read(Kind::ShipmentLog).generation, 1);
-        let beside: Vec<String> = models.beside().map(String::from).collect();
-        assert_eq!(beside, ["processed-orders"]);
+        let additional: Vec<String> = models.additional().map(String::from).collect();
+        assert_eq!(additional, ["processed-orders"]);
         assert_eq!(models.to_string().parse(), Ok(models));
-        assert_eq!(ReadModels::default().beside().count(), 0);
+        assert_eq!(ReadModels::default().additional().count(), 0);
         Ok(())
     }
 

@@ -19,8 +19,8 @@ const FRACTIONS: u64 = 10_000_000;
 /// The time without an update after which a shipment is stalled, by its status.
 ///
 /// Written as `IN_TRANSIT=72,CREATED=0`: hours, with at most seven decimal digits; 0 means never. A
-/// status of [`Status::UNDER_WAY`] that is not named keeps its default; shipments of other statuses
-/// are never stalled.
+/// status of [`Status::EXPECTING_UPDATES`] that is not named keeps its default; shipments of other
+/// statuses are never stalled.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StalledAfter(BTreeMap<&'static str, Duration>);
 
@@ -29,7 +29,7 @@ pub struct StalledAfter(BTreeMap<&'static str, Duration>);
 #[error(
     "{0:?}: a status of {statuses} with hours from 0 to {HOURS_MAX} was expected, such as \
      IN_TRANSIT=72, and each once",
-    statuses = Status::UNDER_WAY.join(", ")
+    statuses = Status::EXPECTING_UPDATES.join(", ")
 )]
 pub struct InvalidStalledAfter(pub String);
 
@@ -57,7 +57,7 @@ impl Default for StalledAfter {
             _ => 96,
         };
         let after = |status| (status, Duration::from_secs(hours(status) * 60 * 60));
-        Self(Status::UNDER_WAY.into_iter().map(after).collect())
+        Self(Status::EXPECTING_UPDATES.into_iter().map(after).collect())
     }
 }
 
@@ -86,7 +86,7 @@ impl FromStr for StalledAfter {
 fn read(part: &str) -> Option<(&'static str, Duration)> {
     let (status, hours) = part.split_once('=')?;
     let known = |known: &&'static str| *known == status.trim();
-    let status = Status::UNDER_WAY.into_iter().find(known)?;
+    let status = Status::EXPECTING_UPDATES.into_iter().find(known)?;
     let (whole, fraction) = match hours.trim().split_once('.') {
         Some((whole, fraction)) if !fraction.is_empty() => (whole, fraction),
         Some(_) => return None,
@@ -106,8 +106,8 @@ fn read(part: &str) -> Option<(&'static str, Duration)> {
 
 impl fmt::Display for StalledAfter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (place, (status, after)) in self.0.iter().enumerate() {
-            let comma = if place > 0 { "," } else { "" };
+        for (index, (status, after)) in self.0.iter().enumerate() {
+            let comma = if index > 0 { "," } else { "" };
             let millis = u64::try_from(after.as_millis()).unwrap_or(u64::MAX);
             let (whole, rest) = (millis / MILLIS_PER_HOUR, millis % MILLIS_PER_HOUR);
             let fraction = format!("{:0>DIGITS$}", rest * FRACTIONS / MILLIS_PER_HOUR);

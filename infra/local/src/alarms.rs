@@ -1,5 +1,6 @@
-//! The alarms of an environment that make sense on one machine: those of `infra/cdk/stacks/alarms.py`
-//! with the same names and thresholds, as far as what they look at is measured here.
+//! The alarms of an environment that make sense on one machine: those of
+//! `infra/cdk/stacks/alarms.py` with the same names and thresholds, as far as their metrics are
+//! measured here.
 
 use std::time::Duration;
 
@@ -12,17 +13,17 @@ use crate::functions::Role;
 const MINUTE: Duration = Duration::from_secs(60);
 const FIVE_MINUTES: Duration = Duration::from_secs(300);
 
-/// How far the rows and the messages may be behind the events, in milliseconds.
+/// The largest lag of rows and messages behind the events, in milliseconds.
 const BEHIND_MS: u32 = 5 * 60 * 1_000;
 
-/// Every alarm; `queue` is the name of the queue of dead letters.
+/// Returns every alarm. `queue` is the name of the queue of dead letters.
 pub(crate) fn of(names: &Names, queue: &str) -> Vec<Alarm> {
     let all = business(names).into_iter().chain(projections(names));
     let all = all.chain([Role::Project, Role::Notify].map(|role| behind(names, role)));
     all.chain([dead_letters(names, queue)]).collect()
 }
 
-/// One that rings at the first value in a minute.
+/// Returns an alarm that rings at the first value in a minute.
 fn alarm(names: &Names, name: &str, description: &str, metric: Metric) -> Alarm {
     Alarm {
         name: names.of(name),
@@ -37,40 +38,40 @@ fn alarm(names: &Names, name: &str, description: &str, metric: Metric) -> Alarm 
     }
 }
 
-fn own(names: &Names, namespace: &str, name: &str) -> Metric {
+fn own_metric(names: &Names, namespace: &str, name: &str) -> Metric {
     Metric::new(namespace, name, &[("Environment", names.environment())])
 }
 
 fn business(names: &Names) -> [Alarm; 3] {
     let orders = "DeliveryApp/OrderProcessing";
     let refused = |name: &str, what: &str, metric: Metric| {
-        let says =
+        let description =
             format!("{what}: in five minutes, ten minutes long, more than ten were refused.");
         Alarm {
             period: FIVE_MINUTES,
             periods: 2,
             threshold: 10,
             above: true,
-            ..alarm(names, name, &says, metric)
+            ..alarm(names, name, &description, metric)
         }
     };
-    let says = "An order or a command to one could not be carried out at all.";
+    let description = "An order or a command to one could not be carried out at all.";
     [
         refused(
             "order-errors",
             "Orders",
-            own(names, orders, "OrderProcessingErrors"),
+            own_metric(names, orders, "OrderProcessingErrors"),
         ),
         refused(
             "shipment-errors",
             "Shipments",
-            own(names, "LogisticsProcessing", "ProcessingErrors"),
+            own_metric(names, "LogisticsProcessing", "ProcessingErrors"),
         ),
         alarm(
             names,
             "failures",
-            says,
-            own(names, orders, "ProcessingFailures"),
+            description,
+            own_metric(names, orders, "ProcessingFailures"),
         ),
     ]
 }
@@ -78,7 +79,7 @@ fn business(names: &Names) -> [Alarm; 3] {
 fn projections(names: &Names) -> [Alarm; 2] {
     let parked = "An order or shipment was parked: `waybill parked` says which and why.";
     let tampered = "A stored event was changed or removed, which nothing here ever does.";
-    let metric = |name| own(names, "Waybill", name);
+    let metric = |name| own_metric(names, "Waybill", name);
     [
         alarm(names, "parking", parked, metric("AggregatesParked")),
         alarm(names, "tampered", tampered, metric("CommitsTampered")),
@@ -87,25 +88,25 @@ fn projections(names: &Names) -> [Alarm; 2] {
 
 fn behind(names: &Names, role: Role) -> Alarm {
     let (name, function) = (role.name(), names.of(role.name()));
-    let says = format!("{name} is more than five minutes behind the events.");
+    let description = format!("{name} is more than five minutes behind the events.");
     let metric = Metric::new("AWS/Lambda", "IteratorAge", &[("FunctionName", &function)]);
     Alarm {
         statistic: Statistic::Maximum,
         periods: 5,
         threshold: BEHIND_MS,
         above: true,
-        ..alarm(names, &format!("{name}-behind"), &says, metric)
+        ..alarm(names, &format!("{name}-behind"), &description, metric)
     }
 }
 
 fn dead_letters(names: &Names, queue: &str) -> Alarm {
-    let says = "There are dead letters: `waybill retry` takes them up again.";
+    let description = "There are dead letters: `waybill retry` takes them up again.";
     let visible = "ApproximateNumberOfMessagesVisible";
     let metric = Metric::new("AWS/SQS", visible, &[("QueueName", queue)]);
     Alarm {
         statistic: Statistic::Maximum,
         period: FIVE_MINUTES,
-        ..alarm(names, "dead-letters", says, metric)
+        ..alarm(names, "dead-letters", description, metric)
     }
 }
 

@@ -1,4 +1,4 @@
-//! What the terminal says once everything answers.
+//! The text that the terminal shows once the system answers.
 
 use std::fmt::Write as _;
 
@@ -6,7 +6,7 @@ use emulator::arn::ACCOUNT;
 
 use crate::{Settings, System};
 
-/// What runs where, and lines to paste.
+/// Returns the addresses of the system, and command lines to paste.
 pub fn text(system: &System, settings: &Settings) -> String {
     let (api, aws) = (system.api(), system.aws());
     let (env, data) = (&settings.env, settings.data.display());

@@ -1,4 +1,4 @@
-//! An example of each provider's webhooks, to try with whether they are taken.
+//! Sends an example of a provider's webhook, to check whether it is accepted.
 
 use std::io::Write as _;
 
@@ -16,27 +16,27 @@ use crate::{clock, limits::DYNAMODB_TIMEOUT, settings::carrier_secret_of_environ
 /// An example to try.
 #[derive(Debug, Args)]
 pub struct TryArgs {
-    /// Whose example
+    /// Provider whose example is sent
     #[arg(value_parser = |name: &str| name.parse::<Provider>())]
     provider: Provider,
 }
 
-/// What could not be asked, or went wrong.
+/// The reasons why an example was not sent or not accepted.
 #[derive(Debug, thiserror::Error)]
 pub enum CarriersError {
-    /// Nobody answers there.
+    /// The HTTP API does not answer.
     #[error("the HTTP API does not answer: {0}")]
     Http(#[from] reqwest::Error),
-    /// It cannot be signed.
+    /// The example cannot be signed.
     #[error("{0}")]
     NotSigned(String),
-    /// It is not taken.
-    #[error("it is not taken: {0}")]
-    NotTaken(String),
+    /// The HTTP API did not accept the example.
+    #[error("the webhook was not accepted: {0}")]
+    NotAccepted(String),
 }
 
-/// Sends an example as the provider would, signed with the secret of the environment variable, to the
-/// HTTP API at this address.
+/// Sends an example to the HTTP API at `url` as the provider would, signed with the secret from the
+/// environment variable. Prints the answer.
 pub async fn try_one(args: &TryArgs, url: &str) -> Result<(), CarriersError> {
     let provider = args.provider;
     let http = reqwest::Client::builder()
@@ -62,19 +62,20 @@ pub async fn try_one(args: &TryArgs, url: &str) -> Result<(), CarriersError> {
     let (status, text) = (answer.status(), answer.text().await?);
     match status.is_success() {
         true => {
-            say(&text);
+            print_line(&text);
             Ok(())
         }
-        false => Err(CarriersError::NotTaken(format!("{status}: {text}"))),
+        false => Err(CarriersError::NotAccepted(format!("{status}: {text}"))),
     }
 }
 
-/// Prints a line. That nobody reads on is no failure.
-fn say(line: &str) {
+/// Prints a line. A closed standard output is not a failure.
+fn print_line(line: &str) {
     let _ = writeln!(std::io::stdout(), "{line}");
 }
 
-/// A webhook of one scan now: its header, signature and body; none where nobody else can sign.
+/// Returns a webhook with one scan of now: header, signature and body. `None` where only the
+/// provider has the key.
 fn example(
     provider: Provider,
     secret: &str,
@@ -85,7 +86,7 @@ fn example(
     Some((header, signature, body))
 }
 
-/// The header that EasyPost signs this body with, and what stands in it.
+/// Returns the name and the value of the header with which EasyPost signs this body.
 pub fn easypost_signature(secret: &str, body: &str) -> (String, String) {
     let first = secret.lines().next().unwrap_or_default();
     let signed = signature(Provider::EasyPost, first, body, clock::now());
@@ -93,8 +94,8 @@ pub fn easypost_signature(secret: &str, body: &str) -> (String, String) {
     (header.to_owned(), value)
 }
 
-/// The header that the provider signs this body with, and what stands in it; none where nobody else
-/// can sign.
+/// Returns the name and the value of the header with which the provider signs this body; `None`
+/// where only the provider has the key.
 pub(crate) fn signature(
     provider: Provider,
     secret: &str,
@@ -126,7 +127,7 @@ pub(crate) fn signature(
 }
 
 fn mac(secret: &str, parts: &[&str]) -> Vec<u8> {
-    // A key of any length is a key of an HMAC.
+    // HMAC accepts keys of any length, so this does not fail.
     let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(secret.as_bytes()) else {
         return Vec::new();
     };
@@ -198,7 +199,9 @@ fn event(provider: Provider, now: DateTime<Utc>) -> Option<Value> {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use axum::http::{HeaderMap, HeaderValue};
-    use commands::carriers::{Trust, keys::KeySet, scan::Webhook, signature::Signed};
+    use commands::carriers::{
+        SignatureContext, keys::KeySet, scan::Webhook, signature::WebhookRequest,
+    };
     use domain::Timestamp;
 
     use super::*;
@@ -214,12 +217,12 @@ mod tests {
             };
             let mut headers = HeaderMap::new();
             headers.insert(header, HeaderValue::from_str(&signature).unwrap());
-            let signed = Signed {
+            let signed = WebhookRequest {
                 method: "POST",
                 headers: &headers,
                 body: body.as_bytes(),
             };
-            let trust = Trust {
+            let trust = SignatureContext {
                 secrets: &["sécret".to_owned()],
                 keys: &KeySet::default(),
                 now: at,

@@ -1,4 +1,4 @@
-//! The folder in which a system keeps its data, for itself alone.
+//! The folder in which a system keeps its data. Only one process at a time may use it.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read as _, Write as _};
@@ -6,28 +6,28 @@ use std::path::{Path, PathBuf};
 
 use emulator::Files;
 
-/// The data folder cannot be taken.
+/// The reasons why the data folder cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum DataFolderError {
-    /// Another process has it.
+    /// Another process uses the folder.
     #[error("{data} is in use by another waybill{by}; another folder: --data or WAYBILL_DATA")]
     InUse {
         /// The data folder.
         data: String,
-        /// Which process it is, where known.
+        /// Text about that process, where it is known.
         by: String,
     },
-    /// It cannot be used.
+    /// The folder cannot be created, opened or written.
     #[error("{data}: {cause}; another folder: --data or WAYBILL_DATA")]
     Unusable {
         /// The data folder.
         data: String,
-        /// What the operating system says.
+        /// The error of the operating system.
         cause: io::Error,
     },
 }
 
-/// A folder that no other process has, for as long as this is there.
+/// A data folder that no other process uses as long as this value exists.
 #[derive(Debug)]
 pub struct DataFolder {
     path: PathBuf,
@@ -35,7 +35,8 @@ pub struct DataFolder {
 }
 
 impl DataFolder {
-    /// Takes the folder, which is made where it is missing, or says who or what is in the way.
+    /// Locks the folder, and creates it where it is missing. Fails where another process uses it or
+    /// it cannot be used.
     pub fn take(path: &Path) -> Result<Self, DataFolderError> {
         Ok(Self {
             _lock: lock(path)?,
@@ -43,7 +44,8 @@ impl DataFolder {
         })
     }
 
-    /// Where the data of an environment lie. Two environments in one folder do not meet.
+    /// Returns the paths of an environment's data. Two environments in one folder have different
+    /// files.
     pub fn files(&self, environment: &str) -> Files {
         let file = |what: &str| self.file(environment, what);
         Files {
@@ -53,11 +55,12 @@ impl DataFolder {
         }
     }
 
-    /// Where the environment's key lies that encrypts the keys of personal data.
+    /// Returns the path of the key that encrypts the keys of the environment's personal data.
     ///
-    /// Whoever loses this file has lost all personal data of the environment: nothing else can decrypt
-    /// them. It lies beside the data that it protects, so whoever copies the folder copies it, too:
-    /// what an erasure destroys lives on in a copy. On AWS the key never leaves KMS.
+    /// Without this file all personal data of the environment are lost, because nothing else can
+    /// decrypt them. It lies in the same folder as the data that it protects, so a copy of the
+    /// folder contains it, too: what an erasure destroys lives on in a copy. On AWS the key never
+    /// leaves KMS.
     pub fn personal_data_key(&self, environment: &str) -> PathBuf {
         self.file(environment, "personal-data.keys")
     }
@@ -67,7 +70,7 @@ impl DataFolder {
     }
 }
 
-/// Takes the data folder. The operating system gives it back however the process ends.
+/// Locks the data folder. The operating system releases the lock however the process ends.
 fn lock(data: &Path) -> Result<File, DataFolderError> {
     let name = data.display().to_string();
     let failed = |cause| DataFolderError::Unusable {

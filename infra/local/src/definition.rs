@@ -1,4 +1,5 @@
-//! What Waybill is made of, said to the emulator: as the stacks in `infra/cdk/` provision it.
+//! The definition of Waybill for the emulator: its functions, tables, rules and so on, as the
+//! stacks in `infra/cdk/` provision them.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -12,7 +13,7 @@ use lambda::Names;
 use lambda::http::Problem;
 use serde_json::value::RawValue;
 
-use crate::functions::{Functions, OneRole, Role};
+use crate::functions::{Functions, Role, RoleHandler};
 use crate::limits::{BATCH_RECORDS, RECORD_ATTEMPTS, WATCH_EVERY};
 use crate::rules::Bus;
 use crate::{Settings, alarms, routes, rules, tables, variables};
@@ -20,39 +21,40 @@ use crate::{Settings, alarms, routes, rules, tables, variables};
 /// The roles that read the event store's stream.
 const STREAM_READERS: [Role; 2] = [Role::Project, Role::Notify];
 
-/// What the state calls the bucket of order files and their reports, and that of what the stream's
-/// readers have given up.
+/// The ids, in the emulator's state, of the bucket of order files and reports, and of the bucket of
+/// records that the stream's readers have given up.
 const ORDERS: &str = "orders";
 const DEAD_LETTERS: &str = "dead-letters";
 
-/// The sources of what Waybill announces begin with this.
+/// The beginning of the sources of Waybill's own events.
 const OWN_SOURCES: &str = "waybill.";
 
-/// The source of events that a webhook of a carrier has brought.
+/// The source of events from webhooks of carriers.
 const CARRIERS_SOURCE: &str = "waybill.carriers";
 
-/// The name of the queue of dead letters.
+/// Returns the name of the queue of dead letters.
 pub fn dead_letter_queue(names: &Names) -> String {
     names.of(DEAD_LETTERS)
 }
 
-/// An environment whose functions are told `told`, and whose key of personal data lies in the file
-/// `personal_data_key`; fails where the description of its tables cannot be read.
+/// Returns the definition of an environment. Its functions get `function_settings`, and the key of
+/// personal data lies in the file `personal_data_key`. Fails where the description of the tables
+/// cannot be read.
 pub fn of(
     settings: &Settings,
-    told: &lambda::Settings,
+    function_settings: &lambda::Settings,
     functions: Arc<dyn Functions>,
     personal_data_key: PathBuf,
 ) -> Result<Definition, serde_json::Error> {
-    let names = &told.names;
-    let variables = variables::of(told);
+    let names = &function_settings.names;
+    let variables = variables::of(function_settings);
     let function = |role: Role| Function {
         id: role.name().to_owned(),
         name: names.of(role.name()),
         timeout: role.timeout(),
         reserved_concurrency: role.reserved_concurrency(),
         variables: variables.clone(),
-        handler: Arc::new(OneRole {
+        handler: Arc::new(RoleHandler {
             functions: Arc::clone(&functions),
             role,
         }),
@@ -60,7 +62,11 @@ pub fn of(
     Ok(Definition {
         environment: names.environment().to_owned(),
         functions: Role::ALL.into_iter().map(function).collect(),
-        tables: tables::of(names, told.shards, &told.read_models)?,
+        tables: tables::of(
+            names,
+            function_settings.shards,
+            &function_settings.read_models,
+        )?,
         stream_consumers: stream_consumers(names),
         buses: vec![Bus::Waybill.name(names)],
         rules: rules::of(names),
@@ -94,8 +100,9 @@ fn stream_consumers(names: &Names) -> Vec<StreamConsumer> {
     STREAM_READERS.into_iter().map(consumer).collect()
 }
 
-/// An event of S3 reaches the import, one of a carrier was made by its webhook's function, and all
-/// others reach the function behind the bus.
+/// Returns the queue of dead letters with the function that a dead letter belongs to, by the source
+/// of its event: the import for S3, the function of webhooks for a carrier, and the function behind
+/// the bus for all others.
 fn queue(names: &Names) -> Queue {
     let sender = |source: &str, role: Role| (source.to_owned(), role.name().to_owned());
     Queue {
@@ -169,7 +176,7 @@ mod tests {
 
     fn waybill() -> Definition {
         let settings = Arguments::parse_from(["waybill"]).settings;
-        let told = lambda::Settings::read(|name| match name {
+        let function_settings = lambda::Settings::read(|name| match name {
             "WAYBILL_ENV" => Some("dev".to_owned()),
             "WAYBILL_ALERTS_ARN" | "WAYBILL_DEAD_LETTERS_URL" | "WAYBILL_BUCKET" => {
                 Some("any".to_owned())
@@ -177,7 +184,13 @@ mod tests {
             _ => None,
         });
         let functions = Arc::new(Nothing);
-        of(&settings, &told.unwrap(), functions, "any.key".into()).unwrap()
+        of(
+            &settings,
+            &function_settings.unwrap(),
+            functions,
+            "any.key".into(),
+        )
+        .unwrap()
     }
 
     #[test]
@@ -185,7 +198,7 @@ mod tests {
         assert_eq!(waybill().check(), Ok(()));
     }
 
-    /// Data folders of earlier days are read by these names.
+    /// Existing data folders are read by these names.
     #[test]
     fn what_the_state_calls_functions_and_buckets_stays() {
         let waybill = waybill();

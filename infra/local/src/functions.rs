@@ -1,4 +1,4 @@
-//! Waybill's functions, and what the emulator runs of them.
+//! Waybill's functions, as the emulator runs them.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use aws_config::SdkConfig;
 use commands::Commands;
 use commands::carriers::Carriers;
-use commands::carriers::secrets::{FixedSecrets, KeptSecrets};
+use commands::carriers::secrets::{CachedSecrets, FixedSecrets};
 use emulator::{Context, FunctionError, Handler, Printed};
 use lambda::metrics::{Lines, Metrics};
 use lambda::{Answer, Invocation, Payload, Settings};
@@ -34,9 +34,10 @@ pub enum Role {
     Notify,
     /// Queries over HTTP.
     Query,
-    /// Rebuilds and sweeps of read models. Locally only a caller triggers it; on AWS a schedule does.
+    /// Rebuilds and sweeps of read models. Locally only a caller triggers it; on AWS a schedule
+    /// does.
     Rebuild,
-    /// Shipments of which nothing is heard any more, on a schedule.
+    /// Finds stalled shipments, on a schedule.
     Watch,
 }
 
@@ -55,7 +56,7 @@ impl Role {
         Self::Watch,
     ];
 
-    /// As it stands in the function's name.
+    /// Returns the name of the role in the function's name.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Api => "api",
@@ -71,7 +72,7 @@ impl Role {
         }
     }
 
-    /// How long one invocation may take.
+    /// Returns the time limit of one invocation.
     pub const fn timeout(self) -> Duration {
         match self {
             Self::Import | Self::Rebuild => LONG_TIMEOUT,
@@ -79,7 +80,8 @@ impl Role {
         }
     }
 
-    /// How many invocations may run at the same moment, where they have places of their own.
+    /// Returns the number of invocations that may run at the same time, where the role has a
+    /// reserved concurrency.
     pub const fn reserved_concurrency(self) -> Option<usize> {
         match self {
             Self::Import => Some(CONCURRENT_IMPORTS),
@@ -88,29 +90,29 @@ impl Role {
         }
     }
 
-    /// The role called `name`.
+    /// Returns the role called `name`.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|role| role.name() == name)
     }
 }
 
-/// What runs when a function is invoked. A test hands in another one than [`Waybill`].
+/// The functions that run on invocations. A test passes in another implementation than [`Waybill`].
 #[async_trait]
 pub trait Functions: Send + Sync {
     /// Runs the function of this role once.
     async fn call(&self, role: Role, payload: Payload, invocation: &Invocation) -> Answer;
 }
 
-/// One role of the functions, as the emulator runs it.
-pub(crate) struct OneRole {
-    /// The functions.
+/// The handler of one role, for the emulator.
+pub(crate) struct RoleHandler {
+    /// The functions of all roles.
     pub(crate) functions: Arc<dyn Functions>,
-    /// Which of them.
+    /// The role that this handler runs.
     pub(crate) role: Role,
 }
 
 #[async_trait]
-impl Handler for OneRole {
+impl Handler for RoleHandler {
     async fn invoke(&self, payload: Payload, context: &Context) -> emulator::Answer {
         let Context {
             request_id,
@@ -124,7 +126,7 @@ impl Handler for OneRole {
     }
 }
 
-/// Metrics are lines that functions print.
+/// Prints metrics as lines of the function's output.
 struct PrintedMetrics(Printed);
 
 impl Lines for PrintedMetrics {
@@ -140,8 +142,8 @@ pub struct Waybill {
 }
 
 impl Waybill {
-    /// The handlers on clients made from `config`; webhooks of carriers are checked with `secrets`, and
-    /// `printed` takes the metrics.
+    /// Creates the handlers with clients made from `config`. Webhooks of carriers are checked with
+    /// `secrets`, and metrics are written to `printed`.
     pub fn new(
         config: &SdkConfig,
         settings: &Settings,
@@ -156,7 +158,7 @@ impl Waybill {
                 Commands {
                     metrics: metrics.clone(),
                     carriers: Carriers {
-                        secrets: Arc::new(KeptSecrets::new(secrets)),
+                        secrets: Arc::new(CachedSecrets::new(secrets)),
                         ..commands.carriers.clone()
                     },
                     ..commands
@@ -206,11 +208,11 @@ impl Functions for Waybill {
 mod tests {
     use super::*;
 
-    /// Fails, naming all that it was told.
-    struct Tells;
+    /// Fails with a text that contains all its input.
+    struct FailsWithInput;
 
     #[async_trait]
-    impl Functions for Tells {
+    impl Functions for FailsWithInput {
         async fn call(&self, role: Role, payload: Payload, invocation: &Invocation) -> Answer {
             let deadline = invocation.deadline.map(|deadline| deadline.millis());
             let (id, by) = (&invocation.request_id, &invocation.qualifier);
@@ -221,8 +223,8 @@ mod tests {
 
     #[tokio::test]
     async fn a_function_is_told_what_the_emulator_says_and_the_emulator_how_it_failed() {
-        let bus = OneRole {
-            functions: Arc::new(Tells),
+        let bus = RoleHandler {
+            functions: Arc::new(FailsWithInput),
             role: Role::Bus,
         };
         let context = Context {

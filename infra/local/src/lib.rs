@@ -1,7 +1,7 @@
 //! The whole system in one process on one machine: Waybill in the [`emulator`].
 //!
-//! The handlers of the deployed functions run here unchanged: they are given the payloads that AWS
-//! sends and ordinary AWS clients, pointed at this process, and cannot tell the difference.
+//! The handlers of the deployed functions run here unchanged: they receive the payloads that AWS
+//! sends, and ordinary AWS clients that lead to this process, so that they run as on AWS.
 //!
 //! ```text
 //! settings ─▶ system ─┬─ data_folder, listeners ──────────────────────────────┐
@@ -11,10 +11,11 @@
 //!
 //! - [`system`] starts and stops it; [`settings`], [`data_folder`] and [`listeners`] say where it
 //!   listens and keeps its data, [`start_error`] why it does not start
-//! - [`definition`] says to the emulator what Waybill is made of: [`functions`], [`rules`] of the buses,
-//!   [`routes`] of the HTTP API, [`tables`], its alarms, and the [`variables`] that functions are told
-//! - [`banner`] and [`logs`] are what a terminal sees of it
-//! - [`limits`] has every bound; [`demo`] sends work and counts what came of it; [`carriers`] tries webhooks
+//! - [`definition`] defines Waybill for the emulator: its [`functions`], [`rules`] of the buses,
+//!   [`routes`] of the HTTP API, [`tables`], alarms, and the [`variables`] of the functions
+//! - [`banner`] and [`logs`] are what the terminal shows
+//! - [`limits`] has every bound; [`demo`] sends work and checks the results; [`carriers`] sends
+//!   examples of webhooks
 
 mod alarms;
 pub mod banner;

@@ -6,13 +6,13 @@ use std::net::{IpAddr, SocketAddr};
 use emulator::Listeners;
 use tokio::net::TcpListener;
 
-/// A port cannot be used.
+/// The error of a port that cannot be used.
 #[derive(Debug, thiserror::Error)]
 #[error("{address}: {cause}; another port: {flag} or {variable}")]
 pub struct PortError {
-    /// Where it was to listen.
+    /// The address that was to be listened on.
     pub address: SocketAddr,
-    /// What the operating system says.
+    /// The error of the operating system.
     pub cause: io::Error,
     /// The flag that changes it.
     pub flag: &'static str,
@@ -20,7 +20,8 @@ pub struct PortError {
     pub variable: &'static str,
 }
 
-/// Listens at `bind` on the port of the HTTP API and on that of the AWS protocols; 0 is any free one.
+/// Listens at `bind` on the port of the HTTP API and on the port of the AWS protocols. Port 0 takes
+/// any free one.
 pub async fn listen(bind: IpAddr, port: u16, aws_port: u16) -> Result<Listeners, PortError> {
     Ok(Listeners {
         http_api: listen_on(bind, port, "--port", "WAYBILL_PORT").await?,

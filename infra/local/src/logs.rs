@@ -1,4 +1,4 @@
-//! Logs of the local system: everything as JSON lines in a file, warnings and errors shortly on
+//! Logs of the local system: everything as JSON lines in a file, and short warnings and errors on
 //! standard error, so that the terminal stays readable.
 
 use std::fs::{File, OpenOptions};
@@ -15,15 +15,15 @@ use crate::StartError;
 use crate::data_folder::DataFolderError;
 use crate::limits::{LOG_BYTES, TERMINAL_CHARACTERS};
 
-/// What is logged unless `RUST_LOG` says otherwise. The embedded DynamoDB warns of each condition
-/// that does not hold, which is how the event store works; and the library for S3 calls it an error
-/// when an object is not there.
+/// The log levels unless `RUST_LOG` sets others. The embedded DynamoDB warns of each condition that
+/// fails, which is normal for the event store; the library for S3 logs an error when an object does
+/// not exist.
 const LEVELS: &str = "info,dynoxide=error,s3s=off";
 
-/// The log's name in the data folder.
+/// The name of the log in the data folder.
 pub const FILE: &str = "waybill.log";
 
-/// Starts logging to `<data>/waybill.log`, and to standard error from `shown` on.
+/// Starts logging to `<data>/waybill.log`, and to standard error from the level `shown` on.
 pub fn start(data: &Path, shown: LevelFilter) -> Result<(), StartError> {
     let name = data.display().to_string();
     start_in(data, shown).map_err(|cause| DataFolderError::Unusable { data: name, cause }.into())
@@ -31,7 +31,7 @@ pub fn start(data: &Path, shown: LevelFilter) -> Result<(), StartError> {
 
 fn start_in(data: &Path, shown: LevelFilter) -> io::Result<()> {
     std::fs::create_dir_all(data)?;
-    let file = BoundedFile::open(data.join(FILE), LOG_BYTES)?;
+    let file = RotatingFile::open(data.join(FILE), LOG_BYTES)?;
     let levels = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(LEVELS));
     let to_file = fmt::layer()
         .json()
@@ -42,7 +42,7 @@ fn start_in(data: &Path, shown: LevelFilter) -> io::Result<()> {
         .compact()
         .without_time()
         .with_target(false)
-        .with_writer(|| Terse(io::stderr()))
+        .with_writer(|| ShortLines(io::stderr()))
         .with_filter(EnvFilter::new(format!("{shown},dynoxide=error,s3s=off")));
     tracing_subscriber::registry()
         .with(to_file)
@@ -51,10 +51,10 @@ fn start_in(data: &Path, shown: LevelFilter) -> io::Result<()> {
         .map_err(io::Error::other)
 }
 
-/// Cuts long lines: the file has them whole.
-struct Terse(io::Stderr);
+/// Cuts long lines. The file has them in full.
+struct ShortLines(io::Stderr);
 
-impl Write for Terse {
+impl Write for ShortLines {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         let text = String::from_utf8_lossy(line);
         match text.char_indices().nth(TERMINAL_CHARACTERS) {
@@ -69,27 +69,27 @@ impl Write for Terse {
     }
 }
 
-/// A file that, once it is full, becomes `<name>.1` and starts anew.
-struct BoundedFile {
+/// A file that is renamed to `<name>.1` once it is full, and then starts empty.
+struct RotatingFile {
     path: PathBuf,
     file: File,
     bytes: u64,
-    most: u64,
+    max_bytes: u64,
 }
 
-impl BoundedFile {
-    fn open(path: PathBuf, most: u64) -> io::Result<Self> {
+impl RotatingFile {
+    fn open(path: PathBuf, max_bytes: u64) -> io::Result<Self> {
         let file = append(&path)?;
         let bytes = file.metadata()?.len();
         Ok(Self {
             path,
             file,
             bytes,
-            most,
+            max_bytes,
         })
     }
 
-    fn start_anew(&mut self) -> io::Result<()> {
+    fn rotate(&mut self) -> io::Result<()> {
         let mut earlier = self.path.clone().into_os_string();
         earlier.push(".1");
         std::fs::rename(&self.path, earlier)?;
@@ -103,10 +103,10 @@ fn append(path: &Path) -> io::Result<File> {
     OpenOptions::new().create(true).append(true).open(path)
 }
 
-impl Write for BoundedFile {
+impl Write for RotatingFile {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        if self.bytes >= self.most {
-            self.start_anew()?;
+        if self.bytes >= self.max_bytes {
+            self.rotate()?;
         }
         let written = self.file.write(line)?;
         self.bytes += u64::try_from(written).unwrap_or(0);
@@ -128,7 +128,7 @@ mod tests {
         let folder = std::env::temp_dir().join(format!("waybill-{}", uuid::Uuid::new_v4()));
         std::fs::create_dir(&folder).unwrap();
         let path = folder.join("a.log");
-        let mut file = BoundedFile::open(path.clone(), 6).unwrap();
+        let mut file = RotatingFile::open(path.clone(), 6).unwrap();
         for line in ["one\n", "two\n", "three\n"] {
             file.write_all(line.as_bytes()).unwrap();
         }
@@ -138,8 +138,8 @@ mod tests {
             "one\ntwo\n"
         );
 
-        // A file that an earlier process has filled gives way as well.
-        let mut file = BoundedFile::open(path.clone(), 6).unwrap();
+        // A file that an earlier process has filled is replaced, too.
+        let mut file = RotatingFile::open(path.clone(), 6).unwrap();
         file.write_all(b"four\n").unwrap();
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "four\n");
         std::fs::remove_dir_all(folder).unwrap();

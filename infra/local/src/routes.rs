@@ -1,4 +1,4 @@
-//! The HTTP API's routes, and what pages of other origins may do.
+//! The routes of the HTTP API, and its rules for pages of other origins (CORS).
 
 use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, ETAG, IF_MATCH};
 use axum::http::{HeaderName, Method};
@@ -43,7 +43,7 @@ pub const ROUTES: [Route; 12] = [
     route("GET", "/shipments/{id}/log", Role::Query),
 ];
 
-/// The HTTP API of an environment.
+/// Returns the HTTP API of an environment.
 pub fn of(names: &Names) -> HttpApi {
     let route = |route: Route| definition::Route {
         method: route.method.to_owned(),
@@ -53,7 +53,7 @@ pub fn of(names: &Names) -> HttpApi {
     HttpApi {
         stage: names.environment().to_owned(),
         routes: ROUTES.into_iter().map(route).collect(),
-        // So that the answer to what no route takes, too, is one that a function has written.
+        // A request that no route matches is answered by a function, too.
         default_function: Some(Role::Query.name().to_owned()),
         alias: Some(GATEWAY_ALIAS.to_owned()),
         cors: cors(),

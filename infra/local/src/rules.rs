@@ -1,7 +1,7 @@
 //! Waybill's rules: which event reaches which function.
 //!
-//! A pattern is written in EventBridge's own language, so that the provisioned rules can be held
-//! against this table as JSON.
+//! A pattern is written in EventBridge's own language, so that the provisioned rules can be
+//! compared with this table as JSON.
 
 use emulator::arn::ACCOUNT;
 use emulator::definition;
@@ -12,7 +12,7 @@ use crate::functions::Role;
 /// One rule on one bus.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rule {
-    /// What the rule is for; the end of its name.
+    /// The last part of the rule's name, which says what the rule is for.
     pub name: &'static str,
     /// The bus it listens to.
     pub bus: Bus,
@@ -33,7 +33,7 @@ pub enum Bus {
 }
 
 impl Bus {
-    /// Its name in an environment.
+    /// Returns the name of the bus in an environment.
     pub fn name(self, names: &Names) -> String {
         match self {
             Self::Waybill => names.bus(),
@@ -58,7 +58,7 @@ const ORDER_COMMANDS: &str = r#"{
   "detail-type": ["Place Order", "Complete Order", "Cancel Order"]
 }"#;
 
-/// What another account sends under Waybill's own name is not Waybill's.
+/// The account is checked because another account could send events with Waybill's source.
 const FULFILMENT: &str = r#"{
   "account": ["{account}"],
   "source": ["waybill.orders"],
@@ -66,7 +66,7 @@ const FULFILMENT: &str = r#"{
   "detail": { "status": ["NEW"] }
 }"#;
 
-/// What the role `watch` asks for; another account is not Waybill here either.
+/// The commands of the role `watch`. The account is checked here for the same reason.
 const STALLED: &str = r#"{
   "account": ["{account}"],
   "source": ["waybill.watch"],
@@ -82,7 +82,7 @@ const ORDER_FILES: &str = r#"{
   }
 }"#;
 
-/// Storing the checkpoint of a file is what lets its import go on.
+/// A stored checkpoint of a file triggers the next part of its import.
 const ORDER_FILES_GO_ON: &str = r#"{
   "source": ["aws.s3"],
   "detail-type": ["Object Created"],
@@ -138,7 +138,7 @@ pub const RULES: [Rule; 7] = [
     },
 ];
 
-/// [`RULES`] of an environment, as EventBridge has them.
+/// Returns [`RULES`] with the names of an environment.
 pub fn of(names: &Names) -> Vec<definition::Rule> {
     let bucket = names.orders_bucket(ACCOUNT);
     let rule = |rule: Rule| {
@@ -215,7 +215,7 @@ mod tests {
         assert_eq!(heard(Bus::Waybill, "NEW"), [Role::Bus]);
         assert!(heard(Bus::Waybill, "PROCESSING").is_empty());
         assert!(heard(Bus::Default, "NEW").is_empty());
-        // Not even where the bus lets another account in.
+        // The rule does not match even where the bus accepts events of another account.
         let (source, kind) = ("waybill.orders", "Order Created");
         let forged = || targets_from("1", Bus::Waybill, source, kind, json!({ "status": "NEW" }));
         assert!(forged().is_empty());

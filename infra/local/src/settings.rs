@@ -1,4 +1,4 @@
-//! What can be set from outside.
+//! The settings of the local system: arguments and environment variables.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -28,7 +28,7 @@ pub struct Settings {
     #[arg(long, env = "WAYBILL_ENV", default_value = "dev")]
     pub env: String,
 
-    /// Over how many partitions indexes are spread, 1 to 64; it may only grow
+    /// Number of partitions over which indexes are spread, 1 to 64; it may only grow
     #[arg(long, env = "WAYBILL_SHARDS", default_value = "1")]
     pub shards: Shards,
 
@@ -41,13 +41,14 @@ pub struct Settings {
     )]
     pub read_models: ReadModels,
 
-    /// Address to listen on. Nothing here asks who is calling: any other address than the default
-    /// opens the system, unauthenticated, to the network
+    /// Address to listen on. The system does not authenticate callers: any other address than the
+    /// default opens it to the network
     #[arg(long, env = "WAYBILL_BIND", default_value = "127.0.0.1")]
     pub bind: IpAddr,
 
-    /// A name that this machine is called by, beside localhost and the address it listens on: a
-    /// request with another `Host` is refused. Several with commas, or the flag several times
+    /// A host name of this machine that is accepted in addition to localhost and the address it
+    /// listens on: a request with another `Host` is refused. Several with commas, or the flag
+    /// several times
     #[arg(long, env = "WAYBILL_ALLOW_HOST", value_delimiter = ',')]
     pub allow_host: Vec<String>,
 
@@ -57,13 +58,13 @@ pub struct Settings {
     pub cors_origin: Vec<String>,
 
     /// A secret that a provider signs carriers' webhooks with, such as easypost=…; the flag several
-    /// times for several. Also WAYBILL_CARRIER_SECRET_EASYPOST and so on, which no list of processes
-    /// shows. Two secrets of one provider stand on two lines
+    /// times for several. Also WAYBILL_CARRIER_SECRET_EASYPOST and so on, which no list of
+    /// processes shows. Two secrets of one provider stand on two lines
     #[arg(long, value_name = "PROVIDER=SECRET", value_parser = carrier_secret)]
     pub carrier_secret: Vec<CarrierSecret>,
 
-    /// A provider of carriers' webhooks whose own reference field names the shipment, instead of the
-    /// tracking number. Several with commas, or the flag several times
+    /// A provider of carriers' webhooks whose own reference field names the shipment, instead of
+    /// the tracking number. Several with commas, or the flag several times
     #[arg(
         long,
         env = "WAYBILL_CARRIER_REFERENCES",
@@ -83,7 +84,7 @@ pub struct Settings {
     pub stalled_after_hours: StalledAfter,
 }
 
-/// A provider's secret. It does not show itself.
+/// A provider's secret. Its `Debug` does not print the secret.
 #[derive(Clone)]
 pub struct CarrierSecret {
     provider: Provider,
@@ -101,7 +102,8 @@ fn carrier_secret(text: &str) -> Result<CarrierSecret, String> {
     let provider: Provider = name
         .parse()
         .map_err(|error: UnknownProvider| error.to_string())?;
-    // Too many values, or JSON that is no secret: better said now than when the first one comes.
+    // Too many values or invalid JSON are reported at the start, not when the first webhook
+    // arrives.
     values(secret).map_err(|error| error.to_string())?;
     Ok(CarrierSecret {
         provider,
@@ -109,20 +111,20 @@ fn carrier_secret(text: &str) -> Result<CarrierSecret, String> {
     })
 }
 
-/// What the environment says that a provider signs with.
+/// Returns the secret of a provider from its environment variable.
 pub(crate) fn carrier_secret_of_environment(provider: Provider) -> Option<String> {
     let name = provider.as_str().to_uppercase();
     std::env::var(format!("WAYBILL_CARRIER_SECRET_{name}")).ok()
 }
 
-/// What a system of a demonstration's own waits: a parcel on its way back is silent after some
-/// seconds, and all others after their days.
+/// The setting of a system that a demonstration starts: a parcel on its way back is stalled after
+/// some seconds, all others after the usual time.
 pub(crate) const DEMO_STALLED_AFTER: &str = "RETURNING=0.001";
 
 impl Settings {
-    /// What a demonstration's own system has beside: a secret of EasyPost's that nobody knows, and
-    /// a status that stalls within seconds, each where none was set.
-    pub(crate) fn be_for_a_demonstration(&mut self) {
+    /// Adds what a demonstration needs, each where it was not set: a random secret of EasyPost, and
+    /// a status that stalls within seconds.
+    pub(crate) fn prepare_for_demo(&mut self) {
         if !self.carrier_secrets().0.contains_key(&Provider::EasyPost) {
             self.carrier_secret.push(CarrierSecret {
                 provider: Provider::EasyPost,
@@ -136,12 +138,13 @@ impl Settings {
         }
     }
 
-    /// What EasyPost signs with, where that is set.
+    /// Returns the secret of EasyPost, where it is set.
     pub fn easypost_secret(&self) -> Option<String> {
         self.carrier_secrets().0.remove(&Provider::EasyPost)
     }
 
-    /// The secrets of carriers' webhooks: from the environment, and by flags, which come first.
+    /// Returns the secrets of carriers' webhooks from the environment variables and the flags. A
+    /// flag takes precedence.
     pub fn carrier_secrets(&self) -> FixedSecrets {
         let of_environment = |provider: Provider| {
             carrier_secret_of_environment(provider).map(|secret| (provider, secret))

@@ -1,4 +1,4 @@
-//! Why a system does not start.
+//! The errors of starting a system.
 
 use std::io;
 
@@ -7,25 +7,25 @@ use lambda::names::InvalidEnvironment;
 use crate::data_folder::DataFolderError;
 use crate::listeners::PortError;
 
-/// The system does not start.
+/// The reasons why the system does not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// The environment's name.
+    /// The name of the environment is invalid.
     #[error(transparent)]
     Environment(#[from] InvalidEnvironment),
-    /// The data folder.
+    /// The data folder cannot be used.
     #[error(transparent)]
     Data(#[from] DataFolderError),
-    /// A port.
+    /// A port cannot be used.
     #[error(transparent)]
     Port(#[from] PortError),
-    /// A listener does not know where it listens.
+    /// The address of a listener cannot be read.
     #[error("a listener: {0}")]
     Listener(#[from] io::Error),
-    /// The description of the tables.
+    /// The description of the tables cannot be read.
     #[error("the tables' description: {0}")]
     Tables(#[from] serde_json::Error),
-    /// AWS's services.
+    /// The emulator does not start.
     #[error(transparent)]
     Emulator(#[from] emulator::StartError),
 }

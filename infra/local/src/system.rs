@@ -19,7 +19,7 @@ use crate::{definition, listeners};
 /// The running system.
 pub struct System {
     emulator: Emulator,
-    /// Nobody else uses it meanwhile.
+    /// Locks the data folder as long as the system runs.
     _data: DataFolder,
 }
 
@@ -28,22 +28,23 @@ impl System {
     pub async fn start(settings: &Settings) -> Result<Self, StartError> {
         let (secrets, printed) = (settings.carrier_secrets(), Printed::default());
         let metrics = printed.clone();
-        let make = |config: &SdkConfig, told: &lambda::Settings| -> Arc<dyn Functions> {
-            Arc::new(Waybill::new(config, told, secrets, metrics))
-        };
-        Self::start_printing(settings, make, printed).await
+        let make =
+            |config: &SdkConfig, function_settings: &lambda::Settings| -> Arc<dyn Functions> {
+                Arc::new(Waybill::new(config, function_settings, secrets, metrics))
+            };
+        Self::start_with_output(settings, make, printed).await
     }
 
-    /// Starts the system with the functions that `make` makes, given the configuration of AWS
-    /// clients that reach this very system.
+    /// Starts the system with the functions that `make` creates. `make` gets the configuration of
+    /// AWS clients that reach this system, and the settings of the functions.
     pub async fn start_with(
         settings: &Settings,
         make: impl FnOnce(&SdkConfig, &lambda::Settings) -> Arc<dyn Functions>,
     ) -> Result<Self, StartError> {
-        Self::start_printing(settings, make, Printed::default()).await
+        Self::start_with_output(settings, make, Printed::default()).await
     }
 
-    async fn start_printing(
+    async fn start_with_output(
         settings: &Settings,
         make: impl FnOnce(&SdkConfig, &lambda::Settings) -> Arc<dyn Functions>,
         printed: Printed,
@@ -58,10 +59,10 @@ impl System {
         } = *settings;
         let listeners = listeners::listen(bind, port, aws_port).await?;
         let aws = listeners.aws()?;
-        let told = function_settings(&names, settings, aws);
-        let functions = make(&sdk_config(aws).await, &told);
+        let function_settings = function_settings(&names, settings, aws);
+        let functions = make(&sdk_config(aws).await, &function_settings);
         let key = data.personal_data_key(&settings.env);
-        let definition = definition::of(settings, &told, functions, key)?;
+        let definition = definition::of(settings, &function_settings, functions, key)?;
         let files = data.files(&settings.env);
         Ok(Self {
             emulator: Emulator::start(definition, listeners, files, printed).await?,
@@ -69,23 +70,23 @@ impl System {
         })
     }
 
-    /// Where the HTTP API answers.
+    /// Returns the address of the HTTP API.
     pub fn api(&self) -> SocketAddr {
         self.emulator.http_api()
     }
 
-    /// Where the AWS protocols answer.
+    /// Returns the address of the AWS protocols.
     pub fn aws(&self) -> SocketAddr {
         self.emulator.aws()
     }
 
-    /// Ends the system, letting what is in flight come to its end within a bounded time.
+    /// Stops the system. Running work may end within a time limit.
     pub async fn stop(self) {
         self.emulator.stop().await;
     }
 }
 
-/// The configuration of clients that reach the AWS protocols at this address.
+/// Returns the configuration of clients for the AWS protocols at this address.
 pub(crate) async fn sdk_config(aws: SocketAddr) -> SdkConfig {
     let credentials = Credentials::new("local", "local", None, None, "local");
     lambda::sdk::loader()
@@ -96,7 +97,7 @@ pub(crate) async fn sdk_config(aws: SocketAddr) -> SdkConfig {
         .await
 }
 
-/// What the functions are told of their environment.
+/// Returns the settings of the functions.
 fn function_settings(names: &Names, settings: &Settings, aws: SocketAddr) -> lambda::Settings {
     lambda::Settings {
         names: names.clone(),

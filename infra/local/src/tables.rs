@@ -4,8 +4,8 @@ use emulator::definition;
 use lambda::names::{Index, Key, Table, tables_of};
 use lambda::{Names, ReadModels, Shards};
 
-/// The tables of an environment with these read models, whose indexes are spread like this; fails
-/// where their description cannot be read.
+/// Returns the tables of an environment with these read models and shards of indexes. Fails where
+/// the description of the tables cannot be read.
 pub fn of(
     names: &Names,
     shards: Shards,

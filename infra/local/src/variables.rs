@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use lambda::Settings;
 use lambda::settings::RebuildSettings;
 
-/// The environment variables that a deployed function would read these settings from.
+/// Returns the environment variables from which a deployed function would read these settings.
 pub fn of(settings: &Settings) -> BTreeMap<String, String> {
     let Settings {
         names,
@@ -40,7 +40,7 @@ pub fn of(settings: &Settings) -> BTreeMap<String, String> {
         ("WAYBILL_REBUILD_READ_UNITS", read_units),
         ("WAYBILL_REBUILD_WRITE_UNITS", write_units),
     ];
-    // A limit that is not set is none.
+    // A limit that is not set gets no variable.
     variables.extend(
         limits
             .into_iter()

@@ -115,10 +115,10 @@ impl Sns {
 /// An alert as an entry of a call, with its index as its id. It fails only where a required part is
 /// missing, which never happens.
 fn entry(
-    (place, alert): (usize, &Alert),
+    (index, alert): (usize, &Alert),
 ) -> Result<PublishBatchRequestEntry, aws_sdk_sns::error::BuildError> {
     let mut entry = PublishBatchRequestEntry::builder()
-        .id(place.to_string())
+        .id(index.to_string())
         .subject(&alert.subject)
         .message(&alert.body);
     for (name, value) in &alert.attributes {
@@ -156,8 +156,8 @@ fn of_batch(answer: PublishBatchOutput, alerts: usize) -> Vec<Sent> {
     // An entry in neither list was not accepted.
     let mut sent = vec![Sent::Failed("the answer has no entry for it".to_owned()); alerts];
     let mut set = |id: Option<&str>, answer: Sent| {
-        let place = id.and_then(|id| id.parse::<usize>().ok());
-        if let Some(slot) = place.and_then(|place| sent.get_mut(place)) {
+        let index = id.and_then(|id| id.parse::<usize>().ok());
+        if let Some(slot) = index.and_then(|index| sent.get_mut(index)) {
             *slot = answer;
         }
     };
@@ -199,11 +199,11 @@ mod tests {
             "InvalidParameter",
             "ParameterValueInvalid",
         ];
-        let failed = codes.iter().enumerate().map(|(place, code)| {
+        let failed = codes.iter().enumerate().map(|(index, code)| {
             // As SNS says of all of them, but of its own errors.
             let sender_fault = *code != "InternalError";
             let entry = aws_sdk_sns::types::BatchResultErrorEntry::builder()
-                .id(place.to_string())
+                .id(index.to_string())
                 .code(*code)
                 .sender_fault(sender_fault);
             entry.build().unwrap()

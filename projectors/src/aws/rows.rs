@@ -155,10 +155,10 @@ impl Rows for DynamoDbRows {
         match put.send().await {
             Err(SdkError::ServiceError(error)) => match error.err() {
                 PutItemError::ConditionalCheckFailedException(failed) => {
-                    let there = failed.item.clone();
+                    let stored = failed.item.clone();
                     let nothing =
                         || RowError::Unavailable("the existing row was not returned".to_owned());
-                    there.map(from_item).map(Some).ok_or_else(nothing)
+                    stored.map(from_item).map(Some).ok_or_else(nothing)
                 }
                 _ => settle::<(), _, _>(Err(SdkError::ServiceError(error))).map(|()| None),
             },
@@ -208,7 +208,7 @@ impl Rows for DynamoDbRows {
         Ok(page(answer))
     }
 
-    async fn whole(
+    async fn query_partition(
         &self,
         table: Table,
         partition: &str,

@@ -28,9 +28,9 @@ pub(super) async fn history(
         Some(at) => format!("history/{id}?at={at}"),
         None => format!("history/{id}"),
     };
-    let after = parameters::place(request, &query)?;
+    let after = parameters::cursor_position(request, &query)?;
     let mut from = match after {
-        Some(place) => parsed("cursor", &place)?,
+        Some(position) => parsed("cursor", &position)?,
         None => 1,
     };
     let mut events = Vec::new();

@@ -181,7 +181,7 @@ async fn list(
     let why = "a list is not waited for; an order or a shipment by itself is";
     parameters::without(request, "minVersion", why)?;
     let limit = parameters::limit(request)?;
-    let behind = parameters::place(request, &asked.query)?
+    let behind = parameters::cursor_position(request, &asked.query)?
         .map(|text| {
             Position::parse(&text, asked.index, asked.partitions()).ok_or_else(cursor::foreign)
         })
@@ -189,7 +189,7 @@ async fn list(
     // One more than is shown says whether there are more.
     let pages = read(projectors, &asked, behind.as_ref(), limit + 1).await?;
     let Merged { rows, next } = merge(pages, asked.index, asked.direction, limit as usize);
-    let next = next.map(|place| cursor::encode(&asked.query, &place.to_string()));
+    let next = next.map(|position| cursor::encode(&asked.query, &position.to_string()));
     let rows = match asked.by_row {
         true => stalled_rows(projectors, &rows).await?,
         false => rows,
@@ -197,8 +197,8 @@ async fn list(
     Ok(page(rows.into_iter().map(show).collect(), next))
 }
 
-/// The rows of these entries, in their order, without those that are not stalled any more: of such a
-/// shipment the index is behind.
+/// The rows of these entries, in their order, without those that are not stalled any more: of such
+/// a shipment the index is behind.
 async fn stalled_rows(projectors: &Projectors, entries: &[Row]) -> Result<Vec<Row>, Problem> {
     let table = Index::ShipmentsWatched.table();
     let key = |entry: &Row| {
@@ -232,7 +232,7 @@ async fn read(
         let mut reads: Vec<BoxFuture<'_, _>> = Vec::with_capacity(phase.len());
         for (shard, partition) in phase.iter().enumerate() {
             let shard = pages.len() + shard;
-            let start = behind.map_or(Start::Beginning, |place| place.start_in(shard));
+            let start = behind.map_or(Start::Beginning, |position| position.start_in(shard));
             let rows = projectors.rows.as_ref();
             let (index, direction) = (asked.index, asked.direction);
             let read = async move { rows.list(index, partition, &start, direction, limit).await };

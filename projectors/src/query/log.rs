@@ -24,7 +24,7 @@ pub(super) async fn log(
     let at = parameters::at(request)?;
     let limit = parameters::limit(request)?;
     let query = query(&id, at);
-    let after = parameters::place(request, &query)?;
+    let after = parameters::cursor_position(request, &query)?;
     if after.as_deref().is_some_and(|entry| !is_entry(entry)) {
         return Err(cursor::foreign());
     }

@@ -16,7 +16,7 @@ use crate::{
     ports::{Direction, Row, RowPage, Start},
 };
 
-/// The place of an entry in the whole list.
+/// The position of an entry in the whole list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Position {
     /// The number of the entry's shard.
@@ -44,7 +44,7 @@ impl Position {
     /// Parses the position in a cursor; `None` where `index`, with this number of shards, cannot
     /// have such a position.
     pub(super) fn parse(text: &str, index: Index, shards: usize) -> Option<Self> {
-        let mut parts = text.splitn(3, BETWEEN);
+        let mut parts = text.splitn(3, SEPARATOR);
         let shard = parts.next()?.parse().ok().filter(|shard| *shard < shards)?;
         let (sort, id) = (parts.next()?, parts.next()?);
         id.parse::<domain::OrderId>().ok()?;
@@ -63,13 +63,13 @@ impl Position {
 }
 
 /// The separator of a position's parts. Neither a time nor an id holds a control character.
-const BETWEEN: char = '\n';
+const SEPARATOR: char = '\n';
 
 impl fmt::Display for Position {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{}{BETWEEN}{}{BETWEEN}{}",
+            "{}{SEPARATOR}{}{SEPARATOR}{}",
             self.shard, self.sort, self.id
         )
     }
@@ -195,7 +195,7 @@ mod tests {
         };
         assert_eq!(ids(&merge(down(), INDEX, Direction::Down, 9)), "b c a");
         let cut = merge(down(), INDEX, Direction::Down, 2);
-        let next = cut.next.map(|place| place.to_string());
+        let next = cut.next.map(|position| position.to_string());
         assert_eq!(next.as_deref(), Some("1\n3\nc"));
     }
 
@@ -220,7 +220,7 @@ mod tests {
         ];
         let merged = merge(pages, INDEX, Direction::Up, 9);
         assert_eq!(ids(&merged), "a");
-        let next = merged.next.map(|place| place.to_string());
+        let next = merged.next.map(|position| position.to_string());
         assert_eq!(next.as_deref(), Some("0\n1\na"));
     }
 
@@ -239,8 +239,9 @@ mod tests {
     #[test]
     fn a_place_is_read_only_where_there_can_be_one() {
         let time = "2024-01-15T10:30:00.000Z";
-        let read =
-            |text: &str, index| Position::parse(text, index, 2).map(|place| place.to_string());
+        let read = |text: &str, index| {
+            Position::parse(text, index, 2).map(|position| position.to_string())
+        };
         let good = format!("1\n{time}\nA 1#");
         assert_eq!(read(&good, INDEX), Some(good.clone()));
         let of_order = "0\nS 1\nS 1".to_owned();

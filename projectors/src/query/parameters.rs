@@ -14,8 +14,8 @@ pub(super) fn wrong(name: &str, message: impl Into<String>) -> Problem {
     Problem::invalid("invalid_field", name, message)
 }
 
-/// The value of `text`, a parameter of the path or of the query string; a problem that names `field`
-/// where it is none.
+/// The value of `text`, a parameter of the path or of the query string; a problem that names
+/// `field` where it is none.
 pub(super) fn parsed<T: std::str::FromStr<Err: ToString>>(
     field: &str,
     text: &str,
@@ -41,7 +41,7 @@ pub(super) fn limit(request: &Request) -> Result<u32, Problem> {
 }
 
 /// The parameter `cursor`: the position in it; refused where it does not belong to `query`.
-pub(super) fn place(request: &Request, query: &str) -> Result<Option<String>, Problem> {
+pub(super) fn cursor_position(request: &Request, query: &str) -> Result<Option<String>, Problem> {
     let cursor = request.parameter("cursor");
     cursor.map(|text| cursor::decode(query, &text)).transpose()
 }

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use domain::{AggregateId, EventSourced, ShipmentId, Timestamp};
 use event_store::{
     Commit, Loaded, StoreError,
-    commit::Unreadable,
+    commit::UnreadableCommit,
     limits::{HISTORY_PAGE, PAGES_MAX},
 };
 use lambda::http::Problem;
@@ -29,7 +29,7 @@ pub(super) async fn folded<A: EventSourced>(
     let take = |mut commits: Vec<Commit>| {
         commits.reverse();
         if let Some(before) = loaded.take() {
-            let mut after = before.followed_by(commits)?;
+            let mut after = before.apply_newest_first(commits)?;
             // They are not needed here, and would hold a history of large commits in memory.
             after.recent.clear();
             loaded = Some(after);
@@ -78,7 +78,7 @@ pub(super) async fn log(
     Ok(RowPage { rows, more })
 }
 
-fn unreadable(commit: &Commit, error: Unreadable) -> StoreError {
+fn unreadable(commit: &Commit, error: UnreadableCommit) -> StoreError {
     error.of(&commit.aggregate, commit.sequence)
 }
 

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     Projectors,
-    limits::{VERSION_WAIT, VERSION_WAIT_FIRST, VERSION_WAIT_MOST},
+    limits::{VERSION_WAIT, VERSION_WAIT_FIRST, VERSION_WAIT_MAX},
     ports::{Row, Table},
     processed_orders,
     row::version,
@@ -125,7 +125,7 @@ async fn caught_up(
         if left.is_zero() {
             break;
         }
-        let pause = backoff(look, VERSION_WAIT_FIRST, VERSION_WAIT_MOST).min(left);
+        let pause = backoff(look, VERSION_WAIT_FIRST, VERSION_WAIT_MAX).min(left);
         projectors.clock.sleep(pause).await;
         slept += pause;
     }

@@ -84,7 +84,7 @@ pub(crate) async fn rows_of(
 
 /// The result of comparing an aggregate, and of repairing it where the task says so.
 #[derive(Debug, Default)]
-pub(crate) struct Compared {
+pub(crate) struct RepairOutcome {
     /// The findings of the first comparison.
     pub findings: Vec<Finding>,
     /// The first findings of that comparison with both rows.
@@ -99,8 +99,8 @@ pub(crate) struct Compared {
 pub(super) async fn compare_and_repair(
     projectors: &Projectors,
     name: &str,
-) -> Result<Compared, RebuildError> {
-    let mut compared = Compared::default();
+) -> Result<RepairOutcome, RebuildError> {
+    let mut compared = RepairOutcome::default();
     for attempt in 0..REPAIRS_MAX {
         let mut comparison = compare(projectors, name).await?;
         compared.half_units += comparison.half_units;
@@ -182,7 +182,7 @@ impl Comparison {
         if self.differences.len() < DIFFERENCES_PER_AGGREGATE {
             self.differences.push(Difference {
                 finding: finding.clone(),
-                there: stored.cloned(),
+                stored: stored.cloned(),
                 expected: expected.cloned(),
             });
         }
@@ -224,7 +224,10 @@ pub(super) async fn stored_rows(
     let mut rows: BTreeMap<String, Row> = BTreeMap::new();
     for _ in 0..LOG_PAGES_MAX {
         let after = rows.last_key_value().map(|(entry, _)| entry.as_str());
-        let page = projectors.rows.whole(table, id, after, LIST_MAX).await?;
+        let page = projectors
+            .rows
+            .query_partition(table, id, after, LIST_MAX)
+            .await?;
         let placed = page.rows.into_iter().map(|row| {
             let [_, entry] = table.key_of(&row);
             (entry, row)

@@ -1,6 +1,6 @@
 //! Carries out the erasure of a customer's personal data: destroys the key, and rewrites the rows
-//! of the customer's orders. It follows from the history of erasures alone, so it can be repeated at
-//! any time.
+//! of the customer's orders. It follows from the history of erasures alone, so it can be repeated
+//! at any time.
 //!
 //! Rows are found by an index that may lag behind its table, so a fresh erasure looks twice. A row
 //! that `project` is writing meanwhile is looked at by `project` itself once it is written.
@@ -42,24 +42,55 @@ pub async fn carry_out(projectors: &Projectors, owner: &Owner) -> Result<Rebuilt
     let keys = projectors.store.keys().map_err(StoreError::from)?;
     let destroyed = keys.destroy(owner, Some(key), at).await;
     destroyed.map_err(StoreError::from)?;
-    let mut rebuilt = rewrite(projectors, owner).await?;
+    let mut rewritten = rewrite(projectors, owner).await?;
     let age = projectors.clock.now().millis().abs_diff(at.millis());
     if u128::from(age) < ERASURE_FRESH.as_millis() {
         projectors.clock.sleep(ERASURE_WAIT).await;
-        rebuilt += rewrite(projectors, owner).await?;
+        let again = rewrite(projectors, owner).await?;
+        rewritten.rows += again.rows;
+        rewritten.unreadable = again.unreadable;
     }
-    Ok(rebuilt)
+    match rewritten.unreadable {
+        None => Ok(rewritten.rows),
+        Some(reason) => Err(RebuildError::Corrupt(reason)),
+    }
+}
+
+/// What a rewrite of an owner's rows did.
+#[derive(Default)]
+struct Rewritten {
+    rows: Rebuilt,
+    /// Why the history of one of the orders cannot be folded; `None` where all can.
+    unreadable: Option<String>,
+}
+
+impl Rewritten {
+    /// Adds the result for one order. An order whose history cannot be folded does not keep the
+    /// others from being rewritten.
+    fn add(&mut self, one: Result<Rebuilt, RebuildError>) -> Result<(), RebuildError> {
+        match one {
+            Ok(rows) => self.rows += rows,
+            Err(RebuildError::Corrupt(reason)) => {
+                tracing::error!(reason, "rows of an erased customer cannot be rewritten");
+                self.unreadable.get_or_insert(reason);
+            }
+            Err(unavailable) => return Err(unavailable),
+        }
+        Ok(())
+    }
 }
 
 /// Rewrites those rows of the owner's orders that differ from their histories.
-async fn rewrite(projectors: &Projectors, owner: &Owner) -> Result<Rebuilt, RebuildError> {
+async fn rewrite(projectors: &Projectors, owner: &Owner) -> Result<Rewritten, RebuildError> {
+    let mut rewritten = Rewritten::default();
     let customer = match owner {
         Owner::Order(id) => {
-            return rewrite_one(projectors, id.clone()).await;
+            rewritten.add(rewrite_one(projectors, id.clone()).await)?;
+            return Ok(rewritten);
         }
         Owner::Customer(id) => id,
     };
-    let (mut rebuilt, mut start) = (Rebuilt::default(), Start::Beginning);
+    let mut start = Start::Beginning;
     for _ in 0..LOG_PAGES_MAX {
         let page = projectors
             .rows
@@ -72,13 +103,13 @@ async fn rewrite(projectors: &Projectors, owner: &Owner) -> Result<Rebuilt, Rebu
             )
             .await?;
         let orders: Vec<OrderId> = page.rows.iter().filter_map(order).collect();
-        let rewritten = orders.into_iter().map(|id| rewrite_one(projectors, id));
-        let mut rewritten = stream::iter(rewritten).buffer_unordered(AGGREGATES_AT_ONCE);
-        while let Some(one) = rewritten.next().await {
-            rebuilt += one?;
+        let works = orders.into_iter().map(|id| rewrite_one(projectors, id));
+        let mut works = stream::iter(works).buffer_unordered(AGGREGATES_AT_ONCE);
+        while let Some(one) = works.next().await {
+            rewritten.add(one)?;
         }
         match page.rows.last().filter(|_| page.more) {
-            None => return Ok(rebuilt),
+            None => return Ok(rewritten),
             Some(last) => {
                 start = Start::After {
                     sort: row::text(last, "createdAt"),

@@ -12,7 +12,7 @@ use crate::{
 /// The kind of a finding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Wrong {
+pub enum FindingKind {
     /// The row follows from the history and does not exist.
     Missing,
     /// The row has a lower version than the history.
@@ -35,34 +35,36 @@ pub struct Finding {
     /// The row's sort key, where the table has one; `None` for an unreadable history.
     pub entry: Option<String>,
     /// The kind of the finding.
-    pub wrong: Wrong,
+    #[serde(rename = "wrong")]
+    pub kind: FindingKind,
     /// The version of the stored row, where it exists.
-    pub there: Option<u64>,
+    #[serde(rename = "there")]
+    pub stored: Option<u64>,
     /// The version that the row should have, where it should exist.
     pub expected: Option<u64>,
 }
 
 impl Finding {
-    /// Compares the stored row `there` with the row `expected`; `None` where they are equal.
-    pub fn of(table: Table, there: Option<&Row>, expected: Option<&Row>) -> Option<Self> {
-        if there == expected {
+    /// Compares the stored row `stored` with the row `expected`; `None` where they are equal.
+    pub fn of(table: Table, stored: Option<&Row>, expected: Option<&Row>) -> Option<Self> {
+        if stored == expected {
             return None;
         }
-        let any = there.or(expected)?;
-        let (version, due) = (there.map(row::version), expected.map(row::version));
-        let wrong = match (version, due) {
-            (None, _) => Wrong::Missing,
-            (_, None) => Wrong::Superfluous,
-            (Some(version), Some(due)) if version < due => Wrong::Stale,
-            _ => Wrong::Different,
+        let any = stored.or(expected)?;
+        let (version, due) = (stored.map(row::version), expected.map(row::version));
+        let kind = match (version, due) {
+            (None, _) => FindingKind::Missing,
+            (_, None) => FindingKind::Superfluous,
+            (Some(version), Some(due)) if version < due => FindingKind::Stale,
+            _ => FindingKind::Different,
         };
         let [id, entry] = table.key_of(any);
         Some(Self {
             table: table.suffix().to_owned(),
             id,
             entry: (table == Table::ShipmentLog).then_some(entry),
-            wrong,
-            there: version,
+            kind,
+            stored: version,
             expected: due,
         })
     }
@@ -73,16 +75,16 @@ impl Finding {
             table: table.suffix().to_owned(),
             id: id.to_owned(),
             entry: None,
-            wrong: Wrong::Unreadable,
-            there: None,
+            kind: FindingKind::Unreadable,
+            stored: None,
             expected: None,
         }
     }
 
     /// Whether the finding may disappear by itself: a row that `project` is about to write looks
     /// the same as one that is never written.
-    pub fn may_be_on_its_way(&self) -> bool {
-        matches!(self.wrong, Wrong::Missing | Wrong::Stale)
+    pub fn may_be_pending(&self) -> bool {
+        matches!(self.kind, FindingKind::Missing | FindingKind::Stale)
     }
 }
 
@@ -94,7 +96,8 @@ pub struct Difference {
     /// The finding.
     pub finding: Finding,
     /// The stored row; `None` where there is none.
-    pub there: Option<Row>,
+    #[serde(rename = "there")]
+    pub stored: Option<Row>,
     /// The row that follows from the history; `None` where none does, or the history cannot be
     /// folded.
     pub expected: Option<Row>,
@@ -106,7 +109,7 @@ pub type OnDifference<'a> = &'a mut (dyn FnMut(Difference) + Send);
 /// The callback that drops differences, for the deployed role, which must not keep rows.
 pub(super) fn drop_difference(_: Difference) {}
 
-impl fmt::Display for Wrong {
+impl fmt::Display for FindingKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Missing => "missing",

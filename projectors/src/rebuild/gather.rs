@@ -4,7 +4,7 @@
 use domain::AggregateId;
 use event_store::{
     Commit, StoreError,
-    scan::{Behind, ScanError},
+    scan::{ScanError, ScanPosition},
 };
 use lambda::ReadModel;
 use serde::{Deserialize, Serialize};
@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     error::RebuildError,
     expected,
-    ledger::{self, Buffer, Side},
+    ledger::{self, Buffer, DigestKind},
     rows_digest::RowsDigest,
 };
 use crate::{
@@ -91,13 +91,13 @@ pub struct Gather {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Key(pub String, pub String);
 
-impl From<&Behind> for Key {
-    fn from(behind: &Behind) -> Self {
+impl From<&ScanPosition> for Key {
+    fn from(behind: &ScanPosition) -> Self {
         Self(behind.aggregate.clone(), behind.sequence.to_string())
     }
 }
 
-impl From<Key> for Behind {
+impl From<Key> for ScanPosition {
     fn from(Key(aggregate, sequence): Key) -> Self {
         Self {
             aggregate,
@@ -139,7 +139,7 @@ impl Gather {
             Some(table) => next.rows(projectors, table, &mut buffer, enough).await?,
         }
         let part = ledger::part(next.source.name(), next.segment, next.parts, next.items);
-        let put = buffer.put_away(projectors.rebuilds.ledger.as_ref(), &next.run, &part);
+        let put = buffer.flush(projectors.rebuilds.ledger.as_ref(), &next.run, &part);
         put.await
             .map_err(|error| RebuildError::Unavailable(error.to_string()))?;
         next.parts += 1;
@@ -153,7 +153,7 @@ impl Gather {
         buffer: &mut Buffer,
         enough: impl Fn() -> bool,
     ) -> Result<(), RebuildError> {
-        let behind = self.behind.take().map(Behind::from);
+        let behind = self.behind.take().map(ScanPosition::from);
         let mut scan = projectors.store.scan(self.segment, self.segments, behind);
         let (before, mut paid) = (self.half_units, 0);
         let mut failures = 0;
@@ -175,7 +175,7 @@ impl Gather {
                     let name = whole.id.to_string();
                     if self.wants(&name) {
                         let rows = expected_digest(projectors, &whole.id, whole.history).await?;
-                        buffer.add(&name, Side::Expected, rows, self.buckets);
+                        buffer.add(&name, DigestKind::Expected, rows, self.buckets);
                     }
                 }
                 Some(Err(ScanError::NoAggregate(name))) => {
@@ -196,7 +196,12 @@ impl Gather {
                         && self.wants(&behind.aggregate)
                     {
                         let unknown = RowsDigest::UNKNOWN;
-                        buffer.add(&behind.aggregate, Side::Expected, unknown, self.buckets);
+                        buffer.add(
+                            &behind.aggregate,
+                            DigestKind::Expected,
+                            unknown,
+                            self.buckets,
+                        );
                     }
                 }
             }
@@ -251,7 +256,7 @@ impl Gather {
             {
                 let stored = RowsDigest::from_iter(rows);
                 let name = table.aggregate(&rows[0]);
-                buffer.add(&name, Side::Stored, stored, self.buckets);
+                buffer.add(&name, DigestKind::Stored, stored, self.buckets);
             }
             projectors.rebuilds.read(projectors, page.half_units).await;
             let Some(last) = page.last else {

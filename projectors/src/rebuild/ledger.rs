@@ -31,7 +31,7 @@ pub trait Ledger: Send + Sync {
 
 /// The rows that a digest covers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Side {
+pub enum DigestKind {
     /// The rows that follow from the history.
     Expected,
     /// The rows that are stored.
@@ -53,17 +53,17 @@ pub fn part(source: &str, segment: u32, number: u32, items: u64) -> String {
 /// Of all versions of the same part, the one that covers the most items: it contains the others.
 /// Items that the next part covers as well make a digest that differs, so the aggregate is compared
 /// exactly, and no row is missed.
-pub fn furthest(mut paths: Vec<String>) -> Vec<String> {
+pub fn most_complete(mut paths: Vec<String>) -> Vec<String> {
     paths.sort_unstable();
     let same = |path: &str| path.rsplit_once('-').map(|(part, _)| part.to_owned());
-    let mut furthest: Vec<String> = Vec::with_capacity(paths.len());
+    let mut most_complete: Vec<String> = Vec::with_capacity(paths.len());
     for path in paths {
-        match furthest.last_mut() {
+        match most_complete.last_mut() {
             Some(last) if same(last) == same(&path) => *last = path,
-            _ => furthest.push(path),
+            _ => most_complete.push(path),
         }
     }
-    furthest
+    most_complete
 }
 
 /// Collects entries by bucket, to be written as parts.
@@ -75,7 +75,7 @@ pub struct Buffer {
 
 impl Buffer {
     /// Adds the digest of an aggregate, by its name, to one of `buckets` buckets.
-    pub fn add(&mut self, name: &str, side: Side, digest: RowsDigest, buckets: u32) {
+    pub fn add(&mut self, name: &str, side: DigestKind, digest: RowsDigest, buckets: u32) {
         let bytes = self.buckets.entry(bucket_of(name, buckets)).or_default();
         let before = bytes.len();
         // A valid name has at most 521 bytes; a key that somebody made up has at most 2,048, set by
@@ -84,8 +84,8 @@ impl Buffer {
         bytes.extend(length.to_be_bytes());
         bytes.extend(&name.as_bytes()[..usize::from(length)]);
         bytes.push(match side {
-            Side::Expected => 0,
-            Side::Stored => 1,
+            DigestKind::Expected => 0,
+            DigestKind::Stored => 1,
         });
         bytes.extend(digest.rows.to_be_bytes());
         bytes.extend(digest.sum.to_be_bytes());
@@ -98,7 +98,7 @@ impl Buffer {
     }
 
     /// Writes all entries as the part `part` of the rebuild `run`, and empties the buffer.
-    pub async fn put_away(
+    pub async fn flush(
         &mut self,
         ledger: &dyn Ledger,
         run: &str,
@@ -117,7 +117,7 @@ impl Buffer {
 
 /// The two digests of an aggregate.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Both {
+pub struct DigestPair {
     /// The digest of the rows that follow from its history.
     pub expected: RowsDigest,
     /// The digest of the rows that are stored.
@@ -126,7 +126,7 @@ pub struct Both {
 
 /// The entries of all parts of a bucket, which [`Entries::read`] adds one by one.
 #[derive(Debug, Default)]
-pub struct Entries(HashMap<String, Both>);
+pub struct Entries(HashMap<String, DigestPair>);
 
 impl Entries {
     /// Adds the entries of a part. Fails where the part is cut short.
@@ -137,8 +137,8 @@ impl Entries {
                 entry(&mut rest).ok_or_else(|| LedgerError("a part is cut short".to_owned()))?;
             let both = self.0.entry(name).or_default();
             match side {
-                Side::Expected => both.expected.merge(digest),
-                Side::Stored => both.stored.merge(digest),
+                DigestKind::Expected => both.expected.merge(digest),
+                DigestKind::Stored => both.stored.merge(digest),
             }
         }
         Ok(())
@@ -157,21 +157,21 @@ impl Entries {
     /// The names of the aggregates whose digests differ, in order.
     pub fn different(self) -> Vec<String> {
         let different =
-            |(name, both): (String, Both)| (both.expected != both.stored).then_some(name);
+            |(name, both): (String, DigestPair)| (both.expected != both.stored).then_some(name);
         let mut names: Vec<String> = self.0.into_iter().filter_map(different).collect();
         names.sort_unstable();
         names
     }
 }
 
-fn entry(rest: &mut &[u8]) -> Option<(String, Side, RowsDigest)> {
+fn entry(rest: &mut &[u8]) -> Option<(String, DigestKind, RowsDigest)> {
     let length = u16::from_be_bytes(*take(rest)?);
     let (name, behind) = rest.split_at_checked(usize::from(length))?;
     *rest = behind;
     let name = String::from_utf8_lossy(name).into_owned();
     let side = match take::<1>(rest)? {
-        [0] => Side::Expected,
-        _ => Side::Stored,
+        [0] => DigestKind::Expected,
+        _ => DigestKind::Stored,
     };
     let rows = u32::from_be_bytes(*take(rest)?);
     let sum = u128::from_be_bytes(*take(rest)?);
@@ -200,11 +200,11 @@ mod tests {
     fn what_was_added_is_read() {
         let digest = |sum| RowsDigest { rows: 1, sum };
         let mut buffer = Buffer::default();
-        buffer.add("order#1", Side::Expected, digest(7), 1);
-        buffer.add("order#2", Side::Expected, digest(8), 1);
-        buffer.add("order#1", Side::Stored, digest(7), 1);
-        buffer.add("order#2", Side::Stored, digest(9), 1);
-        buffer.add("order#3", Side::Stored, digest(1), 1);
+        buffer.add("order#1", DigestKind::Expected, digest(7), 1);
+        buffer.add("order#2", DigestKind::Expected, digest(8), 1);
+        buffer.add("order#1", DigestKind::Stored, digest(7), 1);
+        buffer.add("order#2", DigestKind::Stored, digest(9), 1);
+        buffer.add("order#3", DigestKind::Stored, digest(1), 1);
         let part = buffer.buckets.remove(&0).unwrap();
         let mut entries = Entries::default();
         entries.read(&part).unwrap();
@@ -218,7 +218,7 @@ mod tests {
         let path = |number, items| format!("run/00000/{}", part("events", 3, number, items));
         let paths = vec![path(1, 90), path(0, 1_000), path(1, 2_000), path(10, 3_000)];
         let expected = [path(0, 1_000), path(1, 2_000), path(10, 3_000)];
-        assert_eq!(furthest(paths), expected);
+        assert_eq!(most_complete(paths), expected);
     }
 
     #[test]
@@ -226,7 +226,7 @@ mod tests {
         let mut buffer = Buffer::default();
         for number in 0..10_000 {
             let name = format!("order#{number}");
-            buffer.add(&name, Side::Stored, RowsDigest::default(), 16);
+            buffer.add(&name, DigestKind::Stored, RowsDigest::default(), 16);
         }
         let sizes = buffer.buckets.values().map(Vec::len);
         assert_eq!(sizes.clone().count(), 16);

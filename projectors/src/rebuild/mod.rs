@@ -17,7 +17,8 @@
 //! - [`aggregate`](mod@aggregate): compares and repairs the rows of one aggregate
 //! - [`gather`], [`settle`]: the two halves of a rebuild, in steps that can be stopped and resumed
 //! - [`sweep`]: compares a small part of the store regularly, row by row
-//! - [`crate::task`]: each of these as an invocation of the role `rebuild`, whose answer is the next task
+//! - [`crate::task`]: each of these as an invocation of the role `rebuild`, whose answer is the
+//!   next task
 //! - [`expected`], [`finding`]: the rows that follow from a history; a row that differs from them
 //! - [`erase`]: carries out the erasure of a customer's personal data, and rewrites the rows
 //! - [`pace`]: limits the capacity that rebuilds use

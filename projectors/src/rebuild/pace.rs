@@ -17,7 +17,7 @@ pub struct CapacityLimit {
 /// Makes callers that have used capacity wait until the limit is kept again. All concurrent work
 /// shares one.
 #[derive(Debug, Default)]
-pub struct Pace {
+pub struct CapacityLimiter {
     read: Meter,
     write: Meter,
 }
@@ -40,7 +40,7 @@ struct Debt {
     owed: i64,
 }
 
-impl Pace {
+impl CapacityLimiter {
     /// A pace that keeps this limit.
     pub fn new(limit: CapacityLimit) -> Self {
         Self {
@@ -118,7 +118,7 @@ mod tests {
     #[tokio::test]
     async fn a_limit_is_kept_and_none_costs_no_time() {
         let clock = Waited::default();
-        let pace = Pace::new(CapacityLimit {
+        let pace = CapacityLimiter::new(CapacityLimit {
             read: Some(10),
             write: None,
         });

@@ -7,7 +7,7 @@ use lambda::Settings;
 
 use super::{
     ledger::Ledger,
-    pace::{CapacityLimit, Pace},
+    pace::{CapacityLimit, CapacityLimiter},
     sweep::Sweep,
 };
 use crate::Projectors;
@@ -18,7 +18,7 @@ pub struct Rebuilds {
     /// The store of digests between gathering and settling.
     pub ledger: Arc<dyn Ledger>,
     /// The limit on the capacity that all rebuilds together use.
-    pub pace: Arc<Pace>,
+    pub pace: Arc<CapacityLimiter>,
     /// The number of segments in which the whole store is swept.
     pub sweep_segments: u32,
     /// Minutes from one sweep to the next.
@@ -34,7 +34,7 @@ impl Rebuilds {
         };
         Self {
             ledger,
-            pace: Arc::new(Pace::new(limit)),
+            pace: Arc::new(CapacityLimiter::new(limit)),
             sweep_segments: settings.rebuild.sweep_segments,
             sweep_minutes: settings.rebuild.sweep_minutes,
         }

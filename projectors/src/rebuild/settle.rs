@@ -6,10 +6,10 @@ use lambda::ReadModel;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    aggregate::{Compared, compare, compare_and_repair},
+    aggregate::{RepairOutcome, compare, compare_and_repair},
     error::RebuildError,
     expected,
-    finding::{Finding, OnDifference, Wrong, drop_difference},
+    finding::{Finding, FindingKind, OnDifference, drop_difference},
     ledger::{self, Entries, LedgerError, bucket},
 };
 use crate::{
@@ -55,7 +55,8 @@ pub struct Settle {
     /// The bucket's number, from 0.
     pub bucket: u32,
     /// Whether rows that differ are repaired. Otherwise they are only reported.
-    pub mend: bool,
+    #[serde(rename = "mend")]
+    pub repair: bool,
     /// The only read model to rebuild; without it, all that are queried.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub only: Option<ReadModel>,
@@ -72,11 +73,11 @@ pub struct Settle {
 
 impl Settle {
     /// The beginning of a bucket.
-    pub fn new(run: &str, bucket: u32, mend: bool) -> Self {
+    pub fn new(run: &str, bucket: u32, repair: bool) -> Self {
         Self {
             run: run.to_owned(),
             bucket,
-            mend,
+            repair,
             only: None,
             behind: None,
             counted: Counted::default(),
@@ -96,7 +97,8 @@ impl Settle {
             .await
     }
 
-    /// Like [`Settle::step`], and passes the first differences of each aggregate to `on_difference`.
+    /// Like [`Settle::step`], and passes the first differences of each aggregate to
+    /// `on_difference`.
     pub async fn step_reporting(
         &mut self,
         projectors: &Projectors,
@@ -116,7 +118,7 @@ impl Settle {
             let work = some
                 .iter()
                 .cloned()
-                .map(|name| settle_aggregate(projectors, name, self.mend));
+                .map(|name| settle_aggregate(projectors, name, self.repair));
             let results: Vec<_> = stream::iter(work)
                 .buffered(AGGREGATES_AT_ONCE)
                 .collect()
@@ -143,14 +145,14 @@ impl Settle {
     fn take(
         &mut self,
         names: &[String],
-        results: Vec<Result<Compared, RebuildError>>,
+        results: Vec<Result<RepairOutcome, RebuildError>>,
         findings: &mut Vec<Finding>,
         on_difference: OnDifference<'_>,
     ) -> Option<RebuildError> {
         let mut failed = None;
         for (name, result) in names.iter().zip(results) {
             match result {
-                Ok(compared) if failed.is_none() || self.mend => {
+                Ok(compared) if failed.is_none() || self.repair => {
                     findings.extend(self.counted.count(compared, on_difference));
                     if failed.is_none() {
                         self.behind = Some(name.clone());
@@ -168,7 +170,7 @@ impl Settle {
         let ledger = &projectors.rebuilds.ledger;
         let parts = ledger.list(&bucket(&self.run, self.bucket)).await;
         let mut entries = Entries::default();
-        let parts = ledger::furthest(parts.map_err(unavailable)?).into_iter();
+        let parts = ledger::most_complete(parts.map_err(unavailable)?).into_iter();
         let parts = parts.map(|part| async move { ledger.get(&part).await });
         let mut parts = stream::iter(parts).buffer_unordered(LEDGER_CALLS_AT_ONCE);
         while let Some(part) = parts.next().await {
@@ -184,7 +186,7 @@ impl Counted {
     /// its findings.
     pub(super) fn count(
         &mut self,
-        compared: Compared,
+        compared: RepairOutcome,
         on_difference: OnDifference<'_>,
     ) -> Vec<Finding> {
         compared.differences.into_iter().for_each(on_difference);
@@ -199,12 +201,12 @@ impl Counted {
     /// Counts findings by their kind.
     pub fn found(&mut self, findings: &[Finding]) {
         for finding in findings {
-            match finding.wrong {
-                Wrong::Missing => self.missing += 1,
-                Wrong::Stale => self.stale += 1,
-                Wrong::Superfluous => self.superfluous += 1,
-                Wrong::Different => self.different += 1,
-                Wrong::Unreadable => self.unreadable += 1,
+            match finding.kind {
+                FindingKind::Missing => self.missing += 1,
+                FindingKind::Stale => self.stale += 1,
+                FindingKind::Superfluous => self.superfluous += 1,
+                FindingKind::Different => self.different += 1,
+                FindingKind::Unreadable => self.unreadable += 1,
             }
         }
     }
@@ -241,18 +243,18 @@ impl Counted {
     }
 }
 
-/// Compares an aggregate, and repairs it where `mend` says so. An unavailable table is tried a few
-/// times.
+/// Compares an aggregate, and repairs it where `repair` says so. An unavailable table is tried a
+/// few times.
 pub(crate) async fn settle_aggregate(
     projectors: &Projectors,
     name: String,
-    mend: bool,
-) -> Result<Compared, RebuildError> {
+    repair: bool,
+) -> Result<RepairOutcome, RebuildError> {
     let mut attempt = 1;
     loop {
-        let compared = match mend {
+        let compared = match repair {
             true => compare_and_repair(projectors, &name).await,
-            false => compare_until_lasting(projectors, &name).await,
+            false => compare_until_stable(projectors, &name).await,
         };
         match compared {
             Err(RebuildError::Unavailable(reason)) if attempt < GATHER_ATTEMPTS => {
@@ -271,11 +273,11 @@ pub(crate) async fn settle_aggregate(
 
 /// The findings about an aggregate that do not disappear within some seconds: `project` may be
 /// about to write a missing row.
-async fn compare_until_lasting(
+async fn compare_until_stable(
     projectors: &Projectors,
     name: &str,
-) -> Result<Compared, RebuildError> {
-    let mut compared = Compared::default();
+) -> Result<RepairOutcome, RebuildError> {
+    let mut compared = RepairOutcome::default();
     for reads in 1..=COMPARISONS_MAX {
         let comparison = compare(projectors, name).await?;
         compared.half_units += comparison.half_units;
@@ -285,7 +287,7 @@ async fn compare_until_lasting(
             .await;
         compared.findings = comparison.findings;
         compared.differences = comparison.differences;
-        let on_its_way = compared.findings.iter().any(Finding::may_be_on_its_way);
+        let on_its_way = compared.findings.iter().any(Finding::may_be_pending);
         let age = i64::try_from(PROJECTED_WITHIN.as_millis()).unwrap_or(i64::MAX);
         let now = projectors.clock.now().millis();
         let young = comparison.newest.is_some_and(|at| now - at.millis() <= age);
@@ -297,10 +299,10 @@ async fn compare_until_lasting(
     Ok(compared)
 }
 
-fn unreadable(name: &str) -> Compared {
+fn unreadable(name: &str) -> RepairOutcome {
     let of = |table| Finding::unreadable(table, expected::id(name));
-    Compared {
+    RepairOutcome {
         findings: expected::table(name).map(of).into_iter().collect(),
-        ..Compared::default()
+        ..RepairOutcome::default()
     }
 }

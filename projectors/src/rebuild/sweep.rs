@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use domain::AggregateId;
 use event_store::{
     Commit, StoreError,
-    scan::{Behind, ScanError, Whole},
+    scan::{AggregateHistory, ScanError, ScanPosition},
 };
 use futures::{StreamExt, stream};
 use serde::{Deserialize, Serialize};
@@ -36,7 +36,8 @@ pub struct Sweep {
     /// The number of segments.
     pub segments: u32,
     /// Whether rows that differ are repaired. Otherwise they are only reported.
-    pub mend: bool,
+    #[serde(rename = "mend")]
+    pub repair: bool,
     /// The table that is swept now.
     #[serde(default)]
     pub stage: Stage,
@@ -73,11 +74,11 @@ struct Found<'a> {
 
 impl Sweep {
     /// The beginning of a segment.
-    pub fn new(segment: u32, segments: u32, mend: bool) -> Self {
+    pub fn new(segment: u32, segments: u32, repair: bool) -> Self {
         Self {
             segment,
             segments,
-            mend,
+            repair,
             stage: Stage::default(),
             behind: None,
             counted: Counted::default(),
@@ -150,7 +151,7 @@ impl Sweep {
         enough: impl Fn() -> bool,
         found: &mut Found<'_>,
     ) -> Result<bool, RebuildError> {
-        let behind = self.behind.clone().map(Behind::from);
+        let behind = self.behind.clone().map(ScanPosition::from);
         let mut scan = projectors.store.scan(self.segment, self.segments, behind);
         let (mut failures, mut paid) = (0, 0);
         loop {
@@ -160,11 +161,11 @@ impl Sweep {
                     None => ended = true,
                     // They have no rows of their own, but somebody must carry them out, even where
                     // the stream has lost them.
-                    Some(Ok(Whole {
+                    Some(Ok(AggregateHistory {
                         id: AggregateId::Erasure(owner),
                         ..
                     })) => {
-                        if self.mend {
+                        if self.repair {
                             match erase::carry_out(projectors, &owner).await {
                                 Ok(rebuilt) => {
                                     self.counted.written += rebuilt.written;
@@ -263,13 +264,13 @@ impl Sweep {
     async fn suspicious(
         &mut self,
         projectors: &Projectors,
-        histories: Vec<Whole>,
+        histories: Vec<AggregateHistory>,
     ) -> Result<Vec<String>, RebuildError> {
         // One read unit each: a row of up to 8 KB, with eventual consistency.
         self.read(projectors, 2 * histories.len() as u64).await;
         let compared = histories
             .into_iter()
-            .map(|Whole { id, history }| async move {
+            .map(|AggregateHistory { id, history }| async move {
                 let name = id.to_string();
                 let same = rows_match(projectors, &name, history).await?;
                 Ok((!same).then_some(name))
@@ -290,7 +291,7 @@ impl Sweep {
     ) -> Result<(), RebuildError> {
         let (mut all, mut failed) = (Vec::new(), None);
         for name in names {
-            match settle_aggregate(projectors, name, self.mend).await {
+            match settle_aggregate(projectors, name, self.repair).await {
                 Ok(compared) => all.push(compared),
                 Err(error) => {
                     failed = Some(error);
@@ -300,7 +301,7 @@ impl Sweep {
         }
         // After a failure it is repeated: repaired rows are then not found again, but rows that
         // were only reported are.
-        if failed.is_none() || self.mend {
+        if failed.is_none() || self.repair {
             for compared in all {
                 let findings = self.counted.count(compared, &mut *found.on_difference);
                 found.findings.extend(findings);

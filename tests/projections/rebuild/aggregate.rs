@@ -23,8 +23,8 @@ async fn rebuilt() -> (World, Vec<AggregateId>) {
     }
     let ids = ["order#1".to_owned(), format!("shipment#{SHIPMENT}")];
     let ids: Vec<AggregateId> = ids.iter().map(|id| id.parse().unwrap()).collect();
-    let heard_at = world.commits().last().unwrap().at;
-    world.shipment(stall(SHIPMENT, heard_at)).await;
+    let last_update_at = world.commits().last().unwrap().at;
+    world.shipment(stall(SHIPMENT, last_update_at)).await;
     let mut written = 0;
     for id in &ids {
         written += aggregate(&world.projectors, id).await.unwrap().written;

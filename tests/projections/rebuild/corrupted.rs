@@ -11,7 +11,7 @@ use projectors::{
     aws::DynamoDbRows,
     ports::{Row, Table},
     rebuild::{
-        finding::{Finding, Wrong},
+        finding::{Finding, FindingKind},
         sweep::Sweep,
     },
     row::{to_item, version},
@@ -28,14 +28,14 @@ fn number(text: &str) -> Json {
     Json::Number(text.parse::<Number>().unwrap())
 }
 
-fn finding(table: Table, row: &Row, wrong: Wrong) -> Finding {
+fn finding(table: Table, row: &Row, wrong: FindingKind) -> Finding {
     let [id, entry] = table.key_of(row);
     Finding {
         table: table.suffix().to_owned(),
         id,
         entry: (table == Table::ShipmentLog).then_some(entry),
-        wrong,
-        there: None,
+        kind: wrong,
+        stored: None,
         expected: None,
     }
 }
@@ -54,34 +54,34 @@ fn tampered(
     random: &mut fastrand::Rng,
     table: Table,
     row: &Row,
-) -> Option<(Option<Row>, Wrong, Option<u64>)> {
+) -> Option<(Option<Row>, FindingKind, Option<u64>)> {
     let due = version(row);
     let mut other = row.clone();
     let attribute = any_attribute(random, table, row);
-    let mut versioned = |json: Json, seen: u64, wrong: Wrong| {
+    let mut versioned = |json: Json, seen: u64, wrong: FindingKind| {
         other.insert("version".to_owned(), json);
         Some((Some(other.clone()), wrong, Some(seen)))
     };
     match random.u8(..13) {
-        0 => return Some((None, Wrong::Missing, None)),
-        1 => return versioned((due + 1).into(), due + 1, Wrong::Different),
-        2 => return versioned(999_u64.into(), 999, Wrong::Different),
-        3 => return versioned((due - 1).into(), due - 1, Wrong::Stale),
+        0 => return Some((None, FindingKind::Missing, None)),
+        1 => return versioned((due + 1).into(), due + 1, FindingKind::Different),
+        2 => return versioned(999_u64.into(), 999, FindingKind::Different),
+        3 => return versioned((due - 1).into(), due - 1, FindingKind::Stale),
         // A version that no projection writes counts as 0.
-        4 => return versioned("three".into(), 0, Wrong::Stale),
-        5 => return versioned(number("1000000.5"), 0, Wrong::Stale),
-        6 => return versioned(number("-7"), 0, Wrong::Stale),
-        7 => return versioned(number("9e99"), 0, Wrong::Stale),
+        4 => return versioned("three".into(), 0, FindingKind::Stale),
+        5 => return versioned(number("1000000.5"), 0, FindingKind::Stale),
+        6 => return versioned(number("-7"), 0, FindingKind::Stale),
+        7 => return versioned(number("9e99"), 0, FindingKind::Stale),
         8 => {
             other.remove("version");
-            return Some((Some(other), Wrong::Stale, Some(0)));
+            return Some((Some(other), FindingKind::Stale, Some(0)));
         }
         9 => drop(other.insert(attribute, "changed".into())),
         10 => drop(other.remove(&attribute)),
         11 => drop(other.insert("invented".to_owned(), Json::Null)),
         _ => return None,
     }
-    Some((Some(other), Wrong::Different, Some(due)))
+    Some((Some(other), FindingKind::Different, Some(due)))
 }
 
 /// Draws rows that follow from no event: of orders and shipments that do not exist or have invalid
@@ -135,8 +135,8 @@ pub async fn tamper(projectors: &Projectors, random: &mut fastrand::Rng) -> Foun
     let mut found = Found::new();
     let right = rows(projectors).await;
     for (table, row) in invented(random, &right) {
-        let mut finding = finding(table, &row, Wrong::Superfluous);
-        finding.there = Some(version(&row));
+        let mut finding = finding(table, &row, FindingKind::Superfluous);
+        finding.stored = Some(version(&row));
         found.insert((table, table.key_of(&row)), finding);
         projectors.rows.put(table, row).await.unwrap();
     }
@@ -145,7 +145,7 @@ pub async fn tamper(projectors: &Projectors, random: &mut fastrand::Rng) -> Foun
             continue;
         };
         let mut finding = finding(table, &row, wrong);
-        (finding.there, finding.expected) = (there, Some(version(&row)));
+        (finding.stored, finding.expected) = (there, Some(version(&row)));
         found.insert((table, table.key_of(&row)), finding);
         match other {
             Some(other) => projectors.rows.put(table, other).await.unwrap(),
@@ -163,12 +163,12 @@ fn named(found: &Found) -> Vec<Finding> {
 }
 
 fn assert_counts(done: &Done, found: &Found) {
-    let of = |wrong| found.values().filter(|one| one.wrong == wrong).count() as u64;
+    let of = |wrong| found.values().filter(|one| one.kind == wrong).count() as u64;
     let counted = &done.counted;
-    assert_eq!(counted.missing, of(Wrong::Missing));
-    assert_eq!(counted.stale, of(Wrong::Stale));
-    assert_eq!(counted.superfluous, of(Wrong::Superfluous));
-    assert_eq!(counted.different, of(Wrong::Different));
+    assert_eq!(counted.missing, of(FindingKind::Missing));
+    assert_eq!(counted.stale, of(FindingKind::Stale));
+    assert_eq!(counted.superfluous, of(FindingKind::Superfluous));
+    assert_eq!(counted.different, of(FindingKind::Different));
     assert_eq!(counted.wrong(), found.len() as u64);
 }
 
@@ -211,17 +211,17 @@ async fn a_sweep_names_and_mends_the_same() {
         let mut random = fastrand::Rng::with_seed(seed);
         let found = tamper(&world.projectors, &mut random).await;
         let segments = 1 + u32::try_from(seed % 4).unwrap();
-        for mend in [false, true] {
+        for repair in [false, true] {
             let mut findings = Vec::new();
             for segment in 0..segments {
-                let mut sweep = Sweep::new(segment, segments, mend);
+                let mut sweep = Sweep::new(segment, segments, repair);
                 while !sweep.done {
                     let step = sweep.step(&world.projectors, || seed % 2 == 0);
                     findings.extend(step.await.unwrap());
                 }
             }
             findings.sort();
-            assert_eq!(findings, named(&found), "seed {seed}, mend {mend}");
+            assert_eq!(findings, named(&found), "seed {seed}, repair {repair}");
         }
         assert_eq!(rows(&world.projectors).await, right, "seed {seed}");
     }
@@ -240,8 +240,8 @@ async fn a_history_that_cannot_be_folded_is_named_and_its_rows_stay() {
     put.await.unwrap();
     let before = rows(&world.projectors).await;
     let unreadable = Finding::unreadable(Table::ProcessedOrders, "A-0");
-    for mend in [false, true] {
-        let done = match mend {
+    for repair in [false, true] {
+        let done = match repair {
             true => rebuild(&world.projectors).await,
             false => verify(&world.projectors).await,
         };
@@ -261,10 +261,10 @@ async fn foreign(embedded: &Embedded, right: &[(Table, Row)]) -> Found {
     let deep = AttributeValue::L(vec![AttributeValue::Ns(vec!["1".to_owned()])]);
     let mut found = Found::new();
     let changes = [
-        ("status", set.clone(), Wrong::Different),
-        ("version", bytes, Wrong::Stale),
-        ("version", set, Wrong::Stale),
-        ("items", deep, Wrong::Different),
+        ("status", set.clone(), FindingKind::Different),
+        ("version", bytes, FindingKind::Stale),
+        ("version", set, FindingKind::Stale),
+        ("items", deep, FindingKind::Different),
     ];
     for ((table, row), (name, value, wrong)) in right.iter().zip(changes) {
         assert_eq!(*table, Table::ProcessedOrders);
@@ -272,15 +272,15 @@ async fn foreign(embedded: &Embedded, right: &[(Table, Row)]) -> Found {
         item.insert(name.to_owned(), value.clone());
         let due = version(row);
         let mut right_key = finding(*table, row, wrong);
-        right_key.there = Some(if name == "version" { 0 } else { due });
+        right_key.stored = Some(if name == "version" { 0 } else { due });
         right_key.expected = Some(due);
         found.insert((*table, table.key_of(row)), right_key);
         put(embedded, item.clone()).await;
         // Also in a row whose aggregate does not exist.
         let invented = table.key(&format!("{name} {value:?}"), "");
         item.extend(to_item(invented.clone()));
-        let mut superfluous = finding(*table, &invented, Wrong::Superfluous);
-        superfluous.there = Some(if name == "version" { 0 } else { due });
+        let mut superfluous = finding(*table, &invented, FindingKind::Superfluous);
+        superfluous.stored = Some(if name == "version" { 0 } else { due });
         found.insert((*table, table.key_of(&invented)), superfluous);
         put(embedded, item).await;
     }

@@ -144,7 +144,7 @@ async fn a_rebuild_costs_one_pass_and_writes_nothing_where_nothing_differs() {
     );
     // There was no other request for rows, and none for the events of a single aggregate.
     for call in [
-        "whole",
+        "query_partition",
         "put",
         "put_newer",
         "put_rebuilt",
@@ -168,7 +168,7 @@ async fn a_rebuild_costs_one_pass_and_writes_nothing_where_nothing_differs() {
     let number = wrong.len() as u64;
     assert_eq!(mended.done.counted.missing, number);
     assert_eq!(mended.trap.called("rows put_rebuilt"), number);
-    assert!(mended.trap.called("rows whole") <= number);
+    assert!(mended.trap.called("rows query_partition") <= number);
     assert!(mended.trap.called("events oldest") <= number);
     let each = 2 * 4;
     assert!(

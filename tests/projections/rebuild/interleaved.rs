@@ -240,7 +240,7 @@ async fn a_row_on_its_way_is_not_said_to_be_wrong() {
     activity.shipment().await;
     let done = verify(&world.projectors).await;
     assert_eq!(done.counted.examined, 1);
-    assert!(done.findings.len() == 2 && done.findings.iter().all(|one| one.may_be_on_its_way()));
+    assert!(done.findings.len() == 2 && done.findings.iter().all(|one| one.may_be_pending()));
 }
 
 #[tokio::test]

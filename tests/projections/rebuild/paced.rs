@@ -2,22 +2,22 @@
 
 use std::sync::Arc;
 
-use projectors::rebuild::pace::{CapacityLimit, Pace};
+use projectors::rebuild::pace::{CapacityLimit, CapacityLimiter};
 
 use super::whole::{SteppedClock, filled, rebuild, verify};
 
-async fn took(limit: CapacityLimit, mend: bool) -> (u64, super::whole::Done) {
+async fn took(limit: CapacityLimit, repair: bool) -> (u64, super::whole::Done) {
     let mut world = filled().await;
     let clock = SteppedClock::from("2024-02-01T00:00:00Z");
     world.projectors.clock = clock.clone();
-    world.projectors.rebuilds.pace = Arc::new(Pace::new(limit));
-    if mend {
+    world.projectors.rebuilds.pace = Arc::new(CapacityLimiter::new(limit));
+    if repair {
         for (table, row) in super::whole::rows(&world.projectors).await {
             world.projectors.rows.remove(table, row).await.unwrap();
         }
     }
     let before = clock.millis();
-    let done = match mend {
+    let done = match repair {
         true => rebuild(&world.projectors).await,
         false => verify(&world.projectors).await,
     };
@@ -85,7 +85,7 @@ async fn examining_is_paid_for_as_well() {
 #[tokio::test]
 async fn the_smallest_reads_add_up() {
     let clock = SteppedClock::from("2024-02-01T00:00:00Z");
-    let pace = Pace::new(CapacityLimit {
+    let pace = CapacityLimiter::new(CapacityLimit {
         read: Some(10_000),
         write: None,
     });
@@ -103,7 +103,7 @@ async fn the_smallest_reads_add_up() {
 #[tokio::test]
 async fn a_clock_that_jumps_stops_nobody() {
     let clock = SteppedClock::from("2024-02-01T00:00:00Z");
-    let pace = Pace::new(CapacityLimit {
+    let pace = CapacityLimiter::new(CapacityLimit {
         read: Some(10),
         write: None,
     });

@@ -7,7 +7,7 @@ use futures::FutureExt;
 use lambda::Invocation;
 use projectors::{
     Projectors, Role, parked,
-    parked::{Parked, TakenUp},
+    parked::{Parked, Resumed},
     ports::{Announcement, RowError, Rows as _, Table},
     rebuild::RebuildError,
 };
@@ -97,8 +97,8 @@ async fn what_still_cannot_be_read_stays() {
     let (world, _) = stopped().await;
     let (before, heard) = (all(&world).await, ids(&world));
     for parked in &before {
-        let taken_up = parked::take_up(&world.projectors, parked).await;
-        assert!(matches!(taken_up, Ok(TakenUp::Stays(_))), "{taken_up:?}");
+        let resumed = parked::resume(&world.projectors, parked).await;
+        assert!(matches!(resumed, Ok(Resumed::Stays(_))), "{resumed:?}");
     }
     assert_eq!((all(&world).await, ids(&world)), (before, heard));
 }
@@ -114,8 +114,8 @@ async fn what_can_be_read_again_goes_on_from_where_it_stopped() {
         ["order#1/1/Order Created", "order#2/1/Order Created"]
     );
     for parked in all(&world).await {
-        let taken_up = parked::take_up(&world.projectors, &parked).await;
-        assert_eq!(taken_up, Ok(TakenUp::Done));
+        let resumed = parked::resume(&world.projectors, &parked).await;
+        assert_eq!(resumed, Ok(Resumed::Done));
         if parked.consumer == "project" {
             assert_eq!(ids(&world).len(), 2, "rows notify nobody");
         }
@@ -137,8 +137,8 @@ async fn a_name_that_is_none_stays() {
     let row = Table::Parked.key("project#nobody", "");
     world.rows.put(Table::Parked, row).await.unwrap();
     let parked = all(&world).await;
-    let taken_up = parked::take_up(&world.projectors, &parked[0]).await;
-    assert!(matches!(taken_up, Ok(TakenUp::Stays(_))), "{taken_up:?}");
+    let resumed = parked::resume(&world.projectors, &parked[0]).await;
+    assert!(matches!(resumed, Ok(Resumed::Stays(_))), "{resumed:?}");
     assert_eq!(all(&world).await, parked);
 }
 
@@ -152,7 +152,7 @@ async fn an_unavailable_port_is_told_and_it_stays() {
     world
         .rows
         .break_with(Some(RowError::Unavailable("down".to_owned())));
-    let failed = parked::take_up(&world.projectors, &parked[0]).await;
+    let failed = parked::resume(&world.projectors, &parked[0]).await;
     assert!(matches!(failed, Err(RebuildError::Unavailable(_))));
     world.rows.break_with(None);
     assert_eq!(all(&world).await, parked);
@@ -174,7 +174,7 @@ async fn taking_up_is_done_again_wherever_it_failed() {
             while let [parked, ..] = &all(&world).await[..] {
                 rounds += 1;
                 assert!(rounds < 12, "{mode:?} at call {call}");
-                if parked::take_up(&projectors, parked).await.is_err() {
+                if parked::resume(&projectors, parked).await.is_err() {
                     trap.take_away();
                 }
             }
@@ -219,7 +219,7 @@ impl Racing {
 
     /// Resumes the order. Meanwhile it is completed, and the bus refuses that message: for good,
     /// or, with `heals`, for this time.
-    async fn taken_up(&self, heals: bool) -> Result<TakenUp, RebuildError> {
+    async fn resumed(&self, heals: bool) -> Result<Resumed, RebuildError> {
         let parked = all(&self.world).await.remove(0);
         let (live, bus) = (self.world.projectors.clone(), self.world.bus.clone());
         let before = move |name| {
@@ -237,7 +237,7 @@ impl Racing {
         let trap = Trap::before(Box::new(before));
         let events = self.world.table.clone();
         let projectors = trapped(&self.world.projectors, events, &trap);
-        parked::take_up(&projectors, &parked).await
+        parked::resume(&projectors, &parked).await
     }
 }
 
@@ -256,7 +256,7 @@ async fn complete(live: &Projectors) {
 #[tokio::test]
 async fn what_is_refused_meanwhile_is_sent_as_well() {
     let racing = Racing::new().await;
-    assert_eq!(racing.taken_up(true).await, Ok(TakenUp::Done));
+    assert_eq!(racing.resumed(true).await, Ok(Resumed::Done));
     assert_eq!(racing.world.parked(), Vec::<String>::new());
     // Each message was sent at least once.
     let mut heard = ids(&racing.world);
@@ -270,8 +270,8 @@ async fn what_is_refused_meanwhile_is_sent_as_well() {
 #[tokio::test]
 async fn what_is_refused_meanwhile_and_still_is_parked_again() {
     let racing = Racing::new().await;
-    let taken_up = racing.taken_up(false).await;
-    assert!(matches!(taken_up, Ok(TakenUp::Stays(_))), "{taken_up:?}");
+    let resumed = racing.resumed(false).await;
+    assert!(matches!(resumed, Ok(Resumed::Stays(_))), "{resumed:?}");
     assert_eq!(racing.world.parked(), ["notify#order#1 2 message_refused"]);
     assert_eq!(ids(&racing.world), ["order#1/1/Order Created"]);
 }

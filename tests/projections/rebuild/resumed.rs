@@ -91,12 +91,12 @@ async fn carried_out(projectors: &Projectors, plan: &Plan, trap: &Trap) -> Vec<F
 }
 
 /// Interrupts a rebuild at every call of every port, in every mode.
-async fn at_every_call(mend: bool) {
+async fn at_every_call(repair: bool) {
     let (world, right, found) = tampered(7).await;
     let wrong = rows(&world.projectors).await;
     let count = Trap::none();
     let counting = trapped(&world.projectors, world.table.clone(), &count);
-    let undisturbed = carried_out(&counting, &plan(&name("counted"), mend), &count).await;
+    let undisturbed = carried_out(&counting, &plan(&name("counted"), repair), &count).await;
     assert_eq!(undisturbed, found);
     assert!(count.calls() > 300, "{} calls", count.calls());
     for (first, mode) in (1..).zip(Mode::ALL) {
@@ -104,9 +104,9 @@ async fn at_every_call(mend: bool) {
             restore(&world, &wrong).await;
             let trap = Trap::at(call, mode);
             let projectors = trapped(&world.projectors, world.table.clone(), &trap);
-            let run = plan(&name("trapped"), mend);
+            let run = plan(&name("trapped"), repair);
             let findings = carried_out(&projectors, &run, &trap).await;
-            if mend {
+            if repair {
                 let mended = rows(&world.projectors).await;
                 assert!(mended == right, "{mode:?} at call {call}");
             } else {
@@ -114,7 +114,7 @@ async fn at_every_call(mend: bool) {
             }
         }
     }
-    assert_eq!(verify(&world.projectors).await.findings.is_empty(), mend);
+    assert_eq!(verify(&world.projectors).await.findings.is_empty(), repair);
 }
 
 #[tokio::test(flavor = "multi_thread")]

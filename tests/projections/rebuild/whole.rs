@@ -133,12 +133,12 @@ pub async fn rows(projectors: &Projectors) -> Vec<(Table, Row)> {
 }
 
 /// Returns the plan of a rebuild of everything, with a few segments and a few buckets.
-pub fn plan(run: &str, mend: bool) -> Plan {
+pub fn plan(run: &str, repair: bool) -> Plan {
     Plan {
         run: run.to_owned(),
         segments: 3,
         buckets: 4,
-        mend,
+        repair,
         only: None,
     }
 }

@@ -91,7 +91,9 @@ async fn all_rows_of_a_partition_are_read_page_by_page(rows: Arc<dyn Rows>) {
         for limit in [1, 3, 7, 100] {
             let (mut found, mut after) = (Vec::new(), None);
             for _ in 0..20 {
-                let page = rows.whole(table, id, after.as_deref(), limit).await;
+                let page = rows
+                    .query_partition(table, id, after.as_deref(), limit)
+                    .await;
                 let page = page.unwrap();
                 assert!(page.rows.len() <= limit as usize);
                 after = page.rows.last().map(|row| table.key_of(row)[1].clone());
@@ -108,7 +110,7 @@ async fn all_rows_of_a_partition_are_read_page_by_page(rows: Arc<dyn Rows>) {
     for id in ["1", "10", "11"] {
         rows.put(table, table.key(id, "")).await.unwrap();
     }
-    let page = rows.whole(table, "1", None, 100).await.unwrap();
+    let page = rows.query_partition(table, "1", None, 100).await.unwrap();
     assert_eq!((page.rows, page.more), (vec![table.key("1", "")], false));
 }
 

@@ -118,7 +118,7 @@ pub enum Act {
     /// All parked aggregates were tried.
     TriedAllParked,
     /// A parked aggregate was resumed.
-    TakenUp,
+    Resumed,
     /// A parked aggregate was tried and stayed parked.
     Stayed,
     /// A dead letter with a record of the stream was retried with success.
@@ -146,7 +146,7 @@ impl Act {
         Self::Swept,
         Self::Continued,
         Self::TriedAllParked,
-        Self::TakenUp,
+        Self::Resumed,
         Self::Stayed,
         Self::RecordRetried,
         Self::EventRetried,

@@ -38,7 +38,8 @@ pub enum Defect {
     DoubledWrite,
     /// Command ids are not looked up before a decision, so a repeated command has a second effect.
     ForgottenCommands,
-    /// The command ids behind a seal are not found when they are looked up.
+    /// The command ids before a full snapshot (once called a seal) are not found when they are
+    /// looked up.
     ForgottenSeal,
     /// A snapshot drops the fingerprint of the commit before its own.
     DroppedFingerprint,
@@ -237,7 +238,8 @@ fn forget(item: &mut Item, most: usize) {
     }
 }
 
-/// Returns a page of `oldest`, a part of a history or a seal, as a planted defect lets it be read.
+/// Returns a page of `oldest`, a part of a history or a full snapshot, as a planted defect lets it
+/// be read.
 pub fn alter_oldest(core: &Core, mut page: Page) -> Page {
     if core.defect == Some(Defect::ForgottenSeal) {
         let items = page.items.iter_mut();

@@ -24,7 +24,7 @@ use std::{
 
 use commands::{
     Commands,
-    carriers::{Carriers, secrets::KeptSecrets},
+    carriers::{Carriers, secrets::CachedSecrets},
 };
 use domain::Json;
 use event_store::{Commit, EventStore, Policy, commit::Item, memory::MemoryTable};
@@ -201,8 +201,8 @@ struct Client {
 
 /// Returns the rule by which commits carry snapshots. Even seeds have the default rule: with
 /// histories as short as here, every commit carries a full snapshot. Odd seeds have a snapshot
-/// every second commit, and a seal as soon as half of the history is behind the last seal. So a
-/// load reads several commits, and a repeated command may be behind a seal.
+/// every second commit, and a full one as soon as half of the history came after the last full one.
+/// So a load reads several commits, and a repeated command may be found in the full snapshot only.
 fn policy(seed: u64) -> Policy {
     let policy = Policy::default();
     match seed.is_multiple_of(2) {
@@ -210,7 +210,7 @@ fn policy(seed: u64) -> Policy {
         false => Policy {
             every: 2,
             unit_bytes: 1,
-            seal_share: 2,
+            full_snapshot_share: 2,
             ..policy
         },
     }
@@ -306,7 +306,7 @@ impl World {
                 files: files.clone(),
             }),
             carriers: Carriers {
-                secrets: Arc::new(KeptSecrets::new(SimSecrets(core.clone()))),
+                secrets: Arc::new(CachedSecrets::new(SimSecrets(core.clone()))),
                 ..Carriers::none()
             },
             metrics: metrics.clone(),
@@ -330,7 +330,7 @@ impl World {
                 sweep_segments: SWEEP_SEGMENTS,
                 ..support::ledger::rebuilds()
             },
-            beside: Vec::new(),
+            additional: Vec::new(),
         };
         let keys = Arc::new(KeyStore::default());
         let commands = (0..INSTANCES).map(|_| Commands {

@@ -1,5 +1,5 @@
-//! An order or a shipment at a time at which Waybill knew nothing of it yet; and what a shipment's scans
-//! say of a time by their own times, whenever they came.
+//! The page of an order or shipment at a time before Waybill knew it, and what a shipment's scans
+//! say about a time by their own times, whenever they arrived.
 
 use askama::Template;
 use domain::{
@@ -10,21 +10,21 @@ use domain::{
 
 use crate::{at::At, backend::Failure, links, rows::Scan, view::Page};
 
-/// Milliseconds of a day, but for its last one.
+/// The milliseconds from the beginning to the last millisecond of a day.
 const REST_OF_DAY_MS: i64 = 24 * 60 * 60 * 1_000 - 1;
 
-/// What the scans say about a moment.
+/// What the scans say about one point in time.
 pub(super) struct ByScans {
-    /// The moment.
+    /// The point in time.
     pub(super) at: At,
-    /// Is it the end of the day that was asked for?
+    /// Whether it is the end of the day that was asked for.
     pub(super) is_end: bool,
-    /// The scan that was current then.
+    /// The scan that was current at that time; `None` before the first one.
     pub(super) scan: Option<Scan>,
 }
 
-/// What the scans say about the time `at` by their own times; of a day, about its beginning and its
-/// end. Nothing of a text that is no time.
+/// Returns what the scans say about the time `at` by their own times. Of a day, it returns the
+/// beginning and the end. Empty where `at` is not a time.
 pub(super) fn by_scans(scans: &[Scan], at: &str) -> Vec<ByScans> {
     let Ok(sent) = SentTime::parse(at) else {
         return Vec::new();
@@ -42,8 +42,8 @@ pub(super) fn by_scans(scans: &[Scan], at: &str) -> Vec<ByScans> {
         .collect()
 }
 
-/// The scan that is current among those up to a time: the latest, of equal times the one further along,
-/// then the one that came last.
+/// Returns the scan that is current at a time: the latest one up to it; of equal times the one with
+/// the status further along, then the one that arrived last.
 fn current(scans: &[Scan], at: Timestamp) -> Option<&Scan> {
     let timed = scans.iter().filter_map(|scan| {
         let time: Timestamp = scan.timestamp.0.parse().ok()?;
@@ -61,14 +61,14 @@ struct BeforePage<'a> {
     id: &'a str,
     at: &'a str,
     address: &'a str,
-    /// Since when it is known.
+    /// The time since which Waybill knows the order or shipment.
     since: &'a At,
-    /// The page of that moment.
+    /// The path of the page at that time.
     then: String,
     by_scans: Vec<ByScans>,
 }
 
-/// The page that says so. `since` is the time of its first commit.
+/// Returns the page. `since` is the time of the first commit.
 pub(super) fn page(
     kind: &str,
     id: &str,

@@ -1,4 +1,4 @@
-//! Order files: imports under way and done, and what became of one of them.
+//! Pages of order files: the list of imports, running and done, and the report of one of them.
 
 use askama::Template;
 use axum::{
@@ -19,7 +19,7 @@ use crate::{
     at::{self, At},
     limits::FILES_SHOWN,
     links::{self, quoted},
-    view::{Head, Nav, Page, View, told},
+    view::{Head, Nav, Page, View, described},
 };
 
 pub(super) fn routes() -> Router<Console> {
@@ -29,7 +29,7 @@ pub(super) fn routes() -> Router<Console> {
         .route("/files/{key}/{version}/raw", get(show_raw))
 }
 
-/// How a file is made to come in.
+/// Returns the command line that uploads an order file.
 pub(super) fn upload(environment: &Environment) -> String {
     let bucket = &environment.settings().bucket;
     let endpoint = environment.endpoint();
@@ -41,7 +41,7 @@ pub(super) fn upload(environment: &Environment) -> String {
 
 #[derive(Clone, Default, Deserialize)]
 #[serde(default)]
-struct Asked {
+struct Params {
     prefix: String,
     after: Option<String>,
 }
@@ -53,11 +53,11 @@ struct List<'a> {
     files: &'a Files,
     upload: String,
     next: Option<String>,
-    /// Is it the beginning of the list?
+    /// Whether the page is the first one of the list.
     first: bool,
 }
 
-async fn show(view: View, Query(asked): Query<Asked>) -> Response {
+async fn show(view: View, Query(asked): Query<Params>) -> Response {
     let console = view.console.clone();
     let head = Head::new(Nav::Files, "Files", "the reports of files");
     view.show(head, async move {
@@ -82,7 +82,7 @@ async fn show(view: View, Query(asked): Query<Asked>) -> Response {
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
-struct AskedPage {
+struct PageParams {
     page: Option<u64>,
 }
 
@@ -91,9 +91,9 @@ struct AskedPage {
 struct One<'a> {
     report: &'a FileReport,
     at: At,
-    /// The page of the file itself.
+    /// The path of the file's page.
     address: String,
-    /// The same in a terminal.
+    /// The command line that prints the report.
     command: String,
     raw: String,
 }
@@ -101,7 +101,7 @@ struct One<'a> {
 async fn show_one(
     view: View,
     Path((key, version)): Path<(String, String)>,
-    Query(asked): Query<AskedPage>,
+    Query(asked): Query<PageParams>,
 ) -> Response {
     let console = view.console.clone();
     let head = Head::new(Nav::Files, key.clone(), format!("the report of {key}"));
@@ -127,12 +127,12 @@ async fn show_one(
     .await
 }
 
-/// The report as it lies in the bucket. It holds what customers have sent: a browser saves it, and
-/// takes it for nothing else.
+/// Returns the report as it lies in the bucket. It holds customers' data, so the browser is told to
+/// save it and never to display it as a page.
 async fn show_raw(
     view: View,
     Path((key, version)): Path<(String, String)>,
-    Query(asked): Query<AskedPage>,
+    Query(asked): Query<PageParams>,
 ) -> Response {
     let found = async {
         let environment = view.console.operating().environment().await?;
@@ -150,13 +150,13 @@ async fn show_raw(
             (headers, content).into_response()
         }
         Err(failure) => {
-            let (status, _, message) = told(&failure, view.console.about());
+            let (status, _, message) = described(&failure, view.console.about());
             view.refused(status, &message)
         }
     }
 }
 
-/// A state for a person: how it looks, and what it is called.
+/// Returns how a state of a file is shown: class of the style sheet, sign and text.
 pub(crate) fn state(state: &FileState) -> (&'static str, &'static str, &'static str) {
     match state {
         FileState::Done => ("good", "●", "done"),

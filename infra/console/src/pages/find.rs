@@ -1,11 +1,12 @@
-//! Finds an order or a shipment by its exact id; of one that is none, where it was refused.
+//! Finds an order or a shipment by its exact id. Where there is none, looks where that id was
+//! refused.
 
 use askama::Template;
 use axum::{Router, extract::Query, response::Response, routing::get};
 use domain::{AggregateId, json::Object};
 use operator::{
     parked,
-    refused::{self, InFile, InFiles, InLetters},
+    refused::{self, FileRejection, FileRejections, LetterMatches},
 };
 use serde::Deserialize;
 
@@ -16,7 +17,7 @@ use crate::{
     backend::Failure,
     limits::{REFUSED_TIMEOUT, SEARCH_CHARACTERS},
     links,
-    view::{Head, Nav, Page, View, told},
+    view::{Head, Nav, Page, View, described},
 };
 
 pub(super) fn routes() -> Router<Console> {
@@ -24,7 +25,7 @@ pub(super) fn routes() -> Router<Console> {
 }
 
 #[derive(Deserialize)]
-struct Asked {
+struct Params {
     #[serde(default)]
     q: String,
 }
@@ -35,18 +36,18 @@ struct Find<'a> {
     id: &'a str,
     order: Option<String>,
     shipment: Option<String>,
-    /// Where it was refused, of an id that is none.
+    /// Where the id was refused; `None` where an order or shipment has it.
     refused: Option<RefusedView>,
 }
 
-/// Where an order or shipment was refused, or stopped.
+/// Where an order or shipment was refused or parked.
 struct RefusedView {
     parked: Vec<ParkedView>,
     files: Vec<FileView>,
     letters: Vec<LetterView>,
-    /// How many files were looked through; `None` where they could not be.
+    /// The number of files that were searched; `None` where they could not be searched.
     looked: Option<u64>,
-    /// What was not looked at: there is more, or it could not be.
+    /// Sentences about what was not searched: because there is too much, or because it failed.
     missing: Vec<String>,
 }
 
@@ -56,7 +57,7 @@ impl RefusedView {
     }
 }
 
-/// A rejection of a file.
+/// A rejected order of a file.
 struct FileView {
     key: String,
     link: String,
@@ -68,8 +69,8 @@ struct FileView {
 }
 
 impl FileView {
-    fn of(found: InFile) -> Self {
-        let InFile {
+    fn of(found: FileRejection) -> Self {
+        let FileRejection {
             file,
             at,
             page,
@@ -89,7 +90,8 @@ impl FileView {
     }
 }
 
-/// Looks where an id that is no order and no shipment was refused. What cannot be looked at is said.
+/// Searches files, dead letters and parked aggregates for an id that has no order and no shipment.
+/// What could not be searched is reported in `missing`.
 async fn refused(console: &Console, id: &str) -> RefusedView {
     let looks = async {
         let environment = console.operating().environment().await?;
@@ -103,14 +105,15 @@ async fn refused(console: &Console, id: &str) -> RefusedView {
                 }
             }
         };
-        // A look takes messages for a moment: none is taken away from a retry that goes on.
+        // Looking at the queue hides its messages for a moment, which would take them away from a
+        // running retry.
         let busy = console.operating().jobs.retry();
-        let busy = busy.is_some_and(|job| job.goes_on());
+        let busy = busy.is_some_and(|job| job.is_running());
         let letters = async {
             match busy {
-                true => Ok(InLetters {
+                true => Ok(LetterMatches {
                     more: true,
-                    ..InLetters::default()
+                    ..LetterMatches::default()
                 }),
                 false => refused::in_letters(&environment, id).await,
             }
@@ -126,7 +129,7 @@ async fn refused(console: &Console, id: &str) -> RefusedView {
     let looked = tokio::time::timeout(REFUSED_TIMEOUT, looks).await;
     let looked = looked.unwrap_or_else(|_| {
         let message = format!("no answer within {} s", REFUSED_TIMEOUT.as_secs());
-        Err(Failure::Said {
+        Err(Failure::Message {
             status: 504,
             message,
         })
@@ -138,7 +141,7 @@ async fn refused(console: &Console, id: &str) -> RefusedView {
         looked: None,
         missing: Vec::new(),
     };
-    let why = |failure: &Failure| told(failure, console.about()).2;
+    let why = |failure: &Failure| described(failure, console.about()).2;
     let (orders, shipments, files, letters) = match looked {
         Ok(looked) => looked,
         Err(failure) => {
@@ -154,7 +157,7 @@ async fn refused(console: &Console, id: &str) -> RefusedView {
         view.parked.push(ParkedView::of(&parked));
     }
     match files {
-        Ok(InFiles {
+        Ok(FileRejections {
             found,
             looked,
             more,
@@ -171,7 +174,7 @@ async fn refused(console: &Console, id: &str) -> RefusedView {
             .push(format!("The files could not be looked at: {error}")),
     }
     match letters {
-        Ok(InLetters { found, more }) => {
+        Ok(LetterMatches { found, more }) => {
             view.letters = found.into_iter().map(LetterView::of).collect();
             if more {
                 let text = "There are dead letters that were not looked at.";
@@ -185,9 +188,9 @@ async fn refused(console: &Console, id: &str) -> RefusedView {
     view
 }
 
-/// Leads to what has this id; where both an order and a shipment have it, to either; and says so
-/// where nothing has it.
-async fn show(view: View, Query(asked): Query<Asked>) -> Response {
+/// Redirects to the order or shipment with this id. Where both exist, shows links to both; where
+/// none exists, says so.
+async fn show(view: View, Query(asked): Query<Params>) -> Response {
     let id: String = asked.q.trim().chars().take(SEARCH_CHARACTERS).collect();
     let (api, console) = (view.console.api().clone(), view.console.clone());
     let head = Head {
@@ -206,8 +209,8 @@ async fn show(view: View, Query(asked): Query<Asked>) -> Response {
             false => (false, false),
         };
         match (has_order, has_shipment) {
-            (true, false) => Ok(Page::Elsewhere(order)),
-            (false, true) => Ok(Page::Elsewhere(shipment)),
+            (true, false) => Ok(Page::Redirect(order)),
+            (false, true) => Ok(Page::Redirect(shipment)),
             (order_too, _) => Page::of(&Find {
                 refused: match askable && !order_too {
                     true => Some(refused(&console, &id).await),

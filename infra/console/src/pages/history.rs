@@ -1,5 +1,4 @@
-//! An order's history: every event as a step, what it changed, and the row as it was after any of
-//! them.
+//! The history of an order: every event as a step, what it changed, and the row after any of them.
 
 use std::collections::BTreeMap;
 
@@ -14,7 +13,7 @@ use domain::json::Object;
 use serde::Deserialize;
 
 use super::{
-    messages::{EventView, made, messages_link},
+    messages::{EventView, messages_by_event, messages_link},
     order::command_line,
 };
 use crate::{
@@ -34,21 +33,21 @@ pub(super) fn routes() -> Router<Console> {
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
-struct Asked {
-    /// The event after which the row is shown; without it, the last one.
+struct Params {
+    /// The event after which the row is shown; the last one where it is missing.
     after: Option<u64>,
 }
 
-/// A step, and what it did.
-struct Told {
+/// A step of the history and its effects.
+struct StepView {
     step: Step,
-    /// What it changed in the row, where that was asked for.
+    /// What the event changed in the row, where the rows were read.
     changed: Option<Vec<Difference>>,
-    /// The event's own members.
+    /// The members of the event's data.
     data: Vec<(String, String)>,
     chosen: bool,
     link: String,
-    /// The messages that it made; `None` where nobody can say it soon.
+    /// The messages that the event makes; `None` where they could not be read soon enough.
     made: Option<EventView>,
 }
 
@@ -57,21 +56,22 @@ struct Told {
 struct HistoryPage<'a> {
     id: &'a str,
     address: String,
-    steps: Vec<Told>,
-    /// Are there events that this page does not show?
+    steps: Vec<StepView>,
+    /// Whether there are events that this page does not show.
     more: bool,
     after: u64,
     last: u64,
     chosen: Option<&'a Step>,
     members: Vec<Member>,
-    /// The page of its messages.
+    /// The path of the page of the order's messages.
     messages: String,
-    /// The row's version, where it is not the chosen event's: two events within one millisecond.
+    /// The version of the row that is shown, where it is not the chosen event's: two events have
+    /// the same millisecond.
     other_version: Option<String>,
     command: String,
 }
 
-async fn show(view: View, Path(id): Path<String>, Query(asked): Query<Asked>) -> Response {
+async fn show(view: View, Path(id): Path<String>, Query(asked): Query<Params>) -> Response {
     let head = Head::new(
         Nav::Orders,
         format!("History of order {id}"),
@@ -84,7 +84,7 @@ async fn show(view: View, Path(id): Path<String>, Query(asked): Query<Asked>) ->
         let path = format!("{address}/history");
         let messages = async {
             let id = format!("order#{id}").parse().ok()?;
-            made(&console, &id).await
+            messages_by_event(&console, &id).await
         };
         let (history, mut messages) = futures::join!(api.get::<History>(&path), messages);
         let history = history?;
@@ -98,15 +98,15 @@ async fn show(view: View, Path(id): Path<String>, Query(asked): Query<Asked>) ->
         let last = steps.last().map_or(0, |step| step.sequence);
         let after = asked.after.unwrap_or(last).clamp(1, last.max(1));
         let rows = rows(&api, &address, &steps, after).await?;
-        let place = steps.iter().position(|step| step.sequence == after);
+        let chosen_index = steps.iter().position(|step| step.sequence == after);
         let row_at = |index: usize| rows.get(index).and_then(Option::as_ref);
         let empty = Object::new();
         let before_of = |index: usize| match index {
             0 => Some(&empty),
             _ => row_at(index - 1),
         };
-        let chosen_row = place.and_then(row_at);
-        let members = match (place.and_then(before_of), chosen_row) {
+        let chosen_row = chosen_index.and_then(row_at);
+        let members = match (chosen_index.and_then(before_of), chosen_row) {
             (Some(before), Some(row)) => diff::members(before, row),
             _ => Vec::new(),
         };
@@ -118,7 +118,7 @@ async fn show(view: View, Path(id): Path<String>, Query(asked): Query<Asked>) ->
             Some(made) => numbers.map(|number| (number, made.take(number))).collect(),
             None => BTreeMap::new(),
         };
-        let told = |(index, step): (usize, &Step)| Told {
+        let view_of = |(index, step): (usize, &Step)| StepView {
             changed: before_of(index)
                 .zip(row_at(index))
                 .filter(|_| index > 0)
@@ -131,11 +131,11 @@ async fn show(view: View, Path(id): Path<String>, Query(asked): Query<Asked>) ->
         };
         Page::of(&HistoryPage {
             id: &id,
-            steps: steps.iter().enumerate().map(told).collect(),
+            steps: steps.iter().enumerate().map(view_of).collect(),
             more,
             after,
             last,
-            chosen: place.map(|index| &steps[index]),
+            chosen: chosen_index.map(|index| &steps[index]),
             members,
             other_version: version.filter(|version| *version != after.to_string()),
             command: command_line(&about, &id),
@@ -146,7 +146,8 @@ async fn show(view: View, Path(id): Path<String>, Query(asked): Query<Asked>) ->
     .await
 }
 
-/// The row after each step: of all of them where they are few, else around the chosen one.
+/// Reads the row after each step: for all steps where they are few, else for the chosen one and the
+/// one before it.
 async fn rows(
     api: &Api,
     address: &str,
@@ -172,7 +173,7 @@ async fn rows(
     rows.into_iter().collect()
 }
 
-/// What may be done next is no part of the row.
+/// Removes the allowed actions, which are not part of the row.
 fn without_actions(mut row: Object) -> Object {
     row.remove("allowedActions");
     row

@@ -1,4 +1,4 @@
-//! A dead letter: why it lies there, and what is in it, for who asks.
+//! The page of a dead letter: why it was given up, and its content on request.
 
 use askama::Template;
 use axum::{Router, extract::Query, response::Response, routing::get};
@@ -14,7 +14,7 @@ use crate::{
     at::At,
     backend::Failure,
     change::Form,
-    jobs::Take,
+    jobs::RetryTask,
     links,
     view::{Head, Nav, Page, View},
 };
@@ -23,7 +23,7 @@ pub(super) fn routes() -> Router<Console> {
     Router::new().route("/stuck/letter", get(show_letter))
 }
 
-/// A dead letter, for a page.
+/// A dead letter as a page shows it.
 pub(super) struct LetterView {
     pub(super) name: String,
     pub(super) at: Option<At>,
@@ -31,20 +31,20 @@ pub(super) struct LetterView {
     pub(super) about: Vec<Subject>,
     pub(super) about_more: bool,
     pub(super) bytes: u64,
-    /// By which function it was given up, as a heading.
+    /// The function that gave up, as a heading.
     pub(super) by: String,
-    /// Why: of a command that was refused its code,
+    /// The reason; for a refused command, the code of the refusal.
     pub(super) reason: String,
-    /// and what that means,
+    /// What the code means.
     pub(super) meaning: Option<&'static str>,
-    /// the field at fault,
+    /// The invalid field of the command.
     pub(super) field: Option<String>,
-    /// and what is wrong with it.
+    /// What is wrong with the field.
     pub(super) message: Option<String>,
-    /// Where it came from.
+    /// The file or source that the command came from.
     pub(super) from: Option<String>,
     pub(super) link: String,
-    /// As a retry of all like it names them.
+    /// The group of a retry of all dead letters with this reason.
     pub(super) why: Why,
 }
 
@@ -99,7 +99,7 @@ pub(super) fn letter_link(id: &LetterId) -> String {
 }
 
 #[derive(Deserialize)]
-struct WhichLetter {
+struct LetterParams {
     place: String,
     name: String,
     #[serde(default)]
@@ -116,12 +116,13 @@ struct LetterPage<'a> {
     retry: Option<Form>,
 }
 
-/// The dead letter that an address names; a place that is none is a failure.
+/// Returns the id of the dead letter that a query names. Fails with `404` where `place` is neither
+/// `stream` nor `message`.
 pub(super) fn letter_id(place: &str, name: &str) -> Result<LetterId, Failure> {
     match place {
         "stream" => Ok(LetterId::Stream(name.to_owned())),
         "message" => Ok(LetterId::Message(name.to_owned())),
-        _ => Err(Failure::Said {
+        _ => Err(Failure::Message {
             status: 404,
             message: format!(
                 "Dead letters lie in the stream or are messages, and not in {place:?}."
@@ -130,19 +131,19 @@ pub(super) fn letter_id(place: &str, name: &str) -> Result<LetterId, Failure> {
     }
 }
 
-async fn show_letter(view: View, Query(which): Query<WhichLetter>) -> Response {
+async fn show_letter(view: View, Query(which): Query<LetterParams>) -> Response {
     let head = Head::new(Nav::Stuck, "A dead letter", "the dead letter");
     let (console, again) = (view.console.clone(), view.clone());
     view.show(head, async move {
         let id = letter_id(&which.place, &which.name)?;
         let environment = console.operating().environment().await?;
         let letter = dead_letters::letter(&environment, &id).await;
-        let letter = letter.map_err(|error| Failure::from(error).of_operators())?;
+        let letter = letter.map_err(|error| Failure::from(error).with_operator_policy())?;
         let content = match which.content {
             true => Some(cut(&dead_letters::payload(&environment, &id).await?)),
             false => None,
         };
-        let form = super::retry::form(&Take::Letter(id.clone()), &again);
+        let form = super::retry::form(&RetryTask::Letter(id.clone()), &again);
         Page::of(&LetterPage {
             of_stream: matches!(id, LetterId::Stream(_)),
             letter: &LetterView::of(letter),

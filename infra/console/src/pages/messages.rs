@@ -1,5 +1,5 @@
-//! The messages of an order or shipment: which each event makes, what became of them as far as
-//! anybody here knows, and announced once more.
+//! The messages of an order or shipment: those that each event makes, when they were sent as far as
+//! that is known here, and sending them once more.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -24,10 +24,10 @@ use crate::{
     About, Console,
     at::At,
     backend::Failure,
-    change::{Deed, Form, Sent},
+    change::{Form, FormValues, OperatorAction},
     limits::STEPS_MAX,
     links,
-    operating::{Emitted, beside},
+    operating::{EmittedMessage, additional},
     view::{Head, Nav, Page, View},
 };
 
@@ -37,29 +37,29 @@ pub(super) fn routes() -> Router<Console> {
         .route("/messages/announce", get(ask).post(send))
 }
 
-/// The page of the messages of an order or shipment.
+/// Returns the path of the page of the messages of an order or shipment.
 pub(super) fn messages_link(aggregate: &str) -> String {
     links::query("/messages", &[("aggregate", Some(aggregate))])
 }
 
 #[derive(Clone, Deserialize)]
-struct Which {
+struct Params {
     aggregate: String,
-    /// One event alone.
+    /// The sequence of one event, where only its messages are meant.
     event: Option<u64>,
-    /// The event up to which messages were just sent.
+    /// The sequence of the last event whose messages were just sent.
     sent: Option<u64>,
 }
 
-impl Which {
+impl Params {
     fn id(&self) -> Result<AggregateId, Failure> {
-        self.aggregate.parse().map_err(|_| Failure::Said {
+        self.aggregate.parse().map_err(|_| Failure::Message {
             status: 404,
             message: "order#<orderId> or shipment#<shipmentId> was expected.".to_owned(),
         })
     }
 
-    /// The address that announces it.
+    /// Returns the path that sends the messages once more.
     fn announce(&self) -> String {
         let event = self.event.map(|event| event.to_string());
         let names = [
@@ -77,13 +77,13 @@ impl Which {
     }
 }
 
-/// A message, and what became of it.
+/// A message and when it was sent.
 pub(super) struct MessageView {
     pub(super) id: String,
     pub(super) detail_type: String,
     pub(super) to: String,
     pub(super) channel: &'static str,
-    /// When it was emitted, each time that is known, the last one first.
+    /// The known times at which the message was sent, newest first.
     pub(super) emitted: Vec<At>,
 }
 
@@ -105,38 +105,39 @@ impl MessageView {
     }
 }
 
-/// The messages of every event of an order or shipment, for a page of its history.
+/// The messages of an order or shipment by the event that makes them, for a page of its history.
 #[derive(Default)]
-pub(super) struct Made {
+pub(super) struct MessagesByEvent {
     by_event: BTreeMap<u64, (String, Vec<MessageView>)>,
-    /// Is it known here what was emitted; and were all messages looked at?
+    /// Whether all stored messages were searched for when they were sent; `None` where it is not
+    /// known here which messages were sent.
     known: Option<bool>,
-    /// The event at which `notify` has stopped.
+    /// The sequence of the event at which `notify` is parked.
     parked_at: Option<u64>,
 }
 
-/// The messages of one event.
+/// The messages that one event makes.
 pub(super) struct EventView {
-    /// They; none where the event makes none.
+    /// The messages; empty where the event makes none.
     pub(super) messages: Vec<MessageView>,
-    /// Is it known here what was emitted?
+    /// Whether it is known here which messages were sent.
     pub(super) known: bool,
-    /// Does `notify` stand before it?
-    pub(super) waits: bool,
+    /// Whether `notify` is parked at this event or before it.
+    pub(super) is_waiting: bool,
 }
 
-impl Made {
-    /// The messages of an event.
+impl MessagesByEvent {
+    /// Removes and returns the messages of an event.
     pub(super) fn take(&mut self, sequence: u64) -> EventView {
         let messages = self.by_event.remove(&sequence);
         EventView {
             messages: messages.map_or(Vec::new(), |(_, messages)| messages),
             known: self.known.is_some(),
-            waits: self.parked_at.is_some_and(|at| sequence >= at),
+            is_waiting: self.parked_at.is_some_and(|at| sequence >= at),
         }
     }
 
-    /// Those events with messages that were not taken, by their sequence, with their kinds.
+    /// Returns the remaining events with messages: sequence, kind and messages.
     pub(super) fn others(mut self) -> Vec<(u64, String, EventView)> {
         let left: Vec<u64> = self.by_event.keys().copied().collect();
         let kind = |made: &Self, at: u64| made.by_event.get(&at).map(|(kind, _)| kind.clone());
@@ -145,9 +146,12 @@ impl Made {
     }
 }
 
-/// The messages of every event of an order or shipment, and what became of them; `None` where nobody
-/// can say it soon. They follow from the events alone.
-pub(super) async fn made(console: &Console, id: &AggregateId) -> Option<Made> {
+/// Reads the messages of every event of an order or shipment, and when they were sent. `None` where
+/// they cannot be read soon enough. The messages follow from the events alone.
+pub(super) async fn messages_by_event(
+    console: &Console,
+    id: &AggregateId,
+) -> Option<MessagesByEvent> {
     let look = |environment: Arc<Environment>| async move {
         let (history, parked) = futures::join!(
             history(&environment, id, None),
@@ -161,7 +165,7 @@ pub(super) async fn made(console: &Console, id: &AggregateId) -> Option<Made> {
             None => None,
         }
     };
-    let (found, emitted) = futures::join!(beside(console, look), emitted);
+    let (found, emitted) = futures::join!(additional(console, look), emitted);
     let (history, parked) = found?;
     let known = emitted.as_ref().map(|(_, all)| *all);
     let emitted = emitted.map_or(Vec::new(), |(emitted, _)| emitted);
@@ -177,14 +181,14 @@ pub(super) async fn made(console: &Console, id: &AggregateId) -> Option<Made> {
         (event.sequence, (kind, messages))
     });
     let parked_at = parked.iter().find(|one| one.consumer == "notify");
-    Some(Made {
+    Some(MessagesByEvent {
         by_event: by_event.collect(),
         known,
         parked_at: parked_at.map(|one| one.sequence),
     })
 }
 
-/// An event with its messages.
+/// An event and the messages that it makes.
 struct Event {
     sequence: u64,
     kind: String,
@@ -201,14 +205,15 @@ struct MessagesPage {
     subject: Subject,
     events: Vec<Event>,
     more: bool,
-    /// Is it known here what was emitted; and were all messages looked at?
+    /// Whether all stored messages were searched for when they were sent; `None` where it is not
+    /// known here which messages were sent.
     known: Option<bool>,
     parked: Option<ParkedView>,
     announce: String,
     sent: Option<u64>,
 }
 
-async fn show(view: View, Query(which): Query<Which>) -> Response {
+async fn show(view: View, Query(which): Query<Params>) -> Response {
     let title = format!("Messages of {}", which.aggregate);
     let head = Head::new(
         which.nav(),
@@ -247,7 +252,7 @@ async fn show(view: View, Query(which): Query<Which>) -> Response {
             more,
             known,
             parked: parked.as_ref().map(ParkedView::of),
-            announce: Which {
+            announce: Params {
                 event: None,
                 ..which.clone()
             }
@@ -258,7 +263,7 @@ async fn show(view: View, Query(which): Query<Which>) -> Response {
     .await
 }
 
-fn by_id(emitted: &[Emitted]) -> BTreeMap<&str, Vec<At>> {
+fn by_id(emitted: &[EmittedMessage]) -> BTreeMap<&str, Vec<At>> {
     let mut by_id: BTreeMap<&str, Vec<At>> = BTreeMap::new();
     for one in emitted {
         by_id.entry(&one.id).or_default().push(At(one.at.clone()));
@@ -266,7 +271,7 @@ fn by_id(emitted: &[Emitted]) -> BTreeMap<&str, Vec<At>> {
     by_id
 }
 
-fn event_of(event: HistoryEvent, which: &Which, emitted: &BTreeMap<&str, Vec<At>>) -> Event {
+fn event_of(event: HistoryEvent, which: &Params, emitted: &BTreeMap<&str, Vec<At>>) -> Event {
     let messages = event.messages.into_iter();
     Event {
         sequence: event.sequence,
@@ -274,7 +279,7 @@ fn event_of(event: HistoryEvent, which: &Which, emitted: &BTreeMap<&str, Vec<At>
         at: event.at.map(|at| At(at.to_string())),
         messages: messages.map(|it| MessageView::of(it, emitted)).collect(),
         unreadable: event.unreadable,
-        announce: Which {
+        announce: Params {
             event: Some(event.sequence),
             ..which.clone()
         }
@@ -296,12 +301,12 @@ struct AnnouncePage<'a> {
     form: Option<Form>,
 }
 
-fn form(which: &Which, view: &View) -> Form {
+fn form(which: &Params, view: &View) -> Form {
     Form::new(which.announce(), "Announce once more", view)
 }
 
-/// Says which messages would be sent.
-async fn ask(view: View, Query(which): Query<Which>) -> Response {
+/// Shows which messages would be sent.
+async fn ask(view: View, Query(which): Query<Params>) -> Response {
     let title = format!("Announce {} once more", which.aggregate);
     let head = Head::new(
         which.nav(),
@@ -346,13 +351,17 @@ async fn ask(view: View, Query(which): Query<Which>) -> Response {
     .await
 }
 
-async fn send(view: View, Query(which): Query<Which>, Posted(sent): Posted<Sent>) -> Response {
+async fn send(
+    view: View,
+    Query(which): Query<Params>,
+    Posted(sent): Posted<FormValues>,
+) -> Response {
     let (aggregate, back) = (which.aggregate.clone(), messages_link(&which.aggregate));
     let effect = match which.event {
         Some(event) => format!("the messages of event {event} of {aggregate} are sent once more."),
         None => format!("every message of {aggregate} is sent once more."),
     };
-    let deed = Deed {
+    let action = OperatorAction {
         nav: which.nav(),
         title: format!("Announce {aggregate} once more"),
         effect: effect + " They have the same ids: whoever has heard one knows it again.",
@@ -360,15 +369,16 @@ async fn send(view: View, Query(which): Query<Which>, Posted(sent): Posted<Sent>
         back: back.clone(),
     };
     let console = view.console.clone();
-    deed.carry_out(view, &sent, async move {
-        let id = which.id()?;
-        let environment = console.operating().environment().await?;
-        let announced = match which.event {
-            Some(event) => announce::event(&environment, &id, event).await?,
-            None => announce::one(&environment, &id, 1).await?,
-        };
-        let to = announced.to_sequence.to_string();
-        Ok(links::query(&back, &[("sent", Some(to.as_str()))]))
-    })
-    .await
+    action
+        .carry_out(view, &sent, async move {
+            let id = which.id()?;
+            let environment = console.operating().environment().await?;
+            let announced = match which.event {
+                Some(event) => announce::event(&environment, &id, event).await?,
+                None => announce::one(&environment, &id, 1).await?,
+            };
+            let to = announced.to_sequence.to_string();
+            Ok(links::query(&back, &[("sent", Some(to.as_str()))]))
+        })
+        .await
 }

@@ -33,7 +33,7 @@ pub mod try_it;
 pub mod try_run;
 pub mod webhooks;
 
-/// Every address of the console.
+/// Returns the router of every page.
 pub fn router() -> Router<Console> {
     Router::new()
         .route("/assets/{file}", get(assets::serve))
@@ -67,7 +67,7 @@ async fn nothing(view: View) -> Response {
     )
 }
 
-/// A part of a page that moves.
+/// Answers with a part of a page that the browser updates.
 fn fragment(part: &impl Template) -> Response {
     match part.render() {
         Ok(html) => Html(html).into_response(),
@@ -75,7 +75,7 @@ fn fragment(part: &impl Template) -> Response {
     }
 }
 
-/// What a part of a page is answered whose page is over: the browser goes to that address.
+/// Tells the browser to load the page at this path, instead of updating a part of its page.
 fn go_to(address: &str) -> Response {
     let header = (HeaderName::from_static("hx-redirect"), address.to_owned());
     ([header], Html("")).into_response()

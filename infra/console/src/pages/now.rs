@@ -1,7 +1,8 @@
-//! What is going on: numbers of the last hour, what is stuck, what rings, what happened last.
+//! The page *Now*: numbers of the last hour, what is stuck, alarms, and the latest alerts and
+//! files.
 //!
-//! Each part is asked for by itself and for a limited time: one that is missing says so in its own
-//! place, and the others stay.
+//! Each part is read separately with a time limit. A part that is missing says so in its place, and
+//! the others stay.
 
 use std::sync::Arc;
 
@@ -9,7 +10,7 @@ use askama::Template;
 use axum::{Router, response::Response, routing::get};
 use operator::{
     Environment, OperatorError,
-    activity::{self, Activity, Line},
+    activity::{self, Activity, MinuteSeries},
     alarms::{self, Alarms, State},
     parked::{self, ParkedPage},
     recent::{self, Files, RecentShipments},
@@ -23,17 +24,17 @@ use crate::{
     backend::Failure,
     limits::{BEHIND_SECONDS, NOW_EVERY_ELSEWHERE, NOW_EVERY_LOCALLY, PART_TIMEOUT, RECENT_SHOWN},
     links, sparkline,
-    view::{Head, Nav, Page, View, told},
+    view::{Head, Nav, Page, View, described},
 };
 
 pub(super) fn routes() -> Router<Console> {
     Router::new().route("/", get(show))
 }
 
-/// A part of the page, or why it is missing.
+/// A part of the page, or the reason why it is missing.
 pub(super) type Part<T> = Result<T, String>;
 
-/// All parts.
+/// All parts of the page.
 struct Parts {
     activity: Part<Activity>,
     parked: Part<ParkedPage>,
@@ -42,23 +43,23 @@ struct Parts {
     alarms: Part<Alarms>,
     alerts: Part<RecentShipments>,
     files: Part<Files>,
-    /// How a file is made to come in.
+    /// The command line that uploads an order file.
     upload: Part<String>,
-    /// What time it is there.
+    /// The time of the environment.
     at: Part<At>,
 }
 
-/// A number that leads to what it counts.
+/// A number with a link to what it counts.
 struct Tile {
     id: &'static str,
     label: &'static str,
-    /// `None` where nobody can say.
+    /// The number as text; `None` where it is not known.
     value: Option<String>,
-    /// Does somebody have to look at it?
+    /// Whether the number needs attention.
     wrong: bool,
     note: String,
     link: &'static str,
-    /// The last hour, as the points of a picture.
+    /// The numbers of the last hour as points of an SVG polyline.
     line: Option<String>,
 }
 
@@ -68,7 +69,7 @@ struct Now<'a> {
     every_seconds: u64,
     parts: &'a Parts,
     tiles: Vec<Tile>,
-    /// What is missing of the numbers: what, and why.
+    /// The numbers that are missing, each with the reason.
     missing: Vec<(&'a str, &'a str)>,
 }
 
@@ -121,7 +122,7 @@ async fn parts(console: &Console) -> Parts {
     }
 }
 
-/// One part, asked for.
+/// Reads one part within [`PART_TIMEOUT`].
 pub(super) async fn part<T, Work>(
     console: &Console,
     work: impl FnOnce(Arc<Environment>) -> Work,
@@ -135,7 +136,7 @@ where
     };
     match tokio::time::timeout(PART_TIMEOUT, looked).await {
         Ok(Ok(found)) => Ok(found),
-        Ok(Err(failure)) => Err(told(&failure, console.about()).2),
+        Ok(Err(failure)) => Err(described(&failure, console.about()).2),
         Err(_) => Err(format!("no answer within {} s", PART_TIMEOUT.as_secs())),
     }
 }
@@ -185,9 +186,9 @@ fn tiles(parts: &Parts) -> Vec<Tile> {
     tiles
 }
 
-/// What CloudWatch has counted; the same tiles without numbers where it does not say.
+/// Returns the tiles of what CloudWatch counts; without numbers where they could not be read.
 fn measured(activity: Option<&Activity>) -> Vec<Tile> {
-    let counted = |id, label, link, wrong, line: Option<Line>| {
+    let counted = |id, label, link, wrong, line: Option<MinuteSeries>| {
         let hour = line
             .as_ref()
             .map(|line| format!("{} in the last hour", line.total()));
@@ -199,11 +200,11 @@ fn measured(activity: Option<&Activity>) -> Vec<Tile> {
             ..tile(id, label, link, "")
         }
     };
-    let line = |of: fn(&Activity) -> Line| activity.map(of);
+    let line = |of: fn(&Activity) -> MinuteSeries| activity.map(of);
     let refused = |it: &Activity| sparkline::sum(&it.refused_orders, &it.refused_updates);
     let behind = |id, label, link, consumer: &str, note: &str| {
         let line = activity.map(|it| it.behind.get(consumer).cloned().unwrap_or_default());
-        let seconds = line.as_ref().map(|line| line.lately() / 1_000);
+        let seconds = line.as_ref().map(|line| line.recent_maximum() / 1_000);
         Tile {
             value: seconds.map(|seconds| format!("{seconds} s")),
             wrong: seconds.is_some_and(|seconds| seconds >= BEHIND_SECONDS),

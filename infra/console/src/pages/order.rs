@@ -1,4 +1,4 @@
-//! An order: how it stands, why, and what may be done.
+//! The page of an order: its state, its history, and what can be done.
 
 use askama::Template;
 use axum::{
@@ -18,10 +18,10 @@ use super::{
 use crate::{
     About, Console, at,
     backend::Failure,
-    change::{Change, Field, Form, Sent},
+    change::{Change, Field, Form, FormValues},
     limits::{ITEMS_SHOWN, SHIPMENTS_OF_ORDER},
     links,
-    live::{self, Moved},
+    live::{self, ChangeNotice},
     rows::{History, Item, List, Order, Shipment, texts},
     story::{self, Step},
     view::{Head, Nav, Page, View},
@@ -32,19 +32,19 @@ pub(super) fn routes() -> Router<Console> {
         .route("/orders/{id}", get(show))
         .route("/orders/{id}/complete", post(complete))
         .route("/orders/{id}/cancel", post(cancel))
-        .route("/live/order/{id}", get(tell))
+        .route("/live/order/{id}", get(live_update))
 }
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
-struct Asked {
-    /// As it stood then.
+struct Params {
+    /// The time at which the order is shown.
     at: Option<String>,
-    /// The day at whose end it is asked for, such as `2026-03-01`; in place of `at`.
+    /// The day at whose end it is shown, such as `2026-03-01`; used instead of `at`.
     day: Option<String>,
-    /// The version that a change of this page has made.
+    /// The version after a change that was made on this page.
     stored: Option<u64>,
-    /// The version that a live page shows.
+    /// The version that the open page shows.
     seen: Option<u64>,
 }
 
@@ -58,7 +58,7 @@ struct OrderPage<'a> {
     shipments: &'a [Shipment],
     attributes: Vec<(String, String)>,
     items: &'a [Item],
-    /// How many items are not written out.
+    /// The number of items that are not shown.
     more_items: usize,
     address: String,
     live: String,
@@ -70,7 +70,7 @@ struct OrderPage<'a> {
     rows: String,
 }
 
-async fn show(view: View, Path(id): Path<String>, Query(asked): Query<Asked>) -> Response {
+async fn show(view: View, Path(id): Path<String>, Query(asked): Query<Params>) -> Response {
     let head = Head::new(
         Nav::Orders,
         format!("Order {id}"),
@@ -101,12 +101,12 @@ async fn show(view: View, Path(id): Path<String>, Query(asked): Query<Asked>) ->
         );
         let without_row = parked.iter().find(|one| one.consumer == "project");
         let order = match (order, without_row) {
-            // Its first event is parked: so there is no row, and this says why.
+            // There is no row because the first event is parked. Its page says why.
             (Err(Failure::NotFound(_)), Some(parked)) if at.is_none() => {
-                return Ok(Page::Elsewhere(parked.link.clone()));
+                return Ok(Page::Redirect(parked.link.clone()));
             }
             (Err(Failure::NotFound(problem)), _) if at.is_some() => {
-                // It may be known since.
+                // The order may have been placed after that time.
                 let now = api.find::<History>(&format!("{address}/history")).await?;
                 let first = now.and_then(|history| history.events.into_iter().next());
                 let (Some(at), Some(first)) = (at, first) else {
@@ -153,17 +153,17 @@ async fn show(view: View, Path(id): Path<String>, Query(asked): Query<Asked>) ->
     .await
 }
 
-/// What tells the same in a terminal.
+/// Returns the command line that prints the same.
 pub(super) fn command_line(about: &About, id: &str) -> String {
     let aggregate = links::quoted(&format!("order/{id}"));
     format!("waybill history {aggregate} {}", about.flags)
 }
 
-async fn tell(view: View, Path(id): Path<String>, Query(asked): Query<Asked>) -> Response {
+async fn live_update(view: View, Path(id): Path<String>, Query(asked): Query<Params>) -> Response {
     let address = links::order(&id);
     let seen = asked.seen.unwrap_or(0);
     live::watch(&view.console, address.clone(), move |order: Order| {
-        (order.version != seen).then(|| Moved {
+        (order.version != seen).then(|| ChangeNotice {
             message: format!(
                 "Somebody has changed this order: it is {} now (version {}).",
                 order.status, order.version
@@ -192,14 +192,18 @@ fn cancel_form(id: &str, view: &View) -> Form {
     }
 }
 
-async fn complete(view: View, Path(id): Path<String>, Posted(sent): Posted<Sent>) -> Response {
+async fn complete(
+    view: View,
+    Path(id): Path<String>,
+    Posted(sent): Posted<FormValues>,
+) -> Response {
     let form = complete_form(&id, &view).filled(&sent);
     let effect = format!("order {id} becomes PROCESSED, and stays it.");
     let change = change(&id, "complete", "Complete order", effect, form);
     change.make(view, &sent).await
 }
 
-async fn cancel(view: View, Path(id): Path<String>, Posted(sent): Posted<Sent>) -> Response {
+async fn cancel(view: View, Path(id): Path<String>, Posted(sent): Posted<FormValues>) -> Response {
     let form = cancel_form(&id, &view).filled(&sent);
     let effect = format!(
         "order {id} becomes CANCELLED, and stays it. The event Order Cancelled is announced."

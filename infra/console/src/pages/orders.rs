@@ -1,4 +1,5 @@
-//! Orders, newest first: all, or those of a status, a customer or the day they were processed.
+//! The list of orders, newest first: all, or those of a status, of a customer, or of the day they
+//! were processed.
 
 use askama::Template;
 use axum::{Router, extract::Query, response::Response, routing::get};
@@ -8,34 +9,35 @@ use crate::{
     Console,
     limits::LIST_PAGE,
     links,
-    live::{self, Moved},
+    live::{self, ChangeNotice},
     rows::{List, ListedOrder},
     view::{Head, Nav, Page, View},
 };
 
-/// What an order may be, in the order of its life.
+/// The statuses of an order, in the order of its life.
 const STATUSES: [&str; 4] = ["NEW", "PROCESSING", "PROCESSED", "CANCELLED"];
 
 pub(super) fn routes() -> Router<Console> {
     Router::new()
         .route("/orders", get(show))
-        .route("/live/orders", get(tell))
+        .route("/live/orders", get(live_update))
 }
 
-/// Which orders. The API takes one of the first three.
+/// The filters and the page of the list. The API accepts one of the first three.
 #[derive(Clone, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-struct Asked {
+struct Params {
     status: Option<String>,
     customer_id: Option<String>,
     day: Option<String>,
     cursor: Option<String>,
-    /// The newest order that a live page shows.
+    /// The newest order that the open page shows.
     seen: Option<String>,
 }
 
-impl Asked {
-    /// The same list, of the API or of this page, from this place on.
+impl Params {
+    /// Returns the path of the list with these filters, which is the same for the API and for this
+    /// page, and `more` parameters.
     fn list(&self, more: &[(&str, Option<&str>)]) -> String {
         let filters = [
             ("status", self.status.as_deref()),
@@ -60,14 +62,14 @@ impl Asked {
 #[derive(Template)]
 #[template(path = "orders.html")]
 struct Orders<'a> {
-    asked: &'a Asked,
+    asked: &'a Params,
     statuses: &'a [&'a str],
     orders: &'a [ListedOrder],
     more: Option<String>,
     live: Option<String>,
 }
 
-async fn show(view: View, Query(asked): Query<Asked>) -> Response {
+async fn show(view: View, Query(asked): Query<Params>) -> Response {
     let api = view.console.api().clone();
     let head = Head::new(Nav::Orders, "Orders", "a page of orders");
     view.show(head, async move {
@@ -80,7 +82,7 @@ async fn show(view: View, Query(asked): Query<Asked>) -> Response {
         let found: List<ListedOrder> = api.get(&asked.list(&page)).await?;
         let more = found.cursor.as_deref();
         let newest = found.items.first().map_or("", |order| &order.order_id);
-        // Only the beginning of all orders moves.
+        // New orders appear on the first page of the unfiltered list only.
         let live = (asked.is_all() && asked.cursor.is_none())
             .then(|| links::query("/live/orders", &[("seen", Some(newest))]));
         Page::of(&Orders {
@@ -94,12 +96,12 @@ async fn show(view: View, Query(asked): Query<Asked>) -> Response {
     .await
 }
 
-async fn tell(view: View, Query(asked): Query<Asked>) -> Response {
+async fn live_update(view: View, Query(asked): Query<Params>) -> Response {
     let seen = asked.seen.unwrap_or_default();
     let newest = "/orders?sort=newest&limit=1".to_owned();
     live::watch(&view.console, newest, move |found: List<ListedOrder>| {
         let newer = found.items.first().filter(|order| order.order_id != seen);
-        newer.map(|_| Moved {
+        newer.map(|_| ChangeNotice {
             message: "There are newer orders.".to_owned(),
             address: "/orders".to_owned(),
         })

@@ -1,4 +1,4 @@
-//! A run over the whole store that has ended: what it has found, and what was found mended.
+//! The page of a run over the whole store that has ended: its findings, and repairing them.
 
 use askama::Template;
 use axum::{
@@ -11,8 +11,8 @@ use domain::AggregateId;
 use lambda::ReadModel;
 use operator::{
     Kind,
-    limits::MENDED_MAX,
-    rows::{Counted, Past, Summary, Wrong, mend},
+    limits::REPAIRS_MAX,
+    rows::{Counted, FindingKind, PastRun, Summary, repair},
 };
 use serde::Deserialize;
 
@@ -24,7 +24,7 @@ use crate::{
     Console,
     at::At,
     backend::Failure,
-    change::{Deed, Form, Sent},
+    change::{Form, FormValues, OperatorAction},
     links,
     view::{Head, Nav, Page, View},
 };
@@ -37,14 +37,14 @@ pub(super) fn routes() -> Router<Console> {
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
-struct From {
-    /// How many findings stand on pages before.
+struct PastParams {
+    /// The number of findings on the pages before this one.
     skip: usize,
-    /// Rows that were written when what was found was mended,
+    /// The number of rows that a repair of the findings has written.
     written: Option<u64>,
-    /// rows that were removed,
+    /// The number of rows that the repair has removed.
     removed: Option<u64>,
-    /// and orders and shipments that are still wrong.
+    /// The number of orders and shipments that are still wrong after the repair.
     left: Option<u64>,
 }
 
@@ -62,21 +62,22 @@ struct PastPage<'a> {
     findings: Vec<FindingView>,
     number: usize,
     more: Option<String>,
-    /// Findings that were counted and not kept.
+    /// The number of findings that were counted but not kept.
     not_kept: u64,
-    /// Mends exactly what was found, where that is little: else a rebuild does.
+    /// The form that repairs exactly the findings, where they are few enough. Otherwise a rebuild
+    /// does.
     mend: Option<Form>,
     rebuild: bool,
-    /// What came of mending it: rows written and removed, and what is still wrong.
+    /// The result of a repair: rows written, rows removed, and aggregates that are still wrong.
     mended: Option<(u64, u64, u64)>,
     read_only: bool,
 }
 
-/// The orders and shipments of which a row was found wrong and can be mended; nothing where they are too
-/// many to be mended one by one, or not all known.
+/// Returns the orders and shipments with a wrong row that can be repaired. Empty where they are too
+/// many to be repaired one by one, or not all known.
 fn mendable(summary: &Summary) -> Vec<AggregateId> {
     let wrong = summary.findings.iter();
-    let wrong = wrong.filter(|finding| finding.wrong != Wrong::Unreadable);
+    let wrong = wrong.filter(|finding| finding.kind != FindingKind::Unreadable);
     let ids = wrong.filter_map(|finding| {
         let kind = match finding.table.starts_with("processed-orders") {
             true => "order",
@@ -86,7 +87,7 @@ fn mendable(summary: &Summary) -> Vec<AggregateId> {
     });
     let mut ids: Vec<AggregateId> = ids.collect();
     ids.dedup();
-    match summary.more() == 0 && ids.len() <= MENDED_MAX {
+    match summary.more() == 0 && ids.len() <= REPAIRS_MAX {
         true => ids,
         false => Vec::new(),
     }
@@ -101,49 +102,59 @@ fn mend_form(name: &str, number: usize, view: &View) -> Form {
     Form::new(action, button, view)
 }
 
-/// The past run of this name.
-async fn past_named(console: &Console, name: &str) -> Result<Past, Failure> {
+/// Reads the past run of this name. Fails with `404` where there is none.
+async fn past_named(console: &Console, name: &str) -> Result<PastRun, Failure> {
     let all = past_of(console.operating()).await?;
     let past = all.into_iter().find(|(known, _)| known == name);
     let past = past.map(|(_, past)| past);
-    past.ok_or_else(|| Failure::Said {
+    past.ok_or_else(|| Failure::Message {
         status: 404,
         message: "This run is not remembered any more, or never was.".to_owned(),
     })
 }
 
-async fn mend_found(view: View, Path(name): Path<String>, Posted(sent): Posted<Sent>) -> Response {
+async fn mend_found(
+    view: View,
+    Path(name): Path<String>,
+    Posted(sent): Posted<FormValues>,
+) -> Response {
     let address = format!("/read-models/runs/{}", links::encoded(&name));
-    let deed = Deed {
+    let action = OperatorAction {
         nav: Nav::ReadModels,
         title: "Mend what was found".to_owned(),
-        effect: "the rows of every order and shipment that this run has found wrong are made what \
-                 follows from their events. Nobody is notified."
-            .to_owned(),
+        effect:
+            "the rows of every order and shipment that this run has found wrong are rewritten to \
+                 match their events. Nobody is notified."
+                .to_owned(),
         form: mend_form(&name, 0, &view).filled(&sent),
         back: address.clone(),
     };
     let console = view.console.clone();
-    deed.carry_out(view, &sent, async move {
-        let past = past_named(&console, &name).await?;
-        let environment = console.operating().environment().await?;
-        let done = mend(&environment, &mendable(&past.summary)).await?;
-        let numbers = [done.written, done.removed, done.left].map(|it| it.to_string());
-        let [written, removed, left] = numbers.each_ref().map(|it| Some(it.as_str()));
-        let told = [("written", written), ("removed", removed), ("left", left)];
-        Ok(links::query(&address, &told))
-    })
-    .await
+    action
+        .carry_out(view, &sent, async move {
+            let past = past_named(&console, &name).await?;
+            let environment = console.operating().environment().await?;
+            let done = repair(&environment, &mendable(&past.summary)).await?;
+            let numbers = [done.written, done.removed, done.left].map(|it| it.to_string());
+            let [written, removed, left] = numbers.each_ref().map(|it| Some(it.as_str()));
+            let told = [("written", written), ("removed", removed), ("left", left)];
+            Ok(links::query(&address, &told))
+        })
+        .await
 }
 
-async fn show_past(view: View, Path(name): Path<String>, Query(from): Query<From>) -> Response {
+async fn show_past(
+    view: View,
+    Path(name): Path<String>,
+    Query(from): Query<PastParams>,
+) -> Response {
     let head = Head::new(Nav::ReadModels, "A run that has ended", "the past runs");
     let (console, again) = (view.console.clone(), view.clone());
     view.show(head, async move {
         let operating = console.operating();
         let mut past = past_named(&console, &name).await?;
-        // The rows of what was found are known to the process that has found it, and to no file.
-        let own = operating.jobs.whole().and_then(|job| job.state().ended);
+        // The rows of the findings are kept in the memory of the process that ran, and in no file.
+        let own = operating.jobs.whole_run().and_then(|job| job.state().ended);
         if let Some(own) = own
             .and_then(Result::ok)
             .filter(|own| own.name.as_ref() == Some(&name))

@@ -1,5 +1,5 @@
-//! The read models: how large, how far behind, how the last sweep left them, and the runs that
-//! compare or mend them.
+//! The page of the read models: their sizes, how far they are behind, the result of the last sweep,
+//! and the runs that compare or repair them.
 
 use askama::Template;
 use axum::{Router, extract::Query, response::Response, routing::get};
@@ -7,11 +7,11 @@ use domain::Timestamp;
 use lambda::{ReadModel, metrics::Swept};
 use operator::{
     Environment, Kind,
-    folder::usual,
+    folder::run_folder,
     read_models::{
         DeployedRebuilds, ReadModelTable, SWEPT_AGGREGATES, last_sweep, measured, read_models,
     },
-    rows::{Past, Running, past, price, running},
+    rows::{PastRun, RunStatus, past, price, running},
 };
 use serde::Deserialize;
 
@@ -22,7 +22,7 @@ use crate::{
     change::Form,
     limits::{BEHIND_SECONDS, PART_TIMEOUT},
     operating::Operating,
-    view::{Head, Nav, Page, View, told},
+    view::{Head, Nav, Page, View, described},
 };
 
 pub(super) fn routes() -> Router<Console> {
@@ -32,7 +32,7 @@ pub(super) fn routes() -> Router<Console> {
         .route("/read-models/rebuild", get(ask_rebuild))
 }
 
-/// A consumer of the stream, and how far it is behind.
+/// A consumer of the stream and how far it is behind.
 struct Lag {
     consumer: String,
     behind: Behind,
@@ -40,11 +40,11 @@ struct Lag {
 
 /// How far a consumer of the stream is behind.
 enum Behind {
-    /// So many records, where the local system counts them.
+    /// The number of unprocessed records, which the local system counts.
     Records(u64),
-    /// So many seconds, by the age of the oldest event that it was given in the last minutes.
+    /// The age of the oldest event that the consumer received in the last minutes, in seconds.
     Seconds(u64),
-    /// It was given nothing in the last minutes.
+    /// The consumer received nothing in the last minutes.
     GivenNothing,
 }
 
@@ -56,7 +56,7 @@ impl Behind {
         }
     }
 
-    /// Does somebody wait?
+    /// Whether the consumer is behind so far that it matters.
     fn is_behind(&self) -> bool {
         match self {
             Self::Records(records) => *records > 0,
@@ -71,8 +71,8 @@ impl Behind {
 struct ReadModelsPage<'a> {
     about: &'a About,
     tables: Vec<ReadModelTable>,
-    known: Known,
-    /// Why what CloudWatch counts is not known.
+    known: Measured,
+    /// The reason why the numbers from CloudWatch are missing.
     unknown: Option<String>,
     minutes: u32,
     segments: u32,
@@ -80,58 +80,58 @@ struct ReadModelsPage<'a> {
     past: Vec<PastView>,
 }
 
-/// What is known beside the tables: by the local system, or by CloudWatch.
+/// The numbers that do not come from the tables: from the local system, or from CloudWatch.
 #[derive(Default)]
-struct Known {
+struct Measured {
     lags: Vec<Lag>,
     sweep: Option<(At, Swept)>,
-    /// Rebuilds by the deployed state machine; the local system has none.
+    /// The rebuilds of the deployed state machine; `None` for the local system, which has none.
     rebuilds: Option<DeployedRebuilds>,
 }
 
-/// What is known beside the tables, or why it is not.
-async fn known(console: &Console, environment: &Environment) -> Result<Known, String> {
+/// Reads the numbers that do not come from the tables. Fails with the reason for a person.
+async fn known(console: &Console, environment: &Environment) -> Result<Measured, String> {
     if let Some(local) = console.operating().local() {
-        let (come, lines) = futures::join!(local.come(), local.metrics(SWEPT_AGGREGATES));
-        if let (Some(come), Some(lines)) = (come, lines) {
-            let lags = come.consumers.into_iter().map(|(consumer, it)| Lag {
+        let (status, lines) = futures::join!(local.status(), local.metrics(SWEPT_AGGREGATES));
+        if let (Some(status), Some(lines)) = (status, lines) {
+            let lags = status.consumers.into_iter().map(|(consumer, it)| Lag {
                 consumer,
                 behind: Behind::Records(it.behind),
             });
-            return Ok(Known {
+            return Ok(Measured {
                 lags: lags.collect(),
-                sweep: last_sweep(&lines).map(told_at),
+                sweep: last_sweep(&lines).map(shown_at),
                 rebuilds: None,
             });
         }
     }
     let asked = async { Ok(measured(environment).await?) };
     let done = tokio::time::timeout(PART_TIMEOUT, asked).await;
-    let done = done.unwrap_or(Err(Failure::NoAnswer(NoAnswer::Slow(PART_TIMEOUT))));
-    let measured = done.map_err(|failure| told(&failure, console.about()).2)?;
+    let done = done.unwrap_or(Err(Failure::NoAnswer(NoAnswer::TimedOut(PART_TIMEOUT))));
+    let measured = done.map_err(|failure| described(&failure, console.about()).2)?;
     let lags = measured.behind.into_iter().map(|(consumer, millis)| Lag {
         consumer,
         behind: Behind::by_age(millis),
     });
-    Ok(Known {
+    Ok(Measured {
         lags: lags.collect(),
-        sweep: measured.sweep.map(told_at),
+        sweep: measured.sweep.map(shown_at),
         rebuilds: Some(measured.rebuilds),
     })
 }
 
-fn told_at((at, swept): (Timestamp, Swept)) -> (At, Swept) {
+fn shown_at((at, swept): (Timestamp, Swept)) -> (At, Swept) {
     (At(at.to_string()), swept)
 }
 
-/// A run that goes on, or can be gone on with.
+/// A run that is going on or can be continued.
 pub(super) struct RunningView {
-    /// Its page.
+    /// The path of its page.
     pub(super) link: String,
-    /// Verify or rebuild.
+    /// The kind: verify or rebuild.
     pub(super) kind: Kind,
     pub(super) begun: At,
-    /// Who is at it.
+    /// The process that works on the run; `None` where it was stopped.
     pub(super) owner: Option<String>,
 }
 
@@ -150,7 +150,7 @@ pub(super) struct PastView {
 }
 
 impl PastView {
-    fn of((name, past): (String, Past)) -> Self {
+    fn of((name, past): (String, PastRun)) -> Self {
         let counted = &past.summary.counted;
         Self {
             link: format!("/read-models/runs/{name}"),
@@ -167,19 +167,19 @@ impl PastView {
     }
 }
 
-/// The run of a kind that goes on or was stopped, read from its folder.
+/// Reads the run of a kind that is going on or was stopped from its folder.
 pub(super) async fn running_of(
     operating: &Operating,
     kind: Kind,
-) -> Result<Option<Running>, Failure> {
-    let folder = usual(&operating.state, kind.name(), operating.name());
+) -> Result<Option<RunStatus>, Failure> {
+    let folder = run_folder(&operating.state, kind.name(), operating.name());
     let read = tokio::task::spawn_blocking(move || running(&folder)).await;
     let read = read.map_err(|error| Failure::Unreadable(error.to_string()))?;
     Ok(read?)
 }
 
-/// The runs that have ended, the last one first.
-pub(super) async fn past_of(operating: &Operating) -> Result<Vec<(String, Past)>, Failure> {
+/// Reads the runs that have ended, newest first, with their names.
+pub(super) async fn past_of(operating: &Operating) -> Result<Vec<(String, PastRun)>, Failure> {
     let (state, name) = (operating.state.clone(), operating.name().to_owned());
     let read = tokio::task::spawn_blocking(move || past(&state, &name)).await;
     let read = read.map_err(|error| Failure::Unreadable(error.to_string()))?;
@@ -227,18 +227,18 @@ async fn show(view: View) -> Response {
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
-pub(super) struct Which {
-    /// One read model alone.
+pub(super) struct ModelParams {
+    /// The read model, where only one is meant.
     only: Option<String>,
 }
 
-impl Which {
-    /// The read model that is named; a name that is none is a failure.
+impl ModelParams {
+    /// Returns the read model that is named. Fails with `404` where there is no such read model.
     pub(super) fn read_model(&self) -> Result<Option<ReadModel>, Failure> {
         let named = self.only.as_deref().filter(|name| !name.is_empty());
         let model = named.map(str::parse).transpose();
         model.map_err(
-            |error: lambda::read_models::InvalidReadModel| Failure::Said {
+            |error: lambda::read_models::InvalidReadModel| Failure::Message {
                 status: 404,
                 message: error.to_string(),
             },
@@ -258,16 +258,16 @@ struct PricePage<'a> {
     command: String,
 }
 
-async fn ask_verify(view: View, Query(which): Query<Which>) -> Response {
+async fn ask_verify(view: View, Query(which): Query<ModelParams>) -> Response {
     ask(view, which, Kind::Verify).await
 }
 
-async fn ask_rebuild(view: View, Query(which): Query<Which>) -> Response {
+async fn ask_rebuild(view: View, Query(which): Query<ModelParams>) -> Response {
     ask(view, which, Kind::Rebuild).await
 }
 
-/// Says what it costs, before anything is read.
-async fn ask(view: View, which: Which, kind: Kind) -> Response {
+/// Shows the cost before anything is read.
+async fn ask(view: View, which: ModelParams, kind: Kind) -> Response {
     let title = title(kind);
     let head = Head::new(Nav::ReadModels, title, "the sizes of the tables");
     let (console, again) = (view.console.clone(), view.clone());
@@ -292,7 +292,7 @@ async fn ask(view: View, which: Which, kind: Kind) -> Response {
     .await
 }
 
-/// What a kind of run is called.
+/// Returns the title of a kind of run.
 pub(super) fn title(kind: Kind) -> &'static str {
     match kind {
         Kind::Verify => "Verify every row",

@@ -1,4 +1,4 @@
-//! What was refused in the last hour: how much, with which codes, and where each refusal is told.
+//! The page of refusals in the last hour: how many, with which codes, and where each is recorded.
 
 use std::collections::BTreeMap;
 
@@ -25,28 +25,28 @@ pub(super) fn routes() -> Router<Console> {
     Router::new().route("/refused", get(show))
 }
 
-/// Milliseconds of the hour that is looked at.
+/// The length of the period that is shown, in milliseconds.
 const HOUR_MS: i64 = 60 * 60 * 1_000;
 
-/// Refusals of one code.
+/// The refusals with one code.
 #[derive(Debug, PartialEq, Eq)]
 struct Code {
     code: String,
     meaning: Option<&'static str>,
     number: u64,
-    /// The last one.
+    /// The time of the last refusal.
     at: At,
 }
 
 #[derive(Template)]
 #[template(path = "refused.html")]
 struct RefusedPage {
-    /// Orders and updates that were refused in the last hour.
+    /// The numbers of orders and of updates that were refused in the last hour.
     counted: Part<(u64, u64)>,
-    /// By code, as far as it is known here; `None` on AWS.
+    /// The refusals by code, from the local system; `None` on AWS.
     codes: Option<Vec<Code>>,
     files: Part<Files>,
-    /// The groups of logs that hold them on AWS.
+    /// The log groups that record the refusals on AWS.
     logs: Vec<String>,
     query: String,
 }
@@ -88,12 +88,12 @@ async fn show(view: View) -> Response {
     .await
 }
 
-/// What is read of a line of metrics: of many of them, and no more than is wanted.
+/// The members of a line of metrics that are read.
 #[derive(Deserialize)]
 struct Line {
     #[serde(rename = "_aws")]
     aws: Aws,
-    /// As [`REFUSAL_CODE`] says.
+    /// The code of the refusal. The name of the member is [`REFUSAL_CODE`].
     #[serde(rename = "RefusalCode")]
     refusal_code: Option<String>,
 }
@@ -104,7 +104,7 @@ struct Aws {
     timestamp: i64,
 }
 
-/// The refusals of the last hour by code, the most frequent first, as the lines of metrics tell them.
+/// Counts the refusals of the last hour by code, most frequent first.
 fn by_code(lines: &[Line], now: Timestamp) -> Vec<Code> {
     let mut codes: BTreeMap<&str, (u64, i64)> = BTreeMap::new();
     for line in lines {

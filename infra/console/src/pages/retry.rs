@@ -1,4 +1,4 @@
-//! Takes up again what is stuck: what will happen, how far it is, and what became of each.
+//! Retries what is stuck: shows what will happen, the progress, and the result of each item.
 
 use askama::Template;
 use axum::{
@@ -9,7 +9,9 @@ use axum::{
 };
 use operator::{
     Stage,
-    retry::{self, Came, Group, Only, Preview, Report, Retried, RetriedKind, Wanted},
+    retry::{
+        self, Category, CommandResult, Group, Preview, Report, Retried, RetriedKind, Selection,
+    },
 };
 use serde::Deserialize;
 use tokio::time::{Instant, sleep};
@@ -21,98 +23,100 @@ use super::{
 use crate::{
     About, Console,
     backend::{Failure, Policy},
-    change::{Deed, Form, Sent},
+    change::{Form, FormValues, OperatorAction},
     denials::explained,
-    jobs::{Job, Take},
+    jobs::{Job, RetryTask},
     limits::{SHORT_RETRY, WORK_LOOKED_AT_EVERY},
     links,
-    view::{Head, Nav, Page, View, told},
+    view::{Head, Nav, Page, View, described},
 };
 
 pub(super) fn routes() -> Router<Console> {
     Router::new()
         .route("/stuck/retry", get(ask).post(begin))
         .route("/stuck/retry/stop", post(stop))
-        .route("/live/retried", get(tell))
+        .route("/live/retried", get(live_update))
 }
 
-/// What an address says is to be taken up; everything, where it names nothing.
+/// The query parameters that say what to retry. Without any, everything is retried.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-struct Which {
+struct Params {
     consumer: Option<String>,
     aggregate: Option<String>,
     place: Option<String>,
     name: Option<String>,
-    /// `parked`, `stream` or `queue`: what is stuck there for one reason,
+    /// `parked`, `stream` or `queue`: retries a group of this category.
     only: Option<String>,
-    /// at this consumer or function,
+    /// The consumer or function of the group.
     role: Option<String>,
-    /// for this one.
+    /// The reason of the group.
     reason: Option<String>,
 }
 
-impl Which {
-    fn take(self) -> Result<Take, Failure> {
-        let unsaid = || Failure::Said {
+impl Params {
+    fn task(self) -> Result<RetryTask, Failure> {
+        let incomplete = || Failure::Message {
             status: 400,
-            message: "This address does not say what is to be taken up.".to_owned(),
+            message: "This address does not say what to retry.".to_owned(),
         };
         let one = (self.consumer, self.aggregate, self.place, self.name);
         if let Some(only) = self.only {
             let only = match (only.as_str(), &one) {
-                ("parked", (None, None, None, None)) => Only::Parked,
-                ("stream", (None, None, None, None)) => Only::Stream,
-                ("queue", (None, None, None, None)) => Only::Queue,
-                _ => return Err(unsaid()),
+                ("parked", (None, None, None, None)) => Category::Parked,
+                ("stream", (None, None, None, None)) => Category::Stream,
+                ("queue", (None, None, None, None)) => Category::Queue,
+                _ => return Err(incomplete()),
             };
             let (role, reason) = (self.role, self.reason);
-            return Ok(Take::All(Wanted {
-                only: Some(only),
+            return Ok(RetryTask::All(Selection {
+                category: Some(only),
                 group: Some(Group { role, reason }),
-                ..Wanted::default()
+                ..Selection::default()
             }));
         }
         if self.role.is_some() || self.reason.is_some() {
-            return Err(unsaid());
+            return Err(incomplete());
         }
         match one {
-            (Some(consumer), Some(aggregate), ..) => Ok(Take::Parked {
+            (Some(consumer), Some(aggregate), ..) => Ok(RetryTask::Parked {
                 consumer,
                 aggregate,
             }),
-            (None, None, Some(place), Some(name)) => letter_id(&place, &name).map(Take::Letter),
-            (None, None, None, None) => Ok(Take::All(Wanted::default())),
-            // One that is named in part is not everything.
-            _ => Err(unsaid()),
+            (None, None, Some(place), Some(name)) => {
+                letter_id(&place, &name).map(RetryTask::Letter)
+            }
+            (None, None, None, None) => Ok(RetryTask::All(Selection::default())),
+            // Incomplete parameters must never retry everything.
+            _ => Err(incomplete()),
         }
     }
 }
 
-/// The form that takes it up.
-pub(super) fn form(take: &Take, view: &View) -> Form {
-    let names = match take {
-        Take::All(wanted) => return Form::new(address(wanted), "Retry all", view),
-        Take::Parked {
+/// Returns the form that starts the retry.
+pub(super) fn form(task: &RetryTask, view: &View) -> Form {
+    let names = match task {
+        RetryTask::All(wanted) => return Form::new(address(wanted), "Retry all", view),
+        RetryTask::Parked {
             consumer,
             aggregate,
         } => [("consumer", consumer.as_str()), ("aggregate", aggregate)],
-        Take::Letter(retry::LetterId::Stream(key)) => [("place", "stream"), ("name", key)],
-        Take::Letter(retry::LetterId::Message(id)) => [("place", "message"), ("name", id)],
+        RetryTask::Letter(retry::LetterId::Stream(key)) => [("place", "stream"), ("name", key)],
+        RetryTask::Letter(retry::LetterId::Message(id)) => [("place", "message"), ("name", id)],
     };
     let names = names.map(|(name, value)| (name, Some(value)));
     Form::new(links::query("/stuck/retry", &names), "Retry", view)
 }
 
-/// The address that takes up what is wanted: all, or one group.
-fn address(wanted: &Wanted) -> String {
-    let Some((group, only)) = wanted.group.as_ref().zip(wanted.only) else {
+/// Returns the path that retries the selection: everything, or one group.
+fn address(wanted: &Selection) -> String {
+    let Some((group, only)) = wanted.group.as_ref().zip(wanted.category) else {
         return "/stuck/retry".to_owned();
     };
     let only = match only {
-        Only::Parked => "parked",
-        Only::Queue => "queue",
-        Only::Stream | Only::DeadLetters => "stream",
+        Category::Parked => "parked",
+        Category::Queue => "queue",
+        Category::Stream | Category::DeadLetters => "stream",
     };
     let names = [
         ("only", Some(only)),
@@ -122,13 +126,19 @@ fn address(wanted: &Wanted) -> String {
     links::query("/stuck/retry", &names)
 }
 
-/// The form that takes up all that is stuck for one reason, of which a page shows `number`, and there
-/// may be more.
-pub(super) fn group_form(only: Only, why: Group, number: usize, more: bool, view: &View) -> Form {
-    let wanted = Wanted {
-        only: Some(only),
+/// Returns the form that retries a group with one reason. The page shows `number` of its items;
+/// with `more` there may be others.
+pub(super) fn group_form(
+    only: Category,
+    why: Group,
+    number: usize,
+    more: bool,
+    view: &View,
+) -> Form {
+    let wanted = Selection {
+        category: Some(only),
         group: Some(why),
-        ..Wanted::default()
+        ..Selection::default()
     };
     let button = match (number, more) {
         (1, false) => "Retry it".to_owned(),
@@ -138,26 +148,26 @@ pub(super) fn group_form(only: Only, why: Group, number: usize, more: bool, view
     Form::new(address(&wanted), button, view)
 }
 
-/// The form that takes up everything.
+/// Returns the form that retries everything.
 pub(super) fn all_form(number: u64, more: bool, view: &View) -> Form {
     let more = if more { " and more" } else { "" };
     let button = format!("Retry everything: {number}{more}");
     Form::new("/stuck/retry".to_owned(), button, view)
 }
 
-/// What will happen, in a sentence.
-fn effect(take: &Take) -> String {
-    match take {
-        Take::All(Wanted { group: Some(_), .. }) => {
-            "all that is stuck for this reason is taken up once more. Whatever succeeds is removed."
+/// Returns what the retry does, as a sentence.
+fn effect(task: &RetryTask) -> String {
+    match task {
+        RetryTask::All(Selection { group: Some(_), .. }) => {
+            "everything that is stuck for this reason is retried. Whatever succeeds is removed."
                 .to_owned()
         }
-        Take::All(_) => {
-            "everything that is parked is taken up, and every dead letter is given to its function \
+        RetryTask::All(_) => {
+            "everything that is parked is resumed, and every dead letter is given to its function \
              once more. Whatever succeeds is removed."
                 .to_owned()
         }
-        Take::Parked {
+        RetryTask::Parked {
             consumer,
             aggregate,
         } if consumer == "notify" => {
@@ -165,10 +175,10 @@ fn effect(take: &Take) -> String {
                 "the messages of {aggregate} from where notify stopped are sent, with their ids."
             )
         }
-        Take::Parked { aggregate, .. } => {
-            format!("the rows of {aggregate} are made what follows from its events.")
+        RetryTask::Parked { aggregate, .. } => {
+            format!("the rows of {aggregate} are rewritten to match its events.")
         }
-        Take::Letter(_) => {
+        RetryTask::Letter(_) => {
             "the dead letter is given to its function once more, and removed where that succeeds."
                 .to_owned()
         }
@@ -178,14 +188,14 @@ fn effect(take: &Take) -> String {
 #[derive(Template)]
 #[template(path = "retry.html")]
 struct RetryPage<'a> {
-    there: &'a Preview,
+    preview: &'a Preview,
     project: usize,
     notify: usize,
     form: Option<Form>,
     command: String,
 }
 
-/// Says what will happen, before anything does.
+/// Shows what a retry of everything would do.
 async fn ask(view: View) -> Response {
     let head = Head::new(
         Nav::Stuck,
@@ -194,13 +204,13 @@ async fn ask(view: View) -> Response {
     );
     let (console, form) = (
         view.console.clone(),
-        form(&Take::All(Wanted::default()), &view),
+        form(&RetryTask::All(Selection::default()), &view),
     );
     view.show(head, async move {
         let environment = console.operating().environment().await?;
-        let there = retry::preview(&environment, &Wanted::default()).await?;
+        let preview = retry::preview(&environment, &Selection::default()).await?;
         let of = |consumer: &str| {
-            there
+            preview
                 .parked
                 .iter()
                 .filter(|it| it.consumer == consumer)
@@ -210,61 +220,68 @@ async fn ask(view: View) -> Response {
         Page::of(&RetryPage {
             project: of("project"),
             notify: of("notify"),
-            form: (about.may_change() && there.is_wrong()).then_some(form),
+            form: (about.may_change() && preview.is_wrong()).then_some(form),
             command: format!("waybill retry {}", about.flags),
-            there: &there,
+            preview: &preview,
         })
     })
     .await
 }
 
-async fn begin(view: View, Query(which): Query<Which>, Posted(sent): Posted<Sent>) -> Response {
-    let take = match which.take() {
-        Ok(take) => take,
+async fn begin(
+    view: View,
+    Query(which): Query<Params>,
+    Posted(sent): Posted<FormValues>,
+) -> Response {
+    let task = match which.task() {
+        Ok(task) => task,
         Err(failure) => {
-            let (status, _, message) = told(&failure, view.console.about());
+            let (status, _, message) = described(&failure, view.console.about());
             return view.refused(status, &message);
         }
     };
-    let deed = Deed {
+    let action = OperatorAction {
         nav: Nav::Stuck,
-        title: match &take {
-            Take::All(Wanted { group: Some(_), .. }) => "Retry all of one reason".to_owned(),
-            Take::All(_) => "Retry all that is stuck".to_owned(),
-            Take::Parked { aggregate, .. } => format!("Retry {aggregate}"),
-            Take::Letter(_) => "Retry a dead letter".to_owned(),
+        title: match &task {
+            RetryTask::All(Selection { group: Some(_), .. }) => {
+                "Retry all of one reason".to_owned()
+            }
+            RetryTask::All(_) => "Retry all that is stuck".to_owned(),
+            RetryTask::Parked { aggregate, .. } => format!("Retry {aggregate}"),
+            RetryTask::Letter(_) => "Retry a dead letter".to_owned(),
         },
-        effect: effect(&take),
-        form: form(&take, &view).filled(&sent),
+        effect: effect(&task),
+        form: form(&task, &view).filled(&sent),
         back: "/stuck".to_owned(),
     };
     let console = view.console.clone();
-    deed.carry_out(view, &sent, async move {
-        let environment = console.operating().environment().await?;
-        console.operating().jobs.take_up(environment, take);
-        settled(&console).await;
-        Ok(links::STUCK.to_owned())
-    })
-    .await
+    action
+        .carry_out(view, &sent, async move {
+            let environment = console.operating().environment().await?;
+            console.operating().jobs.begin_retry(environment, task);
+            wait_briefly(&console).await;
+            Ok(links::STUCK.to_owned())
+        })
+        .await
 }
 
-/// Waits a moment for a short piece of work.
-async fn settled(console: &Console) {
+/// Waits at most [`SHORT_RETRY`] for the retry to end.
+async fn wait_briefly(console: &Console) {
     let until = Instant::now() + SHORT_RETRY;
-    let goes_on = || {
+    let is_running = || {
         console
             .operating()
             .jobs
             .retry()
-            .is_some_and(|job| job.goes_on())
+            .is_some_and(|job| job.is_running())
     };
-    while goes_on() && Instant::now() < until {
+    while is_running() && Instant::now() < until {
         sleep(WORK_LOOKED_AT_EVERY).await;
     }
 }
 
-async fn stop(view: View, Posted(sent): Posted<Sent>) -> Response {
-    let deed = Deed {
+async fn stop(view: View, Posted(sent): Posted<FormValues>) -> Response {
+    let action = OperatorAction {
         nav: Nav::Stuck,
         title: "Stop the retry".to_owned(),
         effect: "the retry ends after what it is at. What is done stays done.".to_owned(),
@@ -272,45 +289,46 @@ async fn stop(view: View, Posted(sent): Posted<Sent>) -> Response {
         back: links::STUCK.to_owned(),
     };
     let console = view.console.clone();
-    deed.carry_out(view, &sent, async move {
-        if let Some(job) = console.operating().jobs.retry() {
-            job.stop();
-        }
-        settled(&console).await;
-        Ok(links::STUCK.to_owned())
-    })
-    .await
+    action
+        .carry_out(view, &sent, async move {
+            if let Some(job) = console.operating().jobs.retry() {
+                job.stop();
+            }
+            wait_briefly(&console).await;
+            Ok(links::STUCK.to_owned())
+        })
+        .await
 }
 
-/// One thing that was taken up.
+/// One item that was retried.
 pub(super) struct Row {
     pub(super) done: bool,
     pub(super) kind: &'static str,
     pub(super) subject: Subject,
     pub(super) reason: Option<String>,
-    pub(super) came: Option<CameView>,
+    pub(super) result: Option<CommandResultView>,
 }
 
-/// What became of the command in a dead letter.
-pub(super) enum CameView {
-    /// It was accepted.
+/// The result of the command in a dead letter.
+pub(super) enum CommandResultView {
+    /// The command was accepted.
     Accepted {
         subject: Subject,
         kind: String,
         sequence: u64,
     },
-    /// It was refused again, and lies there anew.
+    /// The command was refused again, and there is a new dead letter.
     Refused(Box<LetterView>),
-    /// Its file's import has begun.
+    /// The import of the file has started.
     File { key: String, link: String },
-    /// It changed nothing.
+    /// The command changed nothing.
     Nothing { subject: Subject, version: u64 },
 }
 
-impl CameView {
-    fn of(came: &Came) -> Self {
+impl CommandResultView {
+    fn of(came: &CommandResult) -> Self {
         match came.clone() {
-            Came::Accepted {
+            CommandResult::Accepted {
                 aggregate,
                 kind,
                 sequence,
@@ -319,12 +337,12 @@ impl CameView {
                 kind,
                 sequence,
             },
-            Came::Refused(letter) => Self::Refused(Box::new(LetterView::of(*letter))),
-            Came::File(id) => Self::File {
+            CommandResult::Refused(letter) => Self::Refused(Box::new(LetterView::of(*letter))),
+            CommandResult::File(id) => Self::File {
                 link: links::file(&id.key, &id.version),
                 key: id.key,
             },
-            Came::Nothing { aggregate, version } => Self::Nothing {
+            CommandResult::Unchanged { aggregate, version } => Self::Nothing {
                 subject: Subject::of(&aggregate),
                 version,
             },
@@ -349,20 +367,20 @@ impl Row {
                 .reason
                 .as_deref()
                 .map(|reason| explained(reason, Policy::Operator, about)),
-            came: retried.came.as_ref().map(CameView::of),
+            result: retried.result.as_ref().map(CommandResultView::of),
         }
     }
 }
 
-/// What moves of that page.
+/// The part of the page that is updated while a retry runs.
 #[derive(Template)]
 #[template(path = "retried_now.html")]
 struct RetriedNow {
-    now: Now,
+    now: RetryProgress,
 }
 
-/// How far a retry is.
-pub(super) struct Now {
+/// The progress of a retry.
+pub(super) struct RetryProgress {
     pub(super) title: String,
     pub(super) what: &'static str,
     pub(super) done: u64,
@@ -374,21 +392,21 @@ pub(super) struct Now {
     pub(super) stop: Option<Form>,
 }
 
-pub(super) fn now(job: &Job<Take, Report>, view: &View) -> Now {
+pub(super) fn now(job: &Job<RetryTask, Report>, view: &View) -> RetryProgress {
     let state = job.state();
     let (report, problem) = match state.ended {
         None => (None, None),
         Some(Ok(report)) => (Some(report), None),
         Some(Err(failure)) => {
-            let (_, _, message) = told(&failure, view.console.about());
+            let (_, _, message) = described(&failure, view.console.about());
             (None, Some(message.trim_end_matches('.').to_owned()))
         }
     };
-    let goes_on = report.is_none() && problem.is_none();
+    let is_running = report.is_none() && problem.is_none();
     let row = |retried| Row::of(retried, view.console.about());
-    Now {
-        title: match &job.what {
-            Take::All(wanted) => match &wanted.group {
+    RetryProgress {
+        title: match &job.task {
+            RetryTask::All(wanted) => match &wanted.group {
                 None => "All that is stuck".to_owned(),
                 Some(group) => {
                     let role = group.role.as_deref().unwrap_or("nobody can say by whom");
@@ -396,8 +414,8 @@ pub(super) fn now(job: &Job<Take, Report>, view: &View) -> Now {
                     format!("{role}: {reason}")
                 }
             },
-            Take::Parked { aggregate, .. } => aggregate.clone(),
-            Take::Letter(_) => "A dead letter".to_owned(),
+            RetryTask::Parked { aggregate, .. } => aggregate.clone(),
+            RetryTask::Letter(_) => "A dead letter".to_owned(),
         },
         what: match state.stage {
             Some(Stage::Retrying) => "dead letters of the queue",
@@ -409,15 +427,15 @@ pub(super) fn now(job: &Job<Take, Report>, view: &View) -> Now {
         rows: state.retried.iter().rev().map(row).collect(),
         report,
         problem,
-        stop: (goes_on && !job.is_asked_to_stop() && view.console.about().may_change())
+        stop: (is_running && !job.is_asked_to_stop() && view.console.about().may_change())
             .then(|| Form::new("/stuck/retry/stop".to_owned(), "Stop", view)),
     }
 }
 
-/// How far it is, for a page that moves; at the end the page is loaded anew.
-async fn tell(view: View) -> Response {
+/// Answers the polling page with the progress. When the retry has ended, the page is loaded again.
+async fn live_update(view: View) -> Response {
     match view.console.operating().jobs.retry() {
-        Some(job) if job.goes_on() => super::fragment(&RetriedNow {
+        Some(job) if job.is_running() => super::fragment(&RetriedNow {
             now: now(&job, &view),
         }),
         _ => super::go_to(links::STUCK),
@@ -428,52 +446,55 @@ async fn tell(view: View) -> Response {
 mod tests {
     use super::*;
 
-    fn which(names: [Option<&str>; 4]) -> Result<Take, Failure> {
+    fn which(names: [Option<&str>; 4]) -> Result<RetryTask, Failure> {
         let [consumer, aggregate, place, name] = names.map(|name| name.map(str::to_owned));
-        let which = Which {
+        let which = Params {
             consumer,
             aggregate,
             place,
             name,
-            ..Which::default()
+            ..Params::default()
         };
-        which.take()
+        which.task()
     }
 
     #[test]
     fn a_group_is_named_by_its_address() {
-        let wanted = Wanted {
-            only: Some(Only::Queue),
+        let wanted = Selection {
+            category: Some(Category::Queue),
             group: Some(Group {
                 role: Some("bus".to_owned()),
                 reason: None,
             }),
-            ..Wanted::default()
+            ..Selection::default()
         };
         assert_eq!(address(&wanted), "/stuck/retry?only=queue&role=bus");
-        let which = |only: &str, consumer: Option<&str>| Which {
+        let which = |only: &str, consumer: Option<&str>| Params {
             only: Some(only.to_owned()),
             role: Some("bus".to_owned()),
             consumer: consumer.map(str::to_owned),
-            ..Which::default()
+            ..Params::default()
         };
-        assert_eq!(which("queue", None).take(), Ok(Take::All(wanted)));
-        assert!(which("everything", None).take().is_err());
-        assert!(which("queue", Some("project")).take().is_err());
-        let without_place = Which {
+        assert_eq!(which("queue", None).task(), Ok(RetryTask::All(wanted)));
+        assert!(which("everything", None).task().is_err());
+        assert!(which("queue", Some("project")).task().is_err());
+        let without_place = Params {
             reason: Some("invalid".to_owned()),
-            ..Which::default()
+            ..Params::default()
         };
-        assert!(without_place.take().is_err());
+        assert!(without_place.task().is_err());
     }
 
     #[test]
     fn what_is_named_in_part_is_not_everything() {
         let (a, b) = (Some("project"), Some("order#1"));
-        assert_eq!(which([None; 4]), Ok(Take::All(Wanted::default())));
-        assert!(matches!(which([a, b, None, None]), Ok(Take::Parked { .. })));
+        assert_eq!(which([None; 4]), Ok(RetryTask::All(Selection::default())));
+        assert!(matches!(
+            which([a, b, None, None]),
+            Ok(RetryTask::Parked { .. })
+        ));
         let letter = which([None, None, Some("stream"), Some("key")]);
-        assert!(matches!(letter, Ok(Take::Letter(_))));
+        assert!(matches!(letter, Ok(RetryTask::Letter(_))));
         for wrong in [
             [a, None, None, None],
             [None, b, None, None],

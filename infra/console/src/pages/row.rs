@@ -1,4 +1,5 @@
-//! The rows of one order or shipment beside what follows from its events, and mended.
+//! The page that compares the rows of one order or shipment with what follows from its events, and
+//! repairs them.
 
 use askama::Template;
 use axum::{
@@ -15,7 +16,7 @@ use super::{run::FindingView, stuck::Subject};
 use crate::{
     About, Console,
     backend::Failure,
-    change::{Deed, Form, Sent},
+    change::{Form, FormValues, OperatorAction},
     diff,
     limits::SIDES_KEPT,
     links,
@@ -26,68 +27,70 @@ pub(super) fn routes() -> Router<Console> {
     Router::new().route("/read-models/rows", get(show).post(mend))
 }
 
-/// The page that compares the rows of an order or shipment.
+/// Returns the path of the page that compares the rows of an order or shipment.
 pub(super) fn row_link(aggregate: &str) -> String {
     links::query("/read-models/rows", &[("aggregate", Some(aggregate))])
 }
 
-/// A row as it is beside the row as it should be.
+/// The stored row next to the row that follows from the events.
 pub(super) struct SidesView {
-    /// Every member, those that differ first.
+    /// Every member, differing ones first.
     pub(super) members: Vec<Side>,
-    /// Is there a row?
-    pub(super) is_there: bool,
-    /// Should there be one?
+    /// Whether the row is stored.
+    pub(super) is_stored: bool,
+    /// Whether the events make such a row.
     pub(super) is_expected: bool,
 }
 
-/// A member on both sides.
+/// One member of the stored row and of the expected row.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Side {
-    pub(super) place: String,
-    pub(super) is: Option<String>,
-    pub(super) should_be: Option<String>,
+    pub(super) path: String,
+    pub(super) stored: Option<String>,
+    pub(super) expected: Option<String>,
     pub(super) differs: bool,
 }
 
 impl SidesView {
-    pub(super) fn of(there: Option<&Object>, expected: Option<&Object>) -> Self {
+    pub(super) fn of(stored: Option<&Object>, expected: Option<&Object>) -> Self {
         let none = Object::new();
-        let (is, due) = (there.unwrap_or(&none), expected.unwrap_or(&none));
-        let differing = diff::between(is, due).into_iter().map(|it| Side {
-            place: it.place,
-            is: it.before,
-            should_be: it.after,
-            differs: true,
-        });
+        let (stored_row, expected_row) = (stored.unwrap_or(&none), expected.unwrap_or(&none));
+        let differing = diff::between(stored_row, expected_row)
+            .into_iter()
+            .map(|it| Side {
+                path: it.path,
+                stored: it.before,
+                expected: it.after,
+                differs: true,
+            });
         let mut members: Vec<Side> = differing.collect();
-        let equal = diff::members(is, due).into_iter();
+        let equal = diff::members(stored_row, expected_row).into_iter();
         members.extend(equal.filter(|it| !it.changed).map(|it| Side {
-            place: it.place,
-            is: Some(it.value.clone()),
-            should_be: Some(it.value),
+            path: it.path,
+            stored: Some(it.value.clone()),
+            expected: Some(it.value),
             differs: false,
         }));
         Self {
             members,
-            is_there: there.is_some(),
+            is_stored: stored.is_some(),
             is_expected: expected.is_some(),
         }
     }
 }
 
 #[derive(Deserialize)]
-struct Which {
+struct Params {
     aggregate: String,
-    /// What a rebuild has written,
+    /// The number of rows that a repair has written.
     written: Option<u64>,
-    /// and removed.
+    /// The number of rows that a repair has removed.
     removed: Option<u64>,
 }
 
-impl Which {
+impl Params {
     fn id(&self) -> Result<AggregateId, Failure> {
-        self.aggregate.parse().map_err(|_| Failure::Said {
+        self.aggregate.parse().map_err(|_| Failure::Message {
             status: 404,
             message: "order#<orderId> or shipment#<shipmentId> was expected.".to_owned(),
         })
@@ -110,7 +113,7 @@ fn form(aggregate: &str, view: &View) -> Form {
     Form::new(row_link(aggregate), "Mend its rows", view)
 }
 
-async fn show(view: View, Query(which): Query<Which>) -> Response {
+async fn show(view: View, Query(which): Query<Params>) -> Response {
     let title = format!("Rows of {}", which.aggregate);
     let head = Head::new(
         Nav::ReadModels,
@@ -143,28 +146,33 @@ async fn show(view: View, Query(which): Query<Which>) -> Response {
     .await
 }
 
-async fn mend(view: View, Query(which): Query<Which>, Posted(sent): Posted<Sent>) -> Response {
+async fn mend(
+    view: View,
+    Query(which): Query<Params>,
+    Posted(sent): Posted<FormValues>,
+) -> Response {
     let aggregate = which.aggregate.clone();
-    let deed = Deed {
+    let action = OperatorAction {
         nav: Nav::ReadModels,
         title: format!("Mend the rows of {aggregate}"),
-        effect: format!("the rows of {aggregate} are made what follows from its events."),
+        effect: format!("the rows of {aggregate} are rewritten to match its events."),
         form: form(&aggregate, &view).filled(&sent),
         back: row_link(&aggregate),
     };
     let console = view.console.clone();
-    deed.carry_out(view, &sent, async move {
-        let id = which.id()?;
-        let environment = console.operating().environment().await?;
-        let rebuilt = rebuild_one(&environment, &id).await?;
-        let (written, removed) = (rebuilt.written.to_string(), rebuilt.removed.to_string());
-        let told = [
-            ("written", Some(written.as_str())),
-            ("removed", Some(removed.as_str())),
-        ];
-        Ok(links::query(&row_link(&aggregate), &told))
-    })
-    .await
+    action
+        .carry_out(view, &sent, async move {
+            let id = which.id()?;
+            let environment = console.operating().environment().await?;
+            let rebuilt = rebuild_one(&environment, &id).await?;
+            let (written, removed) = (rebuilt.written.to_string(), rebuilt.removed.to_string());
+            let told = [
+                ("written", Some(written.as_str())),
+                ("removed", Some(removed.as_str())),
+            ];
+            Ok(links::query(&row_link(&aggregate), &told))
+        })
+        .await
 }
 
 #[cfg(test)]
@@ -180,19 +188,19 @@ mod tests {
 
     #[test]
     fn what_differs_stands_first_with_both_sides() {
-        let (is, due) = (
+        let (stored, expected) = (
             row(r#"{"a":1,"b":2,"gone":0}"#),
             row(r#"{"a":1,"b":3,"new":4}"#),
         );
-        let sides = SidesView::of(Some(&is), Some(&due));
+        let sides = SidesView::of(Some(&stored), Some(&expected));
         let told: Vec<_> = sides
             .members
             .iter()
             .map(|it| {
                 (
-                    it.place.as_str(),
-                    it.is.as_deref(),
-                    it.should_be.as_deref(),
+                    it.path.as_str(),
+                    it.stored.as_deref(),
+                    it.expected.as_deref(),
                     it.differs,
                 )
             })
@@ -206,13 +214,13 @@ mod tests {
                 ("a", Some("1"), Some("1"), false),
             ]
         );
-        let missing = SidesView::of(None, Some(&due));
-        assert!(!missing.is_there && missing.is_expected);
+        let missing = SidesView::of(None, Some(&expected));
+        assert!(!missing.is_stored && missing.is_expected);
         assert!(
             missing
                 .members
                 .iter()
-                .all(|it| it.is.is_none() && it.differs)
+                .all(|it| it.stored.is_none() && it.differs)
         );
     }
 }

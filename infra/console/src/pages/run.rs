@@ -1,4 +1,4 @@
-//! A run over the whole store: how far it is, whoever has begun it.
+//! The page of a run over the whole store: its progress, whichever process has started it.
 
 use askama::Template;
 use axum::{
@@ -11,36 +11,36 @@ use axum::{
 use lambda::ReadModel;
 use operator::{
     Kind, Stage,
-    folder::usual,
-    rows::{Counted, Difference, Finding, Options, Running, Summary, Wrong},
+    folder::run_folder,
+    rows::{Counted, Difference, Finding, FindingKind, Options, RunStatus, Summary},
 };
 use serde::Deserialize;
 use tokio::time::{Instant, sleep};
 
 use super::{
-    read_models::{Which, running_of, title},
+    read_models::{ModelParams, running_of, title},
     row::{SidesView, row_link},
 };
 use crate::{
     About, Console,
     at::At,
     backend::Failure,
-    change::{Deed, Form, Sent},
+    change::{Form, FormValues, OperatorAction},
     limits::{FINDINGS_SHOWN, SHORT_WORK, SIDES_KEPT, WORK_LOOKED_AT_EVERY},
     links,
-    view::{Head, Nav, Page, View, told},
+    view::{Head, Nav, Page, View, described},
 };
 
 pub(super) fn routes() -> Router<Console> {
     Router::new()
         .route("/read-models/run", get(show))
-        .route("/live/run", get(tell))
+        .route("/live/run", get(live_update))
         .route("/read-models/run/verify", post(begin_verify))
         .route("/read-models/run/rebuild", post(begin_rebuild))
         .route("/read-models/run/stop", post(stop))
 }
 
-/// The form that begins a run, or goes on with one.
+/// Returns the form that starts or continues a run. With `anew`, it starts from the beginning.
 pub(super) fn form(kind: Kind, only: Option<ReadModel>, anew: bool, view: &View) -> Form {
     let only = only.map(|model| model.to_string());
     let anew = anew.then_some("true");
@@ -55,29 +55,35 @@ pub(super) fn form(kind: Kind, only: Option<ReadModel>, anew: bool, view: &View)
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
-struct Begin {
+struct BeginParams {
     anew: bool,
 }
 
 async fn begin_verify(
     view: View,
-    Query(which): Query<Which>,
-    Query(begin): Query<Begin>,
-    Posted(sent): Posted<Sent>,
+    Query(which): Query<ModelParams>,
+    Query(begin): Query<BeginParams>,
+    Posted(sent): Posted<FormValues>,
 ) -> Response {
     self::begin(view, which, begin, sent, Kind::Verify).await
 }
 
 async fn begin_rebuild(
     view: View,
-    Query(which): Query<Which>,
-    Query(begin): Query<Begin>,
-    Posted(sent): Posted<Sent>,
+    Query(which): Query<ModelParams>,
+    Query(begin): Query<BeginParams>,
+    Posted(sent): Posted<FormValues>,
 ) -> Response {
     self::begin(view, which, begin, sent, Kind::Rebuild).await
 }
 
-async fn begin(view: View, which: Which, begin: Begin, sent: Sent, kind: Kind) -> Response {
+async fn begin(
+    view: View,
+    which: ModelParams,
+    begin: BeginParams,
+    sent: FormValues,
+    kind: Kind,
+) -> Response {
     let only = which.read_model();
     let of = match only.as_ref().ok().copied().flatten() {
         Some(model) => model.to_string(),
@@ -86,12 +92,12 @@ async fn begin(view: View, which: Which, begin: Begin, sent: Sent, kind: Kind) -
     let effect = match kind {
         Kind::Verify => format!("all events and the rows of {of} are read. Nothing is changed."),
         Kind::Rebuild => format!(
-            "all events and the rows of {of} are read, and each row that differs is made what \
-             follows from its events. Nobody is notified."
+            "all events and the rows of {of} are read, and each row that differs is \
+             rewritten to match its events. Nobody is notified."
         ),
     };
     let form = form(kind, only.clone().unwrap_or_default(), begin.anew, &view).filled(&sent);
-    let deed = Deed {
+    let action = OperatorAction {
         nav: Nav::ReadModels,
         title: title(kind).to_owned(),
         effect,
@@ -99,47 +105,52 @@ async fn begin(view: View, which: Which, begin: Begin, sent: Sent, kind: Kind) -
         back: "/read-models".to_owned(),
     };
     let console = view.console.clone();
-    deed.carry_out(view, &sent, async move {
-        let (operating, only) = (console.operating(), only?);
-        let environment = operating.environment().await?;
-        let folder = usual(&operating.state, kind.name(), operating.name());
-        let options = Options {
-            only,
-            anew: begin.anew,
-            sides: SIDES_KEPT,
-            ..Options::new(kind, folder)
-        };
-        let jobs = &operating.jobs;
-        jobs.go_through(environment, options, &operating.state)
-            .await?;
-        settled(&console).await;
-        Ok(address(kind))
-    })
-    .await
+    action
+        .carry_out(view, &sent, async move {
+            let (operating, only) = (console.operating(), only?);
+            let environment = operating.environment().await?;
+            let folder = run_folder(&operating.state, kind.name(), operating.name());
+            let options = Options {
+                only,
+                anew: begin.anew,
+                max_differences: SIDES_KEPT,
+                ..Options::new(kind, folder)
+            };
+            let jobs = &operating.jobs;
+            jobs.begin_run(environment, options, &operating.state)
+                .await?;
+            wait_briefly(&console).await;
+            Ok(address(kind))
+        })
+        .await
 }
 
 fn address(kind: Kind) -> String {
     format!("/read-models/run?kind={}", kind.name())
 }
 
-/// Waits a moment for a short run.
-async fn settled(console: &Console) {
+/// Waits at most [`SHORT_WORK`] for the run to end.
+async fn wait_briefly(console: &Console) {
     let until = Instant::now() + SHORT_WORK;
-    let goes_on = || {
+    let is_running = || {
         console
             .operating()
             .jobs
-            .whole()
-            .is_some_and(|job| job.goes_on())
+            .whole_run()
+            .is_some_and(|job| job.is_running())
     };
-    while goes_on() && Instant::now() < until {
+    while is_running() && Instant::now() < until {
         sleep(WORK_LOOKED_AT_EVERY).await;
     }
 }
 
-async fn stop(view: View, Query(of): Query<Of>, Posted(sent): Posted<Sent>) -> Response {
+async fn stop(
+    view: View,
+    Query(of): Query<KindParams>,
+    Posted(sent): Posted<FormValues>,
+) -> Response {
     let kind = of.kind();
-    let deed = Deed {
+    let action = OperatorAction {
         nav: Nav::ReadModels,
         title: "Stop the run".to_owned(),
         effect: "the run stops within a second or so, and can be gone on with.".to_owned(),
@@ -147,15 +158,16 @@ async fn stop(view: View, Query(of): Query<Of>, Posted(sent): Posted<Sent>) -> R
         back: address(kind),
     };
     let console = view.console.clone();
-    deed.carry_out(view, &sent, async move {
-        let job = console.operating().jobs.whole();
-        if let Some(job) = job.filter(|job| job.what == kind) {
-            job.stop();
-        }
-        settled(&console).await;
-        Ok(address(kind))
-    })
-    .await
+    action
+        .carry_out(view, &sent, async move {
+            let job = console.operating().jobs.whole_run();
+            if let Some(job) = job.filter(|job| job.task == kind) {
+                job.stop();
+            }
+            wait_briefly(&console).await;
+            Ok(address(kind))
+        })
+        .await
 }
 
 fn stop_form(kind: Kind, view: &View) -> Form {
@@ -165,11 +177,11 @@ fn stop_form(kind: Kind, view: &View) -> Form {
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
-struct Of {
+struct KindParams {
     kind: Option<String>,
 }
 
-impl Of {
+impl KindParams {
     fn kind(&self) -> Kind {
         match self.kind.as_deref() {
             Some("rebuild") => Kind::Rebuild,
@@ -178,45 +190,52 @@ impl Of {
     }
 }
 
-/// A finding, and where it leads.
+/// A finding with links to its order or shipment.
 pub(super) struct FindingView {
-    pub(super) wrong: Wrong,
+    pub(super) wrong: FindingKind,
     pub(super) table: String,
     pub(super) id: String,
     pub(super) entry: Option<String>,
-    /// The order's or shipment's page.
+    /// The path of the order's or shipment's page.
     pub(super) link: String,
-    /// Its rows beside what they should be, now.
+    /// The path of the page that compares its rows as they are now.
     pub(super) rows: String,
-    /// Both rows as they were found, where they were kept.
+    /// Both rows at the time of the finding, where they were kept.
     pub(super) sides: Option<SidesView>,
-    /// What is wrong, in a sentence.
+    /// What is wrong, as a sentence.
     pub(super) says: String,
 }
 
-/// What is wrong with a row, in a sentence: of one that differs, in which members.
+/// Returns what is wrong with a row, as a sentence, with the members that differ where they are
+/// known.
 fn says(finding: &Finding, sides: Option<&SidesView>) -> String {
     let version = |version: Option<u64>| version.unwrap_or_default();
-    let (there, due) = (version(finding.there), version(finding.expected));
+    let (there, due) = (version(finding.stored), version(finding.expected));
     let differing = sides.map(|sides| {
         let members = sides.members.iter().filter(|it| it.differs);
-        members.map(|it| it.place.as_str()).collect::<Vec<_>>()
+        members.map(|it| it.path.as_str()).collect::<Vec<_>>()
     });
     let differs = match differing {
         Some(members) if !members.is_empty() => format!("It differs in {}.", members.join(", ")),
         _ => "The comparison with what it is now says in what.".to_owned(),
     };
-    match finding.wrong {
-        Wrong::Missing => format!("There is no row, and its events come to one of version {due}."),
-        Wrong::Superfluous => format!("There is a row of version {there}, and no event makes one."),
-        Wrong::Stale => format!("The row is of version {there}, and its events are at {due}."),
-        Wrong::Different if there == due => {
+    match finding.kind {
+        FindingKind::Missing => {
+            format!("There is no row, and its events come to one of version {due}.")
+        }
+        FindingKind::Superfluous => {
+            format!("There is a row of version {there}, and no event makes one.")
+        }
+        FindingKind::Stale => {
+            format!("The row is of version {there}, and its events are at {due}.")
+        }
+        FindingKind::Different if there == due => {
             format!("The row is of the right version, {there}, with other content. {differs}")
         }
-        Wrong::Different => {
+        FindingKind::Different => {
             format!("The row is of version {there}, and its events are at {due}. {differs}")
         }
-        Wrong::Unreadable => {
+        FindingKind::Unreadable => {
             "Its history cannot be read, so nobody can say what its rows should be.".to_owned()
         }
     }
@@ -233,10 +252,10 @@ impl FindingView {
                 format!("shipment#{}", finding.id),
             ),
         };
-        let sides = sides.map(|it| SidesView::of(it.there.as_ref(), it.expected.as_ref()));
+        let sides = sides.map(|it| SidesView::of(it.stored.as_ref(), it.expected.as_ref()));
         Self {
             says: says(finding, sides.as_ref()),
-            wrong: finding.wrong,
+            wrong: finding.kind,
             table: finding.table.clone(),
             id: finding.id.clone(),
             entry: finding.entry.clone().filter(|entry| !entry.is_empty()),
@@ -247,17 +266,17 @@ impl FindingView {
     }
 }
 
-/// How far a run is.
-struct Now {
+/// The progress of a run.
+struct RunProgress {
     kind: Kind,
     only: Option<ReadModel>,
     begun: At,
     saved: Option<At>,
-    /// Who is at it, where that is another process.
+    /// The process that works on the run, where it is not this console.
     other: Option<String>,
-    /// Was it stopped or killed?
-    stands: bool,
-    /// Why this console's own run has ended before its end.
+    /// Whether no process works on the run, because it was stopped or killed.
+    is_stopped: bool,
+    /// Why the run of this console failed.
     problem: Option<String>,
     what: &'static str,
     done: u64,
@@ -277,37 +296,37 @@ struct RunPage<'a> {
     title: &'static str,
     live: Option<String>,
     about: &'a About,
-    now: Now,
+    now: RunProgress,
 }
 
-/// What moves of that page.
+/// The part of the page that is updated while a run goes on.
 #[derive(Template)]
 #[template(path = "run_now.html")]
 struct RunNow {
-    now: Now,
+    now: RunProgress,
 }
 
-fn now(run: &Running, view: &View) -> Now {
-    let job = view.console.operating().jobs.whole();
-    let job = job.filter(|job| job.what == run.kind);
-    let own = job.as_ref().filter(|job| job.goes_on());
+fn now(run: &RunStatus, view: &View) -> RunProgress {
+    let job = view.console.operating().jobs.whole_run();
+    let job = job.filter(|job| job.task == run.kind);
+    let own = job.as_ref().filter(|job| job.is_running());
     let ended = job.as_ref().and_then(|job| job.state().ended);
     let other = run.owner.as_ref().filter(|_| own.is_none());
-    let stands = run.owner.is_none() && own.is_none();
+    let is_stopped = run.owner.is_none() && own.is_none();
     let may = view.console.about().may_change();
     let found = &run.summary;
     let asked_to_stop = own.is_some_and(|job| job.is_asked_to_stop());
-    Now {
+    RunProgress {
         kind: run.kind,
         only: run.only,
         begun: At(run.begun.to_string()),
         saved: run.saved.map(|at| At(at.to_string())),
         other: other.map(ToString::to_string),
-        stands,
+        is_stopped,
         problem: ended
             .and_then(Result::err)
-            .filter(|_| stands)
-            .map(|failure| told(&failure, view.console.about()).2),
+            .filter(|_| is_stopped)
+            .map(|failure| described(&failure, view.console.about()).2),
         what: match run.stage {
             Stage::Gathering => "Reading events and rows",
             _ => "Comparing",
@@ -319,18 +338,18 @@ fn now(run: &Running, view: &View) -> Now {
         findings: shown(found, 0),
         more: found.counted.wrong().saturating_sub(FINDINGS_SHOWN as u64),
         stop: (own.is_some() && may && !asked_to_stop).then(|| stop_form(run.kind, view)),
-        go_on: (stands && may).then(|| Form {
+        go_on: (is_stopped && may).then(|| Form {
             button: "Go on with it".into(),
             ..form(run.kind, run.only, false, view)
         }),
-        anew: (stands && may).then(|| Form {
+        anew: (is_stopped && may).then(|| Form {
             button: "Begin anew".into(),
             ..form(run.kind, run.only, true, view)
         }),
     }
 }
 
-/// A page of findings.
+/// Returns one page of findings, after the first `skip`.
 pub(super) fn shown(summary: &Summary, skip: usize) -> Vec<FindingView> {
     let shown = summary.findings.iter().skip(skip).take(FINDINGS_SHOWN);
     shown
@@ -338,30 +357,30 @@ pub(super) fn shown(summary: &Summary, skip: usize) -> Vec<FindingView> {
         .collect()
 }
 
-/// Where a run that has just ended in this process is told of.
-fn over(console: &Console, kind: Kind) -> Option<String> {
-    let job = console.operating().jobs.whole();
-    let ended = job.filter(|job| job.what == kind)?.state().ended?;
+/// Returns the path of the page of a run that has just ended in this process.
+fn ended_run_page(console: &Console, kind: Kind) -> Option<String> {
+    let job = console.operating().jobs.whole_run();
+    let ended = job.filter(|job| job.task == kind)?.state().ended?;
     let name = ended.ok()?.name?;
     Some(format!("/read-models/runs/{name}"))
 }
 
-async fn show(view: View, Query(of): Query<Of>) -> Response {
+async fn show(view: View, Query(of): Query<KindParams>) -> Response {
     let kind = of.kind();
     let head = Head::new(Nav::ReadModels, title(kind), "how far the run is");
     let again = view.clone();
     view.show(head, async move {
         let (console, operating) = (&again.console, again.console.operating());
         let Some(run) = running_of(operating, kind).await? else {
-            return match over(console, kind) {
-                Some(address) => Ok(Page::Elsewhere(address)),
-                None => ended_badly(console, kind),
+            return match ended_run_page(console, kind) {
+                Some(address) => Ok(Page::Redirect(address)),
+                None => without_run(console, kind),
             };
         };
         let now = now(&run, &again);
         Page::of(&RunPage {
             title: title(kind),
-            live: (!now.stands).then(|| format!("/live/run?kind={}", kind.name())),
+            live: (!now.is_stopped).then(|| format!("/live/run?kind={}", kind.name())),
             about: console.about(),
             now,
         })
@@ -369,30 +388,32 @@ async fn show(view: View, Query(of): Query<Of>) -> Response {
     .await
 }
 
-/// A run that has left nothing in its folder: it has not begun, or it is not remembered.
-fn ended_badly(console: &Console, kind: Kind) -> Result<Page, Failure> {
-    let job = console.operating().jobs.whole();
+/// Answers where no run is in the folder: with the failure of the last run of this process, else
+/// with the page of the read models.
+fn without_run(console: &Console, kind: Kind) -> Result<Page, Failure> {
+    let job = console.operating().jobs.whole_run();
     let ended = job
-        .filter(|job| job.what == kind)
+        .filter(|job| job.task == kind)
         .and_then(|job| job.state().ended);
     match ended {
         Some(Err(failure)) => Err(failure),
-        _ => Ok(Page::Elsewhere("/read-models".to_owned())),
+        _ => Ok(Page::Redirect("/read-models".to_owned())),
     }
 }
 
-/// How far it is, for a page that moves; once it is over or stands, the page is loaded anew.
-async fn tell(view: View, Query(of): Query<Of>) -> Response {
+/// Answers the polling page with the progress. Once the run has ended or stopped, the page is
+/// loaded again.
+async fn live_update(view: View, Query(of): Query<KindParams>) -> Response {
     let kind = of.kind();
     match running_of(view.console.operating(), kind).await {
         Ok(Some(run)) => {
             let now = now(&run, &view);
-            match now.stands {
+            match now.is_stopped {
                 false => super::fragment(&RunNow { now }),
                 true => super::go_to(&address(kind)),
             }
         }
-        // It writes a file at this very moment: the next look finds it.
+        // The run may just be writing the file. The next poll finds it.
         Err(_) => StatusCode::NO_CONTENT.into_response(),
         Ok(None) => super::go_to(&address(kind)),
     }

@@ -1,5 +1,5 @@
-//! A shipment: how it stands, its scans in order of their own times, and how it stood after any of
-//! them.
+//! The page of a shipment: its state, its scans in order of their own times, and its state after
+//! any of them.
 
 use std::collections::BTreeMap;
 
@@ -16,7 +16,7 @@ use serde::Deserialize;
 use super::shipments::STATUSES;
 use super::{
     before::{self, ByScans, by_scans},
-    messages::{EventView, Made, made, messages_link},
+    messages::{EventView, MessagesByEvent, messages_by_event, messages_link},
     row::row_link,
     stuck::{self, ParkedView},
 };
@@ -24,11 +24,11 @@ use crate::{
     About, Console,
     at::{self, At},
     backend::{Api, Failure},
-    change::{Change, Field, Form, Sent},
+    change::{Change, Field, Form, FormValues},
     diff::{self, Difference},
     limits::SCANS_MAX,
     links,
-    live::{self, Moved},
+    live::{self, ChangeNotice},
     rows::{List, Scan, Shipment, texts},
     view::{Head, Nav, Page, View},
 };
@@ -37,34 +37,34 @@ pub(super) fn routes() -> Router<Console> {
     Router::new()
         .route("/shipments/{id}", get(show))
         .route("/shipments/{id}/updates", post(update))
-        .route("/live/shipment/{id}", get(tell))
+        .route("/live/shipment/{id}", get(live_update))
 }
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
-struct Asked {
-    /// As it stood then.
+struct Params {
+    /// The time at which the shipment is shown.
     at: Option<String>,
     /// The day at whose end it is asked for, such as `2026-03-01`; in place of `at`.
     day: Option<String>,
-    /// As it stood once this event was committed.
+    /// The sequence of the event after which the shipment is shown.
     after: Option<u64>,
     stored: Option<u64>,
     seen: Option<u64>,
 }
 
-/// A scan on the line.
+/// A scan as a stop on the line of the page.
 struct Stop {
     scan: Scan,
-    /// A scan with a later time had arrived before it.
+    /// Whether a scan with a later time had arrived before it.
     late: bool,
-    /// Another scan has the same time.
+    /// Whether another scan has the same time.
     tied: bool,
-    /// The shipment stands as this scan says.
+    /// Whether the state of the shipment comes from this scan.
     current: bool,
     more: Vec<(String, String)>,
     link: String,
-    /// The messages that it made; `None` where nobody can say it soon.
+    /// The messages that its event makes; `None` where they could not be read soon enough.
     made: Option<EventView>,
 }
 
@@ -74,16 +74,16 @@ struct ShipmentPage<'a> {
     about: &'a About,
     shipment: &'a Shipment,
     at: Option<&'a str>,
-    /// What its scans say of that time, as they are known now.
+    /// What the scans that are known now say about that time.
     by_scans: Vec<ByScans>,
     after: Option<u64>,
     stored: bool,
-    /// What the event of `after` has changed.
+    /// What the event `after` changed in the row.
     changed: Option<Vec<Difference>>,
     stops: Vec<Stop>,
-    /// Messages of events that are no scans: their sequence, kind and messages.
+    /// The messages of events that are not scans: sequence, kind and messages.
     others: Vec<(u64, String, EventView)>,
-    /// Are there scans that this page does not show?
+    /// Whether there are scans that this page does not show.
     more: bool,
     address: String,
     order: Option<String>,
@@ -97,7 +97,7 @@ struct ShipmentPage<'a> {
     rows: String,
 }
 
-async fn show(view: View, Path(id): Path<String>, Query(asked): Query<Asked>) -> Response {
+async fn show(view: View, Path(id): Path<String>, Query(asked): Query<Params>) -> Response {
     let title = format!("Shipment {id}");
     let head = Head::new(Nav::Shipments, title, format!("the shipment {id}"));
     let (api, about) = (view.console.api().clone(), view.console.about().clone());
@@ -108,14 +108,14 @@ async fn show(view: View, Path(id): Path<String>, Query(asked): Query<Asked>) ->
         let parked = stuck::parked_of(&console, &named);
         let messages = async {
             let id = named.parse().ok()?;
-            made(&console, &id).await
+            messages_by_event(&console, &id).await
         };
         let address = links::shipment(&id);
         let day = asked.day.clone().filter(|day| !day.is_empty());
         let at = at::asked(asked.at, day.as_deref());
         let known = scans(&api, &address, at.as_deref()).await;
         let of_now = match &at {
-            // As known now, for what they say of that time.
+            // The scans that are known now, because they may say something about that time.
             Some(_) => scans(&api, &address, None).await?.0,
             None => Vec::new(),
         };
@@ -146,8 +146,8 @@ async fn show(view: View, Path(id): Path<String>, Query(asked): Query<Asked>) ->
                 stop.made = Some(made.take(stop.scan.version));
             }
         }
-        // What came later than what is shown is no matter of it.
-        let shown = |made: &Option<Made>| made.is_some() && now && !more;
+        // Messages of later events do not belong to an earlier state.
+        let shown = |made: &Option<MessagesByEvent>| made.is_some() && now && !more;
         let messages = Some(messages).filter(shown).flatten();
         let version = shipment.version.to_string();
         let aggregate = links::quoted(&format!("shipment/{id}"));
@@ -155,7 +155,7 @@ async fn show(view: View, Path(id): Path<String>, Query(asked): Query<Asked>) ->
             stored: asked.stored == Some(shipment.version),
             changed,
             stops: marked,
-            others: messages.map_or(Vec::new(), Made::others),
+            others: messages.map_or(Vec::new(), MessagesByEvent::others),
             more,
             order: shipment.order_id.as_deref().map(links::order),
             live: links::query(
@@ -180,7 +180,7 @@ async fn show(view: View, Path(id): Path<String>, Query(asked): Query<Asked>) ->
     .await
 }
 
-/// The scans, in order of their own times, and whether there are more.
+/// Reads the scans, in order of their own times, and whether there are more.
 async fn scans(api: &Api, address: &str, at: Option<&str>) -> Result<(Vec<Scan>, bool), Failure> {
     let (mut scans, mut cursor) = (Vec::new(), None::<String>);
     loop {
@@ -195,14 +195,14 @@ async fn scans(api: &Api, address: &str, at: Option<&str>) -> Result<(Vec<Scan>,
     }
 }
 
-/// When the scan of this version was committed: the latest one up to it.
+/// Returns when the scan of this version, or the latest one before it, was committed.
 fn committed(scans: &[Scan], version: u64) -> Option<&str> {
     let by_then = scans.iter().filter(|scan| scan.version <= version);
     let scan = by_then.max_by_key(|scan| scan.version)?;
     Some(&scan.processed_at.0)
 }
 
-/// What the event of this version changed in the row.
+/// Reads what the event of this version changed in the row.
 async fn changed(
     api: &Api,
     address: &str,
@@ -224,7 +224,7 @@ async fn changed(
         .map(|(before, after)| diff::between(&before, &after)))
 }
 
-/// The scans as stops of a line, each with what is remarkable about it.
+/// Returns the scans as stops, each marked with what is special about it.
 fn stops(scans: Vec<Scan>, shipment: &Shipment, address: &str) -> Vec<Stop> {
     let mut at_this_time: BTreeMap<String, usize> = BTreeMap::new();
     for scan in &scans {
@@ -249,7 +249,7 @@ fn stops(scans: Vec<Scan>, shipment: &Shipment, address: &str) -> Vec<Stop> {
     scans.into_iter().map(stop).collect()
 }
 
-/// The versions of those scans that came after one with a later time.
+/// Returns the versions of the scans that arrived after one with a later time.
 fn late(scans: &[Scan]) -> Vec<u64> {
     let mut by_arrival: Vec<&Scan> = scans.iter().collect();
     by_arrival.sort_by_key(|scan| scan.version);
@@ -264,11 +264,11 @@ fn late(scans: &[Scan]) -> Vec<u64> {
     late
 }
 
-async fn tell(view: View, Path(id): Path<String>, Query(asked): Query<Asked>) -> Response {
+async fn live_update(view: View, Path(id): Path<String>, Query(asked): Query<Params>) -> Response {
     let address = links::shipment(&id);
     let seen = asked.seen.unwrap_or(0);
     live::watch(&view.console, address.clone(), move |now: Shipment| {
-        (now.version != seen).then(|| Moved {
+        (now.version != seen).then(|| ChangeNotice {
             message: format!("There is a new update: the shipment is {} now.", now.status),
             address: address.clone(),
         })
@@ -309,7 +309,7 @@ fn update_form(id: &str, view: &View) -> Form {
     }
 }
 
-async fn update(view: View, Path(id): Path<String>, Posted(sent): Posted<Sent>) -> Response {
+async fn update(view: View, Path(id): Path<String>, Posted(sent): Posted<FormValues>) -> Response {
     let back = links::shipment(&id);
     let change = Change {
         nav: Nav::Shipments,

@@ -1,4 +1,4 @@
-//! Shipments: those that somebody has to look at, or those now in a status.
+//! The list of shipments: those that need attention, or those in one status.
 
 use askama::Template;
 use axum::{Router, extract::Query, response::Response, routing::get};
@@ -30,7 +30,7 @@ pub(super) const STATUSES: [&str; 14] = [
     "CANCELLED",
 ];
 
-/// Those that somebody has to look at: what they are called, and how the API is asked for them.
+/// The groups that need attention: title and query of the API.
 const TO_LOOK_AT: [(&str, &str); 5] = [
     ("stalled", "stalled=true"),
     ("DELAYED", "status=DELAYED"),
@@ -39,7 +39,7 @@ const TO_LOOK_AT: [(&str, &str); 5] = [
     ("LOST", "status=LOST"),
 ];
 
-/// Rows of each kind on the first page.
+/// The number of rows of each group on the first page.
 const FIRST_ROWS: &str = "10";
 
 pub(super) fn routes() -> Router<Console> {
@@ -48,7 +48,7 @@ pub(super) fn routes() -> Router<Console> {
 
 #[derive(Clone, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-struct Asked {
+struct Params {
     status: Option<String>,
     order_id: Option<String>,
     stalled: Option<String>,
@@ -56,8 +56,8 @@ struct Asked {
     cursor: Option<String>,
 }
 
-impl Asked {
-    /// Whether a list is asked for, and not the first page.
+impl Params {
+    /// Whether one list is requested, not the first page.
     fn is_list(&self) -> bool {
         self.status.is_some() || self.order_id.is_some() || self.stalled.is_some()
     }
@@ -70,7 +70,7 @@ impl Asked {
         self.sort.as_deref() == Some("newest")
     }
 
-    /// The same list from this place on.
+    /// Returns the path of the list with these filters and `more` parameters.
     fn list(&self, more: &[(&str, Option<&str>)]) -> String {
         let filters = [
             ("status", self.status.as_deref()),
@@ -93,16 +93,16 @@ struct Group {
 #[derive(Template)]
 #[template(path = "shipments.html")]
 struct Shipments<'a> {
-    asked: &'a Asked,
+    asked: &'a Params,
     statuses: &'a [&'a str],
-    /// Has none of the groups any?
+    /// Whether all groups are empty.
     empty: bool,
     groups: Vec<Group>,
     flipped: String,
 }
 
-async fn show(view: View, Query(mut asked): Query<Asked>) -> Response {
-    // A form sends what is empty, too.
+async fn show(view: View, Query(mut asked): Query<Params>) -> Response {
+    // A form also sends its empty fields.
     for value in [
         &mut asked.status,
         &mut asked.order_id,
@@ -158,7 +158,7 @@ async fn show(view: View, Query(mut asked): Query<Asked>) -> Response {
         } else {
             "newest"
         };
-        let flipped = Asked {
+        let flipped = Params {
             sort: Some(other.to_owned()),
             ..asked.clone()
         };

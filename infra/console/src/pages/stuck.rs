@@ -1,4 +1,4 @@
-//! What is stuck: parked orders and shipments, and dead letters, by why they are.
+//! The page of what is stuck: parked orders and shipments, and dead letters, grouped by reason.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -8,24 +8,24 @@ use operator::{
     Environment,
     dead_letters::{self, DeadLetter},
     parked::{self, Parked},
-    retry::{self, Group as Why, Only, Preview, Wanted},
+    retry::{self, Category, Group as Why, Preview, Selection},
 };
 use serde::Deserialize;
 
 use super::{
     letter::LetterView,
-    retry::{self as retry_page, CameView},
+    retry::{self as retry_page, CommandResultView},
 };
 use crate::{
     About, Console,
     at::At,
     backend::Failure,
     change::Form,
-    jobs::Take,
+    jobs::RetryTask,
     limits::{CONTENT_CHARACTERS, LETTERS_SHOWN, LIST_PAGE, RETRY_TOLD_FOR},
     links,
-    operating::beside,
-    view::{Head, Nav, Page, View, told},
+    operating::additional,
+    view::{Head, Nav, Page, View, described},
 };
 
 pub(super) fn routes() -> Router<Console> {
@@ -34,34 +34,34 @@ pub(super) fn routes() -> Router<Console> {
         .route("/stuck/parked", get(show_parked))
 }
 
-/// What is parked, for a page.
+/// A parked aggregate as a page shows it.
 pub struct ParkedView {
     /// `project` or `notify`.
     pub consumer: String,
-    /// Whose.
+    /// The order or shipment.
     pub about: Subject,
-    /// Since when.
+    /// The time since which it is parked.
     pub since: At,
-    /// The event that it stopped at.
+    /// The sequence of the event at which the consumer stopped.
     pub sequence: u64,
-    /// Why: a word,
+    /// The code of the reason.
     pub code: String,
-    /// and what that means.
+    /// What the code means.
     pub meaning: &'static str,
-    /// Its own page.
+    /// The path of its page.
     pub link: String,
 }
 
-/// What something is about, with a link where there is a page of that.
+/// An order, a shipment or another thing, with a link where it has a page.
 pub struct Subject {
-    /// As it is called.
+    /// Its name, such as `order#1`.
     pub name: String,
-    /// Its page.
+    /// The path of its page, where it has one.
     pub link: Option<String>,
 }
 
 impl Subject {
-    /// By a name such as `order#1`.
+    /// Reads a name such as `order#1`.
     pub fn of(name: &str) -> Self {
         let link = match name.split_once('#') {
             Some(("order", id)) => Some(links::order(id)),
@@ -76,7 +76,7 @@ impl Subject {
 }
 
 impl ParkedView {
-    /// What is parked, as a page shows it.
+    /// Converts a parked aggregate for a page.
     pub fn of(parked: &Parked) -> Self {
         Self {
             consumer: parked.consumer.clone(),
@@ -90,13 +90,13 @@ impl ParkedView {
     }
 }
 
-/// What is parked of an order or shipment, as far as that is known soon.
+/// Returns what is parked of an order or shipment; empty where it cannot be read soon enough.
 pub(super) async fn parked_of(console: &Console, aggregate: &str) -> Vec<ParkedView> {
     let Ok(id) = aggregate.parse() else {
         return Vec::new();
     };
     let look = |environment: Arc<Environment>| async move { parked::of(&environment, &id).await };
-    let found = beside(console, look).await;
+    let found = additional(console, look).await;
     found
         .unwrap_or_default()
         .iter()
@@ -104,13 +104,13 @@ pub(super) async fn parked_of(console: &Console, aggregate: &str) -> Vec<ParkedV
         .collect()
 }
 
-/// The page of what a consumer has parked of an order or shipment.
+/// Returns the path of the page of what a consumer has parked of an order or shipment.
 pub fn parked_link(consumer: &str, aggregate: &str) -> String {
     let names = [("consumer", Some(consumer)), ("aggregate", Some(aggregate))];
     links::query("/stuck/parked", &names)
 }
 
-/// How long something is, in its largest unit; never more than it is.
+/// Returns a duration in its largest unit, rounded down, such as `3 hours`.
 pub(super) fn lasted(seconds: u64) -> String {
     let (number, unit) = match seconds {
         0..60 => return format!("{seconds} s"),
@@ -122,12 +122,13 @@ pub(super) fn lasted(seconds: u64) -> String {
     format!("{number} {unit}{many}")
 }
 
-/// Those with one reason.
+/// The items with one reason.
 struct Group<T> {
     title: String,
     why: String,
     all: Vec<T>,
-    /// Takes all like these up again, those that this page does not show as well.
+    /// The form that retries all items with this reason, including those that this page does not
+    /// show.
     retry: Option<Form>,
 }
 
@@ -147,10 +148,10 @@ fn grouped<T>(all: Vec<T>, by: impl Fn(&T) -> (String, String)) -> Vec<Group<T>>
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
-struct Asked {
-    /// How many of what is parked stand on pages before.
+struct Params {
+    /// The number of parked items on the pages before this one.
     skip: usize,
-    /// The dead letter of the stream that the page goes on behind.
+    /// The dead letter of the stream after which this page begins.
     after: Option<String>,
 }
 
@@ -167,31 +168,31 @@ struct StuckPage {
     queue: Vec<Group<LetterView>>,
     queue_shown: usize,
     messages: u64,
-    /// Are there messages that were not looked at?
+    /// Whether there are messages that were not read.
     more_messages: bool,
     hidden: u64,
-    /// Why what lies there is counted alone.
+    /// Why dead letters are counted but cannot be opened.
     closed: Option<String>,
-    /// A retry that is under way, or has just ended.
-    told: Option<retry_page::Now>,
-    /// Is it under way?
-    goes_on: bool,
-    /// Takes up everything again.
+    /// The retry that is running or has just ended.
+    last_retry: Option<retry_page::RetryProgress>,
+    /// Whether that retry is running.
+    is_running: bool,
+    /// The form that retries everything.
     all: Option<Form>,
     read_only: bool,
     all_well: bool,
     command: String,
 }
 
-async fn show(view: View, Query(asked): Query<Asked>) -> Response {
+async fn show(view: View, Query(asked): Query<Params>) -> Response {
     let head = Head::new(Nav::Stuck, "Stuck", "what is parked, and the dead letters");
     let (console, again) = (view.console.clone(), view.clone());
     view.show(head, async move {
         let job = console.operating().jobs.retry();
-        let goes_on = job.as_ref().is_some_and(|job| job.goes_on());
-        let told = job.filter(|job| job.is_news(RETRY_TOLD_FOR));
+        let is_running = job.as_ref().is_some_and(|job| job.is_running());
+        let last_retry = job.filter(|job| job.ended_within(RETRY_TOLD_FOR));
         let environment = console.operating().environment().await?;
-        let all = retry::preview(&environment, &Wanted::default()).await?;
+        let all = retry::preview(&environment, &Selection::default()).await?;
         let well = !all.is_wrong();
         let Preview {
             parked,
@@ -208,8 +209,9 @@ async fn show(view: View, Query(asked): Query<Asked>) -> Response {
         let mut closed = None;
         let stream = stream(&environment, objects, asked.after.as_deref()).await;
         let (stream, more_stream) = opened(stream, &mut closed, console.about())?;
-        // A look takes messages for a moment: none is taken away from a retry that goes on.
-        let look = messages > 0 && !goes_on;
+        // Looking at the queue hides its messages for a moment, which would take them away from a
+        // running retry.
+        let look = messages > 0 && !is_running;
         let queue = match look {
             true => {
                 let looked = dead_letters::queue(&environment, LIST_PAGE as u32).await;
@@ -220,7 +222,7 @@ async fn show(view: View, Query(asked): Query<Asked>) -> Response {
         };
         let more_messages = queue.as_ref().map_or(messages > 0, |queue| queue.more);
         let queue = queue.map_or(Vec::new(), |queue| queue.letters);
-        let may = console.about().may_change() && !goes_on;
+        let may = console.about().may_change() && !is_running;
         let button = |only, why: Why, number, more| {
             may.then(|| retry_page::group_form(only, why, number, more, &again))
         };
@@ -235,7 +237,7 @@ async fn show(view: View, Query(asked): Query<Asked>) -> Response {
                     role: Some(first.consumer.clone()),
                     reason: Some(first.code.clone()),
                 };
-                button(Only::Parked, why, group.all.len(), all_parked)
+                button(Category::Parked, why, group.all.len(), all_parked)
             });
         }
         let of_letters = |only, letters, more| {
@@ -254,19 +256,19 @@ async fn show(view: View, Query(asked): Query<Asked>) -> Response {
             parked: groups,
             parked_number,
             more_parked,
-            stream: of_letters(Only::Stream, stream, not_all),
+            stream: of_letters(Category::Stream, stream, not_all),
             objects,
             more_objects,
             more_stream: more_stream
                 .map(|key| links::query("/stuck", &[("after", Some(key.as_str()))])),
             queue_shown: queue.len(),
-            queue: of_letters(Only::Queue, queue, more_messages),
+            queue: of_letters(Category::Queue, queue, more_messages),
             messages,
             more_messages,
             hidden,
             closed,
-            told: told.map(|job| retry_page::now(&job, &again)),
-            goes_on,
+            last_retry: last_retry.map(|job| retry_page::now(&job, &again)),
+            is_running,
             all: may.then(|| retry_page::all_form(number, more_objects, &again)),
             read_only: !console.about().may_change(),
             all_well: well,
@@ -275,16 +277,16 @@ async fn show(view: View, Query(asked): Query<Asked>) -> Response {
     .await
 }
 
-/// What was opened; nothing where these credentials may count dead letters and not open them, and
-/// why.
+/// Returns what was read. Where these credentials may only count dead letters, returns nothing and
+/// stores the reason in `closed`.
 fn opened<T: Default>(
     looked: Result<T, Failure>,
     closed: &mut Option<String>,
     about: &About,
 ) -> Result<T, Failure> {
-    match looked.map_err(Failure::of_operators) {
+    match looked.map_err(Failure::with_operator_policy) {
         Err(failure @ Failure::Denied(_)) => {
-            *closed = Some(told(&failure, about).2);
+            *closed = Some(described(&failure, about).2);
             Ok(T::default())
         }
         looked => looked,
@@ -312,13 +314,13 @@ fn by_reason(letters: Vec<DeadLetter>) -> Vec<Group<LetterView>> {
     })
 }
 
-// One that is parked.
+// The page of one parked aggregate.
 
 #[derive(Deserialize)]
-struct WhichParked {
+struct ParkedParams {
     consumer: String,
     aggregate: String,
-    /// Is its content asked for?
+    /// Whether the content of the event is to be shown.
     #[serde(default)]
     content: bool,
 }
@@ -327,7 +329,7 @@ struct WhichParked {
 #[template(path = "parked.html")]
 struct ParkedPage<'a> {
     parked: &'a ParkedView,
-    /// The event that it stopped at, as far as it can be read.
+    /// The kind of the event at which the consumer stopped, where it can be read.
     kind: Option<String>,
     unreadable: Option<String>,
     content: Option<String>,
@@ -336,25 +338,25 @@ struct ParkedPage<'a> {
     retry: Option<Form>,
 }
 
-async fn show_parked(view: View, Query(which): Query<WhichParked>) -> Response {
-    let WhichParked {
+async fn show_parked(view: View, Query(which): Query<ParkedParams>) -> Response {
+    let ParkedParams {
         consumer,
         aggregate,
         content,
     } = which;
     let title = format!("Parked: {aggregate}");
     let head = Head::new(Nav::Stuck, title, format!("what is parked of {aggregate}"));
-    let take = Take::Parked {
+    let task = RetryTask::Parked {
         consumer: consumer.clone(),
         aggregate: aggregate.clone(),
     };
-    let form = super::retry::form(&take, &view);
+    let form = super::retry::form(&task, &view);
     let console = view.console.clone();
     view.show(head, async move {
         let environment = console.operating().environment().await?;
         let parked = parked::one(&environment, &consumer, &aggregate).await?;
         let shown = ParkedView::of(&parked);
-        // The event is among the rest of its history; what stands in the key may be no id at all.
+        // The event is read with its history. The text in the key may not be a valid id.
         let history = match aggregate.parse() {
             Ok(id) => operator::history::history(&environment, &id, None)
                 .await
@@ -388,7 +390,7 @@ async fn show_parked(view: View, Query(which): Query<WhichParked>) -> Response {
     .await
 }
 
-/// As much of a content as a page shows.
+/// Returns as much of a content as a page shows.
 pub(super) fn cut(text: &str) -> String {
     match text.char_indices().nth(CONTENT_CHARACTERS) {
         Some((end, _)) => format!("{}… ({} bytes)", &text[..end], text.len()),

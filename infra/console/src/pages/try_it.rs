@@ -1,4 +1,4 @@
-//! Trying the system out: an example of each way in, and faults on purpose.
+//! The page *Try it*: an example of each way in, and faults that are switched on deliberately.
 
 use std::sync::Arc;
 
@@ -16,14 +16,14 @@ use uuid::Uuid;
 use crate::{
     Console,
     backend::Failure,
-    change::Sent,
+    change::FormValues,
     limits::{RUNS_LISTED, TEXT_CHARACTERS, TWICE_SECONDS},
     trying::{
         Playground,
-        faults::On,
+        faults::Faults,
         look,
         run::{Experiment, Run},
-        send::{self, Letter},
+        send::{self, Submission},
         ways::{Way, command},
     },
     view::{Head, Nav, Page, View},
@@ -32,19 +32,19 @@ use crate::{
 pub(super) fn routes() -> Router<Console> {
     Router::new()
         .route("/try", get(show))
-        .route("/try/send", post(take))
+        .route("/try/send", post(send_text))
         .route("/try/experiment", post(experiment))
         .route("/try/faults", post(switch))
 }
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
-struct Asked {
-    /// The way in.
+struct Params {
+    /// The way in, such as `order`.
     way: Option<String>,
-    /// The order that a command is about.
+    /// The id of the order that a command is about.
     order: Option<String>,
-    /// What was sent before, to be changed.
+    /// The id of a run whose text is to be changed.
     run: Option<String>,
 }
 
@@ -53,28 +53,28 @@ struct Asked {
 struct TryPage<'a> {
     ways: &'a [Way],
     way: Way,
-    /// Can it be sent? A webhook wants a secret.
+    /// Whether an example can be sent. A webhook needs a secret.
     can_be_sent: bool,
     text: String,
     order: String,
     key: String,
     command: String,
-    most: usize,
+    max_characters: usize,
     consumers: Vec<String>,
-    on: &'a On,
+    on: &'a Faults,
     twice_seconds: u64,
     runs: Vec<Run>,
     token: &'a str,
 }
 
-/// The playground, or a page that says that there is none.
+/// Returns the playground, or a page that says that there is none.
 pub(super) fn playground(view: &View) -> Result<Arc<Playground>, Box<Response>> {
     let message = "Things are tried on the local system alone, where `make run` has started it.";
     let found = view.console.playground().cloned();
     found.ok_or_else(|| Box::new(view.refused(StatusCode::NOT_FOUND, message)))
 }
 
-async fn show(view: View, Query(asked): Query<Asked>) -> Response {
+async fn show(view: View, Query(asked): Query<Params>) -> Response {
     let playground = match playground(&view) {
         Ok(playground) => playground,
         Err(none) => return *none,
@@ -98,16 +98,22 @@ async fn show(view: View, Query(asked): Query<Asked>) -> Response {
             _ if order.is_empty() => "ORDER",
             _ => &order,
         };
-        let command = command(way, &text, named, &key, &playground.places(console.about()));
+        let command = command(
+            way,
+            &text,
+            named,
+            &key,
+            &playground.addresses(console.about()),
+        );
         Page::of(&TryPage {
             ways: &Way::ALL,
             way,
-            can_be_sent: way != Way::Webhook || playground.signs(),
+            can_be_sent: way != Way::Webhook || playground.can_sign(),
             text,
             order,
             key,
             command,
-            most: TEXT_CHARACTERS,
+            max_characters: TEXT_CHARACTERS,
             consumers,
             on: &on,
             twice_seconds: TWICE_SECONDS,
@@ -122,23 +128,23 @@ fn new_key() -> String {
     format!("console-{}", Uuid::new_v4())
 }
 
-/// Sends what the form holds.
-async fn take(view: View, Posted(sent): Posted<Sent>) -> Response {
+/// Sends the text of the form.
+async fn send_text(view: View, Posted(sent): Posted<FormValues>) -> Response {
     let text = |name: &str| sent.get(name).cloned().unwrap_or_default();
     let Some(way) = Way::parse(&text("way")) else {
         return view.refused(StatusCode::BAD_REQUEST, "There is no such way in.");
     };
-    // A browser sends the lines of a text area as the old protocols of mail do.
+    // A browser sends line breaks of a text area as CR LF.
     let body = text("text").replace("\r\n", "\n");
     if body.chars().count() > TEXT_CHARACTERS {
         return view.refused(StatusCode::PAYLOAD_TOO_LARGE, "The text is too long.");
     }
     let order = text("order").trim().to_owned();
-    if way.wants_order() && order.is_empty() {
+    if way.needs_order() && order.is_empty() {
         return view.refused(StatusCode::BAD_REQUEST, "Which order? Its id is missing.");
     }
     let key = Some(text("key")).filter(|key| key.starts_with("console-"));
-    let letter = Letter {
+    let submission = Submission {
         way,
         text: body,
         order,
@@ -146,13 +152,13 @@ async fn take(view: View, Posted(sent): Posted<Sent>) -> Response {
         experiment: None,
     };
     match playground(&view) {
-        Ok(playground) => go(view, playground, letter).await,
+        Ok(playground) => send_and_show(view, playground, submission).await,
         Err(none) => *none,
     }
 }
 
-/// Switches a fault on, and sends an order into it.
-async fn experiment(view: View, Posted(sent): Posted<Sent>) -> Response {
+/// Switches a fault on and sends an order.
+async fn experiment(view: View, Posted(sent): Posted<FormValues>) -> Response {
     let text = |name: &str| sent.get(name).cloned().unwrap_or_default();
     let experiment = match text("what").as_str() {
         "hold" => Experiment::Held(text("consumer")),
@@ -169,12 +175,12 @@ async fn experiment(view: View, Posted(sent): Posted<Sent>) -> Response {
         Experiment::Held(consumer) => (on.holding(consumer), Way::Order),
         Experiment::Lost => {
             let lost_answers = 1;
-            (On { lost_answers, ..on }, Way::Order)
+            (Faults { lost_answers, ..on }, Way::Order)
         }
-        // By the bus, so that it comes twice on its way in, too.
+        // The order goes over the bus, so that its command is delivered twice, too.
         Experiment::Twice => {
             let twice_for_seconds = TWICE_SECONDS;
-            let on = On {
+            let on = Faults {
                 twice_for_seconds,
                 ..on
             };
@@ -184,28 +190,32 @@ async fn experiment(view: View, Posted(sent): Posted<Sent>) -> Response {
     if let Err(failure) = playground.switch(&on).await {
         return failed(view, failure).await;
     }
-    let letter = Letter {
+    let submission = Submission {
         way,
         text: playground.example(way),
         order: String::new(),
         key: new_key(),
         experiment: Some(experiment),
     };
-    go(view, playground, letter).await
+    send_and_show(view, playground, submission).await
 }
 
-/// Sends a letter, and goes to its page.
-async fn go(view: View, playground: Arc<Playground>, letter: Letter) -> Response {
+/// Sends a submission and redirects to the page of its run.
+async fn send_and_show(
+    view: View,
+    playground: Arc<Playground>,
+    submission: Submission,
+) -> Response {
     let head = Head::new(Nav::TryIt, "Try it", "what is answered");
     let console = view.console.clone();
     view.show(head, async move {
-        let mut run = send::send(&console, &playground, letter).await;
-        // Held from its very beginning, before anybody has looked.
+        let mut run = send::send(&console, &playground, submission).await;
+        // The consumer is held back from the beginning, before the first look.
         run.seen.held = matches!(run.experiment, Some(Experiment::Held(_)));
         let id = run.id.clone();
         playground.runs.keep(run);
         look::follow(console, playground, id.clone());
-        Ok(Page::Elsewhere(look::page(&id)))
+        Ok(Page::Redirect(look::page(&id)))
     })
     .await
 }
@@ -215,8 +225,8 @@ async fn failed(view: View, failure: Failure) -> Response {
     view.show(head, async { Err(failure) }).await
 }
 
-/// Switches faults on or off, without sending anything.
-async fn switch(view: View, Posted(sent): Posted<Sent>) -> Response {
+/// Switches faults on or off without sending anything.
+async fn switch(view: View, Posted(sent): Posted<FormValues>) -> Response {
     let text = |name: &str| sent.get(name).map(String::as_str).unwrap_or_default();
     let playground = match playground(&view) {
         Ok(playground) => playground,
@@ -224,13 +234,13 @@ async fn switch(view: View, Posted(sent): Posted<Sent>) -> Response {
     };
     let (on, consumer) = (view.faults.clone().unwrap_or_default(), text("consumer"));
     let on = match text("what") {
-        "off" => On::default(),
-        "let-go" => on.letting_go(consumer),
+        "off" => Faults::default(),
+        "let-go" => on.releasing(consumer),
         "hold" => on.holding(consumer),
         _ => return view.refused(StatusCode::BAD_REQUEST, "There is no such switch."),
     };
     if text("what") != "hold" {
-        playground.lets_go(&on);
+        playground.note_release(&on);
     }
     if let Err(failure) = playground.switch(&on).await {
         return failed(view, failure).await;

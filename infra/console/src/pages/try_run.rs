@@ -1,4 +1,5 @@
-//! What became of something that was sent: the answer, then events, row and messages as they come.
+//! The page of a run: the answer to what was sent, then its events, row and messages as they
+//! arrive.
 
 use askama::Template;
 use axum::{
@@ -32,22 +33,23 @@ pub(super) fn routes() -> Router<Console> {
 struct RunPage<'a> {
     run: &'a Run,
     title: String,
-    /// The consumer that it holds back.
+    /// The consumer that the experiment holds back.
     held: Option<&'a str>,
     token: &'a str,
-    /// These three are the trail's, which stands within the page.
+    /// This and the next two fields are those of [`Trail`], which is part of the page.
     verdicts: Vec<Verdict>,
     again: Option<String>,
     missing: usize,
 }
 
-/// What came, and when. It is loaded anew whenever there is something new.
+/// The part of the page that shows what arrived and when. The browser reloads it whenever there is
+/// something new.
 #[derive(Template)]
 #[template(path = "try_trail.html")]
 struct Trail<'a> {
     run: &'a Run,
     verdicts: Vec<Verdict>,
-    /// The address that gives it anew; none where nothing more is to come.
+    /// The path that returns it again; `None` where nothing more is expected.
     again: Option<String>,
     missing: usize,
 }
@@ -79,7 +81,7 @@ async fn show(view: View, Path(id): Path<String>) -> Response {
         Ok(playground) => playground,
         Err(none) => return *none,
     };
-    // As it is now, also where nobody follows it any more.
+    // Looks once, because the run may no longer be followed in the background.
     look::look(&view.console, &playground, &id).await;
     let Some(run) = playground.runs.get(&id) else {
         return view.refused(StatusCode::NOT_FOUND, GONE);
@@ -112,12 +114,12 @@ async fn show(view: View, Path(id): Path<String>) -> Response {
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
-struct Asked {
+struct Params {
     seen: Option<u64>,
 }
 
-/// The trail alone, for a page that is open; nothing where that has it already.
-async fn trail(view: View, Path(id): Path<String>, Query(asked): Query<Asked>) -> Response {
+/// Returns the trail for an open page; `204` where the page already shows the latest one.
+async fn trail(view: View, Path(id): Path<String>, Query(asked): Query<Params>) -> Response {
     let found = view.console.playground().and_then(|it| it.runs.get(&id));
     let Some(run) = found else {
         return StatusCode::NO_CONTENT.into_response();

@@ -1,4 +1,5 @@
-//! Webhooks: those that carriers' providers send, by provider. (Those to customers are planned.)
+//! The page of webhooks that carriers' providers send, by provider. (Webhooks to customers are
+//! planned.)
 
 use std::collections::BTreeMap;
 
@@ -12,7 +13,7 @@ use crate::{
     About, Console,
     backend::{Call, Failure, NoAnswer},
     limits::PART_TIMEOUT,
-    view::{Head, Nav, Page, View, told},
+    view::{Head, Nav, Page, View, described},
 };
 
 pub(super) fn routes() -> Router<Console> {
@@ -21,20 +22,20 @@ pub(super) fn routes() -> Router<Console> {
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
-struct Asked {
-    /// Is each address to be asked whether its secret is set?
+struct Params {
+    /// Whether to ask each address if its secret is set.
     ask: bool,
 }
 
-/// A provider.
+/// A provider of carriers' webhooks.
 struct Provider {
     name: &'static str,
     address: String,
     secret: Option<Secret>,
     counted: Webhooks,
-    /// What became of those that came, without those that were refused.
+    /// The outcomes of the webhooks as text, without refused ones.
     outcomes: String,
-    /// What tries an example.
+    /// The command line that sends an example.
     command: String,
 }
 
@@ -44,13 +45,13 @@ struct WebhooksPage<'a> {
     about: &'a About,
     providers: Vec<Provider>,
     asked: bool,
-    /// Has CloudWatch counted them?
+    /// Whether the numbers come from CloudWatch.
     by_cloudwatch: bool,
-    /// Why it is not known how many came.
+    /// Why the numbers are missing.
     unknown: Option<String>,
 }
 
-async fn show(view: View, Query(asked): Query<Asked>) -> Response {
+async fn show(view: View, Query(asked): Query<Params>) -> Response {
     let head = Head::new(Nav::Webhooks, "Webhooks", "the addresses of the webhooks");
     let console = view.console.clone();
     view.show(head, async move {
@@ -58,7 +59,7 @@ async fn show(view: View, Query(asked): Query<Asked>) -> Response {
             true => secrets(&console).await?,
             false => BTreeMap::new(),
         };
-        // The local system tells its lines of metrics; on AWS CloudWatch has counted them.
+        // The local system reports its lines of metrics; on AWS, CloudWatch has counted them.
         let lines = match console.operating().local() {
             Some(local) => local.metrics(PROVIDER).await,
             None => None,
@@ -102,7 +103,7 @@ async fn show(view: View, Query(asked): Query<Asked>) -> Response {
     .await
 }
 
-/// An outcome in words.
+/// Returns an outcome in words.
 fn words(outcome: &str) -> String {
     match outcome {
         "no_secret" => "without a secret".to_owned(),
@@ -113,18 +114,18 @@ fn words(outcome: &str) -> String {
     }
 }
 
-/// What CloudWatch has counted, or why that is not known.
+/// Reads the numbers from CloudWatch. Fails with the reason for a person.
 async fn measured(console: &Console) -> Result<BTreeMap<String, Webhooks>, String> {
     let asked = async {
         let environment = console.operating().environment().await?;
         Ok(carriers::measured(&environment).await?)
     };
     let done = tokio::time::timeout(PART_TIMEOUT, asked).await;
-    let done = done.unwrap_or(Err(Failure::NoAnswer(NoAnswer::Slow(PART_TIMEOUT))));
-    done.map_err(|failure| told(&failure, console.about()).2)
+    let done = done.unwrap_or(Err(Failure::NoAnswer(NoAnswer::TimedOut(PART_TIMEOUT))));
+    done.map_err(|failure| described(&failure, console.about()).2)
 }
 
-/// By what each address answers to a webhook without a signature.
+/// Finds out which secrets are set, by the answers to a webhook without a signature.
 async fn secrets(console: &Console) -> Result<BTreeMap<&'static str, Secret>, Failure> {
     let post = |path: String| async {
         let call = Call {

@@ -1,4 +1,5 @@
-//! The ways in that AWS's protocols are: an event on a bus, a file in a bucket, a direct invocation.
+//! The ways in that use AWS's protocols: an event on a bus, a file in a bucket, a direct
+//! invocation.
 
 use std::time::Duration;
 
@@ -20,37 +21,37 @@ use crate::{
 
 use super::ways::ACCOUNT;
 
-/// What goes in by AWS's protocols.
+/// A request to the local system by AWS's protocols.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Parcel {
+pub enum AwsRequest {
     /// An event on the environment's bus.
     Event {
-        /// Its source.
+        /// The source of the event.
         source: &'static str,
-        /// Its detail-type.
+        /// The detail-type of the event.
         detail_type: &'static str,
-        /// Its detail, as it was written.
+        /// The detail of the event, as the user wrote it.
         detail: String,
     },
     /// An object in the bucket of order files.
     File {
-        /// Its key.
+        /// The key of the object.
         key: String,
-        /// Its content.
+        /// The content of the object.
         text: String,
     },
     /// A payload for the function `invoke`.
     Invocation(String),
 }
 
-/// The port to AWS's protocols. A refusal is an answer, too.
+/// The port to AWS's protocols. A refusal is returned as an answer, too.
 #[async_trait]
 pub trait AwsPort: Send + Sync {
-    /// Sends one, and waits for its answer for a limited time.
-    async fn put(&self, parcel: Parcel) -> Result<Answer, NoAnswer>;
+    /// Sends one request and waits a limited time for the answer.
+    async fn put(&self, request: AwsRequest) -> Result<Answer, NoAnswer>;
 }
 
-/// AWS's own clients.
+/// The clients of the AWS SDK.
 pub struct Sdk {
     events: aws_sdk_eventbridge::Client,
     functions: aws_sdk_lambda::Client,
@@ -58,11 +59,11 @@ pub struct Sdk {
     names: Names,
 }
 
-/// Sent, and answered by a body that a person reads.
-type Sent<E> = Result<String, SdkError<E, HttpResponse>>;
+/// The answer of an AWS service as a text for a person, or the error of the SDK.
+type SdkResult<E> = Result<String, SdkError<E, HttpResponse>>;
 
 impl Sdk {
-    /// Clients of the local system at this address.
+    /// Creates clients of the local system at this address.
     pub async fn new(names: &Names, url: &str) -> Self {
         let credentials = Credentials::new("local", "local", None, None, "local");
         let config = lambda::sdk::loader()
@@ -87,7 +88,7 @@ impl Sdk {
         source: &str,
         kind: &str,
         detail: String,
-    ) -> Sent<aws_sdk_eventbridge::operation::put_events::PutEventsError> {
+    ) -> SdkResult<aws_sdk_eventbridge::operation::put_events::PutEventsError> {
         let entry = PutEventsRequestEntry::builder()
             .event_bus_name(self.names.bus())
             .source(source)
@@ -110,7 +111,7 @@ impl Sdk {
         &self,
         key: String,
         text: String,
-    ) -> Sent<aws_sdk_s3::operation::put_object::PutObjectError> {
+    ) -> SdkResult<aws_sdk_s3::operation::put_object::PutObjectError> {
         let put = self.objects.put_object().key(key);
         let put = put.bucket(self.names.orders_bucket(ACCOUNT));
         let answer = put.body(ByteStream::from(text.into_bytes())).send().await?;
@@ -120,7 +121,7 @@ impl Sdk {
     async fn invocation(
         &self,
         text: String,
-    ) -> Sent<aws_sdk_lambda::operation::invoke::InvokeError> {
+    ) -> SdkResult<aws_sdk_lambda::operation::invoke::InvokeError> {
         let function = self.names.of("invoke");
         let invoke = self.functions.invoke().function_name(function);
         let answer = invoke.payload(Blob::new(text)).send().await?;
@@ -131,25 +132,25 @@ impl Sdk {
 
 #[async_trait]
 impl AwsPort for Sdk {
-    async fn put(&self, parcel: Parcel) -> Result<Answer, NoAnswer> {
+    async fn put(&self, request: AwsRequest) -> Result<Answer, NoAnswer> {
         let sent = async {
-            match parcel {
-                Parcel::Event {
+            match request {
+                AwsRequest::Event {
                     source,
                     detail_type,
                     detail,
                 } => answered(self.event(source, detail_type, detail).await),
-                Parcel::File { key, text } => answered(self.file(key, text).await),
-                Parcel::Invocation(text) => answered(self.invocation(text).await),
+                AwsRequest::File { key, text } => answered(self.file(key, text).await),
+                AwsRequest::Invocation(text) => answered(self.invocation(text).await),
             }
         };
         let limited: Duration = CALL_TIMEOUT;
         let sent = tokio::time::timeout(limited, sent).await;
-        sent.unwrap_or(Err(NoAnswer::Slow(limited)))
+        sent.unwrap_or(Err(NoAnswer::TimedOut(limited)))
     }
 }
 
-fn answered<E>(sent: Sent<E>) -> Result<Answer, NoAnswer>
+fn answered<E>(sent: SdkResult<E>) -> Result<Answer, NoAnswer>
 where
     E: std::error::Error + ProvideErrorMetadata + 'static,
 {

@@ -1,31 +1,31 @@
-//! What is switched on on purpose, as the emulator takes and tells it.
+//! The faults that are switched on deliberately, in the emulator's JSON.
 
 use serde::{Deserialize, Serialize};
 
-/// Which faults are on.
+/// The faults that are switched on.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-pub struct On {
-    /// Consumers of the stream that are held back.
+pub struct Faults {
+    /// The consumers of the stream that are held back.
     pub held_consumers: Vec<String>,
-    /// So many of the next commands over HTTP get no answer.
+    /// The number of next commands over HTTP that get no answer.
     pub lost_answers: u32,
-    /// So long everything is delivered twice.
+    /// For how many more seconds everything is delivered twice.
     pub twice_for_seconds: u64,
 }
 
-impl On {
-    /// Is nothing on?
+impl Faults {
+    /// Whether no fault is on.
     pub fn is_off(&self) -> bool {
         *self == Self::default()
     }
 
-    /// Is this consumer held back?
+    /// Whether this consumer is held back.
     pub fn holds(&self, consumer: &str) -> bool {
         self.held_consumers.iter().any(|held| held == consumer)
     }
 
-    /// The same with this consumer held back.
+    /// Returns these faults with this consumer held back.
     pub fn holding(mut self, consumer: &str) -> Self {
         if !self.holds(consumer) {
             self.held_consumers.push(consumer.to_owned());
@@ -33,13 +33,13 @@ impl On {
         self
     }
 
-    /// The same with this consumer let go.
-    pub fn letting_go(mut self, consumer: &str) -> Self {
+    /// Returns these faults with this consumer released.
+    pub fn releasing(mut self, consumer: &str) -> Self {
         self.held_consumers.retain(|held| held != consumer);
         self
     }
 
-    /// What is on, for a person.
+    /// Returns the faults as sentences for a person.
     pub fn sentences(&self) -> Vec<String> {
         let mut said: Vec<String> = self
             .held_consumers
@@ -69,10 +69,10 @@ mod tests {
 
     #[test]
     fn what_is_on_is_said_and_what_is_off_is_not() {
-        assert!(On::default().is_off() && On::default().sentences().is_empty());
-        let on = On {
+        assert!(Faults::default().is_off() && Faults::default().sentences().is_empty());
+        let on = Faults {
             lost_answers: 1,
-            ..On::default().holding("project").holding("project")
+            ..Faults::default().holding("project").holding("project")
         };
         let said = [
             "project is held back",
@@ -80,6 +80,6 @@ mod tests {
         ];
         assert_eq!(on.sentences(), said);
         assert!(on.holds("project") && !on.is_off());
-        assert!(!on.letting_go("project").holds("project"));
+        assert!(!on.releasing("project").holds("project"));
     }
 }

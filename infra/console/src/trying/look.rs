@@ -1,4 +1,4 @@
-//! Looks at what became of something that was sent: its events, row and messages, and what failed.
+//! Reads the effects of a run: its events, row and messages, and what failed.
 
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -24,7 +24,8 @@ use super::{
     verdict,
 };
 
-/// Follows a run until everything has come and nothing more does, for [`FOLLOWED_FOR`] at most.
+/// Follows a run in the background until it is complete and nothing new arrives, for at most
+/// [`FOLLOWED_FOR`].
 pub fn follow(console: Console, playground: Arc<Playground>, id: String) {
     tokio::spawn(async move {
         let began = Instant::now();
@@ -43,7 +44,8 @@ pub fn follow(console: Console, playground: Arc<Playground>, id: String) {
     });
 }
 
-/// Has everything come, and nothing more for a while?
+/// Whether the run is complete and nothing new has arrived for [`SETTLED_AFTER`], or there is
+/// nothing to follow.
 pub fn is_settled(run: &Run) -> bool {
     let long = run
         .seen
@@ -52,27 +54,27 @@ pub fn is_settled(run: &Run) -> bool {
     run.aggregate.is_none() || (run.is_complete() && long)
 }
 
-/// Looks once, and keeps what is new.
+/// Reads the current state once, and stores what is new in the run.
 pub async fn look(console: &Console, playground: &Playground, id: &str) {
     let Some(run) = playground.runs.get(id) else {
         return;
     };
-    // Six looks at once are a large future.
+    // Six concurrent reads make a large future.
     let found = Box::pin(found(console, playground, &run)).await;
     playground.runs.change(id, |run| {
-        let (fresh, trouble) = match found {
+        let (fresh, look_error) = match found {
             Ok(found) => (merge(run, found), None),
-            Err(trouble) => (false, Some(trouble)),
+            Err(look_error) => (false, Some(look_error)),
         };
-        if fresh || run.seen.trouble != trouble {
-            run.seen.trouble = trouble;
+        if fresh || run.seen.look_error != look_error {
+            run.seen.look_error = look_error;
             run.seen.revision += 1;
             run.seen.changed = Some(Instant::now());
         }
     });
 }
 
-/// What is there now.
+/// The current state of a run's order or shipment.
 struct Found {
     events: Vec<SeenEvent>,
     row: Option<Row>,
@@ -98,44 +100,44 @@ async fn found(console: &Console, playground: &Playground, run: &Run) -> Result<
         playground.faults(),
     );
     let held = match &run.experiment {
-        // Where nobody says what is on, it stays as it was.
+        // Where the faults cannot be read, the last known state is kept.
         Some(Experiment::Held(consumer)) => on.map_or(run.seen.held, |on| on.holds(consumer)),
         _ => false,
     };
     Ok(Found {
         events: events.map_err(|error| error.to_string())?,
-        row: row.map_err(|error| said(&error))?,
-        messages: messages.map_err(|error| said(&error))?,
-        dead_letters: dead_letters.map_err(|error| said(&error))?,
+        row: row.map_err(|error| failure_text(&error))?,
+        messages: messages.map_err(|error| failure_text(&error))?,
+        dead_letters: dead_letters.map_err(|error| failure_text(&error))?,
         parked: parked.map_err(|error| error.to_string())?,
         held,
     })
 }
 
-fn said(failure: &Failure) -> String {
+fn failure_text(failure: &Failure) -> String {
     match failure {
         Failure::NotFound(problem) | Failure::Refused(problem) => problem.detail.clone(),
         Failure::NoAnswer(none) => none.to_string(),
         Failure::Unreadable(_) => "an answer cannot be read".to_owned(),
-        Failure::Said { message, .. } => message.clone(),
+        Failure::Message { message, .. } => message.clone(),
         Failure::Denied(denied) => denied.message.clone(),
     }
 }
 
-/// Keeps what is new; says whether anything is.
+/// Stores what is new in the run. Returns whether anything is.
 fn merge(run: &mut Run, found: Found) -> bool {
     let seen = &mut run.seen;
     let mut fresh = false;
     if seen.held && !found.held {
-        seen.let_go_at.get_or_insert_with(now);
+        seen.released_at.get_or_insert_with(now);
         fresh = true;
     }
     seen.held = found.held;
     if let Some(Experiment::Held(consumer)) = &run.experiment
         && seen.held
-        && seen.let_go_at.is_none()
+        && seen.released_at.is_none()
     {
-        seen.early |= match consumer == verdict::PROJECT {
+        seen.came_while_held |= match consumer == verdict::PROJECT {
             true => found.row.is_some(),
             false => found.messages.iter().any(|message| message.id.is_some()),
         };
@@ -236,7 +238,7 @@ struct Labelled {
 
 async fn messages(playground: &Playground, run: &Run) -> Result<Vec<SeenMessage>, Failure> {
     let path = format!("/_local/messages?limit={LOOKED_AT}");
-    let listed: Messages = playground.look(&path).await?;
+    let listed: Messages = playground.get_local(&path).await?;
     let own = run
         .aggregate
         .as_ref()
@@ -250,7 +252,7 @@ async fn messages(playground: &Playground, run: &Run) -> Result<Vec<SeenMessage>
             }
         };
         let begins = |id: &String| own.as_ref().is_some_and(|own| id.starts_with(own.as_str()));
-        // Else it may be a notice that something has failed.
+        // A message without such an id may be a notice that something failed.
         let id = id.filter(begins);
         let is_notice = || one.at >= run.sent_at && mentions(run, &one.message);
         (id.is_some() || is_notice()).then(|| SeenMessage {
@@ -281,7 +283,7 @@ struct DeadLetter {
 
 async fn dead_letters(playground: &Playground, run: &Run) -> Result<Vec<(At, String)>, Failure> {
     let path = format!("/_local/dead-letters?limit={LOOKED_AT}");
-    let listed: DeadLetters = playground.look(&path).await?;
+    let listed: DeadLetters = playground.get_local(&path).await?;
     let of_it =
         |letter: &DeadLetter| letter.at >= run.sent_at && mentions(run, letter.payload.get());
     let letters = listed.dead_letters.into_iter().rev().filter(of_it);
@@ -311,15 +313,15 @@ async fn parked(playground: &Playground, run: &Run) -> Result<Vec<String>, Opera
     Ok(own.into_iter().collect())
 }
 
-/// Does this text name what was sent, as it is or within JSON?
+/// Whether this text contains one of the run's search terms, either plain or escaped as in JSON.
 fn mentions(run: &Run, text: &str) -> bool {
-    run.traces.iter().any(|trace| {
-        let within = serde_json::to_string(trace).unwrap_or_default();
-        text.contains(trace.as_str()) || text.contains(within.trim_matches('"'))
+    run.search_terms.iter().any(|term| {
+        let within = serde_json::to_string(term).unwrap_or_default();
+        text.contains(term.as_str()) || text.contains(within.trim_matches('"'))
     })
 }
 
-/// The address of a run's page.
+/// Returns the path of a run's page.
 pub fn page(id: &str) -> String {
     format!("/try/runs/{}", links::encoded(id))
 }

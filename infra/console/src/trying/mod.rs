@@ -1,11 +1,11 @@
-//! Trying the system out, on this machine alone: what is sent by each of the ways in, what became of
-//! it, and faults on purpose.
+//! Trying out a system on this machine: sending by each of the ways in, following the effects, and
+//! switching faults on deliberately.
 //!
-//! - [`ways`]: the ways in, an example of each, and the line that does the same in a terminal
+//! - [`ways`]: the ways in, an example of each, and the command line that does the same
 //! - [`send`]: sends one; [`aws`] does so over AWS's protocols
-//! - [`faults`]: what is switched on on purpose
-//! - [`run`]: something that was sent, and what was seen of it; [`look`] looks; [`verdict`] compares
-//!   that with what was to be expected
+//! - [`faults`]: the faults that are switched on deliberately
+//! - [`run`]: something that was sent and the effects that were seen; [`look`] reads them;
+//!   [`verdict`] compares them with the expected ones
 
 pub mod aws;
 pub mod faults;
@@ -31,34 +31,35 @@ use crate::{
     http_api::{Caller, HttpApi},
     limits::FAULTS_TIMEOUT,
 };
-use aws::{AwsPort, Parcel};
-use faults::On;
+use aws::{AwsPort, AwsRequest};
+use faults::Faults;
 use run::Runs;
-use ways::{Places, Way};
+use ways::{Addresses, Way};
 
-/// How a carrier's provider signs a webhook: its header and what stands in it, for these bytes.
+/// Signs a webhook as a carrier's provider: returns the name and the value of the header for this
+/// body.
 pub type Sign = Arc<dyn Fn(&str) -> (String, String) + Send + Sync>;
 
-/// The local system as somebody who tries it out reaches it, beside its HTTP API.
+/// What the page *Try it* uses of the local system, in addition to its HTTP API.
 pub struct Playground {
     names: Names,
     aws_url: String,
     aws: Arc<dyn AwsPort>,
-    looking: Arc<dyn Backend>,
+    local_api: Arc<dyn Backend>,
     sign: Option<Sign>,
     operator: OnceCell<Environment>,
-    /// What was sent.
+    /// The runs: what was sent, with its effects.
     pub runs: Runs,
 }
 
 impl Playground {
-    /// The local system of these names whose AWS protocols are at `aws_url`. `sign` signs EasyPost's
-    /// webhooks, where the system has a secret of theirs.
+    /// Creates the playground of the local system with these names, whose AWS protocols are at
+    /// `aws_url`. `sign` signs EasyPost's webhooks, where the system has a secret for them.
     pub async fn new(names: Names, aws_url: &str, sign: Option<Sign>) -> Self {
         let aws_url = aws_url.trim_end_matches('/').to_owned();
         Self {
             aws: Arc::new(aws::Sdk::new(&names, &aws_url).await),
-            looking: Arc::new(HttpApi::new(&aws_url, Caller::Anybody)),
+            local_api: Arc::new(HttpApi::new(&aws_url, Caller::Anybody)),
             names,
             aws_url,
             sign,
@@ -67,14 +68,14 @@ impl Playground {
         }
     }
 
-    /// What is switched on now; `None` where nobody says so at once.
-    pub async fn faults(&self) -> Option<On> {
-        let asked = self.look::<On>("/_local/faults");
+    /// Returns the faults that are on; `None` where they cannot be read within [`FAULTS_TIMEOUT`].
+    pub async fn faults(&self) -> Option<Faults> {
+        let asked = self.get_local::<Faults>("/_local/faults");
         timeout(FAULTS_TIMEOUT, asked).await.ok()?.ok()
     }
 
-    /// Switches on what `on` says, and everything else off.
-    pub async fn switch(&self, on: &On) -> Result<(), Failure> {
+    /// Switches on the faults in `on`, and all others off.
+    pub async fn switch(&self, on: &Faults) -> Result<(), Failure> {
         let body = serde_json::to_string(on);
         let body = body.map_err(|error| Failure::Unreadable(error.to_string()))?;
         let call = Call {
@@ -84,42 +85,43 @@ impl Playground {
             version: None,
             body: Some(body),
         };
-        let answer = self.looking.call(call).await.map_err(Failure::NoAnswer)?;
+        let answer = self.local_api.call(call).await.map_err(Failure::NoAnswer)?;
         match answer.status {
             200 => Ok(()),
             status => Err(Failure::Unreadable(format!("{status}: {}", answer.body))),
         }
     }
 
-    /// The names of those that read the stream.
+    /// Returns the names of the consumers of the stream.
     pub async fn consumers(&self) -> Result<Vec<String>, Failure> {
         #[derive(serde::Deserialize)]
         struct Status {
             consumers: std::collections::BTreeMap<String, serde::de::IgnoredAny>,
         }
-        let status: Status = self.look("/_local/status").await?;
+        let status: Status = self.get_local("/_local/status").await?;
         Ok(status.consumers.into_keys().collect())
     }
 
-    /// Notes, before it happens, which consumers are let go by switching to `on`.
-    pub fn lets_go(&self, on: &On) {
-        self.runs.let_go(on, &now());
+    /// Notes which consumers switching to `on` will release. Called before the switch, so that no
+    /// effect can come earlier than the note.
+    pub fn note_release(&self, on: &Faults) {
+        self.runs.note_release(on, &now());
     }
 
-    /// Can a carrier's webhook be signed?
-    pub fn signs(&self) -> bool {
+    /// Whether a carrier's webhook can be signed.
+    pub fn can_sign(&self) -> bool {
         self.sign.is_some()
     }
 
-    /// An example of a new order or shipment.
+    /// Returns an example of a new order or shipment.
     pub fn example(&self, way: Way) -> String {
         let id = uuid::Uuid::new_v4().simple().to_string();
         way.example(&format!("TRY-{}", &id[..8]), &now())
     }
 
-    /// Where things are, for a terminal.
-    pub fn places<'a>(&'a self, about: &'a About) -> Places<'a> {
-        Places {
+    /// Returns the addresses and names for command lines.
+    pub fn addresses<'a>(&'a self, about: &'a About) -> Addresses<'a> {
+        Addresses {
             api_url: &about.api_url,
             aws_url: &self.aws_url,
             names: &self.names,
@@ -127,8 +129,8 @@ impl Playground {
         }
     }
 
-    async fn look<T: DeserializeOwned>(&self, path: &str) -> Result<T, Failure> {
-        Api::new(Arc::clone(&self.looking)).get(path).await
+    async fn get_local<T: DeserializeOwned>(&self, path: &str) -> Result<T, Failure> {
+        Api::new(Arc::clone(&self.local_api)).get(path).await
     }
 
     async fn operator(&self) -> Result<&Environment, OperatorError> {
@@ -139,12 +141,12 @@ impl Playground {
         self.operator.get_or_try_init(|| target.connect()).await
     }
 
-    async fn put(&self, parcel: Parcel) -> Result<Answer, NoAnswer> {
-        self.aws.put(parcel).await
+    async fn put(&self, request: AwsRequest) -> Result<Answer, NoAnswer> {
+        self.aws.put(request).await
     }
 }
 
-/// Now, as Waybill writes times.
+/// Returns the current time as Waybill writes times.
 fn now() -> At {
     let now: DateTime<Utc> = SystemTime::now().into();
     At(now.to_rfc3339_opts(SecondsFormat::Millis, true))

@@ -1,4 +1,4 @@
-//! Something that was sent, and what was seen of it since.
+//! A run: something that was sent, and the effects that were seen since.
 
 use std::{
     collections::VecDeque,
@@ -10,9 +10,9 @@ use tokio::time::Instant;
 
 use crate::{at::At, limits::RUNS_KEPT, links};
 
-use super::{faults::On, ways::Way};
+use super::{faults::Faults, ways::Way};
 
-/// A fault that a run is to show.
+/// The fault that a run shows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Experiment {
     /// This consumer is held back.
@@ -23,69 +23,69 @@ pub enum Experiment {
     Twice,
 }
 
-/// One try at sending.
+/// One attempt to send.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Try {
-    /// When the answer came, or it was clear that none would.
+pub struct Attempt {
+    /// The time of the answer, or when it was clear that none would come.
     pub at: At,
-    /// The status code; none where there was no answer.
+    /// The HTTP status code; `None` where there was no answer.
     pub status: Option<u16>,
-    /// The answer, or why there was none.
+    /// The body of the answer, or why there was none.
     pub said: String,
 }
 
 /// Something that was sent.
 #[derive(Debug, Clone)]
 pub struct Run {
-    /// By what its page is found.
+    /// The id, which is part of the path of its page.
     pub id: String,
-    /// By which way it went.
+    /// The way in.
     pub way: Way,
-    /// What was sent.
+    /// The text that was sent.
     pub text: String,
-    /// The order that a command was about.
+    /// The id of the order that a command was about; empty for other ways.
     pub order: String,
-    /// The same in a terminal.
+    /// The command line that sends the same.
     pub command: String,
-    /// What it is to show.
+    /// The fault that the run shows, where it is an experiment.
     pub experiment: Option<Experiment>,
-    /// When.
+    /// The time at which it was sent.
     pub sent_at: At,
-    /// What was answered, the last one the one that counts.
-    pub tries: Vec<Try>,
-    /// By what mentions of it are known.
-    pub traces: Vec<String>,
-    /// Whose order or shipment; none where nothing sent or answered names one.
+    /// The attempts. The last one decides whether the text was accepted.
+    pub attempts: Vec<Attempt>,
+    /// The texts by which dead letters and notices about this run are recognised.
+    pub search_terms: Vec<String>,
+    /// The order or shipment; `None` where neither the text nor the answer names one.
     pub aggregate: Option<AggregateId>,
-    /// What became of it.
+    /// The effects that were seen.
     pub seen: Seen,
 }
 
 /// An event of the order or shipment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SeenEvent {
-    /// Its number.
+    /// The sequence.
     pub sequence: u64,
-    /// What happened.
+    /// The type of the event.
     pub kind: String,
-    /// When it was committed.
+    /// The time of the commit.
     pub at: At,
-    /// The ids of the messages that it makes, and where each goes.
+    /// The ids of the messages that the event makes, with their channels.
     pub makes: Vec<(String, Via)>,
 }
 
 /// A version of the row.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SeenRow {
-    /// The sequence of its last event.
+    /// The sequence of the last event in the row.
     pub version: u64,
     /// The status.
     pub status: String,
-    /// When it was first seen.
+    /// The time at which this version was first seen.
     pub at: At,
 }
 
-/// Where a message goes.
+/// The channel of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Via {
     /// The bus.
@@ -95,7 +95,7 @@ pub enum Via {
 }
 
 impl Via {
-    /// For a person.
+    /// Returns the name for a person.
     pub fn name(self) -> &'static str {
         match self {
             Self::Bus => "EventBridge",
@@ -104,68 +104,68 @@ impl Via {
     }
 }
 
-/// A message that came.
+/// A message that was sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SeenMessage {
-    /// Its place among all messages.
+    /// The number of the message in the local system's list.
     pub number: u64,
-    /// Its id; none of a notice that something failed.
+    /// The id; `None` for a notice that something failed.
     pub id: Option<String>,
-    /// Where it went.
+    /// The channel.
     pub via: Via,
-    /// What it says, in a line.
+    /// The detail-type or the subject.
     pub what: String,
-    /// When.
+    /// The time at which it was sent.
     pub at: At,
-    /// Did one with the same id go the same way before it?
+    /// Whether a message with the same id was sent over the same channel before.
     pub repeat: bool,
 }
 
-/// What was seen so far.
+/// The effects of a run that were seen so far.
 #[derive(Debug, Clone, Default)]
 pub struct Seen {
     /// The events, in order.
     pub events: Vec<SeenEvent>,
-    /// The row as it changed.
+    /// The versions of the row that were seen, in order.
     pub rows: Vec<SeenRow>,
     /// The messages, in order.
     pub messages: Vec<SeenMessage>,
-    /// What was given up: when, by which function, and why.
+    /// The dead letters: the time, and the function with the reason.
     pub dead_letters: Vec<(At, String)>,
-    /// At what a consumer has stopped.
+    /// The parked positions, as sentences.
     pub parked: Vec<String>,
-    /// What could not be looked at the last time.
-    pub trouble: Option<String>,
-    /// When the consumer of an experiment was seen let go.
-    pub let_go_at: Option<At>,
-    /// Came what was to wait, although it was held back?
-    pub early: bool,
-    /// Is it held back still?
+    /// The error of the last look, where it failed.
+    pub look_error: Option<String>,
+    /// The time at which the consumer of an experiment was released.
+    pub released_at: Option<At>,
+    /// Whether an effect was seen although its consumer was held back.
+    pub came_while_held: bool,
+    /// Whether the consumer is still held back.
     pub held: bool,
-    /// Counts what has changed.
+    /// A number that grows with each change, by which a page knows whether it is up to date.
     pub revision: u64,
-    /// When something changed last.
+    /// The time of the last change.
     pub changed: Option<Instant>,
 }
 
 impl Run {
-    /// Was it accepted, as far as its answer says?
+    /// Whether the last answer says that the text was accepted.
     pub fn is_accepted(&self) -> bool {
-        let last = self.tries.last();
+        let last = self.attempts.last();
         last.is_some_and(|last| matches!(last.status, Some(200..=299)) && !is_refusal(&last.said))
     }
 
-    /// The page of its order or shipment.
+    /// Returns the path of the page of the order or shipment.
     pub fn address(&self) -> Option<String> {
         self.aggregate.as_ref().map(|aggregate| match aggregate {
             AggregateId::Order(id) => links::order(id.as_str()),
             AggregateId::Shipment(id) => links::shipment(id.as_str()),
-            // Nothing that is tried erases anything.
+            // The page sends no erasures, so this does not occur.
             AggregateId::Erasure(_) => "/orders".to_owned(),
         })
     }
 
-    /// The messages that its events make and that have not come yet.
+    /// Returns the messages that the events make and that were not seen yet.
     pub fn missing(&self) -> Vec<&(String, Via)> {
         let came = |(id, via): &&(String, Via)| {
             let mut all = self.seen.messages.iter();
@@ -175,19 +175,19 @@ impl Run {
         made.filter(|made| !came(made)).collect()
     }
 
-    /// Is the row at the last event?
+    /// Whether the row is at the last event.
     pub fn row_is_up_to_date(&self) -> bool {
         let last = self.seen.events.last().map(|event| event.sequence);
         last.is_some() && self.seen.rows.last().map(|row| row.version) == last
     }
 
-    /// Has everything come that its events make?
+    /// Whether the row and all messages of the events were seen, and nothing is held back.
     pub fn is_complete(&self) -> bool {
         self.row_is_up_to_date() && self.missing().is_empty() && !self.seen.held
     }
 }
 
-/// Errors that AWS's protocols and the function `invoke` answer with status 200.
+/// Whether an answer with status 200 is an error of AWS's protocols or of the function `invoke`.
 fn is_refusal(said: &str) -> bool {
     let Ok(answer) = serde_json::from_str::<serde_json::Value>(said) else {
         return false;
@@ -201,44 +201,44 @@ fn is_refusal(said: &str) -> bool {
 pub struct Runs(Mutex<VecDeque<Run>>);
 
 impl Runs {
-    /// Keeps one; the oldest goes where there are [`RUNS_KEPT`].
+    /// Adds a run. Drops the oldest one above [`RUNS_KEPT`].
     pub fn keep(&self, run: Run) {
         let mut runs = self.lock();
         runs.push_front(run);
         runs.truncate(RUNS_KEPT);
     }
 
-    /// The one of this id.
+    /// Returns the run with this id.
     pub fn get(&self, id: &str) -> Option<Run> {
         self.lock().iter().find(|run| run.id == id).cloned()
     }
 
-    /// Changes the one of this id, where it is still there.
+    /// Changes the run with this id, where it is still kept.
     pub fn change(&self, id: &str, change: impl FnOnce(&mut Run)) {
         if let Some(run) = self.lock().iter_mut().find(|run| run.id == id) {
             change(run);
         }
     }
 
-    /// Notes that whoever `on` does not hold is about to be let go.
-    pub fn let_go(&self, on: &On, at: &At) {
+    /// Notes `at` as the release time of every held consumer that `on` does not hold.
+    pub fn note_release(&self, on: &Faults, at: &At) {
         for run in self.lock().iter_mut() {
             if let Some(Experiment::Held(held)) = &run.experiment
                 && run.seen.held
                 && !on.holds(held)
             {
-                run.seen.let_go_at.get_or_insert_with(|| at.clone());
+                run.seen.released_at.get_or_insert_with(|| at.clone());
             }
         }
     }
 
-    /// The latest, newest first.
+    /// Returns the latest runs, newest first.
     pub fn latest(&self, most: usize) -> Vec<Run> {
         self.lock().iter().take(most).cloned().collect()
     }
 
     fn lock(&self) -> MutexGuard<'_, VecDeque<Run>> {
-        // Nobody panics holding it; and what is there may be shown even then.
+        // No code panics while it holds the lock; and after a panic the runs could still be shown.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,5 +1,5 @@
-//! Sends something by one of the ways in. A command over HTTP whose answer is lost is sent again
-//! under the same key: so it has one effect, whatever became of the first.
+//! Sends a text by one of the ways in. A command over HTTP whose answer is lost is sent again with
+//! the same idempotency key, so it has one effect even if the first attempt was carried out.
 
 use http::Method;
 use serde::Deserialize;
@@ -9,71 +9,73 @@ use crate::{
     Console,
     backend::{Answer, Backend as _, Call, NoAnswer},
     http_api::{Caller, HttpApi},
-    limits::{SEND_AGAIN_AFTER, SEND_TRIES},
+    limits::{SEND_AGAIN_AFTER, SEND_ATTEMPTS},
     links,
 };
 
 use super::{
     Playground,
-    aws::Parcel,
+    aws::AwsRequest,
     now,
-    run::{Experiment, Run, Seen, Try},
+    run::{Attempt, Experiment, Run, Seen},
     ways::{self, ORDERS, SHIPMENTS, Way},
 };
 
-/// What is to be sent.
+/// A text to send.
 #[derive(Debug, Clone)]
-pub struct Letter {
-    /// By which way.
+pub struct Submission {
+    /// The way in.
     pub way: Way,
-    /// The text, as it was written.
+    /// The text as the user wrote it.
     pub text: String,
-    /// The order that a command is about.
+    /// The id of the order that a command is about; empty for other ways.
     pub order: String,
-    /// A command's key.
+    /// The idempotency key of a command.
     pub key: String,
-    /// What it is to show.
+    /// The fault that the run shows, where it is an experiment.
     pub experiment: Option<Experiment>,
 }
 
-/// Sends it, and says what was answered, in a run that can be followed.
-pub async fn send(console: &Console, playground: &Playground, letter: Letter) -> Run {
+/// Sends a text and returns the run with the answers, which can be followed.
+pub async fn send(console: &Console, playground: &Playground, submission: Submission) -> Run {
     let id = Uuid::new_v4().simple().to_string();
     let id = id[..12].to_owned();
     let sent_at = now();
-    let Letter {
+    let Submission {
         way,
         text,
         order,
         key,
         experiment,
-    } = letter;
-    // A file is called by its run.
+    } = submission;
+    // A file is named after its run.
     let named = match way {
         Way::File => format!("try-{id}"),
         _ => order.clone(),
     };
-    let places = playground.places(console.about());
-    let command = ways::command(way, &text, &named, &key, &places);
-    let tries = match way {
+    let addresses = playground.addresses(console.about());
+    let command = ways::command(way, &text, &named, &key, &addresses);
+    let attempts = match way {
         Way::Order => over_http(console, "/orders".to_owned(), &key, &text).await,
         Way::Complete | Way::Cancel => {
             let path = format!("{}/{}", links::order(&order), way.slug());
             over_http(console, path, &key, &text).await
         }
-        Way::Webhook => vec![tried(webhook(console, playground, &text).await)],
-        _ => vec![tried(playground.put(parcel(way, &text, &named)).await)],
+        Way::Webhook => vec![attempt(webhook(console, playground, &text).await)],
+        _ => vec![attempt(
+            playground.put(aws_request(way, &text, &named)).await,
+        )],
     };
-    let subject = match way.wants_order() {
+    let subject = match way.needs_order() {
         true => Some(order.clone()),
-        false => answered_id(&tries).or_else(|| way.subject(&text)),
+        false => answered_id(&attempts).or_else(|| way.subject(&text)),
     };
-    let mut traces: Vec<String> = subject.iter().cloned().collect();
-    traces.extend(event_id(&tries));
+    let mut search_terms: Vec<String> = subject.iter().cloned().collect();
+    search_terms.extend(event_id(&attempts));
     if way == Way::File {
-        traces.push(ways::file_key(&named));
+        search_terms.push(ways::file_key(&named));
     }
-    let aggregate = subject.map(|id| match way.is_of_shipments() {
+    let aggregate = subject.map(|id| match way.is_about_shipment() {
         true => format!("shipment#{id}"),
         false => format!("order#{id}"),
     });
@@ -86,14 +88,14 @@ pub async fn send(console: &Console, playground: &Playground, letter: Letter) ->
         command,
         experiment,
         sent_at,
-        tries,
-        traces,
+        attempts,
+        search_terms,
         seen: Seen::default(),
     }
 }
 
-fn parcel(way: Way, text: &str, named: &str) -> Parcel {
-    let event = |(source, detail_type): (&'static str, &'static str)| Parcel::Event {
+fn aws_request(way: Way, text: &str, named: &str) -> AwsRequest {
+    let event = |(source, detail_type): (&'static str, &'static str)| AwsRequest::Event {
         source,
         detail_type,
         detail: text.to_owned(),
@@ -101,17 +103,17 @@ fn parcel(way: Way, text: &str, named: &str) -> Parcel {
     match way {
         Way::Shipment => event(SHIPMENTS),
         Way::BusOrder => event(ORDERS),
-        Way::File => Parcel::File {
+        Way::File => AwsRequest::File {
             key: ways::file_key(named),
             text: text.to_owned(),
         },
-        _ => Parcel::Invocation(text.to_owned()),
+        _ => AwsRequest::Invocation(text.to_owned()),
     }
 }
 
-async fn over_http(console: &Console, path: String, key: &str, text: &str) -> Vec<Try> {
-    let mut tries = Vec::new();
-    for left in (0..SEND_TRIES).rev() {
+async fn over_http(console: &Console, path: String, key: &str, text: &str) -> Vec<Attempt> {
+    let mut attempts = Vec::new();
+    for left in (0..SEND_ATTEMPTS).rev() {
         let call = Call {
             method: Method::POST,
             path: path.clone(),
@@ -119,15 +121,15 @@ async fn over_http(console: &Console, path: String, key: &str, text: &str) -> Ve
             version: None,
             body: Some(text.to_owned()),
         };
-        let tried = tried(console.api().call(call).await);
-        let again = tried.status.is_none() && left > 0;
-        tries.push(tried);
+        let attempt = attempt(console.api().call(call).await);
+        let again = attempt.status.is_none() && left > 0;
+        attempts.push(attempt);
         if !again {
             break;
         }
         tokio::time::sleep(SEND_AGAIN_AFTER).await;
     }
-    tries
+    attempts
 }
 
 async fn webhook(
@@ -150,32 +152,33 @@ async fn webhook(
     api.call(call).await
 }
 
-fn tried(answer: Result<Answer, NoAnswer>) -> Try {
+fn attempt(answer: Result<Answer, NoAnswer>) -> Attempt {
     let (status, said) = match answer {
         Ok(answer) => (Some(answer.status), answer.body),
         Err(none) => (None, none.to_string()),
     };
-    Try {
+    Attempt {
         at: now(),
         status,
         said,
     }
 }
 
-/// The id that an answer gives an order which came without one.
-fn answered_id(tries: &[Try]) -> Option<String> {
+/// Returns the id in the answer, which Waybill gives to an order without one.
+fn answered_id(attempts: &[Attempt]) -> Option<String> {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
     struct Accepted {
         order_id: String,
     }
-    let accepted: Accepted = serde_json::from_str(&tries.last()?.said).ok()?;
+    let accepted: Accepted = serde_json::from_str(&attempts.last()?.said).ok()?;
     Some(accepted.order_id)
 }
 
-/// The id that the bus gave an event: what it leaves behind where it fails bears it.
-fn event_id(tries: &[Try]) -> Option<String> {
-    let answer: serde_json::Value = serde_json::from_str(&tries.last()?.said).ok()?;
+/// Returns the id that the bus gave to the event. Dead letters and notices about the event contain
+/// it.
+fn event_id(attempts: &[Attempt]) -> Option<String> {
+    let answer: serde_json::Value = serde_json::from_str(&attempts.last()?.said).ok()?;
     let id = answer.pointer("/Entries/0/EventId")?.as_str()?;
     Some(id.to_owned())
 }
@@ -187,7 +190,7 @@ mod tests {
     #[test]
     fn what_an_answer_names_is_found() {
         let answered = |said: &str| {
-            vec![Try {
+            vec![Attempt {
                 at: now(),
                 status: Some(200),
                 said: said.to_owned(),

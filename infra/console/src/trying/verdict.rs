@@ -1,43 +1,43 @@
-//! What was to be expected of an experiment, and what happened.
+//! The expectations of an experiment, compared with what happened.
 
 use std::collections::BTreeSet;
 
 use super::run::{Experiment, Run};
 
-/// How an expectation stands.
+/// Whether an expectation is met.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Stands {
-    /// It is so.
+pub enum VerdictState {
+    /// The expectation is met.
     Met,
-    /// It may become so.
-    Open,
-    /// It is not so.
-    Broken,
+    /// The expectation is not met yet, but may be later.
+    Pending,
+    /// The expectation is not met and will not be.
+    NotMet,
 }
 
-impl Stands {
-    /// A shape, a class of the style sheet, and a word.
+impl VerdictState {
+    /// Returns a sign, a class of the style sheet, and a text.
     pub fn look(self) -> (&'static str, &'static str, &'static str) {
         match self {
             Self::Met => ("●", "good", "as expected"),
-            Self::Open => ("◐", "going", "not yet"),
-            Self::Broken => ("▲", "bad", "not as expected"),
+            Self::Pending => ("◐", "going", "not yet"),
+            Self::NotMet => ("▲", "bad", "not as expected"),
         }
     }
 }
 
-/// One expectation.
+/// One expectation and whether it is met.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Verdict {
-    /// What was expected.
+    /// The expectation, as a sentence.
     pub expected: String,
-    /// What happened.
+    /// What happened, as a sentence.
     pub happened: String,
-    /// How it stands.
-    pub stands: Stands,
+    /// Whether the expectation is met.
+    pub state: VerdictState,
 }
 
-/// What is expected of a run's experiment, one after the other; nothing without one.
+/// Returns the expectations of a run's experiment; empty without one.
 pub fn verdicts(run: &Run) -> Vec<Verdict> {
     let Some(experiment) = &run.experiment else {
         return Vec::new();
@@ -56,11 +56,15 @@ pub fn verdicts(run: &Run) -> Vec<Verdict> {
     all
 }
 
-fn verdict(expected: impl Into<String>, happened: impl Into<String>, stands: Stands) -> Verdict {
+fn verdict(
+    expected: impl Into<String>,
+    happened: impl Into<String>,
+    state: VerdictState,
+) -> Verdict {
     Verdict {
         expected: expected.into(),
         happened: happened.into(),
-        stands,
+        state,
     }
 }
 
@@ -78,52 +82,68 @@ fn held(run: &Run, consumer: &str) -> Verdict {
     };
     let expected =
         format!("{what} waits while {consumer} is held back, and comes once it is let go.");
-    if seen.early {
+    if seen.came_while_held {
         return verdict(
             expected,
             "It came although it was held back.",
-            Stands::Broken,
+            VerdictState::NotMet,
         );
     }
-    match (first, &seen.let_go_at) {
+    match (first, &seen.released_at) {
         (None, None) => verdict(
             expected,
             format!("Nothing yet: {consumer} is held back."),
-            Stands::Open,
+            VerdictState::Pending,
         ),
         (None, Some(at)) => verdict(
             expected,
             format!("Let go by {}; nothing yet.", at.exact()),
-            Stands::Open,
+            VerdictState::Pending,
         ),
-        (Some(came), Some(let_go)) => {
-            let text = format!("Let go by {}; it came at {}.", let_go.exact(), came.exact());
-            verdict(expected, text, Stands::Met)
+        (Some(came), Some(released)) => {
+            let text = format!(
+                "Let go by {}; it came at {}.",
+                released.exact(),
+                came.exact()
+            );
+            verdict(expected, text, VerdictState::Met)
         }
-        (Some(_), None) => verdict(expected, "It was never seen held back.", Stands::Broken),
+        (Some(_), None) => verdict(
+            expected,
+            "It was never seen held back.",
+            VerdictState::NotMet,
+        ),
     }
 }
 
 fn answered_again(run: &Run) -> Verdict {
     let expected = "The first try gets no answer; the same command, sent again with the same key, gets \
                     the one that was lost.";
-    let lost = run.tries.iter().filter(|one| one.status.is_none()).count();
-    let last = run.tries.last().and_then(|last| last.status);
+    let lost = run
+        .attempts
+        .iter()
+        .filter(|one| one.status.is_none())
+        .count();
+    let last = run.attempts.last().and_then(|last| last.status);
     match (lost, last) {
-        (0, _) => verdict(expected, "No answer was lost.", Stands::Broken),
+        (0, _) => verdict(expected, "No answer was lost.", VerdictState::NotMet),
         (lost, Some(status)) => {
             let text = format!("{lost} lost, then answered {status}.");
             let met = run.is_accepted();
             verdict(
                 expected,
                 text,
-                if met { Stands::Met } else { Stands::Broken },
+                if met {
+                    VerdictState::Met
+                } else {
+                    VerdictState::NotMet
+                },
             )
         }
         (lost, None) => verdict(
             expected,
             format!("{lost} lost, and none came."),
-            Stands::Broken,
+            VerdictState::NotMet,
         ),
     }
 }
@@ -139,16 +159,16 @@ fn one_event(run: &Run) -> Verdict {
     let placed = kinds.iter().filter(|kind| **kind == "OrderPlaced").count();
     let distinct: BTreeSet<&str> = kinds.iter().copied().collect();
     match placed {
-        0 => verdict(expected, "No event yet.", Stands::Open),
+        0 => verdict(expected, "No event yet.", VerdictState::Pending),
         1 if distinct.len() == kinds.len() => verdict(
             expected,
             format!("Its events: {}.", kinds.join(", ")),
-            Stands::Met,
+            VerdictState::Met,
         ),
         _ => verdict(
             expected,
             format!("Its events: {}.", kinds.join(", ")),
-            Stands::Broken,
+            VerdictState::NotMet,
         ),
     }
 }
@@ -160,12 +180,12 @@ fn one_row(run: &Run) -> Verdict {
             expected,
             format!("{}, version {}.", row.status, row.version),
             if up_to_date {
-                Stands::Met
+                VerdictState::Met
             } else {
-                Stands::Open
+                VerdictState::Pending
             },
         ),
-        (None, _) => verdict(expected, "No row yet.", Stands::Open),
+        (None, _) => verdict(expected, "No row yet.", VerdictState::Pending),
     }
 }
 
@@ -176,13 +196,13 @@ fn messages_once(run: &Run) -> Verdict {
     let (repeats, first): (Vec<_>, Vec<_>) = own.partition(|one| one.repeat);
     let text = format!("Ids: {}; repeats of them: {}.", first.len(), repeats.len());
     let made = run.seen.events.iter().map(|event| event.makes.len()).sum();
-    let stands = match first.len() {
-        0 => Stands::Open,
-        more if more > made => Stands::Broken,
-        _ if run.missing().is_empty() => Stands::Met,
-        _ => Stands::Open,
+    let state = match first.len() {
+        0 => VerdictState::Pending,
+        more if more > made => VerdictState::NotMet,
+        _ if run.missing().is_empty() => VerdictState::Met,
+        _ => VerdictState::Pending,
     };
-    verdict(expected, text, stands)
+    verdict(expected, text, state)
 }
 
 fn nothing_lost(run: &Run) -> Verdict {
@@ -199,12 +219,12 @@ fn nothing_lost(run: &Run) -> Verdict {
         (missing, 0) => format!("{missing} still to come."),
         (_, failed) => format!("{failed} parked or given up."),
     };
-    let stands = match (failed, run.is_complete()) {
-        (1.., _) => Stands::Broken,
-        (_, true) => Stands::Met,
-        (_, false) => Stands::Open,
+    let state = match (failed, run.is_complete()) {
+        (1.., _) => VerdictState::NotMet,
+        (_, true) => VerdictState::Met,
+        (_, false) => VerdictState::Pending,
     };
-    verdict(expected, text, stands)
+    verdict(expected, text, state)
 }
 
 #[cfg(test)]
@@ -212,7 +232,7 @@ fn nothing_lost(run: &Run) -> Verdict {
 mod tests {
     use super::{
         super::{
-            run::{Seen, SeenEvent, SeenMessage, SeenRow, Try, Via},
+            run::{Attempt, Seen, SeenEvent, SeenMessage, SeenRow, Via},
             ways::Way,
         },
         *,
@@ -244,7 +264,7 @@ mod tests {
     }
 
     fn run(experiment: Experiment) -> Run {
-        let tried = |status| Try {
+        let attempt = |status| Attempt {
             at: at(1),
             status,
             said: "{}".to_owned(),
@@ -257,8 +277,8 @@ mod tests {
             command: String::new(),
             experiment: Some(experiment),
             sent_at: at(0),
-            tries: vec![tried(None), tried(Some(200))],
-            traces: Vec::new(),
+            attempts: vec![attempt(None), attempt(Some(200))],
+            search_terms: Vec::new(),
             aggregate: "order#a".parse().ok(),
             seen: Seen {
                 events: vec![event(1, "OrderPlaced")],
@@ -273,40 +293,40 @@ mod tests {
         }
     }
 
-    fn stand(run: &Run) -> Vec<Stands> {
-        verdicts(run).iter().map(|one| one.stands).collect()
+    fn states(run: &Run) -> Vec<VerdictState> {
+        verdicts(run).iter().map(|one| one.state).collect()
     }
 
     #[test]
     fn a_lost_answer_has_one_effect() {
         let mut lost = run(Experiment::Lost);
-        assert_eq!(stand(&lost), [Stands::Met; 5]);
-        lost.tries.remove(0);
-        assert_eq!(stand(&lost)[0], Stands::Broken);
+        assert_eq!(states(&lost), [VerdictState::Met; 5]);
+        lost.attempts.remove(0);
+        assert_eq!(states(&lost)[0], VerdictState::NotMet);
         lost.seen.events.push(event(2, "OrderPlaced"));
-        assert_eq!(stand(&lost)[1], Stands::Broken);
+        assert_eq!(states(&lost)[1], VerdictState::NotMet);
     }
 
     #[test]
     fn what_is_held_back_waits_and_comes() {
         let mut held = run(Experiment::Held("project".to_owned()));
-        assert_eq!(stand(&held)[0], Stands::Broken);
-        held.seen.let_go_at = Some(at(4));
-        held.seen.early = true;
-        assert_eq!(stand(&held)[0], Stands::Broken);
-        held.seen.early = false;
-        assert_eq!(stand(&held), [Stands::Met; 5]);
-        held.seen.let_go_at = None;
+        assert_eq!(states(&held)[0], VerdictState::NotMet);
+        held.seen.released_at = Some(at(4));
+        held.seen.came_while_held = true;
+        assert_eq!(states(&held)[0], VerdictState::NotMet);
+        held.seen.came_while_held = false;
+        assert_eq!(states(&held), [VerdictState::Met; 5]);
+        held.seen.released_at = None;
         held.seen.held = true;
         held.seen.rows.clear();
         assert_eq!(
-            stand(&held),
+            states(&held),
             [
-                Stands::Open,
-                Stands::Met,
-                Stands::Open,
-                Stands::Met,
-                Stands::Open
+                VerdictState::Pending,
+                VerdictState::Met,
+                VerdictState::Pending,
+                VerdictState::Met,
+                VerdictState::Pending
             ]
         );
     }
@@ -315,17 +335,20 @@ mod tests {
     fn a_repeat_is_no_second_message_and_a_stranger_is() {
         let mut twice = run(Experiment::Twice);
         twice.seen.messages.push(message(2, "OrderPlaced", true));
-        assert_eq!(stand(&twice), [Stands::Met; 4]);
+        assert_eq!(states(&twice), [VerdictState::Met; 4]);
         twice.seen.messages.push(message(3, "Other", false));
-        assert_eq!(stand(&twice)[2], Stands::Broken);
+        assert_eq!(states(&twice)[2], VerdictState::NotMet);
     }
 
     #[test]
     fn what_is_missing_parked_or_given_up_is_not_hidden() {
         let mut twice = run(Experiment::Twice);
         twice.seen.messages.clear();
-        assert_eq!(stand(&twice)[2..], [Stands::Open, Stands::Open]);
+        assert_eq!(
+            states(&twice)[2..],
+            [VerdictState::Pending, VerdictState::Pending]
+        );
         twice.seen.parked.push("notify at event 1".to_owned());
-        assert_eq!(stand(&twice)[3], Stands::Broken);
+        assert_eq!(states(&twice)[3], VerdictState::NotMet);
     }
 }

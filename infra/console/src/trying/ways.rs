@@ -1,4 +1,5 @@
-//! The ways in: an example of each, whose order or shipment it is, and the same in a terminal.
+//! The ways in: an example of each, the order or shipment that a text is about, and command lines
+//! that send it.
 
 use domain::Json;
 use lambda::Names;
@@ -8,16 +9,16 @@ use crate::links::{self, quoted};
 
 use super::{At, Sign};
 
-/// The account of the local system.
+/// The AWS account of the local system.
 pub const ACCOUNT: &str = "000000000000";
 
-/// Events of carriers' integrations.
+/// Source and detail-type of the events of carriers' integrations.
 pub const SHIPMENTS: (&str, &str) = ("logistics.shipments", "Shipment Update");
 
-/// Commands for orders on the bus.
+/// Source and detail-type of order commands on the bus.
 pub const ORDERS: (&str, &str) = ("orders.commands", "Place Order");
 
-/// A way in.
+/// A way in which orders, commands and updates reach Waybill.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Way {
     /// An order over HTTP.
@@ -38,7 +39,7 @@ pub enum Way {
     Cancel,
 }
 
-/// A way as pages name it: in an address, and to a person, with what it is.
+/// The texts of each way: name in an address, title, and description.
 const NAMES: [(Way, &str, &str, &str); 8] = [
     (
         Way::Order,
@@ -91,7 +92,7 @@ const NAMES: [(Way, &str, &str, &str); 8] = [
 ];
 
 impl Way {
-    /// All of them, in the order of the page.
+    /// All ways, in the order of the page.
     pub const ALL: [Self; 8] = [
         Self::Order,
         Self::Shipment,
@@ -103,45 +104,45 @@ impl Way {
         Self::Cancel,
     ];
 
-    /// The way of this name in an address.
+    /// Returns the way with this name in an address.
     pub fn parse(slug: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|way| way.slug() == slug)
     }
 
     fn named(self) -> (Self, &'static str, &'static str, &'static str) {
-        // Every way has its line.
+        // Every way has an entry in the table.
         NAMES
             .into_iter()
             .find(|it| it.0 == self)
             .unwrap_or(NAMES[0])
     }
 
-    /// Its name in an address.
+    /// Returns the name in an address.
     pub fn slug(self) -> &'static str {
         self.named().1
     }
 
-    /// Its name for a person.
+    /// Returns the title for a person.
     pub fn title(self) -> &'static str {
         self.named().2
     }
 
-    /// What it is.
+    /// Returns the description for a person.
     pub fn about(self) -> &'static str {
         self.named().3
     }
 
-    /// Is it a command about an order that is there already?
-    pub fn wants_order(self) -> bool {
+    /// Whether the way is a command about an existing order.
+    pub fn needs_order(self) -> bool {
         matches!(self, Self::Complete | Self::Cancel)
     }
 
-    /// Does what comes of it follow a shipment?
-    pub fn is_of_shipments(self) -> bool {
+    /// Whether the text is about a shipment, not an order.
+    pub fn is_about_shipment(self) -> bool {
         matches!(self, Self::Shipment | Self::Webhook)
     }
 
-    /// An example, of an order or shipment that has this id.
+    /// Returns an example about an order or shipment with this id.
     pub fn example(self, id: &str, now: &At) -> String {
         let items = json!([{ "name": "Lamp", "quantity": 2, "price": 12.5 }]);
         let example = match self {
@@ -176,8 +177,8 @@ impl Way {
         serde_json::to_string_pretty(&example).unwrap_or_default()
     }
 
-    /// The id of the order or shipment that a text is about, as far as it names one. Of a file it is
-    /// the first one's.
+    /// Returns the id of the order or shipment that a text names, where it does; for a file, of its
+    /// first order.
     pub fn subject(self, text: &str) -> Option<String> {
         let member = |value: &Json, name: &str| match value {
             Json::Object(members) => members.get(name).cloned(),
@@ -193,7 +194,7 @@ impl Way {
             Self::Shipment => member(&parsed?, "shipmentId")?,
             Self::Webhook => member(&member(&parsed?, "result")?, "tracking_code")?,
             Self::File => {
-                // One order a line, where the whole is no JSON.
+                // The text may have one order a line, where it is not JSON as a whole.
                 let line = || Json::parse(text.lines().find(|line| !line.trim().is_empty())?).ok();
                 let whole = parsed.or_else(line)?;
                 let orders = member(&whole, "orders").unwrap_or(whole);
@@ -209,27 +210,27 @@ impl Way {
     }
 }
 
-/// Where things are, for a terminal.
-pub struct Places<'a> {
-    /// The HTTP API.
+/// The addresses and names that command lines contain.
+pub struct Addresses<'a> {
+    /// The address of the HTTP API.
     pub api_url: &'a str,
-    /// AWS's protocols.
+    /// The address of the AWS protocols.
     pub aws_url: &'a str,
-    /// What things are called.
+    /// The names of the environment's resources.
     pub names: &'a Names,
-    /// Signs webhooks.
+    /// The function that signs webhooks.
     pub sign: Option<&'a Sign>,
 }
 
-/// The line that sends this text in a terminal. `key` is the command's key, `order` the order that a
-/// command is about, and the name of a file.
-pub fn command(way: Way, text: &str, order: &str, key: &str, places: &Places<'_>) -> String {
-    let Places {
+/// Returns the command line that sends this text. `key` is the command's idempotency key; `order`
+/// is the id of the order that a command is about, or the name of a file.
+pub fn command(way: Way, text: &str, order: &str, key: &str, addresses: &Addresses<'_>) -> String {
+    let Addresses {
         api_url,
         aws_url,
         names,
         sign,
-    } = places;
+    } = addresses;
     let post = |path: &str, header: &str| {
         let (url, header) = (quoted(&format!("{api_url}{path}")), quoted(header));
         let data = quoted(text);
@@ -269,8 +270,8 @@ pub fn command(way: Way, text: &str, order: &str, key: &str, places: &Places<'_>
                 quoted(&place)
             )
         }
-        // A payload as it is, to both versions of the command: the second takes a text for base64, and
-        // the flag by which it does not is unknown to the first.
+        // `fileb://` passes the payload unchanged in both versions of the `aws` command: version 2
+        // reads a plain text as base64, and its flag against that is unknown to version 1.
         Way::Invoke => format!(
             "printf %s {} | {aws} lambda invoke --function-name {} --payload fileb:///dev/stdin \
              /dev/stdout",
@@ -280,7 +281,7 @@ pub fn command(way: Way, text: &str, order: &str, key: &str, places: &Places<'_>
     }
 }
 
-/// The key of a file of this name.
+/// Returns the key of an order file with this name.
 pub fn file_key(name: &str) -> String {
     format!("orders/{name}.json")
 }
@@ -297,7 +298,7 @@ mod tests {
             assert_eq!(Way::parse(way.slug()), Some(way));
             let example = way.example("T-1", &now);
             Json::parse(&example).unwrap();
-            let expected = (!way.wants_order()).then(|| "T-1".to_owned());
+            let expected = (!way.needs_order()).then(|| "T-1".to_owned());
             assert_eq!(way.subject(&example), expected, "{way:?}");
         }
         assert_eq!(Way::parse("nothing"), None);
@@ -325,17 +326,17 @@ mod tests {
 
     #[test]
     fn a_line_for_a_terminal_holds_the_text_as_one_word() {
-        let places = Places {
+        let addresses = Addresses {
             api_url: "http://127.0.0.1:8080",
             aws_url: "http://127.0.0.1:4566",
             names: &Names::new("dev").unwrap(),
             sign: None,
         };
-        let line = command(Way::Order, "it's; rm -rf /", "", "k-1", &places);
+        let line = command(Way::Order, "it's; rm -rf /", "", "k-1", &addresses);
         assert!(line.ends_with(r"--data-raw 'it'\''s; rm -rf /'"), "{line}");
-        let line = command(Way::Cancel, "{}", "a b", "k-1", &places);
+        let line = command(Way::Cancel, "{}", "a b", "k-1", &addresses);
         assert!(line.contains("/orders/a%20b/cancel"), "{line}");
-        let line = command(Way::Shipment, "{}", "", "k-1", &places);
+        let line = command(Way::Shipment, "{}", "", "k-1", &addresses);
         assert!(line.contains(r#""EventBusName":"waybill-dev""#), "{line}");
     }
 }

@@ -1,4 +1,4 @@
-//! Lambda: `GetFunctionConfiguration`. It says of a function what its deployment would have set.
+//! Lambda's `GetFunctionConfiguration`: what a deployment would have configured for a function.
 
 use axum::extract::{Path, Query, State as Shared};
 use axum::http::header::CONTENT_TYPE;
@@ -6,24 +6,24 @@ use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
 use super::SharedServices;
-use super::invocations::{Asked, Called};
+use super::invocations::{FunctionReference, QueryParameters};
 use crate::arn;
 use crate::definition::{Function, Queue};
 
-/// Answers `GET /2015-03-31/functions/{name}/configuration`.
+/// Handles `GET /2015-03-31/functions/{name}/configuration`.
 pub(super) async fn get(
     Shared(services): Shared<SharedServices>,
     Path(name): Path<String>,
-    Query(asked): Query<Asked>,
+    Query(query): Query<QueryParameters>,
 ) -> Response {
-    let called = Called::new(&name, asked.qualifier);
+    let reference = FunctionReference::new(&name, query.qualifier);
     let definition = &services.definition;
-    match called.find(definition) {
+    match reference.find(definition) {
         Ok(function) => {
             let body = configuration(function, &definition.dead_letter_queue).to_string();
             ([(CONTENT_TYPE, "application/json")], body).into_response()
         }
-        Err(refused) => refused.answer(&called),
+        Err(refused) => refused.answer(&reference),
     }
 }
 

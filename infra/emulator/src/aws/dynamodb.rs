@@ -1,4 +1,4 @@
-//! DynamoDB and DynamoDB Streams: handed on to the embedded server.
+//! DynamoDB and DynamoDB Streams: requests are forwarded to the embedded server.
 
 use axum::body::{Body, Bytes};
 use axum::http::header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HOST, TRANSFER_ENCODING};
@@ -10,21 +10,23 @@ use tokio::sync::Semaphore;
 use super::{Services, json_answer, json_error};
 use crate::limits::SCANS_AT_ONCE;
 
-/// Headers that belong to one connection and not to the message.
-const OF_THE_CONNECTION: [HeaderName; 4] = [CONNECTION, CONTENT_LENGTH, HOST, TRANSFER_ENCODING];
+/// Headers that belong to one connection and must not be forwarded.
+const CONNECTION_HEADERS: [HeaderName; 4] = [CONNECTION, CONTENT_LENGTH, HOST, TRANSFER_ENCODING];
 
-/// Who may scan. One for the process: several systems in it are a matter of tests.
+/// Limits the scans that run at the same time. There is one limit for the whole process; only tests
+/// run several systems in one process.
 static SCANS: Semaphore = Semaphore::const_new(SCANS_AT_ONCE);
 
-/// Forwards one operation, and wakes the streams' consumers where it may have written to their tables.
+/// Forwards one operation. Wakes the consumers of the streams where the operation may have written
+/// to a table with a stream.
 pub(super) async fn forward(
     services: &Services,
     operation: &str,
     headers: &HeaderMap,
     body: Bytes,
 ) -> Response {
-    // A table that is made anew would go on with the stream of the old one, and a consumer with
-    // its old checkpoint.
+    // If a table could be created again, it would continue the stream of the old table, and its
+    // consumer would continue at its old checkpoint.
     if matches!(operation, "CreateTable" | "UpdateTable" | "DeleteTable") {
         let message = "the local system's tables are fixed; remove its data folder to start anew";
         return json_error(StatusCode::BAD_REQUEST, "AccessDeniedException", message);
@@ -35,7 +37,7 @@ pub(super) async fn forward(
     {
         return answer;
     }
-    // Never closed, so that it is always there in its turn.
+    // The semaphore is never closed, so `acquire` does not fail.
     let _scan = match operation {
         "Scan" => SCANS.acquire().await.ok(),
         _ => None,
@@ -45,7 +47,7 @@ pub(super) async fn forward(
     let sent = services
         .client
         .post(&services.dynamodb_url)
-        .headers(of_the_message(headers))
+        .headers(without_connection_headers(headers))
         .body(body)
         .send()
         .await;
@@ -68,7 +70,8 @@ pub(super) async fn forward(
     })
 }
 
-/// The description of a table of the definition; any other one is the server's to answer.
+/// Returns the description of a table of the definition. `None`: another table, or the description
+/// could not be read; the embedded server answers then.
 async fn described(services: &Services, body: &[u8]) -> Option<Response> {
     #[derive(Deserialize)]
     #[serde(rename_all = "PascalCase")]
@@ -78,7 +81,8 @@ async fn described(services: &Services, body: &[u8]) -> Option<Response> {
     let named: Named = serde_json::from_slice(body).ok()?;
     let description = services.descriptions.of(&named.table_name).await;
     let description = description.inspect_err(|error| {
-        tracing::warn!(%error, named.table_name, "a table could not be counted beside the server");
+        let table = named.table_name.as_str();
+        tracing::warn!(%error, table, "a table could not be counted: the server describes it");
     });
     let mut answer = json_answer(StatusCode::OK, &description.ok()??);
     let version = HeaderValue::from_static("application/x-amz-json-1.0");
@@ -104,9 +108,9 @@ fn mentions(body: &[u8], table: &str) -> bool {
     std::str::from_utf8(body).is_ok_and(|text| text.contains(table))
 }
 
-fn of_the_message(headers: &HeaderMap) -> HeaderMap {
+fn without_connection_headers(headers: &HeaderMap) -> HeaderMap {
     let mut kept = headers.clone();
-    for name in OF_THE_CONNECTION {
+    for name in CONNECTION_HEADERS {
         kept.remove(name);
     }
     kept
@@ -114,7 +118,7 @@ fn of_the_message(headers: &HeaderMap) -> HeaderMap {
 
 async fn pass_on(answer: reqwest::Response) -> Result<Response, reqwest::Error> {
     let status = answer.status();
-    let headers = of_the_message(answer.headers());
+    let headers = without_connection_headers(answer.headers());
     let body = Body::from(answer.bytes().await?);
     Ok((status, headers, body).into_response())
 }

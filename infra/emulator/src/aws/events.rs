@@ -1,7 +1,6 @@
-//! EventBridge: `PutEvents`, with the limits and the errors per entry that AWS has.
+//! EventBridge's `PutEvents`, with the limits of AWS and an error for each entry.
 //!
-//! An entry is accepted when everything that follows from it, deliveries and the kept message, is
-//! on disk.
+//! An entry is accepted once the deliveries that follow from it and its kept message are on disk.
 
 use axum::http::StatusCode;
 use axum::response::Response;
@@ -35,7 +34,7 @@ struct Entry {
     event_bus_name: Option<String>,
 }
 
-/// An event as its targets receive it.
+/// An event in the form in which its targets receive it.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(super) struct Event<'a> {
@@ -50,14 +49,14 @@ pub(super) struct Event<'a> {
     detail: &'a RawValue,
 }
 
-/// Why an entry was not accepted.
+/// The reason why an entry was not accepted.
 #[derive(Debug, PartialEq, Eq)]
 struct Rejected {
     code: &'static str,
     message: String,
 }
 
-/// Answers `PutEvents`.
+/// Handles `PutEvents`.
 pub(super) async fn put_events(services: &Services, body: &[u8]) -> Response {
     let request: PutEvents = match serde_json::from_slice(body) {
         Ok(request) => request,
@@ -115,7 +114,7 @@ async fn store(
             }
         }
         Err(error) => {
-            tracing::error!(%error, "PutEvents");
+            tracing::error!(%error, "a request of PutEvents failed");
             let status = StatusCode::INTERNAL_SERVER_ERROR;
             return json_error(status, "InternalException", "the event was not stored");
         }
@@ -135,7 +134,8 @@ fn entry_result(result: Result<String, Rejected>) -> Value {
     }
 }
 
-/// What AWS refuses the whole call for.
+/// Checks the number of entries and their total size. AWS refuses the whole call beyond these
+/// limits.
 fn check_size(entries: &[Entry]) -> Result<(), String> {
     let bounds = [
         (entries.is_empty(), "greater than or equal to 1"),
@@ -156,7 +156,7 @@ fn check_size(entries: &[Entry]) -> Result<(), String> {
     Ok(())
 }
 
-/// The size of an entry as EventBridge counts it.
+/// Returns the size of an entry in bytes, as EventBridge counts it.
 fn size(entry: &Entry) -> usize {
     let length = |text: &Option<String>| text.as_ref().map_or(0, String::len);
     let time = entry.time.as_ref().map_or(0, |_| PUT_EVENTS_TIME_BYTES);
@@ -164,7 +164,7 @@ fn size(entry: &Entry) -> usize {
     time + length(&entry.source) + length(&entry.detail_type) + length(&entry.detail) + resources
 }
 
-/// Checks one entry and adds to `acceptance` what follows from it.
+/// Checks one entry, and adds its deliveries and its kept message to `acceptance`.
 fn accept(
     definition: &Definition,
     rules: &Rules,
@@ -187,7 +187,7 @@ fn accept(
         .as_deref()
         .map_or(DEFAULT_BUS, arn::last_part);
     if bus != DEFAULT_BUS && !definition.buses.iter().any(|known| known == bus) {
-        // AWS says yes to an event for a bus that does not exist, and drops it (aws-cli #9186).
+        // AWS accepts an event for a bus that does not exist, and drops it (aws-cli #9186).
         tracing::warn!(bus, "an event for a bus that does not exist was dropped");
         return Ok(());
     }
@@ -220,7 +220,8 @@ fn required<'a>(name: &str, value: Option<&'a str>) -> Result<&'a str, Rejected>
         })
 }
 
-/// The detail, which must be a JSON object. Its text stays as it is, numbers above all.
+/// Returns the detail, which must be a JSON object. Its text is kept unchanged, so that numbers
+/// keep their digits.
 fn object(detail: &str) -> Result<Box<RawValue>, Rejected> {
     serde_json::from_str::<Box<RawValue>>(detail)
         .ok()
@@ -237,7 +238,7 @@ fn malformed() -> Rejected {
 
 fn time(entry: &Entry) -> Option<DateTime<Utc>> {
     let number = entry.time.as_ref()?;
-    // Fractions of a second do not reach the event.
+    // An event has no fractions of a second.
     #[allow(clippy::cast_possible_truncation)]
     let seconds = number
         .as_i64()
@@ -246,7 +247,7 @@ fn time(entry: &Entry) -> Option<DateTime<Utc>> {
 }
 
 impl<'a> Event<'a> {
-    /// An event of this account.
+    /// Creates an event of the emulator's account and region.
     pub(super) fn new(
         id: &'a str,
         source: &'a str,
@@ -269,14 +270,14 @@ impl<'a> Event<'a> {
     }
 }
 
-/// The deliveries that follow from an event, one for each rule that it matches.
+/// Returns the deliveries that follow from an event: one for each rule that it matches.
 pub(super) fn deliveries(
     rules: &Rules,
     bus: &str,
     event: &Event<'_>,
 ) -> Result<Vec<NewDelivery>, serde_json::Error> {
     let payload = serde_json::to_string(event)?;
-    // Only for matching; what is delivered is the text.
+    // The parsed value is only for matching; the text is what is delivered.
     let matched: Value = serde_json::from_str(&payload)?;
     let delivery = |function: &str| NewDelivery {
         function: function.to_owned(),

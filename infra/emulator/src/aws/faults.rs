@@ -1,4 +1,4 @@
-//! Switching faults on and off, for which AWS has no call.
+//! An endpoint to switch faults on and off. AWS has no such call.
 
 use axum::Json;
 use axum::body::Bytes;
@@ -8,17 +8,17 @@ use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
 use super::SharedServices;
-use crate::faults::Wanted;
+use crate::faults::FaultSettings;
 
-/// `GET /_local/faults`: what is on.
-pub(super) async fn get(Shared(services): Shared<SharedServices>) -> Json<Wanted> {
+/// `GET /_local/faults`: returns the faults that are on.
+pub(super) async fn get(Shared(services): Shared<SharedServices>) -> Json<FaultSettings> {
     Json(services.faults.now())
 }
 
-/// `PUT /_local/faults`: switches on what the JSON names, and everything else off; answers what is on
-/// then. What cannot be is refused, and nothing is changed.
+/// `PUT /_local/faults`: switches on the faults that the JSON names and all others off, and returns
+/// the faults that are on then. Answers 400 where a value is not allowed, and changes nothing.
 pub(super) async fn put(Shared(services): Shared<SharedServices>, body: Bytes) -> Response {
-    let wanted: Result<Wanted, _> = serde_json::from_slice(&body);
+    let wanted: Result<FaultSettings, _> = serde_json::from_slice(&body);
     let switched = match wanted {
         Ok(wanted) => services
             .faults

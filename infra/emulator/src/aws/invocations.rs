@@ -1,4 +1,4 @@
-//! Lambda: `Invoke`.
+//! Lambda's `Invoke`.
 
 use axum::body::Bytes;
 use axum::extract::{Path, Query, State as Shared};
@@ -20,18 +20,18 @@ const FUNCTION_ERROR: HeaderName = HeaderName::from_static("x-amz-function-error
 const ERROR_TYPE: HeaderName = HeaderName::from_static("x-amzn-errortype");
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
 
-/// Answers `POST /2015-03-31/functions/{name}/invocations`.
+/// Handles `POST /2015-03-31/functions/{name}/invocations`.
 pub(super) async fn invoke(
     Shared(services): Shared<SharedServices>,
     Path(name): Path<String>,
-    Query(asked): Query<Asked>,
+    Query(query): Query<QueryParameters>,
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
-    let called = Called::new(&name, asked.qualifier);
-    let function = match called.find(&services.definition) {
+    let reference = FunctionReference::new(&name, query.qualifier);
+    let function = match reference.find(&services.definition) {
         Ok(function) => function.id.as_str(),
-        Err(refused) => return refused.answer(&called),
+        Err(refused) => return refused.answer(&reference),
     };
     let kind = headers
         .get(INVOCATION_TYPE)
@@ -68,33 +68,34 @@ pub(super) async fn invoke(
     }
 }
 
-/// What a call names beside the function.
+/// The parameters in the query of a call.
 #[derive(Debug, Deserialize)]
-pub(super) struct Asked {
+pub(super) struct QueryParameters {
     #[serde(rename = "Qualifier")]
     pub(super) qualifier: Option<String>,
 }
 
-/// A function as a call names it.
+/// A function as a caller names it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Called {
+pub(super) struct FunctionReference {
     name: String,
-    /// The alias or version.
+    /// The alias or version, where the caller names one.
     qualifier: Option<String>,
 }
 
-/// Why a call reaches no function.
+/// The reason why a call reaches no function.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Refused {
-    /// There is none of this name.
+    /// There is no function of this name, or no such alias or version of it.
     NotFound,
-    /// There is, but it is the gateway's alone.
+    /// The function exists, but only the HTTP API may invoke it by this alias.
     Denied,
 }
 
-impl Called {
-    /// The function by name or ARN, in part or in full; a qualifier stands behind it or beside it.
-    pub(super) fn new(name_or_arn: &str, beside: Option<String>) -> Self {
+impl FunctionReference {
+    /// Reads a name, a partial ARN or a full ARN. The qualifier is `parameter`, or else the part
+    /// behind the name.
+    pub(super) fn new(name_or_arn: &str, parameter: Option<String>) -> Self {
         let parts: Vec<&str> = name_or_arn.split(':').collect();
         let begins = parts.iter().position(|part| *part == "function");
         let mut parts = parts.into_iter().skip(begins.map_or(0, |at| at + 1));
@@ -102,11 +103,12 @@ impl Called {
         let behind = parts.next().map(str::to_owned);
         Self {
             name,
-            qualifier: beside.or(behind),
+            qualifier: parameter.or(behind),
         }
     }
 
-    /// Which one it is.
+    /// Returns the function in this definition. Fails where there is none, or the caller may not
+    /// invoke it.
     pub(super) fn find<'a>(&self, definition: &'a Definition) -> Result<&'a Function, Refused> {
         let function = definition.function_named(&self.name);
         let function = function.ok_or(Refused::NotFound)?;
@@ -130,9 +132,9 @@ impl Called {
 }
 
 impl Refused {
-    /// As Lambda says it.
-    pub(super) fn answer(self, called: &Called) -> Response {
-        let arn = called.arn();
+    /// Returns the error in the form of Lambda's API.
+    pub(super) fn answer(self, reference: &FunctionReference) -> Response {
+        let arn = reference.arn();
         let (status, code, message) = match self {
             Self::NotFound => (
                 StatusCode::NOT_FOUND,
@@ -149,7 +151,7 @@ impl Refused {
     }
 }
 
-/// An empty payload reaches a function as `{}`.
+/// Reads the payload of a call. A function receives an empty payload as `{}`.
 fn payload(body: &[u8]) -> Result<Payload, serde_json::Error> {
     serde_json::from_slice(if body.is_empty() { b"{}" } else { body })
 }
@@ -201,7 +203,7 @@ async fn invoke_later(services: &Services, function: &str, payload: &Payload) ->
             error(status, "TooManyRequestsException", "Rate Exceeded.")
         }
         Err(cause) => {
-            tracing::error!(%cause, "asynchronous invocation");
+            tracing::error!(%cause, "an asynchronous invocation was not stored");
             let status = StatusCode::INTERNAL_SERVER_ERROR;
             error(status, "ServiceException", "the invocation was not stored")
         }
@@ -229,7 +231,7 @@ mod tests {
     fn a_function_is_known_by_name_and_by_arn() {
         let library = toy::library();
         let found = |name: &str| {
-            let found = Called::new(name, None).find(&library);
+            let found = FunctionReference::new(name, None).find(&library);
             found.map(|function| function.id.as_str())
         };
         for name in [
@@ -261,13 +263,13 @@ mod tests {
             function: "lend".to_owned(),
             ..lend
         });
-        for called in [
-            Called::new("toy-desk", Some("gateway".to_owned())),
-            Called::new("toy-desk:gateway", None),
-            Called::new("toy-lend", Some("gateway".to_owned())),
+        for reference in [
+            FunctionReference::new("toy-desk", Some("gateway".to_owned())),
+            FunctionReference::new("toy-desk:gateway", None),
+            FunctionReference::new("toy-lend", Some("gateway".to_owned())),
         ] {
-            let refused = called.find(&library).err();
-            assert_eq!(refused, Some(Refused::Denied), "{called:?}");
+            let refused = reference.find(&library).err();
+            assert_eq!(refused, Some(Refused::Denied), "{reference:?}");
         }
     }
 

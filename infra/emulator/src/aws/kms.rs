@@ -1,5 +1,5 @@
-//! KMS: data keys of the definition's symmetric keys. Grants, key policies and keys that are made by a
-//! call are not offered.
+//! KMS: data keys, made by the symmetric keys of the definition. Grants, key policies and
+//! `CreateKey` are not supported.
 
 use axum::http::StatusCode;
 use axum::response::Response;
@@ -14,13 +14,13 @@ use crate::arn::{self, ACCOUNT};
 use crate::kms::{Context, Key, Kms, NotDecrypted};
 use crate::limits::{CIPHERTEXT_BYTES, DATA_KEY_BYTES, ENCRYPTION_CONTEXT_BYTES};
 
-/// What stands in `x-amz-target` before the operation.
+/// The prefix of the header `x-amz-target`, in front of the operation.
 pub(super) const TARGET: &str = "TrentService";
 
-/// The only algorithm of a symmetric key.
+/// The only encryption algorithm of a symmetric key.
 const ALGORITHM: &str = "SYMMETRIC_DEFAULT";
 
-/// Why a request is not carried out.
+/// The reason why a request is refused.
 #[derive(Debug, thiserror::Error)]
 enum Refused {
     #[error("The operation {0:?} is not offered here.")]
@@ -39,7 +39,7 @@ enum Refused {
         "The ciphertext is damaged, or its key is not here, or its encryption context differs."
     )]
     Ciphertext,
-    #[error("no random bytes can be had")]
+    #[error("the operating system returns no random bytes")]
     Random,
 }
 
@@ -75,8 +75,8 @@ impl From<NotDecrypted> for Refused {
     }
 }
 
-// A member that is not here, such as `DryRun` or `Recipient`, would change what is asked for: it is
-// refused.
+// Unknown members, such as `DryRun` or `Recipient`, would change the meaning of a request. So a
+// request with one is refused.
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
@@ -110,7 +110,7 @@ struct ListAliases {
     key_id: Option<String>,
 }
 
-/// Answers one operation.
+/// Handles one operation.
 pub(super) fn handle(kms: &Kms, operation: &str, body: &[u8]) -> Response {
     match answered(kms, operation, body) {
         Ok(answer) => json_answer(StatusCode::OK, &answer),
@@ -238,7 +238,7 @@ mod tests {
     use super::*;
     use crate::definition::KmsKey;
 
-    /// Two keys, whose files go at once: they are in memory.
+    /// Creates two keys. Their files are removed at once; the keys stay in memory.
     fn keys() -> Kms {
         let folder = std::env::temp_dir().join(format!("kms-{}", uuid::Uuid::new_v4()));
         std::fs::create_dir(&folder).unwrap();

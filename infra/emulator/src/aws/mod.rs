@@ -1,17 +1,17 @@
-//! The AWS protocols on one port: what the handlers' SDK clients, the `aws` command line and boto3
-//! speak. The operation is told apart as AWS's own front doors do it: by the header `x-amz-target`
-//! (JSON protocols), by a form body (SNS), by the path (Lambda, and CloudWatch in CBOR). What is none
-//! of these is S3's, whose paths begin with the bucket's name, unless its signature names another
-//! service.
+//! The AWS protocols on one port, for the SDK clients of the handlers, the `aws` command and boto3.
+//!
+//! A request is routed by the header `x-amz-target` (protocols in JSON), by a form as its body
+//! (SNS) or by its path (Lambda, and CloudWatch in CBOR). Any other request is for S3, whose paths
+//! begin with a bucket's name, unless its signature names another service.
 
 mod cloudwatch;
 mod configurations;
 mod dynamodb;
 mod events;
 mod faults;
+mod inspection;
 mod invocations;
 mod kms;
-mod looking_in;
 pub mod s3;
 mod sns;
 mod sqs;
@@ -32,7 +32,7 @@ use tokio::sync::watch;
 use crate::alarms::Alarms;
 use crate::arn::ACCOUNT;
 use crate::definition::Definition;
-use crate::dynamodb::{Descriptions, StreamView};
+use crate::dynamodb::{StreamView, TableDescriptions};
 use crate::faults::Faults;
 use crate::invoker::Invoker;
 use crate::kms::Kms;
@@ -42,57 +42,57 @@ use crate::requests::Requests;
 use crate::rules::Rules;
 use crate::state::State;
 
-/// What the services share.
+/// Everything that the services share.
 pub struct Services {
-    /// What there is.
+    /// The definition of the system.
     pub definition: Arc<Definition>,
-    /// The URL of the queue.
+    /// The URL of the queue of dead letters.
     pub queue_url: String,
-    /// The embedded DynamoDB, `http://<address>/`.
+    /// The URL of the embedded DynamoDB, `http://<address>/`.
     pub dynamodb_url: String,
-    /// What its tables are.
-    pub descriptions: Descriptions,
-    /// What was asked of it.
+    /// The descriptions of the tables.
+    pub descriptions: TableDescriptions,
+    /// Counts the requests to DynamoDB.
     pub requests: Requests,
-    /// The client that forwards to it.
+    /// The HTTP client that forwards requests to the embedded DynamoDB.
     pub client: reqwest::Client,
-    /// The streams that are read, for looking in.
+    /// The streams that have consumers, to look at their progress.
     pub streams: Vec<StreamView>,
-    /// What must not be forgotten.
+    /// The durable state.
     pub state: State,
-    /// Runs functions.
+    /// Invokes functions.
     pub invoker: Invoker,
-    /// What they have printed.
+    /// The lines that functions have printed.
     pub printed: Printed,
-    /// Alarms.
+    /// The alarms.
     pub alarms: Alarms,
-    /// What is switched on on purpose.
+    /// The faults that are switched on.
     pub faults: Faults,
-    /// Event patterns.
+    /// The rules of EventBridge.
     pub rules: Arc<Rules>,
-    /// KMS keys.
+    /// The KMS keys.
     pub kms: Arc<Kms>,
-    /// Wakes the queues of deliveries.
+    /// Wakes the senders of asynchronous invocations when one was accepted.
     pub delivery_accepted: watch::Sender<()>,
-    /// Counts writes to tables whose streams are read, to wake the consumers.
+    /// The number of writes to tables with a stream. A change wakes the consumers.
     pub streams_written: watch::Sender<u64>,
 }
 
 type SharedServices = Arc<Services>;
 
-/// What is served here, said to whoever asks for something else.
+/// The list of supported operations, as the answer to an unsupported one.
 const OFFERED: &str = "the local system offers DynamoDB, DynamoDB Streams, EventBridge PutEvents, \
                        SNS Publish and PublishBatch, one queue of SQS, Lambda Invoke and \
                        GetFunctionConfiguration, CloudWatch GetMetricData and DescribeAlarms, \
                        KMS GenerateDataKey, Decrypt, DescribeKey and ListAliases, \
                        and objects in the buckets of S3";
 
-/// All services of one system.
+/// Returns the router of all services of one system.
 pub fn router(services: Services, buckets: s3::Buckets) -> Router {
     let s3 = s3::service(buckets);
     Router::new()
-        .route("/", post(dispatch).get(objects))
-        // Some clients of SQS post to the queue's own address.
+        .route("/", post(dispatch).get(serve_s3))
+        // Some clients of SQS post to the URL of the queue.
         .route(&format!("/{ACCOUNT}/{{queue}}"), post(dispatch))
         .route("/health", get(health))
         .route(
@@ -103,17 +103,17 @@ pub fn router(services: Services, buckets: s3::Buckets) -> Router {
             "/2015-03-31/functions/{name}/configuration",
             get(configurations::get),
         )
-        .route(cloudwatch::CBOR_PATH, post(cloudwatch::in_cbor))
-        .route("/_local/messages", get(looking_in::messages))
-        .route("/_local/dead-letters", get(looking_in::dead_letters))
-        .route("/_local/metrics", get(looking_in::metrics))
-        .route("/_local/status", get(looking_in::status))
+        .route(cloudwatch::CBOR_PATH, post(cloudwatch::handle_cbor))
+        .route("/_local/messages", get(inspection::messages))
+        .route("/_local/dead-letters", get(inspection::dead_letters))
+        .route("/_local/metrics", get(inspection::metrics))
+        .route("/_local/status", get(inspection::status))
         .route(
             "/_local/faults",
             get(faults::get).put(faults::put).post(faults::put),
         )
         .route("/_local/{*what}", any(unknown))
-        .fallback(objects)
+        .fallback(serve_s3)
         .method_not_allowed_fallback(unknown)
         .layer(Extension(s3))
         .layer(DefaultBodyLimit::max(SERVICE_BODY_BYTES))
@@ -128,16 +128,16 @@ async fn unknown() -> Response {
     json_error(StatusCode::NOT_FOUND, "UnknownOperationException", OFFERED)
 }
 
-/// What only S3 can be meant by.
-async fn objects(Extension(s3): Extension<S3Service>, request: Request) -> Response {
-    if s3::is_meant(request.headers()) {
+/// Handles every request that no other route takes: it can only be for S3.
+async fn serve_s3(Extension(s3): Extension<S3Service>, request: Request) -> Response {
+    if s3::is_for_s3(request.headers()) {
         s3::serve(&s3, request).await
     } else {
         unknown().await
     }
 }
 
-/// Everything that AWS receives at `/`.
+/// Handles the requests that AWS receives at `/`.
 async fn dispatch(
     Shared(services): Shared<SharedServices>,
     headers: HeaderMap,
@@ -153,7 +153,7 @@ async fn dispatch(
         }
         Some(("AWSEvents", "PutEvents")) => events::put_events(&services, &body).await,
         Some((cloudwatch::TARGET, operation)) => {
-            cloudwatch::in_json(&services, operation, &body).await
+            cloudwatch::handle_json(&services, operation, &body).await
         }
         Some((kms::TARGET, operation)) => kms::handle(&services.kms, operation, &body),
         Some(("AmazonSQS", operation)) => sqs::handle(&services, operation, &body).await,
@@ -169,7 +169,7 @@ async fn dispatch(
     }
 }
 
-/// An answer of the protocol AWS JSON 1.1.
+/// Returns an answer in the protocol AWS JSON 1.1.
 fn json_answer(status: StatusCode, body: &Value) -> Response {
     let headers = [
         (CONTENT_TYPE, "application/x-amz-json-1.1".to_owned()),
@@ -178,7 +178,7 @@ fn json_answer(status: StatusCode, body: &Value) -> Response {
     (status, headers, body.to_string()).into_response()
 }
 
-/// An error of the protocol AWS JSON 1.1.
+/// Returns an error in the protocol AWS JSON 1.1.
 fn json_error(status: StatusCode, code: &str, message: &str) -> Response {
     json_answer(status, &json!({ "__type": code, "message": message }))
 }

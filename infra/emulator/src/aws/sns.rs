@@ -1,6 +1,7 @@
-//! SNS: `Publish` and `PublishBatch` of its query protocol, form in, XML out.
+//! SNS: `Publish` and `PublishBatch` in its query protocol, with a form as the request and XML as
+//! the answer.
 //!
-//! A published message is kept to be looked at; nobody is subscribed.
+//! A published message is kept to be looked at; topics have no subscribers.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,10 +16,10 @@ use crate::{arn, clock};
 
 const NAMESPACE: &str = "http://sns.amazonaws.com/doc/2010-03-31/";
 
-/// The fields of a request by name; of a repeated field the last one.
+/// The fields of a request by name. Of a repeated field the last value counts.
 type Form = BTreeMap<String, String>;
 
-/// An error as SNS answers it.
+/// An error in the form of SNS's answers.
 #[derive(Debug, PartialEq, Eq)]
 struct SnsError {
     status: StatusCode,
@@ -40,14 +41,14 @@ impl SnsError {
     }
 }
 
-/// What a request leaves behind: the messages to keep, and the answer.
+/// The result of a request: the messages to keep, and the answer.
 struct Published {
     messages: Vec<Message>,
     action: &'static str,
     result: String,
 }
 
-/// Answers one request.
+/// Handles one request.
 pub(super) async fn handle(services: &Services, body: &[u8]) -> Response {
     let form: Form = form_urlencoded::parse(body).into_owned().collect();
     let published = match form.get("Action").map(String::as_str) {
@@ -83,7 +84,7 @@ async fn store(services: &Services, published: Published) -> Response {
         .accept(clock::text(now), now.timestamp_millis(), acceptance)
         .await;
     if let Err(error) = stored {
-        tracing::error!(%error, action, "SNS");
+        tracing::error!(%error, action, "a request to SNS failed");
         let status = StatusCode::INTERNAL_SERVER_ERROR;
         let message = "the message was not stored".to_owned();
         return failure(&SnsError {
@@ -185,7 +186,8 @@ fn publish_batch(topics: &[String], form: &Form) -> Result<Published, SnsError> 
     })
 }
 
-/// The name of a topic that exists.
+/// Returns the name of the topic with this ARN. Fails with `NotFound` where the topic does not
+/// exist.
 fn known_topic(topics: &[String], arn: Option<&String>) -> Result<String, SnsError> {
     let arn = arn.ok_or_else(|| SnsError::parameter("TopicArn or TargetArn Reason: no value"))?;
     let name = arn::last_part(arn);
@@ -200,7 +202,8 @@ fn known_topic(topics: &[String], arn: Option<&String>) -> Result<String, SnsErr
     })
 }
 
-/// Each entry's id and the prefix of its fields, checked as SNS checks a batch as a whole.
+/// Returns the id of each entry and the prefix of its fields. Fails where SNS refuses the batch as
+/// a whole.
 fn batch_entries(form: &Form) -> Result<Vec<(String, String)>, SnsError> {
     let mut entries = Vec::new();
     for position in 1.. {
@@ -237,7 +240,7 @@ fn batch_entries(form: &Form) -> Result<Vec<(String, String)>, SnsError> {
     Ok(entries)
 }
 
-/// The message whose fields start with `prefix`, and its size.
+/// Returns the message whose fields start with `prefix`, and its size in bytes.
 fn message(form: &Form, prefix: &str, topic: &str) -> Result<(Message, usize), SnsError> {
     let field = |name: &str| form.get(&format!("{prefix}{name}"));
     let text = field("Message").filter(|text| !text.is_empty());
@@ -265,14 +268,15 @@ fn message(form: &Form, prefix: &str, topic: &str) -> Result<(Message, usize), S
     ))
 }
 
-/// SNS's rule: ASCII without control characters, not starting with a space, at most 100.
+/// Whether a subject is valid for SNS: 1 to 100 characters of ASCII, without control characters,
+/// not starting with a space.
 fn valid_subject(subject: &str) -> bool {
     (1..=SUBJECT_CHARACTERS).contains(&subject.len())
         && subject.bytes().all(|byte| (b' '..=b'~').contains(&byte))
         && !subject.starts_with(' ')
 }
 
-/// The message attributes by name, and the bytes of their names, types and values.
+/// Returns the message attributes by name, and the bytes of their names, types and values.
 fn attributes(form: &Form, prefix: &str) -> Result<(BTreeMap<String, String>, usize), SnsError> {
     let mut attributes = BTreeMap::new();
     let mut bytes = 0;
@@ -310,7 +314,7 @@ mod tests {
         vec!["toy-others".to_owned(), "toy-notices".to_owned()]
     }
 
-    /// A batch of these ids with the same text.
+    /// Builds a batch with these ids, all with the same text.
     fn batch(ids: &[&str], text: &str) -> Form {
         let mut form = form(&[("TopicArn", TOPIC)]);
         for (index, id) in ids.iter().enumerate() {

@@ -1,7 +1,8 @@
-//! SQS: the queue of dead letters. A handler puts an event there that can never succeed, Lambda
-//! what a function never took; whoever mends things takes them from there.
+//! SQS: the queue of dead letters. A handler sends an event there that can never succeed; Lambda
+//! sends an event there that a function has not accepted after all attempts. An operator receives
+//! them from there.
 //!
-//! There is one queue, a standard one. Delays, batches and other queues are not offered.
+//! There is one queue, a standard queue. Delays, batches and other queues are not supported.
 
 use axum::http::StatusCode;
 use axum::response::Response;
@@ -17,10 +18,10 @@ use crate::limits::{
     ASYNC_INVOCATION_BYTES, QUEUE_POLL, RECEIVE_WAIT_SECONDS_MAX, RECEIVED_MESSAGES,
     VISIBILITY_SECONDS, VISIBILITY_SECONDS_MAX,
 };
-use crate::state::{GivenUp, Kept, QueueMessage, StateError, Taking};
+use crate::state::{GivenUp, QueueMessage, ReceiveOptions, StateError, StoredAs};
 use crate::{arn, clock};
 
-/// Why a request is not carried out.
+/// The reason why a request is refused.
 #[derive(Debug, thiserror::Error)]
 enum Refused {
     #[error("The operation {0:?} is not offered here.")]
@@ -55,7 +56,7 @@ struct ReceiveMessage {
     max_number_of_messages: Option<i64>,
     visibility_timeout: Option<i64>,
     wait_time_seconds: Option<i64>,
-    /// The name that `message_system_attribute_names` had earlier.
+    /// The former name of `message_system_attribute_names`.
     #[serde(default)]
     attribute_names: Vec<String>,
     #[serde(default)]
@@ -93,13 +94,13 @@ struct GetQueueUrl {
     queue_name: String,
 }
 
-/// Answers one operation.
+/// Handles one operation.
 pub(super) async fn handle(services: &Services, operation: &str, body: &[u8]) -> Response {
     let answered = match operation {
         "SendMessage" => send(services, body).await,
         "ReceiveMessage" => receive(services, body).await,
         "DeleteMessage" => delete(services, body).await,
-        "ChangeMessageVisibility" => hide(services, body).await,
+        "ChangeMessageVisibility" => change_visibility(services, body).await,
         "GetQueueAttributes" => attributes(services, body).await,
         "GetQueueUrl" => url(services, body),
         other => Err(Refused::Operation(other.to_owned())),
@@ -119,7 +120,7 @@ fn error(refused: &Refused) -> Response {
         Refused::Attribute(_) => "com.amazonaws.sqs#InvalidAttributeName",
         Refused::Receipt => "com.amazonaws.sqs#ReceiptHandleIsInvalid",
         Refused::State(error) => {
-            tracing::error!(%error, "SQS");
+            tracing::error!(%error, "a request to SQS failed");
             let status = StatusCode::INTERNAL_SERVER_ERROR;
             return json_error(status, "InternalFailure", &refused.to_string());
         }
@@ -127,7 +128,7 @@ fn error(refused: &Refused) -> Response {
     json_error(StatusCode::BAD_REQUEST, code, &refused.to_string())
 }
 
-/// Reads a request to the one queue there is.
+/// Parses a request. Fails with `QueueDoesNotExist` where it names another queue than the only one.
 fn read<T: DeserializeOwned>(
     services: &Services,
     body: &[u8],
@@ -150,14 +151,14 @@ async fn send(services: &Services, body: &[u8]) -> Result<Value, Refused> {
     }
     let id = request_id();
     let answer = json!({ "MessageId": id, "MD5OfMessageBody": md5(&request.message_body) });
-    let kept = Kept::Message {
+    let stored_as = StoredAs::Message {
         id,
         attributes: Value::Object(request.message_attributes.clone()).to_string(),
         sent_ms: clock::now().timestamp_millis(),
     };
     let letter = dead_letter(request);
-    let sender = whose(&services.definition.dead_letter_queue, &letter);
-    services.state.give_up(sender, letter, kept).await?;
+    let sender = sender_of(&services.definition.dead_letter_queue, &letter);
+    services.state.give_up(sender, letter, stored_as).await?;
     Ok(answer)
 }
 
@@ -189,15 +190,15 @@ async fn receive(services: &Services, body: &[u8]) -> Result<Value, Refused> {
         }
         tokio::time::sleep(QUEUE_POLL).await;
     }
-    let taking = Taking {
-        most,
+    let options = ReceiveOptions {
+        limit: most,
         hidden_ms: i64::from(hidden) * 1_000,
         now_ms: now_ms(),
     };
-    let taken = services.state.take_messages(taking).await?;
+    let taken = services.state.take_messages(options).await?;
     let messages = taken.into_iter().map(|message| shown(message, &request));
     match messages.collect::<Result<Vec<_>, _>>()? {
-        // Another caller was faster.
+        // Another caller has taken the message meanwhile.
         messages if messages.is_empty() => Ok(json!({})),
         messages => Ok(json!({ "Messages": messages })),
     }
@@ -211,7 +212,7 @@ async fn delete(services: &Services, body: &[u8]) -> Result<Value, Refused> {
     Ok(json!({}))
 }
 
-async fn hide(services: &Services, body: &[u8]) -> Result<Value, Refused> {
+async fn change_visibility(services: &Services, body: &[u8]) -> Result<Value, Refused> {
     type Request = ChangeMessageVisibility;
     let request: Request = read(services, body, |request: &Request| &request.queue_url)?;
     let receipt = receipt(&request.receipt_handle)?;
@@ -266,8 +267,8 @@ fn url(services: &Services, body: &[u8]) -> Result<Value, Refused> {
     Ok(json!({ "QueueUrl": services.queue_url }))
 }
 
-/// A message as `ReceiveMessage` shows it. The checksum of the attributes is left out: whoever
-/// receives here has crossed no network.
+/// Returns a message in the form of `ReceiveMessage`. The checksum of the attributes is left out:
+/// the message has crossed no network.
 fn shown(message: QueueMessage, request: &ReceiveMessage) -> Result<Value, serde_json::Error> {
     let mut shown = json!({
         "MessageId": message.id,
@@ -303,7 +304,7 @@ fn shown(message: QueueMessage, request: &ReceiveMessage) -> Result<Value, serde
     Ok(shown)
 }
 
-/// Whether a list of names asks for this one: by name, by its beginning, or by all.
+/// Whether a list of names selects this one: by its name, by a prefix with `.*`, or by `All`.
 fn asked(wanted: &[String], name: &str) -> bool {
     wanted.iter().any(|wanted| match wanted.strip_suffix(".*") {
         _ if wanted == "All" => true,
@@ -312,7 +313,7 @@ fn asked(wanted: &[String], name: &str) -> bool {
     })
 }
 
-/// A name in the list that none of these is.
+/// Returns the first name in the list that is not known, if any.
 fn unknown<'a>(wanted: &[String], known: impl Iterator<Item = &'a str>) -> Option<String> {
     let known: Vec<&str> = known.collect();
     let mut wanted = wanted.iter().filter(|wanted| *wanted != "All");
@@ -332,8 +333,8 @@ fn md5(text: &str) -> String {
     digits.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// The id of the function that gave an event up, told by the event's source.
-fn whose(queue: &Queue, letter: &GivenUp) -> String {
+/// Returns the id of the function that gave an event up. The source of the event selects it.
+fn sender_of(queue: &Queue, letter: &GivenUp) -> String {
     #[derive(Deserialize)]
     struct Event<'a> {
         #[serde(borrow)]
@@ -383,10 +384,10 @@ mod tests {
     #[test]
     fn a_message_belongs_to_the_function_that_its_event_reached() {
         let queue = toy::library().dead_letter_queue;
-        let whose = |body| whose(&queue, &sent(body));
-        assert_eq!(whose("{\"source\": \"aws.s3\"}"), "scan");
-        assert_eq!(whose("{\"source\": \"library.loans\"}"), "lend");
-        assert_eq!(whose("no JSON"), "lend");
+        let sender_of = |body| sender_of(&queue, &sent(body));
+        assert_eq!(sender_of("{\"source\": \"aws.s3\"}"), "scan");
+        assert_eq!(sender_of("{\"source\": \"library.loans\"}"), "lend");
+        assert_eq!(sender_of("no JSON"), "lend");
     }
 
     fn receives(asked: &Value) -> Value {

@@ -1,4 +1,4 @@
-//! Whether a definition holds together.
+//! The check of a definition before the emulator starts.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,39 +8,39 @@ use axum::routing::MethodFilter;
 use super::{DEFAULT_BUS, Definition, HttpApi};
 use crate::limits::{MEASURED_MINUTES, STREAM_READERS};
 
-/// A definition that names what it has not, or has what AWS would not take.
+/// The reason why a definition is invalid.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidDefinition {
-    /// Two things of one kind are called the same.
+    /// Two items of one kind have the same name or id.
     #[error("two {kind} are called {name}")]
-    Twice {
-        /// What they are.
+    Duplicate {
+        /// The kind of item.
         kind: &'static str,
         /// The name or id.
         name: String,
     },
-    /// Something refers to what is not there.
+    /// An item refers to another one that is not defined.
     #[error("{by} refers to {kind} {name}, which is not defined")]
     Unknown {
-        /// What is referred to.
+        /// The kind of the missing item.
         kind: &'static str,
-        /// The name or id.
+        /// The name or id of the missing item.
         name: String,
-        /// What refers to it.
+        /// The item that refers to it.
         by: String,
     },
-    /// Something has a value that it may not have.
+    /// An item has a value that is not allowed.
     #[error("{what}: {why}")]
     Value {
-        /// What has it.
+        /// The item.
         what: String,
-        /// What it may have instead.
+        /// The rule that the value breaks.
         why: &'static str,
     },
 }
 
 impl Definition {
-    /// Refuses a definition that does not hold together, so that nothing of it starts.
+    /// Checks the definition, so that nothing of an invalid one starts.
     pub fn check(&self) -> Result<(), InvalidDefinition> {
         self.check_names()?;
         self.check_functions()?;
@@ -57,19 +57,19 @@ impl Definition {
 
     fn check_names(&self) -> Result<(), InvalidDefinition> {
         let functions = &self.functions;
-        once("functions", functions.iter().map(|one| one.id.as_str()))?;
-        once("functions", functions.iter().map(|one| one.name.as_str()))?;
-        once("tables", self.tables.iter().map(|one| one.name.as_str()))?;
-        once("buckets", self.buckets.iter().map(|one| one.id.as_str()))?;
-        once("buckets", self.buckets.iter().map(|one| one.name.as_str()))?;
+        check_unique("functions", functions.iter().map(|one| one.id.as_str()))?;
+        check_unique("functions", functions.iter().map(|one| one.name.as_str()))?;
+        check_unique("tables", self.tables.iter().map(|one| one.name.as_str()))?;
+        check_unique("buckets", self.buckets.iter().map(|one| one.id.as_str()))?;
+        check_unique("buckets", self.buckets.iter().map(|one| one.name.as_str()))?;
         let consumers = self.stream_consumers.iter();
-        once(
+        check_unique(
             "stream consumers",
             consumers.map(|one| one.function.as_str()),
         )
     }
 
-    /// Is every function there that something invokes, with places to run in?
+    /// Checks that each invoked function is defined, and that its limits are not zero.
     fn check_functions(&self) -> Result<(), InvalidDefinition> {
         let rules = self.rules.iter();
         let rules = rules.map(|rule| (&rule.target, format!("the rule {}", rule.name)));
@@ -90,21 +90,21 @@ impl Definition {
         }
         for function in &self.functions {
             if function.reserved_concurrency == Some(0) || function.timeout.is_zero() {
-                let why = "its time-out and its reserved concurrency are at least 1";
+                let why = "its time-out and its reserved concurrency must be at least 1";
                 return Err(value(format!("the function {}", function.id), why));
             }
         }
         match self.schedules.iter().find(|one| one.every.is_zero()) {
             Some(one) => Err(value(
                 format!("the schedule of {}", one.function),
-                "its period is longer than nothing",
+                "its interval must be longer than zero",
             )),
             None => Ok(()),
         }
     }
 
     fn check_alarms(&self) -> Result<(), InvalidDefinition> {
-        once("alarms", self.alarms.iter().map(|one| one.name.as_str()))?;
+        check_unique("alarms", self.alarms.iter().map(|one| one.name.as_str()))?;
         for alarm in &self.alarms {
             let by = || format!("the alarm {}", alarm.name);
             if let Some(topic) = alarm.topic.as_ref().filter(|it| !self.topics.contains(it)) {
@@ -114,7 +114,7 @@ impl Definition {
             let kept = MEASURED_MINUTES as u64;
             let minutes = (seconds / 60).saturating_mul(u64::from(alarm.periods));
             if seconds % 60 != 0 || minutes == 0 || minutes > kept {
-                let why = "its periods are whole minutes, together no more than are kept";
+                let why = "its periods must be whole minutes, together no more than are kept";
                 return Err(value(by(), why));
             }
         }
@@ -123,9 +123,9 @@ impl Definition {
 
     fn check_kms_keys(&self) -> Result<(), InvalidDefinition> {
         let keys = || self.kms_keys.iter();
-        once("KMS keys", keys().map(|key| key.alias.as_str()))?;
+        check_unique("KMS keys", keys().map(|key| key.alias.as_str()))?;
         let files: Vec<_> = keys().map(|key| key.file.to_string_lossy()).collect();
-        once("files of KMS keys", files.iter().map(|file| &**file))?;
+        check_unique("files of KMS keys", files.iter().map(|file| &**file))?;
         let valid = |byte: u8| byte.is_ascii_alphanumeric() || b"/_-".contains(&byte);
         let wrong = keys().find(|key| match key.alias.strip_prefix("alias/") {
             Some(name) => name.is_empty() || name.starts_with("aws/") || !name.bytes().all(valid),
@@ -153,7 +153,10 @@ impl Definition {
                 return Err(unknown("bucket", bucket, by()));
             }
             if consumer.batch_size == 0 || consumer.attempts == 0 {
-                return Err(value(by(), "its batch and its attempts are at least 1"));
+                return Err(value(
+                    by(),
+                    "its batch size and its attempts must be at least 1",
+                ));
             }
             let readers = readers.entry(&consumer.table).or_default();
             *readers += 1;
@@ -165,7 +168,7 @@ impl Definition {
     }
 }
 
-/// Are routes ones that can stand beside each other?
+/// Checks that the routes are valid and do not overlap.
 fn check_routes(api: &HttpApi) -> Result<(), InvalidDefinition> {
     let stage = &api.stage;
     if stage.contains('/') || shape(stage) != Some(stage) {
@@ -174,7 +177,7 @@ fn check_routes(api: &HttpApi) -> Result<(), InvalidDefinition> {
             "a stage is one plain segment",
         ));
     }
-    // What the emulator itself answers.
+    // The emulator itself handles this path.
     let mut taken = BTreeSet::from([("GET", "/health".to_owned())]);
     let mut spelled: BTreeMap<String, String> = BTreeMap::new();
     for (method, path) in api.paths() {
@@ -191,26 +194,26 @@ fn check_routes(api: &HttpApi) -> Result<(), InvalidDefinition> {
             return Err(value(what(), why));
         }
         if !taken.insert((method, shape)) {
-            return Err(value(what(), "there is another one for the same requests"));
+            return Err(value(what(), "another route matches the same requests"));
         }
     }
     Ok(())
 }
 
-/// The requests of a method, as the router knows them.
+/// Returns the router's filter for a method; `None` where there is no such method.
 pub(crate) fn method_filter(method: &str) -> Option<MethodFilter> {
     let method = Method::from_bytes(method.as_bytes()).ok()?;
     MethodFilter::try_from(method).ok()
 }
 
-/// A path without its parameters' names; `None` where it is no path.
+/// Returns a path without the names of its parameters; `None` where it is not a valid path.
 fn shape_of_path(path: &str) -> Option<String> {
     let segments = path.strip_prefix('/')?.split('/').map(shape);
     let shapes: Option<Vec<&str>> = segments.collect();
     Some(format!("/{}", shapes?.join("/")))
 }
 
-/// A segment of a path without its parameter's name; `None` where it is no segment.
+/// Returns a segment of a path without the name of its parameter; `None` where it is not valid.
 fn shape(segment: &str) -> Option<&str> {
     let inner = segment
         .strip_prefix('{')
@@ -222,7 +225,7 @@ fn shape(segment: &str) -> Option<&str> {
     }
 }
 
-fn once<'a>(
+fn check_unique<'a>(
     kind: &'static str,
     names: impl Iterator<Item = &'a str>,
 ) -> Result<(), InvalidDefinition> {
@@ -230,7 +233,7 @@ fn once<'a>(
     for name in names {
         if !seen.insert(name) {
             let name = name.to_owned();
-            return Err(InvalidDefinition::Twice { kind, name });
+            return Err(InvalidDefinition::Duplicate { kind, name });
         }
     }
     Ok(())
@@ -322,7 +325,7 @@ mod tests {
         });
         assert_eq!(told, "two files of KMS keys are called toy-readers.keys");
         let told = refused(|it| it.schedules[0].every = Duration::ZERO);
-        assert!(told.ends_with("longer than nothing"), "{told}");
+        assert!(told.ends_with("longer than zero"), "{told}");
         let told = refused(|it| {
             for function in ["lend", "desk"] {
                 let mut another = it.stream_consumers[0].clone();

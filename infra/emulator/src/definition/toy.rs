@@ -1,4 +1,4 @@
-//! A toy system for tests: a library that has nothing to do with any other system.
+//! A toy system for the tests of this crate: a library.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -15,10 +15,10 @@ use super::{
 use crate::function::{Answer, Context, Handler, Payload};
 use crate::measured::{Metric, Statistic};
 
-/// The table of books.
+/// The name of the table of books.
 pub(crate) const BOOKS: &str = "toy-library-books";
 
-/// The bucket whose objects are announced.
+/// The name of the bucket that sends events.
 pub(crate) const SCANS: &str = "toy-scans-000000000000";
 
 struct Silent;
@@ -30,7 +30,7 @@ impl Handler for Silent {
     }
 }
 
-/// A function that does nothing.
+/// Creates a function that does nothing.
 pub(crate) fn function(id: &str) -> Function {
     Function {
         id: id.to_owned(),
@@ -42,7 +42,7 @@ pub(crate) fn function(id: &str) -> Function {
     }
 }
 
-/// A key attribute that holds text.
+/// Creates a key attribute that holds text.
 pub(crate) fn key(name: &str) -> Key {
     Key {
         name: name.to_owned(),
@@ -50,7 +50,7 @@ pub(crate) fn key(name: &str) -> Key {
     }
 }
 
-/// An index that shows these attributes.
+/// Creates an index that contains these attributes besides its keys.
 pub(crate) fn index(name: &str, partition: &str, sort: &str, shown: Option<&[&str]>) -> Index {
     let owned = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect();
     Index {
@@ -61,7 +61,7 @@ pub(crate) fn index(name: &str, partition: &str, sort: &str, shown: Option<&[&st
     }
 }
 
-/// The library's one table.
+/// The only table of the library.
 pub(crate) fn books() -> Table {
     Table {
         name: BOOKS.to_owned(),
@@ -84,7 +84,7 @@ fn rule(name: &str, bus: &str, pattern: &str, target: &str) -> Rule {
     }
 }
 
-/// The library: books on shelves, lent at a desk.
+/// The definition of the library: books on shelves, lent at a desk.
 pub(crate) fn library() -> Definition {
     let loans = r#"{ "source": ["library.loans"], "detail-type": ["Book Lent"] }"#;
     let scans = r#"{

@@ -1,8 +1,9 @@
-//! What a table is, and how large: `DescribeTable`, answered beside the server.
+//! `DescribeTable`, answered without the embedded server.
 //!
-//! The server counts anew for each answer, and reads every entry of every index for it: seconds among
-//! a hundred thousand items, while nobody else is served. Here the items and bytes of the table itself
-//! are counted, on a connection of our own and by an index; those of its indexes are not told.
+//! For each answer the embedded server counts all items and reads every entry of every index: this
+//! takes seconds with a hundred thousand items, and no other request is served meanwhile. Here the
+//! items and bytes of the table are counted with an index on a connection of its own; the sizes of
+//! its indexes are left out.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -18,16 +19,16 @@ use super::{DynamoDbError, tables};
 use crate::definition::Table;
 use crate::limits::SQLITE_BUSY;
 
-/// Describes the tables of the definition; clones share it.
+/// Describes the tables of the definition. Clones share the data.
 #[derive(Clone)]
-pub struct Descriptions {
+pub struct TableDescriptions {
     connection: Arc<Mutex<Connection>>,
-    /// By their names; without what is counted.
+    /// The descriptions by the name of the table, without the counts.
     tables: Arc<BTreeMap<String, Value>>,
 }
 
-impl Descriptions {
-    /// Of these tables, which stand in `database` and in its file at `path`.
+impl TableDescriptions {
+    /// Opens the descriptions of these tables, which exist in `database`; its file is at `path`.
     pub(super) fn open(
         path: &Path,
         database: &Database,
@@ -42,7 +43,8 @@ impl Descriptions {
         })
     }
 
-    /// The answer about this table, with its items and bytes; `None` of one that is not defined.
+    /// Returns the description of a table with its number of items and bytes; `None` where the
+    /// table is not defined.
     pub async fn of(&self, table: &str) -> Result<Option<Value>, rusqlite::Error> {
         let Some(mut answer) = self.tables.get(table).cloned() else {
             return Ok(None);
@@ -54,7 +56,7 @@ impl Descriptions {
             let mut statement = connection.prepare_cached(&sql)?;
             statement.query_row([], |row| Ok((row.get(0)?, row.get(1)?)))
         };
-        // The task fails only where the runtime is going down.
+        // The task fails only while the runtime is shutting down.
         let counted = tokio::task::spawn_blocking(count).await;
         let (items, bytes) = counted.unwrap_or(Err(rusqlite::Error::InvalidQuery))?;
         answer["Table"]["ItemCount"] = json!(items);
@@ -63,7 +65,7 @@ impl Descriptions {
     }
 }
 
-/// Without this, every item would be read for the sum of their sizes.
+/// Creates an index on the sizes of items, without which the sum would read every item.
 fn index_sizes(path: &Path, tables: &[Table]) -> rusqlite::Result<()> {
     let connection = Connection::open(path)?;
     connection.busy_timeout(SQLITE_BUSY)?;
@@ -83,13 +85,13 @@ fn size_of(table: &str) -> String {
     format!("SELECT COUNT(*), COALESCE(SUM(item_size), 0) FROM {table}")
 }
 
-/// As SQLite writes a name.
+/// Quotes a name for SQLite.
 fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 
-/// What the server itself says of the same tables without items, with what distinguishes the table
-/// that is there from any other.
+/// Returns the embedded server's description of empty tables with the same definition, with the ids
+/// and times of the real tables.
 fn described(
     database: &Database,
     defined: &[Table],
@@ -101,22 +103,26 @@ fn described(
         let named = json!({ "TableName": table.name });
         let answer = empty.describe_table(serde_json::from_value(named)?)?;
         let mut answer = serde_json::to_value(answer)?;
-        if let Some(there) = database.get_table_metadata(&table.name)? {
-            mark(&mut answer["Table"], &there);
+        if let Some(existing) = database.get_table_metadata(&table.name)? {
+            copy_identity(&mut answer["Table"], &existing);
         }
         answers.insert(table.name.clone(), answer);
     }
     Ok(answers)
 }
 
-fn mark(table: &mut Value, there: &TableMetadata) {
-    table["CreationDateTime"] = json!(there.created_at as f64);
-    if let Some(id) = &there.table_id {
+fn copy_identity(table: &mut Value, existing: &TableMetadata) {
+    table["CreationDateTime"] = json!(existing.created_at as f64);
+    if let Some(id) = &existing.table_id {
         table["TableId"] = json!(id);
     }
-    if let Some(label) = there.stream_label.as_ref().filter(|_| there.stream_enabled) {
+    if let Some(label) = existing
+        .stream_label
+        .as_ref()
+        .filter(|_| existing.stream_enabled)
+    {
         table["LatestStreamLabel"] = json!(label);
-        table["LatestStreamArn"] = json!(stream_arn(&there.table_name, label));
+        table["LatestStreamArn"] = json!(stream_arn(&existing.table_name, label));
     }
     let indexes = table["GlobalSecondaryIndexes"].as_array_mut();
     for index in indexes
@@ -151,7 +157,7 @@ mod tests {
         let defined = [toy::books()];
         tables::create(&database, &defined).unwrap();
         put(&database, "1");
-        let descriptions = Descriptions::open(&path, &database, &defined).unwrap();
+        let descriptions = TableDescriptions::open(&path, &database, &defined).unwrap();
         put(&database, "22");
         let named = serde_json::from_value(json!({ "TableName": BOOKS })).unwrap();
         let mut expected = serde_json::to_value(database.describe_table(named).unwrap()).unwrap();

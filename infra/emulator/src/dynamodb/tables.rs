@@ -1,4 +1,4 @@
-//! The tables and their indexes, as they are defined.
+//! Creates the tables and their indexes as they are defined.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,9 +8,9 @@ use serde_json::{Value, json};
 use super::DynamoDbError;
 use crate::definition::{Index, Key, Table};
 
-/// Makes the tables that are missing. Of those that are there, adds the indexes that are missing,
-/// filled from the rows as they are, makes those anew that show other attributes than they should,
-/// and drops those that are defined no longer.
+/// Creates missing tables. Of existing tables it creates missing indexes from the present items,
+/// creates indexes again that contain other attributes than defined, and deletes indexes that are
+/// no longer defined.
 pub(super) fn create(database: &Database, tables: &[Table]) -> Result<(), DynamoDbError> {
     for table in tables {
         match database.get_table_metadata(&table.name)? {
@@ -18,9 +18,9 @@ pub(super) fn create(database: &Database, tables: &[Table]) -> Result<(), Dynamo
                 let request = description(table);
                 database.create_table(serde_json::from_value(request)?)?;
             }
-            Some(there) => {
-                let there = shown_by_index(there.gsi_definitions.as_deref())?;
-                for update in updates(table, &there) {
+            Some(existing) => {
+                let existing = projections(existing.gsi_definitions.as_deref())?;
+                for update in updates(table, &existing) {
                     let request = json!({
                         "TableName": table.name,
                         "AttributeDefinitions": update.attributes,
@@ -34,7 +34,7 @@ pub(super) fn create(database: &Database, tables: &[Table]) -> Result<(), Dynamo
     Ok(())
 }
 
-/// The request that creates `table`.
+/// Returns the request that creates `table`.
 fn description(table: &Table) -> Value {
     let indexes = &table.indexes;
     let mut keys = vec![&table.partition_key];
@@ -57,18 +57,19 @@ fn description(table: &Table) -> Value {
     request
 }
 
-/// One change of a table's indexes; DynamoDB takes one at a time.
+/// One change of the indexes of a table. DynamoDB accepts one change at a time.
 struct Update {
     attributes: Vec<Value>,
     change: Value,
 }
 
-fn updates(table: &Table, there: &BTreeMap<String, Shown>) -> Vec<Update> {
+fn updates(table: &Table, existing: &BTreeMap<String, Projection>) -> Vec<Update> {
     let wanted = &table.indexes;
-    let superfluous = there
+    let superfluous = existing
         .iter()
         .filter(|(name, shown)| {
-            let is_wanted = |index: &Index| index.name == **name && Shown::by(index) == **shown;
+            let is_wanted =
+                |index: &Index| index.name == **name && Projection::of(index) == **shown;
             !wanted.iter().any(is_wanted)
         })
         .map(|(name, _)| Update {
@@ -77,7 +78,7 @@ fn updates(table: &Table, there: &BTreeMap<String, Shown>) -> Vec<Update> {
         });
     let missing = wanted
         .iter()
-        .filter(|index| there.get(&index.name) != Some(&Shown::by(index)))
+        .filter(|index| existing.get(&index.name) != Some(&Projection::of(index)))
         .map(|missing| Update {
             attributes: attributes(&[&missing.partition_key, &missing.sort_key]),
             change: json!({ "Create": index(missing) }),
@@ -85,7 +86,7 @@ fn updates(table: &Table, there: &BTreeMap<String, Shown>) -> Vec<Update> {
     superfluous.chain(missing).collect()
 }
 
-/// An index, as the requests that make one name it.
+/// Returns an index in the form of the requests that create one.
 fn index(index: &Index) -> Value {
     let projection = match &index.include {
         Some(names) => json!({ "ProjectionType": "INCLUDE", "NonKeyAttributes": names }),
@@ -107,7 +108,7 @@ fn schema(partition_key: &Key, sort_key: Option<&Key>) -> Vec<Value> {
     keys.into_iter().flatten().map(key).collect()
 }
 
-/// Their definitions, each once.
+/// Returns the definitions of these key attributes, each once.
 fn attributes(keys: &[&Key]) -> Vec<Value> {
     let distinct: BTreeSet<(&str, &str)> = keys
         .iter()
@@ -117,19 +118,19 @@ fn attributes(keys: &[&Key]) -> Vec<Value> {
     distinct.into_iter().map(define).collect()
 }
 
-/// The attributes that an index shows beside its keys; `None`: all.
+/// The attributes that an index contains besides its keys. `None`: all attributes.
 #[derive(PartialEq, Eq)]
-struct Shown(Option<BTreeSet<String>>);
+struct Projection(Option<BTreeSet<String>>);
 
-impl Shown {
-    fn by(index: &Index) -> Self {
+impl Projection {
+    fn of(index: &Index) -> Self {
         let names = index.include.as_ref();
         Self(names.map(|names| names.iter().cloned().collect()))
     }
 }
 
-/// The indexes that a table has and what they show, out of what is stored of them.
-fn shown_by_index(stored: Option<&str>) -> Result<BTreeMap<String, Shown>, serde_json::Error> {
+/// Returns the indexes of an existing table and the attributes that they contain.
+fn projections(stored: Option<&str>) -> Result<BTreeMap<String, Projection>, serde_json::Error> {
     let stored: Vec<Value> = serde_json::from_str(stored.unwrap_or("[]"))?;
     let read = |index: &Value| {
         let name = index.get("IndexName")?.as_str()?.to_owned();
@@ -140,7 +141,7 @@ fn shown_by_index(stored: Option<&str>) -> Result<BTreeMap<String, Shown>, serde
             let texts = names.iter().filter_map(Value::as_str);
             texts.map(str::to_owned).collect()
         });
-        Some((name, Shown(names)))
+        Some((name, Projection(names)))
     };
     Ok(stored.iter().filter_map(read).collect())
 }
@@ -156,12 +157,12 @@ mod tests {
         Database::new(&folder.path().join("db").to_string_lossy()).unwrap()
     }
 
-    fn indexes(database: &Database) -> BTreeMap<String, Shown> {
-        let there = database.get_table_metadata(BOOKS).unwrap().unwrap();
-        shown_by_index(there.gsi_definitions.as_deref()).unwrap()
+    fn indexes(database: &Database) -> BTreeMap<String, Projection> {
+        let existing = database.get_table_metadata(BOOKS).unwrap().unwrap();
+        projections(existing.gsi_definitions.as_deref()).unwrap()
     }
 
-    /// What an index of the books shows in a partition.
+    /// Returns the items that an index of the books contains in one partition.
     fn found(database: &Database, index: &str, partition: [&str; 2]) -> Vec<Value> {
         let query = json!({
             "TableName": BOOKS,
@@ -179,7 +180,7 @@ mod tests {
     fn a_table_that_is_there_gets_the_indexes_that_are_defined() {
         let folder = Folder::new();
         let database = database(&folder);
-        // As it was before there were indexes.
+        // A table from the time before there were indexes.
         let bare = Table {
             indexes: Vec::new(),
             ..toy::books()
@@ -197,9 +198,9 @@ mod tests {
             .unwrap();
 
         create(&database, &[toy::books()]).unwrap();
-        let there: Vec<String> = indexes(&database).into_keys().collect();
-        assert_eq!(there, ["AuthorIndex", "ShelfIndex"]);
-        // With what was there before, and all of it.
+        let existing: Vec<String> = indexes(&database).into_keys().collect();
+        assert_eq!(existing, ["AuthorIndex", "ShelfIndex"]);
+        // The index contains the item that was there before, with all its attributes.
         let entries = found(&database, "AuthorIndex", ["author", "author"]);
         assert_eq!(entries, [item]);
     }
@@ -214,10 +215,14 @@ mod tests {
         }
         create(&database, &[before]).unwrap();
         create(&database, &[toy::books()]).unwrap();
-        let (there, wanted) = (indexes(&database), toy::books().indexes);
-        assert_eq!(there.len(), wanted.len());
+        let (existing, wanted) = (indexes(&database), toy::books().indexes);
+        assert_eq!(existing.len(), wanted.len());
         for index in &wanted {
-            assert!(there[&index.name] == Shown::by(index), "{}", index.name);
+            assert!(
+                existing[&index.name] == Projection::of(index),
+                "{}",
+                index.name
+            );
         }
     }
 
@@ -231,11 +236,11 @@ mod tests {
         after.indexes.push(yearly);
         for table in [toy::books(), after] {
             let wanted: BTreeSet<String> = table.indexes.iter().map(|it| it.name.clone()).collect();
-            // Twice: what is as it should be stays.
+            // Twice: a correct index is not changed.
             create(&database, std::slice::from_ref(&table)).unwrap();
             create(&database, &[table]).unwrap();
-            let there: BTreeSet<String> = indexes(&database).into_keys().collect();
-            assert_eq!(there, wanted);
+            let existing: BTreeSet<String> = indexes(&database).into_keys().collect();
+            assert_eq!(existing, wanted);
         }
     }
 }

@@ -1,4 +1,4 @@
-//! A function's answer as an HTTP response, and the gateway's own answers.
+//! The HTTP responses: made from a function's answer, and the gateway's own.
 
 use std::collections::BTreeMap;
 
@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use crate::function::Answer;
 
-/// What a function answers in the payload format 2.0.
+/// The answer of a function in the payload format 2.0.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct HttpResponse {
@@ -26,20 +26,21 @@ struct HttpResponse {
     is_base64_encoded: bool,
 }
 
-/// No answer at all: a body that fails before its first byte, so that the connection is closed.
+/// Returns a response that is never received: its body fails before the first byte, which closes
+/// the connection.
 pub(super) fn lost() -> Response {
     let gone = std::io::Error::other("the answer is lost on purpose");
     let nothing = futures::stream::once(async { Err::<Vec<u8>, _>(gone) });
     Body::from_stream(nothing).into_response()
 }
 
-/// The response to a request that a function has handled, or failed to.
+/// Returns the response for the answer of a function, or for its failure.
 pub(super) fn from_function(answer: Answer, request_id: &str) -> Response {
     let mut response = match answer {
         Ok(value) if value.get("statusCode").is_some() => {
             formatted(value).unwrap_or_else(internal_error)
         }
-        // Without a status, API Gateway takes the answer for the body.
+        // For an answer without a status, API Gateway sends the answer as the body.
         Ok(value) => Json(value).into_response(),
         Err(_) => internal_error(),
     };
@@ -80,17 +81,17 @@ fn formatted(answer: Value) -> Option<Response> {
     Some((status, headers, Body::from(body)).into_response())
 }
 
-/// `{"message": ...}`, the form of everything that API Gateway says itself.
+/// Returns a response with the body `{"message": ...}`, the form of API Gateway's own answers.
 pub(super) fn message(status: StatusCode, text: &str) -> Response {
     (status, Json(json!({ "message": text }))).into_response()
 }
 
-/// What a caller sees of a function's failure.
+/// Returns the response to a caller whose function has failed.
 pub(super) fn internal_error() -> Response {
     message(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error")
 }
 
-/// `GET /health`.
+/// Handles `GET /health`.
 pub(super) async fn health() -> Response {
     Json(json!({ "status": "ok" })).into_response()
 }

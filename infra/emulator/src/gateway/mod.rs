@@ -1,4 +1,4 @@
-//! The HTTP API: routes requests to functions and says what API Gateway says.
+//! The HTTP API: routes requests to functions, in the way of API Gateway.
 
 mod answer;
 mod request;
@@ -21,21 +21,21 @@ use crate::faults::Faults;
 use crate::invoker::Invoker;
 use crate::limits::{HTTP_API_BODY_BYTES, HTTP_API_TIMEOUT};
 
-/// The stage of a path without prefix.
+/// The name of the stage for paths without the prefix of a stage.
 const DEFAULT_STAGE: &str = "$default";
 
-/// What a route leads to.
+/// The target of a route.
 #[derive(Clone)]
 struct Integration {
     invoker: Invoker,
     faults: Faults,
-    /// The function's id.
+    /// The id of the function.
     function: String,
     alias: Option<String>,
 }
 
-/// The HTTP API, under `/` and, as a deployed stage is, under `/<stage>`. Pages of `origins` are told
-/// what they may do.
+/// Returns the router of the HTTP API, under `/` and under `/<stage>` as for a deployed stage.
+/// Pages of `origins` receive CORS headers.
 pub fn router(invoker: &Invoker, faults: &Faults, api: &HttpApi, origins: &[String]) -> Router {
     let stage = api.stage.as_str();
     let to = |function: &str| Integration {
@@ -63,8 +63,8 @@ pub fn router(invoker: &Invoker, faults: &Faults, api: &HttpApi, origins: &[Stri
         .layer(cors(&api.cors, origins))
 }
 
-/// The route `$default`: whatever no other route takes, so that its answer, too, is one that a
-/// function has written.
+/// Returns the route `$default`, which handles all requests that no other route matches, so that a
+/// function answers them as well.
 fn default_handler(stage: &str, to: Integration) -> MethodRouter {
     let named = stage.to_owned();
     any(move |peer: ConnectInfo<SocketAddr>, request: Request| {
@@ -93,7 +93,7 @@ fn handler(route: &Route, stage: &str, to: Integration) -> MethodRouter {
     let (key, stage) = (format!("{} {}", route.method, route.path), stage.to_owned());
     type Params = Result<RawPathParams, RawPathParamsRejection>;
     let serve = move |peer: ConnectInfo<SocketAddr>, params: Params, request: Request| {
-        // A path that is no UTF-8 is the function's to refuse.
+        // Where a path is not UTF-8, the function receives no parameters and refuses the request.
         let params = params.iter().flatten();
         let params = params.map(|(name, value)| (name.to_owned(), value.to_owned()));
         let routed = Routed {
@@ -104,7 +104,7 @@ fn handler(route: &Route, stage: &str, to: Integration) -> MethodRouter {
         };
         serve(to, routed, request)
     };
-    // A checked definition has no method that is none.
+    // `Definition::check` has checked that each method is valid.
     on(
         method_filter(&route.method).unwrap_or(MethodFilter::GET),
         serve,
@@ -123,8 +123,8 @@ async fn serve(to: Integration, routed: Routed, request: Request<Body>) -> Respo
     let (alias, function) = (to.alias.as_deref(), to.function.as_str());
     let invocation = to.invoker.invoke_by(alias, function, payload, &request_id);
     let ended = tokio::time::timeout(HTTP_API_TIMEOUT, invocation).await;
-    // Whoever only asks asks again anyway: what may have an effect is worth losing.
-    if !parts.method.is_safe() && to.faults.loses_an_answer() {
+    // A client repeats a safe request anyway; only losing the answer to a change tests something.
+    if !parts.method.is_safe() && to.faults.take_lost_answer() {
         return answer::lost();
     }
     match ended {
@@ -134,7 +134,7 @@ async fn serve(to: Integration, routed: Routed, request: Request<Body>) -> Respo
 }
 
 fn cors(cors: &Cors, origins: &[String]) -> CorsLayer {
-    // What is no header's value is no origin that a browser could send.
+    // An origin that is not a valid header value can come from no browser.
     let origins: Vec<HeaderValue> = origins.iter().filter_map(|one| one.parse().ok()).collect();
     let methods = cors.methods.iter();
     let methods: Vec<Method> = methods.filter_map(|one| one.parse().ok()).collect();

@@ -1,4 +1,4 @@
-//! A request in the payload format 2.0 of HTTP APIs.
+//! Converts an HTTP request to the payload format 2.0 of HTTP APIs.
 
 use std::collections::BTreeMap;
 
@@ -14,16 +14,16 @@ use crate::arn::ACCOUNT;
 use crate::clock;
 use crate::function::Payload;
 
-/// What routing has found out about a request.
+/// The route of a request, and the values that belong to it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Routed {
-    /// The route's key, `<method> <path>`.
+    /// The key of the route, `<method> <path>`.
     pub(super) key: String,
-    /// The stage.
+    /// The name of the stage.
     pub(super) stage: String,
-    /// Path parameters, decoded.
+    /// The path parameters, decoded.
     pub(super) parameters: BTreeMap<String, String>,
-    /// Who is calling.
+    /// The IP address of the client.
     pub(super) source_ip: String,
 }
 
@@ -72,14 +72,14 @@ struct Http<'a> {
     user_agent: &'a str,
 }
 
-/// The payload that the function behind a route receives.
+/// Returns the payload for the function of a route.
 pub(super) fn payload(
     parts: &Parts,
     body: &[u8],
     routed: Routed,
     request_id: &str,
 ) -> Result<Payload, serde_json::Error> {
-    // HTTP APIs hand the path over decoded, its name notwithstanding.
+    // HTTP APIs pass the decoded path, although the member is called `rawPath`.
     let path = percent_decode_str(parts.uri.path()).decode_utf8_lossy();
     let query = parts.uri.query().unwrap_or_default();
     let header = |name| {
@@ -126,7 +126,7 @@ pub(super) fn payload(
     })
 }
 
-/// Text as it is, anything else in base64.
+/// Returns the body as text where it is UTF-8, otherwise in base64; and whether it is in base64.
 fn text_or_base64(body: &[u8]) -> (Option<String>, bool) {
     match std::str::from_utf8(body) {
         Ok("") => (None, false),
@@ -135,7 +135,8 @@ fn text_or_base64(body: &[u8]) -> (Option<String>, bool) {
     }
 }
 
-/// Headers by their lower-case name, repeated ones joined; cookies have a place of their own.
+/// Returns the headers by lower-case name, the values of a repeated one joined by commas. Cookies
+/// are left out, since the payload has a member for them.
 fn headers(headers: &HeaderMap) -> BTreeMap<String, String> {
     let others = headers.iter().filter(|(name, _)| *name != COOKIE);
     joined(others.map(|(name, value)| (name.to_string(), lossy(value.as_bytes()))))
@@ -155,7 +156,7 @@ fn lossy(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
-/// Pairs by name; values of a repeated name joined by commas.
+/// Returns the values by name, those of a repeated name joined by commas.
 fn joined(pairs: impl Iterator<Item = (String, String)>) -> BTreeMap<String, String> {
     let mut joined: BTreeMap<String, String> = BTreeMap::new();
     for (name, value) in pairs {

@@ -7,8 +7,9 @@ use serde_json::Value;
 use super::Metric;
 use crate::limits::{LINE_DIMENSIONS, LINE_METRICS, LINE_VALUES};
 
-/// What a line says: each metric once for each set of its dimensions, at a time in milliseconds, with
-/// each of its values. Whatever is not as the format has it says nothing.
+/// Returns the measurements in a line: (metric, time in milliseconds since 1970, value), one for
+/// each metric, each of its sets of dimensions and each of its values. Parts that do not follow the
+/// format are ignored.
 pub(super) fn read(line: &Value) -> Vec<(Metric, i64, f64)> {
     let mut said = Vec::new();
     let Some(at_ms) = line["_aws"]["Timestamp"].as_i64() else {
@@ -43,7 +44,8 @@ fn list(value: &Value) -> &[Value] {
     value.as_array().map_or(&[], Vec::as_slice)
 }
 
-/// The line's own members of these names, all of them texts.
+/// Returns the dimensions: the members of the line with these names. `None` where one is not a
+/// text.
 fn dimensions(line: &Value, names: &Value) -> Option<std::collections::BTreeMap<String, String>> {
     let of = |name: &Value| {
         let name = name.as_str()?;
@@ -52,7 +54,7 @@ fn dimensions(line: &Value, names: &Value) -> Option<std::collections::BTreeMap<
     names.as_array()?.iter().map(of).collect()
 }
 
-/// A number, or each of a list of them.
+/// Returns the number, or the numbers of a list. Infinite values and NaN are left out.
 fn values(value: &Value) -> impl Iterator<Item = f64> {
     let several = list(value).iter().take(LINE_VALUES);
     let values = several.filter_map(Value::as_f64).chain(value.as_f64());

@@ -1,6 +1,6 @@
-//! What was measured, minute by minute: the place of CloudWatch's metrics.
+//! The values of metrics by the minute, in place of CloudWatch's metrics.
 //!
-//! The latest hours of it are kept in memory: a process that starts has measured nothing yet.
+//! The latest hours are kept in memory only: after a start there are no values.
 
 // Measurements are floats on AWS, too. None of them is money.
 #![allow(clippy::float_arithmetic)]
@@ -14,24 +14,24 @@ use serde_json::Value;
 
 use crate::limits::{MEASURED_METRICS, MEASURED_MINUTES};
 
-/// Seconds of a minute, the shortest time that is told apart.
+/// The seconds of a minute, the shortest period of a statistic.
 pub const MINUTE_SECONDS: i64 = 60;
 
 const MINUTE_MS: i64 = MINUTE_SECONDS * 1_000;
 
-/// A metric, with the dimensions that it is kept under; with others it is another one.
+/// A metric. The same name with other dimensions is another metric.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Metric {
     /// The namespace, such as `AWS/SQS`.
     pub namespace: String,
-    /// Its name in there.
+    /// The name within the namespace.
     pub name: String,
-    /// Dimensions by name.
+    /// The dimensions by name.
     pub dimensions: BTreeMap<String, String>,
 }
 
 impl Metric {
-    /// A metric with these dimensions.
+    /// Creates a metric with these dimensions.
     pub fn new(namespace: &str, name: &str, dimensions: &[(&str, &str)]) -> Self {
         let owned = |&(name, value): &(&str, &str)| (name.to_owned(), value.to_owned());
         Self {
@@ -42,23 +42,23 @@ impl Metric {
     }
 }
 
-/// What is asked of the values of a time.
+/// A statistic of the values in a span of time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Statistic {
-    /// How many there are.
+    /// The number of values.
     SampleCount,
-    /// All together.
+    /// The sum of the values.
     Sum,
-    /// Their mean.
+    /// The mean of the values.
     Average,
-    /// The lowest.
+    /// The lowest value.
     Minimum,
-    /// The highest.
+    /// The highest value.
     Maximum,
 }
 
 impl Statistic {
-    /// Every one, with what CloudWatch calls it.
+    /// All statistics with their names in CloudWatch.
     pub const ALL: [(Self, &'static str); 5] = [
         (Self::SampleCount, "SampleCount"),
         (Self::Sum, "Sum"),
@@ -67,20 +67,20 @@ impl Statistic {
         (Self::Maximum, "Maximum"),
     ];
 
-    /// The one that is called so.
+    /// Returns the statistic with this name in CloudWatch.
     pub fn named(name: &str) -> Option<Self> {
         let found = Self::ALL.iter().find(|(_, known)| *known == name);
         found.map(|(statistic, _)| *statistic)
     }
 
-    /// What CloudWatch calls it.
+    /// Returns the name in CloudWatch.
     pub fn name(self) -> &'static str {
         let found = Self::ALL.iter().find(|(known, _)| *known == self);
         found.map_or("", |(_, name)| name)
     }
 }
 
-/// The values of a time, as far as CloudWatch remembers them.
+/// What is kept of the values of a minute: enough for each statistic.
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct Summary {
     count: f64,
@@ -108,7 +108,7 @@ impl Summary {
         }
     }
 
-    fn asked(self, statistic: Statistic) -> f64 {
+    fn value_of(self, statistic: Statistic) -> f64 {
         match statistic {
             Statistic::SampleCount => self.count,
             Statistic::Sum => self.sum,
@@ -119,20 +119,24 @@ impl Summary {
     }
 }
 
-/// A metric's minutes, by their number since 1970.
+/// The values of a metric, by the number of the minute since 1970.
 type Minutes = BTreeMap<i64, Summary>;
 
-/// What was measured; clones share it.
+/// The values of all metrics. Clones share them.
 #[derive(Debug, Clone, Default)]
-pub struct Measured(Arc<Mutex<HashMap<Metric, Minutes>>>);
+pub struct MetricStore(Arc<Mutex<HashMap<Metric, Minutes>>>);
 
-impl Measured {
-    /// Takes a value, measured at `at_ms`. Of a metric the latest [`MEASURED_MINUTES`] with a value
-    /// are kept, and of metrics the first [`MEASURED_METRICS`].
-    pub fn take(&self, metric: Metric, at_ms: i64, value: f64) {
+impl MetricStore {
+    /// Adds a value that was measured at `at_ms`, in milliseconds since 1970. Keeps the latest
+    /// [`MEASURED_MINUTES`] minutes with a value of each metric, and the first [`MEASURED_METRICS`]
+    /// metrics.
+    pub fn record(&self, metric: Metric, at_ms: i64, value: f64) {
         let mut metrics = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if metrics.len() >= MEASURED_METRICS && !metrics.contains_key(&metric) {
-            tracing::warn!(metric.name, "one metric too many: it is not kept");
+            tracing::warn!(
+                metric.name,
+                "too many metrics: the values of this one are not kept"
+            );
             return;
         }
         let minutes = metrics.entry(metric).or_default();
@@ -146,15 +150,15 @@ impl Measured {
         }
     }
 
-    /// Takes what a line in the embedded metric format says; any other line says nothing.
+    /// Adds the measurements in a line of the embedded metric format. Any other line has none.
     pub(crate) fn take_line(&self, line: &Value) {
         for (metric, at_ms, value) in format::read(line) {
-            self.take(metric, at_ms, value);
+            self.record(metric, at_ms, value);
         }
     }
 
-    /// The statistic of the values between two times, seconds since 1970 at whole minutes, the second
-    /// one outside; `None` where nothing was measured.
+    /// Returns the statistic of the values from `from` until before `until`, in seconds since 1970
+    /// at whole minutes; `None` where nothing was measured.
     pub fn between(
         &self,
         metric: &Metric,
@@ -170,7 +174,7 @@ impl Measured {
         }
         let minutes = metrics.get(metric)?.range(from..until);
         let all = minutes.map(|(_, summary)| *summary).reduce(Summary::and);
-        all.map(|summary| summary.asked(statistic))
+        all.map(|summary| summary.value_of(statistic))
     }
 }
 
@@ -184,9 +188,9 @@ mod tests {
 
     #[test]
     fn values_of_a_time_are_summed_up() {
-        let measured = Measured::default();
+        let measured = MetricStore::default();
         for (at_ms, value) in [(60_000, 2.0), (119_999, 4.0), (120_000, 9.0)] {
-            measured.take(loans(), at_ms, value);
+            measured.record(loans(), at_ms, value);
         }
         let first = Statistic::ALL.map(|(statistic, _)| {
             let found = measured.between(&loans(), 60, 120, statistic);
@@ -204,15 +208,15 @@ mod tests {
 
     #[test]
     fn it_does_not_grow_without_end() {
-        let measured = Measured::default();
+        let measured = MetricStore::default();
         for minute in 0..=i64::try_from(MEASURED_MINUTES).unwrap_or(0) {
-            measured.take(loans(), minute * MINUTE_MS, 1.0);
+            measured.record(loans(), minute * MINUTE_MS, 1.0);
         }
         let first = measured.between(&loans(), 0, 60, Statistic::Sum);
         assert_eq!(first, None);
         for number in 0..MEASURED_METRICS * 2 {
             let metric = Metric::new("Library", &number.to_string(), &[]);
-            measured.take(metric, 0, 1.0);
+            measured.record(metric, 0, 1.0);
         }
         let kept = measured.0.lock().unwrap_or_else(PoisonError::into_inner);
         assert_eq!(kept.len(), MEASURED_METRICS);

@@ -1,32 +1,31 @@
-//! Patterns of events, in EventBridge's language.
+//! Event patterns in EventBridge's language.
 //!
-//! Of that language only what is needed is understood: an object goes one level down, an array
-//! holds what a field may be: exact values, `{"prefix": "…"}`, or `{"wildcard": "…"}` with any text
-//! in place of each `*`. A pattern with anything else is refused, so that no rule silently never
-//! matches.
+//! A part of the language is supported: an object goes one level down, an array lists the allowed
+//! values of a field: exact values, `{"prefix": "…"}`, or `{"wildcard": "…"}` where each `*` stands
+//! for any text. A pattern with anything else is refused, so that no rule silently never matches.
 
 use serde_json::Value;
 
-/// What an event must be.
+/// A pattern, or a part of one.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Pattern {
-    /// Every field must match.
+    /// Each of these fields of an object must match its pattern.
     Fields(Vec<(String, Pattern)>),
-    /// One of these must match.
+    /// The value must match one of these.
     AnyOf(Vec<Matcher>),
 }
 
-/// What a field may be.
+/// An allowed value of a field.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Matcher {
     Exact(Value),
     Prefix(String),
-    /// The texts between the asterisks.
+    /// A wildcard: the texts between the asterisks.
     Wildcard(Vec<String>),
 }
 
 impl Pattern {
-    /// Reads a pattern, or says what in it is not understood.
+    /// Parses a pattern. Fails with a description of what is not supported.
     pub(super) fn read(json: &Value) -> Result<Self, String> {
         match json {
             Value::Object(fields) if !fields.is_empty() => fields
@@ -43,7 +42,7 @@ impl Pattern {
         }
     }
 
-    /// Whether `event` has, for every field, what it may be.
+    /// Whether `event` matches the pattern.
     pub(super) fn matches(&self, event: &Value) -> bool {
         match self {
             Self::Fields(fields) => fields
@@ -80,7 +79,7 @@ fn matcher(json: &Value) -> Result<Matcher, String> {
             let only = fields.iter().next().filter(|_| fields.len() == 1);
             match only.map(|(name, value)| (name.as_str(), value)) {
                 Some(("prefix", Value::String(prefix))) => Ok(Matcher::Prefix(prefix.clone())),
-                // A backslash would make an asterisk an ordinary character.
+                // In EventBridge a backslash escapes an asterisk, which is not supported here.
                 Some(("wildcard", Value::String(text)))
                     if !text.contains('\\') && !text.contains("**") =>
                 {
@@ -93,17 +92,18 @@ fn matcher(json: &Value) -> Result<Matcher, String> {
     }
 }
 
-/// Whether `text` has all of these in order: the first at its beginning, the last at its end.
+/// Whether `text` contains these texts in order: the first one at its start, the last one at its
+/// end.
 fn wildcard(texts: &[String], text: &str) -> bool {
     let [first, between @ .., last] = texts else {
-        // Without an asterisk it is the text itself.
+        // A pattern without an asterisk must be equal to the text.
         return texts.first().is_some_and(|only| only == text);
     };
     let Some(mut rest) = text.strip_prefix(first.as_str()) else {
         return false;
     };
     for part in between {
-        // The earliest place leaves the most for what follows.
+        // The first occurrence leaves the longest rest for the following texts.
         let Some((_, behind)) = rest.split_once(part.as_str()) else {
             return false;
         };

@@ -1,5 +1,6 @@
-//! What was given up after its last attempt, whole, so that it can be looked at and sent again:
-//! messages of the queue, and what the stream's consumers leave in the bucket.
+//! Dead letters: events and records that were given up after their last attempt. They are kept
+//! whole, to be looked at and retried. A dead letter is a message of the queue, or an object that a
+//! stream consumer has stored in a bucket.
 
 use rusqlite::{Connection, Transaction, params};
 use serde::Serialize;
@@ -9,77 +10,77 @@ use serde_json::value::RawValue;
 use super::{Page, State, StateError};
 use crate::limits::DEAD_LETTERS_KEPT;
 
-/// A delivery or a record of the stream that its function never took.
+/// A dead letter in the list at `/_local/dead-letters`.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct DeadLetter {
-    /// Its place in the list.
+    /// The number of the dead letter; later ones have higher numbers.
     pub number: u64,
-    /// When it was given up.
+    /// The time at which it was given up, as ISO 8601.
     pub at: String,
-    /// The id of the function.
+    /// The id of the function that has failed.
     pub consumer: String,
-    /// The function's last error.
+    /// The last error of the function.
     pub reason: String,
-    /// Attempts made.
+    /// The number of attempts.
     pub attempts: u32,
-    /// Its id in the queue, where it lies there.
+    /// The id of the message, where it is in the queue.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub message_id: Option<String>,
-    /// Its key in the bucket, where it lies there.
+    /// The key of the object, where it is in a bucket.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub object: Option<String>,
-    /// What the function did not take; text where it is not JSON.
+    /// The event or record that the function did not accept; a JSON text where it is not JSON.
     pub payload: Box<RawValue>,
 }
 
-/// What becomes a dead letter.
+/// An event or a record that was given up.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GivenUp {
-    /// Now.
+    /// The time at which it was given up, as ISO 8601.
     pub at: String,
-    /// The function's last error.
+    /// The last error of the function.
     pub reason: String,
-    /// Attempts made.
+    /// The number of attempts.
     pub attempts: u32,
-    /// What the function did not take.
+    /// The event or record that the function did not accept, usually JSON.
     pub record: String,
 }
 
-/// Where a dead letter lies, until somebody takes it from there.
+/// The place where a dead letter is stored, until somebody removes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Kept {
-    /// In the queue, as a message.
+pub enum StoredAs {
+    /// A message in the queue.
     Message {
-        /// The message's id.
+        /// The id of the message.
         id: String,
-        /// Its attributes, a JSON object as SQS writes it.
+        /// The message attributes, a JSON object in SQS's form.
         attributes: String,
-        /// When it came, milliseconds since 1970.
+        /// The time at which the message was sent, in milliseconds since 1970.
         sent_ms: i64,
     },
-    /// In a bucket, as an object.
+    /// An object in a bucket.
     Object {
-        /// The bucket's id.
+        /// The id of the bucket.
         bucket: String,
-        /// The object's key.
+        /// The key of the object.
         key: String,
     },
 }
 
 impl State {
-    /// Keeps what `consumer` itself has given up.
+    /// Stores a dead letter that `consumer` itself has given up.
     pub async fn give_up(
         &self,
         consumer: String,
         given_up: GivenUp,
-        kept: Kept,
+        stored_as: StoredAs,
     ) -> Result<(), StateError> {
-        self.write(move |transaction| insert(transaction, &consumer, &given_up, &kept))
+        self.write(move |transaction| insert(transaction, &consumer, &given_up, &stored_as))
             .await
     }
 
-    /// Dead letters, newest first.
+    /// Returns a page of the dead letters, the newest first.
     pub async fn dead_letters(&self, page: Page) -> Result<Vec<DeadLetter>, StateError> {
         let rows = self
             .read(move |connection| select(connection, page))
@@ -99,7 +100,7 @@ impl State {
         rows.into_iter().map(read).collect()
     }
 
-    /// How many dead letters are kept.
+    /// Returns the number of dead letters.
     pub async fn dead_letter_count(&self) -> Result<u64, StateError> {
         let sql = "SELECT COUNT(*) FROM dead_letters";
         self.read(|connection| connection.query_row(sql, [], |row| row.get(0)))
@@ -107,7 +108,7 @@ impl State {
     }
 }
 
-/// A message may hold any text.
+/// Converts a payload to JSON. A message may hold any text, which becomes a JSON text.
 fn as_json(payload: String) -> Result<Box<RawValue>, serde_json::Error> {
     if serde_json::from_str::<&RawValue>(&payload).is_err() {
         return RawValue::from_string(Value::String(payload).to_string());
@@ -119,7 +120,7 @@ pub(super) fn insert(
     transaction: &Transaction<'_>,
     consumer: &str,
     given_up: &GivenUp,
-    kept: &Kept,
+    stored_as: &StoredAs,
 ) -> rusqlite::Result<()> {
     let GivenUp {
         at,
@@ -127,13 +128,13 @@ pub(super) fn insert(
         attempts,
         record,
     } = given_up;
-    let (id, attributes, sent_ms, bucket, object) = match kept {
-        Kept::Message {
+    let (id, attributes, sent_ms, bucket, object) = match stored_as {
+        StoredAs::Message {
             id,
             attributes,
             sent_ms,
         } => (Some(id), Some(attributes), *sent_ms, None, None),
-        Kept::Object { bucket, key } => (None, None, 0, Some(bucket), Some(key)),
+        StoredAs::Object { bucket, key } => (None, None, 0, Some(bucket), Some(key)),
     };
     let sql = "INSERT INTO dead_letters (at, consumer, reason, attempts, payload,
                                          message_id, attributes, sent_ms, bucket, object)
@@ -141,7 +142,8 @@ pub(super) fn insert(
     transaction.prepare_cached(sql)?.execute(params![
         at, consumer, reason, attempts, record, id, attributes, sent_ms, bucket, object
     ])?;
-    // Not by their numbers: a young one that was taken away leaves its place to an old one.
+    // The number of rows is counted, and not computed from their numbers: rows may be missing in
+    // between, since dead letters are also removed one by one.
     let sql = "DELETE FROM dead_letters WHERE number IN
                (SELECT number FROM dead_letters ORDER BY number DESC LIMIT -1 OFFSET ?1)";
     transaction
@@ -150,7 +152,7 @@ pub(super) fn insert(
     Ok(())
 }
 
-/// Removes what lay in the bucket under this key.
+/// Removes the dead letter that is stored in the bucket under this key.
 pub(super) fn forget_object(
     transaction: &Transaction<'_>,
     bucket: &str,

@@ -1,4 +1,5 @@
-//! Asynchronous invocations: accepted, waiting, being delivered, given up.
+//! The queue of asynchronous invocations: they are accepted, leased to a sender, retried, and given
+//! up.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -6,86 +7,87 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use rusqlite::{OptionalExtension as _, Transaction, params};
 use serde_json::Value;
 
-use super::{GivenUp, Kept, Message, State, StateError, dead_letters, messages};
+use super::{GivenUp, Message, State, StateError, StoredAs, dead_letters, messages};
 use crate::limits::PENDING_DELIVERIES;
 
-/// An invocation that is about to be accepted.
+/// An asynchronous invocation that is not stored yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewDelivery {
-    /// The id of the function to invoke.
+    /// The id of the function.
     pub function: String,
-    /// The invocation's request id; retries keep it.
+    /// The request id of the invocation. Retries have the same id.
     pub request_id: String,
-    /// What the function receives.
+    /// The payload of the function, JSON.
     pub payload: String,
 }
 
-/// Everything that one call has been promised, stored together or not at all.
+/// Everything that a call must store in one transaction before it is answered.
 #[derive(Debug, Default)]
 pub struct Acceptance {
-    /// Messages to keep.
+    /// The messages to keep.
     pub messages: Vec<Message>,
-    /// Invocations to deliver.
+    /// The invocations to deliver.
     pub deliveries: Vec<NewDelivery>,
 }
 
-/// An invocation whose time has come.
+/// An asynchronous invocation that is due.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Delivery {
-    /// Its place in the queue.
+    /// The id in the queue.
     pub id: i64,
-    /// The function's id as it was stored.
+    /// The id of the function.
     pub function: String,
-    /// The invocation's request id.
+    /// The request id of the invocation.
     pub request_id: String,
-    /// What the function receives.
+    /// The payload of the function, JSON.
     pub payload: String,
-    /// Attempts so far.
+    /// The number of earlier attempts.
     pub attempts: u32,
 }
 
-/// Deliveries that wait for each other and not for the others.
+/// A part of the queue. Its deliveries do not wait for those of other lanes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Lane {
-    /// To the function of this id.
+    /// The deliveries to the function with this id.
     Function(String),
-    /// To all functions but these.
+    /// The deliveries to all functions except for these.
     Others {
-        /// The ids of those that have lanes of their own.
+        /// The ids of the functions that have lanes of their own.
         without: Vec<String>,
     },
 }
 
-/// An attempt that has ended.
+/// A finished attempt at a delivery.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Finished {
-    /// Which delivery.
+pub struct FinishedAttempt {
+    /// The id of the delivery.
     pub id: i64,
-    /// What becomes of it.
+    /// The result of the attempt.
     pub verdict: Verdict,
 }
 
-/// What becomes of a delivery after an attempt.
+/// The result of an attempt, and what happens with the delivery.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
-    /// Done.
+    /// The function has accepted the event.
     Delivered,
-    /// Once more, at this time.
-    Again {
-        /// Milliseconds since 1970.
+    /// The delivery is retried.
+    Retry {
+        /// The earliest time of the next attempt, in milliseconds since 1970.
         due_ms: i64,
     },
-    /// Never again: a dead letter, the whole payload.
+    /// The delivery is given up and becomes a dead letter.
     GivenUp {
-        /// What became of it; the payload is its record.
+        /// The event and the reason; the payload is its `record`.
         given_up: GivenUp,
-        /// The message that it becomes.
-        kept: Kept,
+        /// The message of the dead letter.
+        stored_as: StoredAs,
     },
 }
 
 impl State {
-    /// Stores what a call was promised. When this returns, it survives the end of the process.
+    /// Stores the messages and invocations of a call. When this returns, they survive the end of
+    /// the process. Fails with [`StateError::Full`] where too many invocations are pending.
     pub async fn accept(
         &self,
         at: String,
@@ -104,7 +106,7 @@ impl State {
         .await
     }
 
-    /// Runs `job` in one transaction with the deliveries that it says follow from it.
+    /// Runs `job`, and stores the deliveries that it returns, in one transaction.
     pub(super) async fn write_and_deliver<T: Send + 'static>(
         &self,
         now_ms: i64,
@@ -117,7 +119,8 @@ impl State {
             .write(move |transaction| {
                 let (result, new) = job(transaction)?;
                 insert(transaction, now_ms, &new)?;
-                // Counted before the commit: a delivery may be finished before this call goes on.
+                // The counter is increased before the commit: a delivery may finish before this
+                // call continues.
                 let count = u64::try_from(new.len()).unwrap_or(u64::MAX);
                 adding.store(count, Ordering::Relaxed);
                 pending.fetch_add(count, Ordering::Relaxed);
@@ -131,11 +134,12 @@ impl State {
         written
     }
 
-    /// Records attempts that have ended and takes up to `wanted` due deliveries of a lane, oldest
-    /// first, which nobody else takes until they are finished or the process has been started anew.
+    /// Stores finished attempts and leases up to `wanted` due deliveries of a lane, the oldest
+    /// first. Nobody else receives a leased delivery until its attempt is finished or the process
+    /// starts again.
     pub async fn exchange(
         &self,
-        finished: Vec<Finished>,
+        finished: Vec<FinishedAttempt>,
         lane: Lane,
         wanted: usize,
         now_ms: i64,
@@ -169,10 +173,11 @@ fn insert(transaction: &Transaction<'_>, now: i64, new: &[NewDelivery]) -> rusql
     Ok(())
 }
 
-/// Returns how many deliveries have left the queue: one or none.
-fn settle(transaction: &Transaction<'_>, attempt: &Finished) -> rusqlite::Result<u64> {
+/// Stores the result of an attempt. Returns the number of deliveries that have left the queue: 0 or
+/// 1.
+fn settle(transaction: &Transaction<'_>, attempt: &FinishedAttempt) -> rusqlite::Result<u64> {
     match &attempt.verdict {
-        Verdict::Again { due_ms } => {
+        Verdict::Retry { due_ms } => {
             let sql = "UPDATE deliveries SET leased = 0, attempts = attempts + 1, due_ms = ?2
                        WHERE id = ?1";
             transaction
@@ -180,13 +185,17 @@ fn settle(transaction: &Transaction<'_>, attempt: &Finished) -> rusqlite::Result
                 .execute(params![attempt.id, due_ms])?;
             return Ok(0);
         }
-        Verdict::GivenUp { given_up, kept } => {
+        Verdict::GivenUp {
+            given_up,
+            stored_as,
+        } => {
             let sql = "SELECT role FROM deliveries WHERE id = ?1";
             let role = transaction.query_row(sql, [attempt.id], |row| row.get(0));
-            // Settled before, and its answer was lost: there is nothing to keep twice.
+            // Without a row, this result was stored before and the answer was lost: the dead letter
+            // exists.
             let role: Option<String> = role.optional()?;
             if let Some(role) = role {
-                dead_letters::insert(transaction, &role, given_up, kept)?;
+                dead_letters::insert(transaction, &role, given_up, stored_as)?;
             }
         }
         Verdict::Delivered => {}
@@ -227,7 +236,7 @@ fn lease(
         })
     })?;
     let mut due: Vec<Delivery> = rows.collect::<Result<_, _>>()?;
-    // RETURNING promises no order.
+    // `RETURNING` does not promise an order.
     due.sort_by_key(|delivery| delivery.id);
     Ok(due)
 }
@@ -283,7 +292,7 @@ mod tests {
         assert_eq!(payloads(&due), ["1", "2"]);
         let done = due
             .iter()
-            .map(|d| Finished {
+            .map(|d| FinishedAttempt {
                 id: d.id,
                 verdict: Verdict::Delivered,
             })
@@ -331,9 +340,9 @@ mod tests {
         let state = Folder::new().state();
         accept(&state, &["1"]).await;
         let due = take(&state, 1, 1_000).await;
-        let again = Finished {
+        let again = FinishedAttempt {
             id: due[0].id,
-            verdict: Verdict::Again { due_ms: 2_000 },
+            verdict: Verdict::Retry { due_ms: 2_000 },
         };
         assert_eq!(
             state
@@ -358,7 +367,7 @@ mod tests {
                 attempts: 3,
                 record: due[0].payload.clone(),
             },
-            kept: Kept::Message {
+            stored_as: StoredAs::Message {
                 id: "m".to_owned(),
                 attributes: "{}".to_owned(),
                 sent_ms: 1_000,
@@ -366,7 +375,7 @@ mod tests {
         };
         state
             .exchange(
-                vec![Finished {
+                vec![FinishedAttempt {
                     id: due[0].id,
                     verdict,
                 }],

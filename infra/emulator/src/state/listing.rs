@@ -1,27 +1,28 @@
-//! Pages of the keys and versions of objects, in the order of the keys' UTF-8 bytes, which is the
-//! order that SQLite compares text in.
+//! Pages of the keys and versions of objects, in the order of the UTF-8 bytes of the keys. SQLite
+//! compares text in this order.
 
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::objects::{COLUMNS, Version, read};
 use super::{State, StateError};
 
-/// Comes after every character that a key is likely to go on with.
+/// A character that sorts after every character that a key is likely to contain.
 const LAST_CHARACTER: char = '\u{10FFFF}';
 
-/// Which keys to list.
+/// A request for a page of keys.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Wanted {
-    /// They lie in the bucket of this id.
+pub struct ListRequest {
+    /// The id of the bucket.
     pub bucket: String,
-    /// They begin with this.
+    /// Only keys that start with this prefix are listed.
     pub prefix: String,
-    /// Where a key goes on behind the prefix up to this text, it stands for all that begin so.
+    /// Keys with the same text up to this delimiter after the prefix are listed as one common
+    /// prefix.
     pub delimiter: Option<String>,
-    /// They come after this one.
+    /// Only keys after this one are listed.
     pub after: String,
-    /// Keys and common beginnings of one page.
-    pub most: usize,
+    /// The maximum number of keys and common prefixes on the page.
+    pub limit: usize,
 }
 
 /// A page of keys.
@@ -29,26 +30,27 @@ pub struct Wanted {
 pub struct Listing {
     /// The current version of each key.
     pub objects: Vec<Version>,
-    /// What several keys have in common, up to the delimiter.
+    /// The common prefixes, with the delimiter.
     pub prefixes: Vec<String>,
-    /// Where the next page goes on, if there is one.
+    /// The value of `after` for the next page, if there is one.
     pub next: Option<String>,
 }
 
 impl State {
-    /// Lists keys that have a current version.
-    pub async fn list(&self, wanted: Wanted) -> Result<Listing, StateError> {
-        self.read(move |connection| list(connection, &wanted)).await
+    /// Returns a page of the keys that have a current version.
+    pub async fn list(&self, request: ListRequest) -> Result<Listing, StateError> {
+        self.read(move |connection| list(connection, &request))
+            .await
     }
 
-    /// Lists up to `most` versions behind the one with this key and number, newest first within a
-    /// key, each with whether it is its key's newest.
+    /// Returns up to `limit` versions after the one with this key and number: by key, and within a
+    /// key the newest first. The `bool` is whether the version is the newest of its key.
     pub async fn list_versions(
         &self,
         bucket: String,
         prefix: String,
         behind: (String, i64),
-        most: usize,
+        limit: usize,
     ) -> Result<Vec<(Version, bool)>, StateError> {
         self.read(move |connection| {
             let sql = format!(
@@ -60,7 +62,7 @@ impl State {
             );
             let mut statement = connection.prepare_cached(&sql)?;
             let (key, number) = behind;
-            let rows = statement.query_map(params![prefix, key, number, most, bucket], |row| {
+            let rows = statement.query_map(params![prefix, key, number, limit, bucket], |row| {
                 Ok((read(row)?, row.get(9)?))
             })?;
             let mut found: Vec<(Version, bool)> = rows.collect::<Result<_, _>>()?;
@@ -71,16 +73,16 @@ impl State {
     }
 }
 
-fn list(connection: &Connection, wanted: &Wanted) -> rusqlite::Result<Listing> {
+fn list(connection: &Connection, request: &ListRequest) -> rusqlite::Result<Listing> {
     let mut listing = Listing::default();
-    let mut after = wanted.after.clone();
-    while let Some(version) = next(connection, wanted, &after)? {
-        if listing.objects.len() + listing.prefixes.len() >= wanted.most {
-            // A page of no entries has none behind it, as in S3.
-            listing.next = (wanted.most > 0).then_some(after);
+    let mut after = request.after.clone();
+    while let Some(version) = next(connection, request, &after)? {
+        if listing.objects.len() + listing.prefixes.len() >= request.limit {
+            // After a page with a maximum of zero entries there is no further page, as in S3.
+            listing.next = (request.limit > 0).then_some(after);
             break;
         }
-        match common(&version.key, wanted) {
+        match common(&version.key, request) {
             Some(prefix) => {
                 after = format!("{prefix}{LAST_CHARACTER}");
                 if listing.prefixes.last() != Some(&prefix) {
@@ -96,21 +98,21 @@ fn list(connection: &Connection, wanted: &Wanted) -> rusqlite::Result<Listing> {
     Ok(listing)
 }
 
-/// What the key has in common with others, up to the first delimiter behind the prefix.
-fn common(key: &str, wanted: &Wanted) -> Option<String> {
-    let delimiter = wanted.delimiter.as_ref().filter(|text| !text.is_empty())?;
-    let rest = key.strip_prefix(&wanted.prefix)?;
-    let end = wanted.prefix.len() + rest.find(delimiter)? + delimiter.len();
+/// Returns the common prefix of a key: up to the first delimiter after the prefix of the request.
+fn common(key: &str, request: &ListRequest) -> Option<String> {
+    let delimiter = request.delimiter.as_ref().filter(|text| !text.is_empty())?;
+    let rest = key.strip_prefix(&request.prefix)?;
+    let end = request.prefix.len() + rest.find(delimiter)? + delimiter.len();
     Some(key[..end].to_owned())
 }
 
-/// The first key behind `after` that has a current version.
+/// Returns the current version of the first key after `after` that has one.
 fn next(
     connection: &Connection,
-    wanted: &Wanted,
+    request: &ListRequest,
     after: &str,
 ) -> rusqlite::Result<Option<Version>> {
-    let (bucket, prefix) = (wanted.bucket.as_str(), wanted.prefix.as_str());
+    let (bucket, prefix) = (request.bucket.as_str(), request.prefix.as_str());
     let sql = format!(
         "SELECT {COLUMNS} FROM objects o
          WHERE bucket = ?3 AND key >= ?1 AND key > ?2 AND marker = 0
@@ -139,25 +141,25 @@ mod tests {
         state
     }
 
-    /// All pages: keys, then common beginnings in brackets.
-    async fn pages(state: &State, prefix: &str, delimiter: &str, most: usize) -> Vec<String> {
-        let mut wanted = Wanted {
+    /// Returns all pages as texts: the keys, then the common prefixes in brackets.
+    async fn pages(state: &State, prefix: &str, delimiter: &str, limit: usize) -> Vec<String> {
+        let mut request = ListRequest {
             bucket: "scans".to_owned(),
             prefix: prefix.to_owned(),
             delimiter: Some(delimiter.to_owned()),
             after: String::new(),
-            most,
+            limit,
         };
         let mut pages = Vec::new();
         loop {
-            let page = state.list(wanted.clone()).await.unwrap();
+            let page = state.list(request.clone()).await.unwrap();
             let keys = page.objects.into_iter().map(|version| version.key);
             let prefixes = page.prefixes.iter().map(|prefix| format!("[{prefix}]"));
             let entries: Vec<String> = keys.chain(prefixes).collect();
-            assert!(entries.len() <= most);
+            assert!(entries.len() <= limit);
             pages.push(entries.join(" "));
             match page.next {
-                Some(next) => wanted.after = next,
+                Some(next) => request.after = next,
                 None => return pages,
             }
         }
@@ -183,7 +185,7 @@ mod tests {
     #[tokio::test]
     async fn a_page_of_nothing_has_none_behind_it() {
         let state = filled(&["x"]).await;
-        let page = state.list(Wanted::default()).await.unwrap();
+        let page = state.list(ListRequest::default()).await.unwrap();
         assert_eq!(page, Listing::default());
     }
 
@@ -195,9 +197,9 @@ mod tests {
         put(&state, mark).await;
         assert_eq!(pages(&state, "", "", 9).await, ["b"]);
 
-        let listed = async |behind: (&str, i64), most| {
+        let listed = async |behind: (&str, i64), limit| {
             let behind = (behind.0.to_owned(), behind.1);
-            let found = state.list_versions("scans".to_owned(), String::new(), behind, most);
+            let found = state.list_versions("scans".to_owned(), String::new(), behind, limit);
             let found = found.await.unwrap();
             let short = found
                 .into_iter()

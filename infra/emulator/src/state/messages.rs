@@ -1,4 +1,4 @@
-//! Messages that the system has emitted, newest first.
+//! Messages that the system has sent, kept to be looked at.
 
 use std::collections::BTreeMap;
 
@@ -9,53 +9,53 @@ use serde_json::value::RawValue;
 use super::{State, StateError, span, trim};
 use crate::limits::{MESSAGES_KEPT, PAGE_DEFAULT, PAGE_MAX};
 
-/// A message as it left the system.
+/// A message as the system has sent it.
 #[derive(Debug, Serialize)]
 #[serde(tag = "via", rename_all_fields = "camelCase")]
 pub enum Message {
-    /// An event of a source whose events are kept.
+    /// An event from a source whose events are kept.
     EventBridge {
         /// The event's id.
         id: String,
-        /// The bus by name.
+        /// The name of the bus.
         bus: String,
         /// The event's source.
         source: String,
-        /// The event's detail-type.
+        /// The detail type of the event.
         detail_type: String,
-        /// The detail, its numbers as they were written.
+        /// The detail, JSON, with its numbers as they were written.
         detail: Box<RawValue>,
     },
-    /// A message to a topic.
+    /// A message to an SNS topic.
     #[serde(rename = "SNS")]
     Sns {
-        /// The topic by name.
+        /// The name of the topic.
         topic: String,
-        /// The subject, where there is one.
+        /// The subject, if there is one.
         subject: Option<String>,
-        /// The text.
+        /// The text of the message.
         message: String,
-        /// Message attributes by name; binary ones in base64.
+        /// The message attributes by name; binary ones in base64.
         attributes: BTreeMap<String, String>,
     },
 }
 
-/// Which part of a list, newest first.
+/// The page of a list that is requested, the newest entries first.
 #[derive(Debug, Clone, Copy, Default, serde::Deserialize)]
 pub struct Page {
-    /// Only entries with a smaller number.
+    /// Only entries with a smaller number are listed.
     pub before: Option<u64>,
-    /// At most so many; out of bounds, the nearest bound.
+    /// The maximum number of entries. A value outside of the limits is set to the nearest limit.
     pub limit: Option<u64>,
 }
 
 impl Page {
-    /// The limit within its bounds.
+    /// Returns the maximum number of entries, within the limits.
     pub(super) fn limit(self) -> u64 {
         self.limit.unwrap_or(PAGE_DEFAULT).clamp(1, PAGE_MAX)
     }
 
-    /// The upper end as SQLite's integers hold it.
+    /// Returns the exclusive upper bound of the numbers, as an integer of SQLite.
     pub(super) fn before(self) -> i64 {
         self.before
             .and_then(|number| i64::try_from(number).ok())
@@ -64,14 +64,14 @@ impl Page {
 }
 
 impl State {
-    /// Keeps messages, in their order.
+    /// Stores messages in this order. `at` is the present time.
     pub async fn keep(&self, at: String, messages: &[Message]) -> Result<(), StateError> {
         let bodies = bodies(messages)?;
         self.write(move |transaction| insert(transaction, &at, &bodies))
             .await
     }
 
-    /// Messages as JSON objects, newest first.
+    /// Returns a page of the messages as JSON objects, the newest first.
     pub async fn messages(&self, page: Page) -> Result<Vec<Box<RawValue>>, StateError> {
         let rows = self
             .read(move |connection| select(connection, page))
@@ -81,13 +81,13 @@ impl State {
             .collect()
     }
 
-    /// How many messages are kept.
+    /// Returns the number of messages that are kept.
     pub async fn message_count(&self) -> Result<u64, StateError> {
         self.read(|connection| span(connection, "messages")).await
     }
 }
 
-/// The messages' JSON, as the table holds it.
+/// Returns the messages as JSON, in the form of the table.
 pub(super) fn bodies(messages: &[Message]) -> Result<Vec<String>, StateError> {
     messages
         .iter()
@@ -118,7 +118,7 @@ fn select(connection: &Connection, page: Page) -> rusqlite::Result<Vec<String>> 
     )?;
     let rows = statement.query_map((page.before(), page.limit()), |row| {
         let (number, at, body): (i64, String, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
-        // The body is an object with at least one member, `via`.
+        // The body is an object with at least the member `via`, so a comma can follow.
         Ok(format!(
             "{{\"number\":{number},\"at\":\"{at}\",{}",
             &body[1..]

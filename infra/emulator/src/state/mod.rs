@@ -1,10 +1,11 @@
-//! What the emulator must not forget: emitted messages, pending deliveries, how far the
-//! stream's consumers have come, dead letters, and which objects there are.
+//! The durable state of the emulator: sent messages, pending deliveries, the checkpoints of the
+//! stream consumers, dead letters, and the versions of objects.
 //!
-//! One SQLite file in WAL mode with `synchronous = NORMAL`: a commit has left the process when it
-//! returns, so it survives `kill -9` at any moment. Only a power cut can take the last commits
-//! back (never break the file); FULL would cost a disk flush on each for a case that a machine
-//! under a developer's desk does not need. The events themselves are DynamoDB's and are flushed.
+//! It is one SQLite file in WAL mode with `synchronous = NORMAL`: a commit has left the process
+//! when it returns, so it survives `kill -9` at any time. Only a power failure can lose the last
+//! commits; it never damages the file. `FULL` would flush the disk on each commit, for a case that
+//! a developer's machine does not need. The items themselves are in DynamoDB's file, which is
+//! flushed.
 
 mod dead_letters;
 mod deliveries;
@@ -22,13 +23,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
-pub use dead_letters::{DeadLetter, GivenUp, Kept};
-pub use deliveries::{Acceptance, Delivery, Finished, Lane, NewDelivery, Verdict};
-pub use listing::{Listing, Wanted};
+pub use dead_letters::{DeadLetter, GivenUp, StoredAs};
+pub use deliveries::{Acceptance, Delivery, FinishedAttempt, Lane, NewDelivery, Verdict};
+pub use listing::{ListRequest, Listing};
 pub use messages::{Message, Page};
-pub use objects::{Announce, Condition, Unmet, Version};
-pub use queue::{Depth, QueueMessage, Taking};
-pub use stream::{Progressed, StoredLetter};
+pub use objects::{Announce, Condition, NotStored, Version};
+pub use queue::{Depth, QueueMessage, ReceiveOptions};
+pub use stream::{NewCheckpoint, StoredLetter};
 pub use uploads::{Part, Upload};
 
 use crate::limits::SQLITE_BUSY;
@@ -36,32 +37,32 @@ use crate::limits::SQLITE_BUSY;
 /// The state could not be read or written.
 #[derive(Debug, thiserror::Error)]
 pub enum StateError {
-    /// SQLite said no.
+    /// SQLite has returned an error.
     #[error("the state: {0}")]
     Sqlite(#[from] rusqlite::Error),
-    /// What was to be written is not JSON.
+    /// A value to be stored or read is not JSON.
     #[error("the state: {0}")]
     Json(#[from] serde_json::Error),
-    /// The runtime is going down.
+    /// The runtime is shutting down.
     #[error("the state: stopped")]
     Stopped,
-    /// Too many deliveries wait already.
+    /// Too many deliveries are pending.
     #[error("too many deliveries are pending")]
     Full,
 }
 
-/// A handle on the state; clones share it.
+/// A handle of the state. Clones share the connection.
 #[derive(Clone)]
 pub struct State {
     connection: Arc<Mutex<Connection>>,
-    /// Rows of `deliveries`, counted here because every acceptance asks.
+    /// The number of rows of `deliveries`, kept here because each acceptance needs it.
     pending: Arc<AtomicU64>,
 }
 
 impl State {
-    /// Opens the file at `path`, or makes it. What an earlier process had begun to deliver is
-    /// pending again. `oldest_bucket` is the id of the bucket that objects belong to which an earlier
-    /// version of the emulator has stored without one.
+    /// Opens the file at `path`, or creates it. Deliveries that an earlier process had leased are
+    /// pending again. `oldest_bucket` is the id of the bucket for objects that an earlier version
+    /// of the emulator has stored without a bucket.
     pub fn open(path: &Path, oldest_bucket: &str) -> Result<Self, StateError> {
         let connection = Connection::open(path)?;
         connection.busy_timeout(SQLITE_BUSY)?;
@@ -77,19 +78,20 @@ impl State {
         })
     }
 
-    /// Deliveries that have been accepted and are not finished.
+    /// Returns the number of deliveries that were accepted and are not finished.
     pub fn pending(&self) -> u64 {
         self.pending.load(Ordering::Relaxed)
     }
 
-    /// Runs `job` in one transaction, away from the threads that serve requests.
+    /// Runs `job` in one transaction, on a thread that serves no requests.
     async fn write<T: Send + 'static>(
         &self,
         job: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, StateError> {
         let connection = Arc::clone(&self.connection);
         let run = move || {
-            // A panic under the lock has rolled its transaction back: the connection is sound.
+            // A panic while the lock was held has rolled back its transaction, so the connection
+            // can be used.
             let mut connection = connection.lock().unwrap_or_else(PoisonError::into_inner);
             let transaction =
                 connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
@@ -102,7 +104,7 @@ impl State {
             .map_err(|_| StateError::Stopped)?
     }
 
-    /// Runs a query, away from the threads that serve requests.
+    /// Runs a query on a thread that serves no requests.
     async fn read<T: Send + 'static>(
         &self,
         job: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
@@ -118,7 +120,8 @@ impl State {
     }
 }
 
-/// How many rows lie between the oldest and the newest; exact, since only the oldest are removed.
+/// Returns the number of rows, computed from the lowest and highest `number`. This is exact, since
+/// only the oldest rows are deleted.
 fn span(connection: &Connection, table: &str) -> rusqlite::Result<u64> {
     let sql = format!(
         "SELECT COALESCE((SELECT MAX(number) FROM {table}) - (SELECT MIN(number) FROM {table}) + 1, 0)"
@@ -126,7 +129,7 @@ fn span(connection: &Connection, table: &str) -> rusqlite::Result<u64> {
     connection.query_row(&sql, [], |row| row.get(0))
 }
 
-/// Removes the oldest rows of `table` until `kept` are left.
+/// Deletes the oldest rows of `table` until `kept` are left.
 fn trim(transaction: &Transaction<'_>, table: &str, kept: u64) -> rusqlite::Result<()> {
     let sql = format!("DELETE FROM {table} WHERE number <= (SELECT MAX(number) FROM {table}) - ?1");
     transaction.prepare_cached(&sql)?.execute([kept])?;
@@ -140,7 +143,7 @@ pub(crate) mod tests {
 
     use super::*;
 
-    /// A folder that goes when it is dropped.
+    /// A temporary folder, which is removed when it is dropped.
     pub(crate) struct Folder(PathBuf);
 
     impl Folder {

@@ -1,8 +1,8 @@
-//! Objects: every version of every key, and the marks of deleted ones. What an object contains lies
-//! in a file called as its version.
+//! Objects: all versions of all keys, and the delete markers. The content of a version is in the
+//! file that has the version's id as its name.
 //!
-//! A version and the deliveries that follow from it are one transaction: neither is there without
-//! the other.
+//! A version and the deliveries that follow from it are stored in one transaction, so that neither
+//! exists without the other.
 
 use std::collections::HashSet;
 
@@ -12,69 +12,70 @@ use super::{NewDelivery, State, StateError, dead_letters, uploads};
 use crate::clock;
 use crate::limits::PENDING_DELIVERIES;
 
-/// What a version says of itself, in the order that [`read`] wants.
+/// The columns of a version, in the order that [`read`] expects.
 pub(super) const COLUMNS: &str =
     "number, key, version, marker, size, etag, modified_ms, about, bucket";
 
-/// A version of an object, or the mark of its deletion.
+/// A version of an object, or a delete marker.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Version {
-    /// The id of the bucket that it lies in.
+    /// The id of the bucket.
     pub bucket: String,
-    /// Later versions, of whichever key, have higher numbers.
+    /// The number of the version. Later versions, of any key, have higher numbers.
     pub number: i64,
-    /// The object's key.
+    /// The key of the object.
     pub key: String,
-    /// The version's id, and the name of its file.
+    /// The id of the version, which is also the name of its file.
     pub id: String,
-    /// Whether this is the mark of a deletion, which has no content.
+    /// Whether this is a delete marker, which has no content.
     pub marker: bool,
-    /// Bytes of the content.
+    /// The size of the content in bytes.
     pub size: u64,
     /// The entity tag, without quotes.
     pub etag: String,
-    /// When it was stored, milliseconds since 1970.
+    /// The time at which the version was stored, in milliseconds since 1970.
     pub modified_ms: i64,
-    /// Its headers, as JSON that only their writer reads.
+    /// The headers of the object, as JSON that only their writer reads.
     pub about: String,
 }
 
-/// What must hold of a key's current version, so that another may take its place.
+/// The condition on the current version of a key under which a new version is stored.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum Condition {
-    /// Nothing.
+    /// No condition.
     #[default]
     None,
-    /// There is none.
+    /// The key has no current version.
     Absent,
-    /// There is one.
+    /// The key has a current version.
     Present,
-    /// It has this entity tag.
+    /// The current version has this entity tag.
     Tagged(String),
 }
 
-/// Why a version was not stored, and nothing else changed.
+/// The reason why a version was not stored. Nothing else was changed then.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Unmet {
+pub enum NotStored {
     /// The condition does not hold.
     Condition,
-    /// The upload in parts is over.
+    /// The multipart upload was already completed or aborted.
     Upload,
 }
 
-/// Which deliveries follow from a version that is about to be stored or removed.
+/// Computes the deliveries that follow from a version which is stored or removed.
 pub type Announce = Box<dyn FnOnce(&Version) -> Vec<NewDelivery> + Send>;
 
 impl State {
-    /// Stores a version, whose number is given here, and what follows from it. When this returns,
-    /// both survive the end of the process. `upload` is the upload in parts that ends with it.
+    /// Stores a version and the deliveries that follow from it. Sets the number of the version.
+    /// When this returns, both survive the end of the process. `upload` is the id of the multipart
+    /// upload that the version completes.
     pub async fn put_version(
         &self,
         mut version: Version,
         condition: Condition,
         upload: Option<String>,
         announce: Announce,
-    ) -> Result<Result<Version, Unmet>, StateError> {
+    ) -> Result<Result<Version, NotStored>, StateError> {
         if self.pending() >= PENDING_DELIVERIES {
             return Err(StateError::Full);
         }
@@ -82,16 +83,16 @@ impl State {
         self.write_and_deliver(now, move |transaction| {
             let before = current(transaction, &version.bucket, &version.key)?;
             if !condition.holds(before.as_ref()) {
-                return Ok((Err(Unmet::Condition), Vec::new()));
+                return Ok((Err(NotStored::Condition), Vec::new()));
             }
             if let Some(upload) = upload
                 && !uploads::remove(transaction, &upload)?
             {
-                return Ok((Err(Unmet::Upload), Vec::new()));
+                return Ok((Err(NotStored::Upload), Vec::new()));
             }
             version.number = insert(transaction, &version)?;
             if version.marker {
-                gone(transaction, &version)?;
+                forget_dead_letter(transaction, &version)?;
             }
             let new = announce(&version);
             Ok((Ok(version), new))
@@ -99,7 +100,7 @@ impl State {
         .await
     }
 
-    /// Removes one version for good; `None` where there is none.
+    /// Removes one version permanently, and returns it; `None` where there is no such version.
     pub async fn remove_version(
         &self,
         bucket: String,
@@ -114,14 +115,15 @@ impl State {
             };
             let sql = "DELETE FROM objects WHERE number = ?1";
             transaction.execute(sql, [version.number])?;
-            gone(transaction, &version)?;
+            forget_dead_letter(transaction, &version)?;
             let new = announce(&version);
             Ok((Some(version), new))
         })
         .await
     }
 
-    /// A key's version with this id, or its newest one; a mark of deletion is a version too.
+    /// Returns the version of a key with this id, or the newest one where `id` is `None`. It may be
+    /// a delete marker.
     pub async fn version(
         &self,
         bucket: String,
@@ -135,7 +137,7 @@ impl State {
         .await
     }
 
-    /// The names of all files that something here refers to.
+    /// Returns the names of all files that a version or a part refers to.
     pub async fn files(&self) -> Result<HashSet<String>, StateError> {
         let sql = "SELECT version FROM objects WHERE marker = 0 UNION SELECT file FROM parts";
         self.read(|connection| {
@@ -157,7 +159,7 @@ impl Condition {
     }
 }
 
-/// Reads a row of [`COLUMNS`].
+/// Reads a row with [`COLUMNS`].
 pub(super) fn read(row: &Row<'_>) -> rusqlite::Result<Version> {
     Ok(Version {
         bucket: row.get(8)?,
@@ -188,8 +190,9 @@ pub(super) fn insert(transaction: &Transaction<'_>, version: &Version) -> rusqli
     Ok(transaction.last_insert_rowid())
 }
 
-/// What has been deleted is no dead letter any more.
-fn gone(transaction: &Transaction<'_>, version: &Version) -> rusqlite::Result<()> {
+/// Removes the dead letter that was stored as this object, if the key has no current version any
+/// more.
+fn forget_dead_letter(transaction: &Transaction<'_>, version: &Version) -> rusqlite::Result<()> {
     let Version { bucket, key, .. } = version;
     if current(transaction, bucket, key)?.is_none() {
         dead_letters::forget_object(transaction, bucket, key)?;
@@ -206,7 +209,7 @@ fn newest(connection: &Connection, bucket: &str, key: &str) -> rusqlite::Result<
     statement.query_row([bucket, key], read).optional()
 }
 
-/// The newest version, unless it marks a deletion.
+/// Returns the newest version, unless it is a delete marker.
 fn current(connection: &Connection, bucket: &str, key: &str) -> rusqlite::Result<Option<Version>> {
     Ok(newest(connection, bucket, key)?.filter(|version| !version.marker))
 }
@@ -232,7 +235,7 @@ pub(crate) mod tests {
     use super::*;
     use crate::state::Lane;
 
-    /// A version without content.
+    /// Creates a version without a content.
     pub(crate) fn version(key: &str, id: &str) -> Version {
         Version {
             key: key.to_owned(),
@@ -243,7 +246,7 @@ pub(crate) mod tests {
         }
     }
 
-    /// Stores it without a condition and without an announcement.
+    /// Stores a version without a condition and without deliveries.
     pub(crate) async fn put(state: &State, version: Version) -> Version {
         let silent = Box::new(|_: &Version| Vec::new());
         let put = state.put_version(version, Condition::None, None, silent);
@@ -321,17 +324,23 @@ pub(crate) mod tests {
             put.await.unwrap().map(|version| version.id)
         };
         let etag = |id: &str| Condition::Tagged(format!("etag of {id}"));
-        assert_eq!(tried("1", Condition::Present).await, Err(Unmet::Condition));
+        assert_eq!(
+            tried("1", Condition::Present).await,
+            Err(NotStored::Condition)
+        );
         assert_eq!(tried("1", Condition::Absent).await, Ok("1".to_owned()));
-        assert_eq!(tried("2", Condition::Absent).await, Err(Unmet::Condition));
-        assert_eq!(tried("2", etag("0")).await, Err(Unmet::Condition));
+        assert_eq!(
+            tried("2", Condition::Absent).await,
+            Err(NotStored::Condition)
+        );
+        assert_eq!(tried("2", etag("0")).await, Err(NotStored::Condition));
         assert_eq!(tried("2", etag("1")).await, Ok("2".to_owned()));
         assert_eq!(state.pending(), 2);
 
         let mut mark = version("k", "mark");
         mark.marker = true;
         put(&state, mark).await;
-        assert_eq!(tried("3", etag("2")).await, Err(Unmet::Condition));
+        assert_eq!(tried("3", etag("2")).await, Err(NotStored::Condition));
         assert_eq!(tried("3", Condition::Absent).await, Ok("3".to_owned()));
     }
 

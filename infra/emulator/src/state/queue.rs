@@ -1,55 +1,58 @@
-//! The queue of dead letters: a message that somebody takes is hidden from all others for a while,
-//! and there again where it was not deleted meanwhile.
+//! The queue of dead letters. A received message is hidden from other receivers for a time; if it
+//! is not deleted in that time, it is visible again.
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::{State, StateError};
 
-/// A message as it was taken.
+/// A received message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct QueueMessage {
-    /// Its id, the same each time it is taken.
+    /// The id of the message, the same at each receive.
     pub id: String,
-    /// What it says.
+    /// The text of the message.
     pub body: String,
-    /// Its attributes, a JSON object as SQS writes it.
+    /// The message attributes, a JSON object in SQS's form.
     pub attributes: String,
-    /// When it came, milliseconds since 1970.
+    /// The time at which the message was sent, in milliseconds since 1970.
     pub sent_ms: i64,
-    /// How often it has been taken, this time included.
+    /// The number of times that it was received, with this one.
     pub receives: u32,
-    /// When it was taken first, milliseconds since 1970.
+    /// The time at which it was first received, in milliseconds since 1970.
     pub first_received_ms: i64,
-    /// What deletes it, as long as nobody else has taken it since.
+    /// The receipt handle, with which it can be deleted until somebody receives it again.
     pub receipt: String,
 }
 
-/// How messages are taken.
+/// The parameters of a receive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Taking {
-    /// At most so many.
-    pub most: u32,
-    /// For so long nobody else takes them, milliseconds.
+pub struct ReceiveOptions {
+    /// The maximum number of messages.
+    pub limit: u32,
+    /// The time for which the messages are hidden from others, in milliseconds.
     pub hidden_ms: i64,
-    /// Now, milliseconds since 1970.
+    /// The present time, in milliseconds since 1970.
     pub now_ms: i64,
 }
 
-/// How many messages there are.
+/// The numbers of messages in the queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Depth {
-    /// Those that can be taken.
+    /// The number of messages that can be received.
     pub visible: u64,
-    /// Those that somebody has taken and not deleted.
+    /// The number of messages that were received and are hidden.
     pub hidden: u64,
 }
 
-/// Messages are the dead letters that do not lie in a bucket.
+/// The condition of a message in the table of dead letters: it is not an object in a bucket.
 const MESSAGE: &str = "object IS NULL";
 
 impl State {
-    /// Takes messages, oldest first.
-    pub async fn take_messages(&self, taking: Taking) -> Result<Vec<QueueMessage>, StateError> {
+    /// Receives messages, the oldest first.
+    pub async fn take_messages(
+        &self,
+        options: ReceiveOptions,
+    ) -> Result<Vec<QueueMessage>, StateError> {
         let due = format!(
             "SELECT number FROM dead_letters WHERE {MESSAGE} AND visible_ms <= ?1
              ORDER BY number LIMIT ?2"
@@ -62,14 +65,14 @@ impl State {
                               first_received_ms, receipt";
         self.write(move |transaction| {
             let mut due = transaction.prepare_cached(&due)?;
-            let numbers = due.query_map((taking.now_ms, taking.most), |row| row.get(0))?;
+            let numbers = due.query_map((options.now_ms, options.limit), |row| row.get(0))?;
             let numbers: Vec<i64> = numbers.collect::<Result<_, _>>()?;
             let mut take = transaction.prepare_cached(take)?;
-            let until = taking.now_ms.saturating_add(taking.hidden_ms);
+            let until = options.now_ms.saturating_add(options.hidden_ms);
             let mut taken = Vec::with_capacity(numbers.len());
             for number in numbers {
                 let receipt = uuid::Uuid::new_v4().to_string();
-                let values = params![number, until, receipt, taking.now_ms];
+                let values = params![number, until, receipt, options.now_ms];
                 taken.push(take.query_row(values, message)?);
             }
             Ok(taken)
@@ -77,7 +80,7 @@ impl State {
         .await
     }
 
-    /// Whether a message can be taken now, asked without writing.
+    /// Whether a message can be received now. This only reads, so it is cheaper than a receive.
     pub async fn message_is_due(&self, now_ms: i64) -> Result<bool, StateError> {
         let sql = format!("SELECT 1 FROM dead_letters WHERE {MESSAGE} AND visible_ms <= ?1");
         self.read(move |connection| {
@@ -87,15 +90,16 @@ impl State {
         .await
     }
 
-    /// Removes the message that was taken with this receipt; not where it was taken again since.
+    /// Deletes the message with this receipt handle. Does nothing where it was received again
+    /// since.
     pub async fn delete_message(&self, receipt: String) -> Result<(), StateError> {
         let sql = "DELETE FROM dead_letters WHERE receipt = ?1";
         self.write(move |transaction| transaction.execute(sql, [receipt]).map(drop))
             .await
     }
 
-    /// Hides the message that was taken with this receipt until then, or shows it where that has
-    /// passed; not where it was taken again since.
+    /// Hides the message with this receipt handle until `until_ms`, in milliseconds since 1970; a
+    /// time in the past makes it visible. Does nothing where it was received again since.
     pub async fn hide_message(&self, receipt: String, until_ms: i64) -> Result<(), StateError> {
         let sql = "UPDATE dead_letters SET visible_ms = ?2 WHERE receipt = ?1";
         self.write(move |transaction| {
@@ -105,7 +109,7 @@ impl State {
         .await
     }
 
-    /// Counts the messages.
+    /// Counts the messages in the queue.
     pub async fn queue_depth(&self, now_ms: i64) -> Result<Depth, StateError> {
         self.read(move |connection| depth(connection, now_ms)).await
     }
@@ -141,9 +145,9 @@ fn message(row: &Row<'_>) -> rusqlite::Result<QueueMessage> {
 mod tests {
     use super::super::tests::Folder;
     use super::*;
-    use crate::state::{GivenUp, Kept};
+    use crate::state::{GivenUp, StoredAs};
 
-    async fn keep(state: &State, body: &str, kept: Kept) {
+    async fn keep(state: &State, body: &str, stored_as: StoredAs) {
         let given_up = GivenUp {
             at: "t".to_owned(),
             reason: "broken".to_owned(),
@@ -151,7 +155,7 @@ mod tests {
             record: body.to_owned(),
         };
         state
-            .give_up("lend".to_owned(), given_up, kept)
+            .give_up("lend".to_owned(), given_up, stored_as)
             .await
             .unwrap();
     }
@@ -159,23 +163,23 @@ mod tests {
     async fn filled(folder: &Folder, bodies: &[&str]) -> State {
         let state = folder.state();
         for body in bodies {
-            let kept = Kept::Message {
+            let stored_as = StoredAs::Message {
                 id: format!("id of {body}"),
                 attributes: "{}".to_owned(),
                 sent_ms: 7,
             };
-            keep(&state, body, kept).await;
+            keep(&state, body, stored_as).await;
         }
         state
     }
 
-    async fn take(state: &State, most: u32, now_ms: i64) -> Vec<QueueMessage> {
-        let taking = Taking {
-            most,
+    async fn take(state: &State, limit: u32, now_ms: i64) -> Vec<QueueMessage> {
+        let options = ReceiveOptions {
+            limit,
             hidden_ms: 100,
             now_ms,
         };
-        state.take_messages(taking).await.unwrap()
+        state.take_messages(options).await.unwrap()
     }
 
     fn bodies(messages: &[QueueMessage]) -> Vec<&str> {
@@ -237,7 +241,7 @@ mod tests {
         keep(
             &state,
             "1",
-            Kept::Object {
+            StoredAs::Object {
                 bucket: "failures".to_owned(),
                 key: "k".to_owned(),
             },

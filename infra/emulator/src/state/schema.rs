@@ -1,4 +1,4 @@
-//! The tables of the state, and what has come to them since they were first made.
+//! The tables of the state, and the changes since their first version.
 
 use rusqlite::Connection;
 
@@ -55,9 +55,9 @@ const TABLES: &str = "
     );
 ";
 
-/// Columns that the tables did not have at first, so that a folder of earlier days can be used.
-/// A dead letter has either an `object`, its key in the bucket, or what makes it a message.
-const ADDED: [(&str, &str, &str); 11] = [
+/// Columns that were added after the first version, so that an older data folder can be used. A
+/// dead letter has either an `object`, its key in a bucket, or the columns of a message.
+const ADDED_COLUMNS: [(&str, &str, &str); 11] = [
     ("objects", "bucket", "TEXT NOT NULL DEFAULT ''"),
     ("uploads", "bucket", "TEXT NOT NULL DEFAULT ''"),
     ("dead_letters", "bucket", "TEXT"),
@@ -71,8 +71,9 @@ const ADDED: [(&str, &str, &str); 11] = [
     ("dead_letters", "receipt", "TEXT"),
 ];
 
-/// Dead letters of earlier days become messages of the queue; those of the stream held one record.
-const LETTERS: &str = r#"
+/// Makes messages of older dead letters. Those of a stream held one record, without the payload
+/// around it.
+const MIGRATE_DEAD_LETTERS: &str = r#"
     UPDATE dead_letters SET
         message_id = lower(hex(randomblob(16))),
         attributes = '{}',
@@ -85,8 +86,8 @@ const LETTERS: &str = r#"
     WHERE object IS NOT NULL AND bucket IS NULL;
 "#;
 
-/// Objects and uploads of the days when there was one bucket.
-const BUCKETLESS: [&str; 2] = [
+/// Sets the bucket of objects and uploads from the time when there was only one bucket.
+const SET_BUCKET: [&str; 2] = [
     "UPDATE objects SET bucket = ?1 WHERE bucket = ''",
     "UPDATE uploads SET bucket = ?1 WHERE bucket = ''",
 ];
@@ -98,22 +99,21 @@ const INDEXES: &str = "
     CREATE INDEX IF NOT EXISTS dead_letters_by_receipt ON dead_letters (receipt);
 ";
 
-/// Makes what is missing. Each step can be repeated, so a process that ends between two of them
-/// leaves nothing behind that the next start does not finish. `oldest_bucket` is the id of the bucket
-/// that was there first.
+/// Creates what is missing. Each step can be repeated: where a process ends between two steps, the
+/// next start completes them. `oldest_bucket` is the id of the first bucket.
 pub(super) fn prepare(connection: &Connection, oldest_bucket: &str) -> rusqlite::Result<()> {
     connection.execute_batch(TABLES)?;
-    for (table, column, kind) in ADDED {
+    for (table, column, kind) in ADDED_COLUMNS {
         let sql = "SELECT COUNT(*) FROM pragma_table_info(?1) WHERE name = ?2";
         let there: u64 = connection.query_row(sql, [table, column], |row| row.get(0))?;
         if there == 0 {
             connection.execute_batch(&format!("ALTER TABLE {table} ADD COLUMN {column} {kind}"))?;
         }
     }
-    for sql in BUCKETLESS {
+    for sql in SET_BUCKET {
         connection.execute(sql, [oldest_bucket])?;
     }
-    connection.execute_batch(LETTERS)?;
+    connection.execute_batch(MIGRATE_DEAD_LETTERS)?;
     connection.execute_batch(INDEXES)
 }
 
@@ -122,7 +122,7 @@ pub(super) fn prepare(connection: &Connection, oldest_bucket: &str) -> rusqlite:
 mod tests {
     use super::super::tests::Folder;
     use super::*;
-    use crate::state::{Page, Taking};
+    use crate::state::{Page, ReceiveOptions};
 
     #[tokio::test]
     async fn a_folder_of_earlier_days_is_used_on() {
@@ -144,12 +144,12 @@ mod tests {
         drop(folder.state());
         let state = folder.state();
         assert_eq!(state.dead_letters(Page::default()).await.unwrap().len(), 2);
-        let taking = Taking {
-            most: 10,
+        let options = ReceiveOptions {
+            limit: 10,
             hidden_ms: 1,
             now_ms: 1,
         };
-        let messages = state.take_messages(taking).await.unwrap();
+        let messages = state.take_messages(options).await.unwrap();
         let bodies: Vec<_> = messages.iter().map(|message| &message.body).collect();
         assert_eq!(
             bodies,

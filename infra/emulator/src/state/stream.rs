@@ -1,31 +1,32 @@
-//! How far each consumer of the stream has come.
+//! The checkpoints of the stream consumers.
 
 use rusqlite::OptionalExtension;
 
-use super::{GivenUp, Kept, State, StateError, Version, dead_letters, objects};
+use super::{GivenUp, State, StateError, StoredAs, Version, dead_letters, objects};
 
-/// What a consumer has behind it.
+/// A new checkpoint of a consumer.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Progressed {
+pub struct NewCheckpoint {
     /// The id of the consumer's function.
     pub consumer: String,
-    /// Sequence number of the last record that needs no further attempt.
+    /// The sequence number of the last record that needs no further attempt.
     pub sequence: String,
-    /// That record, where it was given up.
+    /// The dead letter of that record, where it was given up.
     pub given_up: Option<StoredLetter>,
 }
 
-/// A record that was given up, and the object of the bucket that holds it.
+/// A record that was given up, and the object that holds it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredLetter {
-    /// What became of it.
+    /// The record and the reason.
     pub given_up: GivenUp,
-    /// The object, whose content is on disk; its number is given here.
+    /// The object. Its content is on disk; its number is set when it is stored.
     pub object: Version,
 }
 
 impl State {
-    /// Sequence number of the last record that `consumer` has behind it.
+    /// Returns the sequence number of the last record that `consumer` has finished; `None` where it
+    /// has finished none.
     pub async fn checkpoint(&self, consumer: &str) -> Result<Option<String>, StateError> {
         let sql = "SELECT sequence FROM checkpoints WHERE consumer = ?1";
         let consumer = consumer.to_owned();
@@ -37,19 +38,19 @@ impl State {
         .await
     }
 
-    /// Stores progress, together with the dead letter that it may have left behind.
-    pub async fn progressed(&self, progressed: Progressed) -> Result<(), StateError> {
+    /// Stores a checkpoint together with the dead letter, if there is one.
+    pub async fn store_checkpoint(&self, new_checkpoint: NewCheckpoint) -> Result<(), StateError> {
         self.write(move |transaction| {
-            let Progressed {
+            let NewCheckpoint {
                 consumer,
                 sequence,
                 given_up,
-            } = progressed;
+            } = new_checkpoint;
             if let Some(StoredLetter { given_up, object }) = given_up {
                 objects::insert(transaction, &object)?;
                 let Version { bucket, key, .. } = object;
-                let kept = Kept::Object { bucket, key };
-                dead_letters::insert(transaction, &consumer, &given_up, &kept)?;
+                let stored_as = StoredAs::Object { bucket, key };
+                dead_letters::insert(transaction, &consumer, &given_up, &stored_as)?;
             }
             let sql = "INSERT INTO checkpoints (consumer, sequence) VALUES (?1, ?2)
                        ON CONFLICT (consumer) DO UPDATE SET sequence = excluded.sequence";
@@ -73,13 +74,19 @@ mod tests {
     async fn each_consumer_has_its_own_checkpoint_and_finds_it_again() {
         let folder = Folder::new();
         let state = folder.state();
-        let progressed = |consumer: &str, sequence: &str| Progressed {
+        let new_checkpoint = |consumer: &str, sequence: &str| NewCheckpoint {
             consumer: consumer.to_owned(),
             sequence: sequence.to_owned(),
             given_up: None,
         };
-        state.progressed(progressed("shelve", "7")).await.unwrap();
-        state.progressed(progressed("shelve", "9")).await.unwrap();
+        state
+            .store_checkpoint(new_checkpoint("shelve", "7"))
+            .await
+            .unwrap();
+        state
+            .store_checkpoint(new_checkpoint("shelve", "9"))
+            .await
+            .unwrap();
         drop(state);
 
         let state = folder.state();
@@ -105,12 +112,12 @@ mod tests {
             id: "v".to_owned(),
             ..Version::default()
         };
-        let progressed = Progressed {
+        let new_checkpoint = NewCheckpoint {
             consumer: "shelve".to_owned(),
             sequence: "5".to_owned(),
             given_up: Some(StoredLetter { given_up, object }),
         };
-        state.progressed(progressed).await.unwrap();
+        state.store_checkpoint(new_checkpoint).await.unwrap();
         assert_eq!(state.files().await.unwrap(), ["v".to_owned()].into());
         let letters = state.dead_letters(Page::default()).await.unwrap();
         assert_eq!(letters.len(), 1);
@@ -119,7 +126,7 @@ mod tests {
         assert_eq!(letters[0].object.as_deref(), Some("k"));
         assert_eq!(state.dead_letter_count().await.unwrap(), 1);
 
-        // In the other bucket the same key is another object.
+        // The same key in another bucket is another object.
         let silent = || Box::new(|_: &Version| Vec::new());
         for (bucket, left) in [("scans", 1), ("failures", 0)] {
             let mark = Version {

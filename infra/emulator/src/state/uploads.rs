@@ -1,38 +1,39 @@
-//! Uploads in parts that have begun and are not over. A part's content lies in a file of its own.
+//! Multipart uploads that are neither completed nor aborted. The content of a part is in a file of
+//! its own.
 
 use rusqlite::{OptionalExtension, Transaction, params};
 
 use super::{State, StateError};
 use crate::limits::OPEN_UPLOADS;
 
-/// An upload in parts.
+/// A multipart upload.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Upload {
-    /// Its id.
+    /// The id of the upload.
     pub id: String,
-    /// The id of the bucket of the object that it will make.
+    /// The id of the bucket of the future object.
     pub bucket: String,
-    /// The key of that object.
+    /// The key of the future object.
     pub key: String,
-    /// Its headers, as JSON that only their writer reads.
+    /// The headers of the future object, as JSON that only their writer reads.
     pub about: String,
 }
 
-/// A part that has arrived.
+/// A part that has been received.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Part {
-    /// Its place among the parts, from 1 on.
+    /// The part number, from 1 on.
     pub number: i32,
-    /// Its file.
+    /// The name of its file.
     pub file: String,
-    /// Its bytes.
+    /// The size in bytes.
     pub size: u64,
-    /// Its entity tag: the MD5 of its content, in hexadecimal digits.
+    /// The entity tag: the MD5 of the content in hexadecimal digits.
     pub etag: String,
 }
 
 impl State {
-    /// Begins an upload; says `false` where too many have begun and are not over.
+    /// Stores a new upload. Returns `false` where there are too many open uploads.
     pub async fn begin_upload(&self, upload: Upload) -> Result<bool, StateError> {
         self.write(move |transaction| {
             let sql = "INSERT INTO uploads (id, key, about, bucket)
@@ -50,7 +51,7 @@ impl State {
         .await
     }
 
-    /// An upload that is not over, and its parts in order.
+    /// Returns an open upload and its parts in order; `None` where there is no such upload.
     pub async fn upload(
         &self,
         bucket: String,
@@ -87,8 +88,9 @@ impl State {
         .await
     }
 
-    /// Adds a part, in place of an earlier one with its number. Says which file nothing refers to
-    /// any more: the earlier one's, or the part's own where the upload is over.
+    /// Stores a part, in place of an earlier one with the same number. Returns the name of the file
+    /// that nothing refers to any more: the earlier part's, or this part's where the upload is not
+    /// open.
     pub async fn add_part(&self, upload: String, part: Part) -> Result<Option<String>, StateError> {
         self.write(move |transaction| {
             let sql = "SELECT 1 FROM uploads WHERE id = ?1";
@@ -114,14 +116,14 @@ impl State {
         .await
     }
 
-    /// Gives an upload up.
+    /// Removes an upload and its parts, without an object.
     pub async fn abort_upload(&self, id: String) -> Result<(), StateError> {
         self.write(move |transaction| remove(transaction, &id).map(|_| ()))
             .await
     }
 }
 
-/// Removes an upload and its parts; says whether there was one.
+/// Removes an upload and its parts. Returns whether there was one.
 pub(super) fn remove(transaction: &Transaction<'_>, id: &str) -> rusqlite::Result<bool> {
     transaction.execute("DELETE FROM parts WHERE upload = ?1", [id])?;
     Ok(transaction.execute("DELETE FROM uploads WHERE id = ?1", [id])? == 1)
@@ -133,7 +135,7 @@ mod tests {
     use super::super::objects::tests::version;
     use super::super::tests::Folder;
     use super::*;
-    use crate::state::{Condition, Unmet, Version};
+    use crate::state::{Condition, NotStored, Version};
 
     fn upload(id: &str) -> Upload {
         Upload {
@@ -189,7 +191,7 @@ mod tests {
             put.await.unwrap().map(|version| version.id)
         };
         assert_eq!(end("1").await, Ok("1".to_owned()));
-        assert_eq!(end("2").await, Err(Unmet::Upload));
+        assert_eq!(end("2").await, Err(NotStored::Upload));
         let late = state
             .add_part("u".to_owned(), part(2, "late"))
             .await

@@ -1,5 +1,5 @@
-//! What an event source mapping writes to its failure destination on S3: the record whole, and
-//! what became of it.
+//! The object that an event source mapping writes to its failure destination on S3: the whole
+//! record, and the reason why it was given up.
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
@@ -10,10 +10,10 @@ use super::reader::Record;
 use crate::arn;
 use crate::clock;
 
-/// One reader of a stream, as Lambda keeps it.
+/// An event source mapping from a table's stream to a function.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mapping {
-    /// Its id, the same at every start.
+    /// The id of the mapping, the same at every start.
     id: Uuid,
     function_arn: String,
     stream_arn: String,
@@ -46,7 +46,7 @@ struct RequestContext<'a> {
 struct ResponseContext {
     status_code: u16,
     executed_version: &'static str,
-    /// Null where the function answered, and named the record.
+    /// `null` where the function has answered and named the record as failed.
     function_error: Option<&'static str>,
 }
 
@@ -65,19 +65,19 @@ struct Batch<'a> {
 /// The last attempt at a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LastAttempt<'a> {
-    /// The invocation's request id.
+    /// The request id of the invocation.
     pub request_id: &'a str,
-    /// Whether the function failed, or else named the record as failed.
+    /// Whether the invocation failed. Otherwise the function has named the record as failed.
     pub function_failed: bool,
-    /// The part of the stream that the record lies in.
+    /// The id of the shard that holds the record.
     pub shard: &'a str,
-    /// When it was given up.
+    /// The time at which the record was given up.
     pub at: DateTime<Utc>,
 }
 
 impl Mapping {
-    /// The mapping from the stream of a table to a function, both by name, which gives a record up
-    /// after so many attempts.
+    /// Creates the mapping from the stream of `table` to `function`, both by name. It gives up a
+    /// record after this number of attempts.
     pub fn new(table: &str, function: &str, attempts: u32) -> Self {
         let function_arn = arn::function(function);
         Self {
@@ -88,14 +88,14 @@ impl Mapping {
         }
     }
 
-    /// The key of a new dead letter.
+    /// Returns the key of a new dead letter.
     pub fn key(&self, last: &LastAttempt<'_>) -> String {
         let (id, shard) = (self.id, last.shard);
         let time = last.at.format("%Y/%m/%d/%Y-%m-%dT%H.%M.%S");
         format!("aws/lambda/{id}/{shard}/{time}-{}", Uuid::new_v4())
     }
 
-    /// The content of the dead letter of one record.
+    /// Returns the content of the dead letter of a record, JSON in Lambda's form.
     pub fn body(
         &self,
         record: &Record,

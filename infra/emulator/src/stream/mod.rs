@@ -1,8 +1,8 @@
-//! The event source mappings: consumers of tables' streams, each at its own place.
+//! The event source mappings: consumers of the streams of tables.
 //!
-//! A consumer hands a batch to its function and goes on when it is done; how it goes on after a
-//! failure is decided in `progress`. Its checkpoint is stored after every attempt that brought
-//! it further, so a restart repeats at most what was in flight.
+//! A consumer passes a batch to its function and continues when all records are done; `progress`
+//! decides how it continues after a failure. Its checkpoint is stored after every attempt that has
+//! finished records, so that a restart repeats at most the attempt in flight.
 
 mod dead_letter;
 mod progress;
@@ -16,39 +16,39 @@ use tokio::sync::watch;
 use self::dead_letter::{LastAttempt, Mapping};
 use self::progress::{Outcome, Progress, outcome};
 use self::reader::{ReadError, Reader, Record};
-use crate::aws::s3::{Bucket, KeepError, Letter};
+use crate::aws::s3::{Bucket, DeadLetterObject, KeepError};
 use crate::clock;
 use crate::definition::StreamConsumer;
 use crate::faults::Faults;
 use crate::function::Answer;
 use crate::invoker::Invoker;
 use crate::limits::{INVOCATION_BYTES, STREAM_FIRST_WAIT, STREAM_LONGEST_WAIT, STREAM_POLL};
-use crate::measured::{Measured, Metric};
-use crate::state::{GivenUp, Progressed, State, StateError};
+use crate::measured::{Metric, MetricStore};
+use crate::state::{GivenUp, NewCheckpoint, State, StateError};
 use crate::stop::Stop;
 
-/// One consumer.
+/// A consumer of one stream.
 pub struct Consumer {
     /// The id of its function.
     function: String,
-    /// Attempts at one record.
+    /// The number of attempts at one record.
     attempts: u32,
     mapping: Mapping,
     dead_letters: Bucket,
     reader: Reader,
     state: State,
     invoker: Invoker,
-    measured: Measured,
-    /// How old what it is given is.
+    measured: MetricStore,
+    /// The metric of the age of the records that the function receives.
     age: Metric,
     faults: Faults,
     written: watch::Receiver<u64>,
     stop: Stop,
-    /// Failures since the last progress.
+    /// The number of failures since the last finished record.
     failures: u32,
 }
 
-/// Why a consumer could not go on for now.
+/// The reason why a consumer cannot continue for now.
 #[derive(Debug, thiserror::Error)]
 enum ConsumerError {
     #[error(transparent)]
@@ -61,33 +61,33 @@ enum ConsumerError {
     Payload(#[from] serde_json::Error),
 }
 
-/// What every consumer needs of its surroundings.
+/// The services that each consumer uses.
 #[derive(Clone)]
-pub struct Surroundings {
-    /// Reaches the embedded DynamoDB.
+pub struct Dependencies {
+    /// The HTTP client for the embedded DynamoDB.
     pub client: reqwest::Client,
-    /// Where it is.
+    /// The URL of the embedded DynamoDB.
     pub url: String,
-    /// Checkpoints.
+    /// The state, which holds the checkpoints.
     pub state: State,
-    /// Runs functions.
+    /// Invokes functions.
     pub invoker: Invoker,
-    /// Takes how far consumers are behind.
-    pub measured: Measured,
-    /// What is switched on on purpose.
+    /// Receives the metric of the records' age.
+    pub measured: MetricStore,
+    /// The faults that are switched on.
     pub faults: Faults,
-    /// Changes with each write to a table whose stream is read.
+    /// Changes with each write to a table with a stream.
     pub written: watch::Receiver<u64>,
 }
 
 impl Consumer {
-    /// A consumer, which runs until `stop` is asked for. Its function is called `function_name`, and
-    /// records that it gives up go to `dead_letters`.
+    /// Creates a consumer, which runs until `stop` is requested. `function_name` is the name of its
+    /// function; records that it gives up are stored in `dead_letters`.
     pub fn new(
         defined: StreamConsumer,
         function_name: &str,
         dead_letters: Bucket,
-        surroundings: Surroundings,
+        dependencies: Dependencies,
         stop: Stop,
     ) -> Self {
         let StreamConsumer {
@@ -97,7 +97,7 @@ impl Consumer {
             attempts,
             failure_bucket: _,
         } = defined;
-        let Surroundings {
+        let Dependencies {
             client,
             url,
             state,
@@ -105,7 +105,7 @@ impl Consumer {
             measured,
             faults,
             written,
-        } = surroundings;
+        } = dependencies;
         Self {
             function,
             attempts,
@@ -127,20 +127,23 @@ impl Consumer {
         }
     }
 
-    /// Consumes until it is stopped.
+    /// Consumes the stream until `stop` is requested.
     pub async fn run(mut self) {
         while !self.stop.requested() {
-            if self.faults.holds(&self.function) {
-                self.faults.let_go(&self.function, &mut self.stop).await;
+            if self.faults.is_held(&self.function) {
+                self.faults
+                    .wait_until_released(&self.function, &mut self.stop)
+                    .await;
                 continue;
             }
-            // Seen before reading: a write during the read wakes the next one.
+            // Reset before reading, so that a write during the read wakes the next one.
             self.written.mark_unchanged();
             match self.take_next().await {
                 Ok(true) => {}
                 Ok(false) => self.idle().await,
                 Err(error) => {
-                    tracing::warn!(consumer = self.function, %error, "will try again");
+                    let consumer = &self.function;
+                    tracing::warn!(consumer, %error, "a stream consumer failed and tries again");
                     self.reader.rewind();
                     self.wait_after_failure().await;
                 }
@@ -148,13 +151,13 @@ impl Consumer {
         }
     }
 
-    /// Reads and delivers what comes next; says whether there was anything.
+    /// Reads and delivers the next records. Returns whether there were any.
     async fn take_next(&mut self) -> Result<bool, ConsumerError> {
         let after = self.state.checkpoint(&self.function).await?;
         let records = self.reader.read(after.as_deref()).await?;
         for batch in batches(&records) {
-            // Held back since the read has begun?
-            let held = self.faults.holds(&self.function);
+            // The consumer may have been switched to held since the read began.
+            let held = self.faults.is_held(&self.function);
             if held || !self.deliver(batch).await? {
                 self.reader.rewind();
                 break;
@@ -163,7 +166,8 @@ impl Consumer {
         Ok(!records.is_empty())
     }
 
-    /// Delivers a batch to its end; says no where it was stopped before.
+    /// Delivers a batch until all its records are done or given up. Returns `false` where it was
+    /// stopped before that.
     async fn deliver(&mut self, batch: &[Record]) -> Result<bool, ConsumerError> {
         let mut progress = Progress::new(batch.len(), self.attempts);
         while let Some(range) = progress.next() {
@@ -181,7 +185,7 @@ impl Consumer {
             let outcome = outcome(&answer, &sequences);
             self.note(&outcome, &answer, records);
             let step = progress.advance(outcome);
-            if let Some(position) = step.behind {
+            if let Some(position) = step.last_finished {
                 self.failures = 0;
                 let record = &batch[position];
                 if step.given_up {
@@ -197,20 +201,20 @@ impl Consumer {
         Ok(true)
     }
 
-    /// Measures how old the last of these is, as Lambda does with each batch.
+    /// Records the age of the last record in milliseconds, as Lambda does with each batch.
     fn measure(&self, records: &[Record]) {
         let Some(arrived) = records.last().and_then(|record| record.arrived) else {
             return;
         };
         let now = clock::now();
-        // Milliseconds of some weeks are a float exactly.
+        // A float holds the milliseconds of some weeks exactly.
         let age = (now - arrived).num_milliseconds().max(0) as f64;
         self.measured
-            .take(self.age.clone(), now.timestamp_millis(), age);
+            .record(self.age.clone(), now.timestamp_millis(), age);
     }
 
-    /// One attempt; with what was taken delivered once more, where that is switched on: as after a
-    /// crash between the function's answer and the checkpoint.
+    /// Makes one attempt. Where the fault of double deliveries is on, an accepted batch is
+    /// delivered a second time, as after a crash between the function's answer and the checkpoint.
     async fn invoke(&self, records: &[Record], request_id: &str) -> Result<Answer, ConsumerError> {
         let attempt = async || {
             let payload = payload(records)?;
@@ -218,13 +222,13 @@ impl Consumer {
             Ok(answer.await)
         };
         let answer = attempt().await?;
-        match answer.is_ok() && self.faults.twice() {
+        match answer.is_ok() && self.faults.delivers_twice() {
             true => attempt().await,
             false => Ok(answer),
         }
     }
 
-    /// A failed attempt is worth a line, a retry is coming.
+    /// Logs a failed attempt.
     fn note(&self, outcome: &Outcome, answer: &Answer, records: &[Record]) {
         let reason = match (outcome, answer) {
             (Outcome::Done, _) => return,
@@ -242,7 +246,7 @@ impl Consumer {
 
     async fn passed(&self, record: &Record) -> Result<(), StateError> {
         self.state
-            .progressed(Progressed {
+            .store_checkpoint(NewCheckpoint {
                 consumer: self.function.clone(),
                 sequence: record.sequence.clone(),
                 given_up: None,
@@ -263,7 +267,7 @@ impl Consumer {
             shard: self.reader.shard(),
             at: clock::now(),
         };
-        let letter = Letter {
+        let letter = DeadLetterObject {
             key: self.mapping.key(&last),
             body: self.mapping.body(record, &last)?,
             given_up: GivenUp {
@@ -303,7 +307,7 @@ impl Consumer {
     }
 }
 
-/// The wait after so many earlier failures in a row.
+/// Returns the time to wait after this number of earlier failures in a row.
 fn wait_after(failures: u32) -> Duration {
     let factor = 2_u32.saturating_pow(failures);
     STREAM_FIRST_WAIT
@@ -311,8 +315,8 @@ fn wait_after(failures: u32) -> Duration {
         .min(STREAM_LONGEST_WAIT)
 }
 
-/// Cuts records into batches that fit an invocation. A record alone always fits: an item has at
-/// most 400 KB.
+/// Cuts records into batches that fit into the payload of an invocation. A single record always
+/// fits, since an item has at most 400 KB.
 fn batches(records: &[Record]) -> Vec<&[Record]> {
     let envelope = ENVELOPE.0.len() + ENVELOPE.1.len();
     let (mut batches, mut start, mut bytes) = (Vec::new(), 0, envelope);
@@ -330,7 +334,7 @@ fn batches(records: &[Record]) -> Vec<&[Record]> {
     batches
 }
 
-/// What stands before and behind the records of a payload.
+/// The text before and after the records in a payload.
 const ENVELOPE: (&str, &str) = (r#"{"Records":["#, "]}");
 
 fn payload(records: &[Record]) -> Result<Box<RawValue>, serde_json::Error> {

@@ -1,5 +1,5 @@
-//! What becomes of a batch, attempt by attempt, as an event source mapping with partial batch
-//! responses and bisecting decides it. Arithmetic on positions, no more.
+//! The course of a batch, attempt by attempt, by the rules of an event source mapping with partial
+//! batch responses and bisecting. This is only arithmetic on positions.
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -8,22 +8,24 @@ use serde_json::Value;
 
 use crate::function::Answer;
 
-/// What a function's answer says of the records it was given.
+/// The result of one attempt, read from the function's answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
-    /// All are done.
+    /// All records are done.
     Done,
-    /// Those before this position, counted in the records given, are done; the rest is not.
+    /// The records before this position, counted from the first one of the attempt, are done; the
+    /// others are not.
     FailedFrom(usize),
-    /// Nothing is known to be done.
+    /// No record is known to be done.
     Failed,
 }
 
-/// Reads an answer to records with these sequence numbers, which ascend.
+/// Reads the answer to an attempt at records with these sequence numbers, in ascending order.
 ///
-/// Lambda's rules: no failure, null or nothing at all is success. Failures are resumed at the
-/// lowest sequence number named. An identifier that is empty, missing or not of this batch
-/// makes the whole batch a failure, as does an answer of another shape.
+/// The rules are Lambda's: an answer without failures, `null` or an empty list is success. After
+/// failures, the batch continues at the lowest sequence number that is named. An identifier that is
+/// empty, missing or not of this batch makes the whole batch a failure, and so does an answer of
+/// another form.
 pub fn outcome(answer: &Answer, sequences: &[&str]) -> Outcome {
     let Ok(answer) = answer else {
         return Outcome::Failed;
@@ -61,36 +63,36 @@ pub fn outcome(answer: &Answer, sequences: &[&str]) -> Outcome {
     }
 }
 
-/// The attempts at one batch.
+/// The course of one batch.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Progress {
-    /// What has still to be given to the function, the next part last.
+    /// The parts that still have to be delivered, the next part last.
     parts: Vec<Part>,
-    /// Attempts at one record, the first included.
+    /// The number of attempts at one record, the first included.
     allowed: u32,
 }
 
-/// Consecutive records, given to the function together.
+/// Consecutive records that are delivered together.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Part {
     records: Range<usize>,
-    /// Failed attempts at the first of them that were counted against it.
+    /// The number of failed attempts at the first of the records.
     attempts: u32,
 }
 
-/// What an attempt has brought.
+/// The result of an attempt for the batch.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Step {
-    /// Position of the last record that needs no further attempt, where there is a new one.
-    pub behind: Option<usize>,
-    /// Whether that record was given up: attempted as often as allowed, and never taken.
+    /// The position of the last record that needs no further attempt, where that has changed.
+    pub last_finished: Option<usize>,
+    /// Whether that record was given up after all its attempts.
     pub given_up: bool,
-    /// Whether the next attempt has to wait.
+    /// Whether the consumer must wait before the next attempt.
     pub wait: bool,
 }
 
 impl Progress {
-    /// A batch of so many records, none attempted yet, and each to be given up after `allowed`
+    /// Starts a batch with this number of records. Each record is given up after `allowed` failed
     /// attempts.
     pub fn new(records: usize, allowed: u32) -> Self {
         let parts = if records == 0 {
@@ -104,34 +106,35 @@ impl Progress {
         Self { parts, allowed }
     }
 
-    /// The records of the next attempt; none when the batch is finished.
+    /// Returns the positions of the records of the next attempt; `None` where the batch is
+    /// finished.
     pub fn next(&self) -> Option<Range<usize>> {
         self.parts.last().map(|part| part.records.clone())
     }
 
-    /// Takes in what became of the attempt at [`Self::next`].
+    /// Updates the course with the result of the attempt at [`Self::next`].
     pub fn advance(&mut self, outcome: Outcome) -> Step {
         let Some(Part { records, attempts }) = self.parts.pop() else {
             return Step::default();
         };
         match outcome {
             Outcome::Done => Step {
-                behind: records.clone().last(),
+                last_finished: records.clone().last(),
                 ..Step::default()
             },
             Outcome::FailedFrom(done) if done > 0 => {
                 let resume = records.end.min(records.start + done);
-                // The record named has failed once.
+                // The named record has failed once.
                 self.push(resume..records.end, 1);
                 Step {
-                    behind: resume.checked_sub(1),
+                    last_finished: resume.checked_sub(1),
                     given_up: false,
                     wait: true,
                 }
             }
             Outcome::FailedFrom(_) => self.failed_at_first(records, attempts + 1),
             Outcome::Failed if records.len() > 1 => {
-                // Splitting does not count as an attempt: nobody knows at which record it failed.
+                // A split does not count as an attempt: it is not known which record has failed.
                 let middle = records.start + records.len() / 2;
                 self.push(middle..records.end, 0);
                 self.push(records.start..middle, attempts);
@@ -144,7 +147,7 @@ impl Progress {
         }
     }
 
-    /// The first record is known to have failed, now for the `attempts`th time.
+    /// The first of the records has failed, now for the time number `attempts`.
     fn failed_at_first(&mut self, records: Range<usize>, attempts: u32) -> Step {
         if attempts < self.allowed {
             self.push(records, attempts);
@@ -155,7 +158,7 @@ impl Progress {
         }
         self.push(records.start + 1..records.end, 0);
         Step {
-            behind: Some(records.start),
+            last_finished: Some(records.start),
             given_up: true,
             wait: false,
         }
@@ -223,7 +226,8 @@ mod tests {
         );
     }
 
-    /// Runs a batch against a function, and returns what is done and what was given up.
+    /// Runs a batch with a function. Returns the positions that are done, those that were given up,
+    /// and the number of attempts.
     fn run(
         records: usize,
         mut function: impl FnMut(Range<usize>) -> Outcome,
@@ -239,14 +243,16 @@ mod tests {
             attempts += 1;
             assert!(attempts < 10_000, "it ends");
             let step = progress.advance(function(range));
-            let Some(behind) = step.behind else { continue };
+            let Some(last_finished) = step.last_finished else {
+                continue;
+            };
             if step.given_up {
-                assert_eq!(behind, position);
-                given_up.push(behind);
+                assert_eq!(last_finished, position);
+                given_up.push(last_finished);
             } else {
-                done.extend(position..=behind);
+                done.extend(position..=last_finished);
             }
-            position = behind + 1;
+            position = last_finished + 1;
         }
         assert_eq!(position, records, "every record is done or given up");
         (done, given_up, attempts)

@@ -1,5 +1,4 @@
-//! Reads a table's stream, record by record as DynamoDB writes them: no SDK type stands
-//! between the stream and the functions.
+//! Reads a table's stream. Records keep the JSON that DynamoDB writes; no SDK type is in between.
 
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
@@ -8,41 +7,41 @@ use serde_json::{Value, json};
 
 use crate::arn::{self, REGION};
 
-/// The stream could not be read.
+/// The reason why a stream could not be read.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
-    /// No answer.
+    /// The embedded DynamoDB has not answered.
     #[error("the stream: {0}")]
     Http(#[from] reqwest::Error),
-    /// An answer that says no.
+    /// The answer is an error, or a member is missing in it.
     #[error("the stream: {0}")]
     Refused(String),
-    /// An answer that is none.
+    /// The answer is not valid JSON of the expected form.
     #[error("the stream: {0}")]
     Answer(#[from] serde_json::Error),
 }
 
-/// A record in the form that Lambda passes to a function.
+/// A record in the form in which Lambda passes it to a function.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Record {
-    /// Its place in the stream.
+    /// The sequence number: the position in the stream.
     pub sequence: String,
-    /// About when it was written, to the second.
+    /// The approximate time at which the record was written, in whole seconds.
     pub arrived: Option<DateTime<Utc>>,
     /// The record as JSON.
     pub json: String,
 }
 
-/// A reader of one table's stream, from a position on.
+/// A reader of the stream of one table.
 pub struct Reader {
     client: reqwest::Client,
     url: String,
     table: String,
     batch_size: usize,
     source_arn: String,
-    /// Where the next read goes on; none before the first, and after a failure.
+    /// The shard iterator of the next read; `None` before the first read and after a failure.
     iterator: Option<String>,
-    /// The one shard, once it was read.
+    /// The id of the only shard; empty before the first read.
     shard: String,
 }
 
@@ -77,7 +76,8 @@ struct Position<'a> {
 }
 
 impl Reader {
-    /// A reader of the stream of `table`, served at `url`, in batches of this size.
+    /// Creates a reader of the stream of `table`, served at `url`, which reads `batch_size` records
+    /// at once.
     pub fn new(client: reqwest::Client, url: String, table: String, batch_size: usize) -> Self {
         let source_arn = arn::stream(&table);
         Self {
@@ -91,8 +91,8 @@ impl Reader {
         }
     }
 
-    /// The next records, at most a batch; none where there are no newer ones. `after` is the
-    /// caller's checkpoint, where it starts or resumes after a failure.
+    /// Returns the next records, at most one batch; an empty list where there are none. `after` is
+    /// the checkpoint of the caller, which is used at the start and after a failure.
     pub async fn read(&mut self, after: Option<&str>) -> Result<Vec<Record>, ReadError> {
         let iterator = match self.iterator.take() {
             Some(iterator) => iterator,
@@ -110,12 +110,12 @@ impl Reader {
         Ok(records)
     }
 
-    /// The shard that was read from; nothing before the first read.
+    /// Returns the id of the shard; empty before the first read.
     pub fn shard(&self) -> &str {
         &self.shard
     }
 
-    /// Forgets where the last read ended: the next one starts at its caller's checkpoint.
+    /// Discards the shard iterator, so that the next read starts at the checkpoint of its caller.
     pub fn rewind(&mut self) {
         self.iterator = None;
     }
@@ -128,7 +128,7 @@ impl Reader {
         let described = self
             .answer("DescribeStream", &json!({ "StreamArn": stream }))
             .await?;
-        // The embedded DynamoDB has exactly one shard for each table, for ever.
+        // The embedded DynamoDB has exactly one shard for each table.
         self.shard = text(&described, "/StreamDescription/Shards/0/ShardId")?.to_owned();
         let mut request = json!({
             "StreamArn": stream,
@@ -171,7 +171,7 @@ impl Reader {
     }
 }
 
-/// The embedded DynamoDB wants the form of a signature and never looks at it.
+/// The embedded DynamoDB requires a signature of this form, but does not verify it.
 const UNSIGNED: &str = "AWS4-HMAC-SHA256 Credential=local/20000101/us-east-1/dynamodb/aws4_request, \
                         SignedHeaders=host, Signature=none";
 
@@ -180,7 +180,7 @@ fn text<'a>(answer: &'a Value, pointer: &str) -> Result<&'a str, ReadError> {
     found.ok_or_else(|| ReadError::Refused(format!("no {pointer} in {answer}")))
 }
 
-/// What Lambda makes of a record: the same, with the stream's ARN beside it.
+/// Converts a record to the form of Lambda, which adds the ARN of the stream.
 fn lambda_record(record: &StreamRecord<'_>, source_arn: &str) -> Result<Record, serde_json::Error> {
     #[derive(serde::Serialize)]
     #[serde(rename_all = "camelCase")]
@@ -215,7 +215,7 @@ fn lambda_record(record: &StreamRecord<'_>, source_arn: &str) -> Result<Record, 
     })
 }
 
-/// A time that is written as seconds since 1970, without its fraction.
+/// Converts a number of seconds since 1970 to a time, without its fraction.
 fn second(seconds: &RawValue) -> Option<DateTime<Utc>> {
     let whole = seconds.get().split('.').next()?;
     DateTime::from_timestamp(whole.parse().ok()?, 0)

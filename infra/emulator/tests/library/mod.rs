@@ -1,4 +1,4 @@
-//! A library with one table, one bus, one route: its definition, its functions, and a hand that uses it.
+//! The toy system of the tests, a library: its definition, its functions, and its client.
 
 // Not every test uses all of it.
 #![allow(dead_code, missing_docs, clippy::unwrap_used)]
@@ -21,10 +21,10 @@ use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
-/// The longest that anything here may take.
+/// The longest time that a test waits for a condition.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// A folder that goes when it is dropped.
+/// A temporary folder, which is removed when it is dropped.
 pub struct Folder(PathBuf);
 
 impl Folder {
@@ -34,7 +34,7 @@ impl Folder {
         Self(path)
     }
 
-    /// The key of what readers have told of themselves.
+    /// The KMS key for the data of readers.
     pub fn key(&self) -> KmsKey {
         KmsKey {
             alias: "alias/library-readers".to_owned(),
@@ -58,16 +58,16 @@ impl Drop for Folder {
     }
 }
 
-/// A function that remembers what it was given, fails where that holds the word `broken`, and
-/// prints a metric.
+/// A function that records its invocations and prints a metric. It fails where its payload contains
+/// the word `broken`.
 #[derive(Clone)]
-pub struct Noting {
+pub struct RecordingHandler {
     pub calls: Arc<Mutex<Vec<(Value, Context)>>>,
     printed: Printed,
 }
 
 #[async_trait]
-impl Handler for Noting {
+impl Handler for RecordingHandler {
     async fn invoke(&self, payload: Payload, context: &Context) -> Answer {
         let given: Value = serde_json::from_str(payload.get()).unwrap();
         self.calls.lock().unwrap().push((given, context.clone()));
@@ -81,10 +81,10 @@ impl Handler for Noting {
     }
 }
 
-/// The library and its functions' notes.
+/// A running library, and the records of its functions.
 pub struct Library {
     pub emulator: Emulator,
-    pub notes: BTreeMap<&'static str, Noting>,
+    pub notes: BTreeMap<&'static str, RecordingHandler>,
     pub http: Client,
 }
 
@@ -111,8 +111,8 @@ fn books() -> Table {
     }
 }
 
-fn definition(notes: &BTreeMap<&'static str, Noting>, folder: &Folder) -> Definition {
-    let function = |(id, noting): (&&str, &Noting)| Function {
+fn definition(notes: &BTreeMap<&'static str, RecordingHandler>, folder: &Folder) -> Definition {
+    let function = |(id, noting): (&&str, &RecordingHandler)| Function {
         id: (*id).to_owned(),
         name: format!("library-{id}"),
         timeout: Duration::from_secs(5),
@@ -173,7 +173,7 @@ impl Library {
     pub async fn open(folder: &Folder) -> Self {
         let printed = Printed::default();
         let noting = |id| {
-            let noting = Noting {
+            let noting = RecordingHandler {
                 calls: Arc::default(),
                 printed: printed.clone(),
             };
@@ -190,13 +190,13 @@ impl Library {
         }
     }
 
-    /// What a function was given so far.
+    /// Returns the payloads that a function has received so far.
     pub fn taken(&self, function: &str) -> Vec<Value> {
         let calls = self.notes[function].calls.lock().unwrap();
         calls.iter().map(|(given, _)| given.clone()).collect()
     }
 
-    /// Calls an operation as AWS's JSON protocols do.
+    /// Calls an operation in AWS's JSON protocol.
     pub async fn call(&self, target: &str, request: &Value) -> Value {
         let signature = "AWS4-HMAC-SHA256 Credential=any/20000101/us-east-1/any/aws4_request, \
                          SignedHeaders=host, Signature=any";
@@ -219,7 +219,7 @@ impl Library {
         self.call("DynamoDB_20120810.PutItem", &request).await;
     }
 
-    /// Switches faults on, and says what was answered.
+    /// Switches faults, and returns the status and the answer.
     pub async fn switch(&self, wanted: Value) -> (StatusCode, Value) {
         let url = format!("http://{}/_local/faults", self.emulator.aws());
         let answer = self.http.put(url).body(wanted.to_string()).send();
@@ -248,7 +248,7 @@ impl Library {
     }
 }
 
-/// Waits until `holds`.
+/// Waits until `holds` returns true; fails after [`PATIENCE`].
 pub async fn eventually(what: &str, holds: impl AsyncFn() -> bool) {
     let start = Instant::now();
     while !holds().await {

@@ -17,12 +17,12 @@ use std::{
 use aws_config::SdkConfig;
 use domain::{
     Timestamp,
-    personal::{Field, Owner, Sealed, Unsealed},
+    personal::{Field, Owner, Sealed, UnsealedPersonalData},
 };
 
 use crate::{
     Clock, SystemClock,
-    limits::{KEY_ATTEMPTS, KEY_KEPT_FOR, KEYS_KEPT_MAX},
+    limits::{CACHED_KEYS_MAX, KEY_ATTEMPTS, KEY_CACHE_TIME},
     table::Unavailable,
 };
 
@@ -95,14 +95,14 @@ impl Keys {
     }
 
     /// The same keys with another source of time, by which kept keys expire.
-    pub fn timed_by(mut self, clock: Arc<dyn Clock>) -> Self {
+    pub fn with_clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.clock = clock;
         self
     }
 
-    /// Seals the personal data of an order that is to be placed. The owner's key is made where there
-    /// is none: one more read and write of the table, and one call of KMS.
-    pub async fn seal(&self, unsealed: &Unsealed) -> Result<Sealed, Unavailable> {
+    /// Seals the personal data of an order that is to be placed. The owner's key is made where
+    /// there is none: one more read and write of the table, and one call of KMS.
+    pub async fn seal(&self, unsealed: &UnsealedPersonalData) -> Result<Sealed, Unavailable> {
         let (version, key) = self.for_sealing(&unsealed.owner).await?;
         let mut sealed = Sealed {
             key: version,
@@ -271,7 +271,7 @@ impl Kept {
         let kept = self.keys.get(owner)?;
         // A clock that was set back makes a key no younger.
         let age = now.millis().abs_diff(kept.since.millis());
-        if u128::from(age) > KEY_KEPT_FOR.as_millis() {
+        if u128::from(age) > KEY_CACHE_TIME.as_millis() {
             self.keys.remove(owner);
             return None;
         }
@@ -279,7 +279,7 @@ impl Kept {
     }
 
     fn keep(&mut self, owner: &str, version: u32, key: &Arc<DataKey>, now: Timestamp) {
-        if self.keys.len() >= KEYS_KEPT_MAX {
+        if self.keys.len() >= CACHED_KEYS_MAX {
             let oldest = self.keys.iter().min_by_key(|(_, kept)| kept.since);
             if let Some(oldest) = oldest.map(|(owner, _)| owner.clone()) {
                 self.keys.remove(&oldest);

@@ -37,8 +37,8 @@ pub trait Wrapping: Send + Sync {
 
 // ---- On AWS
 
-/// Wrapping by a KMS key. The wrapped key is bound to a hash of its owner by the encryption context,
-/// which CloudTrail logs: so it holds no customer's id.
+/// Wrapping by a KMS key. The wrapped key is bound to a hash of its owner by the encryption
+/// context, which CloudTrail logs: so it holds no customer's id.
 #[derive(Debug)]
 pub struct KmsWrapping {
     client: aws_sdk_kms::Client,

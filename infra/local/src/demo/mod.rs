@@ -1,9 +1,9 @@
-//! Sends orders and shipment updates to a running system and counts what came of them.
+//! Sends orders and shipment updates to a running system and checks the results.
 //!
-//! - [`plan`]: what is sent, drawn from a seed; some of it is wrong on purpose, some sent twice
-//! - [`send`] and [`tally`]: sending it, and what the answers said
-//! - [`parcels`]: webhooks of carriers, and a parcel that falls silent
-//! - [`outcome`]: what is in the tables afterwards; [`report`]: whether it adds up
+//! - [`plan`]: what is sent, drawn from a seed; some of it is invalid deliberately, some sent twice
+//! - [`send`] and [`tally`]: sending the plan, and counting the answers
+//! - [`parcels`]: webhooks of carriers, and a parcel that stalls
+//! - [`outcome`]: what is in the tables afterwards; [`report`]: whether the numbers agree
 
 pub mod outcome;
 pub mod parcels;
@@ -30,7 +30,7 @@ use self::send::Sender;
 use crate::limits::DYNAMODB_TIMEOUT;
 use crate::{Settings, StartError, System, clock, logs, system};
 
-/// What a demonstration sends, and where.
+/// The settings of a demonstration: what it sends, and where.
 #[derive(Debug, Clone, clap::Args)]
 pub struct DemoSettings {
     /// Where the system runs; where none answers, one is started here for the demonstration
@@ -54,30 +54,30 @@ pub struct DemoSettings {
     pub seed: u64,
 }
 
-/// A demonstration that could not be carried out, or did not add up.
+/// The reasons why a demonstration failed or its numbers do not agree.
 #[derive(Debug, thiserror::Error)]
 pub enum DemoError {
-    /// The environment's name.
+    /// The name of the environment is invalid.
     #[error(transparent)]
     Environment(#[from] InvalidEnvironment),
     /// No system answers, and none can be started.
     #[error(transparent)]
     Start(#[from] StartError),
-    /// The system does not show itself.
+    /// The system does not answer an HTTP request.
     #[error("the system does not answer: {0}")]
     Http(#[from] reqwest::Error),
-    /// A table cannot be counted.
+    /// The rows of a table cannot be counted.
     #[error("a table cannot be read: {0}")]
     Scan(ScanError),
-    /// The projections do not catch up.
-    #[error("the system does not come to rest: {0}")]
-    NotSettled(String),
-    /// What was counted is not what was accepted.
-    #[error("it does not add up: {}", .0.join("; "))]
+    /// The projections have not caught up within the time limit. The text is the last status.
+    #[error("the system is still busy after the time limit: {0}")]
+    NotIdle(String),
+    /// The counted results differ from what was accepted. Each text is one difference.
+    #[error("the numbers do not agree: {}", .0.join("; "))]
     Mismatch(Vec<String>),
 }
 
-/// Runs a demonstration against the system that answers, or against one of its own.
+/// Runs a demonstration on the system that answers, or on one that it starts itself.
 pub async fn run(settings: &DemoSettings) -> Result<(), DemoError> {
     let Settings {
         bind,
@@ -93,10 +93,11 @@ pub async fn run(settings: &DemoSettings) -> Result<(), DemoError> {
         println!("Demonstrating on the system at http://{api}");
         return demonstrate(settings, http, api, aws).await;
     }
-    // What is wrong on purpose is an error to the handlers: the log has it, the terminal not.
+    // The handlers log deliberately wrong input as errors. The log file has them, the terminal does
+    // not show them.
     logs::start(&settings.system.data, LevelFilter::OFF)?;
     let mut settings = settings.clone();
-    settings.system.be_for_a_demonstration();
+    settings.system.prepare_for_demo();
     let system = System::start(&settings.system).await?;
     println!("No system answers at http://{api}: one runs here for the demonstration");
     let demonstrated = demonstrate(&settings, http, system.api(), system.aws()).await;
@@ -118,7 +119,7 @@ async fn demonstrate(
     let names = Names::new(&settings.system.env)?;
     let config = system::sdk_config(aws).await;
     let now = clock::now();
-    // Every run has ids of its own, so that it can be counted among others.
+    // Every run has its own ids, so that it can be counted among others.
     let run = format!("demo-{:x}", now.timestamp_millis());
     let plan = Plan::draw(run, settings.seed, settings.orders, settings.updates, now);
     let observer = Observer {
@@ -139,7 +140,7 @@ async fn demonstrate(
     let tally = sender.send(&plan, usize::from(settings.concurrency)).await;
     let took = start.elapsed();
     sender.bar.finish_and_clear();
-    let lag = observer.settled(Instant::now()).await?;
+    let lag = observer.wait_until_idle(Instant::now()).await?;
     let outcome = observer.count(&plan.run, before).await?;
 
     let report = Report {
@@ -156,7 +157,7 @@ async fn demonstrate(
         api: &format!("http://{api}"),
         aws: &format!("http://{aws}"),
         watch: &names.of("watch"),
-        // Not as the run is called: these are counted by themselves.
+        // Not the name of the run: parcels are counted separately.
         run: &format!("parcel-{:x}", now.timestamp_millis()),
         began: now,
     };
@@ -175,7 +176,7 @@ async fn demonstrate(
 
 fn bar(sends: usize) -> ProgressBar {
     let bar = ProgressBar::new(u64::try_from(sends).unwrap_or(u64::MAX));
-    // The default style serves where this one cannot be read.
+    // The default style is used where this one cannot be read.
     if let Ok(style) = ProgressStyle::with_template("{bar:40} {pos}/{len} sent, {per_sec}") {
         bar.set_style(style);
     }

@@ -1,4 +1,4 @@
-//! What came of a run, counted from the tables and from what the system shows of itself.
+//! The results of a run, counted in the tables and in the lists of the local system.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
@@ -9,47 +9,47 @@ use serde_json::Value;
 
 use super::DemoError;
 use super::tally::{Answers, Reasons};
-use crate::limits::{DEMO_PATIENCE, DEMO_POLL, PAGE_MAX};
+use crate::limits::{DEMO_POLL, DEMO_TIMEOUT, PAGE_MAX};
 
-/// Looks at the system under demonstration.
+/// Reads the state of the system under demonstration.
 pub struct Observer {
-    /// For what the system shows of itself.
+    /// The client for the local system's own pages.
     pub http: reqwest::Client,
-    /// The AWS protocols, `http://<address>`.
+    /// The address of the AWS protocols, `http://<address>`.
     pub aws: String,
-    /// For the tables.
+    /// The client for the tables.
     pub dynamodb: aws_sdk_dynamodb::Client,
-    /// What the tables are called.
+    /// The names of the tables.
     pub names: Names,
 }
 
-/// The newest message and dead letter before a run.
+/// The numbers of the newest message and dead letter before a run.
 #[derive(Debug, Clone, Copy)]
 pub struct Before {
     message: u64,
     dead_letter: u64,
 }
 
-/// What a run has left behind.
+/// The results of a run.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Outcome {
-    /// Rows of orders.
+    /// The number of rows of orders.
     pub orders: u64,
-    /// Rows of updates.
+    /// The number of rows of updates.
     pub updates: u64,
-    /// Rows of shipments as they are now.
+    /// The number of rows of current shipments.
     pub shipments: u64,
-    /// Distinct messages by detail-type, and alerts on the topic.
+    /// The number of distinct messages, by detail-type, and of alerts on the topic.
     pub messages: BTreeMap<String, u64>,
-    /// Events that the function refused, by reason.
+    /// The number of events that the function refused, by reason.
     pub refused_events: Reasons,
 }
 
 impl Observer {
-    /// What is there before the run.
+    /// Reads the state before the run.
     pub async fn before(&self) -> Result<Before, DemoError> {
         let newest = async |list: &str, name: &str| -> Result<u64, DemoError> {
-            let page = self.look(&format!("{list}?limit=1")).await?;
+            let page = self.get(&format!("{list}?limit=1")).await?;
             Ok(page[name][0]["number"].as_u64().unwrap_or(0))
         };
         Ok(Before {
@@ -58,28 +58,29 @@ impl Observer {
         })
     }
 
-    /// Waits until nothing is left to do, and says how long after `since` that was.
-    pub async fn settled(&self, since: Instant) -> Result<Duration, DemoError> {
+    /// Waits until nothing is left to do. Returns the time from `since` until then. Fails after
+    /// [`DEMO_TIMEOUT`].
+    pub async fn wait_until_idle(&self, since: Instant) -> Result<Duration, DemoError> {
         let mut quiet = None;
         loop {
-            let status = self.look("/_local/status").await?;
+            let status = self.get("/_local/status").await?;
             let lag = since.elapsed();
             let busy = status["pendingDeliveries"] != 0
                 || status["consumers"]["project"]["behind"] != 0
                 || status["consumers"]["notify"]["behind"] != 0;
-            // A delivery may end between two looks at the parts of one status: only where the next
-            // status is the same has nothing happened in between.
+            // A delivery may end while the parts of one status are read. Only where the next status
+            // is the same has nothing happened in between.
             match quiet.take() {
                 Some((earlier, lag)) if !busy && earlier == status => return Ok(lag),
                 _ if !busy => quiet = Some((status, lag)),
-                _ if lag > DEMO_PATIENCE => return Err(DemoError::NotSettled(status.to_string())),
+                _ if lag > DEMO_TIMEOUT => return Err(DemoError::NotIdle(status.to_string())),
                 _ => {}
             }
             tokio::time::sleep(DEMO_POLL).await;
         }
     }
 
-    /// Counts what belongs to the run.
+    /// Counts the results of the run.
     pub async fn count(&self, run: &str, before: Before) -> Result<Outcome, DemoError> {
         let (orders, log) = (self.names.processed_orders(), self.names.shipment_log());
         let messages = self.messages(run, before.message).await?;
@@ -130,7 +131,7 @@ impl Observer {
         }
     }
 
-    /// Distinct messages of the run: a message may be announced twice, under the same id.
+    /// Counts the distinct messages of the run. A message may be sent twice, with the same id.
     async fn messages(&self, run: &str, after: u64) -> Result<BTreeMap<String, u64>, DemoError> {
         let ours = [format!("order#{run}"), format!("shipment#{run}")];
         let mut seen = BTreeSet::new();
@@ -168,12 +169,12 @@ impl Observer {
         Ok(reasons)
     }
 
-    /// All entries of a list with a number above `after`.
+    /// Reads all entries of a list with a number above `after`.
     async fn list(&self, path: &str, name: &str, after: u64) -> Result<Vec<Value>, DemoError> {
         let (mut all, mut before) = (Vec::new(), u64::MAX);
         loop {
             let page = self
-                .look(&format!("{path}?limit={PAGE_MAX}&before={before}"))
+                .get(&format!("{path}?limit={PAGE_MAX}&before={before}"))
                 .await?;
             let page = page[name].as_array().cloned().unwrap_or_default();
             let new = page
@@ -191,7 +192,7 @@ impl Observer {
         }
     }
 
-    async fn look(&self, path: &str) -> Result<Value, DemoError> {
+    async fn get(&self, path: &str) -> Result<Value, DemoError> {
         let answer = self.http.get(format!("{}{path}", self.aws)).send().await?;
         Ok(answer.error_for_status()?.json().await?)
     }

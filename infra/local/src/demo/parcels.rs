@@ -1,8 +1,8 @@
-//! Parcels as carriers tell of them: webhooks that overlap and repeat, signed here as their provider
-//! would; and one parcel of which nothing is heard any more.
+//! Parcels in carriers' webhooks: webhooks that overlap and repeat, signed here as their provider
+//! would sign them; and one parcel without further updates.
 //!
-//! They are counted by themselves: what one webhook leads to says its answer, and that a parcel has
-//! stalled says its shipment.
+//! They are counted separately: the answer to a webhook says what it led to, and the row of a
+//! shipment says whether it has stalled.
 
 use std::{fmt, time::Instant};
 
@@ -13,53 +13,53 @@ use serde_json::{Value, json};
 
 use crate::{
     carriers, clock,
-    limits::{DEMO_PARCELS, DEMO_POLL, DEMO_STALL_PATIENCE},
+    limits::{DEMO_PARCELS, DEMO_POLL, DEMO_STALL_TIMEOUT},
     settings::DEMO_STALLED_AFTER,
 };
 
-/// Reaches the system under demonstration.
+/// The addresses of the system under demonstration, and the names of the parcels.
 pub struct Parcels<'a> {
-    /// For the HTTP API, and for the settings of functions.
+    /// The client for the HTTP API and for the settings of functions.
     pub http: &'a reqwest::Client,
-    /// The HTTP API, `http://<address>`.
+    /// The address of the HTTP API, `http://<address>`.
     pub api: &'a str,
-    /// The AWS protocols, `http://<address>`.
+    /// The address of the AWS protocols, `http://<address>`.
     pub aws: &'a str,
     /// The name of the function that looks for stalled shipments.
     pub watch: &'a str,
-    /// Begins the number of every parcel.
+    /// The beginning of every parcel's number.
     pub run: &'a str,
-    /// When the run began: the scans are of the days before.
+    /// The time at which the run began. The scans are from the days before.
     pub began: DateTime<Utc>,
 }
 
-/// What became of them.
+/// The results of the parcels.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outcome {
-    /// Webhooks that were answered, and the scans that their answers say were new and known; `None`
-    /// where the system trusts no secret of ours.
-    pub webhooks: Option<Webhooks>,
-    /// The parcel that has stalled; or why none has.
+    /// The numbers of webhooks and of their scans; `None` where no secret to sign with is known.
+    pub webhooks: Option<WebhookCounts>,
+    /// The parcel that has stalled, or why none has.
     pub stalled: Result<String, String>,
 }
 
-/// Webhooks, and what their answers say.
+/// The number of webhooks, and of the scans that their answers report.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Webhooks {
-    /// How many were sent.
+pub struct WebhookCounts {
+    /// WebhookCounts that were sent.
     pub sent: u64,
-    /// Those that were not answered `200`.
+    /// WebhookCounts that were not answered with success.
     pub failed: u64,
-    /// Scans that were logged.
+    /// Scans that were new and logged.
     pub logged: u64,
-    /// Scans that were known, and cost nothing.
+    /// Scans that were already known and stored nothing.
     pub known: u64,
 }
 
-/// What a parcel's webhooks bring: the first scans, all of them, and all of them once more.
+/// The number of scans in each of a parcel's webhooks: the first scans, all of them, and all of
+/// them once more.
 const LISTS: [usize; 3] = [2, SCANS.len(), SCANS.len()];
 
-/// A parcel's scans: status and detail of EasyPost's, text, and hours ago.
+/// A parcel's scans: EasyPost's status and status detail, text, and age in hours.
 const SCANS: [(&str, &str, &str, i64); 5] = [
     ("pre_transit", "label_created", "Label created", 60),
     (
@@ -88,37 +88,38 @@ const SCANS: [(&str, &str, &str, i64); 5] = [
     ),
 ];
 
-/// The longest that a demonstration waits for a parcel to be silent.
+/// The longest time until a parcel is stalled that a demonstration waits for, in seconds.
 const SILENT_SECONDS_MAX: u64 = 60;
 
 impl Parcels<'_> {
-    /// Sends all of them; `secret` is what EasyPost would sign with, where the system has one.
+    /// Sends all webhooks and lets one parcel stall. `secret` is the one that EasyPost would sign
+    /// with, where the system has one.
     pub async fn send(&self, secret: Option<&str>) -> Outcome {
         let webhooks = match secret {
             Some(secret) => Some(self.webhooks(secret).await),
             None => None,
         };
-        let stalled = self.fall_silent().await;
+        let stalled = self.let_one_stall().await;
         Outcome { webhooks, stalled }
     }
 
-    async fn webhooks(&self, secret: &str) -> Webhooks {
-        let mut told = Webhooks::default();
+    async fn webhooks(&self, secret: &str) -> WebhookCounts {
+        let mut counts = WebhookCounts::default();
         for number in 0..DEMO_PARCELS {
-            // The list grows, and is sent whole each time.
+            // The list of scans grows and is sent as a whole each time.
             for scans in LISTS {
-                told.sent += 1;
+                counts.sent += 1;
                 let code = format!("{}-p{number}", self.run);
                 let event = tracker(&code, scans, self.began);
                 let Some(answer) = self.webhook(secret, event).await else {
-                    told.failed += 1;
+                    counts.failed += 1;
                     continue;
                 };
-                told.logged += answer["logged"].as_u64().unwrap_or_default();
-                told.known += answer["known"].as_u64().unwrap_or_default();
+                counts.logged += answer["logged"].as_u64().unwrap_or_default();
+                counts.known += answer["known"].as_u64().unwrap_or_default();
             }
         }
-        told
+        counts
     }
 
     async fn webhook(&self, secret: &str, event: Value) -> Option<Value> {
@@ -133,8 +134,9 @@ impl Parcels<'_> {
         taken.then_some(answer)
     }
 
-    /// An update of a status that the system waits for some seconds with, and then none.
-    async fn fall_silent(&self) -> Result<String, String> {
+    /// Sends one update with the status that stalls soonest, and then none, until the system marks
+    /// the parcel as stalled.
+    async fn let_one_stall(&self) -> Result<String, String> {
         let after = self.stalled_after().await?;
         let soonest = after.soonest();
         let (status, after) = soonest.ok_or("no status stalls on this system")?;
@@ -153,7 +155,7 @@ impl Parcels<'_> {
         let sent = sent.and_then(reqwest::Response::error_for_status);
         sent.map_err(|error| error.to_string())?;
         let started = Instant::now();
-        while started.elapsed() < after + DEMO_STALL_PATIENCE {
+        while started.elapsed() < after + DEMO_STALL_TIMEOUT {
             let row: Value = match self.http.get(&url).send().await {
                 Ok(answer) => answer.json().await.unwrap_or_default(),
                 Err(_) => Value::Null,
@@ -166,7 +168,8 @@ impl Parcels<'_> {
         Err(format!("{id} was not found to be silent"))
     }
 
-    /// For how long the system waits, as its function is set.
+    /// Reads after which time without updates the system marks a shipment as stalled, from the
+    /// settings of its function.
     async fn stalled_after(&self) -> Result<StalledAfter, String> {
         let functions = format!("{}/2015-03-31/functions", self.aws);
         let url = format!("{functions}/{}/configuration", self.watch);
@@ -200,23 +203,25 @@ fn tracker(code: &str, scans: usize, began: DateTime<Utc>) -> Value {
 }
 
 impl Outcome {
-    /// What does not add up.
+    /// Returns the differences from the expected numbers.
     pub fn mismatches(&self) -> Vec<String> {
-        let Some(told) = self.webhooks else {
+        let Some(counts) = self.webhooks else {
             return Vec::new();
         };
         let parcels = DEMO_PARCELS as u64;
         let scans = parcels * SCANS.len() as u64;
         let repeats = parcels * (LISTS.iter().sum::<usize>() - SCANS.len()) as u64;
-        let expected = Webhooks {
+        let expected = WebhookCounts {
             sent: parcels * LISTS.len() as u64,
             failed: 0,
             logged: scans,
             known: repeats,
         };
-        match told == expected {
+        match counts == expected {
             true => Vec::new(),
-            false => vec![format!("webhooks: {told:?}, and {expected:?} was expected")],
+            false => vec![format!(
+                "webhooks: {counts:?}, and {expected:?} was expected"
+            )],
         }
     }
 }
@@ -224,7 +229,7 @@ impl Outcome {
 impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.webhooks {
-            Some(Webhooks {
+            Some(WebhookCounts {
                 sent,
                 failed,
                 logged,
@@ -253,7 +258,7 @@ mod tests {
 
     #[test]
     fn what_is_not_answered_as_expected_does_not_add_up() {
-        let told = Webhooks {
+        let counts = WebhookCounts {
             sent: 36,
             failed: 0,
             logged: 60,
@@ -264,8 +269,11 @@ mod tests {
             stalled: Err("reasons".to_owned()),
         };
         assert!(outcome(None).mismatches().is_empty());
-        assert!(outcome(Some(told)).mismatches().is_empty());
-        let less = Webhooks { logged: 59, ..told };
+        assert!(outcome(Some(counts)).mismatches().is_empty());
+        let less = WebhookCounts {
+            logged: 59,
+            ..counts
+        };
         assert_eq!(outcome(Some(less)).mismatches().len(), 1);
     }
 

@@ -1,4 +1,4 @@
-//! What a demonstration sends: drawn from a seed, so that the same one can be sent again.
+//! The plan of a demonstration: drawn from a seed, so that the same one can be sent again.
 
 use std::collections::BTreeSet;
 
@@ -8,7 +8,7 @@ use serde_json::json;
 
 use crate::clock;
 
-/// Statuses of a shipment on its way; the alarming ones are rare.
+/// The statuses of a shipment on its way. Those that cause alerts are rare.
 const STATUSES: [&str; 12] = [
     "PICKED_UP",
     "IN_TRANSIT",
@@ -30,57 +30,57 @@ const UPDATES_OF_A_SHIPMENT: usize = 6;
 /// Everything that one run sends.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Plan {
-    /// Begins the id of every order and shipment of the run.
+    /// The beginning of the id of every order and shipment of the run.
     pub run: String,
-    /// Orders over HTTP.
+    /// The orders, sent over HTTP.
     pub orders: Vec<Order>,
-    /// Shipment updates, over HTTP and by events.
+    /// The shipment updates, sent over HTTP and as events.
     pub updates: Vec<Update>,
 }
 
-/// An order and what is done with it.
+/// An order and the commands that follow.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Order {
-    /// Its id.
+    /// The id of the order.
     pub id: String,
-    /// The body.
+    /// The body of the request.
     pub body: String,
-    /// Whether the body breaks a rule.
-    pub wrong: bool,
-    /// Whether it is sent a second time under its key.
+    /// Whether the body breaks a rule deliberately, so that it is refused.
+    pub invalid: bool,
+    /// Whether it is sent a second time with the same key.
     pub twice: bool,
-    /// What follows once it is placed: `complete`, `cancel`.
+    /// The command that follows once the order is placed: `complete` or `cancel`.
     pub then: Option<&'static str>,
 }
 
 /// An update of a shipment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Update {
-    /// The shipment.
+    /// The id of the shipment.
     pub shipment: String,
-    /// Its place among the updates, which makes its key.
+    /// The number of the update, from which its key is made.
     pub number: usize,
-    /// Whether it goes over HTTP, not by an event.
+    /// Whether it is sent over HTTP, not as an event.
     pub over_http: bool,
-    /// The detail: an object, or something broken.
+    /// The body or detail: a JSON object, or broken JSON.
     pub detail: String,
-    /// What breaks a rule, if anything does.
-    pub wrong: Option<Wrong>,
+    /// What refuses the update, where it breaks a rule deliberately.
+    pub refused_by: Option<RefusedBy>,
     /// Whether it is sent a second time.
     pub twice: bool,
 }
 
-/// Where a wrong update is found out.
+/// What refuses an invalid update.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Wrong {
-    /// EventBridge does not take it.
-    AtTheBus,
-    /// The function refuses it.
-    AtTheFunction,
+pub enum RefusedBy {
+    /// EventBridge does not accept the entry.
+    Bus,
+    /// The function refuses the update.
+    Function,
 }
 
 impl Plan {
-    /// Draws a run.
+    /// Draws a plan.
     pub fn draw(run: String, seed: u64, orders: usize, updates: usize, now: DateTime<Utc>) -> Self {
         let mut rng = Rng::with_seed(seed);
         let orders = (0..orders)
@@ -97,7 +97,7 @@ impl Plan {
         }
     }
 
-    /// How many requests and events that makes.
+    /// Returns the number of requests and events to send.
     pub fn sends(&self) -> usize {
         let orders = self
             .orders
@@ -110,9 +110,12 @@ impl Plan {
         orders.sum::<usize>() + updates.sum::<usize>()
     }
 
-    /// Shipments of which at least one update is right.
+    /// Returns the number of shipments with at least one valid update.
     pub fn shipments(&self) -> usize {
-        let right = self.updates.iter().filter(|update| update.wrong.is_none());
+        let right = self
+            .updates
+            .iter()
+            .filter(|update| update.refused_by.is_none());
         right
             .map(|update| update.shipment.as_str())
             .collect::<BTreeSet<_>>()
@@ -120,7 +123,7 @@ impl Plan {
     }
 }
 
-/// What shipping costs, where the order pays for it.
+/// The price of shipping in cents, where the order pays for it.
 const SHIPPING_CENTS: u64 = 499;
 
 fn order(rng: &mut Rng, run: &str, number: usize) -> Order {
@@ -142,8 +145,8 @@ fn order(rng: &mut Rng, run: &str, number: usize) -> Order {
         adjustments = format!(r#""adjustments":[{{"type":"shipping","amount":{amount}}}],"#);
     }
     let mut currency = "USD";
-    let wrong = chance(rng, 4);
-    if wrong {
+    let invalid = chance(rng, 4);
+    if invalid {
         match rng.u32(0..4) {
             0 => total += 1,
             1 => currency = "QQQ",
@@ -160,7 +163,7 @@ fn order(rng: &mut Rng, run: &str, number: usize) -> Order {
         money(total),
     );
     let then = match rng.u32(0..100) {
-        _ if wrong || automatic => None,
+        _ if invalid || automatic => None,
         0..40 => Some("complete"),
         40..50 => Some("cancel"),
         _ => None,
@@ -168,22 +171,23 @@ fn order(rng: &mut Rng, run: &str, number: usize) -> Order {
     Order {
         id,
         body,
-        wrong,
-        twice: !wrong && chance(rng, 5),
+        invalid,
+        twice: !invalid && chance(rng, 5),
         then,
     }
 }
 
-/// The shipments take turns: a parcel is hardly scanned twice at the same moment.
+/// Draws an update. The shipments take turns, because a parcel is hardly scanned twice at the same
+/// moment.
 fn update(rng: &mut Rng, run: &str, number: usize, shipments: usize, now: DateTime<Utc>) -> Update {
     let shipment = format!("{run}-s{}", number % shipments);
     let over_http = chance(rng, 20);
-    let wrong = match rng.u32(0..100) {
-        0..3 => Some(Wrong::AtTheFunction),
-        3..5 if !over_http => Some(Wrong::AtTheBus),
+    let refused_by = match rng.u32(0..100) {
+        0..3 => Some(RefusedBy::Function),
+        3..5 if !over_http => Some(RefusedBy::Bus),
         _ => None,
     };
-    // One update a minute, so that no two of a shipment say the same.
+    // The updates of a shipment are one minute apart, so that no two are equal.
     let minutes = i64::try_from(number / shipments).unwrap_or(0);
     let time = now - TimeDelta::minutes(60 - minutes);
     let pick = |rng: &mut Rng, list: &[&'static str]| rng.choice(list).copied().unwrap_or_default();
@@ -194,30 +198,30 @@ fn update(rng: &mut Rng, run: &str, number: usize, shipments: usize, now: DateTi
         "carrier": pick(rng, &CARRIERS),
         "timestamp": clock::text(time),
     });
-    if wrong == Some(Wrong::AtTheFunction) {
+    if refused_by == Some(RefusedBy::Function) {
         match rng.u32(0..3) {
             0 => detail["status"] = json!("lost, it seems"),
             1 => detail["status"] = json!(""),
             _ => detail["timestamp"] = json!(clock::text(now + TimeDelta::days(3))),
         }
     }
-    let detail = if wrong == Some(Wrong::AtTheBus) {
+    let detail = if refused_by == Some(RefusedBy::Bus) {
         "{".to_owned()
     } else {
         detail.to_string()
     };
-    let twice = wrong.is_none() && chance(rng, 5);
+    let twice = refused_by.is_none() && chance(rng, 5);
     Update {
         shipment,
         number,
         over_http,
         detail,
-        wrong,
+        refused_by,
         twice,
     }
 }
 
-/// True so many times in a hundred.
+/// Returns true with this probability, in percent.
 fn chance(rng: &mut Rng, percent: u32) -> bool {
     rng.u32(0..100) < percent
 }
@@ -243,11 +247,15 @@ mod tests {
     #[test]
     fn a_plan_has_some_of_everything() {
         let plan = plan(7);
-        assert!(plan.orders.iter().any(|order| order.wrong));
+        assert!(plan.orders.iter().any(|order| order.invalid));
         assert!(plan.orders.iter().any(|order| order.twice));
         assert!(plan.orders.iter().any(|order| order.then == Some("cancel")));
-        for wrong in [None, Some(Wrong::AtTheBus), Some(Wrong::AtTheFunction)] {
-            assert!(plan.updates.iter().any(|update| update.wrong == wrong));
+        for refused_by in [None, Some(RefusedBy::Bus), Some(RefusedBy::Function)] {
+            assert!(
+                plan.updates
+                    .iter()
+                    .any(|update| update.refused_by == refused_by)
+            );
         }
         assert!(
             plan.updates

@@ -1,4 +1,4 @@
-//! Says what happened, and whether it adds up.
+//! The report of a run: its numbers, and whether they agree.
 
 use std::fmt;
 use std::time::Duration;
@@ -7,22 +7,22 @@ use super::outcome::Outcome;
 use super::plan::Plan;
 use super::tally::{Answers, Reasons, Tally};
 
-/// A run from its plan to what it left behind.
+/// A run with its plan, its answers and its results.
 pub struct Report<'a> {
-    /// What was meant to be sent.
+    /// The plan of what to send.
     pub plan: &'a Plan,
-    /// What the answers said.
+    /// The counts of the answers.
     pub tally: &'a Tally,
-    /// What was counted afterwards.
+    /// The results that were counted afterwards.
     pub outcome: &'a Outcome,
-    /// From the first request to the last answer.
+    /// The time from the first request to the last answer.
     pub took: Duration,
-    /// From the last answer until everything had caught up.
+    /// The time from the last answer until everything had caught up.
     pub lag: Duration,
 }
 
 impl Report<'_> {
-    /// Everything that does not add up.
+    /// Returns every difference between the counted and the expected numbers.
     pub fn mismatches(&self) -> Vec<String> {
         let Self { tally, outcome, .. } = self;
         let events_refused: u64 = outcome.refused_events.values().sum();
@@ -67,8 +67,9 @@ impl Report<'_> {
             .collect()
     }
 
-    /// Events that were sent a second time on purpose: EventBridge takes them, the function
-    /// recognises them, and nobody is told; only that no row is there for them shows it.
+    /// Returns the number of events that were sent twice deliberately. EventBridge accepts them,
+    /// and the function recognises the repeats and reports nothing. The only sign is that there is
+    /// no row for them.
     fn repeated_events(&self) -> u64 {
         let twice = self
             .plan

@@ -6,25 +6,25 @@ use futures::stream;
 use indicatif::ProgressBar;
 use serde_json::Value;
 
-use super::plan::{Order, Plan, Update, Wrong};
+use super::plan::{Order, Plan, RefusedBy, Update};
 use super::tally::{Answers, Tally};
 use crate::limits::{DEMO_ATTEMPTS, PUT_EVENTS_ENTRIES};
 
-/// Reaches the system under demonstration.
+/// The clients and addresses of the system under demonstration.
 pub struct Sender {
-    /// For the HTTP API.
+    /// The client for the HTTP API.
     pub http: reqwest::Client,
-    /// The HTTP API, `http://<address>`.
+    /// The address of the HTTP API, `http://<address>`.
     pub api: String,
-    /// For the bus.
+    /// The client for the bus.
     pub events: aws_sdk_eventbridge::Client,
-    /// The bus by name.
+    /// The name of the bus.
     pub bus: String,
-    /// Ticks with everything sent.
+    /// The progress bar, which counts everything that is sent.
     pub bar: ProgressBar,
 }
 
-/// One step of the plan: what must be sent in order stands in one step.
+/// One step of the plan. What must be sent in order is in one step.
 enum Work<'a> {
     Order(&'a Order),
     HttpUpdate(&'a Update),
@@ -32,7 +32,7 @@ enum Work<'a> {
 }
 
 impl Sender {
-    /// Sends everything.
+    /// Sends the whole plan and returns the counts of the answers.
     pub async fn send(&self, plan: &Plan, concurrency: usize) -> Tally {
         let answers = stream::iter(work(plan)).map(|work| self.carry_out(work));
         let mut answers = answers.buffer_unordered(concurrency);
@@ -87,7 +87,8 @@ impl Sender {
         }
     }
 
-    /// Posts once more what was posted before; the answer should be the same.
+    /// Posts a command once more, and counts it as repeated where the answer is the same as
+    /// `first`.
     async fn repeat(&self, path: &str, key: &str, body: &str, first: &Value, to: &mut Answers) {
         let mut second = Answers::default();
         let answer = self.post(path, key, body, &mut second).await;
@@ -100,7 +101,7 @@ impl Sender {
         to.add(second);
     }
 
-    /// Posts a command and counts its answer, which it returns.
+    /// Posts a command, counts its answer and returns it.
     async fn post(&self, path: &str, key: &str, body: &str, answers: &mut Answers) -> Value {
         answers.sent += 1;
         self.bar.inc(1);
@@ -172,13 +173,14 @@ impl Sender {
     }
 }
 
-/// Orders and updates by turns, events in the batches that EventBridge takes.
+/// Returns the steps of the plan: orders and updates alternate, and events are in batches of the
+/// size that EventBridge accepts.
 fn work(plan: &Plan) -> Vec<Work<'_>> {
     let (over_http, by_event): (Vec<&Update>, Vec<&Update>) =
         plan.updates.iter().partition(|update| update.over_http);
     let again = by_event
         .iter()
-        .filter(|update| update.twice && update.wrong != Some(Wrong::AtTheBus));
+        .filter(|update| update.twice && update.refused_by != Some(RefusedBy::Bus));
     let events: Vec<&Update> = by_event.iter().chain(again).copied().collect();
     let batches = events
         .chunks(PUT_EVENTS_ENTRIES)

@@ -1,40 +1,40 @@
-//! What the answers said.
+//! The counts of the answers.
 
 use std::collections::BTreeMap;
 
-/// How often each reason was given.
+/// The number of times that each reason was given.
 pub type Reasons = BTreeMap<String, u64>;
 
-/// The answers to one kind of request.
+/// The counts of the answers to one kind of request.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Answers {
-    /// Sent, repeats included.
+    /// Requests that were sent, including repeats.
     pub sent: u64,
-    /// Accepted for the first time.
+    /// Requests that were accepted for the first time.
     pub accepted: u64,
-    /// Answered like the first time.
+    /// Repeats that were answered like the first time.
     pub repeated: u64,
-    /// Refused, by reason.
+    /// Refusals, by reason.
     pub refused: Reasons,
-    /// What should not have happened, by reason.
+    /// Failures that should not have happened, by reason.
     pub failed: Reasons,
 }
 
-/// All answers of a run.
+/// The counts of all answers of a run.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Tally {
-    /// Placing orders.
+    /// The requests that place orders.
     pub orders: Answers,
-    /// Completing and cancelling them.
+    /// The requests that complete or cancel orders.
     pub follow_ups: Answers,
-    /// Shipment updates over HTTP.
+    /// The shipment updates over HTTP.
     pub http_updates: Answers,
-    /// Shipment updates by events: what EventBridge accepted.
+    /// The shipment updates as events, with the answers of EventBridge.
     pub events: Answers,
 }
 
 impl Answers {
-    /// One more of a reason.
+    /// Counts one more of a reason.
     pub fn count(reasons: &mut Reasons, reason: impl Into<String>) {
         *reasons.entry(reason.into()).or_default() += 1;
     }
@@ -54,7 +54,7 @@ impl Answers {
         }
     }
 
-    /// How many were refused.
+    /// Returns the number of refusals.
     pub fn refusals(&self) -> u64 {
         self.refused.values().sum()
     }
@@ -69,7 +69,7 @@ impl Tally {
         self.events.add(other.events);
     }
 
-    /// Everything that should not have happened.
+    /// Returns everything that should not have happened, by reason.
     pub fn failures(&self) -> Reasons {
         let mut all = Answers::default();
         for answers in [
@@ -86,7 +86,7 @@ impl Tally {
         all.failed
     }
 
-    /// Requests and events sent.
+    /// Returns the number of requests and events that were sent.
     pub fn sent(&self) -> u64 {
         self.orders.sent + self.follow_ups.sent + self.http_updates.sent + self.events.sent
     }

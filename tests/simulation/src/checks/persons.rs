@@ -9,7 +9,7 @@ use domain::{
     erasure::Event,
     personal::{ERASED, Stored},
 };
-use event_store::{Commit, limits::KEY_KEPT_FOR};
+use event_store::{Commit, limits::KEY_CACHE_TIME};
 use serde_json::Value;
 use support::files::BUCKET;
 
@@ -186,7 +186,7 @@ fn order(
     if asked.any(|asked| written.is_some_and(|place| place < asked.commits_before)) && !erased {
         found.push(format!("{aggregate} was erased, and is whole"));
     }
-    // No instance seals with a cached key for longer than `KEY_KEPT_FOR`.
+    // No instance seals with a cached key for longer than `KEY_CACHE_TIME`.
     let served = seen
         .served
         .get(&(owner, sealed.key))
@@ -200,7 +200,7 @@ fn order(
         .map(|answered| answered.began_at)
         .min()
         .unwrap_or_default();
-    if !seen.clock_jumped && begun > served + KEY_KEPT_FOR.as_millis() as i64 {
+    if !seen.clock_jumped && begun > served + KEY_CACHE_TIME.as_millis() as i64 {
         found.push(format!(
             "{aggregate} is sealed with a key that was kept for too long"
         ));

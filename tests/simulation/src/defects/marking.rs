@@ -17,12 +17,12 @@ pub async fn mark_wrongly(defect: Defect, commands: Commands, event: String) -> 
     let failed = |error: &dyn std::fmt::Display| Failed(error.to_string());
     let event: Value = serde_json::from_str(&event).map_err(|error| failed(&error))?;
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-    let (name, heard_at) = (
+    let (name, last_update_at) = (
         text(&event["detail"]["shipmentId"]),
         text(&event["detail"]["heardAt"]),
     );
     let id: AggregateId = format!("shipment#{name}").parse().unwrap();
-    let heard_at: Timestamp = heard_at.parse().unwrap();
+    let last_update_at: Timestamp = last_update_at.parse().unwrap();
     let loaded: Loaded<Shipment> = commands
         .store
         .load(&id)
@@ -31,10 +31,10 @@ pub async fn mark_wrongly(defect: Defect, commands: Commands, event: String) -> 
     let now = commands.clock.now();
     let at = loaded.at.map_or(now, |last| last.max(now));
     let (events, command_id) = match defect {
-        Defect::MarkedAnew => (anew(&loaded.state, heard_at, at), text(&event["id"])),
+        Defect::MarkedAnew => (anew(&loaded.state, last_update_at, at), text(&event["id"])),
         _ => (
-            unseen(&loaded.state, heard_at, at),
-            format!("stalled/{heard_at}"),
+            unseen(&loaded.state, last_update_at, at),
+            format!("stalled/{last_update_at}"),
         ),
     };
     if events.is_empty() {
@@ -59,15 +59,15 @@ pub async fn mark_wrongly(defect: Defect, commands: Commands, event: String) -> 
 }
 
 /// Returns the event without checking whether the shipment was marked before.
-fn anew(shipment: &Shipment, heard_at: Timestamp, at: Timestamp) -> Vec<Event> {
+fn anew(shipment: &Shipment, last_update_at: Timestamp, at: Timestamp) -> Vec<Event> {
     let mut shipment = shipment.clone();
     let Some(current) = &mut shipment.current else {
         return Vec::new();
     };
-    current.silence = None;
+    current.stall = None;
     let intent = Stall {
         shipment_id: current.shipment_id.clone(),
-        heard_at,
+        last_update_at,
     };
     let command = Command {
         at,
@@ -77,15 +77,15 @@ fn anew(shipment: &Shipment, heard_at: Timestamp, at: Timestamp) -> Vec<Event> {
 }
 
 /// Returns the event without checking whether an update has arrived since.
-fn unseen(shipment: &Shipment, heard_at: Timestamp, at: Timestamp) -> Vec<Event> {
+fn unseen(shipment: &Shipment, last_update_at: Timestamp, at: Timestamp) -> Vec<Event> {
     let current = shipment.current.as_ref();
-    let Some(current) = current.filter(|current| current.silence.is_none()) else {
+    let Some(current) = current.filter(|current| current.stall.is_none()) else {
         return Vec::new();
     };
     vec![Event::ShipmentStalled(Box::new(ShipmentStalled {
         shipment_id: current.shipment_id.clone(),
         at,
-        stalled_since: heard_at,
+        stalled_since: last_update_at,
         status: current.status.clone(),
         timestamp: current.timestamp,
         location: current.location.clone(),

@@ -56,7 +56,7 @@ impl KeyStore {
             Some(Defect::KeptForEver) => Arc::new(StoppedClock(SimClock(core.clone()))),
             _ => Arc::new(SimClock(core.clone())),
         };
-        Keys::new(Arc::new(table), Arc::new(wrapping)).timed_by(clock)
+        Keys::new(Arc::new(table), Arc::new(wrapping)).with_clock(clock)
     }
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use commands::operator::{LetterReason, Operator, Unreachable};
+use commands::operator::{DeadLetterReason, Operator, Unreachable};
 use projectors::ports::{Alert, Announcement, Bus, Sent, Topic};
 
 use super::{after, before};
@@ -85,7 +85,7 @@ impl Operator for SimOutbox {
     async fn keep_dead_letter(
         &self,
         event: &str,
-        _reason: &LetterReason,
+        _reason: &DeadLetterReason,
     ) -> Result<(), Unreachable> {
         if !before(&self.core, || "dead letter".to_owned()).await {
             return Err(Unreachable("fault".to_owned()));

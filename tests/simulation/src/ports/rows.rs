@@ -198,7 +198,7 @@ impl Rows for SimRows {
         self.rows.log(shipment_id, behind, limit).await
     }
 
-    async fn whole(
+    async fn query_partition(
         &self,
         table: Table,
         partition: &str,
@@ -208,7 +208,9 @@ impl Rows for SimRows {
         if !before(&self.core, || format!("whole {table:?} {partition}")).await {
             return Err(out_of_reach());
         }
-        self.rows.whole(table, partition, behind, limit).await
+        self.rows
+            .query_partition(table, partition, behind, limit)
+            .await
     }
 
     async fn segment(

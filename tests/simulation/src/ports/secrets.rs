@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use commands::carriers::{
     Provider,
-    secrets::{NoSecret, Secrets},
+    secrets::{SecretError, Secrets},
 };
 
 use super::{after, before};
@@ -14,14 +14,14 @@ pub struct SimSecrets(pub Core);
 
 #[async_trait]
 impl Secrets for SimSecrets {
-    async fn read(&self, provider: Provider) -> Result<Option<String>, NoSecret> {
+    async fn read(&self, provider: Provider) -> Result<Option<String>, SecretError> {
         let secret = (provider == Provider::EasyPost).then(|| SECRET.to_owned());
         // Other tasks that need the secret wait meanwhile, and a suspension here would make the
         // number of interleavings endless.
         if self.0.coarse {
             return Ok(secret);
         }
-        let failed = || NoSecret::Unreadable("fault".to_owned());
+        let failed = || SecretError::Unreadable("fault".to_owned());
         if !before(&self.0, || format!("secret of {}", provider.as_str())).await {
             return Err(failed());
         }

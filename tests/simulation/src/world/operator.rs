@@ -8,7 +8,7 @@
 use domain::Timestamp;
 use projectors::{
     notify, parked,
-    parked::{Parked, TakenUp},
+    parked::{Parked, Resumed},
     ports::RowError,
     rebuild::{RebuildError, erase},
 };
@@ -69,8 +69,8 @@ impl World {
             1 => self.retry_dead_letter(),
             2 => self.rebuild_one(),
             3 if self.operator.rebuild_due || self.core.choose(8) == 0 => {
-                let mend = self.core.choose(4) > 0;
-                self.begin_rebuild(mend);
+                let repair = self.core.choose(4) > 0;
+                self.begin_rebuild(repair);
             }
             4 if self.operator.announce_due.is_some() => self.begin_announcing(),
             5 => self.read_one(),
@@ -117,13 +117,13 @@ impl World {
         let work = async move {
             let all = parked::all(&projectors).await.map_err(row_failed)?;
             for one in &all {
-                let taken_up = match core.defect {
+                let resumed = match core.defect {
                     Some(Defect::ForgottenFirst) => forgotten_first(&projectors, one).await,
-                    _ => parked::take_up(&projectors, one).await,
+                    _ => parked::resume(&projectors, one).await,
                 };
-                match taken_up.map_err(failed)? {
-                    TakenUp::Done => core.did(Act::TakenUp),
-                    TakenUp::Stays(_) => core.did(Act::Stayed),
+                match resumed.map_err(failed)? {
+                    Resumed::Done => core.did(Act::Resumed),
+                    Resumed::Stays(_) => core.did(Act::Stayed),
                 }
             }
             core.did(Act::TriedAllParked);
@@ -210,20 +210,20 @@ impl World {
 
 /// The planted defect `ForgottenFirst`: removes the parked row, then resumes the aggregate, and
 /// parks it again where that fails.
-async fn forgotten_first(projectors: &Projectors, one: &Parked) -> Result<TakenUp, RebuildError> {
+async fn forgotten_first(projectors: &Projectors, one: &Parked) -> Result<Resumed, RebuildError> {
     let id = format!("{}#{}", one.consumer, one.aggregate);
     let stored = projectors
         .rows
         .get(Table::Parked, Table::Parked.key(&id, ""));
     if let Some(row) = stored.await? {
         projectors.rows.remove(Table::Parked, row.clone()).await?;
-        let taken_up = parked::take_up(projectors, one).await;
-        if let Ok(TakenUp::Stays(_)) = taken_up {
+        let resumed = parked::resume(projectors, one).await;
+        if let Ok(Resumed::Stays(_)) = resumed {
             projectors.rows.put_first(Table::Parked, row).await?;
         }
-        return taken_up;
+        return resumed;
     }
-    Ok(TakenUp::Done)
+    Ok(Resumed::Done)
 }
 
 /// The answer of the retry of a record that can never be processed.

@@ -69,7 +69,7 @@ impl World {
     /// Puts a wrong row, with a version that is right, missing, no number, too low or too high.
     fn change(&mut self, table: Table, mut row: Row) {
         let version = row.get("version").and_then(|version| match version {
-            Json::Number(number) => number.whole(),
+            Json::Number(number) => number.to_u64(),
             _ => None,
         });
         let version = version.unwrap_or_default();

@@ -72,10 +72,10 @@ impl World {
         let due =
             watched.filter_map(
                 |row| match (row.get("heardAt")?, row.get("currentStatus")?) {
-                    (Json::String(heard_at), Json::String(status)) => {
+                    (Json::String(last_update_at), Json::String(status)) => {
                         let after = self.projectors[0].stalled_after.of(status)?;
-                        let heard_at: Timestamp = heard_at.parse().ok()?;
-                        Timestamp::from_millis(heard_at.millis() + after.as_millis() as i64)
+                        let last_update_at: Timestamp = last_update_at.parse().ok()?;
+                        Timestamp::from_millis(last_update_at.millis() + after.as_millis() as i64)
                     }
                     _ => None,
                 },

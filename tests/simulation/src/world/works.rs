@@ -53,17 +53,17 @@ impl Work {
 }
 
 impl World {
-    /// Begins a rebuild of all rows; without `mend` it only compares them and repairs nothing.
-    pub(super) fn begin_rebuild(&mut self, mend: bool) {
-        self.operator.rebuild_due &= !mend;
+    /// Begins a rebuild of all rows; without `repair` it only compares them and repairs nothing.
+    pub(super) fn begin_rebuild(&mut self, repair: bool) {
+        self.operator.rebuild_due &= !repair;
         let plan = Task::Plan(Plan {
             run: format!("run-{}", self.operator.works_begun),
             segments: 1 + self.core.choose(SEGMENTS_MAX) as u32,
             buckets: 1 + self.core.choose(SEGMENTS_MAX) as u32,
-            mend,
+            repair,
             only: None,
         });
-        let kind = match mend {
+        let kind = match repair {
             true => Kind::Rebuild,
             false => Kind::Verify,
         };

@@ -1,10 +1,10 @@
-//! `DescribeAlarms`: how alarms stand.
+//! `DescribeAlarms`: the states of the alarms.
 
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::Refused;
-use crate::alarms::Standing;
+use crate::alarms::AlarmState;
 use crate::arn;
 use crate::limits::{ALARMS_PAGE, ALARMS_PAGE_MAX};
 
@@ -19,8 +19,8 @@ pub(super) struct Request {
     next_token: Option<String>,
 }
 
-/// Answers a page of the alarms that are asked for, by name.
-pub(super) fn describe(alarms: Vec<Standing>, request: Request) -> Result<Value, Refused> {
+/// Returns one page of the requested alarms, in the order of their names.
+pub(super) fn describe(alarms: Vec<AlarmState>, request: Request) -> Result<Value, Refused> {
     if !request.alarm_names.is_empty() && request.alarm_name_prefix.is_some() {
         let text = "AlarmNames and AlarmNamePrefix: one of them";
         return Err(Refused::Value(text.to_owned()));
@@ -32,7 +32,7 @@ pub(super) fn describe(alarms: Vec<Standing>, request: Request) -> Result<Value,
     }
     let begin = request.next_token.as_deref().map_or(Ok(0), str::parse);
     let begin: usize = begin.map_err(|_| Refused::Token)?;
-    let mut found: Vec<Standing> = alarms
+    let mut found: Vec<AlarmState> = alarms
         .into_iter()
         .filter(|one| is_asked(one, &request))
         .collect();
@@ -40,7 +40,7 @@ pub(super) fn describe(alarms: Vec<Standing>, request: Request) -> Result<Value,
     let end = begin.saturating_add(most);
     let more = (end < found.len()).then(|| end.to_string());
     let page = found.into_iter().skip(begin).take(most);
-    let page: Vec<Value> = page.map(|one| shown(&one)).collect();
+    let page: Vec<Value> = page.map(|one| alarm_json(&one)).collect();
     let mut answer = json!({ "MetricAlarms": page, "CompositeAlarms": [] });
     if let Some(more) = more {
         answer["NextToken"] = more.into();
@@ -48,27 +48,30 @@ pub(super) fn describe(alarms: Vec<Standing>, request: Request) -> Result<Value,
     Ok(answer)
 }
 
-fn is_asked(standing: &Standing, request: &Request) -> bool {
-    let name = &standing.alarm.name;
+fn is_asked(alarm_state: &AlarmState, request: &Request) -> bool {
+    let name = &alarm_state.alarm.name;
     let names = &request.alarm_names;
     let prefix = request.alarm_name_prefix.as_deref().unwrap_or_default();
     let state = request.state_value.as_deref();
     let action = request.action_prefix.as_deref().unwrap_or_default();
     (names.is_empty() || names.contains(name))
         && name.starts_with(prefix)
-        && state.is_none_or(|asked| asked == value(standing))
-        && (action.is_empty() || actions(standing).iter().any(|one| one.starts_with(action)))
+        && state.is_none_or(|asked| asked == value(alarm_state))
+        && (action.is_empty()
+            || actions(alarm_state)
+                .iter()
+                .any(|one| one.starts_with(action)))
 }
 
-fn value(standing: &Standing) -> &'static str {
-    match standing.rings {
+fn value(alarm_state: &AlarmState) -> &'static str {
+    match alarm_state.in_alarm {
         true => "ALARM",
         false => "OK",
     }
 }
 
-fn actions(standing: &Standing) -> Vec<String> {
-    standing
+fn actions(alarm_state: &AlarmState) -> Vec<String> {
+    alarm_state
         .alarm
         .topic
         .iter()
@@ -76,24 +79,24 @@ fn actions(standing: &Standing) -> Vec<String> {
         .collect()
 }
 
-fn shown(standing: &Standing) -> Value {
-    let alarm = &standing.alarm;
+fn alarm_json(alarm_state: &AlarmState) -> Value {
+    let alarm = &alarm_state.alarm;
     let dimensions = alarm.metric.dimensions.iter();
     let dimensions = dimensions.map(|(name, value)| json!({ "Name": name, "Value": value }));
     let comparison = match alarm.above {
         true => "GreaterThanThreshold",
         false => "GreaterThanOrEqualToThreshold",
     };
-    // Whole seconds and a fraction, as AWS writes times.
-    let since = seconds(standing.since_ms);
+    // AWS writes a time as seconds since 1970 with a fraction.
+    let since = seconds(alarm_state.since_ms);
     json!({
         "AlarmName": alarm.name,
         "AlarmArn": arn::alarm(&alarm.name),
         "AlarmDescription": alarm.description,
         "ActionsEnabled": true,
-        "AlarmActions": actions(standing),
-        "StateValue": value(standing),
-        "StateReason": standing.reason,
+        "AlarmActions": actions(alarm_state),
+        "StateValue": value(alarm_state),
+        "StateReason": alarm_state.reason,
         "StateUpdatedTimestamp": since,
         "StateTransitionedTimestamp": since,
         "Namespace": alarm.metric.namespace,
@@ -108,7 +111,7 @@ fn shown(standing: &Standing) -> Value {
     })
 }
 
-/// Milliseconds as seconds with a fraction.
+/// Converts milliseconds to seconds with a fraction.
 #[allow(clippy::float_arithmetic)]
 fn seconds(millis: i64) -> f64 {
     millis as f64 / 1_000.0
@@ -120,7 +123,7 @@ mod tests {
     use super::*;
     use crate::alarms::Alarms;
     use crate::definition::toy;
-    use crate::measured::Measured;
+    use crate::measured::MetricStore;
 
     fn asked(request: Value) -> Result<Value, Refused> {
         let mut alarms = toy::library().alarms;
@@ -128,11 +131,11 @@ mod tests {
         another.name = "toy-another".to_owned();
         another.topic = None;
         alarms.push(another);
-        let measured = Measured::default();
-        measured.take(alarms[0].metric.clone(), 60_000, 1.0);
+        let measured = MetricStore::default();
+        measured.record(alarms[0].metric.clone(), 60_000, 1.0);
         alarms[1].threshold = 2;
-        let standing = Alarms::new(&alarms, 0).standing(&measured, 61_500);
-        describe(standing, serde_json::from_value(request).unwrap())
+        let states = Alarms::new(&alarms, 0).evaluate(&measured, 61_500);
+        describe(states, serde_json::from_value(request).unwrap())
     }
 
     fn names(answer: &Value) -> Vec<&str> {

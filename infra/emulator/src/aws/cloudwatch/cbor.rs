@@ -1,4 +1,5 @@
-//! CBOR (RFC 8949) as far as CloudWatch's requests and answers go, from and to JSON.
+//! The subset of CBOR (RFC 8949) that CloudWatch's requests and answers use, converted from and to
+//! JSON.
 
 use minicbor::data::{Tag, Type};
 use minicbor::{Decoder, Encoder};
@@ -6,7 +7,7 @@ use serde_json::{Map, Value};
 
 use crate::limits::CBOR_LEVELS;
 
-/// Members of answers that are times. In JSON they are plain numbers, in CBOR they have a tag.
+/// Members of answers that hold times. In JSON they are plain numbers, in CBOR they carry a tag.
 const TIMES: [&str; 4] = [
     "Timestamps",
     "StateUpdatedTimestamp",
@@ -14,12 +15,12 @@ const TIMES: [&str; 4] = [
     "AlarmConfigurationUpdatedTimestamp",
 ];
 
-/// The tag of seconds since 1970.
+/// CBOR's tag for a time in seconds since 1970.
 const SECONDS_SINCE_1970: Tag = Tag::new(1);
 
-/// What cannot be read.
+/// The bytes are not CBOR, or hold a type that no request of CloudWatch has.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum NoCbor {
+pub(super) enum CborError {
     #[error("{0}")]
     Decoder(#[from] minicbor::decode::Error),
     #[error("{0} is not expected in CBOR here")]
@@ -28,14 +29,14 @@ pub(super) enum NoCbor {
     Levels,
 }
 
-/// Reads a request. Tags are passed over: a time is its number.
-pub(super) fn read(bytes: &[u8]) -> Result<Value, NoCbor> {
+/// Converts a request to JSON. Tags are ignored: a time becomes its number.
+pub(super) fn read(bytes: &[u8]) -> Result<Value, CborError> {
     value(&mut Decoder::new(bytes), 0)
 }
 
-fn value(decoder: &mut Decoder<'_>, level: usize) -> Result<Value, NoCbor> {
+fn value(decoder: &mut Decoder<'_>, level: usize) -> Result<Value, CborError> {
     if level > CBOR_LEVELS {
-        return Err(NoCbor::Levels);
+        return Err(CborError::Levels);
     }
     Ok(match decoder.datatype()? {
         Type::Bool => decoder.bool()?.into(),
@@ -54,7 +55,7 @@ fn value(decoder: &mut Decoder<'_>, level: usize) -> Result<Value, NoCbor> {
         Type::Array | Type::ArrayIndef => {
             let mut left = decoder.array()?;
             let mut list = Vec::new();
-            while goes_on(decoder, &mut left)? {
+            while has_next(decoder, &mut left)? {
                 list.push(value(decoder, level + 1)?);
             }
             list.into()
@@ -62,22 +63,23 @@ fn value(decoder: &mut Decoder<'_>, level: usize) -> Result<Value, NoCbor> {
         Type::Map | Type::MapIndef => {
             let mut left = decoder.map()?;
             let mut members = Map::new();
-            while goes_on(decoder, &mut left)? {
+            while has_next(decoder, &mut left)? {
                 let name = text(decoder)?;
                 members.insert(name, value(decoder, level + 1)?);
             }
             members.into()
         }
-        other => return Err(NoCbor::Unexpected(other)),
+        other => return Err(CborError::Unexpected(other)),
     })
 }
 
-fn text(decoder: &mut Decoder<'_>) -> Result<String, NoCbor> {
+fn text(decoder: &mut Decoder<'_>) -> Result<String, CborError> {
     Ok(decoder.str_iter()?.collect::<Result<String, _>>()?)
 }
 
-/// Does a list or map have one more? `left` says how many, or nothing where its end is marked.
-fn goes_on(decoder: &mut Decoder<'_>, left: &mut Option<u64>) -> Result<bool, NoCbor> {
+/// Whether the list or map has another element. `left` is the number of elements left; `None` where
+/// the length is not given and an end mark ends the list.
+fn has_next(decoder: &mut Decoder<'_>, left: &mut Option<u64>) -> Result<bool, CborError> {
     match left {
         Some(0) => Ok(false),
         Some(left) => {
@@ -92,10 +94,10 @@ fn goes_on(decoder: &mut Decoder<'_>, left: &mut Option<u64>) -> Result<bool, No
     }
 }
 
-/// Writes an answer.
-pub(super) fn written(answer: &Value) -> Vec<u8> {
+/// Encodes an answer.
+pub(super) fn encode(answer: &Value) -> Vec<u8> {
     let mut encoder = Encoder::new(Vec::new());
-    // Writing to a Vec does not fail.
+    // Writing to a `Vec` never fails.
     let _ = write(&mut encoder, answer, false);
     encoder.into_writer()
 }
@@ -143,17 +145,17 @@ mod tests {
             "Id": "a", "Values": [1.5, 2.0], "Period": 60, "Low": -7, "On": true, "Off": null,
             "Timestamps": [1_700_000_000, 1_700_000_060.5], "Nested": [{ "Name": "é" }],
         });
-        assert_eq!(read(&written(&answer)).unwrap(), answer);
+        assert_eq!(read(&encode(&answer)).unwrap(), answer);
     }
 
     #[test]
     fn a_time_has_its_tag_and_a_whole_value_stays_a_float() {
         assert_eq!(
-            written(&json!({ "Timestamps": [60] })),
+            encode(&json!({ "Timestamps": [60] })),
             [&[0xa1, 0x6a][..], b"Timestamps", &[0x81, 0xc1, 0x18, 60]].concat()
         );
         let float = [0xfb, 0x40, 0, 0, 0, 0, 0, 0, 0];
-        assert_eq!(written(&json!(2.0)), float);
+        assert_eq!(encode(&json!(2.0)), float);
     }
 
     #[test]

@@ -1,11 +1,11 @@
-//! `GetMetricData`: statistics of metrics over time.
+//! `GetMetricData`: statistics of metrics for a span of time.
 
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::Refused;
 use crate::limits::{METRIC_POINTS, METRIC_QUERIES};
-use crate::measured::{MINUTE_SECONDS, Measured, Metric, Statistic};
+use crate::measured::{MINUTE_SECONDS, Metric, MetricStore, Statistic};
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -29,14 +29,14 @@ struct Query {
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct MetricStat {
-    metric: Named,
+    metric: MetricName,
     period: i64,
     stat: String,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct Named {
+struct MetricName {
     namespace: String,
     metric_name: String,
     #[serde(default)]
@@ -50,15 +50,16 @@ struct Dimension {
     value: String,
 }
 
-/// The whole periods between two times, seconds since 1970, that hold a minute between them.
+/// A span of time, in seconds since 1970. `end` is outside of it.
 #[derive(Debug, Clone, Copy)]
 struct Span {
     start: i64,
     end: i64,
 }
 
-/// Answers all of it at once: there is never more than one page.
-pub(super) fn get(measured: &Measured, request: Request) -> Result<Value, Refused> {
+/// Returns all points in one answer: there is never a second page. Fails where a token of a page is
+/// sent, or a query is not supported.
+pub(super) fn get(measured: &MetricStore, request: Request) -> Result<Value, Refused> {
     if request.next_token.is_some() {
         return Err(Refused::Token);
     }
@@ -68,7 +69,7 @@ pub(super) fn get(measured: &Measured, request: Request) -> Result<Value, Refuse
         return Err(Refused::Value(text));
     }
     let span = Span {
-        // The seconds of a float are exact for longer than there is anything to measure.
+        // A float holds whole seconds exactly for far longer than the emulator measures.
         start: request.start_time.floor() as i64,
         end: request.end_time.ceil() as i64,
     };
@@ -109,14 +110,14 @@ pub(super) fn get(measured: &Measured, request: Request) -> Result<Value, Refuse
     Ok(json!({ "MetricDataResults": results, "Messages": [] }))
 }
 
-/// What one query asks for.
-struct Asked {
+/// The metric, period and statistic of one query.
+struct RequestedStatistic {
     metric: Metric,
     period: i64,
     statistic: Statistic,
 }
 
-fn read(query: Query) -> Result<Asked, Refused> {
+fn read(query: Query) -> Result<RequestedStatistic, Refused> {
     let id = query.id;
     let stat = query.metric_stat.ok_or_else(|| {
         Refused::Value(format!(
@@ -132,7 +133,7 @@ fn read(query: Query) -> Result<Asked, Refused> {
         Refused::Value(text)
     })?;
     let dimensions = stat.metric.dimensions.into_iter();
-    Ok(Asked {
+    Ok(RequestedStatistic {
         metric: Metric {
             namespace: stat.metric.namespace,
             name: stat.metric.metric_name,
@@ -143,8 +144,8 @@ fn read(query: Query) -> Result<Asked, Refused> {
     })
 }
 
-/// Each period in which something was measured, the oldest first.
-fn points(measured: &Measured, asked: &Asked, span: Span) -> Vec<(i64, f64)> {
+/// Returns one point, (start of the period, value), for each period with a value, the oldest first.
+fn points(measured: &MetricStore, asked: &RequestedStatistic, span: Span) -> Vec<(i64, f64)> {
     let first = span.start.div_euclid(asked.period) * asked.period;
     let periods = (span.end - first).div_euclid(asked.period) + 1;
     let starts = (0..periods).map(|number| first + number * asked.period);
@@ -164,10 +165,10 @@ mod tests {
     use super::*;
 
     fn asked(change: impl FnOnce(&mut Map<String, Value>)) -> Result<Value, Refused> {
-        let measured = Measured::default();
+        let measured = MetricStore::default();
         let loans = Metric::new("Library", "Loans", &[("Branch", "north")]);
         for (at_ms, value) in [(600_000, 1.0), (659_999, 2.0), (720_000, 4.0)] {
-            measured.take(loans.clone(), at_ms, value);
+            measured.record(loans.clone(), at_ms, value);
         }
         let query = json!({
             "MetricDataQueries": [{ "Id": "loans", "MetricStat": {

@@ -1,7 +1,8 @@
-//! CloudWatch: what was measured, and how alarms stand.
+//! CloudWatch: `GetMetricData` and `DescribeAlarms`.
 //!
-//! Two of its three protocols are spoken, which today's clients choose: AWS JSON (boto3, the `aws`
-//! command) and Smithy's RPC v2 in CBOR (the SDK for Rust). The older one of XML is not offered.
+//! Two of its three protocols are supported, the ones that present clients use: AWS JSON (boto3,
+//! the `aws` command) and Smithy's RPC v2 in CBOR (the SDK for Rust). The older protocol in XML is
+//! not supported.
 
 mod alarms;
 mod cbor;
@@ -19,13 +20,13 @@ use crate::alarms::now_ms;
 use crate::measuring;
 use crate::state::StateError;
 
-/// What stands in `x-amz-target` before the operation.
+/// The prefix of the header `x-amz-target`, in front of the operation.
 pub(super) const TARGET: &str = "GraniteServiceVersion20100801";
 
-/// Where the protocol in CBOR is spoken.
+/// The path of the protocol in CBOR.
 pub(super) const CBOR_PATH: &str = "/service/GraniteServiceVersion20100801/operation/{operation}";
 
-/// Why a request is not carried out.
+/// The reason why a request is refused.
 #[derive(Debug, thiserror::Error)]
 enum Refused {
     #[error("The operation {0:?} is not offered here.")]
@@ -33,7 +34,7 @@ enum Refused {
     #[error("{0}")]
     Unreadable(#[from] serde_json::Error),
     #[error("{0}")]
-    NoCbor(#[from] cbor::NoCbor),
+    CborError(#[from] cbor::CborError),
     #[error("{0}")]
     Value(String),
     #[error("The token is not one of this list.")]
@@ -46,7 +47,7 @@ impl Refused {
     fn code(&self) -> &'static str {
         match self {
             Self::Operation(_) => "UnknownOperationException",
-            Self::Unreadable(_) | Self::NoCbor(_) => "SerializationException",
+            Self::Unreadable(_) | Self::CborError(_) => "SerializationException",
             Self::Value(_) => "InvalidParameterValue",
             Self::Token => "InvalidNextToken",
             Self::State(_) => "InternalServiceFault",
@@ -56,7 +57,7 @@ impl Refused {
     fn status(&self) -> StatusCode {
         match self {
             Self::State(error) => {
-                tracing::error!(%error, "CloudWatch");
+                tracing::error!(%error, "a request to CloudWatch failed");
                 StatusCode::INTERNAL_SERVER_ERROR
             }
             _ => StatusCode::BAD_REQUEST,
@@ -64,8 +65,8 @@ impl Refused {
     }
 }
 
-/// Answers one operation in JSON.
-pub(super) async fn in_json(services: &Services, operation: &str, body: &[u8]) -> Response {
+/// Handles one request in JSON.
+pub(super) async fn handle_json(services: &Services, operation: &str, body: &[u8]) -> Response {
     let request = serde_json::from_slice(body).map_err(Refused::from);
     match answered(services, operation, request).await {
         Ok(answer) => json_answer(StatusCode::OK, &answer),
@@ -73,8 +74,8 @@ pub(super) async fn in_json(services: &Services, operation: &str, body: &[u8]) -
     }
 }
 
-/// Answers one operation in CBOR.
-pub(super) async fn in_cbor(
+/// Handles one request in CBOR.
+pub(super) async fn handle_cbor(
     Shared(services): Shared<SharedServices>,
     Path(operation): Path<String>,
     body: Bytes,
@@ -95,10 +96,11 @@ pub(super) async fn in_cbor(
         ),
         (HeaderName::from_static("x-amzn-requestid"), request_id()),
     ];
-    (status, headers, cbor::written(&answer)).into_response()
+    (status, headers, cbor::encode(&answer)).into_response()
 }
 
-/// Requests and answers are JSON whatever the protocol; times are seconds since 1970.
+/// Handles one request. Requests and answers are JSON here in both protocols; times are seconds
+/// since 1970.
 async fn answered(
     services: &Services,
     operation: &str,
@@ -110,10 +112,10 @@ async fn answered(
         "GetMetricData" => data::get(measured, serde_json::from_value(request)?),
         "DescribeAlarms" => {
             let request = serde_json::from_value(request)?;
-            // So that a message that lies there now rings now.
+            // The queue is measured first, so that a message that has just arrived counts at once.
             let queue = &services.definition.dead_letter_queue.name;
             measuring::depth(queue, &services.state, measured).await?;
-            alarms::describe(services.alarms.standing(measured, now_ms()), request)
+            alarms::describe(services.alarms.evaluate(measured, now_ms()), request)
         }
         other => Err(Refused::Operation(other.to_owned())),
     }

@@ -1,4 +1,4 @@
-//! A bucket: its contents in files, all else in the state.
+//! A bucket: the contents of its objects are files, everything else is in the state.
 
 use std::collections::{BTreeMap, HashMap};
 use std::io;
@@ -16,76 +16,76 @@ use tokio::sync::watch;
 use super::Caller;
 use super::chunks::Trailers;
 use super::digests::{Digested, Digests};
-use super::events::{Happened, announce};
+use super::events::{ObjectChange, announce};
 use super::files::{Draft, Files};
 use crate::clock;
 use crate::definition;
 use crate::limits::{METADATA_BYTES, PUT_OBJECT_BYTES};
 use crate::rules::Rules;
-use crate::state::{Announce, Condition, State, StateError, Unmet, Version};
+use crate::state::{Announce, Condition, NotStored, State, StateError, Version};
 
-/// The bucket cannot be opened.
+/// The buckets cannot be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum BucketError {
-    /// Its folder.
+    /// The folder of the contents cannot be used.
     #[error("the objects' folder: {0}")]
     Folder(#[from] io::Error),
-    /// What is in it.
+    /// The state cannot be read.
     #[error(transparent)]
     State(#[from] StateError),
 }
 
-/// A bucket, versioned.
+/// A versioned bucket.
 #[derive(Clone)]
 pub struct Bucket {
     pub(super) name: String,
     pub(super) id: String,
     pub(super) state: State,
     pub(super) files: Files,
-    /// Whether the default bus is told what happens in it.
+    /// Whether the bucket sends an event to the default bus for each change.
     announces: bool,
     rules: Arc<Rules>,
     delivery_accepted: watch::Sender<()>,
 }
 
-/// All buckets, which share one folder of contents.
+/// All buckets. The contents of their objects share one folder.
 #[derive(Clone)]
 pub struct Buckets {
     files: Files,
-    /// As S3 lists them: by name.
+    /// The buckets sorted by name, the order in which S3 lists them.
     by_name: Vec<Bucket>,
 }
 
-/// What is kept of an object's own headers; the others are not.
+/// The headers and metadata of an object that are stored with it. Other headers are not stored.
 #[derive(Debug, Default, Serialize, Deserialize)]
-pub(super) struct About {
+pub(super) struct ObjectHeaders {
     pub(super) content_type: Option<String>,
     pub(super) content_encoding: Option<String>,
     pub(super) metadata: BTreeMap<String, String>,
 }
 
-/// A content that has arrived and is on disk, but does not count yet.
+/// A content that is on disk, but that no version refers to yet.
 pub(super) struct Received {
-    /// The name of its file.
+    /// The name of the file.
     pub(super) file: String,
     pub(super) draft: Draft,
     pub(super) digested: Digested,
 }
 
-/// A version that is about to be.
-pub(super) struct New {
+/// A version that is about to be stored.
+pub(super) struct NewVersion {
     pub(super) key: String,
     pub(super) about: String,
     pub(super) size: u64,
     pub(super) etag: String,
     pub(super) condition: Condition,
-    /// The upload in parts that ends with it.
+    /// The id of the multipart upload that this version completes.
     pub(super) upload: Option<String>,
 }
 
 impl Buckets {
-    /// Opens these buckets, whose contents lie in `folder`. What was being written when an earlier
-    /// process ended is gone.
+    /// Opens these buckets, with the contents in `folder`. Removes the files that nothing refers
+    /// to, which an earlier process has left unfinished.
     pub async fn open(
         defined: &[definition::Bucket],
         folder: &Path,
@@ -112,17 +112,18 @@ impl Buckets {
         &self.by_name
     }
 
-    /// When the buckets were made.
+    /// Returns the time at which the folder of the contents was created. It stands for the creation
+    /// time of every bucket.
     pub(super) fn made(&self) -> io::Result<std::time::SystemTime> {
         self.files.made()
     }
 
-    /// The bucket that a definition calls by this id.
+    /// Returns the bucket that has this id in the definition.
     pub fn of_id(&self, id: &str) -> Option<&Bucket> {
         self.by_name.iter().find(|bucket| bucket.id == id)
     }
 
-    /// The bucket of this name.
+    /// Returns the bucket of this name; fails with `NoSuchBucket` where there is none.
     pub(super) fn named(&self, name: &str) -> S3Result<&Bucket> {
         let found = self.by_name.iter().find(|bucket| bucket.name == name);
         found.ok_or_else(|| s3_error!(NoSuchBucket, "The specified bucket does not exist"))
@@ -130,7 +131,8 @@ impl Buckets {
 }
 
 impl Bucket {
-    /// Writes a request's body to disk, unless it is too large or not what the client speaks of.
+    /// Writes the body of a request to disk. Fails where it is too large, or does not match the
+    /// length or the checksums that the client has sent.
     pub(super) async fn receive<T>(
         &self,
         request: &S3Request<T>,
@@ -159,7 +161,8 @@ impl Bucket {
         let draft = match written {
             Ok(draft) => draft,
             Err(_) if digested.size > PUT_OBJECT_BYTES => return Err(s3_error!(EntityTooLarge)),
-            // Whatever is wrong with the disk has a kind.
+            // An error of the disk has a code of the operating system; any other error is the
+            // client's.
             Err(error) if is_the_clients(&error) => return Err(s3_error!(error, IncompleteBody)),
             Err(error) => return Err(broken(error)),
         };
@@ -171,13 +174,14 @@ impl Bucket {
         })
     }
 
-    /// Makes a content a version of its key, and announces it, in one step.
+    /// Stores a content as a new version of its key together with the event about it, in one
+    /// transaction.
     pub(super) async fn store(
         &self,
-        new: New,
+        new: NewVersion,
         (file, draft): (String, Draft),
         caller: Caller,
-        happened: Happened,
+        change: ObjectChange,
     ) -> S3Result<Version> {
         let version = Version {
             bucket: self.id.clone(),
@@ -190,9 +194,10 @@ impl Bucket {
             ..Version::default()
         };
         let file = version.id.clone();
-        // The transaction goes on even when the client goes away now, so the file must stay.
+        // The transaction continues even if the client closes the connection now, so the file must
+        // stay.
         draft.keep();
-        let announce = self.announce(caller, happened);
+        let announce = self.announce(caller, change);
         let stored = self
             .state
             .put_version(version, new.condition, new.upload, announce);
@@ -201,18 +206,18 @@ impl Bucket {
                 self.delivery_accepted.send_replace(());
                 Ok(version)
             }
-            Err(unmet) => {
+            Err(reason) => {
                 self.files.remove(vec![file]).await;
-                Err(match unmet {
-                    Unmet::Condition => precondition_failed(),
-                    Unmet::Upload => no_such_upload(),
+                Err(match reason {
+                    NotStored::Condition => precondition_failed(),
+                    NotStored::Upload => no_such_upload(),
                 })
             }
         }
     }
 
-    /// Deletes one version for good, or marks the key as deleted. Says which version has gone or
-    /// come; `None` where there was no such version.
+    /// Removes one version, or adds a delete marker to the key where `version` is `None`. Returns
+    /// the removed version or the new marker; `None` where there is no such version.
     pub(super) async fn delete(
         &self,
         key: String,
@@ -220,7 +225,7 @@ impl Bucket {
         caller: Caller,
     ) -> S3Result<Option<Version>> {
         if let Some(id) = version {
-            let announce = self.announce(caller, Happened::Removed);
+            let announce = self.announce(caller, ObjectChange::Removed);
             let removed = self
                 .state
                 .remove_version(self.id.clone(), key, id, announce)
@@ -240,7 +245,7 @@ impl Bucket {
             modified_ms: clock::now().timestamp_millis(),
             ..Version::default()
         };
-        let announce = self.announce(caller, Happened::Marked);
+        let announce = self.announce(caller, ObjectChange::MarkerAdded);
         let marked = self
             .state
             .put_version(mark, Condition::None, None, announce);
@@ -249,7 +254,8 @@ impl Bucket {
         Ok(marked)
     }
 
-    /// The version that a client asks for, unless it is the mark of a deletion.
+    /// Returns the version that a client asks for. Fails where there is none, or where it is a
+    /// delete marker.
     pub(super) async fn find(&self, key: &str, id: Option<String>) -> S3Result<Version> {
         let by_id = id.is_some();
         let found = self
@@ -267,28 +273,29 @@ impl Bucket {
         }
     }
 
-    /// The content of a version, or a part of it.
+    /// Returns the bytes in `range` of a version's content.
     pub(super) async fn content(
         &self,
         version: &Version,
         range: Range<u64>,
     ) -> S3Result<StreamingBlob> {
         let content = self.files.read(&version.id, range).await;
-        // It may have been deleted since it was found.
+        // The version may have been deleted after it was found.
         let content = content.map_err(|error| s3_error!(error, NoSuchKey))?;
         Ok(StreamingBlob::wrap(content))
     }
 
-    fn announce(&self, caller: Caller, happened: Happened) -> Announce {
+    fn announce(&self, caller: Caller, change: ObjectChange) -> Announce {
         if !self.announces {
             return Box::new(|_| Vec::new());
         }
-        announce(Arc::clone(&self.rules), self.name.clone(), caller, happened)
+        announce(Arc::clone(&self.rules), self.name.clone(), caller, change)
     }
 }
 
-impl About {
-    /// As it is stored; refuses more metadata than S3 takes.
+impl ObjectHeaders {
+    /// Returns the headers as they are stored, as JSON. Fails with `MetadataTooLarge` beyond S3's
+    /// limit.
     pub(super) fn text(
         content_type: Option<String>,
         content_encoding: Option<String>,
@@ -307,27 +314,29 @@ impl About {
         serde_json::to_string(&about).map_err(broken)
     }
 
-    /// As it was stored.
+    /// Reads the headers that are stored with a version.
     pub(super) fn of(version: &Version) -> Self {
-        // This crate alone writes it; a version without headers is better than none.
+        // Only this crate writes them; if they cannot be read, the object is served without
+        // headers.
         serde_json::from_str(&version.about).unwrap_or_default()
     }
 }
 
-/// A new version, part or upload; nobody can guess it, and it is a file's name.
+/// Returns a new random id of a version, part or upload. It is also the name of a file.
 pub(super) fn new_id() -> String {
     uuid::Uuid::new_v4().simple().to_string()
 }
 
-/// When a version was stored.
+/// Returns the time at which a version was stored.
 pub(super) fn modified(version: &Version) -> Timestamp {
     let millis = u64::try_from(version.modified_ms).unwrap_or_default();
     let since = std::time::Duration::from_millis(millis);
-    // Headers tell whole seconds, and so does everything else here.
+    // HTTP headers hold whole seconds, so the fraction is cut off everywhere.
     (std::time::UNIX_EPOCH + std::time::Duration::from_secs(since.as_secs())).into()
 }
 
-/// What a write is to hold against the current version.
+/// Converts the conditional headers of a write. Fails with `NotImplemented` for a combination that
+/// is not supported.
 pub(super) fn condition(
     if_match: Option<ETagCondition>,
     if_none_match: Option<ETagCondition>,
@@ -344,15 +353,15 @@ pub(super) fn condition(
     }
 }
 
-/// Whether a condition of a read means this version.
-pub(super) fn means(condition: &ETagCondition, version: &Version) -> bool {
+/// Whether the condition of a read matches this version.
+pub(super) fn condition_matches(condition: &ETagCondition, version: &Version) -> bool {
     match condition {
         ETagCondition::Any => true,
         ETagCondition::ETag(etag) => etag.value() == version.etag,
     }
 }
 
-/// The entity tag as it is sent.
+/// Converts a stored entity tag to the form of the protocol.
 pub(super) fn etag(text: &str) -> ETag {
     ETag::Strong(text.to_owned())
 }
@@ -369,7 +378,7 @@ pub(super) fn no_such_upload() -> S3Error {
     )
 }
 
-/// The state did not do what it should.
+/// Converts an error of the state to an error of S3.
 pub(super) fn failed(error: StateError) -> S3Error {
     match error {
         StateError::Full => s3_error!(SlowDown, "Please reduce your request rate."),
@@ -377,9 +386,9 @@ pub(super) fn failed(error: StateError) -> S3Error {
     }
 }
 
-/// Something here is broken; the client cannot help it.
+/// Logs an internal error and converts it to S3's `InternalError`.
 pub(super) fn broken(error: impl std::error::Error + Send + Sync + 'static) -> S3Error {
-    tracing::error!(%error, "S3");
+    tracing::error!(%error, "a request to S3 failed");
     s3_error!(error, InternalError)
 }
 

@@ -1,8 +1,9 @@
-//! The coding `aws-chunked`, in which SDKs send what they do not know the checksum of beforehand:
-//! chunks with their length, perhaps with a signature, and trailers behind the last one.
+//! The content coding `aws-chunked`, in which SDKs send bodies whose checksum they do not know
+//! beforehand: chunks with their lengths, possibly with signatures, and trailers after the last
+//! chunk.
 //!
-//! The protocol library decodes it only for a signature that it has verified, and here any
-//! credentials will do; so signatures of chunks are passed over, as the one of the request is.
+//! The protocol library decodes it only with a signature that it has verified. The emulator accepts
+//! any credentials, so the signatures of chunks are ignored, as the signature of the request is.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
@@ -13,7 +14,7 @@ use futures::{Stream, TryStreamExt as _, stream};
 
 use crate::limits::{CHUNK_LINE_BYTES, CHUNK_TRAILERS};
 
-/// What stood behind the last chunk, by lower-case name; there once the body has been read.
+/// The trailers of a body, by lower-case name. They are present once the body has been read.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Trailers(Arc<Mutex<BTreeMap<String, String>>>);
 
@@ -24,7 +25,7 @@ impl Trailers {
     }
 }
 
-/// Decodes a body of `length` bytes, and puts what follows it into `trailers`.
+/// Decodes a body of `length` bytes, and puts its trailers into `trailers`.
 pub(super) fn decode<E: Into<axum::BoxError>>(
     body: impl Stream<Item = Result<Bytes, E>> + Send + 'static,
     length: u64,
@@ -57,22 +58,22 @@ struct Malformed;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Expects {
-    /// The line with a chunk's size.
+    /// The line with the size of a chunk.
     Size,
-    /// So many bytes of a chunk.
+    /// This number of bytes of a chunk.
     Data(u64),
-    /// The end of the line behind a chunk.
+    /// The end of the line after a chunk.
     EndOfChunk,
-    /// A trailer, or the empty line behind all of them.
+    /// A trailer, or the empty line after the last trailer.
     Trailer,
-    /// Nothing more.
+    /// Nothing: the body is complete.
     Nothing,
 }
 
 struct Decoder {
     expects: Expects,
     line: Vec<u8>,
-    /// Bytes of data that are still to come.
+    /// The number of bytes of data that are still to come.
     left: u64,
     found: usize,
     trailers: Trailers,
@@ -118,7 +119,7 @@ impl Decoder {
         Ok(())
     }
 
-    /// Takes a line and says what comes next.
+    /// Reads one line, and returns what the decoder expects next.
     fn take(&mut self, line: &str) -> Result<Expects, Malformed> {
         match self.expects {
             Expects::Size => {
@@ -151,7 +152,7 @@ impl Decoder {
         }
     }
 
-    /// The body is over. Some SDKs leave the last empty line out.
+    /// Checks that the body is complete. Some SDKs leave out the last empty line.
     fn finish(&self) -> Result<(), Malformed> {
         let over = matches!(self.expects, Expects::Trailer | Expects::Nothing);
         if over && self.left == 0 && self.line.is_empty() {
@@ -167,7 +168,7 @@ impl Decoder {
 mod tests {
     use super::*;
 
-    /// Decodes a body that arrives in pieces of this size.
+    /// Decodes a body that arrives in pieces of `piece` bytes.
     async fn decoded(text: &str, piece: usize, length: u64) -> (io::Result<String>, Trailers) {
         let pieces: Vec<io::Result<Bytes>> = text
             .as_bytes()

@@ -1,4 +1,4 @@
-//! Entity tags and checksums: what S3 computes of a content, and what a client says of it.
+//! Entity tags and checksums: S3 computes them from a content, and compares them with the client's.
 
 use axum::http::HeaderMap;
 use base64::Engine as _;
@@ -10,7 +10,7 @@ use s3s::{S3Error, S3Result, s3_error};
 
 use super::chunks::Trailers;
 
-/// Names of the headers or trailers with a checksum.
+/// The headers or trailers that hold a checksum.
 const CHECKSUMS: [&str; 5] = [
     "x-amz-checksum-crc32",
     "x-amz-checksum-crc32c",
@@ -19,7 +19,7 @@ const CHECKSUMS: [&str; 5] = [
     "x-amz-checksum-sha256",
 ];
 
-/// Computes the digests of a content while it passes by.
+/// Computes the digests of a content while it is received.
 pub(super) struct Digests {
     md5: Md5,
     others: ChecksumHasher,
@@ -30,12 +30,12 @@ pub(super) struct Digests {
 pub(super) struct Digested {
     md5: [u8; 16],
     others: Checksum,
-    /// Its bytes.
+    /// The size of the content in bytes.
     pub(super) size: u64,
 }
 
 impl Digests {
-    /// Prepares those that a request speaks of, in its headers or in trailers to come.
+    /// Prepares the checksums that a request names in its headers or announces as trailers.
     pub(super) fn of(headers: &HeaderMap) -> Self {
         let trailers = text(headers, "x-amz-trailer").unwrap_or_default();
         let spoken_of = |name: &str| {
@@ -59,19 +59,19 @@ impl Digests {
         }
     }
 
-    /// Takes the next bytes.
+    /// Adds the next bytes of the content.
     pub(super) fn update(&mut self, bytes: &[u8]) {
         self.md5.update(bytes);
         self.others.update(bytes);
         self.size = self.size.saturating_add(bytes.len() as u64);
     }
 
-    /// Bytes so far.
+    /// Returns the number of bytes so far.
     pub(super) fn size(&self) -> u64 {
         self.size
     }
 
-    /// There are no more.
+    /// Returns the digests of the complete content.
     pub(super) fn finish(self) -> Digested {
         Digested {
             md5: self.md5.finalize(),
@@ -82,17 +82,20 @@ impl Digests {
 }
 
 impl Digested {
-    /// The entity tag of an object that was put at once, or of a part.
+    /// Returns the entity tag of an object that was put in one request, or of a part.
     pub(super) fn etag(&self) -> String {
         hex(&self.md5)
     }
 
-    /// Refuses a content that is not the one which the client speaks of.
+    /// Fails with `BadDigest` where a digest from the client does not match the content.
     pub(super) fn check(&self, headers: &HeaderMap, trailers: Option<&Trailers>) -> S3Result<()> {
         if let Some(md5) = text(headers, "content-md5")
             && md5 != BASE64.encode(self.md5)
         {
-            return Err(s3_error!(BadDigest, "The Content-MD5 is another one."));
+            return Err(s3_error!(
+                BadDigest,
+                "The Content-MD5 you specified did not match what was received."
+            ));
         }
         for (name, computed) in CHECKSUMS.into_iter().zip(self.others()) {
             let trailed = || trailers.and_then(|trailers| trailers.get(name));
@@ -117,8 +120,9 @@ impl Digested {
     }
 }
 
-/// The entity tag of an object put in parts with these: the MD5 of their MD5s, and their number.
-pub(super) fn joint_etag<'a>(parts: impl ExactSizeIterator<Item = &'a str>) -> Option<String> {
+/// Returns the entity tag of an object that was uploaded in parts, from the entity tags of the
+/// parts: the MD5 of their MD5s, and their number. `None` where one of them is not hexadecimal.
+pub(super) fn multipart_etag<'a>(parts: impl ExactSizeIterator<Item = &'a str>) -> Option<String> {
     let count = parts.len();
     let mut md5 = Md5::new();
     for part in parts {
@@ -167,7 +171,7 @@ mod tests {
 
     #[test]
     fn each_checksum_is_held_against_the_content() {
-        // Computed by other programs.
+        // These values were computed by other programs.
         for (name, value) in [
             ("content-md5", "XrY7u+Ae7tCTyyK7j1rNww=="),
             ("x-amz-checksum-crc32", "DUoRhQ=="),
@@ -192,9 +196,9 @@ mod tests {
         assert_eq!(etag, "5eb63bbbe01eeed093cb22bb8f5acdc3");
         let parts = [etag.as_str(), etag.as_str()];
         assert_eq!(
-            joint_etag(parts.into_iter()).unwrap(),
+            multipart_etag(parts.into_iter()).unwrap(),
             "f057f37734d5fb132a69d44a61780026-2"
         );
-        assert_eq!(joint_etag(["5e", "x"].into_iter()), None);
+        assert_eq!(multipart_etag(["5e", "x"].into_iter()), None);
     }
 }

@@ -1,4 +1,4 @@
-//! What S3 tells EventBridge's default bus of an object.
+//! The events about objects that S3 sends to EventBridge's default bus.
 
 use std::sync::Arc;
 
@@ -12,18 +12,18 @@ use crate::definition::DEFAULT_BUS;
 use crate::rules::Rules;
 use crate::state::{Announce, NewDelivery, Version};
 
-/// What has happened to an object.
+/// The kind of change of an object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Happened {
-    /// It was put at once.
+pub(super) enum ObjectChange {
+    /// The object was put in one request.
     Put,
-    /// It was copied from another one.
+    /// The object was copied from another one.
     Copied,
-    /// All its parts have come.
+    /// A multipart upload was completed.
     Completed,
-    /// It was deleted, and its versions stay.
-    Marked,
-    /// One version was deleted for good.
+    /// A delete marker was added; the earlier versions stay.
+    MarkerAdded,
+    /// One version was removed permanently.
     Removed,
 }
 
@@ -57,16 +57,16 @@ struct Object<'a> {
     sequencer: String,
 }
 
-/// The deliveries that follow from what happens to a version in this bucket.
+/// Returns a function that computes the deliveries for a change of a version in this bucket.
 pub(super) fn announce(
     rules: Arc<Rules>,
     bucket: String,
     caller: Caller,
-    happened: Happened,
+    change: ObjectChange,
 ) -> Announce {
     Box::new(move |version| {
-        deliveries(&rules, &bucket, &caller, happened, version).unwrap_or_else(|error| {
-            // Everything here is text and whole numbers, which JSON can always hold.
+        deliveries(&rules, &bucket, &caller, change, version).unwrap_or_else(|error| {
+            // The event holds only text and whole numbers, which JSON can always represent.
             tracing::error!(%error, "an object's event could not be written");
             Vec::new()
         })
@@ -77,12 +77,12 @@ fn deliveries(
     rules: &Rules,
     bucket: &str,
     caller: &Caller,
-    happened: Happened,
+    change: ObjectChange,
     version: &Version,
 ) -> Result<Vec<NewDelivery>, serde_json::Error> {
-    let detail = serde_json::value::to_raw_value(&detail(bucket, caller, happened, version))?;
+    let detail = serde_json::value::to_raw_value(&detail(bucket, caller, change, version))?;
     let (id, resources) = (uuid::Uuid::new_v4().to_string(), [arn::bucket(bucket)]);
-    let created = happened.deletion().is_none();
+    let created = change.deletion().is_none();
     let event = Event::new(
         &id,
         "aws.s3",
@@ -101,10 +101,10 @@ fn deliveries(
 fn detail<'a>(
     bucket: &'a str,
     caller: &'a Caller,
-    happened: Happened,
+    change: ObjectChange,
     version: &'a Version,
 ) -> Detail<'a> {
-    let deletion_type = happened.deletion();
+    let deletion_type = change.deletion();
     Detail {
         version: "0",
         bucket: BucketName { name: bucket },
@@ -113,30 +113,31 @@ fn detail<'a>(
             size: deletion_type.is_none().then_some(version.size),
             etag: &version.etag,
             version_id: &version.id,
-            // Of one length, so that their text sorts as they do.
+            // All sequencers have the same length, so that they sort as texts in the order of their
+            // numbers.
             sequencer: format!("{:016X}", version.number),
         },
         request_id: &caller.request_id,
         requester: ACCOUNT,
         source_ip_address: &caller.address,
-        reason: happened.reason(),
+        reason: change.reason(),
         deletion_type,
     }
 }
 
-impl Happened {
+impl ObjectChange {
     fn reason(self) -> &'static str {
         match self {
             Self::Put => "PutObject",
             Self::Copied => "CopyObject",
             Self::Completed => "CompleteMultipartUpload",
-            Self::Marked | Self::Removed => "DeleteObject",
+            Self::MarkerAdded | Self::Removed => "DeleteObject",
         }
     }
 
     fn deletion(self) -> Option<&'static str> {
         match self {
-            Self::Marked => Some("Delete Marker Created"),
+            Self::MarkerAdded => Some("Delete Marker Created"),
             Self::Removed => Some("Permanently Deleted"),
             Self::Put | Self::Copied | Self::Completed => None,
         }
@@ -151,7 +152,7 @@ mod tests {
     use super::*;
     use crate::definition::toy::{self, SCANS};
 
-    fn announced(key: &str, happened: Happened) -> Vec<NewDelivery> {
+    fn announced(key: &str, change: ObjectChange) -> Vec<NewDelivery> {
         let rules = Arc::new(Rules::read(&toy::library().rules).unwrap());
         let caller = Caller {
             request_id: "R1".to_owned(),
@@ -165,12 +166,12 @@ mod tests {
             etag: "e1".to_owned(),
             ..Version::default()
         };
-        announce(rules, SCANS.to_owned(), caller, happened)(&version)
+        announce(rules, SCANS.to_owned(), caller, change)(&version)
     }
 
     #[test]
     fn an_object_reaches_its_rules_target_as_s3_announces_it() {
-        let deliveries = announced("pages/a b.json", Happened::Put);
+        let deliveries = announced("pages/a b.json", ObjectChange::Put);
         assert_eq!(deliveries.len(), 1);
         assert_eq!(deliveries[0].function, "scan");
         let mut event: Value = serde_json::from_str(&deliveries[0].payload).unwrap();
@@ -197,22 +198,22 @@ mod tests {
     fn a_deletion_says_of_which_kind_it_is_and_reaches_nobody() {
         let version = Version::default();
         let caller = Caller::default();
-        for (happened, kind) in [
-            (Happened::Marked, "Delete Marker Created"),
-            (Happened::Removed, "Permanently Deleted"),
+        for (change, kind) in [
+            (ObjectChange::MarkerAdded, "Delete Marker Created"),
+            (ObjectChange::Removed, "Permanently Deleted"),
         ] {
-            let detail = detail(SCANS, &caller, happened, &version);
+            let detail = detail(SCANS, &caller, change, &version);
             let detail = serde_json::to_value(detail).unwrap();
             assert_eq!(detail["reason"], "DeleteObject");
             assert_eq!(detail["deletion-type"], kind);
             assert_eq!(detail["object"].get("size"), None);
-            assert!(announced("pages/a.json", happened).is_empty());
+            assert!(announced("pages/a.json", change).is_empty());
         }
     }
 
     #[test]
     fn only_what_a_rule_asks_for_reaches_its_target() {
-        let reached = |key| announced(key, Happened::Completed).len();
+        let reached = |key| announced(key, ObjectChange::Completed).len();
         assert_eq!(reached("pages/a.json"), 1);
         assert_eq!(reached("others/a.json"), 0);
     }

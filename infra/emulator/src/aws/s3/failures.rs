@@ -6,42 +6,42 @@ use axum::body::Bytes;
 use axum::http::HeaderMap;
 use futures::stream;
 
-use super::bucket::{About, Bucket, new_id};
+use super::bucket::{Bucket, ObjectHeaders, new_id};
 use super::digests::Digests;
 use crate::clock;
-use crate::state::{GivenUp, Progressed, StateError, StoredLetter, Version};
+use crate::state::{GivenUp, NewCheckpoint, StateError, StoredLetter, Version};
 
-/// A dead letter could not be stored: the consumer has not passed its record.
+/// A dead letter could not be stored. Its consumer stays at the record then, and tries again.
 #[derive(Debug, thiserror::Error)]
 pub enum KeepError {
-    /// The content's file.
+    /// The file of the content could not be written.
     #[error("a dead letter: {0}")]
     File(#[from] io::Error),
-    /// The object, or the checkpoint.
+    /// The object or the checkpoint could not be stored.
     #[error(transparent)]
     State(#[from] StateError),
-    /// Its headers.
+    /// The headers could not be written as JSON.
     #[error("a dead letter: {0}")]
     Headers(#[from] serde_json::Error),
 }
 
-/// A record that was given up, and the object that it becomes.
+/// The object that becomes the dead letter of a record.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Letter {
+pub struct DeadLetterObject {
     /// The object's key.
     pub key: String,
-    /// Its content, JSON.
+    /// The content of the object, JSON.
     pub body: String,
-    /// What became of the record.
+    /// The record, and the reason why it was given up.
     pub given_up: GivenUp,
 }
 
 impl Bucket {
-    /// Stores a dead letter together with how far its consumer has come: the record is passed in
-    /// the moment in which its object is there, and not before.
+    /// Stores a dead letter and the new checkpoint of its consumer in one transaction: the
+    /// checkpoint passes the record exactly when the object exists.
     pub async fn keep(
         &self,
-        letter: Letter,
+        letter: DeadLetterObject,
         consumer: String,
         sequence: String,
     ) -> Result<(), KeepError> {
@@ -49,9 +49,9 @@ impl Bucket {
         let mut digests = Digests::of(&HeaderMap::new());
         digests.update(&body);
         let digested = digests.finish();
-        let about = About {
+        let about = ObjectHeaders {
             content_type: Some("application/json".to_owned()),
-            ..About::default()
+            ..ObjectHeaders::default()
         };
         let object = Version {
             bucket: self.id.clone(),
@@ -65,18 +65,18 @@ impl Bucket {
         };
         let content = stream::iter([Ok::<_, io::Error>(body)]);
         let draft = self.files.write(&object.id, content).await?;
-        // The transaction may have come to its end even where it is not heard of.
+        // The transaction may succeed even where its result is not received, so the file must stay.
         draft.keep();
         let given_up = Some(StoredLetter {
             given_up: letter.given_up,
             object,
         });
-        let progressed = Progressed {
+        let new_checkpoint = NewCheckpoint {
             consumer,
             sequence,
             given_up,
         };
-        Ok(self.state.progressed(progressed).await?)
+        Ok(self.state.store_checkpoint(new_checkpoint).await?)
     }
 }
 
@@ -94,8 +94,8 @@ mod tests {
     use crate::rules::Rules;
     use crate::state::tests::Folder;
 
-    fn letter() -> Letter {
-        Letter {
+    fn letter() -> DeadLetterObject {
+        DeadLetterObject {
             key: "aws/lambda/m/s/1".to_owned(),
             body: "{\"payload\":\"1.50\"}".to_owned(),
             given_up: GivenUp {

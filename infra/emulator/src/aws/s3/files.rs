@@ -1,7 +1,7 @@
-//! The contents of objects and parts: a file each, written once and never changed.
+//! The contents of objects and parts: one file for each, written once and never changed.
 //!
-//! A file counts only once the state refers to it. One that nothing refers to, because the process
-//! ended before it could, is removed at the next start.
+//! A file counts once the state refers to it. A file without a reference, because the process ended
+//! before it could be stored, is removed at the next start.
 
 use std::collections::HashSet;
 use std::fs;
@@ -15,13 +15,13 @@ use tokio::io::{AsyncReadExt as _, AsyncSeekExt as _, AsyncWriteExt as _};
 
 use crate::limits::READ_BYTES;
 
-/// A folder of contents.
+/// The folder of the contents.
 #[derive(Debug, Clone)]
 pub(super) struct Files {
     folder: PathBuf,
 }
 
-/// A file that is removed when this is dropped, unless it was kept.
+/// A new file. It is removed when this value is dropped, unless `keep` was called.
 #[derive(Debug)]
 pub(super) struct Draft {
     path: PathBuf,
@@ -29,7 +29,7 @@ pub(super) struct Draft {
 }
 
 impl Files {
-    /// Opens the folder, or makes it, and removes every file that is not `known`.
+    /// Opens the folder, or creates it, and removes every file that is not in `known`.
     pub(super) fn open(folder: &Path, known: &HashSet<String>) -> io::Result<Self> {
         fs::create_dir_all(folder)?;
         for entry in fs::read_dir(folder)? {
@@ -44,13 +44,13 @@ impl Files {
         })
     }
 
-    /// When the folder was made.
+    /// Returns the time at which the folder was created.
     pub(super) fn made(&self) -> io::Result<std::time::SystemTime> {
         let about = fs::metadata(&self.folder)?;
         about.created().or_else(|_| about.modified())
     }
 
-    /// Writes what comes, as it comes. When this returns, it is on disk.
+    /// Writes a content while it is received. The file is on disk when this returns.
     pub(super) async fn write<E: Into<axum::BoxError>>(
         &self,
         name: &str,
@@ -67,8 +67,8 @@ impl Files {
         Ok(draft)
     }
 
-    /// Writes the contents of other files, one after the other. When this returns, they are on
-    /// disk.
+    /// Writes the contents of other files, one after the other, into a new file. The file is on
+    /// disk when this returns.
     pub(super) async fn join(&self, name: &str, parts: Vec<String>) -> io::Result<Draft> {
         let draft = self.draft(name);
         let path = draft.path.clone();
@@ -84,7 +84,8 @@ impl Files {
         Ok(draft)
     }
 
-    /// Reads these bytes of a file, which may be removed meanwhile.
+    /// Reads a range of bytes of a file. The file may be removed during this; the rest can still be
+    /// read.
     pub(super) async fn read(
         &self,
         name: &str,
@@ -100,7 +101,8 @@ impl Files {
         }))
     }
 
-    /// Removes files that nothing refers to any more. One that stays is removed at the next start.
+    /// Removes files without a reference. A file that cannot be removed is removed at the next
+    /// start.
     pub(super) async fn remove(&self, names: Vec<String>) {
         let removed = self.in_background(move |folder| {
             names
@@ -108,7 +110,7 @@ impl Files {
                 .try_for_each(|name| fs::remove_file(folder.join(name)))
         });
         if let Err(error) = removed.await {
-            tracing::warn!(%error, "a file that nothing refers to stays");
+            tracing::warn!(%error, "an unused file was not removed: the next start does it");
         }
     }
 
@@ -130,7 +132,7 @@ impl Files {
 }
 
 impl Draft {
-    /// Lets the file stay.
+    /// Keeps the file.
     pub(super) fn keep(mut self) {
         self.kept = true;
     }
@@ -139,13 +141,13 @@ impl Draft {
 impl Drop for Draft {
     fn drop(&mut self) {
         if !self.kept {
-            // It may not even have been made; and the next start removes it at the latest.
+            // The file may not exist yet; otherwise the next start removes it.
             let _ = fs::remove_file(&self.path);
         }
     }
 }
 
-/// Makes the names in a folder as durable as the files are.
+/// Flushes a folder to disk, so that the names of its files are durable.
 fn flush(folder: &Path) -> io::Result<()> {
     if cfg!(unix) {
         fs::File::open(folder)?.sync_all()?;

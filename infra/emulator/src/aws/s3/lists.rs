@@ -1,4 +1,4 @@
-//! Lists of keys and of versions, a page at a time.
+//! Lists of keys and of versions, in pages.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
@@ -7,28 +7,28 @@ use s3s::{S3Response, S3Result, s3_error};
 
 use super::bucket::{Bucket, etag, failed, modified};
 use crate::limits::LISTED_KEYS;
-use crate::state::{Version, Wanted};
+use crate::state::{ListRequest, Version};
 
 type Answer<T> = S3Result<S3Response<T>>;
 
-/// Lists keys that have a current version.
+/// Lists the keys that have a current version.
 pub(super) async fn objects(
     bucket: &Bucket,
     input: ListObjectsV2Input,
 ) -> Answer<ListObjectsV2Output> {
-    let most = most(input.max_keys)?;
+    let limit = page_limit(input.max_keys)?;
     let after = match &input.continuation_token {
         Some(token) => key_of(token)?,
         None => input.start_after.clone().unwrap_or_default(),
     };
-    let wanted = Wanted {
+    let request = ListRequest {
         bucket: bucket.id.clone(),
         prefix: input.prefix.clone().unwrap_or_default(),
         delimiter: input.delimiter.clone(),
         after,
-        most,
+        limit,
     };
-    let listing = bucket.state.list(wanted).await.map_err(failed)?;
+    let listing = bucket.state.list(request).await.map_err(failed)?;
     let contents: Vec<Object> = listing.objects.into_iter().map(object).collect();
     let prefixes = listing.prefixes.into_iter().map(|prefix| CommonPrefix {
         prefix: Some(prefix),
@@ -39,7 +39,7 @@ pub(super) async fn objects(
         prefix: input.prefix,
         delimiter: input.delimiter,
         start_after: input.start_after,
-        max_keys: i32::try_from(most).ok(),
+        max_keys: i32::try_from(limit).ok(),
         key_count: i32::try_from(contents.len() + prefixes.len()).ok(),
         continuation_token: input.continuation_token,
         is_truncated: Some(listing.next.is_some()),
@@ -50,7 +50,7 @@ pub(super) async fn objects(
     }))
 }
 
-/// Lists versions, newest first within a key.
+/// Lists versions, by key, and within a key the newest first.
 pub(super) async fn versions(
     bucket: &Bucket,
     input: ListObjectVersionsInput,
@@ -65,16 +65,16 @@ pub(super) async fn versions(
             "Versions are listed without a delimiter"
         ));
     }
-    let most = most(input.max_keys)?;
+    let limit = page_limit(input.max_keys)?;
     let behind = behind(bucket, &input).await?;
     let prefix = input.prefix.clone().unwrap_or_default();
     let found = bucket
         .state
-        .list_versions(bucket.id.clone(), prefix, behind, most + 1)
+        .list_versions(bucket.id.clone(), prefix, behind, limit + 1)
         .await;
     let mut found = found.map_err(failed)?;
-    let is_truncated = most > 0 && found.len() > most;
-    found.truncate(most);
+    let is_truncated = limit > 0 && found.len() > limit;
+    found.truncate(limit);
     let last = found.last().filter(|_| is_truncated);
     let next = last.map(|(version, _)| (version.key.clone(), version.id.clone()));
     let (marks, versions): (Vec<_>, Vec<_>) =
@@ -84,7 +84,7 @@ pub(super) async fn versions(
         prefix: input.prefix,
         key_marker: input.key_marker,
         version_id_marker: input.version_id_marker,
-        max_keys: i32::try_from(most).ok(),
+        max_keys: i32::try_from(limit).ok(),
         is_truncated: Some(is_truncated),
         next_key_marker: next.as_ref().map(|(key, _)| key.clone()),
         next_version_id_marker: next.map(|(_, id)| id),
@@ -94,8 +94,9 @@ pub(super) async fn versions(
     }))
 }
 
-/// Entries of one page.
-fn most(asked: Option<i32>) -> S3Result<usize> {
+/// Returns the maximum number of entries of one page. A larger number than S3's limit is reduced to
+/// it.
+fn page_limit(asked: Option<i32>) -> S3Result<usize> {
     let Some(asked) = asked else {
         return Ok(LISTED_KEYS);
     };
@@ -115,7 +116,7 @@ fn key_of(token: &str) -> S3Result<String> {
     })
 }
 
-/// Where a page of versions begins: behind this key's version of this number.
+/// Returns where a page of versions starts: after the version of this key with this number.
 async fn behind(bucket: &Bucket, input: &ListObjectVersionsInput) -> S3Result<(String, i64)> {
     let key = input.key_marker.clone().unwrap_or_default();
     let Some(id) = &input.version_id_marker else {

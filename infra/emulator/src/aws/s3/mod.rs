@@ -1,9 +1,10 @@
-//! S3: versioned buckets. Some tell the default bus what happens in them; some, the failure
-//! destinations, are filled by the consumers of streams.
+//! S3: versioned buckets. Some send an event to the default bus for each change; some are the
+//! failure destinations of stream consumers.
 //!
-//! The protocol is the library's ([`s3s`]), the buckets are ours. Addresses have the bucket in their
-//! path, as SDKs write them for an endpoint of one's own; a bucket in the host's name is not
-//! understood. Any credentials will do, or none: what has been signed is let through unsigned.
+//! The library [`s3s`] implements the protocol, this module the buckets. Only path-style addresses
+//! are supported, which SDKs use for an endpoint of one's own; a bucket in the host's name is not
+//! supported. Any credentials are accepted, or none: the signature of a request is removed without
+//! a check.
 //!
 //! ```text
 //! serve ── unsigned, chunks ─▶ s3s ─▶ service ─┬─ bucket ─┬─▶ files (contents)
@@ -33,30 +34,30 @@ use axum::response::{IntoResponse, Response};
 use s3s::service::{S3Service, S3ServiceBuilder};
 
 pub use bucket::{Bucket, BucketError, Buckets};
-pub use failures::{KeepError, Letter};
+pub use failures::{DeadLetterObject, KeepError};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-amz-request-id");
 
-/// Who sends a request, and what it is called.
+/// The sender and the id of a request.
 #[derive(Debug, Clone, Default)]
 struct Caller {
     request_id: String,
     address: String,
 }
 
-/// The protocol in front of the buckets.
+/// Returns the S3 service of these buckets.
 pub(super) fn service(buckets: Buckets) -> S3Service {
     S3ServiceBuilder::new(buckets).build()
 }
 
-/// Whether a request may be meant for S3: one that is signed names its service.
-pub(super) fn is_meant(headers: &HeaderMap) -> bool {
+/// Whether a request may be for S3. The signature of a signed request names its service.
+pub(super) fn is_for_s3(headers: &HeaderMap) -> bool {
     let signed = headers.get(AUTHORIZATION).map(HeaderValue::as_bytes);
     let signed = signed.and_then(|text| str::from_utf8(text).ok());
     signed.is_none_or(|text| !text.starts_with("AWS4-") || text.contains("/s3/aws4_request"))
 }
 
-/// Answers a request.
+/// Handles one request.
 pub(super) async fn serve(service: &S3Service, request: Request) -> Response {
     let (mut parts, body) = request.into_parts();
     let caller = Caller {
@@ -65,7 +66,7 @@ pub(super) async fn serve(service: &S3Service, request: Request) -> Response {
     };
     let id = caller.request_id.clone();
     parts.extensions.insert(caller);
-    let body = match unsigned::unsigned(&mut parts, body) {
+    let body = match unsigned::remove_signature(&mut parts, body) {
         Ok(body) => s3s::Body::http_body_unsync(body),
         Err(refused) => return (StatusCode::BAD_REQUEST, refused.0).into_response(),
     };
@@ -80,7 +81,7 @@ pub(super) async fn serve(service: &S3Service, request: Request) -> Response {
     answer
 }
 
-/// Sixteen digits or capitals, as S3's are.
+/// Returns a new request id in S3's form: 16 digits or capital letters.
 fn request_id() -> String {
     let (id, _) = uuid::Uuid::new_v4().as_u64_pair();
     format!("{id:016X}")

@@ -1,4 +1,4 @@
-//! Uploads in parts: how clients send what is large.
+//! Multipart uploads, which clients use for large objects.
 
 use std::collections::BTreeMap;
 
@@ -6,20 +6,22 @@ use s3s::dto::*;
 use s3s::{S3Request, S3Response, S3Result, s3_error};
 
 use super::Caller;
-use super::bucket::{About, Bucket, New, broken, condition, etag, failed, new_id, no_such_upload};
-use super::digests::joint_etag;
-use super::events::Happened;
+use super::bucket::{
+    Bucket, NewVersion, ObjectHeaders, broken, condition, etag, failed, new_id, no_such_upload,
+};
+use super::digests::multipart_etag;
+use super::events::ObjectChange;
 use crate::limits::{OBJECT_BYTES, PART_BYTES_MIN, PARTS};
 use crate::state::{Part, Upload};
 
 type Answer<T> = S3Result<S3Response<T>>;
 
-/// Begins an upload.
+/// Starts an upload.
 pub(super) async fn create(
     bucket: &Bucket,
     input: CreateMultipartUploadInput,
 ) -> Answer<CreateMultipartUploadOutput> {
-    let about = About::text(input.content_type, input.content_encoding, input.metadata)?;
+    let about = ObjectHeaders::text(input.content_type, input.content_encoding, input.metadata)?;
     let upload = Upload {
         id: new_id(),
         bucket: bucket.id.clone(),
@@ -41,7 +43,7 @@ pub(super) async fn create(
     }))
 }
 
-/// Takes a part.
+/// Stores a part.
 pub(super) async fn upload(
     bucket: &Bucket,
     mut request: S3Request<UploadPartInput>,
@@ -65,7 +67,8 @@ pub(super) async fn upload(
         e_tag: Some(etag(&part.etag)),
         ..Default::default()
     };
-    // The transaction goes on even when the client goes away now, so the file must stay.
+    // The transaction continues even if the client closes the connection now, so the file must
+    // stay.
     received.draft.keep();
     let left = bucket.state.add_part(request.input.upload_id, part).await;
     match left.map_err(failed)? {
@@ -80,7 +83,7 @@ pub(super) async fn upload(
     }
 }
 
-/// Ends an upload: its parts become a version of its key.
+/// Completes an upload: its parts become one version of its key.
 pub(super) async fn complete(
     bucket: &Bucket,
     input: CompleteMultipartUploadInput,
@@ -89,26 +92,26 @@ pub(super) async fn complete(
     let condition = condition(input.if_match, input.if_none_match)?;
     let (upload, parts) = open(bucket, &input.upload_id, &input.key).await?;
     let listed = input.multipart_upload.and_then(|list| list.parts);
-    let chosen = chosen(listed.unwrap_or_default(), &parts)?;
+    let chosen = select_parts(listed.unwrap_or_default(), &parts)?;
     let file = new_id();
     let names = chosen.iter().map(|part| part.file.clone()).collect();
     let joined = bucket.files.join(&file, names).await;
-    // Another call may have ended the upload meanwhile, and removed its parts.
+    // Another call may have completed the upload meanwhile and removed its parts.
     let draft = match joined {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Err(no_such_upload()),
         joined => joined.map_err(broken)?,
     };
     let etags = chosen.iter().map(|part| part.etag.as_str());
-    let new = New {
+    let new = NewVersion {
         key: upload.key,
         about: upload.about,
         size: chosen.iter().map(|part| part.size).sum(),
-        etag: joint_etag(etags).ok_or_else(|| s3_error!(InternalError))?,
+        etag: multipart_etag(etags).ok_or_else(|| s3_error!(InternalError))?,
         condition,
         upload: Some(upload.id),
     };
     let version = bucket
-        .store(new, (file, draft), caller, Happened::Completed)
+        .store(new, (file, draft), caller, ObjectChange::Completed)
         .await?;
     let files = parts.into_iter().map(|part| part.file);
     bucket.files.remove(files.collect()).await;
@@ -121,7 +124,7 @@ pub(super) async fn complete(
     }))
 }
 
-/// Gives an upload up.
+/// Aborts an upload and removes its parts.
 pub(super) async fn abort(
     bucket: &Bucket,
     input: AbortMultipartUploadInput,
@@ -141,13 +144,14 @@ async fn open(bucket: &Bucket, id: &str, key: &str) -> S3Result<(Upload, Vec<Par
     upload.map_err(failed)?.ok_or_else(no_such_upload)
 }
 
-/// The parts that the client lists, as far as they are there and may stand where they do.
-fn chosen(listed: Vec<CompletedPart>, parts: &[Part]) -> S3Result<Vec<&Part>> {
-    let there: BTreeMap<i32, &Part> = parts.iter().map(|part| (part.number, part)).collect();
+/// Returns the parts that the client lists. Fails where a part is missing, out of order or too
+/// small, or where all parts together are too large.
+fn select_parts(listed: Vec<CompletedPart>, parts: &[Part]) -> S3Result<Vec<&Part>> {
+    let by_number: BTreeMap<i32, &Part> = parts.iter().map(|part| (part.number, part)).collect();
     let mut chosen: Vec<&Part> = Vec::with_capacity(listed.len());
     for part in listed {
         let number = part.part_number.unwrap_or_default();
-        let found = there.get(&number).filter(|found| {
+        let found = by_number.get(&number).filter(|found| {
             let tag = part.e_tag.as_ref();
             tag.is_none_or(|tag| tag.value() == found.etag)
         });
@@ -195,7 +199,7 @@ mod tests {
             part_number: Some(*number),
             ..Default::default()
         });
-        let chosen = chosen(listed.collect(), &parts);
+        let chosen = select_parts(listed.collect(), &parts);
         chosen.err().map(|error| error.code().as_str().to_owned())
     }
 

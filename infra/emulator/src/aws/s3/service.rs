@@ -1,12 +1,14 @@
-//! The operations: what the `aws` command line, boto3 and the SDKs need to put, read, list and
-//! delete objects. Any other one is answered with `NotImplemented`.
+//! The S3 operations that the `aws` command, boto3 and the SDKs need to put, read, list and delete
+//! objects. Any other operation is answered with `NotImplemented`.
 
 use async_trait::async_trait;
 use s3s::dto::*;
 use s3s::{S3, S3Request, S3Response, S3Result, s3_error};
 
-use super::bucket::{About, Buckets, New, broken, condition, etag, means, modified};
-use super::events::Happened;
+use super::bucket::{
+    Buckets, NewVersion, ObjectHeaders, broken, condition, condition_matches, etag, modified,
+};
+use super::events::ObjectChange;
 use super::{Caller, lists, parts};
 use crate::arn::REGION;
 use crate::limits::LISTED_KEYS;
@@ -14,7 +16,7 @@ use crate::state::{Condition, Version};
 
 type Answer<T> = S3Result<S3Response<T>>;
 
-/// Who sends a request.
+/// Returns the sender of a request.
 pub(super) fn caller<T>(request: &S3Request<T>) -> Caller {
     request.extensions.get().cloned().unwrap_or_default()
 }
@@ -48,7 +50,7 @@ impl S3 for Buckets {
         request: S3Request<GetBucketLocationInput>,
     ) -> Answer<GetBucketLocationOutput> {
         self.named(&request.input.bucket)?;
-        // The region here is the one that S3 says nothing for.
+        // S3 returns no location for the region us-east-1, which is the emulator's.
         Ok(S3Response::new(GetBucketLocationOutput::default()))
     }
 
@@ -70,13 +72,13 @@ impl S3 for Buckets {
         let caller = caller(&request);
         let input = &mut request.input;
         let condition = condition(input.if_match.take(), input.if_none_match.take())?;
-        let about = About::text(
+        let about = ObjectHeaders::text(
             input.content_type.take(),
             input.content_encoding.take(),
             input.metadata.take(),
         )?;
         let received = bucket.receive(&request, body).await?;
-        let new = New {
+        let new = NewVersion {
             key: request.input.key,
             about,
             size: received.digested.size,
@@ -85,7 +87,7 @@ impl S3 for Buckets {
             upload: None,
         };
         let file = (received.file, received.draft);
-        let version = bucket.store(new, file, caller, Happened::Put).await?;
+        let version = bucket.store(new, file, caller, ObjectChange::Put).await?;
         Ok(S3Response::new(PutObjectOutput {
             e_tag: Some(etag(&version.etag)),
             version_id: Some(version.id),
@@ -103,7 +105,10 @@ impl S3 for Buckets {
             version_id,
         } = input.copy_source
         else {
-            return Err(s3_error!(NotImplemented, "Copies come from a bucket"));
+            return Err(s3_error!(
+                NotImplemented,
+                "The source of a copy must be a bucket"
+            ));
         };
         let from = self.named(&from)?;
         let source = from.find(&key, version_id.map(Into::into)).await?;
@@ -111,14 +116,14 @@ impl S3 for Buckets {
             .metadata_directive
             .is_some_and(|directive| directive.as_str() == MetadataDirective::REPLACE);
         let about = if replaces {
-            About::text(input.content_type, input.content_encoding, input.metadata)?
+            ObjectHeaders::text(input.content_type, input.content_encoding, input.metadata)?
         } else {
             source.about.clone()
         };
         let file = super::bucket::new_id();
         let copied = bucket.files.join(&file, vec![source.id.clone()]).await;
         let draft = copied.map_err(broken)?;
-        let new = New {
+        let new = NewVersion {
             key: input.key,
             about,
             size: source.size,
@@ -127,7 +132,7 @@ impl S3 for Buckets {
             upload: None,
         };
         let version = bucket
-            .store(new, (file, draft), caller, Happened::Copied)
+            .store(new, (file, draft), caller, ObjectChange::Copied)
             .await?;
         Ok(S3Response::new(CopyObjectOutput {
             copy_object_result: Some(CopyObjectResult {
@@ -145,7 +150,7 @@ impl S3 for Buckets {
         let input = request.input;
         let bucket = self.named(&input.bucket)?;
         let version = bucket.find(&input.key, input.version_id).await?;
-        wanted(input.if_match, input.if_none_match, &version)?;
+        check_conditions(input.if_match, input.if_none_match, &version)?;
         let range = match input.range {
             Some(range) => range.check(version.size)?,
             None => 0..version.size,
@@ -153,7 +158,7 @@ impl S3 for Buckets {
         let content_range = input
             .range
             .map(|_| format!("bytes {}-{}/{}", range.start, range.end - 1, version.size));
-        let about = About::of(&version);
+        let about = ObjectHeaders::of(&version);
         let length = i64::try_from(range.end - range.start).map_err(broken)?;
         Ok(S3Response::new(GetObjectOutput {
             accept_ranges: Some("bytes".to_owned()),
@@ -174,8 +179,8 @@ impl S3 for Buckets {
         let input = request.input;
         let bucket = self.named(&input.bucket)?;
         let version = bucket.find(&input.key, input.version_id).await?;
-        wanted(input.if_match, input.if_none_match, &version)?;
-        let about = About::of(&version);
+        check_conditions(input.if_match, input.if_none_match, &version)?;
+        let about = ObjectHeaders::of(&version);
         Ok(S3Response::new(HeadObjectOutput {
             accept_ranges: Some("bytes".to_owned()),
             content_length: Some(i64::try_from(version.size).map_err(broken)?),
@@ -285,16 +290,16 @@ impl S3 for Buckets {
     }
 }
 
-/// Whether a read is wanted of this version.
-fn wanted(
+/// Checks the conditional headers of a read. Fails with `PreconditionFailed` or `NotModified`.
+fn check_conditions(
     if_match: Option<ETagCondition>,
     if_none_match: Option<ETagCondition>,
     version: &Version,
 ) -> S3Result<()> {
-    if if_match.is_some_and(|condition| !means(&condition, version)) {
+    if if_match.is_some_and(|condition| !condition_matches(&condition, version)) {
         return Err(super::bucket::precondition_failed());
     }
-    if if_none_match.is_some_and(|condition| means(&condition, version)) {
+    if if_none_match.is_some_and(|condition| condition_matches(&condition, version)) {
         return Err(s3_error!(NotModified));
     }
     Ok(())

@@ -1,5 +1,5 @@
-//! Takes the signature off a request. Nobody is asked for credentials here, so no signature can be
-//! held against a secret, and the library refuses one that it cannot verify.
+//! Removes the signature from a request. The emulator has no secrets to verify a signature with,
+//! and the protocol library refuses a signature that it cannot verify.
 
 use axum::body::Body;
 use axum::http::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH};
@@ -13,7 +13,7 @@ const CONTENT_DIGEST: HeaderName = HeaderName::from_static("x-amz-content-sha256
 const DECODED_LENGTH: HeaderName = HeaderName::from_static("x-amz-decoded-content-length");
 const CHUNKED: &str = "aws-chunked";
 
-/// Parts of a presigned address that belong to its signature, in both of its versions.
+/// The query parameters of a presigned URL that belong to its signature, in both versions of it.
 const SIGNATURE: [&str; 11] = [
     "x-amz-algorithm",
     "x-amz-credential",
@@ -28,12 +28,12 @@ const SIGNATURE: [&str; 11] = [
     "expires",
 ];
 
-/// A request that cannot be read.
+/// The reason why a request cannot be read.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Refused(pub(super) &'static str);
 
-/// Takes the signature off the head of a request, and out of its body.
-pub(super) fn unsigned(parts: &mut Parts, body: Body) -> Result<Body, Refused> {
+/// Removes the signature from the head of a request, and decodes a body in chunks.
+pub(super) fn remove_signature(parts: &mut Parts, body: Body) -> Result<Body, Refused> {
     parts.headers.remove(AUTHORIZATION);
     parts.uri = without_signature(&parts.uri)?;
     let digest = parts.headers.remove(CONTENT_DIGEST);
@@ -52,7 +52,7 @@ pub(super) fn unsigned(parts: &mut Parts, body: Body) -> Result<Body, Refused> {
     Ok(Body::from_stream(stream))
 }
 
-/// The address without what belongs to its signature; all else stays as it was written.
+/// Returns the URI without the parameters of its signature. The rest is unchanged.
 fn without_signature(uri: &Uri) -> Result<Uri, Refused> {
     let Some(query) = uri.query() else {
         return Ok(uri.clone());
@@ -74,7 +74,7 @@ fn without_signature(uri: &Uri) -> Result<Uri, Refused> {
     Uri::from_parts(parts).map_err(|_| Refused("the address cannot be read"))
 }
 
-/// The coding of the transfer is no coding of the object.
+/// Removes `aws-chunked` from `Content-Encoding`: it codes the transfer, not the object.
 fn drop_chunked(headers: &mut HeaderMap) {
     let Some(codings) = headers.remove(CONTENT_ENCODING) else {
         return;
@@ -126,7 +126,7 @@ mod tests {
                 "5\r\nhello\r\n0\r\nx-amz-checksum-crc32:NhCmhg==\r\n\r\n",
             ));
         let (mut parts, body) = request.unwrap().into_parts();
-        let body = unsigned(&mut parts, body).unwrap();
+        let body = remove_signature(&mut parts, body).unwrap();
         let body = axum::body::to_bytes(body, 100).await.unwrap();
         assert_eq!(body, "hello");
         assert_eq!(parts.headers.len(), 2);
@@ -141,7 +141,7 @@ mod tests {
     fn a_body_in_chunks_says_how_long_it_is() {
         let request = Request::put("/b/k").header(CONTENT_DIGEST, "STREAMING-X");
         let (mut parts, body) = request.body(Body::empty()).unwrap().into_parts();
-        let refused = unsigned(&mut parts, body).unwrap_err();
+        let refused = remove_signature(&mut parts, body).unwrap_err();
         assert!(refused.0.contains("x-amz-decoded-content-length"));
     }
 }

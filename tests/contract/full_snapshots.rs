@@ -1,4 +1,5 @@
-//! The fingerprints of earlier commits in snapshots: of all of them, or of those after a seal.
+//! The fingerprints of earlier commits in snapshots: of all commits in a full snapshot, of those
+//! after the last full snapshot in a partial one.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use commands::execute::Failure;
@@ -17,22 +18,22 @@ use crate::{
 };
 
 contract!(
-    every_repeat_is_known_on_either_side_of_a_seal,
-    a_damaged_seal_is_made_up_for_from_the_history,
-    a_snapshot_that_names_no_seal_is_an_error_never_a_second_effect,
+    every_repeat_is_known_on_either_side_of_a_full_snapshot,
+    a_damaged_full_snapshot_is_made_up_for_from_the_history,
+    a_snapshot_that_names_no_full_snapshot_is_an_error_never_a_second_effect,
     a_snapshot_that_lost_a_fingerprint_is_passed_over,
-    a_seal_of_another_shape_is_a_seal,
+    a_full_snapshot_of_another_schema_is_a_full_one,
     what_older_builds_have_stored_is_gone_on_with,
 );
 
-/// A policy under which every commit has a snapshot, none of which is free, and a snapshot is a
-/// seal as soon as half of the history is behind the last seal.
+/// A policy under which every commit has a snapshot, none of which is free, and a snapshot is full
+/// as soon as half of the history came after the last full one.
 const SMALL: Policy = Policy {
     commits_max: 200,
     bytes_max: u64::MAX,
     every: 1,
     unit_bytes: 1,
-    seal_share: 2,
+    full_snapshot_share: 2,
 };
 
 fn time(number: u64) -> String {
@@ -49,43 +50,43 @@ async fn history(world: &World) -> Vec<Commit> {
     world.store.whole_history(&shipment("S")).await.unwrap()
 }
 
-fn is_seal(commit: &Commit) -> bool {
+fn is_full(commit: &Commit) -> bool {
     let snapshot = commit.snapshot.as_ref();
-    snapshot.is_some_and(|snapshot| snapshot.seal.is_none())
+    snapshot.is_some_and(|snapshot| snapshot.full_snapshot.is_none())
 }
 
-/// Checks that every snapshot, with the seal that it names, has the fingerprint of each commit up
-/// to its own. Returns the number of snapshots that are seals, and of those that are not.
+/// Checks that every snapshot, with the full snapshot that it names, has the fingerprint of each
+/// commit up to its own. Returns the number of full snapshots, and of partial ones.
 fn assert_remembered(history: &[Commit]) -> (usize, usize) {
-    let (mut all, mut seals, mut light) = (Vec::new(), 0, 0);
+    let (mut all, mut full, mut partial) = (Vec::new(), 0, 0);
     for commit in history {
         all.extend_from_slice(Fingerprint::of(&commit.cause).bytes());
         let Some(snapshot) = &commit.snapshot else {
             continue;
         };
-        let sealed = snapshot.seal.map(|sequence| {
-            light += 1;
-            let seal = history
+        let earlier = snapshot.full_snapshot.map(|sequence| {
+            partial += 1;
+            let found = history
                 .iter()
-                .find(|seal| seal.sequence == sequence)
+                .find(|commit| commit.sequence == sequence)
                 .unwrap();
-            assert!(is_seal(seal));
-            seal.snapshot.as_ref().unwrap().fingerprints.clone()
+            assert!(is_full(found));
+            found.snapshot.as_ref().unwrap().fingerprints.clone()
         });
-        seals += usize::from(sealed.is_none());
-        let remembered = [sealed.unwrap_or_default(), snapshot.fingerprints.clone()];
+        full += usize::from(earlier.is_none());
+        let remembered = [earlier.unwrap_or_default(), snapshot.fingerprints.clone()];
         assert_eq!(remembered.concat(), all, "commit {}", commit.ordinal);
-        // A build without seals ignores a snapshot that has not all fingerprints, and uses one that
-        // has all.
+        // A build without partial snapshots ignores a snapshot that has not all fingerprints, and
+        // uses one that has all.
         assert_eq!(
             snapshot.fingerprints.len() == Fingerprint::BYTES * commit.ordinal as usize,
-            snapshot.seal.is_none()
+            snapshot.full_snapshot.is_none()
         );
     }
-    (seals, light)
+    (full, partial)
 }
 
-async fn every_repeat_is_known_on_either_side_of_a_seal(mut world: World) {
+async fn every_repeat_is_known_on_either_side_of_a_full_snapshot(mut world: World) {
     world.store = world.store.under(SMALL);
     for number in 1..=40 {
         assert_eq!(
@@ -102,8 +103,8 @@ async fn every_repeat_is_known_on_either_side_of_a_seal(mut world: World) {
             assert_eq!(reused, Err(Failure::IdReused));
         }
     }
-    let (seals, light) = assert_remembered(&history(&world).await);
-    assert!(seals >= 4 && light >= 20, "{seals} and {light}");
+    let (full, partial) = assert_remembered(&history(&world).await);
+    assert!(full >= 4 && partial >= 20, "{full} and {partial}");
     assert_whole(&world, &shipment("S"), 40).await;
 }
 
@@ -114,7 +115,7 @@ async fn written(world: &World, last: u64, change: impl Fn(&mut Commit)) {
         let id = format!("c-{number}");
         let command = update("S", &id, &number.to_string(), Some(&time(number)));
         let mut loaded: Loaded<Shipment> = world.store.load(&command.aggregate).await.unwrap();
-        // This reads the seal, as every command does.
+        // This reads the full snapshot, as every command does.
         world
             .store
             .recognise(&mut loaded, &id, &[], &|_| true)
@@ -148,9 +149,9 @@ fn snapshot(commit: &mut Commit) -> &mut Snapshot {
     commit.snapshot.as_mut().unwrap()
 }
 
-async fn a_damaged_seal_is_made_up_for_from_the_history(mut world: World) {
+async fn a_damaged_full_snapshot_is_made_up_for_from_the_history(mut world: World) {
     world.store = world.store.under(SMALL);
-    // Commit 8 is a seal; the commits 9 to 15 name it.
+    // Commit 8 has a full snapshot; the commits 9 to 15 name it.
     written(&world, 7, |_| ()).await;
     written(&world, 8, |commit| {
         snapshot(commit).fingerprints.truncate(24)
@@ -160,7 +161,7 @@ async fn a_damaged_seal_is_made_up_for_from_the_history(mut world: World) {
         let count = commit.ordinal as usize - 8;
         let all = snapshot(commit).fingerprints.clone();
         let snapshot = snapshot(commit);
-        snapshot.seal = Some(8);
+        snapshot.full_snapshot = Some(8);
         snapshot.fingerprints = all[all.len() - 8 * count..].to_vec();
     })
     .await;
@@ -170,7 +171,9 @@ async fn a_damaged_seal_is_made_up_for_from_the_history(mut world: World) {
     assert_whole(&world, &shipment("S"), 20).await;
 }
 
-async fn a_snapshot_that_names_no_seal_is_an_error_never_a_second_effect(mut world: World) {
+async fn a_snapshot_that_names_no_full_snapshot_is_an_error_never_a_second_effect(
+    mut world: World,
+) {
     world.store = world.store.under(SMALL);
     written(&world, 4, |_| ()).await;
     // Its ordinal says that five commits precede it, but there are four.
@@ -178,7 +181,10 @@ async fn a_snapshot_that_names_no_seal_is_an_error_never_a_second_effect(mut wor
     ahead.ordinal = 6;
     ahead.sequence = 6;
     let own = Fingerprint::of(&ahead.cause).bytes().to_vec();
-    (snapshot(&mut ahead).seal, snapshot(&mut ahead).fingerprints) = (Some(5), own);
+    (
+        snapshot(&mut ahead).full_snapshot,
+        snapshot(&mut ahead).fingerprints,
+    ) = (Some(5), own);
     world.store.append(&ahead).await.unwrap();
     let refused = sent(&world, "c-7", 7).await;
     assert!(matches!(refused, Err(Failure::Corrupt(_))), "{refused:?}");
@@ -204,20 +210,20 @@ async fn a_snapshot_that_lost_a_fingerprint_is_passed_over(mut world: World) {
     }
 }
 
-async fn a_seal_of_another_shape_is_a_seal(mut world: World) {
+async fn a_full_snapshot_of_another_schema_is_a_full_one(mut world: World) {
     world.store = world.store.under(SMALL);
     written(&world, 8, |commit| {
-        snapshot(commit).shape = "shipment/0".to_owned()
+        snapshot(commit).schema = "shipment/0".to_owned()
     })
     .await;
     written(&world, 12, |_| ()).await;
     assert_known(&world, 1..=12).await;
     let history = history(&world).await;
-    assert_eq!(history[8].snapshot.as_ref().unwrap().seal, Some(8));
+    assert_eq!(history[8].snapshot.as_ref().unwrap().full_snapshot, Some(8));
     assert_whole(&world, &shipment("S"), 12).await;
 }
 
-/// Returns a commit's item as builds without seals wrote it.
+/// Returns a commit's item as builds without partial snapshots wrote it.
 fn of_old(commit: &Commit) -> event_store::commit::Item {
     let mut item = commit.to_item().unwrap();
     let Some(AttributeValue::M(snapshot)) = item.get_mut(SNAPSHOT) else {
@@ -245,18 +251,18 @@ async fn what_older_builds_have_stored_is_gone_on_with(mut world: World) {
             commit.snapshot = None;
         }
         world.table.put_new(of_old(&commit)).await.unwrap();
-        loaded = loaded.followed_by(vec![commit]).unwrap();
+        loaded = loaded.apply_newest_first(vec![commit]).unwrap();
     }
     assert_whole(&world, &id, 21).await;
     assert_known(&world, 1..=21).await;
-    // First under this build's policy, then under one that makes seals soon.
+    // First under this build's policy, then under one that makes full snapshots soon.
     written(&world, 24, |_| ()).await;
     assert_known(&world, 1..=24).await;
     world.store = world.store.under(SMALL);
     written(&world, 60, |_| ()).await;
     assert_known(&world, 1..=60).await;
-    let (seals, light) = assert_remembered(&history(&world).await);
-    assert!(seals >= 4 && light >= 20, "{seals} and {light}");
+    let (full, partial) = assert_remembered(&history(&world).await);
+    assert!(full >= 4 && partial >= 20, "{full} and {partial}");
     assert_whole(&world, &id, 60).await;
 }
 
@@ -277,10 +283,10 @@ fn step() -> impl Strategy<Value = Step> {
 
 fn policy() -> impl Strategy<Value = Policy> {
     (1..10_u32, prop_oneof![Just(1), 64..2_000_usize], 1..40_u32).prop_map(
-        |(every, unit_bytes, seal_share)| Policy {
+        |(every, unit_bytes, full_snapshot_share)| Policy {
             every,
             unit_bytes,
-            seal_share,
+            full_snapshot_share,
             ..Policy::default()
         },
     )

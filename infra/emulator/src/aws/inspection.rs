@@ -1,5 +1,5 @@
-//! What AWS has no call for: looking at emitted messages, at dead letters, and at how far
-//! everything has come.
+//! Endpoints for which AWS has no call: the emitted messages, the dead letters, the printed
+//! metrics, and the progress of the stream consumers.
 
 use std::collections::BTreeMap;
 
@@ -15,30 +15,31 @@ use super::{Services, SharedServices};
 use crate::dynamodb::StreamView;
 use crate::state::{DeadLetter, Page, StateError};
 
-/// How far everything has come.
+/// The state of the system: the progress of its consumers, and how much is pending or kept.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Status {
     environment: String,
     consumers: BTreeMap<String, Consumer>,
-    /// Where the stream that was written to last ends, microseconds since 1970 or a little above.
+    /// The stored sequence number of the latest record of all streams: its time in microseconds since
+    /// 1970, or slightly above.
     stream_end: Option<i64>,
     pending_deliveries: u64,
     dead_letters: u64,
     messages: u64,
-    /// Requests to DynamoDB since the start, by operation and table.
+    /// The number of requests to DynamoDB since the start, by operation and table.
     dynamodb_requests: BTreeMap<String, u64>,
 }
 
 #[derive(Debug, Serialize)]
 struct Consumer {
-    /// Sequence number of the last record it has behind it.
+    /// The sequence number of the last record that the consumer has finished.
     checkpoint: Option<String>,
-    /// How many records come after that.
+    /// The number of records after the checkpoint.
     behind: u64,
 }
 
-// Written out as types, not by `json!`, which would turn the numbers in them into floats.
+// Types of their own, since `json!` would turn the numbers in the messages into floats.
 #[derive(Debug, Serialize)]
 struct Messages {
     messages: Vec<Box<RawValue>>,
@@ -56,7 +57,7 @@ struct Metrics {
 }
 
 #[derive(Debug, thiserror::Error)]
-enum LookingError {
+enum InspectionError {
     #[error(transparent)]
     State(#[from] StateError),
     #[error("the stream: {0}")]
@@ -64,22 +65,23 @@ enum LookingError {
 }
 
 #[derive(Debug, Deserialize)]
-pub(super) struct Which {
-    /// A member that the lines have; all lines without it.
+pub(super) struct LineFilter {
+    /// Only the lines with a member of this name are returned; all lines without it.
     member: Option<String>,
 }
 
-/// `GET /_local/metrics`: what functions would have written to their logs for CloudWatch.
+/// `GET /_local/metrics`: the lines with metrics that functions would have written to CloudWatch
+/// Logs.
 pub(super) async fn metrics(
     Shared(services): Shared<SharedServices>,
-    Query(which): Query<Which>,
+    Query(filter): Query<LineFilter>,
 ) -> impl IntoResponse {
     Json(Metrics {
-        metrics: services.printed.metrics(which.member.as_deref()),
+        metrics: services.printed.metrics(filter.member.as_deref()),
     })
 }
 
-/// `GET /_local/messages`.
+/// `GET /_local/messages`: a page of the kept messages, the newest first.
 pub(super) async fn messages(
     Shared(services): Shared<SharedServices>,
     Query(page): Query<Page>,
@@ -92,7 +94,7 @@ pub(super) async fn messages(
     )
 }
 
-/// `GET /_local/dead-letters`.
+/// `GET /_local/dead-letters`: a page of the dead letters, the newest first.
 pub(super) async fn dead_letters(
     Shared(services): Shared<SharedServices>,
     Query(page): Query<Page>,
@@ -105,19 +107,19 @@ pub(super) async fn dead_letters(
     )
 }
 
-/// `GET /_local/status`.
+/// `GET /_local/status`: the progress of the consumers, and how much is pending or kept.
 pub(super) async fn status(Shared(services): Shared<SharedServices>) -> Response {
     answer(read_status(&services).await)
 }
 
-async fn read_status(services: &Services) -> Result<Status, LookingError> {
+async fn read_status(services: &Services) -> Result<Status, InspectionError> {
     let definition = &services.definition;
     let mut consumers = BTreeMap::new();
     for consumer in &definition.stream_consumers {
         let checkpoint = services.state.checkpoint(&consumer.function).await?;
         let is_read = |stream: &&StreamView| stream.table() == consumer.table;
         let behind = match services.streams.iter().find(is_read) {
-            Some(stream) => stream.behind(checkpoint.clone()).await?,
+            Some(stream) => stream.records_after(checkpoint.clone()).await?,
             None => 0,
         };
         consumers.insert(consumer.function.clone(), Consumer { checkpoint, behind });
@@ -137,11 +139,11 @@ async fn read_status(services: &Services) -> Result<Status, LookingError> {
     })
 }
 
-fn answer<T: Serialize>(result: Result<T, LookingError>) -> Response {
+fn answer<T: Serialize>(result: Result<T, InspectionError>) -> Response {
     match result {
         Ok(value) => Json(value).into_response(),
         Err(error) => {
-            tracing::error!(%error, "looking in");
+            tracing::error!(%error, "an endpoint under /_local failed");
             let body = Json(json!({ "message": error.to_string() }));
             (StatusCode::INTERNAL_SERVER_ERROR, body).into_response()
         }
