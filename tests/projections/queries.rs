@@ -150,9 +150,9 @@ async fn every_version_is_told_later_as_it_was_told_then() {
         world.deliver(Role::Project, batch(&world.commits())).await;
         then.push((world.projectors.clock.now(), answers(&world, None).await));
     }
-    for (at, answers) in &then {
+    for (at, expected) in &then {
         for at in [at.to_string(), at.millis().to_string()] {
-            assert_eq!(&answers(&world, Some(&at)).await, answers, "at {at}");
+            assert_eq!(&answers(&world, Some(&at)).await, expected, "at {at}");
         }
     }
     let before = answers(&world, Some("2020-01-01T00:00:00Z")).await;
