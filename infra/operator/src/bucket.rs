@@ -37,7 +37,7 @@ pub(crate) async fn content(
 }
 
 /// The error of a failed call: `what` names the resource that was asked for.
-pub(crate) fn said<E: ProvideErrorMetadata, R>(
+pub(crate) fn call_error<E: ProvideErrorMetadata, R>(
     what: &str,
     error: &SdkError<E, R>,
 ) -> OperatorError {
