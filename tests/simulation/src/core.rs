@@ -227,8 +227,8 @@ pub struct Core {
     /// The defect that is planted in this world, if any.
     pub defect: Option<Defect>,
     /// Whether a task is suspended only after the effect of a call, and not before it too. Whatever
-    /// others do between one effect and the next leads to the same result, so this leaves fewer
-    /// interleavings to try and loses none.
+    /// others do between the effect of one call and that of the next is the same as if they did it
+    /// at this one suspension, so this leaves fewer interleavings to try and loses none.
     pub coarse: bool,
 }
 

@@ -157,8 +157,11 @@ pub struct World {
     core: Core,
     table: Arc<MemoryTable>,
     rows: Arc<MemoryRows>,
+    /// The keys of rows whose version went back.
     went_back: Arc<Mutex<Vec<String>>>,
+    /// The rows that somebody has changed by hand, as they were left.
     spoilt: Arc<Mutex<BTreeMap<RowKey, Row>>>,
+    /// The lines of metrics.
     lines: Arc<LatestLines>,
     platform: Arc<Platform>,
     files: MemoryFiles,
@@ -168,7 +171,9 @@ pub struct World {
     commands: Vec<Commands>,
     /// The instances of the projectors. Each caches keys of its own.
     projectors: Vec<Projectors>,
+    /// The memory of the planted defect `RememberedSequence`.
     remembered: Arc<Remembered>,
+    /// The invocations that have begun and not ended.
     running: Vec<(Job, Running)>,
     clients: Vec<Client>,
     operator: Operator,
@@ -177,6 +182,7 @@ pub struct World {
     acknowledged: BTreeSet<(String, String)>,
     /// The orders whose personal data were erased by an erasure that was answered with 200.
     erased_orders: BTreeSet<String>,
+    /// The answers to requests for the history of an order.
     reads: Arc<Mutex<Vec<HistoryRead>>>,
     /// The number of scheduled runs of the watcher since faults were switched off.
     turns: u32,
