@@ -1,6 +1,6 @@
-//! What the project takes from others: where it comes from, under which licence, and what it must
-//! not bring along. It is read from the lock files alone, so it holds without a network. Known
-//! vulnerabilities are another matter: `make audit` asks for them.
+//! The dependencies of the project: their origins, their licences, and those that are banned. The
+//! tests read the lock files only, so they need no network. `make audit` looks for known
+//! vulnerabilities.
 
 #![allow(clippy::unwrap_used)]
 
@@ -9,7 +9,8 @@ use std::fs;
 use cargo_metadata::{Metadata, MetadataCommand};
 use serde_json::Value;
 
-/// Licences that go with this project's own, MIT or Apache-2.0, whoever passes it on.
+/// The licences that are compatible with this project's own, MIT or Apache-2.0, for everybody who
+/// distributes it.
 const LICENCES: [&str; 9] = [
     "0BSD",
     "Apache-2.0",
@@ -22,20 +23,20 @@ const LICENCES: [&str; 9] = [
     "Zlib",
 ];
 
-/// Where every crate comes from that is not the project's own.
+/// The registry from which every crate must come that is not the project's own.
 const CRATES: &str = "registry+https://github.com/rust-lang/crates.io-index";
 
-/// Where every package of Node comes from.
+/// The registry from which every package of Node must come.
 const NODE_PACKAGES: &str = "https://registry.npmjs.org/";
 
-/// Crates that would bring the system's TLS beside the one that is built in. (A lock file names `ring`,
-/// too, which nothing is built with: `cargo tree --workspace -i ring`.)
+/// Crates that would add the system's TLS library to the one that is built in. (A lock file names
+/// `ring`, too, but nothing is built with it: `cargo tree --workspace -i ring`.)
 const BANNED: [&str; 3] = ["native-tls", "openssl", "openssl-sys"];
 
-/// Lock files of crates.
+/// The lock files of crates.
 const LOCKS: [&str; 2] = ["../Cargo.lock", "fuzz/Cargo.lock"];
 
-/// Files that name packages of Python.
+/// The files that list packages of Python.
 const REQUIREMENTS: [&str; 4] = [
     "console/requirements.txt",
     "../infra/cdk/requirements.txt",
@@ -51,7 +52,7 @@ fn metadata() -> Metadata {
         .unwrap()
 }
 
-/// Is an SPDX expression one that can be followed with these licences? `/` is an old `OR`.
+/// Returns whether [`LICENCES`] satisfy an SPDX expression. `/` is an old form of `OR`.
 fn may_be_used(expression: &str) -> bool {
     let expression = expression.replace('/', " OR ");
     let any = parts(&expression, " OR ");
@@ -67,7 +68,7 @@ fn may_be_used(expression: &str) -> bool {
     })
 }
 
-/// What stands between `separator`s, those within parentheses not counted.
+/// Splits an expression at each `separator` that is not within parentheses.
 fn parts(expression: &str, separator: &str) -> Vec<String> {
     let mut parts = vec![String::new()];
     for piece in expression.split(separator) {
@@ -136,7 +137,8 @@ fn every_crate_comes_from_the_registry_with_its_digest() {
     }
 }
 
-/// It breaks flattened and tagged shapes everywhere in the workspace (serde-rs/json #505).
+/// The feature `arbitrary_precision` of serde_json breaks flattened and tagged types everywhere in
+/// the workspace (serde-rs/json #505).
 #[test]
 fn no_crate_has_numbers_read_as_texts() {
     let resolved = metadata().resolve.unwrap();
@@ -158,7 +160,7 @@ fn every_package_of_node_comes_from_the_registry_with_its_digest() {
     assert!(others.clone().count() > 0);
     for (place, package) in others {
         let text = |name: &str| package[name].as_str().unwrap_or_default();
-        // Where none is named, it is the registry of whoever installs it: the digest is the same.
+        // Where none is named, npm uses the configured registry; the digest is checked anyway.
         let from = package.get("resolved").and_then(Value::as_str);
         assert!(
             from.is_none_or(|from| from.starts_with(NODE_PACKAGES)),

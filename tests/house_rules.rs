@@ -1,4 +1,4 @@
-//! Rules of the house that a compiler does not keep.
+//! Rules of this repository that the compiler cannot check.
 
 #![allow(clippy::unwrap_used)]
 
@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 
 use cargo_metadata::{DependencyKind, MetadataCommand};
 
-/// Which crates of the workspace each may know, directly. Whatever is not here is not allowed.
+/// For each crate of the workspace, the crates of the workspace that it may depend on directly. Any
+/// other dependency is forbidden.
 const MAY_KNOW: [(&str, &[&str]); 14] = [
     ("domain", &[]),
     ("event-store", &["domain"]),
@@ -19,11 +20,11 @@ const MAY_KNOW: [(&str, &[&str]); 14] = [
         "operator",
         &["commands", "domain", "event-store", "lambda", "projectors"],
     ),
-    // AWS's services, whatever runs in them.
+    // It emulates AWS's services and must not know what runs in them.
     ("emulator", &["hosts"]),
     (
-        // Over the HTTP API and what an operator does; never over what runs the system. The domain's
-        // JSON has exact numbers.
+        // It uses the HTTP API and the operator's functions, and never the crates that run the
+        // system. It uses the domain for its JSON, which has exact numbers.
         "console",
         &["domain", "hosts", "lambda", "operator"],
     ),
@@ -33,7 +34,7 @@ const MAY_KNOW: [(&str, &[&str]); 14] = [
         &["commands", "domain", "emulator", "lambda", "projectors"],
     ),
     (
-        // Its tests look at the local system from within.
+        // Its tests access the inside of the local system.
         "cli",
         &[
             "commands",
@@ -97,16 +98,16 @@ fn crates_know_only_what_the_design_lets_them() {
             .map(|dependency| dependency.name.as_str());
         let known: BTreeSet<&str> = known.filter(|name| ours.contains(name)).collect();
         let may: BTreeSet<&str> = allowed[package.name.as_str()].iter().copied().collect();
-        let mayn_t: Vec<_> = known.difference(&may).collect();
+        let forbidden: Vec<_> = known.difference(&may).collect();
         assert!(
-            mayn_t.is_empty(),
-            "{} must not know {mayn_t:?}",
+            forbidden.is_empty(),
+            "{} must not know {forbidden:?}",
             package.name
         );
     }
 }
 
-/// Every file of a crate's source, with its text.
+/// Returns all files of a folder, each with its text.
 fn source_of(root: &str) -> Vec<(PathBuf, String)> {
     let mut folders = vec![PathBuf::from(root)];
     let mut files = Vec::new();
@@ -123,17 +124,17 @@ fn source_of(root: &str) -> Vec<(PathBuf, String)> {
     files
 }
 
-/// Lines of a file that one can still read in a sitting.
+/// The most lines of a file, so that one can read it in one sitting.
 const FILE_LINES_MAX: usize = 500;
 
-/// What people write here, by its ending. Locks, data and pictures have others.
-const WRITTEN: [&str; 8] = ["css", "html", "js", "md", "py", "rs", "toml", "yaml"];
+/// The endings of files that people write. Lock files, data and pictures have others.
+const SOURCE_ENDINGS: [&str; 8] = ["css", "html", "js", "md", "py", "rs", "toml", "yaml"];
 
-/// Folders that hold nothing that people have written: built, installed, fetched or generated.
-const NOT_WRITTEN: [&str; 4] = ["cdk.out", "node_modules", "snapshots", "target"];
+/// Folders whose content is built, installed, downloaded or generated.
+const GENERATED_FOLDERS: [&str; 4] = ["cdk.out", "node_modules", "snapshots", "target"];
 
-/// Every file of the repository that people have written.
-fn written_files() -> Vec<PathBuf> {
+/// Returns all files of the repository that people have written.
+fn source_files() -> Vec<PathBuf> {
     let mut folders = vec![PathBuf::from("..")];
     let mut files = Vec::new();
     while let Some(folder) = folders.pop() {
@@ -143,10 +144,10 @@ fn written_files() -> Vec<PathBuf> {
             let name = name.to_str().unwrap();
             let ending = path.extension().and_then(|ending| ending.to_str());
             if entry.file_type().unwrap().is_dir() {
-                if !name.starts_with('.') && !NOT_WRITTEN.contains(&name) {
+                if !name.starts_with('.') && !GENERATED_FOLDERS.contains(&name) {
                     folders.push(path);
                 }
-            } else if ending.is_some_and(|ending| WRITTEN.contains(&ending)) {
+            } else if ending.is_some_and(|ending| SOURCE_ENDINGS.contains(&ending)) {
                 files.push(path);
             }
         }
@@ -156,7 +157,7 @@ fn written_files() -> Vec<PathBuf> {
 
 #[test]
 fn no_file_is_too_long_to_be_read_in_a_sitting() {
-    let files = written_files();
+    let files = source_files();
     for path in &files {
         let lines = fs::read_to_string(path).unwrap().lines().count();
         assert!(
@@ -168,8 +169,8 @@ fn no_file_is_too_long_to_be_read_in_a_sitting() {
     assert!(files.len() > 500, "{}", files.len());
 }
 
-/// The modules that a crate has at its root, each with the others that it uses. What a test uses does
-/// not count, nor does what the crate's root itself declares.
+/// Returns the modules at the root of a crate, each with the other modules that it uses. The code
+/// of tests and what the crate's root itself declares do not count.
 fn modules_of(root: &str) -> BTreeMap<String, BTreeSet<String>> {
     let mut uses = BTreeMap::<String, BTreeSet<String>>::new();
     let files: Vec<(String, String)> = source_of(root)
@@ -185,14 +186,14 @@ fn modules_of(root: &str) -> BTreeMap<String, BTreeSet<String>> {
     let modules: BTreeSet<String> = files.iter().map(|(module, _)| module.clone()).collect();
     for (module, text) in files {
         let code = code_of(&text);
-        let mentioned = code.split("crate::").skip(1).flat_map(names_first);
+        let mentioned = code.split("crate::").skip(1).flat_map(first_names);
         let others = mentioned.filter(|name| *name != module && modules.contains(name));
         uses.entry(module.clone()).or_default().extend(others);
     }
     uses
 }
 
-/// A file without its tests and comments.
+/// Returns the text of a file without its tests and comments.
 fn code_of(text: &str) -> String {
     let code = text.split("#[cfg(test)]").next().unwrap();
     let code = code.lines().map(|line| line.split("//").next().unwrap());
@@ -202,8 +203,8 @@ fn code_of(text: &str) -> String {
 /// The name of `mod.rs` among its submodules.
 const ITSELF: &str = "mod";
 
-/// The submodules of a folder with a `mod.rs`, and `mod.rs` as [`ITSELF`], each with the others that it
-/// uses. Whatever `mod.rs` passes on from a submodule counts as its own.
+/// Returns the submodules of a folder with a `mod.rs`, and `mod.rs` as [`ITSELF`], each with the
+/// others that it uses. What `mod.rs` re-exports from a submodule counts as its own.
 fn submodules_of(folder: &Path) -> BTreeMap<String, BTreeSet<String>> {
     let files: Vec<(PathBuf, String)> = source_of(folder.to_str().unwrap())
         .into_iter()
@@ -222,7 +223,7 @@ fn submodules_of(folder: &Path) -> BTreeMap<String, BTreeSet<String>> {
             let others = modules.iter().filter(|other| names_path_of(&code, other));
             others.cloned().collect()
         } else {
-            // As many steps up as lead from this file to the folder's `mod.rs`.
+            // The number of `super` from this file up to the folder's `mod.rs`.
             let inside = path.components().count();
             let steps = inside - usize::from(path.ends_with("mod.rs"));
             let named = names_above(&code, steps).into_iter();
@@ -237,7 +238,7 @@ fn submodules_of(folder: &Path) -> BTreeMap<String, BTreeSet<String>> {
     uses
 }
 
-/// Whether a path in `code` begins with the module `name`.
+/// Returns whether a path in `code` begins with the module `name`.
 fn names_path_of(code: &str, name: &str) -> bool {
     code.match_indices(&format!("{name}::")).any(|(at, _)| {
         let before = code[..at].trim_end_matches("self::");
@@ -245,15 +246,15 @@ fn names_path_of(code: &str, name: &str) -> bool {
     })
 }
 
-/// The first name of each path in `code` that goes just so many steps up.
+/// Returns the first name of each path in `code` that begins with exactly `steps` times `super::`.
 fn names_above(code: &str, steps: usize) -> Vec<String> {
     let (up, mut rest, mut names) = ("super::", code, Vec::new());
     while let Some(at) = rest.find(up) {
         let path = rest[at..].trim_start_matches(up);
         if rest.len() - at - path.len() == steps * up.len() {
-            // A list may end with a comma, and then with no name.
+            // A list may end with a comma, after which there is no name.
             names.extend(
-                names_first(path)
+                first_names(path)
                     .into_iter()
                     .filter(|name| !name.is_empty()),
             );
@@ -263,8 +264,9 @@ fn names_above(code: &str, steps: usize) -> Vec<String> {
     names
 }
 
-/// Takes out whatever uses nothing that is left: what stays lies in a circle, or uses one.
-fn circles(mut uses: BTreeMap<String, BTreeSet<String>>) -> BTreeMap<String, BTreeSet<String>> {
+/// Removes, again and again, the modules that use no remaining module. The modules that stay are
+/// part of a cycle, or use one that is.
+fn cycles(mut uses: BTreeMap<String, BTreeSet<String>>) -> BTreeMap<String, BTreeSet<String>> {
     while let Some(done) = uses
         .iter()
         .find(|(_, others)| others.iter().all(|other| !uses.contains_key(other)))
@@ -275,8 +277,8 @@ fn circles(mut uses: BTreeMap<String, BTreeSet<String>>) -> BTreeMap<String, BTr
     uses
 }
 
-/// The first name of each path that follows `crate::`: one, or those of a list in braces.
-fn names_first(text: &str) -> Vec<String> {
+/// Returns the names with which the text after `crate::` begins: one, or those of a list in braces.
+fn first_names(text: &str) -> Vec<String> {
     let name = |text: &str| -> String {
         let text = text.trim_start();
         text.chars()
@@ -311,14 +313,14 @@ fn no_modules_of_a_crate_use_one_another_in_a_circle() {
     let mut crates = 0;
     for package in metadata.workspace_packages() {
         let root = package.manifest_path.parent().unwrap().join("src");
-        // What a test is made of is read as a whole.
+        // Crates of tests are excepted.
         if !root.join("lib.rs").exists() || root.as_str().contains("/tests/") {
             continue;
         }
-        let circles = circles(modules_of(root.as_str()));
+        let cycles = cycles(modules_of(root.as_str()));
         assert!(
-            circles.is_empty(),
-            "{}: a circle among {circles:?}",
+            cycles.is_empty(),
+            "{}: a cycle among {cycles:?}",
             package.name
         );
         crates += 1;
@@ -326,8 +328,8 @@ fn no_modules_of_a_crate_use_one_another_in_a_circle() {
     assert!(crates > 8, "{crates}");
 }
 
-/// Crates with a `mod.rs` that declares what its submodules share, and uses them too: a circle, which
-/// is small enough there to be read as one thing.
+/// Crates with a `mod.rs` that declares what its submodules share and also uses the submodules.
+/// That is a cycle, which is accepted there, because each is small enough to be read as a whole.
 const MAY_SHARE_IN_MOD_RS: [&str; 6] =
     ["cli", "commands", "console", "domain", "emulator", "local"];
 
@@ -344,9 +346,9 @@ fn no_submodules_and_their_mod_rs_use_one_another_in_a_circle() {
         for (path, _) in source_of(root.as_str()) {
             if path.ends_with("mod.rs") {
                 let folder = path.parent().unwrap();
-                let circles = circles(submodules_of(folder));
+                let cycles = cycles(submodules_of(folder));
                 let shown = folder.display();
-                assert!(circles.is_empty(), "{shown}: a circle among {circles:?}");
+                assert!(cycles.is_empty(), "{shown}: a cycle among {cycles:?}");
                 folders += 1;
             }
         }
@@ -354,8 +356,8 @@ fn no_submodules_and_their_mod_rs_use_one_another_in_a_circle() {
     assert!(folders > 5, "{folders}");
 }
 
-/// What runs in the emulator is handed to it: it depends on no crate of ours, and no word of its
-/// source is ours either.
+/// The emulator gets the functions that it runs as values: its source has no word of this project's
+/// domain.
 #[test]
 fn the_emulator_says_nothing_of_waybill() {
     for (path, text) in source_of("../infra/emulator/src") {
@@ -366,8 +368,8 @@ fn the_emulator_says_nothing_of_waybill() {
     }
 }
 
-/// What an operator does are functions that return values: whoever shows them, a terminal or a page,
-/// brings arguments, bars and exit codes.
+/// The functions of the crate `operator` return values. Arguments, progress bars and exit codes are
+/// the caller's, a terminal or a page.
 #[test]
 fn what_an_operator_does_knows_no_terminal() {
     let metadata = workspace();

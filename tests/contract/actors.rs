@@ -1,4 +1,4 @@
-//! Who did it: what the authoriser says, and nothing that was sent.
+//! The actor of a commit: it is what the authoriser says, and never what a client has sent.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use domain::AggregateId;
 use event_store::{EventStore, SystemClock, memory::MemoryTable};
 use lambda::{Invocation, Payload};
 use serde_json::{Value, json, value::to_raw_value};
-use support::{files::MemoryFiles, operator::MemoryOperator, unheard};
+use support::{files::MemoryFiles, operator::MemoryOperator, unread_metrics};
 
 fn commands() -> Commands {
     Commands {
@@ -16,12 +16,12 @@ fn commands() -> Commands {
         operator: Arc::new(MemoryOperator::default()),
         files: Arc::new(MemoryFiles::default()),
         carriers: commands::carriers::Carriers::none(),
-        metrics: unheard(),
+        metrics: unread_metrics(),
         environment: "test".to_owned(),
     }
 }
 
-/// A request as the gateway hands it on once its authoriser has had its say.
+/// Returns a request as the HTTP API passes it on, with the answer of its authoriser.
 fn request(authorizer: Value, path: &str, body: Value) -> Payload {
     let request = json!({
         "version": "2.0",
@@ -77,7 +77,7 @@ async fn every_commit_names_whom_the_authoriser_named() {
             json!({ "jwt": { "claims": { "azp": "app", "iss": "https://i", "sub": "" } } }),
             "client/app@https://i",
         ),
-        // Nobody is called like somebody else by choosing a name.
+        // Nobody can take another actor's name by choosing a subject.
         (jwt("waybill"), "sub/waybill"),
         (jwt("client/app@https://i"), "sub/client/app@https://i"),
         (iam(&format!("{role}/session-1")), role),
@@ -93,7 +93,8 @@ async fn every_commit_names_whom_the_authoriser_named() {
         .await;
         assert_eq!(placed["statusCode"], 200, "{placed}");
         let cancelled = request(authorizer, "/orders/1/cancel", json!({ "reason": "me" }));
-        // The key is scoped to its order and caller, not to what is done: another one is due.
+        // An idempotency key belongs to its order and caller, not to the kind of command, so
+        // this command needs another one.
         let cancelled = cancelled.get().replace("\"k\"", "\"k-2\"");
         let cancelled = send(&commands, serde_json::from_str(&cancelled).unwrap()).await;
         assert_eq!(cancelled["statusCode"], 200, "{cancelled}");
@@ -104,8 +105,9 @@ async fn every_commit_names_whom_the_authoriser_named() {
     }
 }
 
-/// A request says who its caller is. Whoever may invoke the function could say so, too, were it not
-/// for Lambda, which says by which alias it was invoked.
+/// A request of the HTTP API names its caller. Anybody who may invoke the function could send such
+/// a request; but Lambda says by which alias the function was invoked, and only the HTTP API uses
+/// the alias `live`.
 #[tokio::test]
 async fn a_request_that_the_gateway_has_not_brought_is_refused() {
     let arn = "arn:aws:lambda:us-east-1:1:function:waybill-dev-api";
@@ -131,7 +133,8 @@ async fn a_request_that_the_gateway_has_not_brought_is_refused() {
     assert_eq!(answer.unwrap()["statusCode"], 200);
 }
 
-/// Whatever a payload says, direct invocation places orders as `invoke` and does no more.
+/// A direct invocation places orders as the actor `invoke`, whatever its payload says, and can do
+/// nothing else.
 #[tokio::test]
 async fn a_direct_invocation_cannot_say_who_it_is() {
     let commands = commands();
@@ -186,7 +189,7 @@ async fn an_authoriser_that_names_nobody_is_refused() {
     }
 }
 
-/// A key belongs to its caller, whichever session they come back in.
+/// An idempotency key belongs to its caller, in every session of that caller.
 #[tokio::test]
 async fn a_key_of_one_caller_is_none_of_anothers() {
     let commands = commands();

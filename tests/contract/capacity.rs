@@ -1,6 +1,6 @@
-//! The capacity budget of the design: requests counted, units as DynamoDB reports them.
+//! The capacity budget of the design: the number of requests, and the units that DynamoDB reports.
 
-// Units are wholes and halves: exact in a float.
+// Units are multiples of 0.5, which a float holds exactly.
 #![allow(clippy::float_arithmetic)]
 
 use std::sync::Arc;
@@ -20,7 +20,7 @@ use support::{
     envelopes::{placing, to_order, update, update_of},
 };
 
-/// Counts what one command costs.
+/// A store whose costs are counted. `before` is the usage at the last call of `cost`.
 struct Meter {
     table: Arc<DynamoDbTable>,
     store: EventStore,
@@ -41,7 +41,7 @@ impl Meter {
         }
     }
 
-    /// Requests, write units and read units since the last look.
+    /// Returns the requests, write units and read units since the last call.
     fn cost(&mut self) -> (u64, f64, f64) {
         let now = self.table.usage();
         let before = std::mem::replace(&mut self.before, now);
@@ -64,7 +64,7 @@ async fn an_order_costs_what_the_budget_says() {
     execute::<Order>(&meter.store, &clock, placing("1", "c-1"))
         .await
         .unwrap();
-    // A failed condition is charged, and not reported: 1 unit here, the commit's size.
+    // A failed condition is charged but not reported: here 1 unit, by the commit's size.
     assert_eq!(meter.cost(), (1, 0.0, 0.0), "repeat of a create");
     let complete = || to_order("1", "c-2", Intent::Complete);
     execute::<Order>(&meter.store, &clock, complete())
@@ -81,7 +81,7 @@ async fn an_order_costs_what_the_budget_says() {
     assert_eq!(meter.cost(), (1, 0.0, 1.0), "refusal");
 }
 
-/// Updates number `numbers` of a shipment, one command after the other: the most requests, write
+/// Sends the updates `numbers` of a shipment, one after the other. Returns the most requests, write
 /// units and read units that one of them took.
 async fn most(
     meter: &mut Meter,
@@ -103,7 +103,7 @@ async fn most(
     most
 }
 
-/// Updates that are stored without asking for the shipment each time.
+/// Stores the updates `numbers` after `loaded`, without loading the shipment each time.
 async fn written(
     meter: &Meter,
     text: &str,
@@ -148,11 +148,11 @@ async fn what_comes_first_of_a_shipment_is_one_request() {
         .await
         .unwrap();
     assert_eq!(meter.cost(), (1, 0.0, 0.0), "repeat of the first");
-    // The same once more under another id: it is looked up before it is known as a repeat.
+    // The same content under another id: the history is read before it is known as a repeat.
     let again = execute::<Shipment>(&meter.store, &SystemClock, created("S", "c-2")).await;
     assert!(again.unwrap().repeated);
     assert_eq!(meter.cost(), (2, 0.0, 1.0), "repeat of its content");
-    // What comes later all the same has cost a request in vain.
+    // An update that may be the first but is not costs one request more, which fails.
     execute::<Shipment>(&meter.store, &SystemClock, {
         let mut command = created("S", "c-3");
         command.cause = support::envelopes::cause("c-3", domain::Digest::of(&"other".into()));
@@ -168,18 +168,18 @@ async fn a_small_shipment_costs_what_the_budget_says() {
     let mut meter = Meter::start().await;
     let first = most(&mut meter, "x", 1..=1).await;
     assert_eq!(first, (2, 1.0, 1.0), "a first update of another status");
-    // Commits of some 540 B: the snapshot rides free, and is all that is read.
+    // Commits of some 540 B: the snapshot costs no unit more, and it is all that a load reads.
     assert_eq!(most(&mut meter, "x", 2..=30).await, (2, 1.0, 1.0));
     let id = update("S", "c", "x", None).aggregate;
     let loaded = meter.store.load::<Shipment>(&id).await.unwrap();
     assert_eq!((loaded.version, loaded.recent.len()), (30, 1));
     assert_eq!(meter.cost(), (1, 0.0, 1.0), "a load");
-    // Where not all fingerprints fit beside it, a seal is read, too. Its last one has 8 bytes of
-    // each commit, and the state.
+    // Where a snapshot has no room for all fingerprints, the last full
+    // snapshot is read, too. It has 8 bytes for each commit, and the state.
     let (requests, written, read) = most(&mut meter, "x", 31..=250).await;
     assert_eq!((requests, written, read), (3, 3.0, 2.0));
-    // Repeats: of the latest, of one behind the seal, and of one that the seal remembers; each but
-    // the first is confirmed by a look at just that commit.
+    // Repeats of the latest commit, of one after the full snapshot, and of one in it.
+    // Each except the first is confirmed by reading that commit.
     for (number, requests) in [(250, 1), (249, 2), (3, 3)] {
         let repeat = update("S", &format!("command-{number}"), "x", None);
         let outcome = execute::<Shipment>(&meter.store, &SystemClock, repeat).await;
@@ -192,7 +192,7 @@ async fn a_small_shipment_costs_what_the_budget_says() {
 #[tokio::test]
 async fn commits_of_a_kilobyte_cost_what_the_budget_says() {
     let mut meter = Meter::start().await;
-    // Commits of almost 1 KB, the most that the budget is made for: no snapshot rides free.
+    // Commits of almost 1 KB, the largest of the budget: each snapshot costs a unit.
     let text = "x".repeat(350);
     let (requests, written, read) = most(&mut meter, &text, 1..=250).await;
     assert_eq!((requests, written, read), (3, 4.0, 4.0));
@@ -216,7 +216,8 @@ async fn commits_of_a_kilobyte_cost_what_the_budget_says() {
     );
 }
 
-/// What grows with a history: the seal, which every command reads; by how much on average.
+/// The costs that grow with a history: those of the full snapshot, which every command reads, on
+/// average.
 #[tokio::test]
 async fn a_long_history_costs_what_the_budget_says() {
     for (text, expected) in [("x", [(4, 8.0), (4, 43.0)]), ("", [(4, 7.0), (4, 42.0)])] {
@@ -229,7 +230,7 @@ async fn a_long_history_costs_what_the_budget_says() {
             let all = meter.cost();
             let cost = most(&mut meter, &text, last - 50..=last).await;
             assert_eq!((cost.0, cost.2), (requests, read), "{last}");
-            // Snapshots and seals together: less than a commit of 1 KB costs itself.
+            // All snapshots together cost less than a commit of 1 KB itself.
             let each = all.1 / f64::from(last - 50 - from);
             println!(
                 "{} B: {each:.2} write units each, {last}: {cost:?}",
@@ -244,11 +245,11 @@ async fn a_long_history_costs_what_the_budget_says() {
     }
 }
 
-/// A snapshot is a short cut: an update that fits alone is stored without one.
+/// A snapshot is optional: an update that fits only without one is stored without.
 #[tokio::test]
 async fn a_snapshot_that_does_not_fit_is_left_out() {
     let meter = Meter::start().await;
-    // Its state takes the current location with it, so that a commit holds it twice.
+    // The state has the current location, so a commit with a snapshot would hold it twice.
     let text = "x".repeat(180 * 1024);
     for number in 1..=20 {
         let command = update("S", &format!("command-{number}"), &text, None);
@@ -260,7 +261,8 @@ async fn a_snapshot_that_does_not_fit_is_left_out() {
     assert!(history.iter().all(|commit| commit.snapshot.is_none()));
     let loaded = meter.store.load::<Shipment>(&id).await.unwrap();
     assert_eq!((loaded.version, loaded.state.updates), (20, 20));
-    // Beyond what a load holds, the history is folded from its beginning, and none of it held.
+    // A history beyond the limit of a load is folded from its beginning, and its commits are not
+    // kept.
     let text = &text;
     assert_eq!(written(&meter, text, 21..=100, loaded).await.version, 100);
     let loaded = meter.store.load::<Shipment>(&id).await.unwrap();
@@ -271,7 +273,7 @@ async fn a_snapshot_that_does_not_fit_is_left_out() {
     assert_eq!(outcome.unwrap().version, 7);
 }
 
-/// Whatever a sender writes into an event, what a commit says of its cause has a bound.
+/// The texts of a commit's cause have a limit, whatever a sender writes into an event.
 #[tokio::test]
 async fn what_caused_a_commit_is_bounded_whoever_names_it() {
     let meter = Meter::start().await;

@@ -1,5 +1,5 @@
-//! Damaged items: a snapshot that cannot be used is passed over, a commit that cannot be read is an
-//! error, and no history is ever cut short.
+//! Damaged items. A snapshot that cannot be used is ignored, a commit that cannot be read is an
+//! error, and a load never returns a part of a history as the whole.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use commands::execute::Failure;
@@ -19,7 +19,7 @@ contract!(
     a_gap_is_an_error_never_a_short_history,
 );
 
-/// Writes 20 updates, the snapshots among them changed by `damage`.
+/// Writes 20 updates, whose snapshots `damage` changes. Returns the number of changed snapshots.
 async fn with_snapshots(world: &World, damage: fn(&mut Snapshot)) -> usize {
     let mut damaged = 0;
     for number in 1..=20 {
@@ -38,13 +38,13 @@ async fn with_snapshots(world: &World, damage: fn(&mut Snapshot)) -> usize {
 
 async fn a_snapshot_of_another_schema_is_passed_over(world: World) {
     let damaged = with_snapshots(&world, |snapshot| {
-        // It reads well, and means something else.
+        // It can be parsed, but it means something else.
         snapshot.schema = "shipment/0".to_owned();
         snapshot.state = snapshot.state.replace("\"updates\":", "\"updates\":1");
     });
     assert_eq!(damaged.await, 20, "of small commits each has one");
     assert_whole(&world, &shipment("S"), 20).await;
-    // The next snapshot is of our own schema again, and whole.
+    // The next snapshot has this code's schema again, and is complete.
     for number in 21..=25 {
         send(&world, update("S", &format!("c-{number}"), "x", None))
             .await
@@ -83,7 +83,7 @@ async fn an_unreadable_item_is_an_error_never_a_short_history(world: World) {
 }
 
 async fn a_gap_is_an_error_never_a_short_history(world: World) {
-    // At the beginning, and in the middle.
+    // A gap at the beginning, and one in the middle.
     for (id, before) in [("S", 0), ("T", 2)] {
         for number in 1..=before {
             let command = update(id, &format!("c-{number}"), "x", None);

@@ -1,5 +1,5 @@
-//! What an event store promises of its commits; repeated commands and damaged items have files of
-//! their own.
+//! The contract of an event store for commits and histories. Repeated commands and damaged items
+//! have files of their own.
 
 use std::collections::BTreeSet;
 
@@ -45,7 +45,8 @@ pub fn order_id(id: &str) -> AggregateId {
     AggregateId::Order(id.parse().unwrap())
 }
 
-/// Sequences and ordinals are 1..n, and so is what a load makes of them.
+/// Checks that sequences and ordinals are 1 to `events`, and that a load equals the fold of the
+/// whole history.
 pub async fn assert_whole(world: &World, id: &AggregateId, events: u64) {
     let history = world.store.whole_history(id).await.unwrap();
     let sequences: Vec<u64> = history.iter().map(|commit| commit.sequence).collect();
@@ -64,7 +65,7 @@ pub async fn assert_whole(world: &World, id: &AggregateId, events: u64) {
     );
 }
 
-/// A commit of one update, as it would follow `loaded`.
+/// Returns a commit of one update, as it follows the shipment's history of now. It is not stored.
 pub async fn next(world: &World, id: &str, command_id: &str) -> Commit {
     let command = update(id, command_id, command_id, None);
     let loaded: Loaded<Shipment> = world.store.load(&command.aggregate).await.unwrap();
@@ -95,7 +96,7 @@ async fn a_commit_is_stored_once(world: World) {
 }
 
 async fn a_history_beyond_a_page_is_read_whole(world: World) {
-    // 60 commits of 40 KB and more: over two pages of 1 MB.
+    // 60 commits of more than 40 KB: more than two pages of 1 MB.
     let text = "x".repeat(40_000);
     for number in 0..60 {
         let id = format!("c-{number}");
@@ -107,7 +108,7 @@ async fn a_history_beyond_a_page_is_read_whole(world: World) {
 }
 
 async fn forty_rivals_leave_no_gap_and_no_fork(world: World) {
-    // Bare appends: of those that aim at one place, just one hits it.
+    // Appends without the retry loop: of 40 with the same sequence, exactly one succeeds.
     let mut aimed = Vec::new();
     for number in 0..40 {
         aimed.push(next(&world, "S", &format!("c-{number}")).await);
@@ -118,7 +119,7 @@ async fn forty_rivals_leave_no_gap_and_no_fork(world: World) {
         .filter(|hit| matches!(hit, Ok(Append::Done)))
         .count();
     assert_eq!(done, 1);
-    // With the loop around them, all of them come through in the end.
+    // With the retry loop, all of them succeed in the end.
     let rivals =
         (0..40).map(|n| send(&world, update("S", &format!("r-{n}"), &n.to_string(), None)));
     let versions: BTreeSet<u64> = join_all(rivals)
@@ -191,7 +192,7 @@ async fn an_aggregate_takes_as_many_commits_as_it_may(mut world: World) {
         send(&world, command).await.unwrap();
     }
     assert_whole(&world, &shipment("S"), 50).await;
-    // The next one is refused, and every other is still known.
+    // The next command is refused, and a repeat of each earlier one is still recognised.
     let full = send(&world, update("S", "c-51", "x", None)).await;
     assert_eq!(full, Err(Failure::HistoryFull));
     for number in 1..=50 {
@@ -206,7 +207,7 @@ async fn an_aggregate_takes_as_many_bytes_as_it_may(mut world: World) {
         ..Policy::default()
     };
     world.store = world.store.under(policy);
-    // Nine commits of 10 KB, and what each has beside.
+    // Nine commits of 10 KB and some metadata.
     let text = "x".repeat(10_000);
     for number in 1..=9 {
         let command = update("S", &format!("c-{number}"), &text, None);
@@ -248,7 +249,7 @@ async fn a_version_that_moved_on_is_told(world: World) {
     );
     complete.expected_version = Some(1);
     assert_eq!(order(&world, complete.clone()).await.unwrap().version, 2);
-    // Once done it is known again, whatever the version is now.
+    // A command that was executed is recognised, whatever the version is now.
     assert_eq!(order(&world, complete).await.unwrap().version, 2);
     let mut place = placing("2", "c-1");
     place.expected_version = Some(3);

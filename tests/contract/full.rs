@@ -1,4 +1,4 @@
-//! A history that is full: who is told, and how.
+//! A history that has reached its limit: what the sender and the operator are told.
 
 use std::sync::Arc;
 
@@ -6,7 +6,7 @@ use commands::{Commands, Role};
 use event_store::{EventStore, Policy, SystemClock, memory::MemoryTable};
 use lambda::Invocation;
 use serde_json::{Value, json, value::to_raw_value};
-use support::{files::MemoryFiles, operator::MemoryOperator, unheard};
+use support::{files::MemoryFiles, operator::MemoryOperator, unread_metrics};
 
 async fn send(commands: &Commands, role: Role, payload: Value) -> Value {
     let payload = to_raw_value(&payload).unwrap();
@@ -48,7 +48,7 @@ async fn a_full_history_is_a_conflict_over_http_and_a_dead_letter_of_the_bus() {
         operator: operator.clone(),
         carriers: commands::carriers::Carriers::none(),
         files: Arc::new(MemoryFiles::default()),
-        metrics: unheard(),
+        metrics: unread_metrics(),
         environment: "test".to_owned(),
     };
     for id in ["e-1", "e-2"] {
@@ -56,25 +56,25 @@ async fn a_full_history_is_a_conflict_over_http_and_a_dead_letter_of_the_bus() {
     }
     let last = send(&commands, Role::Api, request("k-1")).await;
     assert_eq!(last["statusCode"], 200, "{last}");
-    assert!(operator.told().dead_letters.is_empty());
+    assert!(operator.messages().dead_letters.is_empty());
     let full = send(&commands, Role::Api, request("k-2")).await;
     assert_eq!(full["statusCode"], 409, "{full}");
     let body: Value = serde_json::from_str(full["body"].as_str().unwrap()).unwrap();
     assert_eq!(body["code"], "history_full");
-    // The bus hears no answer, so a full history is said aloud there.
+    // A sender on the bus gets no answer, so the event becomes a dead letter and an alert is sent.
     send(&commands, Role::Bus, event("e-3")).await;
-    let told = operator.told();
+    let told = operator.messages();
     assert!(told.dead_letters[0].0.contains("e-3"));
     assert_eq!(told.alerts[0].0, "Logistics Processing Error - test");
-    // What was accepted is no news, full or not.
+    // A repeat of an accepted command is answered as before, although the history is full.
     send(&commands, Role::Bus, event("e-1")).await;
-    assert_eq!(operator.told().dead_letters.len(), 1);
+    assert_eq!(operator.messages().dead_letters.len(), 1);
     let again = send(&commands, Role::Api, request("k-1")).await;
     assert_eq!(again["body"], last["body"]);
 }
 
-/// What a client says of the way of a command takes room, too. A retry may say more than the first
-/// attempt, and is a repeat all the same.
+/// The correlation id of a client counts for the size of a commit, too. A retry with a longer one
+/// than the first attempt's is a repeat, even where the new commit would be too large.
 #[tokio::test]
 async fn a_repeat_that_would_be_too_large_is_a_repeat() {
     let commands = Commands {
@@ -83,7 +83,7 @@ async fn a_repeat_that_would_be_too_large_is_a_repeat() {
         operator: Arc::new(MemoryOperator::default()),
         carriers: commands::carriers::Carriers::none(),
         files: Arc::new(MemoryFiles::default()),
-        metrics: unheard(),
+        metrics: unread_metrics(),
         environment: "test".to_owned(),
     };
     let place = async |note: usize, correlation: Option<String>| {

@@ -1,4 +1,5 @@
-//! What snapshots remember of old commits: all of it, or what came after a full snapshot.
+//! The fingerprints of earlier commits in snapshots: of all commits in a full snapshot, of those
+//! after the last full snapshot in a partial one.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use commands::execute::Failure;
@@ -25,7 +26,8 @@ contract!(
     what_older_builds_have_stored_is_gone_on_with,
 );
 
-/// No snapshot rides free, each is due, and one is full as soon as half of all came after the last.
+/// A policy under which every commit has a snapshot, none of which is free, and a snapshot is full
+/// as soon as half of the history came after the last full one.
 const SMALL: Policy = Policy {
     commits_max: 200,
     bytes_max: u64::MAX,
@@ -38,7 +40,7 @@ fn time(number: u64) -> String {
     format!("2024-01-15T10:{:02}:{:02}Z", number / 60, number % 60)
 }
 
-/// Update number `number` of shipment S, under this id.
+/// Sends the update number `number` of shipment S under this id. Returns the version.
 async fn sent(world: &World, id: &str, number: u64) -> Result<u64, Failure> {
     let command = update("S", id, &number.to_string(), Some(&time(number)));
     send(world, command).await.map(|outcome| outcome.version)
@@ -53,8 +55,8 @@ fn is_full(commit: &Commit) -> bool {
     snapshot.is_some_and(|snapshot| snapshot.full_snapshot.is_none())
 }
 
-/// Every snapshot has, with the full snapshot that it names, the fingerprint of each commit up to
-/// its own; how many of them are full, and how many are not.
+/// Checks that every snapshot, with the full snapshot that it names, has the fingerprint of each
+/// commit up to its own. Returns the number of full snapshots, and of partial ones.
 fn assert_remembered(history: &[Commit]) -> (usize, usize) {
     let (mut all, mut full, mut partial) = (Vec::new(), 0, 0);
     for commit in history {
@@ -74,8 +76,8 @@ fn assert_remembered(history: &[Commit]) -> (usize, usize) {
         full += usize::from(earlier.is_none());
         let remembered = [earlier.unwrap_or_default(), snapshot.fingerprints.clone()];
         assert_eq!(remembered.concat(), all, "commit {}", commit.ordinal);
-        // So a build from before partial snapshots passes over what has not all of them, and takes
-        // the rest.
+        // A build without partial snapshots ignores a snapshot that has not all fingerprints, and
+        // uses one that has all.
         assert_eq!(
             snapshot.fingerprints.len() == Fingerprint::BYTES * commit.ordinal as usize,
             snapshot.full_snapshot.is_none()
@@ -91,7 +93,8 @@ async fn every_repeat_is_known_on_either_side_of_a_full_snapshot(mut world: Worl
             sent(&world, &format!("c-{number}"), number).await,
             Ok(number)
         );
-        // After each commit all before it are known: by id, by content, and what is neither is new.
+        // After each commit, all earlier ones are recognised: by id and by content. An id with
+        // another content is an error.
         for old in [1, number / 2, number - 1, number] {
             let old = old.max(1);
             assert_eq!(sent(&world, &format!("c-{old}"), old).await, Ok(old));
@@ -105,14 +108,14 @@ async fn every_repeat_is_known_on_either_side_of_a_full_snapshot(mut world: Worl
     assert_whole(&world, &shipment("S"), 40).await;
 }
 
-/// Writes updates up to number `last`, each commit changed by `change`.
+/// Writes updates up to number `last`, of which `change` changes each commit.
 async fn written(world: &World, last: u64, change: impl Fn(&mut Commit)) {
     let first = history(world).await.len() as u64 + 1;
     for number in first..=last {
         let id = format!("c-{number}");
         let command = update("S", &id, &number.to_string(), Some(&time(number)));
         let mut loaded: Loaded<Shipment> = world.store.load(&command.aggregate).await.unwrap();
-        // Reads the full snapshot, as every command does.
+        // This reads the full snapshot, as every command does.
         world
             .store
             .recognise(&mut loaded, &id, &[], &|_| true)
@@ -148,7 +151,7 @@ fn snapshot(commit: &mut Commit) -> &mut Snapshot {
 
 async fn a_damaged_full_snapshot_is_made_up_for_from_the_history(mut world: World) {
     world.store = world.store.under(SMALL);
-    // Commit 8 has a full snapshot, 9 to 15 name it.
+    // Commit 8 has a full snapshot; the commits 9 to 15 name it.
     written(&world, 7, |_| ()).await;
     written(&world, 8, |commit| {
         snapshot(commit).fingerprints.truncate(24)
@@ -173,7 +176,7 @@ async fn a_snapshot_that_names_no_full_snapshot_is_an_error_never_a_second_effec
 ) {
     world.store = world.store.under(SMALL);
     written(&world, 4, |_| ()).await;
-    // It says that five commits were before, of which there are four.
+    // Its ordinal says that five commits precede it, but there are four.
     let mut ahead = next(&world, "S", "ahead").await;
     ahead.ordinal = 6;
     ahead.sequence = 6;
@@ -220,7 +223,7 @@ async fn a_full_snapshot_of_another_schema_is_a_full_one(mut world: World) {
     assert_whole(&world, &shipment("S"), 12).await;
 }
 
-/// A commit's item as builds before partial snapshots have written it.
+/// Returns a commit's item as builds without partial snapshots wrote it.
 fn of_old(commit: &Commit) -> event_store::commit::Item {
     let mut item = commit.to_item().unwrap();
     let Some(AttributeValue::M(snapshot)) = item.get_mut(SNAPSHOT) else {
@@ -252,7 +255,7 @@ async fn what_older_builds_have_stored_is_gone_on_with(mut world: World) {
     }
     assert_whole(&world, &id, 21).await;
     assert_known(&world, 1..=21).await;
-    // Within this build's bounds, and within ones that make full snapshots of the old ones.
+    // First under this build's policy, then under one that makes full snapshots soon.
     written(&world, 24, |_| ()).await;
     assert_known(&world, 1..=24).await;
     world.store = world.store.under(SMALL);
@@ -265,9 +268,9 @@ async fn what_older_builds_have_stored_is_gone_on_with(mut world: World) {
 
 #[derive(Debug, Clone)]
 enum Step {
-    /// An update whose text has so many characters.
+    /// An update whose text has this many characters.
     New(usize),
-    /// An earlier one again, by its share of those there are; under another id or not.
+    /// A repeat of an earlier update, at this share of all of them; true for the same id.
     Again(f64, bool),
 }
 
@@ -289,7 +292,7 @@ fn policy() -> impl Strategy<Value = Policy> {
     )
 }
 
-/// Carries the steps out one after the other, and checks what each is answered.
+/// Executes the steps one after the other, and checks the answer to each.
 #[allow(
     clippy::float_arithmetic,
     clippy::cast_possible_truncation,
@@ -326,7 +329,7 @@ async fn carried_out(policy: Policy, steps: Vec<Step>) -> Result<(), StoreError>
     }
     let history = world.store.whole_history(&shipment("S")).await?;
     assert_remembered(&history);
-    // A snapshot is where a load looks for one, and what rides free costs nothing.
+    // A snapshot is where a load looks for one, and a free one costs no unit.
     for commit in &history {
         let stored = Fingerprints::stored(commit);
         assert_eq!(stored.is_some(), commit.snapshot.is_some());

@@ -1,4 +1,4 @@
-//! What personal data cost: calls of the table of keys and of KMS, counted.
+//! The costs of personal data: the calls of the table of keys and of KMS.
 
 use std::{
     sync::{
@@ -17,7 +17,7 @@ use event_store::{
     table::Unavailable,
 };
 use support::{
-    clock::Standing,
+    clock::PausedClock,
     embedded::Embedded,
     envelopes::{placing, placing_for, to_order},
 };
@@ -31,7 +31,8 @@ struct Counts {
 }
 
 impl Counts {
-    /// Reads and writes of the table, keys made and keys unwrapped by KMS, since the last look.
+    /// Returns the reads and writes of the table, the keys made and the keys unwrapped by KMS,
+    /// since the last call.
     fn taken(&self) -> [u32; 4] {
         let all = [&self.gets, &self.puts, &self.made, &self.unwrapped];
         all.map(|count| count.swap(0, Ordering::Relaxed))
@@ -42,7 +43,7 @@ fn count(of: &AtomicU32) {
     of.fetch_add(1, Ordering::Relaxed);
 }
 
-/// The table and KMS, counted.
+/// A table of keys, or a KMS, whose calls are counted.
 struct Counted<T>(Arc<Counts>, T);
 
 #[async_trait]
@@ -73,7 +74,7 @@ impl Wrapping for Counted<Arc<MemoryWrapping>> {
 
 struct World {
     counts: Arc<Counts>,
-    clock: Arc<Standing>,
+    clock: Arc<PausedClock>,
     wrapping: Arc<MemoryWrapping>,
     embedded: Embedded,
 }
@@ -88,7 +89,7 @@ impl World {
         }
     }
 
-    /// A store whose function instance has no key in memory yet.
+    /// Returns the store of a new function instance, which has no key in memory yet.
     fn instance(&self) -> EventStore {
         let table = DynamoDbKeys::new(self.embedded.client(), "waybill-test-keys");
         let table = Arc::new(Counted(self.counts.clone(), table));

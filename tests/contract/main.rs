@@ -1,9 +1,9 @@
-//! The contract of the event store, held against every table there is: the one in memory and
-//! DynamoDB. What holds for one and not for the other is no contract.
+//! The contract of the event store. Each test of it runs over both tables, the one in memory and
+//! DynamoDB, so that the first can stand for the second in other tests.
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-/// Every promise, held against every table.
+/// Makes two tests of each function: one over the table in memory, one over DynamoDB.
 macro_rules! contract {
     ($($promise:ident),* $(,)?) => {
         mod in_memory {
@@ -34,7 +34,7 @@ use std::sync::Arc;
 use event_store::{EventStore, Keys, memory::MemoryTable, table::CommitTable};
 use support::embedded::Embedded;
 
-/// A table to hold against the contract, and what must live as long as it.
+/// A store under test with its table, and the DynamoDB that must live as long as they.
 struct World {
     table: Arc<dyn CommitTable>,
     store: EventStore,

@@ -1,5 +1,5 @@
-//! Older code meets an event that newer code has written, as it does while a version is deployed or
-//! taken back. Time heals that, so nothing final may come of it.
+//! Older code reads an event that newer code has written, as it does during a deployment or after a
+//! rollback. That passes with time, so the older code must not reject anything for good.
 
 use std::sync::Arc;
 
@@ -12,14 +12,14 @@ use serde_json::{Value, json, value::to_raw_value};
 use support::{
     envelopes::{placing, update},
     files::MemoryFiles,
-    operator::{MemoryOperator, Told},
+    operator::{MemoryOperator, OperatorMessages},
     outbox::Outbox,
     rows::MemoryRows,
     stream::batch_of_items,
-    unheard,
+    unread_metrics,
 };
 
-/// What makes an event of newer code of one that this code has written.
+/// Changes that turn an event of this code into one of newer code.
 const NEWER: [fn(&mut EncodedEvent); 2] = [
     |event| event.version = 99,
     |event| event.kind = "Exploded".to_owned(),
@@ -34,7 +34,7 @@ struct World {
 }
 
 impl World {
-    /// Order and shipment `1`, each by a single commit, which newer code has written.
+    /// Returns a world with an order and a shipment `1`, each with one commit of newer code.
     async fn new(newer: fn(&mut EncodedEvent)) -> Self {
         let table = Arc::new(MemoryTable::default());
         let operator = Arc::new(MemoryOperator::default());
@@ -47,7 +47,7 @@ impl World {
                 operator: operator.clone(),
                 carriers: commands::carriers::Carriers::none(),
                 files: Arc::new(MemoryFiles::default()),
-                metrics: unheard(),
+                metrics: unread_metrics(),
                 environment: "test".to_owned(),
             },
             projectors: Projectors {
@@ -55,7 +55,7 @@ impl World {
                 rows: rows.clone(),
                 bus: Arc::new(Outbox::default()),
                 topic: Arc::new(Outbox::default()),
-                metrics: unheard(),
+                metrics: unread_metrics(),
                 clock: Arc::new(SystemClock),
                 environment: Environment::of_one_shard("test"),
                 stalled_after: lambda::StalledAfter::default(),
@@ -81,7 +81,7 @@ impl World {
         for item in self.table.all() {
             let mut commit = Commit::from_item(item).unwrap();
             change(&mut commit.events[0]);
-            // Newer code has another schema of the state, too.
+            // Newer code has another schema of the state in snapshots, too.
             if let Some(snapshot) = &mut commit.snapshot {
                 snapshot.schema.push_str("99");
             }
@@ -160,7 +160,7 @@ async fn http_answers_503() {
         for path in ["/orders/1", "/shipments/1", "/shipments/1/log"] {
             assert_unavailable(&world.query(path, now()).await);
         }
-        assert_eq!(world.operator.told(), Told::default());
+        assert_eq!(world.operator.messages(), OperatorMessages::default());
     }
 }
 
@@ -184,8 +184,8 @@ async fn an_event_of_the_bus_fails_and_is_delivered_again() {
             assert!(handled.is_err(), "{event}");
         }
         assert_eq!(
-            world.operator.told(),
-            Told::default(),
+            world.operator.messages(),
+            OperatorMessages::default(),
             "nothing is rejected"
         );
         assert_eq!(world.table.all().len(), 2);
@@ -201,7 +201,7 @@ async fn an_invocation_says_that_it_may_be_sent_again() {
     assert!(text.contains("unavailable"), "{text}");
 }
 
-/// Rows and messages stop at it, so that others go on; that is taken up again.
+/// The aggregate is parked, and can be resumed later; other aggregates continue.
 #[tokio::test]
 async fn the_stream_s_consumers_park_it() {
     let world = World::new(NEWER[0]).await;

@@ -1,4 +1,5 @@
-//! Personal data: stored sealed, opened on the way to the events, and erased with their key.
+//! Personal data: they are stored sealed, unsealed when events are read, and erased by destroying
+//! their key.
 
 use commands::{
     erase::{Erased, erase},
@@ -33,7 +34,7 @@ fn customer() -> Owner {
     Owner::Customer("customer123".to_owned())
 }
 
-async fn forget(world: &World, command_id: &str) -> Erased {
+async fn erase_customer(world: &World, command_id: &str) -> Erased {
     let cause = cause(command_id, Digest::of(&Json::Null));
     let erased = erase(&world.store, &SystemClock, &customer(), cause).await;
     erased.unwrap()
@@ -44,7 +45,7 @@ async fn items(world: &World, id: &str) -> Vec<Item> {
     page.items
 }
 
-/// What the store holds of an order, as a text.
+/// Returns the stored items of an order as text.
 async fn stored(world: &World, id: &str) -> String {
     format!("{:?}", items(world, id).await)
 }
@@ -55,7 +56,7 @@ async fn opened(store: &EventStore, id: &str) -> Vec<Commit> {
     store.opened(history).await.unwrap()
 }
 
-/// The name and the mail in an order's first event, opened.
+/// Returns the customer's name and the other personal data of an order's first event, unsealed.
 async fn shown(world: &World, id: &str) -> (String, String) {
     let commits = opened(&world.store, id).await;
     let events = commits[0].decoded::<Order>().unwrap();
@@ -111,7 +112,7 @@ async fn a_repeat_is_recognised_with_the_key_and_after_it_is_destroyed(world: Wo
     };
     assert_eq!(refusal.code(), "order_exists");
 
-    forget(&world, "e").await;
+    erase_customer(&world, "e").await;
     let again = send(&world, placing_for("1", "a", NAME)).await.unwrap();
     assert!(again.repeated && again.own && again.version == first.version);
     let known = send(&world, placing_for("1", "other", NAME)).await.unwrap();
@@ -127,14 +128,14 @@ async fn a_repeat_is_recognised_with_the_key_and_after_it_is_destroyed(world: Wo
 
 async fn a_customer_who_comes_back_has_another_key(world: World) {
     send(&world, placing_for("1", "a", NAME)).await.unwrap();
-    forget(&world, "e").await;
+    erase_customer(&world, "e").await;
     send(&world, placing_for("2", "b", NAME)).await.unwrap();
     assert_eq!(read(&shown(&world, "order#1").await), ERASED);
     assert_eq!(shown(&world, "order#2").await.0, NAME);
-    // The first erasure, delivered once more, takes nothing of what came after it.
-    forget(&world, "e").await;
+    // A repeat of the first erasure erases nothing that was stored after it.
+    erase_customer(&world, "e").await;
     assert_eq!(shown(&world, "order#2").await.0, NAME);
-    let second = forget(&world, "f").await;
+    let second = erase_customer(&world, "f").await;
     assert!(!second.before);
     assert_eq!(read(&shown(&world, "order#2").await), ERASED);
 }
@@ -145,7 +146,7 @@ async fn an_order_is_completed_and_cancelled_without_any_key(world: World) {
     let complete = to_order("1", "b", order::Intent::Complete);
     let done = execute::<Order>(&bare, &SystemClock, complete).await;
     assert_eq!(done.unwrap().status, "PROCESSED");
-    // To place one with personal data is not possible without: nothing is stored openly instead.
+    // Without keys an order with personal data cannot be placed: nothing is stored in plain text.
     let placed = execute::<Order>(&bare, &SystemClock, placing_for("2", "c", NAME)).await;
     assert!(matches!(placed, Err(Failure::Unavailable(_))), "{placed:?}");
     assert!(items(&world, "order#2").await.is_empty());
@@ -176,12 +177,12 @@ async fn what_an_older_build_stored_openly_is_erased_where_it_is_read(world: Wor
     };
     let open = format!("{:?}", name().await.state);
     assert!(open.contains(NAME), "{open}");
-    // Closing it writes no further copy of the name.
+    // Completing the order writes no further copy of the name.
     let complete = to_order("7", "b", order::Intent::Complete);
     send(&world, complete).await.unwrap();
     let second = items(&world, "order#7").await.remove(1);
     assert!(!format!("{second:?}").contains("Zoe"));
-    forget(&world, "e").await;
+    erase_customer(&world, "e").await;
     let erased = name().await.state;
     assert_eq!(erased.status(), Some("PROCESSED"));
     let erased = format!("{erased:?}");
@@ -193,11 +194,11 @@ async fn what_an_older_build_stored_openly_is_erased_where_it_is_read(world: Wor
 
 async fn an_erasure_is_noted_once_and_can_be_repeated(world: World) {
     send(&world, placing_for("1", "a", NAME)).await.unwrap();
-    let first = forget(&world, "e").await;
+    let first = erase_customer(&world, "e").await;
     assert!(!first.before);
-    let again = forget(&world, "e").await;
+    let again = erase_customer(&world, "e").await;
     assert_eq!((again.before, again.erased_at), (true, first.erased_at));
-    forget(&world, "another").await;
+    erase_customer(&world, "another").await;
     let noted = opened(&world.store, "erasure#customer#customer123").await;
     assert_eq!(noted.len(), 1, "{noted:?}");
     let text = noted[0].events[0].data.get().to_owned();

@@ -1,4 +1,4 @@
-//! A command that comes again, under its own id or under another: one effect, and the same answer.
+//! Repeated commands, under the same id or under another: they have one effect and the same answer.
 
 use std::sync::Arc;
 
@@ -34,7 +34,7 @@ async fn a_command_is_known_again_for_ever(world: World) {
         let command = update("S", &format!("c-{number}"), &number.to_string(), None);
         assert_eq!(send(&world, command).await.unwrap().version, number);
     }
-    // Young ones are found beside the snapshot, old ones by their fingerprints.
+    // The latest are found among the loaded commits, older ones by their fingerprints.
     for number in 1..=30 {
         let command = update("S", &format!("c-{number}"), &number.to_string(), None);
         assert_eq!(send(&world, command).await.unwrap().version, number);
@@ -42,7 +42,7 @@ async fn a_command_is_known_again_for_ever(world: World) {
     assert_whole(&world, &shipment("S"), 30).await;
 }
 
-/// What the sender is told.
+/// Returns the parts of an outcome that the sender sees: event, status and version.
 fn answer_of(outcome: &Result<Outcome, Failure>) -> (Option<&str>, &str, u64) {
     let outcome = outcome.as_ref().unwrap();
     (outcome.event.as_deref(), &outcome.status, outcome.version)
@@ -105,14 +105,14 @@ async fn a_content_is_known_again_under_another_id(world: World) {
     order(&world, to_order("1", "c-2", Intent::Complete))
         .await
         .unwrap();
-    // How it stands today: whoever places it once more must not take it for an open one.
+    // The answer has the status of now, so that the sender does not take the order for open.
     let again = order(&world, placing("1", "c-3")).await.unwrap();
     assert_eq!(
         (again.event, again.status.as_str(), again.version),
         (None, "PROCESSED", 2)
     );
     assert!(again.repeated);
-    // The very command has its own answer, for ever.
+    // A repeat of the command itself always gets the first answer.
     let same = order(&world, placing("1", "c-1")).await.unwrap();
     assert_eq!(
         (same.event, same.status, same.version),
@@ -138,7 +138,7 @@ async fn a_content_is_known_again_under_another_id(world: World) {
         assert_eq!(send(&world, command).await.unwrap().version, number);
     }
     assert_whole(&world, &shipment("S"), 20).await;
-    // Without a time of its own, the same text is news.
+    // Without a timestamp, the same text is a new update.
     for number in 21..=22 {
         let command = update("S", &format!("c-{number}"), "x", None);
         assert_eq!(send(&world, command).await.unwrap().version, number);
@@ -157,13 +157,13 @@ async fn what_may_come_first_is_known_again_like_anything(world: World) {
     assert_eq!(send(&world, created("c-2", "y")).await.unwrap().version, 2);
     let again = send(&world, created("c-3", "x")).await.unwrap();
     assert!((again.version, again.own, again.repeated) == (1, false, true));
-    // An id that made a later commit, with the content of the first.
+    // The id of a later commit, with the content of the first.
     let reused = send(&world, created("c-2", "x")).await;
     assert_eq!(reused, Err(Failure::IdReused));
     let reused = send(&world, created("c-1", "z")).await;
     assert_eq!(reused, Err(Failure::IdReused));
     assert_whole(&world, &shipment("S"), 2).await;
-    // Twice at once, and where something else came before.
+    // Many at the same time, and one where another update came first.
     let rivals = (0..20).map(|_| send(&world, update("T", "c-1", "x", None)));
     join_all(rivals).await;
     let mut late = created("c-2", "y");
@@ -189,7 +189,7 @@ async fn a_refusal_leaves_no_trace(world: World) {
             .unwrap()
             .is_empty()
     );
-    // Its id stays free, for another content even.
+    // The command id stays free, even for another content.
     assert!(order(&world, placing("1", "c-1")).await.is_ok());
     let nothing = order(&world, to_order("1", "c-2", Intent::Fulfil))
         .await
@@ -228,7 +228,7 @@ async fn our_own_lost_answer_is_no_conflict(world: World) {
         (answer.status.as_str(), answer.version),
         (Status::Processed.as_str(), 2)
     );
-    // Lost for good: the sender hears of it, and the next attempt finds what was done.
+    // All answers are lost: the sender gets an error, and the next attempt finds the effect.
     let lost = execute::<Shipment>(&lossy(9), &SystemClock, update("S", "c-1", "x", None)).await;
     assert!(matches!(lost, Ok(_) | Err(Failure::Unavailable(_))));
     let found = send(&world, update("S", "c-1", "x", None)).await.unwrap();

@@ -1,5 +1,5 @@
-//! What a scan of the event store promises: every aggregate whole, from its beginning or from where
-//! another scan was.
+//! The contract of a scan of the event store: it returns every aggregate with its whole history,
+//! from the beginning of a segment or from where another scan has stopped.
 
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -31,7 +31,7 @@ async fn a_scan_yields_every_aggregate_whole(world: World) {
         order(&world, placing(&number.to_string(), "c-1"))
             .await
             .unwrap();
-        // Histories that lie across pages.
+        // Histories that cross pages.
         for update_number in 0..number % 7 {
             let id = format!("S{number}");
             let command_id = format!("c-{update_number}");
@@ -63,7 +63,7 @@ async fn a_scan_yields_every_aggregate_whole(world: World) {
     }
 }
 
-/// Orders, and shipments of which some lie across pages.
+/// Stores orders, and shipments of which some cross pages.
 async fn many_aggregates(world: &World) {
     let text = "x".repeat(60_000);
     for number in 0..12 {
@@ -80,14 +80,15 @@ async fn many_aggregates(world: &World) {
     }
 }
 
-/// Whose history was handed out, and of how many commits.
+/// An aggregate that a scan has returned, and the number of its commits.
 type Seen = (String, usize);
 
 fn seen(whole: &AggregateHistory) -> Seen {
     (whole.id.to_string(), whole.history.len())
 }
 
-/// What is left of a segment behind a place.
+/// Returns the aggregates of a segment that follow `behind`. `place` is the segment's number and
+/// the number of segments.
 async fn rest(world: &World, place: (u32, u32), behind: Option<ScanPosition>) -> Vec<Seen> {
     let mut scan = world.store.scan(place.0, place.1, behind);
     let mut rest = Vec::new();
@@ -124,7 +125,7 @@ async fn a_scan_goes_on_behind_any_aggregate(world: World) {
 async fn a_scan_loses_nothing_to_a_table_that_is_unavailable(world: World) {
     many_aggregates(&world).await;
     let all = rest(&world, (0, 1), None).await;
-    // Pages of three items, so that most histories lie across some.
+    // Pages have three items, so that most histories cross them.
     let mut calls = 0;
     for at in 1.. {
         let flaky = Arc::new(FailsOnce::new(world.table.clone(), at, 3));
@@ -149,7 +150,7 @@ async fn a_scan_loses_nothing_to_a_table_that_is_unavailable(world: World) {
             }
         }
         assert_eq!(found, all, "at call {at}");
-        // Each page is paid for once, but for those that are read again.
+        // Each page is charged once, except those that are read again.
         assert!(scan.half_units() > 0);
         calls = calls.max(flaky.calls());
         if failures == 0 {

@@ -1,5 +1,5 @@
-//! Commands whose every text is as long as it may be, or one character longer: what is accepted of
-//! them makes messages that EventBridge and SNS take.
+//! Commands in which every text is as long as its limit, or one character shorter or longer. The
+//! messages of every accepted one must fit the limits of EventBridge and SNS.
 
 use domain::limits::{DETAIL_BYTES_MAX, ID_MAX, TEXT_MAX};
 use proptest::{prelude::*, sample::select};
@@ -10,14 +10,15 @@ use crate::{
     world::{Entry, World},
 };
 
-/// One of each length in UTF-8, and those that take more room in JSON: one that ids may have, and
-/// one that they may not.
+/// Characters of 1 to 4 bytes in UTF-8, then two that JSON must escape: a quotation mark, and a
+/// control character, which ids may not contain.
 const FILLS: [char; 6] = ['a', 'é', '€', '😀', '"', '\u{1}'];
 
-/// Texts that senders make as long as the platform lets them: an event has 256 KiB.
+/// The length of texts that have no limit of their own, in characters. An event has at most 256
+/// KiB.
 const ANY_LENGTH: usize = 60_000;
 
-/// A text of about so many characters: as many as its bound is, or near it.
+/// A text that repeats one character up to a limit. `beyond` is added to the limit: 0, 1 or -1.
 #[derive(Debug, Clone, Copy)]
 struct Filled {
     fill: char,
@@ -31,26 +32,26 @@ impl Filled {
     }
 }
 
-/// Mostly exactly as long as it may be, so that most are accepted.
+/// Draws a text that mostly is exactly as long as its limit, so that most commands are accepted.
 fn filled() -> impl Strategy<Value = Filled> {
     let beyond = prop_oneof![8 => Just(0), 1 => Just(-1), 1 => Just(1)];
     let fill = prop_oneof![5 => select(&FILLS[..5]), 1 => Just(FILLS[5])];
     (fill, beyond).prop_map(|(fill, beyond)| Filled { fill, beyond })
 }
 
-/// What a message may have of its sender.
+/// The texts that come from a sender and may appear in messages.
 #[derive(Debug, Clone)]
 struct Sent {
     order_id: Filled,
     shipment_id: Filled,
     customer_id: Filled,
     text: Filled,
-    /// Of the event, of the request and of the message that caused it.
+    /// The id of the event, and the command id of an invocation.
     event_id: Filled,
     correlation_id: Filled,
     any_length: bool,
     padding: Filled,
-    /// The member of an update that is as long as the whole may be.
+    /// The member of an update that fills it up to its limit of bytes.
     padded: &'static str,
     status: &'static str,
     traceparent: bool,
@@ -131,7 +132,7 @@ impl Sent {
         })
     }
 
-    /// One as large as an update may be, give or take a character.
+    /// Returns an update that is as large as its limit, or a character less or more.
     fn update(&self) -> Value {
         let mut update = json!({
             "shipmentId": self.shipment_id.to(ID_MAX),
@@ -150,7 +151,7 @@ impl Sent {
         self.correlation_id.to(bound)
     }
 
-    /// What comes in, one after the other.
+    /// Returns the payloads with their entry points, in the order in which they arrive.
     fn payloads(&self) -> Vec<(Entry, String)> {
         let id = self.order_id.to(ID_MAX);
         let named = || json!({ "orderId": id });
@@ -175,7 +176,7 @@ impl Sent {
         let mut body = self.order("merchant");
         body["orderId"] = "requested".into();
         request["body"] = body.to_string().into();
-        // A header has no other characters.
+        // Only these characters are allowed in a header.
         if self.correlation_id.fill.is_ascii_graphic() {
             request["headers"]["x-correlation-id"] = self.correlation_id.to(255).into();
         }
@@ -202,7 +203,7 @@ proptest! {
         run(async {
             let world = World::new();
             for (entry, payload) in sent.payloads() {
-                // A command for an order that was refused waits for its next delivery.
+                // Where the order was refused, the commands for it fail, to be delivered again.
                 drop(world.check(entry, &payload).await);
             }
             world.check_downstream().await;
@@ -210,7 +211,7 @@ proptest! {
     }
 }
 
-/// The property is about something: with every text at its bound, all of it is accepted.
+/// The property above is not empty: with every text at its limit, every command is accepted.
 #[test]
 fn texts_at_their_bounds_are_accepted() {
     for fill in ['a', 'é', '€', '😀'] {
@@ -235,7 +236,8 @@ fn texts_at_their_bounds_are_accepted() {
                 drop(world.check(entry, &payload).await);
             }
             world.check_downstream().await;
-            // Placed and completed by Waybill, one each by invocation and request, and an update.
+            // An order that is placed and completed by Waybill, an order by invocation, one by
+            // request, and an update.
             assert_eq!(world.commits().len(), 5, "{fill}");
         });
     }

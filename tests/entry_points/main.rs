@@ -1,5 +1,5 @@
-//! Entry points under anything at all: an error, or a valid command; never a panic, never a word
-//! about the inside, and whatever is accepted fits everything downstream.
+//! The entry points with random payloads. Each answers an error or executes a valid command. None
+//! panics or reveals internal details, and whatever is accepted fits every limit downstream.
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
@@ -19,7 +19,7 @@ use support::stream::batch;
 use tree::{Change, Tree, changes, tree};
 use world::{Entry, World, check_http};
 
-/// Payloads of each property.
+/// The number of cases of each property.
 const CASES: u32 = 600;
 
 /// Every entry point.
@@ -33,7 +33,7 @@ const ENTRIES: [Entry; 7] = [
     Entry::Query,
 ];
 
-/// Real payloads, which the fuzzer starts from as well.
+/// Returns the real payloads of a folder of `fuzz/seeds`, from which the fuzzer starts as well.
 fn seeds(folder: &str) -> Vec<Value> {
     let files = fs::read_dir(format!("fuzz/seeds/{folder}")).unwrap();
     let mut paths: Vec<_> = files.map(|file| file.unwrap().path()).collect();
@@ -43,8 +43,8 @@ fn seeds(folder: &str) -> Vec<Value> {
         .collect()
 }
 
-/// The same cases every time, so that a change is judged and not luck; `PROPTEST_RNG_SEED` draws
-/// others. What else there is to find, the fuzzer looks for.
+/// Returns a configuration that tries the same cases every time, so that a red test is the fault of
+/// a change and not of chance. `PROPTEST_RNG_SEED` draws other cases. The fuzzer searches further.
 fn config() -> Config {
     let config = Config::default();
     let rng_seed = match config.rng_seed {
@@ -54,7 +54,7 @@ fn config() -> Config {
     Config {
         cases: CASES,
         rng_seed,
-        // A failure is a payload, and payloads that failed once belong to the seeds.
+        // A payload that has failed belongs into `fuzz/seeds`, not into a file of proptest.
         failure_persistence: None,
         ..config
     }
@@ -65,8 +65,8 @@ fn run(future: impl Future<Output = ()>) {
     runtime.unwrap().block_on(future);
 }
 
-/// A world in which the seeds have happened.
-async fn lived_in() -> World {
+/// Returns a world that has processed all seeds.
+async fn seeded_world() -> World {
     let world = World::new();
     for (folder, entry) in [
         ("bus", Entry::Bus),
@@ -74,7 +74,7 @@ async fn lived_in() -> World {
         ("invoke", Entry::Invoke),
     ] {
         for seed in seeds(folder) {
-            // A bus event for an order that is not there waits for its next delivery.
+            // An event for an order that does not exist yet fails, to be delivered again.
             drop(world.check(entry, &seed.to_string()).await);
         }
     }
@@ -82,8 +82,8 @@ async fn lived_in() -> World {
     world
 }
 
-/// A request of the gateway with a changed envelope, its body changed on its own: it is JSON in a
-/// string.
+/// Returns a request of the HTTP API with a changed envelope. Its body, which is JSON in a string,
+/// is changed separately.
 fn request(seed: Value, envelope: &[(usize, Change)], body: &[(usize, Change)]) -> String {
     let mut seed = seed;
     if let Some(text) = seed["body"].as_str() {
@@ -93,7 +93,7 @@ fn request(seed: Value, envelope: &[(usize, Change)], body: &[(usize, Change)]) 
     Tree::from(seed).changed(envelope).print()
 }
 
-/// A request that a gateway may send, whatever its client has put into it.
+/// Returns a request as the HTTP API may send it, with an arbitrary path, headers and body.
 fn with_junk(mut seed: Value, path: String, headers: Vec<(String, String)>, body: Body) -> String {
     if !path.is_empty() {
         seed["rawPath"] = format!("/test/{path}").into();
@@ -138,7 +138,8 @@ fn path() -> impl Strategy<Value = String> {
     ]
 }
 
-/// Orders as they are sent, changed, a line each or as an array; anything else besides.
+/// Draws the content of a file: mostly changed orders, one in a line or as an array, sometimes
+/// arbitrary bytes.
 fn file() -> impl Strategy<Value = Vec<u8>> {
     let order = (select(seeds("api")), changes()).prop_map(|(seed, changes)| {
         let mut order: Value = match seed["body"].as_str() {
@@ -159,7 +160,7 @@ fn file() -> impl Strategy<Value = Vec<u8>> {
     prop_oneof![5 => orders, 1 => any::<Vec<u8>>()]
 }
 
-/// Headers that Waybill reads, and one that it does not.
+/// The headers that Waybill reads, and one that it ignores.
 const HEADERS: [&str; 5] = [
     "idempotency-key",
     "if-match",
@@ -168,8 +169,8 @@ const HEADERS: [&str; 5] = [
     "x-other",
 ];
 
-/// Headers that Waybill reads, with any text that a gateway hands on: what HTTP allows in a header
-/// is printable, and beyond ASCII it is any byte.
+/// Draws headers with any text that the HTTP API passes on: printable ASCII, and any character
+/// beyond ASCII.
 fn headers() -> impl Strategy<Value = Vec<(String, String)>> {
     let value = prop_oneof![
         "[ -~]{0,300}",
@@ -188,7 +189,7 @@ proptest! {
             let payload = tree.print();
             let world = World::new();
             for entry in ENTRIES {
-                // What fails is a function error, whose text has been looked at.
+                // A failure is an error of the function; `check` has checked its text.
                 let _ = world.check(entry, &payload).await;
             }
             world.check_downstream().await;
@@ -204,7 +205,7 @@ proptest! {
         run(async {
             let payload = request(seed, &envelope, &body);
             for entry in [Entry::Api, Entry::Invoke] {
-                for world in [World::new(), lived_in().await] {
+                for world in [World::new(), seeded_world().await] {
                     let _ = world.check(entry, &payload).await;
                     world.check_downstream().await;
                 }
@@ -216,7 +217,7 @@ proptest! {
     fn a_request_with_a_changed_body_is_answered(seed in select(seeds("api")), body in changes()) {
         run(async {
             let payload = request(seed, &[], &body);
-            for world in [World::new(), lived_in().await] {
+            for world in [World::new(), seeded_world().await] {
                 answered(world.check(Entry::Api, &payload).await);
                 world.check_downstream().await;
             }
@@ -249,11 +250,12 @@ proptest! {
     ) {
         run(async {
             let payload = Tree::from(seed).changed(&changes).print();
-            for world in [World::new(), lived_in().await] {
+            for world in [World::new(), seeded_world().await] {
                 let before = world.commits().len() + world.rejected();
-                // One for an order that is not there waits for its next delivery.
+                // An event for an order that does not exist yet fails, to be delivered again.
                 drop(world.check(Entry::Bus, &payload).await);
-                // What is known already, and the end of an order that nobody placed, have none.
+                // A repeated event has no effect, nor has the completion of an order that nobody
+                // placed.
                 let effects = world.commits().len() + world.rejected() - before;
                 assert!(effects <= 1, "{effects} effects of one event");
                 world.check_downstream().await;
@@ -270,7 +272,7 @@ proptest! {
             let world = World::new();
             let accepted = world.check_file(name, &content).await;
             world.check_downstream().await;
-            // Once more, as another version: nothing happens twice.
+            // The same content as another version of the object: nothing is placed twice.
             assert_eq!(world.check_file(name, &content).await, 0, "{accepted} before");
         });
     }
@@ -278,7 +280,7 @@ proptest! {
     #[test]
     fn a_changed_query_is_answered_or_fails(seed in select(seeds("query")), changes in changes()) {
         run(async {
-            let world = lived_in().await;
+            let world = seeded_world().await;
             let _ = world.check(Entry::Query, &Tree::from(seed).changed(&changes).print()).await;
         });
     }
@@ -286,7 +288,7 @@ proptest! {
     #[test]
     fn a_changed_batch_is_projected_or_parked(changes in changes()) {
         run(async {
-            let world = lived_in().await;
+            let world = seeded_world().await;
             let seed: Value = serde_json::from_str(batch(&world.commits()).get()).unwrap();
             let payload = Tree::from(seed).changed(&changes).print();
             for entry in [Entry::Project, Entry::Notify] {
@@ -307,7 +309,7 @@ fn every_seed_is_understood() {
         for seed in seeds("api") {
             let answer = world.check(Entry::Api, &seed.to_string()).await.unwrap();
             let status = answer["statusCode"].as_u64();
-            // Orders that are not there yet cannot be completed or cancelled.
+            // An order that does not exist yet cannot be completed or cancelled.
             assert!(matches!(status, None | Some(200 | 404 | 412)), "{answer}");
             assert!(answer["error"].is_null(), "{answer}");
         }
@@ -317,12 +319,12 @@ fn every_seed_is_understood() {
         }
         assert_eq!(world.commits().len(), 4);
         for seed in seeds("bus") {
-            // One for an order that is not there waits for its next delivery.
+            // An event for an order that does not exist yet fails, to be delivered again.
             drop(world.check(Entry::Bus, &seed.to_string()).await);
         }
         assert!(world.commits().len() > 5);
         world.check_downstream().await;
-        // An order that names its id is one of a file, too.
+        // An order with an id can come in a file, too.
         let named =
             json!({ "orderId": "F-1", "items": [{ "name": "Lamp", "quantity": 1, "price": 1 }] });
         let content = named.to_string();
@@ -335,7 +337,7 @@ fn every_seed_is_understood() {
     });
 }
 
-/// A gateway sends texts here; whoever invokes the function himself may send anything.
+/// The HTTP API sends texts as parameters, but a direct invocation may send anything.
 #[test]
 fn a_query_parameter_without_a_value_is_no_panic() {
     run(async {

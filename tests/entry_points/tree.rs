@@ -1,4 +1,4 @@
-//! JSON as text that nobody has sorted out yet: numbers as written, members twice, any order.
+//! JSON that is not normalised: numbers as they are written, members twice and in any order.
 
 use proptest::prelude::*;
 use serde_json::Value;
@@ -6,15 +6,15 @@ use serde_json::Value;
 /// A JSON value.
 #[derive(Debug, Clone)]
 pub enum Tree {
-    /// `null`, `true`, or a number, as it is written.
+    /// `null`, `true`, `false` or a number, as it is written.
     Word(String),
     /// A string.
     Text(String),
     /// An array.
     Array(Vec<Tree>),
-    /// An object; a name may stand in it twice.
+    /// An object, in which a name may occur twice.
     Object(Vec<(String, Tree)>),
-    /// Arrays within arrays, so deep.
+    /// Empty arrays within arrays, nested this deep.
     Deep(usize),
 }
 
@@ -33,7 +33,7 @@ impl From<Value> for Tree {
 }
 
 impl Tree {
-    /// As text.
+    /// Returns the JSON text.
     pub fn print(&self) -> String {
         match self {
             Self::Word(word) => word.clone(),
@@ -53,7 +53,7 @@ impl Tree {
         }
     }
 
-    /// How many values there are, itself included.
+    /// Returns the number of values in it, itself included.
     fn size(&self) -> usize {
         1 + self.children().map(Self::size).sum::<usize>()
     }
@@ -66,7 +66,7 @@ impl Tree {
         }
     }
 
-    /// Changes the value at `place`, counted from the root, in the order of the text.
+    /// Changes the value number `place`, counted from 0 at the root, in the order of the text.
     fn change(&mut self, place: &mut usize, change: &Change) {
         if *place == 0 {
             change.value(self);
@@ -91,7 +91,7 @@ impl Tree {
         }
     }
 
-    /// With changes, each at a place that is taken modulo the tree's size.
+    /// Returns the tree with changes, each at a number of a value, taken modulo the tree's size.
     pub fn changed(mut self, changes: &[(usize, Change)]) -> Self {
         for (place, change) in changes {
             let mut place = place % self.size();
@@ -101,18 +101,19 @@ impl Tree {
     }
 }
 
-/// What may happen to a value.
+/// A change of a value or of a member.
 #[derive(Debug, Clone)]
 pub enum Change {
-    /// The member goes.
+    /// Removes the member.
     Drop,
-    /// The member stands there twice, the second time with this value.
+    /// Adds the member a second time, with this value.
     Duplicate(Tree),
-    /// The member is called otherwise.
+    /// Gives the member another name.
     Rename(String),
-    /// Another value stands there.
+    /// Replaces the value.
     Replace(Tree),
-    /// A number becomes a string, a string what it says or a list of itself, and so on.
+    /// Changes the type: a number becomes a string, a string the JSON in it or an array of
+    /// itself, an array an object, an object an array.
     Retype,
 }
 
@@ -154,7 +155,7 @@ impl Change {
     }
 }
 
-/// Names that mean something somewhere.
+/// Names that some entry point reads, and some that resemble them.
 const NAMES: [&str; 48] = [
     "Records",
     "NewImage",
@@ -206,7 +207,7 @@ const NAMES: [&str; 48] = [
     "S",
 ];
 
-/// Texts that mean something somewhere, or nothing anywhere.
+/// Texts that some entry point understands, and unusual ones.
 const TEXTS: [&str; 24] = [
     "",
     " ",
@@ -273,7 +274,7 @@ fn text() -> impl Strategy<Value = String> {
     ]
 }
 
-/// Any JSON.
+/// Draws any JSON.
 pub fn tree() -> impl Strategy<Value = Tree> {
     let leaf = prop_oneof![
         4 => proptest::sample::select(&WORDS[..]).prop_map(|word| Tree::Word(word.to_owned())),
@@ -289,7 +290,7 @@ pub fn tree() -> impl Strategy<Value = Tree> {
     })
 }
 
-/// A few changes at any places.
+/// Draws up to three changes at random values.
 pub fn changes() -> impl Strategy<Value = Vec<(usize, Change)>> {
     let change = prop_oneof![
         2 => Just(Change::Drop),

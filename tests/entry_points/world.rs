@@ -1,5 +1,5 @@
-//! Every entry point over ports in memory, and what must hold of whatever it answers. The fuzzer
-//! runs this file, too.
+//! All entry points over ports in memory, and the checks of their answers. The fuzzer uses this
+//! file, too.
 
 use std::{sync::Arc, time::Duration};
 
@@ -25,14 +25,15 @@ use support::{
     stream::batch,
 };
 
-/// Bytes of a DynamoDB item, of an EventBridge entry, of an SNS message.
+/// The limit of a DynamoDB item, in bytes.
 const ITEM_BYTES: usize = 400 * 1024;
+/// The limit of an EventBridge entry and of an SNS message, in bytes.
 const MESSAGE_BYTES: usize = 256 * 1024;
 
-/// Digits of a DynamoDB number.
+/// The most significant digits of a DynamoDB number.
 const DIGITS: usize = 38;
 
-/// What no answer may show.
+/// Internal details that no answer may show.
 const INTERNAL: [&str; 6] = [
     "SdkError",
     "waybill-test-",
@@ -42,7 +43,7 @@ const INTERNAL: [&str; 6] = [
     "missing field",
 ];
 
-/// Where a payload goes in.
+/// The entry point that gets a payload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Entry {
     Api,
@@ -54,7 +55,7 @@ pub enum Entry {
     Query,
 }
 
-/// Both executables over everything in memory.
+/// Both executables, over ports in memory.
 pub struct World {
     table: Arc<MemoryTable>,
     rows: Arc<MemoryRows>,
@@ -67,7 +68,7 @@ pub struct World {
 }
 
 impl World {
-    /// An empty one.
+    /// Returns a world without any data.
     pub fn new() -> Self {
         let table = Arc::new(MemoryTable::default());
         let store = EventStore::new(table.clone()).with_keys(Keys::in_memory());
@@ -84,7 +85,7 @@ impl World {
                 operator: operator.clone(),
                 files: Arc::new(files.clone()),
                 carriers: commands::carriers::Carriers::none(),
-                metrics: support::unheard(),
+                metrics: support::unread_metrics(),
                 environment: environment.clone(),
             },
             projectors: Projectors {
@@ -92,7 +93,7 @@ impl World {
                 rows: rows.clone(),
                 bus: bus.clone(),
                 topic: topic.clone(),
-                metrics: support::unheard(),
+                metrics: support::unread_metrics(),
                 clock: Arc::new(Stopped),
                 environment: Environment::of_one_shard(environment),
                 stalled_after: lambda::StalledAfter::default(),
@@ -108,8 +109,8 @@ impl World {
         }
     }
 
-    /// Uploads a file as `name` under `orders/`, has it imported, and holds its report against it;
-    /// how many orders it has placed.
+    /// Uploads a file as `name` under `orders/`, imports it, and compares its report with what was
+    /// stored. Returns the number of orders that it has placed.
     pub async fn check_file(&self, name: &str, content: &[u8]) -> u64 {
         let object = self.files.upload(&format!("orders/{name}"), content);
         let event = json!({
@@ -140,11 +141,11 @@ impl World {
         accepted
     }
 
-    /// Hands `payload` in and looks at everything that comes of it.
+    /// Invokes an entry point with `payload` and checks its answer and its effects.
     pub async fn check(&self, entry: Entry, payload: &str) -> Answer {
-        let answer = self.hand_in(entry, payload).await;
+        let answer = self.invoke(entry, payload).await;
         match (entry, &answer) {
-            // Delivered again, since the order may come yet.
+            // The event is delivered again, since the order may arrive later.
             (Entry::Bus, Err(Failed(text))) if text == "there is no such order yet" => {}
             (_, Err(Failed(text))) => assert!(
                 matches!(
@@ -158,7 +159,7 @@ impl World {
                 check_http(answer);
             }
             (Entry::Bus | Entry::Import, Ok(answer)) => assert_eq!(answer, &Value::Null),
-            // Nothing in memory is ever unavailable, so no batch has to come again.
+            // Nothing in memory is ever unavailable, so no batch has to be delivered again.
             (Entry::Project | Entry::Notify, Ok(answer)) => {
                 assert_eq!(answer.to_string(), r#"{"batchItemFailures":[]}"#);
             }
@@ -171,7 +172,7 @@ impl World {
         answer
     }
 
-    async fn hand_in(&self, entry: Entry, payload: &str) -> Answer {
+    async fn invoke(&self, entry: Entry, payload: &str) -> Answer {
         let raw: Payload = RawValue::from_string(payload.to_owned()).unwrap();
         match entry {
             Entry::Api => {
@@ -185,12 +186,12 @@ impl World {
                     .await
             }
             Entry::Bus => {
-                let before = self.operator.told();
+                let before = self.operator.messages();
                 let answer = self
                     .commands
                     .handle(commands::Role::Bus, raw, &Invocation::of("r-1"))
                     .await;
-                let after = self.operator.told();
+                let after = self.operator.messages();
                 let rejected = after.dead_letters.len() - before.dead_letters.len();
                 assert!(rejected <= 1, "one event, {rejected} dead letters");
                 assert_eq!(after.alerts.len() - before.alerts.len(), rejected);
@@ -223,18 +224,19 @@ impl World {
             .await
     }
 
-    /// Every commit that was accepted.
+    /// Returns all stored commits.
     pub fn commits(&self) -> Vec<Commit> {
         let items = self.table.all().into_iter();
         items.map(|item| Commit::from_item(item).unwrap()).collect()
     }
 
-    /// How many events were rejected.
+    /// Returns the number of events that became dead letters.
     pub fn rejected(&self) -> usize {
-        self.operator.told().dead_letters.len()
+        self.operator.messages().dead_letters.len()
     }
 
-    /// What was accepted fits everything downstream: the table, the read models, bus and topic.
+    /// Checks that everything accepted fits the limits downstream: of the table, the read models,
+    /// the bus and the topic.
     pub async fn check_downstream(&self) {
         for item in self.table.all() {
             check_item(&item);
@@ -260,8 +262,9 @@ impl World {
     }
 }
 
-/// As EventBridge wants it: an entry of 256 KiB with everything that it counts, a detail-type and a
-/// source of so many characters (`PutEventsRequestEntry`; user guide, "PutEvents entry size").
+/// Checks the limits of EventBridge: 256 KiB for an entry with everything that counts, 128
+/// characters for a detail-type, 256 for a source (`PutEventsRequestEntry`; user guide, "PutEvents
+/// entry size").
 fn check_announcement(message: &Announcement) {
     let detail = message.detail.to_string();
     let bytes = 14 + message.source.len() + message.detail_type.len() + detail.len();
@@ -272,8 +275,8 @@ fn check_announcement(message: &Announcement) {
     assert!(trace <= 500, "a trace header of {trace} characters");
 }
 
-/// As SNS wants it: 256 KiB with subject and attributes, a subject of at most 100 printable ASCII
-/// characters, no attribute empty.
+/// Checks the limits of SNS: 256 KiB with subject and attributes, a subject of at most 100
+/// printable ASCII characters, no empty attribute.
 fn check_alert(alert: &Alert) {
     let subject = &alert.subject;
     assert!((1..=100).contains(&subject.len()), "{subject:?}");
@@ -290,7 +293,7 @@ fn check_alert(alert: &Alert) {
     assert!(!alert.body.contains(|c: char| c.is_control() && c != '\n'));
 }
 
-/// As DynamoDB wants it: its size, and the digits and the range of every number.
+/// Checks the limits of DynamoDB: the size of an item, and the digits and the range of its numbers.
 fn check_item(item: &Item) {
     assert!(item_bytes(item) <= ITEM_BYTES, "{} bytes", item_bytes(item));
     item.values().for_each(check_value);
@@ -312,7 +315,7 @@ fn check_number(text: &str) {
     let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
     let digits = format!("{}{fraction}", whole.trim_start_matches('-'));
     let significant = digits.trim_start_matches('0');
-    // 1e-130 up to, not including, 1e126.
+    // The range is from 1e-130 up to, not including, 1e126.
     let size = exponent + significant.len() as i64 - fraction.len() as i64;
     let significant = significant.trim_end_matches('0');
     assert!(significant.len() <= DIGITS, "{text}");
@@ -322,7 +325,7 @@ fn check_number(text: &str) {
     );
 }
 
-/// An answer of the role `api`: one to HTTP, or the reply to a direct invocation.
+/// Checks an answer of the role `api`: to an HTTP request or to a direct invocation.
 fn check_answer(answer: &Value) {
     if answer["statusCode"].is_number() {
         let (status, body) = check_http(answer);
@@ -344,10 +347,11 @@ fn check_reply(reply: &Value) {
     assert!(reply["version"].as_u64() > Some(0), "{reply}");
 }
 
-/// A well-formed answer of the payload format 2.0: its status and its body.
+/// Checks that an answer has the payload format 2.0 of the HTTP API. Returns its status and its
+/// body.
 pub fn check_http(answer: &Value) -> (u64, Value) {
     let status = answer["statusCode"].as_u64().unwrap();
-    // Nothing in memory is unavailable, and nothing that is sent in is our own fault.
+    // Nothing in memory is unavailable, and no payload may cause an error of the server.
     assert!((200..500).contains(&status), "{answer}");
     assert_eq!(answer["isBase64Encoded"], false, "{answer}");
     let headers = answer["headers"].as_object().unwrap();
@@ -394,7 +398,7 @@ fn check_problem(problem: &Value) {
     }
 }
 
-/// A clock that shows one time and does not wait.
+/// A clock that always shows the same time and does not wait.
 struct Stopped;
 
 #[async_trait]

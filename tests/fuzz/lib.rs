@@ -28,7 +28,7 @@ use futures::executor::block_on;
 use libfuzzer_sys::Corpus;
 use serde_json::{Value, value::RawValue};
 
-pub use metrics::unheard;
+pub use metrics::unread_metrics;
 pub use world::Entry;
 use world::World;
 
@@ -52,7 +52,7 @@ static REQUEST: LazyLock<Value> = LazyLock::new(|| {
 pub fn command(entry: Entry, data: &[u8]) -> Corpus {
     match payload(data) {
         Some(text) => block_on(async {
-            let world = lived_in().await;
+            let world = seeded_world().await;
             accept(&world, entry, text).await;
             world.check_downstream().await;
             Corpus::Keep
@@ -65,7 +65,7 @@ pub fn command(entry: Entry, data: &[u8]) -> Corpus {
 pub fn projection(entries: &[Entry], data: &[u8]) -> Corpus {
     match payload(data) {
         Some(text) => block_on(async {
-            let world = lived_in().await;
+            let world = seeded_world().await;
             for entry in entries {
                 accept(&world, *entry, text).await;
             }
@@ -91,7 +91,7 @@ fn payload(data: &[u8]) -> Option<&str> {
     Some(text)
 }
 
-async fn lived_in() -> World {
+async fn seeded_world() -> World {
     let world = World::new();
     for (entry, seed) in BEFORE {
         accept(&world, entry, seed).await;

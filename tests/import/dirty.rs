@@ -1,4 +1,4 @@
-//! Files that are not what they should be: what is good counts, and the rest is named.
+//! Files with errors: their valid orders are accepted, and everything else is reported.
 
 use serde_json::json;
 
@@ -197,7 +197,7 @@ async fn many_rejections_lie_in_parts_that_the_report_names() {
     let mut lines: Vec<String> = (0..2_500).map(|n| format!("bad {n}")).collect();
     lines.insert(1_700, order("A-1"));
     let object = world.upload("orders/a.jsonl", lines.join("\n"));
-    world.settle(None).await;
+    world.deliver_all(None).await;
     let report = world.report(&object);
     assert_eq!(counts(&report), [1, 0, 2_500, 2_501]);
     let parts = [
@@ -229,7 +229,7 @@ async fn the_operator_hears_of_a_file_with_rejections_once_and_without_a_word_of
     ]
     .join("\n");
     world.import("orders/a.json", content).await;
-    let told = world.operator.told();
+    let told = world.operator.messages();
     assert_eq!(told.dead_letters, vec![]);
     let [(subject, text, id)] = told.alerts.as_slice() else {
         panic!("{told:?}")

@@ -1,9 +1,9 @@
-//! What S3 says, and what is made of it where it is not what was asked for.
+//! Events of S3, and how the import treats those that it cannot process.
 
 use commands::import::files::Object;
 use lambda::Failed;
 use serde_json::{Value, json};
-use support::operator::Told;
+use support::operator::OperatorMessages;
 
 use crate::world::{Ended, World, counts, created, order, report_key};
 
@@ -11,10 +11,10 @@ fn ok() -> Ended {
     Ended::Answered(Ok(Value::Null))
 }
 
-/// Delivers `event`, which can never succeed, and says by which code it was kept.
+/// Delivers `event`, which can never succeed, and returns the code of its dead letter.
 async fn rejected(world: &mut World, event: Value) -> String {
     assert_eq!(world.deliver(&event, None).await, ok());
-    let told = world.operator.told();
+    let told = world.operator.messages();
     let [(letter, code)] = told.dead_letters.as_slice() else {
         panic!("{event}: {told:?}")
     };
@@ -78,7 +78,7 @@ async fn a_folder_made_in_the_console_is_nothing() {
     let mut event = created(&object);
     event["detail"]["object"]["size"] = json!(0);
     assert_eq!(world.deliver(&event, None).await, ok());
-    assert_eq!(world.operator.told(), Default::default());
+    assert_eq!(world.operator.messages(), Default::default());
     assert_eq!(world.files.put_by_functions(), Vec::<String>::new());
 }
 
@@ -129,8 +129,8 @@ async fn a_checkpoint_of_a_newer_build_waits_for_one() {
         world.deliver(&event, None).await,
         Ended::Answered(Err(waits))
     );
-    assert_eq!(world.operator.told(), Told::default());
-    // The newer build's file is as good as this one's to this build again.
+    assert_eq!(world.operator.messages(), OperatorMessages::default());
+    // Back at the version that this build reads, the checkpoint is used again.
     world.files.upload(key, ours.to_string());
     assert_eq!(world.deliver(&event, None).await, ok());
     assert_eq!(world.commits().len(), 2);
@@ -153,7 +153,7 @@ async fn without_versions_the_etag_stands_for_the_version() {
             "reports/orders/a.json/etag-of-v1/report.json"
         );
         assert_eq!(counts(&world.report(&object)), [1, 0, 0, 1]);
-        // Another object has taken its place.
+        // Another object has replaced it.
         let mut world = World::with_files(world.files.clone());
         world.files.upload("orders/a.json", order("B-2"));
         world

@@ -1,4 +1,4 @@
-//! What can go wrong between the function and its surroundings.
+//! Faults between the function and its ports.
 
 use std::sync::{
     Arc,
@@ -17,46 +17,47 @@ use event_store::{
 };
 use support::{files::MemoryFiles, operator::MemoryOperator};
 
-/// Burns through at one of the calls: the function never hears of it again, and crashes.
+/// A switch that crashes the function at one of its calls: from then on no call ever returns.
 #[derive(Default)]
-pub struct Fuse {
-    /// 0 for never.
-    left: AtomicUsize,
+pub struct CrashSwitch {
+    /// The number of the check at which the function crashes; 0 is never.
+    crash_at: AtomicUsize,
     passed: AtomicUsize,
-    burnt: AtomicBool,
+    crashed: AtomicBool,
 }
 
-impl Fuse {
-    /// Burns through at the `strike`-th strike from here, from 1.
-    pub fn at(&self, strike: usize) {
-        self.left.store(strike, Ordering::SeqCst);
+impl CrashSwitch {
+    /// Lets the function crash at the `check`-th check from now on, counted from 1.
+    pub fn crash_at(&self, check: usize) {
+        self.crash_at.store(check, Ordering::SeqCst);
         self.passed.store(0, Ordering::SeqCst);
     }
 
-    pub fn is_burnt(&self) -> bool {
-        self.burnt.load(Ordering::SeqCst)
+    pub fn has_crashed(&self) -> bool {
+        self.crashed.load(Ordering::SeqCst)
     }
 
-    pub fn mend(&self) {
-        if self.burnt.swap(false, Ordering::SeqCst) {
-            self.left.store(0, Ordering::SeqCst);
+    pub fn reset(&self) {
+        if self.crashed.swap(false, Ordering::SeqCst) {
+            self.crash_at.store(0, Ordering::SeqCst);
         }
     }
 
-    /// A strike lies before and another one behind every call.
-    async fn strike(&self) {
+    /// Waits for ever where the function has crashed or crashes here. There is one check before
+    /// and one after the effect of each call.
+    async fn pass(&self) {
         let passed = self.passed.fetch_add(1, Ordering::SeqCst) + 1;
-        if self.is_burnt() || passed == self.left.load(Ordering::SeqCst) {
-            self.burnt.store(true, Ordering::SeqCst);
+        if self.has_crashed() || passed == self.crash_at.load(Ordering::SeqCst) {
+            self.crashed.store(true, Ordering::SeqCst);
             std::future::pending::<()>().await;
         }
     }
 }
 
-/// All surroundings of the function, with a fuse.
+/// All ports of the function, which can crash it.
 #[derive(Clone)]
 pub struct Breakable {
-    pub fuse: Arc<Fuse>,
+    pub crash_switch: Arc<CrashSwitch>,
     pub files: MemoryFiles,
     pub table: Arc<MemoryTable>,
     pub operator: Arc<MemoryOperator>,
@@ -64,9 +65,9 @@ pub struct Breakable {
 
 macro_rules! with_fuse {
     ($self:ident, $call:expr) => {{
-        $self.fuse.strike().await;
+        $self.crash_switch.pass().await;
         let answer = $call.await;
-        $self.fuse.strike().await;
+        $self.crash_switch.pass().await;
         answer
     }};
 }
@@ -79,8 +80,11 @@ impl Files for Breakable {
 
     async fn open(&self, object: &Object, offset: u64) -> Result<Box<dyn Chunks>, FileError> {
         let chunks = with_fuse!(self, self.files.open(object, offset))?;
-        let fuse = self.fuse.clone();
-        Ok(Box::new(BreakableChunks { chunks, fuse }))
+        let crash_switch = self.crash_switch.clone();
+        Ok(Box::new(BreakableChunks {
+            chunks,
+            crash_switch,
+        }))
     }
 
     async fn get(&self, key: &str, most: usize) -> Result<Option<Vec<u8>>, FileError> {
@@ -94,13 +98,13 @@ impl Files for Breakable {
 
 struct BreakableChunks {
     chunks: Box<dyn Chunks>,
-    fuse: Arc<Fuse>,
+    crash_switch: Arc<CrashSwitch>,
 }
 
 #[async_trait]
 impl Chunks for BreakableChunks {
     async fn next(&mut self) -> Result<Option<Vec<u8>>, FileError> {
-        self.fuse.strike().await;
+        self.crash_switch.pass().await;
         self.chunks.next().await
     }
 }
@@ -144,14 +148,14 @@ impl Operator for Breakable {
     }
 }
 
-/// A table that lets others go first, and is unavailable for some of its puts.
+/// A table whose calls let other tasks run first, and which is unavailable for some of its puts.
 pub struct Slow {
     pub table: Arc<dyn CommitTable>,
-    /// Puts that are answered, each after some of everybody else's steps,
+    /// The number of puts that succeed first.
     pub answered: AtomicUsize,
-    /// before so many are not.
+    /// The number of puts that fail after those. Later ones succeed.
     pub unavailable: AtomicUsize,
-    /// The most steps that others may take first.
+    /// The most times that a call yields to other tasks.
     pub steps: usize,
     pub seed: AtomicUsize,
     pub under_way: AtomicUsize,

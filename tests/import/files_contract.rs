@@ -1,4 +1,4 @@
-//! What every bucket keeps to, held against the one in memory.
+//! The contract of a bucket, tested against the bucket in memory.
 
 use commands::import::files::{Chunks, FileError, Files, Object};
 use support::files::MemoryFiles;

@@ -1,10 +1,10 @@
-//! One order, an array, an order a line: what a file may look like, and what becomes of it.
+//! The formats of a file: one order, an array of orders, or one order in each line.
 
 use serde_json::{Value, json};
 
 use crate::world::{World, counts, order, rejections};
 
-/// The same three orders, in every form that a file may have.
+/// Returns the same three orders in every format of a file.
 fn forms() -> Vec<(&'static str, Vec<u8>)> {
     let [a, b, c] = ["A-1", "B-2", "C-3"].map(order);
     let pretty = |value: &str| {
@@ -44,7 +44,7 @@ async fn the_same_orders_are_accepted_from_every_form() {
         assert_eq!(counts(&report), [3, 0, 0, 3], "{name}: {report}");
         let orders: Vec<String> = world.commits().into_keys().collect();
         assert_eq!(orders, ["order#A-1", "order#B-2", "order#C-3"], "{name}");
-        assert_eq!(world.operator.told().alerts, vec![], "{name}");
+        assert_eq!(world.operator.messages().alerts, vec![], "{name}");
     }
 }
 

@@ -1,5 +1,6 @@
-//! Order files: the real handler over a bucket, a table and an operator in memory, delivered to as
-//! S3, EventBridge and Lambda do: at least once, in any order, and cut off anywhere.
+//! The import of order files: the real handler over a bucket, a table and an operator in memory.
+//! Events are delivered as S3, EventBridge and Lambda do: at least once and in any order, and an
+//! invocation may be interrupted at any call.
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 

@@ -1,5 +1,5 @@
-//! The memory of an import: flat, however long the file. Alone in its process, since it looks at
-//! the whole of it.
+//! The memory of an import does not grow with the file. This test is alone in its process, because
+//! it measures the memory of the whole process.
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
@@ -26,20 +26,22 @@ use lambda::Invocation;
 use serde_json::{Value, json, value::to_raw_value};
 use support::operator::MemoryOperator;
 
-/// The most that a function may take, and by how much more for ten times the orders.
+/// The most memory that the function may take, in bytes.
 const MEMORY_MAX: u64 = 512 * 1024 * 1024;
+/// How much more it may take for ten times the orders, in bytes.
 const GROWTH_MAX: u64 = 24 * 1024 * 1024;
 
-/// A file of so many orders, none of which is ever held; every so many is no order.
+/// A file of `orders` lines that are generated when they are read. Each line whose number is a
+/// multiple of `rejected_every` is an order without items, which is rejected.
 struct Generated {
     orders: u64,
     rejected_every: u64,
-    /// By gzip, a member for every chunk.
+    /// Whether the file is compressed with gzip, in a member for each chunk.
     packed: bool,
     reports: std::sync::Mutex<Vec<(String, Vec<u8>)>>,
 }
 
-/// Lines of one length, so that any offset is a line's.
+/// The length of every line in bytes, so that a line can be found by its offset.
 const LINE: usize = 512;
 
 fn line(number: u64, rejected_every: u64) -> Vec<u8> {
@@ -113,7 +115,7 @@ impl Chunks for Lines {
     }
 }
 
-/// A table that counts what it is given, and keeps none of it.
+/// A table that counts the commits and stores none.
 #[derive(Default)]
 struct Counting {
     put: AtomicU64,
@@ -140,7 +142,8 @@ impl CommitTable for Counting {
     }
 }
 
-/// Imports so many orders, and says how much memory the process has ever taken, in bytes.
+/// Imports a file of this many orders. Returns the most memory that the process has ever taken, in
+/// bytes.
 async fn import(orders: u64, rejected_every: u64, packed: bool) -> u64 {
     let table = Arc::new(Counting::default());
     let files = Arc::new(Generated {
@@ -155,7 +158,7 @@ async fn import(orders: u64, rejected_every: u64, packed: bool) -> u64 {
         operator: Arc::new(MemoryOperator::default()),
         files: files.clone(),
         carriers: commands::carriers::Carriers::none(),
-        metrics: support::unheard(),
+        metrics: support::unread_metrics(),
         environment: "test".to_owned(),
     };
     let event = json!({
@@ -193,7 +196,7 @@ async fn two_hundred_thousand_orders_take_no_more_than_twenty_thousand() {
         let many = import(200_000, rejected_every, packed).await;
         println!("{few} bytes for 20,000 orders, {many} for 200,000");
         assert!(many < MEMORY_MAX, "{many} bytes");
-        // The kernel keeps the mark to a few pages only: it may even seem to go back.
+        // The kernel's figure is exact to a few pages only, so it may even seem to go back.
         assert!(
             many.saturating_sub(few) < GROWTH_MAX,
             "{few} bytes, then {many}"

@@ -1,4 +1,5 @@
-//! Files as exports, streams and archives write them: packed, wrapped, in another encoding.
+//! Files as exports, streams and archives write them: compressed, wrapped in an object, or in
+//! another encoding.
 
 use std::io::Write as _;
 
@@ -12,7 +13,7 @@ fn packed(bytes: &[u8]) -> Vec<u8> {
     encoder.finish().unwrap()
 }
 
-/// Orders that pack badly, a line each.
+/// Returns orders that compress badly, one in each line.
 fn lines(number: usize) -> String {
     let line = |index: usize| {
         let mut seed = index as u64 + 1;

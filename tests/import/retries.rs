@@ -1,4 +1,5 @@
-//! Cut off anywhere, delivered twice, out of time: the end is the same.
+//! Imports that are interrupted at any call, delivered twice or out of time have the same result as
+//! an undisturbed one.
 
 use std::sync::{Arc, atomic::Ordering};
 
@@ -21,7 +22,8 @@ fn unavailable() -> Ended {
     Ended::Answered(Err(Failed("temporarily unavailable".to_owned())))
 }
 
-/// Enough orders for several batches, notes and parts; most are rejected without a call.
+/// Returns enough orders for several batches, checkpoints and parts of the report. Most of them are
+/// rejected without a call.
 fn mixed() -> String {
     let mut lines: Vec<String> = (0..2_300)
         .map(|n| format!(r#"{{"orderId":"N-{n}"}}"#))
@@ -29,7 +31,7 @@ fn mixed() -> String {
     for n in 0..24 {
         lines[n * 97] = order(&format!("A-{n}"));
     }
-    // The same id again: near by, in another batch, with other content.
+    // Repeated ids: close to the first, in another batch, and with another content.
     lines[98] = order("A-1");
     lines[1_500] = order("A-2");
     lines[1_700] = order("A-3").replace("customer", "stranger");
@@ -39,16 +41,16 @@ fn mixed() -> String {
 
 const MIXED: [u64; 4] = [24, 3, 2_273, 2_300];
 
-/// What an import comes to that nothing disturbs.
+/// Returns the result of an undisturbed import.
 async fn undisturbed(content: &str) -> (Vec<String>, Value) {
     let mut world = World::with_files(MemoryFiles::in_chunks_of(20_000));
     world.import("orders/a.jsonl", content).await;
     world.result()
 }
 
-/// One alert with one id, however often it was sent.
+/// Checks that the alert was sent with one id only, however often it was sent.
 fn check_alerts(world: &World) {
-    let mut alerts = world.operator.told().alerts;
+    let mut alerts = world.operator.messages().alerts;
     assert!(!alerts.is_empty());
     alerts.dedup();
     assert_eq!(alerts.len(), 1, "{alerts:?}");
@@ -59,21 +61,21 @@ async fn a_crash_at_any_call_changes_nothing() {
     let content = mixed();
     let expected = undisturbed(&content).await;
     let mut crashes = 0;
-    for strike in 1.. {
+    for check in 1.. {
         let mut world = World::with_files(MemoryFiles::in_chunks_of(20_000));
         let object = world.upload("orders/a.jsonl", content.as_str());
-        world.fuse.at(strike);
+        world.crash_switch.crash_at(check);
         let event = created(&object);
         let ended = world.deliver(&event, None).await;
         if ended != Ended::Crashed {
             break;
         }
         crashes += 1;
-        world.settle(None).await;
-        assert_eq!(counts(&world.report(&object)), MIXED, "crash {strike}");
+        world.deliver_all(None).await;
+        assert_eq!(counts(&world.report(&object)), MIXED, "crash {check}");
         assert!(
             world.result() == expected,
-            "crash {strike}: {:?}",
+            "crash {check}: {:?}",
             world.report(&object)
         );
         check_alerts(&world);
@@ -95,7 +97,7 @@ async fn crash_after_crash_changes_nothing() {
             let Some(event) = world.waiting.pop_front() else {
                 break;
             };
-            world.fuse.at(random.usize(1..120));
+            world.crash_switch.crash_at(random.usize(1..120));
             if random.bool() {
                 world.waiting.push_back(event.clone());
             }
@@ -103,8 +105,8 @@ async fn crash_after_crash_changes_nothing() {
                 world.waiting.push_back(event);
             }
         }
-        world.fuse.at(0);
-        world.settle(millis).await;
+        world.crash_switch.crash_at(0);
+        world.deliver_all(millis).await;
         assert_eq!(counts(&world.report(&object)), MIXED, "seed {seed}");
         assert!(world.result() == expected, "seed {seed}");
         check_alerts(&world);
@@ -116,7 +118,8 @@ async fn it_goes_on_in_as_many_invocations_as_it_takes() {
     let content: Vec<String> = (0..200).map(|n| order(&format!("A-{n}"))).collect();
     let content = content.join("\n");
     let expected = undisturbed(&content).await;
-    // The clock goes on by a second whenever somebody looks; 25 of them are kept in reserve.
+    // The clock advances by a second at each reading. 25 seconds of the time limit are the
+    // reserve.
     for seconds in [27, 28, 30, 40, 60, 100, 300, 1_000] {
         let mut world = World::with_files(MemoryFiles::in_chunks_of(50_000));
         world.clock.step(1_000);
@@ -127,7 +130,7 @@ async fn it_goes_on_in_as_many_invocations_as_it_takes() {
             match world.deliver(&event, Some(seconds * 1_000)).await {
                 Ended::Answered(Ok(_)) => invocations += 1,
                 ended => {
-                    // Not one order: it fails, and says nothing of going on.
+                    // There is no time for one order: it fails, and writes no checkpoint.
                     assert_eq!(
                         ended,
                         Ended::Answered(Err(Failed("the import cannot be continued".to_owned())))
@@ -158,7 +161,7 @@ async fn a_checkpoint_goes_on_where_it_stood_and_reads_no_byte_before() {
         let mut world = World::new();
         world.clock.step(1_000);
         let object = world.upload("orders/a.json", content.as_str());
-        let invocations = world.settle(Some(100_000)).await;
+        let invocations = world.deliver_all(Some(100_000)).await;
         assert!(invocations > 2, "{invocations}");
         assert_eq!(counts(&world.report(&object)), [100, 0, 0, 100]);
         let opened = world.files.opened();
@@ -179,7 +182,7 @@ async fn an_event_that_comes_again_does_nothing_more() {
         all.push(event);
     }
     assert!(all.len() > 1);
-    let (result, told) = (world.result(), world.operator.told());
+    let (result, told) = (world.result(), world.operator.messages());
     let put = world.files.put_by_functions();
     for event in all.iter().rev().chain(&all) {
         let ended = world.deliver(event, Some(60_000)).await;
@@ -187,7 +190,7 @@ async fn an_event_that_comes_again_does_nothing_more() {
     }
     assert_eq!(counts(&world.report(&object)), MIXED);
     assert!(world.result() == result);
-    assert_eq!(world.operator.told(), told);
+    assert_eq!(world.operator.messages(), told);
     assert_eq!(world.files.put_by_functions(), put);
 }
 
@@ -246,7 +249,7 @@ async fn a_stream_that_breaks_off_is_read_on() {
     for content in [content.join("\n"), format!("[{}]", content.join(","))] {
         for cut in [0, 1, 77, 1_000, 5_001] {
             let mut world = World::with_files(MemoryFiles::in_chunks_of(300));
-            // The same place twice, and then another.
+            // It breaks off twice at the same place, and then at another.
             world.files.cut([cut, 0, 313]);
             let report = world.import("orders/a.json", content.as_str()).await;
             assert_eq!(counts(&report), [50, 0, 0, 50], "{cut}");
@@ -267,7 +270,7 @@ async fn a_stream_that_never_comes_is_left_for_the_next_delivery() {
     assert_eq!(world.deliver(&event, None).await, unavailable());
     let placed = world.commits().len();
     assert!(placed >= 256, "{placed}");
-    // What was done is remembered.
+    // The second delivery continues behind the orders that are done.
     let deliver = world.deliver(&event, None).await;
     assert_eq!(deliver, Ended::Answered(Ok(Value::Null)));
     assert!(*world.files.opened().last().unwrap() > 0);
@@ -288,7 +291,7 @@ async fn an_unavailable_table_rejects_nothing() {
         let event = world.waiting.pop_front().unwrap();
         assert_eq!(world.deliver(&event, None).await, unavailable());
         assert_eq!(world.files.content(&report_key(&object)), None);
-        assert_eq!(world.operator.told(), Default::default());
+        assert_eq!(world.operator.messages(), Default::default());
         slow.unavailable.store(0, Ordering::SeqCst);
         let ended = world.deliver(&event, None).await;
         assert_eq!(ended, Ended::Answered(Ok(Value::Null)));
@@ -296,7 +299,8 @@ async fn an_unavailable_table_rejects_nothing() {
     }
 }
 
-/// A part that could not be written is written by the next attempt, and holds the same.
+/// A part of the report that could not be written is written by the next attempt, with the same
+/// content.
 #[tokio::test]
 async fn a_bucket_that_fails_loses_no_rejection() {
     let content: Vec<String> = (0..2_050).map(|n| format!("bad {n}")).collect();
@@ -335,7 +339,7 @@ async fn a_file_that_goes_away_in_between_is_announced() {
         world.deliver(&go_on, Some(60_000)).await,
         Ended::Answered(Ok(Value::Null))
     );
-    let told = world.operator.told();
+    let told = world.operator.messages();
     assert_eq!((told.dead_letters.len(), told.alerts.len()), (1, 1));
     assert_eq!(told.dead_letters[0].1, "file_gone");
 }
@@ -347,7 +351,7 @@ async fn a_file_takes_no_more_than_so_many_invocations() {
     let content = ["A-1", "B-2", "C-3"].map(order).join("\n");
     world.upload("orders/a.json", content);
     let event = world.waiting.pop_front().unwrap();
-    // Time for one order in each.
+    // Each invocation has time for one order.
     world.deliver(&event, Some(30_000)).await;
     let mut event = world.waiting.pop_front().unwrap();
     let key = event["detail"]["object"]["key"].as_str().unwrap();
@@ -363,7 +367,7 @@ async fn a_file_takes_no_more_than_so_many_invocations() {
     assert!(world.waiting.is_empty());
 }
 
-/// While a version is deployed or taken back, older code meets events of newer code.
+/// During a deployment or after a rollback, older code may read events of newer code.
 #[tokio::test]
 async fn an_order_that_newer_code_has_written_has_its_file_wait() {
     let mut world = World::new();
@@ -379,14 +383,15 @@ async fn an_order_that_newer_code_has_written_has_its_file_wait() {
         assert_eq!(world.deliver(&event, None).await, unavailable());
         assert!(!world.files.keys().contains(&report_key(&object)));
     }
-    // A build comes that can read it.
+    // From here on the order can be read, as by a newer build.
     world.table.overwrite(ours).unwrap();
     world.waiting.push_back(event);
-    assert_eq!(world.settle(None).await, 1);
+    assert_eq!(world.deliver_all(None).await, 1);
     assert_eq!(counts(&world.report(&object)), [2, 1, 0, 3]);
 }
 
-/// The handler may be dropped at any of its waits, as a time-out does; nothing is half.
+/// The handler can be dropped wherever it waits, as a time-out does, and the next delivery
+/// completes the import.
 #[tokio::test]
 async fn a_handler_that_is_dropped_anywhere_leaves_nothing_half() {
     let content: Vec<String> = (0..40).map(|n| order(&format!("A-{n}"))).collect();
@@ -408,7 +413,7 @@ async fn a_handler_that_is_dropped_anywhere_leaves_nothing_half() {
             tokio::task::yield_now().await;
         }
         drop(handle);
-        world.settle(None).await;
+        world.deliver_all(None).await;
         assert!(world.result() == expected, "{polls}");
     }
 }

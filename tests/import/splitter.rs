@@ -1,10 +1,11 @@
-//! Cutting bytes into orders: held against serde_json, whatever the chunks.
+//! The splitter, which cuts bytes into orders: it agrees with serde_json, however the bytes are cut
+//! into chunks.
 
 use commands::import::splitter::{Content, Format, Piece, ResumePoint, Splitter};
 use proptest::prelude::*;
 use serde_json::{Value, value::RawValue};
 
-/// Every piece behind `mark`, with the bytes coming in chunks of these sizes, over and over.
+/// Returns every piece behind `mark`. The bytes come in chunks of these sizes, which are repeated.
 fn pieces(bytes: &[u8], mark: ResumePoint, chunks: &[usize], longest: usize) -> Vec<Piece> {
     let mut splitter = Splitter::new(mark, longest);
     let mut rest = &bytes[mark.offset as usize..];
@@ -34,7 +35,7 @@ fn whole(bytes: &[u8]) -> Vec<Piece> {
     pieces(bytes, ResumePoint::BEGINNING, &[bytes.len().max(1)], 10_000)
 }
 
-/// The texts, where there is nothing but texts.
+/// Returns the texts of pieces that are all texts.
 fn texts(pieces: &[Piece]) -> Vec<String> {
     let text = |piece: &Piece| match &piece.content {
         Content::Text(text) => String::from_utf8(text.clone()).unwrap(),
@@ -43,7 +44,7 @@ fn texts(pieces: &[Piece]) -> Vec<String> {
     pieces.iter().map(text).collect()
 }
 
-/// Some JSON, a few levels of it.
+/// Draws JSON of a few levels.
 fn value() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
         Just(Value::Null),
@@ -59,7 +60,7 @@ fn value() -> impl Strategy<Value = Value> {
     })
 }
 
-/// With everything in it that means something to a splitter.
+/// Draws a text of the characters that have a meaning to the splitter.
 fn text() -> impl Strategy<Value = String> {
     "[a\"\\\\{}\\[\\],: \n\u{e9}]{0,6}"
 }
@@ -82,7 +83,7 @@ fn parsed(texts: &[String]) -> Vec<Value> {
     texts.iter().map(parse).collect()
 }
 
-/// Bytes that nearly are an order file.
+/// Draws bytes that resemble an order file.
 fn nearly() -> impl Strategy<Value = Vec<u8>> {
     let token = prop::sample::select(vec![
         "{",
@@ -148,7 +149,7 @@ proptest! {
     fn orders_over_many_lines_follow_each_other(
         mut values in prop::collection::vec(object_of(value()), 1..5), sizes in sizes(),
     ) {
-        // An empty object is a line, however it is written.
+        // An empty object stays on one line, also in indented JSON.
         for value in &mut values {
             value["member"] = 1.into();
         }
@@ -185,9 +186,9 @@ proptest! {
     ) {
         let at = at.min(values.len());
         prop_assume!(serde_json::from_str::<Value>(&broken).is_err());
-        // Whole objects one behind the other are orders, whatever follows them.
+        // Complete objects that follow each other are orders, whatever follows them.
         prop_assume!(!broken.replace([' ', '\t'], "").contains("}{"));
-        // What begins with a bracket is an array, unless the name of the file says otherwise.
+        // A file that begins with a bracket is an array, unless its name says otherwise.
         let mark = if broken.starts_with('[') { ResumePoint::FIRST_LINE } else { ResumePoint::BEGINNING };
         let mut lines: Vec<String> = values.iter().map(Value::to_string).collect();
         lines.insert(at, broken);

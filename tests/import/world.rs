@@ -1,4 +1,4 @@
-//! A world that files are uploaded to.
+//! The world of these tests: the import over ports in memory, with the events that wait for it.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -21,23 +21,23 @@ use support::{
     operator::MemoryOperator,
 };
 
-use crate::faults::{Breakable, Fuse};
+use crate::faults::{Breakable, CrashSwitch};
 
-/// Everything in memory, and what is on its way to the function.
+/// All ports in memory, and the events on their way to the function.
 pub struct World {
     pub commands: Commands,
     pub files: MemoryFiles,
     pub table: Arc<MemoryTable>,
     pub operator: Arc<MemoryOperator>,
-    pub clock: Arc<Ticking>,
-    pub fuse: Arc<Fuse>,
-    /// Events that are not delivered yet.
+    pub clock: Arc<TickingClock>,
+    pub crash_switch: Arc<CrashSwitch>,
+    /// The events that are not delivered yet.
     pub waiting: VecDeque<Value>,
-    /// How much of what the functions have put has been announced.
+    /// The number of the functions' puts that S3 has announced.
     announced: usize,
 }
 
-/// How an invocation has ended.
+/// The end of an invocation.
 #[derive(Debug, PartialEq)]
 pub enum Ended {
     Answered(Answer),
@@ -52,10 +52,10 @@ impl World {
     pub fn with_files(files: MemoryFiles) -> Self {
         let table = Arc::new(MemoryTable::default());
         let operator = Arc::new(MemoryOperator::default());
-        let clock = Arc::new(Ticking::default());
-        let fuse = Arc::new(Fuse::default());
+        let clock = Arc::new(TickingClock::default());
+        let crash_switch = Arc::new(CrashSwitch::default());
         let breakable = Arc::new(Breakable {
-            fuse: fuse.clone(),
+            crash_switch: crash_switch.clone(),
             files: files.clone(),
             table: table.clone(),
             operator: operator.clone(),
@@ -66,7 +66,7 @@ impl World {
             operator: breakable.clone(),
             files: breakable,
             carriers: commands::carriers::Carriers::none(),
-            metrics: support::unheard(),
+            metrics: support::unread_metrics(),
             environment: "test".to_owned(),
         };
         Self {
@@ -75,26 +75,26 @@ impl World {
             table,
             operator,
             clock,
-            fuse,
+            crash_switch,
             waiting: VecDeque::new(),
             announced: 0,
         }
     }
 
-    /// The same world with another table in front.
+    /// Returns the same world, whose functions use another table.
     pub fn with_table(mut self, table: Arc<dyn CommitTable>) -> Self {
         self.commands.store = EventStore::new(table).with_keys(Keys::in_memory());
         self
     }
 
-    /// Uploads a file; its event waits.
+    /// Uploads a file. Its event then waits for its delivery.
     pub fn upload(&mut self, key: &str, content: impl Into<Vec<u8>>) -> Object {
         let object = self.files.upload(key, content);
         self.waiting.push_back(created(&object));
         object
     }
 
-    /// Delivers an event once, with `millis` until the time-out.
+    /// Delivers an event once. The function has `millis` milliseconds until its time-out.
     pub async fn deliver(&mut self, event: &Value, millis: Option<i64>) -> Ended {
         let end = millis.map(|millis| self.clock.at() + millis);
         let invocation = Invocation {
@@ -109,18 +109,19 @@ impl World {
             if let std::task::Poll::Ready(answer) = poll!(&mut handle) {
                 break Ended::Answered(answer);
             }
-            if self.fuse.is_burnt() {
+            if self.crash_switch.has_crashed() {
                 break Ended::Crashed;
             }
             tokio::task::yield_now().await;
         };
         drop(handle);
-        self.fuse.mend();
+        self.crash_switch.reset();
         self.announce();
         ended
     }
 
-    /// S3 announces what the functions have put, where a rule asks for it.
+    /// Adds the events of the objects that the functions have put, where a rule of the bus delivers
+    /// them: those of checkpoints.
     fn announce(&mut self) {
         let put = self.files.put_by_functions();
         for key in &put[self.announced..] {
@@ -136,8 +137,9 @@ impl World {
         self.announced = put.len();
     }
 
-    /// Delivers until nothing waits, again what failed, and says how often.
-    pub async fn settle(&mut self, millis: Option<i64>) -> usize {
+    /// Delivers all waiting events, and those that failed again, until none waits. Returns the
+    /// number of deliveries.
+    pub async fn deliver_all(&mut self, millis: Option<i64>) -> usize {
         for deliveries in 0..10_000 {
             let Some(event) = self.waiting.pop_front() else {
                 return deliveries;
@@ -150,26 +152,26 @@ impl World {
         panic!("it never settles");
     }
 
-    /// Uploads a file and has it imported, undisturbed.
+    /// Uploads a file, imports it without any fault, and returns its report.
     pub async fn import(&mut self, key: &str, content: impl Into<Vec<u8>>) -> Value {
         let object = self.upload(key, content);
-        assert_eq!(self.settle(None).await, 1);
+        assert_eq!(self.deliver_all(None).await, 1);
         self.report(&object)
     }
 
-    /// The report of a file.
+    /// Returns the report of a file.
     pub fn report(&self, object: &Object) -> Value {
         self.json(&report_key(object))
     }
 
-    /// An object of JSON.
+    /// Returns the content of an object, as JSON.
     pub fn json(&self, key: &str) -> Value {
         let content = self.files.content(key);
         let content = content.unwrap_or_else(|| panic!("no {key} in {:?}", self.files.keys()));
         serde_json::from_slice(&content).unwrap()
     }
 
-    /// Every commit, by its aggregate.
+    /// Returns all commits, by aggregate.
     pub fn commits(&self) -> BTreeMap<String, Vec<Commit>> {
         let mut commits: BTreeMap<String, Vec<Commit>> = BTreeMap::new();
         for item in self.table.all() {
@@ -180,7 +182,7 @@ impl World {
         commits
     }
 
-    /// What everything has come to: the commits without their times, and the bucket.
+    /// Returns the result of all imports: the commits without their times, and the reports.
     pub fn result(&self) -> (Vec<String>, Value) {
         let event = |event: &EncodedEvent| {
             let mut data: Value = serde_json::from_str(event.data.get()).unwrap();
@@ -195,7 +197,7 @@ impl World {
         let commits = self.commits().into_values().flatten();
         let commits = commits.map(|it| commit(&it)).collect();
         let keys = self.files.keys().into_iter();
-        // Waybill's own notes say how it went; nobody else reads them.
+        // Checkpoints and progress depend on the course of an import and are not its result.
         let own = |key: &str| key.ends_with(".checkpoint.json") || key.ends_with("progress.json");
         let reports = keys.filter(|key| key.starts_with("reports/") && !own(key));
         let reports = reports.map(|key| (self.json(&key), key));
@@ -203,18 +205,18 @@ impl World {
         (commits, Value::Object(reports.collect()))
     }
 
-    /// The table as the functions see it, to put something in front of.
+    /// Returns the table, to wrap it into another one.
     pub fn inner_table(&self) -> Arc<dyn CommitTable> {
         self.table.clone()
     }
 }
 
-/// Where the report of an object lies.
+/// Returns the key of an object's report.
 pub fn report_key(object: &Object) -> String {
     format!("reports/{}/{}/report.json", object.key, object.version())
 }
 
-/// As EventBridge delivers what S3 says.
+/// Returns the event of S3 about a new object, as EventBridge delivers it.
 pub fn created(object: &Object) -> Value {
     json!({
         "version": "0",
@@ -243,7 +245,7 @@ pub fn created(object: &Object) -> Value {
     })
 }
 
-/// An order's text, on one line.
+/// Returns an order as JSON on one line, with characters that a splitter could mistake.
 pub fn order(id: &str) -> String {
     json!({
         "orderId": id,
@@ -255,12 +257,12 @@ pub fn order(id: &str) -> String {
     .to_string()
 }
 
-/// `accepted`, `alreadyKnown`, `rejected` and `total` of a report.
+/// Returns the counts of a report: `accepted`, `alreadyKnown`, `rejected` and `total`.
 pub fn counts(report: &Value) -> [u64; 4] {
     ["accepted", "alreadyKnown", "rejected", "total"].map(|name| report[name].as_u64().unwrap())
 }
 
-/// Position and code of each rejection of a report.
+/// Returns the position and the code of each rejection of a report.
 pub fn rejections(report: &Value) -> Vec<(u64, String)> {
     let rejections = report["rejections"].as_array().unwrap().iter();
     let one = |rejection: &Value| {
@@ -270,27 +272,27 @@ pub fn rejections(report: &Value) -> Vec<(u64, String)> {
     rejections.map(one).collect()
 }
 
-/// A clock that goes on by so many milliseconds whenever somebody looks.
+/// A clock that advances by a number of milliseconds at each reading.
 #[derive(Default)]
-pub struct Ticking {
+pub struct TickingClock {
     millis: AtomicI64,
     step: AtomicI64,
 }
 
-impl Ticking {
-    /// Goes on by `millis` at every look.
+impl TickingClock {
+    /// Lets the clock advance by `millis` milliseconds at each reading.
     pub fn step(&self, millis: i64) {
         self.step.store(millis, Ordering::SeqCst);
     }
 
-    /// Milliseconds since 1970.
+    /// Returns the time in milliseconds since 1970, without advancing it.
     pub fn at(&self) -> i64 {
         1_768_478_400_000 + self.millis.load(Ordering::SeqCst)
     }
 }
 
 #[async_trait]
-impl Clock for Ticking {
+impl Clock for TickingClock {
     fn now(&self) -> Timestamp {
         let step = self.step.load(Ordering::SeqCst);
         self.millis.fetch_add(step, Ordering::SeqCst);

@@ -94,7 +94,7 @@ def test_what_is_parked_stays_until_it_is_mended_and_goes_on_then(own):
     assert "1 done, 0 left" in ran.out
     assert told_of(client, aggregate) == [f"{aggregate}/1/Order Created"]
     assert waybill(own, "status").code == WELL
-    assert "nothing to take up" in waybill(own, "retry").out
+    assert "nothing to retry" in waybill(own, "retry").out
 
 
 # The stream's dead letters.

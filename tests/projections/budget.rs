@@ -1,4 +1,4 @@
-//! The capacity budget of projecting: requests counted, units as DynamoDB reports them.
+//! The capacity budget of projecting: the number of requests, and the units that DynamoDB reports.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -23,7 +23,7 @@ use support::{
 
 use crate::World;
 
-/// A world whose event store is on DynamoDB, which counts.
+/// A world whose event store is on DynamoDB, which counts requests and units.
 struct Counted {
     world: World,
     events: Arc<DynamoDbTable>,
@@ -47,7 +47,8 @@ impl Counted {
         self.world.projectors.store.whole_history(id).await.unwrap()
     }
 
-    /// Projects a batch: requests to the event store, puts of rows, read units.
+    /// Projects a batch. Returns the requests to the event store, the puts of rows, and the read
+    /// units.
     async fn project(&self, commits: &[Commit]) -> (u64, u64, u64) {
         let (before, puts) = (self.events.usage(), self.world.rows.puts());
         assert_eq!(
@@ -55,7 +56,7 @@ impl Counted {
             None
         );
         let after = self.events.usage();
-        // A strongly consistent read counts in whole units.
+        // A strongly consistent read is charged in whole units.
         let units = |usage: event_store::dynamodb::Usage| usage.read_units as u64;
         (
             after.requests - before.requests,
@@ -104,12 +105,12 @@ async fn a_shipment_is_projected_in_a_request_for_each_update_and_two_more() {
     assert!(units <= 3, "{units} read units");
 }
 
-// ---- What indexes take
+// ---- The costs of indexes
 
-/// Units that a put has cost: of the table under `""`, and of each index by name.
+/// The write units of a put: those of the table under `""`, and those of each index by name.
 type Units = BTreeMap<String, u64>;
 
-/// Puts rows on a DynamoDB that counts.
+/// Puts rows into DynamoDB and counts the units.
 struct Meter {
     client: Client,
     names: Names,
@@ -117,7 +118,7 @@ struct Meter {
 }
 
 impl Meter {
-    /// One of an environment with so many shards.
+    /// Returns the meter of an environment with this number of shards.
     async fn with(shards: &str) -> Self {
         let embedded = Embedded::with(shards.parse().unwrap()).await;
         Self {
@@ -139,7 +140,7 @@ impl Meter {
             .set_item(Some(to_item(row)))
             .return_consumed_capacity(ReturnConsumedCapacity::Indexes);
         let used = put.send().await.unwrap().consumed_capacity.unwrap();
-        // Writing counts in whole units.
+        // A write is charged in whole units.
         let whole = |capacity: &Capacity| capacity.capacity_units.unwrap() as u64;
         let mut units = Units::from([(String::new(), whole(&used.table.unwrap()))]);
         for (index, capacity) in used.global_secondary_indexes.unwrap_or_default() {
@@ -148,7 +149,7 @@ impl Meter {
         units
     }
 
-    /// The units of these rows, one after another.
+    /// Puts rows one after the other, and returns the units of each.
     async fn put_all(&self, table: Table, rows: Vec<Row>) -> Vec<Units> {
         let mut units = Vec::new();
         for row in rows {
@@ -167,7 +168,7 @@ fn units(expected: &[(&str, u64)]) -> Units {
 
 const ORDER: &str = "ORD-20240115-000001";
 
-/// A usual order's row when it was placed, and when it was completed.
+/// Returns the row of a typical order after it was placed, and after it was completed.
 async fn order_rows() -> Vec<Row> {
     let world = World::new();
     let mut place = place(ORDER, vec![item("prod1", 2, "29.99")]);
@@ -184,8 +185,8 @@ async fn order_rows() -> Vec<Row> {
     rows
 }
 
-/// A shipment's rows as two updates write them, of a usual size and one status: the log's row and
-/// the current one, and again.
+/// Returns the rows that two updates of typical size and of one status write: each a row of the log
+/// and the row `CURRENT`.
 async fn shipment_rows() -> Vec<Row> {
     let mut world = World::new();
     world.projectors.environment.shards = "4".parse().unwrap();
@@ -199,11 +200,11 @@ async fn shipment_rows() -> Vec<Row> {
         sent.order_id = Some(ORDER.parse().unwrap());
         let said = Json::from("x".repeat(300));
         sent.attributes.insert("remarks".to_owned(), said);
-        // So that no two arrive in the same millisecond.
+        // No two updates may arrive in the same millisecond.
         tokio::time::sleep(std::time::Duration::from_millis(2)).await;
         world.shipment(command).await;
         world.deliver(Role::Project, batch(&world.commits())).await;
-        // The last row of the log, and the current one behind it.
+        // The last row of the log, and the row `CURRENT` after it.
         rows.extend(
             world
                 .rows
@@ -251,7 +252,7 @@ async fn an_update_takes_its_row_twice_and_moves_two_entries() {
     assert_eq!(taken, expected);
 }
 
-/// The table of `projectors::indexes`, from what these rows took.
+/// Computes the table in the documentation of `projectors::indexes` from the units of these rows.
 #[tokio::test]
 async fn no_partition_takes_more_than_dynamodb_gives_it() {
     const DAY: u64 = 24 * 60 * 60;
@@ -273,7 +274,7 @@ async fn no_partition_takes_more_than_dynamodb_gives_it() {
         panic!("{updates_taken:?}");
     };
 
-    // Of the two units of a move between two statuses, one falls on each.
+    // A move from one status to another costs two units, one in each status's partition.
     let leaves = closed["StatusShardIndex"] / 2;
     let sums = [
         (
@@ -312,7 +313,7 @@ async fn no_partition_takes_more_than_dynamodb_gives_it() {
         assert_eq!(sum, expected, "{partition}");
         assert_eq!(sum.div_ceil(PARTITION), shards, "{partition}");
     }
-    // With room to spare.
+    // With 8 shards there is room to spare.
     assert_eq!(
         sums.map(|(_, sum, _, _)| sum.div_ceil(8)).into_iter().max(),
         Some(435)

@@ -1,5 +1,5 @@
-//! Erasures: rows of an erased customer say so, whatever the order in which things happen, and
-//! rebuilt rows equal live ones before and after.
+//! Erasures: the rows of an erased customer show no personal data, in whichever order things
+//! happen, and rebuilt rows equal live ones before and after.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use projectors::{
     rebuild::{aggregate::compare, sweep::Sweep},
 };
 use support::{
-    clock::Standing,
+    clock::PausedClock,
     envelopes::{cause, placing_for, to_order},
     hooked::{Hooked, Hooks},
     stream::batch,
@@ -24,17 +24,17 @@ use crate::World;
 
 const NAME: &str = "Zoe Quill";
 
-async fn forget(store: &EventStore) {
+async fn erase_customer(store: &EventStore) {
     let owner = Owner::Customer("customer123".to_owned());
     let cause = cause("erase", Digest::of(&Json::Null));
     erase(store, &SystemClock, &owner, cause).await.unwrap();
 }
 
-/// Two orders of one customer and one of another, who has the same name.
+/// Returns a world with two orders of one customer and one of another with the same name.
 async fn world() -> World {
     let mut world = World::new();
-    // The erasure waits for an index, and nobody waits for the clock here.
-    world.projectors.clock = Arc::new(Standing::default());
+    // The erasure waits until an index is up to date; on this clock that takes no time.
+    world.projectors.clock = Arc::new(PausedClock::default());
     for id in ["1", "2"] {
         world.order(placing_for(id, "c", NAME)).await;
     }
@@ -71,7 +71,7 @@ fn is_erased(row: &str) -> bool {
     erased
 }
 
-/// Rows are what follows from the histories, now.
+/// Checks that all rows agree with the histories.
 async fn verified(world: &World) {
     for id in ["1", "2", "3"] {
         let compared = compare(&world.projectors, &format!("order#{id}")).await;
@@ -86,7 +86,7 @@ async fn rows_of_an_erased_customer_are_rewritten_and_no_other() {
     assert!(!is_erased(&row(&world, "1")));
     verified(&world).await;
     let before = row(&world, "1");
-    forget(&world.projectors.store).await;
+    erase_customer(&world.projectors.store).await;
     let erasure = of(&world, "erasure#customer#customer123");
     assert_eq!(world.deliver(Role::Project, batch(&erasure)).await, None);
     let rows = ["1", "2", "3"].map(|id| is_erased(&row(&world, id)));
@@ -97,12 +97,12 @@ async fn rows_of_an_erased_customer_are_rewritten_and_no_other() {
         .replace(NAME, "[erased]");
     assert_eq!(row(&world, "1"), expected, "everything else is as before");
     verified(&world).await;
-    // What is delivered late, and what comes after it, writes no name again.
+    // Neither a late delivery nor a later command writes the name again.
     world.order(to_order("1", "d", Intent::Complete)).await;
     world.deliver(Role::Project, batch(&world.commits())).await;
     assert!(is_erased(&row(&world, "1")) && row(&world, "1").contains("PROCESSED"));
     verified(&world).await;
-    // Nobody is told.
+    // Nothing is announced.
     world.deliver(Role::Notify, batch(&erasure)).await;
     assert!(world.bus.accepted().is_empty() && world.topic.accepted().is_empty());
     assert_eq!(world.parked(), [] as [String; 0]);
@@ -125,7 +125,7 @@ async fn without_keys_nothing_is_written_and_nothing_is_parked() {
     assert!(!is_erased(&row(&world, "1")));
 }
 
-/// Erases the customer just before a row is put that was made with the open name.
+/// Rows that erase the customer just before a row is put that has the customer's name.
 struct ErasesFirst {
     rows: Arc<dyn Rows>,
     store: EventStore,
@@ -142,7 +142,7 @@ impl Hooks for ErasesFirst {
         work: impl Future<Output = Result<T, RowError>> + Send,
     ) -> Result<T, RowError> {
         if call == "rows put_newer" {
-            forget(&self.store).await;
+            erase_customer(&self.store).await;
         }
         work.await
     }
@@ -184,7 +184,7 @@ async fn an_order_without_a_customer_is_erased_by_itself() {
 async fn an_erasure_that_was_only_noted_is_carried_out() {
     let world = world().await;
     world.deliver(Role::Project, batch(&world.commits())).await;
-    // As if the caller had crashed after the note.
+    // The state after a crash between the entry in the history and the rest of the erasure.
     let owner = Owner::Customer("customer123".to_owned());
     let intent = domain::erasure::Intent {
         owner: owner.clone(),
@@ -206,8 +206,8 @@ async fn an_erasure_that_was_only_noted_is_carried_out() {
     assert_eq!(rows, [true, true, false]);
 }
 
-/// Stores the aggregate's only commit with events that cannot be read; returns it as it was.
-fn spoilt(world: &World, aggregate: &str) -> Item {
+/// Makes the aggregate's only commit unreadable. Returns its item as it was before.
+fn make_unreadable(world: &World, aggregate: &str) -> Item {
     let is_its = |item: &Item| {
         let commit = Commit::from_item(item.clone()).unwrap();
         commit.aggregate.to_string() == aggregate
@@ -225,10 +225,10 @@ fn spoilt(world: &World, aggregate: &str) -> Item {
 async fn one_unreadable_order_does_not_keep_the_others_of_its_customer_from_being_rewritten() {
     let world = world().await;
     world.deliver(Role::Project, batch(&world.commits())).await;
-    forget(&world.projectors.store).await;
+    erase_customer(&world.projectors.store).await;
     let erasure = of(&world, "erasure#customer#customer123");
     for unreadable in ["order#1", "order#2"] {
-        let right = spoilt(&world, unreadable);
+        let right = make_unreadable(&world, unreadable);
         assert_eq!(world.deliver(Role::Project, batch(&erasure)).await, None);
         let rows = ["order#1", "order#2"].map(|id| is_erased(&row(&world, &id[6..])));
         let [first, second] = ["order#1", "order#2"].map(|id| id != unreadable);
@@ -236,7 +236,7 @@ async fn one_unreadable_order_does_not_keep_the_others_of_its_customer_from_bein
             rows[0] >= first && rows[1] >= second,
             "{unreadable}: {rows:?}"
         );
-        assert_eq!(world.parked().len(), 1, "loudly");
+        assert_eq!(world.parked().len(), 1, "the unreadable order is parked");
         world.table.overwrite(right).unwrap();
     }
     let parked = parked::all(&world.projectors).await.unwrap();
@@ -250,8 +250,8 @@ async fn one_unreadable_order_does_not_keep_the_others_of_its_customer_from_bein
 async fn a_sweep_goes_on_past_an_erasure_that_cannot_be_carried_out() {
     let world = world().await;
     world.deliver(Role::Project, batch(&world.commits())).await;
-    forget(&world.projectors.store).await;
-    spoilt(&world, "order#1");
+    erase_customer(&world.projectors.store).await;
+    make_unreadable(&world, "order#1");
     let wrong = row(&world, "3").replace("prod1", "prod9");
     let wrong = serde_json::from_str(&wrong).unwrap();
     world.rows.put(Table::ProcessedOrders, wrong).await.unwrap();

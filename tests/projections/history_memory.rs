@@ -1,5 +1,6 @@
-//! The memory of one long history: as long as one may be, its rows are made and compared within what
-//! the role `rebuild` has. Alone in its process, since it looks at the whole of it.
+//! The memory of one long history: the rows of the longest allowed history are made and compared
+//! within the memory of the role `rebuild`. This test is alone in its process, because it measures
+//! the memory of the whole process.
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
@@ -12,7 +13,7 @@ use event_store::{
 use projectors::{Environment, Projectors, rebuild::aggregate};
 use support::{envelopes, outbox::Outbox, rows::MemoryRows};
 
-/// What the role `rebuild` has, `rebuild_memory_mb` of the environments.
+/// The memory of the role `rebuild` in bytes: the setting `rebuild_memory_mb` of the environments.
 const MEMORY_MAX: u64 = 1024 * 1024 * 1024;
 
 fn projectors() -> Projectors {
@@ -21,7 +22,7 @@ fn projectors() -> Projectors {
         rows: Arc::new(MemoryRows::default()),
         bus: Arc::new(Outbox::default()),
         topic: Arc::new(Outbox::default()),
-        metrics: support::unheard(),
+        metrics: support::unread_metrics(),
         clock: Arc::new(SystemClock),
         environment: Environment::of_one_shard("test"),
         stalled_after: lambda::StalledAfter::default(),
@@ -30,7 +31,7 @@ fn projectors() -> Projectors {
     }
 }
 
-/// Stores updates with attributes of so many bytes until there may be no more of them.
+/// Stores updates with attributes of this many bytes until the history is full.
 async fn filled(projectors: &Projectors, bytes: usize) -> Loaded<Shipment> {
     let id = envelopes::update("S", "c", "x", None).aggregate;
     let mut loaded = Loaded::<Shipment>::new(id);
@@ -38,7 +39,7 @@ async fn filled(projectors: &Projectors, bytes: usize) -> Loaded<Shipment> {
     loop {
         let command_id = format!("command-{}", loaded.commits + 1);
         let mut command = envelopes::update("S", &command_id, "x", None);
-        // Many members, since each of them takes memory beside its text.
+        // Many members, because each takes memory besides its text.
         let members =
             (0..bytes / 40).map(|n| (format!("member-{n:05}"), "a text of 25 characters..".into()));
         envelopes::update_of(&mut command).attributes = members.collect();
@@ -65,7 +66,7 @@ fn memory(of: &str) -> u64 {
 #[tokio::test]
 async fn the_longest_history_is_rebuilt_within_a_functions_memory() {
     let projectors = projectors();
-    // Of as many commits as may be, and almost as many bytes.
+    // The history has the most commits that are allowed, and almost the most bytes.
     let loaded = filled(&projectors, 1_800).await;
     assert_eq!(loaded.commits, COMMITS_MAX);
     let stored = memory("VmRSS:");
@@ -73,8 +74,8 @@ async fn the_longest_history_is_rebuilt_within_a_functions_memory() {
     assert_eq!(rebuilt.written, u64::from(COMMITS_MAX) + 1);
     let comparison = aggregate::compare(&projectors, "shipment#S").await.unwrap();
     assert!(comparison.findings.is_empty());
-    // What the table of commits holds in memory is not what a function holds; the rows, which this
-    // process holds once more than a function would, are left to its charge.
+    // The events table in memory is not memory of a function, so it is subtracted. The rows, which
+    // this process holds once more than a function would, are not subtracted.
     let most = memory("VmHWM:") - stored;
     println!("{COMMITS_MAX} commits, {stored} bytes stored, {most} taken at most");
     assert!(most < MEMORY_MAX, "{most}");

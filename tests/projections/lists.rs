@@ -1,4 +1,4 @@
-//! Lists over the shards of an index: in order, whole, and each entry once.
+//! Lists over the shards of an index: they are sorted and complete, and have each entry once.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::World;
 
-/// Requests after which a list must have come to its end.
+/// The most requests of a list.
 const PAGES_MAX: usize = 100;
 
 fn world(shards: u8) -> World {
@@ -23,7 +23,7 @@ fn time(second: u8) -> String {
     format!("2024-01-15T10:30:{second:02}.000Z")
 }
 
-/// What lists have of an order or shipment, written under its own number of shards.
+/// Returns the rows of an order and of a shipment, as they are written with this number of shards.
 fn rows(number: usize, second: u8, shards: u8) -> [(Table, Row); 2] {
     let id = format!("A-{number}");
     let shard = shards.to_string().parse::<Shards>().unwrap().of(&id);
@@ -58,7 +58,7 @@ fn rows(number: usize, second: u8, shards: u8) -> [(Table, Row); 2] {
     ]
 }
 
-/// Every page of a list, one after another.
+/// Returns the items of all pages of a list, one page after the other.
 async fn whole(world: &World, path: &str, query: &[(&str, &str)]) -> Vec<Value> {
     let (mut items, mut cursor) = (Vec::new(), None::<String>);
     for _ in 0..PAGES_MAX {
@@ -86,7 +86,8 @@ proptest! {
     #[test]
     fn all_pages_are_the_whole_list_in_order(
         shards in 1_u8..=9,
-        // The second, and the number of shards that the row was written under: some of before.
+        // For each row: its second, and the number of shards when it was written, which may have
+        // been smaller than today.
         written in proptest::collection::vec((0_u8..6, 1_u8..=9), 0..40),
         limit in 1_usize..=12,
     ) {
@@ -160,7 +161,7 @@ async fn a_cursor_is_refused_by_every_other_list() {
             "{path} {query:?}"
         );
     }
-    // Its own list takes it, with another limit too, until there are more shards.
+    // Its own list accepts it, also with another limit, until the number of shards grows.
     let query = [("status", "NEW"), ("limit", "3"), ("cursor", cursor)];
     assert_eq!(world.ask("/orders", &query).await.0, 200);
     let mut grown = world;
@@ -241,7 +242,7 @@ async fn what_no_list_is_asked_for_is_refused() {
             "{query:?}"
         );
     }
-    // Whatever else stands there is passed over.
+    // Unknown parameters are ignored.
     let query = [("status", "NEW"), ("utm_source", "mail")];
     assert_eq!(world.ask("/orders", &query).await.0, 200);
 }

@@ -1,5 +1,5 @@
-//! The roles `project` and `notify`, what they do with a batch and what they answer to it; and the
-//! role `query`, which reads what they have written.
+//! The roles `project` and `notify`: what they do with a batch, and what they answer. And the role
+//! `query`, which reads the rows that `project` has written.
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
@@ -25,9 +25,9 @@ use projectors::{
     ports::{Alert, Announcement, Table},
 };
 use serde_json::Value;
-use support::{clock::Standing, outbox::Outbox, rows::MemoryRows};
+use support::{clock::PausedClock, outbox::Outbox, rows::MemoryRows};
 
-/// Projectors on everything in memory.
+/// Projectors over ports in memory.
 struct World {
     table: Arc<MemoryTable>,
     rows: Arc<MemoryRows>,
@@ -47,7 +47,7 @@ impl World {
             rows: rows.clone(),
             bus: bus.clone(),
             topic: topic.clone(),
-            metrics: support::unheard(),
+            metrics: support::unread_metrics(),
             clock: Arc::new(SystemClock),
             environment: Environment::of_one_shard("test"),
             stalled_after: lambda::StalledAfter::default(),
@@ -75,7 +75,7 @@ impl World {
             .unwrap();
     }
 
-    /// Every commit there is, by aggregate and sequence.
+    /// Returns all commits, ordered by aggregate and sequence.
     fn commits(&self) -> Vec<Commit> {
         self.table
             .all()
@@ -84,16 +84,16 @@ impl World {
             .collect()
     }
 
-    /// Delivers a batch; the number of the record that it is to come again from.
+    /// Delivers a batch. Returns the number of the record from which it must be delivered again.
     async fn deliver(&self, role: Role, batch: lambda::Payload) -> Option<String> {
         self.invoke(role, batch, &Invocation::of("request")).await
     }
 
-    /// Delivers a batch to a function that has a minute, as on AWS, on a clock of the world's own.
-    /// It fails where the function takes longer.
+    /// Delivers a batch to a function with a time-out of a minute, as on AWS, by the paused clock.
+    /// Panics where the function takes longer.
     async fn deliver_within_a_minute(
         &self,
-        clock: &Standing,
+        clock: &PausedClock,
         role: Role,
         batch: lambda::Payload,
     ) -> Option<String> {
@@ -120,7 +120,7 @@ impl World {
             .map(|failure| failure["itemIdentifier"].as_str().unwrap().to_owned())
     }
 
-    /// Asks over HTTP; the status, and the body.
+    /// Sends a query over HTTP. Returns the status and the body.
     async fn ask(&self, path: &str, query: &[(&str, &str)]) -> (u64, Value) {
         let seed = include_str!("../fuzz/seeds/query/order.json");
         let mut request: Value = serde_json::from_str(seed).unwrap();
@@ -137,7 +137,7 @@ impl World {
         (answer["statusCode"].as_u64().unwrap(), body)
     }
 
-    /// The rows of a table as text.
+    /// Returns the rows of a table as text.
     fn rows(&self, table: Table) -> Vec<String> {
         self.rows
             .all(table)
@@ -146,7 +146,7 @@ impl World {
             .collect()
     }
 
-    /// `<consumer>#<aggregate> <sequence> <code>` of whatever is parked.
+    /// Returns `<consumer>#<aggregate> <sequence> <code>` of each parked row.
     fn parked(&self) -> Vec<String> {
         let text =
             |row: &projectors::ports::Row, name: &str| row[name].to_string().replace('"', "");
@@ -163,7 +163,7 @@ impl World {
             .collect()
     }
 
-    /// An aggregate's row as the fold of its whole history says it is.
+    /// Returns the row of an aggregate, as the fold of its whole history.
     async fn expected_row(&self, id: &str) -> String {
         let aggregate = AggregateId::Order(id.parse().unwrap());
         let history = self

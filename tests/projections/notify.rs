@@ -1,4 +1,4 @@
-//! Commits become messages, each at least once.
+//! The role `notify`: commits become messages, each sent at least once.
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
@@ -8,7 +8,7 @@ use projectors::{
     ports::{Announcement, RowError, Sent},
 };
 use support::{
-    clock::Standing,
+    clock::PausedClock,
     envelopes::{placing, to_order, update, update_of},
     outbox::Outbox,
     stream::batch,
@@ -238,7 +238,7 @@ async fn a_mail_names_the_city_and_never_who_lives_where() {
         let text = format!("{mail:?}");
         assert!(!text.contains("Jane") && !text.contains("Elm"), "{text}");
     }
-    // Who listens to the bus is told all of it.
+    // The event on the bus has the whole location.
     assert!(world.bus.accepted()[0].detail.to_string().contains(line));
 }
 
@@ -251,7 +251,7 @@ async fn alerts_do_not_wait_for_a_slow_bus() {
     let again = world
         .deliver_within_a_minute(&clock, Role::Notify, whole)
         .await;
-    // Six calls of ten come to their end in 55 s: the announcements of thirty shipments.
+    // Six calls of ten messages fit into 55 s: the announcements of thirty shipments.
     assert_eq!(
         (again.as_deref(), world.bus.accepted().len()),
         (Some("31"), 60)
@@ -259,15 +259,16 @@ async fn alerts_do_not_wait_for_a_slow_bus() {
     assert_eq!(world.topic.accepted().len(), 100);
 }
 
-/// A hundred shipments are lost, each of which is an alert; a call of the topic takes so long.
-async fn many_alerts(call: Duration) -> (World, Arc<Standing>) {
+/// Returns a world with a hundred lost shipments, each of which needs an alert, and its clock. A
+/// call of the topic takes `call`.
+async fn many_alerts(call: Duration) -> (World, Arc<PausedClock>) {
     let mut world = World::new();
     for number in 0..100 {
         let mut lost = update(&format!("S{number:02}"), "c-1", "x", None);
         update_of(&mut lost).status = "LOST".to_owned().try_into().unwrap();
         world.shipment(lost).await;
     }
-    let clock = Arc::new(Standing::default());
+    let clock = Arc::new(PausedClock::default());
     world.topic = Arc::new(Outbox::slow(clock.clone(), call));
     world.projectors.topic = world.topic.clone();
     world.projectors.clock = clock.clone();
@@ -282,7 +283,7 @@ async fn a_slow_topic_ends_no_invocation_and_what_was_sent_is_not_sent_again() {
     let again = world
         .deliver_within_a_minute(&clock, Role::Notify, whole)
         .await;
-    // Six calls of ten come to their end in 55 s.
+    // Six calls of ten messages fit into 55 s.
     assert_eq!(again.as_deref(), Some("61"));
     assert_eq!(world.topic.accepted().len(), 60);
     let rest = batch(&commits[60..]);
@@ -295,7 +296,7 @@ async fn a_slow_topic_ends_no_invocation_and_what_was_sent_is_not_sent_again() {
 #[tokio::test]
 async fn a_topic_that_hangs_and_fails_ends_no_invocation() {
     let (world, clock) = many_alerts(Duration::from_secs(4)).await;
-    // The first ten are accepted, and nothing after them.
+    // The first ten messages are accepted, and none after them.
     let answers = (0..1_000).map(|place| match place < 10 {
         true => Sent::Accepted,
         false => failed(),

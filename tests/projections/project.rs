@@ -1,4 +1,4 @@
-//! Commits become rows, however they arrive.
+//! The role `project`: commits become rows, in whichever order they arrive.
 
 use std::{sync::Arc, time::Duration};
 
@@ -10,7 +10,7 @@ use projectors::{
     ports::{RowError, Table},
 };
 use support::{
-    clock::Standing,
+    clock::PausedClock,
     envelopes::{placing, to_order, update},
     faulty::Slow,
     stream::{batch, batch_of_items},
@@ -18,7 +18,8 @@ use support::{
 
 use crate::World;
 
-/// Three orders, one of them completed, and a shipment with three updates, one of them late.
+/// Returns a world with three orders, one of them completed, and a shipment with three updates, one
+/// of them late.
 async fn world() -> World {
     let world = World::new();
     for id in ["1", "2", "3"] {
@@ -90,7 +91,7 @@ async fn rows_are_the_same_however_the_commits_arrive() {
     );
     let mut orders: Vec<Vec<Vec<Commit>>> = Vec::new();
     let reversed: Vec<Commit> = world.commits().into_iter().rev().collect();
-    // Backwards; one by one and backwards; everything twice; the last commits alone.
+    // In reverse; in reverse and one in each batch; everything twice.
     orders.push(vec![reversed.clone()]);
     orders.push(reversed.iter().map(|commit| vec![commit.clone()]).collect());
     orders.push(vec![
@@ -124,7 +125,7 @@ async fn a_row_never_goes_back() {
     let commits = world.commits();
     world.deliver(Role::Project, batch(&commits)).await;
     let rows = world.rows(Table::ProcessedOrders);
-    // The first commit of the completed order comes round again, alone.
+    // The first commit of the completed order is delivered again, alone.
     world.deliver(Role::Project, batch(&commits[..1])).await;
     assert_eq!(world.rows(Table::ProcessedOrders), rows);
 }
@@ -133,7 +134,7 @@ async fn a_row_never_goes_back() {
 async fn an_unreadable_commit_parks_its_own_aggregate_and_the_others_go_on() {
     let world = world().await;
     let mut items = world.table.all();
-    // The second commit of order 1, and an event that nobody knows on order 2.
+    // The second commit of order 1 cannot be read, and order 2 gets an event of an unknown kind.
     let damage = |item: &mut event_store::commit::Item, from: &str, to: &str| {
         let events = item["events"].as_s().unwrap().replace(from, to);
         item.insert(
@@ -162,7 +163,7 @@ async fn an_unreadable_commit_parks_its_own_aggregate_and_the_others_go_on() {
     );
     assert!(rows[0].contains(r#""status":"PROCESSING""#));
     assert_eq!(world.rows(Table::ShipmentLog).len(), 4);
-    // Again: it stays parked since the first time.
+    // After another delivery they are still parked since the first time.
     let since = || {
         let parked = world.rows.all(Table::Parked).into_iter();
         parked.map(|row| row["since"].clone()).collect::<Vec<_>>()
@@ -179,7 +180,7 @@ async fn a_refused_row_parks_and_an_unavailable_table_stops_the_batch() {
     world
         .rows
         .break_with(Some(RowError::Unavailable("down".to_owned())));
-    // The first record of the batch, and from there on everything.
+    // The answer names the first record of the batch, so that all of it is delivered again.
     assert_eq!(
         world
             .deliver(Role::Project, batch(&commits))
@@ -202,8 +203,8 @@ async fn a_refused_row_parks_and_an_unavailable_table_stops_the_batch() {
 async fn the_first_record_that_met_an_infrastructure_error_is_named() {
     let world = world().await;
     let commits = world.commits();
-    // Order 1's second commit is missing from the batch, so its fold asks the store; a store
-    // that is corrupt parks, so this one is made to be out of reach by a batch of another store.
+    // The batch has not the whole history of order 1, nor of the shipment, so these are loaded from
+    // the store, which is unavailable here.
     let late: Vec<Commit> = commits
         .iter()
         .filter(|c| c.sequence > 1 || c.aggregate.to_string() == "order#2")
@@ -222,7 +223,7 @@ async fn the_first_record_that_met_an_infrastructure_error_is_named() {
         .handle(Role::Project, batch(&late[1..]), &Invocation::of("request"))
         .await
         .unwrap();
-    // Order 2 stands in the batch whole; the shipment begins with record 2.
+    // Order 2 is in the batch with its whole history; the shipment begins with record 2.
     assert_eq!(answer["batchItemFailures"][0]["itemIdentifier"], "2");
     assert_eq!(empty.rows(Table::ProcessedOrders).len(), 1);
 }
@@ -237,14 +238,14 @@ async fn a_slow_table_ends_no_invocation_and_each_delivery_gets_further() {
     }
     let mut late = world.commits();
     late.retain(|commit| commit.sequence > 1);
-    let clock = Arc::new(Standing::default());
+    let clock = Arc::new(PausedClock::default());
     let slow = Slow::new(world.table.clone(), clock.clone(), Duration::from_secs(10));
     world.projectors.store = EventStore::new(Arc::new(slow));
     world.projectors.clock = clock.clone();
     let again = world
         .deliver_within_a_minute(&clock, Role::Project, batch(&late))
         .await;
-    // Five times sixteen aggregates at once come to their end in 55 s.
+    // Five rounds of sixteen aggregates at the same time fit into 55 s.
     assert_eq!(again.as_deref(), Some("81"));
     assert_eq!(world.rows(Table::ProcessedOrders).len(), 80);
     let again = world
@@ -255,7 +256,7 @@ async fn a_slow_table_ends_no_invocation_and_each_delivery_gets_further() {
     assert!(world.parked().is_empty());
 }
 
-/// A table out of reach.
+/// A table that is always unavailable.
 struct Unreachable;
 
 #[async_trait::async_trait]

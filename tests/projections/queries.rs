@@ -1,4 +1,4 @@
-//! One order or shipment: as it was, and once it has caught up.
+//! Queries of one order or shipment: at an earlier time, and from a minimum version on.
 
 use std::{
     sync::{Arc, Mutex},
@@ -18,14 +18,15 @@ use support::{
 
 use crate::World;
 
-/// A clock on which only waiting takes time. After so many waits, the projector catches up.
-struct Waited {
+/// A clock whose time passes only by sleeping, and which records the sleeps. After a number of
+/// them, the projector processes what is waiting.
+struct RecordingClock {
     waits: Mutex<Vec<Duration>>,
     catches_up: Option<(usize, Projectors, Mutex<Option<lambda::Payload>>)>,
 }
 
 #[async_trait]
-impl Clock for Waited {
+impl Clock for RecordingClock {
     fn now(&self) -> Timestamp {
         let waited: Duration = self.waits.lock().unwrap().iter().sum();
         Timestamp::from_millis(waited.as_millis().try_into().unwrap()).unwrap()
@@ -53,10 +54,10 @@ impl Clock for Waited {
     }
 }
 
-/// A world whose projector catches up after so many waits, or never; and its clock.
-fn slow(mut world: World, after: Option<usize>) -> (World, Arc<Waited>) {
+/// Returns a world whose projector catches up after this number of sleeps, or never, and its clock.
+fn slow(mut world: World, after: Option<usize>) -> (World, Arc<RecordingClock>) {
     let commits = batch(&world.commits());
-    let clock = Arc::new(Waited {
+    let clock = Arc::new(RecordingClock {
         waits: Mutex::default(),
         catches_up: after.map(|after| (after, world.projectors.clone(), Mutex::new(Some(commits)))),
     });
@@ -114,8 +115,8 @@ async fn nobody_waits_for_what_does_not_exist() {
     assert!(clock.waits.lock().unwrap().is_empty());
 }
 
-/// What is answered about an order and a shipment, all of it.
-async fn told(world: &World, at: Option<&str>) -> Vec<(u64, Value)> {
+/// Returns the answers to all queries about an order and a shipment, of now or of the time `at`.
+async fn answers(world: &World, at: Option<&str>) -> Vec<(u64, Value)> {
     let mut answers = Vec::new();
     for path in [
         "/orders/1",
@@ -133,7 +134,7 @@ async fn told(world: &World, at: Option<&str>) -> Vec<(u64, Value)> {
 async fn every_version_is_told_later_as_it_was_told_then() {
     let world = World::new();
     let mut then = Vec::new();
-    // Times have milliseconds: no two steps may share one.
+    // Times are exact to the millisecond, so no two steps may be in the same one.
     let pause = || tokio::time::sleep(Duration::from_millis(3));
     for step in 0..12 {
         pause().await;
@@ -147,14 +148,14 @@ async fn every_version_is_told_later_as_it_was_told_then() {
         world.shipment(command).await;
         pause().await;
         world.deliver(Role::Project, batch(&world.commits())).await;
-        then.push((world.projectors.clock.now(), told(&world, None).await));
+        then.push((world.projectors.clock.now(), answers(&world, None).await));
     }
-    for (at, answers) in &then {
+    for (at, expected) in &then {
         for at in [at.to_string(), at.millis().to_string()] {
-            assert_eq!(&told(&world, Some(&at)).await, answers, "at {at}");
+            assert_eq!(&answers(&world, Some(&at)).await, expected, "at {at}");
         }
     }
-    let before = told(&world, Some("2020-01-01T00:00:00Z")).await;
+    let before = answers(&world, Some("2020-01-01T00:00:00Z")).await;
     assert!(
         before.iter().all(|(status, _)| *status == 404),
         "{before:?}"
@@ -185,7 +186,7 @@ async fn a_log_of_then_is_read_page_by_page() {
         cursor.is_empty() && seen.len() == 20 && seen.is_sorted(),
         "{seen:?}"
     );
-    // A page of then does not go on as one of now, nor as one of another time.
+    // The cursor of a log of one time is refused for the log of now and for one of another time.
     let (_, page) = world
         .ask("/shipments/S/log", &[("at", &at), ("limit", "1")])
         .await;

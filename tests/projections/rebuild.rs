@@ -1,5 +1,6 @@
-//! Rows made again, named where they are wrong, and mended: one aggregate's, all of them, and in
-//! passing; what is parked, taken up; what nobody heard, announced again.
+//! Rebuilds. Wrong rows are reported and repaired: those of one aggregate, all rows, and a part at
+//! a time by the sweep. Also the resuming of parked aggregates, and the repeated announcing of
+//! messages.
 
 mod aggregate;
 mod announced;

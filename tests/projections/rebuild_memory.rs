@@ -1,5 +1,5 @@
-//! The memory of a rebuild: flat, however many aggregates there are. Alone in its process, since it
-//! looks at the whole of it.
+//! The memory of a rebuild does not grow with the number of aggregates. This test is alone in its
+//! process, because it measures the memory of the whole process.
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
@@ -28,14 +28,16 @@ use projectors::{
 use serde_json::{Value, value::to_raw_value};
 use support::{envelopes, outbox::Outbox};
 
-/// The most that a function may take, and by how much more for ten times the aggregates.
+/// The most memory that a function may take, in bytes.
 const MEMORY_MAX: u64 = 512 * 1024 * 1024;
+/// How much more it may take for more aggregates, in bytes.
 const GROWTH_MAX: u64 = 24 * 1024 * 1024;
 
 const SEGMENTS: u32 = 4;
 const PER_PAGE: u64 = 500;
 
-/// So many orders and their rows, none of which is ever held; every so many is wrong.
+/// Orders and their rows that are generated when they are read. Each row whose number is a multiple
+/// of `wrong_every` is wrong.
 struct Generated {
     orders: u64,
     wrong_every: u64,
@@ -46,7 +48,7 @@ fn id(number: u64) -> String {
     format!("ORD-{number:012}")
 }
 
-/// The commits of an order that was placed and completed.
+/// Returns the commits of an order that was placed and completed.
 fn history(number: u64) -> Vec<Commit> {
     let at = Timestamp::from_millis(1_705_312_800_000).unwrap();
     let mut loaded = Loaded::<Order>::new(envelopes::placing(&id(number), "c-1").aggregate);
@@ -63,7 +65,7 @@ fn history(number: u64) -> Vec<Commit> {
     history
 }
 
-/// The numbers of a segment behind the one with this id.
+/// Returns the numbers of a segment's orders that follow the order with this id.
 fn numbers(orders: u64, segment: u32, segments: u32, behind: Option<&str>) -> Vec<u64> {
     let behind = behind.map(|id| id.trim_start_matches("ORD-").parse::<u64>().unwrap());
     let first = behind.map_or(u64::from(segment), |behind| behind + u64::from(segments));
@@ -114,7 +116,7 @@ impl CommitTable for Generated {
 }
 
 impl Generated {
-    /// An order's row, as it is there.
+    /// Returns the stored row of an order.
     fn row(&self, number: u64) -> Row {
         let commits = history(number);
         let version = commits.last().unwrap().version();
@@ -219,7 +221,7 @@ impl Rows for Generated {
     }
 }
 
-/// A ledger in a folder.
+/// A ledger in a folder of the file system.
 struct Folder(PathBuf);
 
 fn unavailable(error: std::io::Error) -> LedgerError {
@@ -250,7 +252,8 @@ impl Ledger for Folder {
     }
 }
 
-/// Rebuilds so many orders, and says how much memory the process has ever taken, in bytes.
+/// Rebuilds the rows of this many orders. Returns the most memory that the process has ever taken,
+/// in bytes.
 async fn rebuild(folder: &Path, orders: u64, wrong_every: u64) -> u64 {
     let generated = Arc::new(Generated {
         orders,
@@ -265,7 +268,7 @@ async fn rebuild(folder: &Path, orders: u64, wrong_every: u64) -> u64 {
         rows: generated.clone(),
         bus: Arc::new(Outbox::default()),
         topic: Arc::new(Outbox::default()),
-        metrics: support::unheard(),
+        metrics: support::unread_metrics(),
         clock: Arc::new(SystemClock),
         environment: Environment::of_one_shard("test"),
         rebuilds,
@@ -294,7 +297,7 @@ async fn rebuild(folder: &Path, orders: u64, wrong_every: u64) -> u64 {
     most_memory()
 }
 
-/// Does a piece of work, invocation by invocation.
+/// Does a piece of work, in as many invocations as it needs.
 async fn done(projectors: &Projectors, piece: Task) -> Value {
     let mut piece = serde_json::to_value(piece).unwrap();
     while piece["done"] != true {
@@ -322,7 +325,7 @@ async fn a_hundred_thousand_aggregates_take_no_more_than_twenty_thousand() {
         let many = rebuild(&folder, 100_000, wrong_every).await;
         println!("{few} bytes for 20,000 aggregates, {many} for 100,000");
         assert!(many < MEMORY_MAX, "{many} bytes");
-        // The kernel keeps the mark to a few pages only: it may even seem to go back.
+        // The kernel's figure is exact to a few pages only, so it may even seem to go back.
         assert!(
             many.saturating_sub(few) < GROWTH_MAX,
             "{few} bytes, then {many}"

@@ -1,4 +1,4 @@
-//! The contract of rows, held against memory and DynamoDB alike.
+//! The contract of rows. Each test of it runs over both implementations, in memory and on DynamoDB.
 
 use std::sync::Arc;
 
@@ -190,7 +190,7 @@ async fn put_order(rows: &Arc<dyn Rows>, id: &str, partition: &str, created_at: 
     rows.put(Table::ProcessedOrders, row).await.unwrap();
 }
 
-/// The ids of a page, and whether more follow.
+/// Returns the ids of a page, and whether more follow.
 async fn ids(
     rows: &Arc<dyn Rows>,
     (index, partition): (Index, &str),
@@ -215,7 +215,7 @@ async fn an_index_shows_some_attributes_of_some_rows(rows: Arc<dyn Rows>) {
         r#"{"orderId":"a","statusShard":"NEW#0","createdAt":"2024-01","version":1,"status":"NEW"}"#,
     );
     assert_eq!(page.unwrap().rows, [shown]);
-    // A row that no longer has the key is no longer there; one with another key is elsewhere.
+    // A row that has lost the index's key leaves the index; one with another key moves within it.
     put_order(&rows, "a", "PROCESSED#0", "2024-01").await;
     for (partition, there) in [(OPEN, ""), ("PROCESSED#0", "a"), ("nobody's", "")] {
         let found = ids(&rows, (by_status, partition), Start::Beginning, up, 9).await;
@@ -233,7 +233,7 @@ async fn an_index_is_read_from_any_place_in_both_directions(rows: Arc<dyn Rows>)
         sort: sort.to_owned(),
         id: id.to_owned(),
     };
-    // The order of entries of one time is the index's own, so its middle is not known beforehand.
+    // The index itself decides the order of entries of one time, so the middle is read first.
     let of = (Index::OrdersByStatus, OPEN);
     let (all, _) = ids(&rows, of, Start::Beginning, Direction::Up, 9).await;
     let second = &all[2..3];
@@ -256,7 +256,7 @@ async fn an_index_is_read_from_any_place_in_both_directions(rows: Arc<dyn Rows>)
     }
     let first = ids(&rows, of, Start::Beginning, Direction::Up, 2).await;
     assert_eq!(first, (all[..2].to_owned(), true));
-    // An entry that has gone is still a place to go on from.
+    // A page can continue behind an entry that was removed.
     put_order(&rows, second, "PROCESSED#0", "2").await;
     let rest = ids(&rows, of, after("2", second), Direction::Up, 9).await;
     assert_eq!(rest.0, &all[3..]);

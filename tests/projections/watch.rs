@@ -1,5 +1,5 @@
-//! Shipments of which nothing is heard any more: the role `watch` finds them, the role `bus` has
-//! their histories say so, and both may be killed anywhere.
+//! Stalled shipments: the role `watch` finds shipments without updates, and the role `bus` marks
+//! them as stalled in their histories. Both may be killed at any moment.
 
 mod pages;
 
@@ -50,14 +50,14 @@ impl Clock for SetClock {
     }
 }
 
-/// Both executables over one store.
+/// Both executables over one store in memory.
 struct Watching {
     world: World,
     commands: Commands,
     operator: Arc<MemoryOperator>,
     clock: Arc<SetClock>,
     updates: AtomicI64,
-    /// How many announcements have been looked at.
+    /// The number of announcements that `asked` has returned.
     delivered: usize,
 }
 
@@ -73,7 +73,7 @@ impl Watching {
             operator: operator.clone(),
             files: Arc::new(MemoryFiles::default()),
             carriers: commands::carriers::Carriers::none(),
-            metrics: support::unheard(),
+            metrics: support::unread_metrics(),
             environment: "test".to_owned(),
         };
         Self {
@@ -90,7 +90,7 @@ impl Watching {
         self.clock.0.fetch_add(millis, Ordering::SeqCst);
     }
 
-    /// An update with this status and time of the carrier's, heard now.
+    /// Sends an update with this status and this timestamp of the carrier. It arrives now.
     async fn update(&self, id: &str, status: &str, time: &str) {
         let number = self.updates.fetch_add(1, Ordering::SeqCst);
         let mut command = update(id, &format!("c-{number}"), "x", Some(time));
@@ -101,14 +101,14 @@ impl Watching {
             .unwrap();
     }
 
-    /// The stream brings everything to the rows.
+    /// Projects all commits.
     async fn project(&self) {
         let all = batch(&self.world.commits());
         assert_eq!(self.world.deliver(Role::Project, all).await, None);
     }
 
-    /// The schedule's turn: how many silent shipments were found.
-    async fn look(&self) -> Result<u64, Failed> {
+    /// Runs the watcher. Returns the number of stalled shipments that it has found.
+    async fn run_watcher(&self) -> Result<u64, Failed> {
         let payload = serde_json::value::to_raw_value(&json!({})).unwrap();
         let invocation = Invocation::of("request");
         let handled = self
@@ -118,7 +118,7 @@ impl Watching {
         Ok(handled.await?["silent"].as_u64().unwrap())
     }
 
-    /// What the watcher has asked for and nobody has looked at yet.
+    /// Returns the requests of the watcher since the last call.
     fn asked(&mut self) -> Vec<Announcement> {
         let accepted = self.world.bus.accepted();
         let new = accepted[self.delivered..].to_vec();
@@ -128,7 +128,7 @@ impl Watching {
             .collect()
     }
 
-    /// EventBridge delivers it to the function `bus`.
+    /// Delivers requests of the watcher to the function `bus`, as EventBridge does.
     async fn deliver(&self, asked: &[Announcement]) {
         for message in asked {
             let event = json!({
@@ -144,10 +144,11 @@ impl Watching {
         }
     }
 
-    /// Everything once: the rows catch up, the watcher looks, and what it asks for is done.
+    /// Projects all commits, runs the watcher, delivers its requests, and projects again. Returns
+    /// the number of stalled shipments that the watcher has found.
     async fn round(&mut self) -> u64 {
         self.project().await;
-        let found = self.look().await.unwrap();
+        let found = self.run_watcher().await.unwrap();
         let asked = self.asked();
         assert_eq!(asked.len() as u64, found);
         self.deliver(&asked).await;
@@ -169,7 +170,7 @@ impl Watching {
         rows.into_iter().find(is).unwrap()
     }
 
-    /// The row is what the whole history says.
+    /// Checks that the row equals the fold of the whole history.
     async fn assert_row_is_the_fold(&self, id: &str) {
         let aggregate = format!("shipment#{id}").parse().unwrap();
         let store = &self.world.projectors.store;
@@ -186,7 +187,7 @@ async fn what_falls_silent_is_stalled_once_and_the_next_update_ends_it() {
     watching
         .update("S", "IN_TRANSIT", "2024-01-15T11:00:00Z")
         .await;
-    // To the millisecond: 72 hours are allowed, and longer is not.
+    // After exactly 72 hours it is not stalled, and a millisecond later it is.
     watching.pass(72 * HOUR);
     assert_eq!(watching.round().await, 0);
     assert_eq!(watching.current("S").get("stalledSince"), None);
@@ -199,7 +200,7 @@ async fn what_falls_silent_is_stalled_once_and_the_next_update_ends_it() {
     assert_eq!(row["heardAt"], row["stalledSince"]);
     assert_eq!(row["updates"].to_string(), "1");
     watching.assert_row_is_the_fold("S").await;
-    // For ever, as long as nothing comes.
+    // It is not marked again, however long no update arrives.
     watching.pass(10_000 * HOUR);
     assert_eq!(watching.round().await, 0);
     watching
@@ -209,12 +210,12 @@ async fn what_falls_silent_is_stalled_once_and_the_next_update_ends_it() {
     let row = watching.current("S");
     assert_eq!(row.get("stalledSince"), None);
     assert!(row["watchShard"].to_string().contains("IN_TRANSIT#"));
-    // And it may fall silent again.
+    // After an update it can stall again.
     watching.pass(72 * HOUR + 1);
     assert_eq!(watching.round().await, 1);
     assert_eq!(watching.stalls(), 2);
     watching.assert_row_is_the_fold("S").await;
-    // Two updates in the log, and no entry of a stall.
+    // The log has two updates, and no entry for the stall.
     assert_eq!(watching.world.rows.all(Table::ShipmentLog).len(), 3);
     assert_eq!(watching.world.parked(), Vec::<String>::new());
 }
@@ -222,18 +223,19 @@ async fn what_falls_silent_is_stalled_once_and_the_next_update_ends_it() {
 #[tokio::test]
 async fn silence_is_measured_from_the_arrival_and_a_late_scan_ends_it() {
     let mut watching = Watching::new();
-    // A carrier that sends a scan of last year is not silent: it has just been heard.
+    // An update that arrives now counts from now, also with a timestamp of last year.
     watching
         .update("S", "IN_TRANSIT", "2023-01-15T11:00:00Z")
         .await;
     assert_eq!(watching.round().await, 0);
-    // Nor is one whose clock is ahead heard for longer.
+    // A timestamp in the future does not count either.
     watching
         .update("T", "IN_TRANSIT", "2024-01-16T11:00:00Z")
         .await;
     watching.pass(72 * HOUR + 1);
     assert_eq!(watching.round().await, 2);
-    // A scan that comes late and is not current ends it, and this current update has had its event.
+    // A late update that does not become current ends the stall. The current update has been marked
+    // once, so the shipment is not marked again.
     watching
         .update("T", "PICKED_UP", "2024-01-14T11:00:00Z")
         .await;
@@ -242,7 +244,7 @@ async fn silence_is_measured_from_the_arrival_and_a_late_scan_ends_it() {
     watching.pass(1_000 * HOUR);
     assert_eq!(watching.round().await, 0);
     watching.assert_row_is_the_fold("T").await;
-    // One that is not stalled yet, and of which a late scan comes, has been heard of.
+    // A late update counts also for a shipment that is not stalled yet.
     watching
         .update("U", "IN_TRANSIT", "2024-01-16T11:00:00Z")
         .await;
@@ -264,15 +266,15 @@ async fn an_update_between_the_look_and_the_command_wins() {
         .await;
     watching.pass(121 * HOUR);
     watching.project().await;
-    // It is seen, and then a scan comes whose row is not there yet.
+    // The watcher sees the old row, while an update arrives that is not projected yet.
     watching
         .update("S", "IN_TRANSIT", "2024-01-20T11:00:00Z")
         .await;
-    assert_eq!(watching.look().await, Ok(1));
+    assert_eq!(watching.run_watcher().await, Ok(1));
     let asked = watching.asked();
     watching.deliver(&asked).await;
     assert_eq!(watching.stalls(), 0);
-    assert_eq!(watching.operator.told().dead_letters, []);
+    assert_eq!(watching.operator.messages().dead_letters, []);
     assert_eq!(watching.round().await, 0);
 }
 
@@ -284,37 +286,38 @@ async fn killed_between_any_two_steps_it_is_stalled_once() {
         .await;
     watching.project().await;
     watching.pass(73 * HOUR);
-    // Killed, or the bus away, before anything was told: the run fails, the next one finds it.
+    // The bus is unavailable, as after a kill before any request: the run fails, and the next one
+    // finds the shipment.
     watching
         .world
         .bus
         .script(vec![Sent::Failed("away".to_owned()); 4]);
     let failed = Failed("temporarily unavailable".to_owned());
-    assert_eq!(watching.look().await, Err(failed));
+    assert_eq!(watching.run_watcher().await, Err(failed));
     assert_eq!(watching.asked(), []);
-    // Killed once it was told, and what it told was lost.
-    assert_eq!(watching.look().await, Ok(1));
+    // The request was sent, and is lost.
+    assert_eq!(watching.run_watcher().await, Ok(1));
     watching.asked();
-    // Told twice by two runs, and each delivered twice.
-    assert_eq!(watching.look().await, Ok(1));
-    assert_eq!(watching.look().await, Ok(1));
+    // Two runs send a request each, and each request is delivered twice.
+    assert_eq!(watching.run_watcher().await, Ok(1));
+    assert_eq!(watching.run_watcher().await, Ok(1));
     let asked = watching.asked();
     assert_eq!(asked.len(), 2);
     watching.deliver(&asked).await;
     watching.deliver(&asked).await;
     assert_eq!(watching.stalls(), 1);
-    // Killed after the event and before its row: the row is still among the watched.
-    assert_eq!(watching.look().await, Ok(1));
+    // The mark is in the history but not projected yet, so the watcher finds the shipment again.
+    assert_eq!(watching.run_watcher().await, Ok(1));
     let again = watching.asked();
     watching.deliver(&again).await;
     assert_eq!(watching.round().await, 0);
-    // An old command that comes after an update does nothing either.
+    // An old request that is delivered after another update has no effect.
     watching
         .update("S", "IN_TRANSIT", "2024-01-18T14:00:00Z")
         .await;
     watching.deliver(&asked).await;
     assert_eq!(watching.stalls(), 1);
-    assert_eq!(watching.operator.told().dead_letters, []);
+    assert_eq!(watching.operator.messages().dead_letters, []);
     watching.project().await;
     watching.assert_row_is_the_fold("S").await;
 }
@@ -370,7 +373,7 @@ async fn each_status_has_a_time_of_its_own_and_some_have_none() {
     for hours in [1, 1, 70, 24, 10_000] {
         watching.pass(hours * HOUR + 1);
         watching.project().await;
-        watching.look().await.unwrap();
+        watching.run_watcher().await.unwrap();
         let mut asked = watching.asked();
         asked.sort_by(|one, other| one.id.cmp(&other.id));
         watching.deliver(&asked).await;

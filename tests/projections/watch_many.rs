@@ -1,7 +1,7 @@
-//! What a run of the watcher costs, as DynamoDB counts it, however many shipments there are:
-//! `make bench-watch`.
+//! The costs of a run of the watcher, as DynamoDB reports them, which do not grow with the number
+//! of shipments: `make bench-watch`.
 
-// Units are halves, and hours need not be whole.
+// Units are multiples of 0.5, and hours need not be whole.
 #![allow(clippy::float_arithmetic)]
 
 use std::sync::{
@@ -27,19 +27,19 @@ use support::embedded::Embedded;
 
 use crate::{World, watch::SetClock};
 
-/// Silent shipments, among however many others.
+/// The number of shipments that the watcher must find, among all others.
 const SILENT: usize = 100;
 
-/// Shards, as an environment has them that keeps the promise at the peak.
+/// The number of shards of an environment that is made for the peak load.
 const SHARDS: &str = "4";
 
-/// Rows of one write, as many as DynamoDB takes.
+/// The rows of one `BatchWriteItem`: the most that DynamoDB accepts.
 const ROWS_PER_WRITE: usize = 25;
 
-/// Writes at the same time.
+/// The number of writes at the same time.
 const WRITES_AT_ONCE: usize = 16;
 
-/// Counts the queries of a client, and what DynamoDB says that they cost.
+/// Counts the queries of a client and the read units that DynamoDB reports.
 #[derive(Debug, Clone, Default)]
 struct Counted {
     queries: Arc<AtomicU64>,
@@ -84,7 +84,7 @@ fn at(hours: f64) -> Timestamp {
     Timestamp::from_millis(begin.millis() + (hours * 3_600_000.0) as i64).unwrap()
 }
 
-/// The row of a shipment that was heard of at this time.
+/// Returns the row `CURRENT` of a shipment whose last update arrived at this time.
 fn row(
     number: usize,
     last_update_at: Timestamp,
@@ -106,7 +106,7 @@ fn row(
     shipment_log::current(&shipment, 1, environment).unwrap()
 }
 
-/// Puts rows straight into the table, as no function may.
+/// Puts rows directly into the table, which no function may do.
 async fn load(client: &Client, table: &str, rows: impl Iterator<Item = projectors::ports::Row>) {
     let put = |row| {
         let put = PutRequest::builder().set_item(Some(to_item(row)));
@@ -126,7 +126,7 @@ async fn load(client: &Client, table: &str, rows: impl Iterator<Item = projector
     writes.buffer_unordered(WRITES_AT_ONCE).count().await;
 }
 
-/// The queries and read units of one run among so many shipments.
+/// Returns the queries and the read units of one run among this many shipments.
 async fn cost(shipments: usize) -> (u64, f64) {
     let embedded = Embedded::with(SHARDS.parse().unwrap()).await;
     let mut world = World::new();
@@ -134,8 +134,8 @@ async fn cost(shipments: usize) -> (u64, f64) {
         shards: SHARDS.parse().unwrap(),
         ..Environment::of_one_shard("test")
     };
-    // Nobody is silent for longer than a status allows but the first hundred: the others were
-    // heard of within the last hour, each at a moment of its own.
+    // Only the first hundred had no update for longer than their status allows. The last update of
+    // each other one arrived within the last hour, each at a different time.
     let rows = (0..shipments).map(|number| match number < SILENT {
         true => row(number, at(number as f64 / 1_000.0), &environment),
         false => row(
@@ -179,7 +179,7 @@ async fn a_run_costs_the_same_among_ten_thousand_shipments_and_a_million() {
     let most = std::env::var("SHIPMENTS").map_or(1_000_000, |number| number.parse().unwrap());
     let partitions = 8 * 4;
     let few = cost(10_000).await;
-    // A page of each status and shard, and the silent ones stand in it.
+    // One page of each status and shard, which holds the shipments to find.
     assert_eq!(few.0, partitions);
     assert!(few.1 <= 2.5 * partitions as f64, "{} read units", few.1);
     let many = cost(most).await;

@@ -1,4 +1,4 @@
-//! A clock on which time passes only while everybody waits.
+//! A clock whose time passes only while every task sleeps.
 
 use std::{
     collections::BTreeMap,
@@ -14,22 +14,25 @@ use domain::Timestamp;
 use event_store::Clock;
 use futures::future::{Either, select};
 
-/// A clock that starts in 1970, and stands still unless [`Standing::run`] finds everybody asleep.
+/// A clock that starts at 1970-01-01T00:00:00Z and is paused. Only [`PausedClock::run`] advances
+/// it, and only when all of its work waits.
 #[derive(Debug, Default)]
-pub struct Standing {
+pub struct PausedClock {
     state: Mutex<State>,
 }
 
 #[derive(Debug, Default)]
 struct State {
     millis: i64,
-    /// Who waits, by when it ends and a number of its own.
+    /// The wakers of sleeping tasks, by the end of the sleep in milliseconds and the sleep's
+    /// number.
     asleep: BTreeMap<(i64, u64), Waker>,
     sleeps: u64,
 }
 
-impl Standing {
-    /// Runs `work` to its end. Whenever all of it waits, the first to wake up does so.
+impl PausedClock {
+    /// Runs `work` to its end. Whenever all of it waits, time jumps to the end of the sleep that
+    /// ends first.
     pub async fn run<T>(&self, work: impl Future<Output = T>) -> T {
         let passes = poll_fn(|context| {
             let mut state = self.state();
@@ -54,7 +57,7 @@ impl Standing {
 }
 
 #[async_trait]
-impl Clock for Standing {
+impl Clock for PausedClock {
     fn now(&self) -> Timestamp {
         Timestamp::from_millis(self.state().millis).unwrap()
     }

@@ -1,4 +1,4 @@
-//! A DynamoDB of a test's own, in memory.
+//! An embedded DynamoDB in memory, one for each test.
 
 use std::{
     path::Path,
@@ -16,22 +16,22 @@ use lambda::{Names, Shards};
 
 static NEXT: AtomicU32 = AtomicU32::new(0);
 
-/// A DynamoDB with every table of an environment, gone with the test.
+/// A DynamoDB with every table of an environment. It stops when this value is dropped.
 pub struct Embedded {
-    /// What its tables are called.
+    /// The names of its tables.
     pub names: Names,
-    /// How clients find it.
+    /// The configuration with which clients reach it.
     pub config: SdkConfig,
     _server: DynamoDb,
 }
 
 impl Embedded {
-    /// Starts one; each has tables of its own.
+    /// Starts a DynamoDB with tables of its own, whose indexes have one shard.
     pub async fn start() -> Self {
         Self::with(Shards::ONE).await
     }
 
-    /// Starts one whose indexes are spread like this.
+    /// Starts a DynamoDB with tables of its own, whose indexes have this number of shards.
     pub async fn with(shards: Shards) -> Self {
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let names = Names::new("test").unwrap();
@@ -52,12 +52,12 @@ impl Embedded {
         }
     }
 
-    /// A client of it.
+    /// Returns a new client.
     pub fn client(&self) -> aws_sdk_dynamodb::Client {
         aws_sdk_dynamodb::Client::new(&self.config)
     }
 
-    /// Its table of commits.
+    /// Returns its events table.
     pub fn events(&self) -> Arc<DynamoDbTable> {
         Arc::new(DynamoDbTable::new(self.client(), self.names.events()))
     }

@@ -1,4 +1,4 @@
-//! Commands on their way.
+//! Commands with their envelopes, ready for `execute`.
 
 use commands::execute::Envelope;
 use domain::{
@@ -12,12 +12,12 @@ use domain::{
 };
 use event_store::Cause;
 
-/// A time.
+/// Parses a time such as `2024-01-15T12:00:00Z`.
 pub fn at(text: &str) -> Timestamp {
     SentTime::parse(text).unwrap().at
 }
 
-/// A cause of a command with this id and content.
+/// Returns the cause of a command with this id and digest.
 pub fn cause(command_id: &str, digest: Digest) -> Cause {
     Cause {
         command_id: command_id.to_owned(),
@@ -30,7 +30,7 @@ pub fn cause(command_id: &str, digest: Digest) -> Cause {
     }
 }
 
-/// A line.
+/// Returns a line of an order.
 pub fn item(product_id: &str, quantity: u64, price: &str) -> Item {
     Item {
         product_id: Some(product_id.to_owned()),
@@ -42,7 +42,7 @@ pub fn item(product_id: &str, quantity: u64, price: &str) -> Item {
     }
 }
 
-/// An order of these lines.
+/// Returns an intent to place an order with these lines.
 pub fn place(id: &str, items: Vec<Item>) -> PlaceOrder {
     PlaceOrder {
         order_id: id.parse().unwrap(),
@@ -62,7 +62,7 @@ pub fn place(id: &str, items: Vec<Item>) -> PlaceOrder {
     }
 }
 
-/// A command to an order.
+/// Returns a command for an order.
 pub fn to_order(id: &str, command_id: &str, intent: order::Intent) -> Envelope<order::Intent> {
     let id: OrderId = id.parse().unwrap();
     Envelope {
@@ -73,7 +73,8 @@ pub fn to_order(id: &str, command_id: &str, intent: order::Intent) -> Envelope<o
     }
 }
 
-/// An order with personal data, placed.
+/// Returns a command that places an order with personal data: the customer's name, and a mail
+/// address made of it.
 pub fn placing_for(id: &str, command_id: &str, name: &str) -> Envelope<order::Intent> {
     let mut place = place(id, vec![item("prod1", 2, "29.99")]);
     place.customer_name = Some(name.to_owned());
@@ -82,7 +83,7 @@ pub fn placing_for(id: &str, command_id: &str, name: &str) -> Envelope<order::In
     to_order(id, command_id, order::Intent::Place(Box::new(place)))
 }
 
-/// A small order, placed.
+/// Returns a command that places an order of two lines without personal data.
 pub fn placing(id: &str, command_id: &str) -> Envelope<order::Intent> {
     let place = place(
         id,
@@ -91,7 +92,8 @@ pub fn placing(id: &str, command_id: &str) -> Envelope<order::Intent> {
     to_order(id, command_id, order::Intent::Place(Box::new(place)))
 }
 
-/// A shipment update that says `text`; with `timestamp` it is known by what it says.
+/// Returns a shipment update whose location is `text`. With a `timestamp`, an update with the same
+/// content is recognised as known.
 pub fn update(
     id: &str,
     command_id: &str,
@@ -128,7 +130,7 @@ pub fn update(
     }
 }
 
-/// The update that a command wants, to change it.
+/// Returns the update of a command, to change it. Panics where the command is no update.
 pub fn update_of(command: &mut Envelope<shipment::Intent>) -> &mut shipment::Update {
     match &mut command.intent {
         shipment::Intent::Update(update) => update,
@@ -136,7 +138,8 @@ pub fn update_of(command: &mut Envelope<shipment::Intent>) -> &mut shipment::Upd
     }
 }
 
-/// A watcher says that nothing was heard of a shipment since `last_update_at`.
+/// Returns the watcher's command to mark a shipment as stalled, which had no update since
+/// `last_update_at`.
 pub fn stall(id: &str, last_update_at: Timestamp) -> Envelope<shipment::Intent> {
     let intent = shipment::Intent::Stall(shipment::Stall {
         shipment_id: id.parse().unwrap(),

@@ -1,4 +1,4 @@
-//! A table that misbehaves on purpose.
+//! Events tables with faults, as tests need them.
 
 use std::{
     sync::{
@@ -15,14 +15,15 @@ use event_store::{
     table::{CommitTable, Page, Put, Unavailable},
 };
 
-/// Loses the answers to its first puts: they take effect, and nobody hears of it.
+/// A table that loses the answers to its first puts: they have their effect and answer
+/// [`Unavailable`].
 pub struct LosesAnswers {
     table: Arc<dyn CommitTable>,
     losses: AtomicU32,
 }
 
 impl LosesAnswers {
-    /// Loses the first `losses` answers of `table`.
+    /// Returns a table that loses the answers to the first `losses` puts of `table`.
     pub fn new(table: Arc<dyn CommitTable>, losses: u32) -> Self {
         Self {
             table,
@@ -69,7 +70,7 @@ impl CommitTable for LosesAnswers {
     }
 }
 
-/// Fails at one of its scans' calls, and hands out small pages.
+/// A table that fails at one call of its scans, and has small pages.
 pub struct FailsOnce {
     table: Arc<dyn CommitTable>,
     at: u32,
@@ -78,7 +79,8 @@ pub struct FailsOnce {
 }
 
 impl FailsOnce {
-    /// Fails at call `at`, from 1; pages have at most `page` items.
+    /// Returns a table whose call `at` of `segment`, counted from 1, fails. Pages have at most
+    /// `page` items.
     pub fn new(table: Arc<dyn CommitTable>, at: u32, page: usize) -> Self {
         Self {
             table,
@@ -88,7 +90,7 @@ impl FailsOnce {
         }
     }
 
-    /// How many calls there were.
+    /// Returns the number of calls of `segment` so far.
     pub fn calls(&self) -> u32 {
         self.calls.load(Ordering::SeqCst)
     }
@@ -129,7 +131,7 @@ impl CommitTable for FailsOnce {
     }
 }
 
-/// Answers late.
+/// A table that answers late.
 pub struct Slow {
     table: Arc<dyn CommitTable>,
     clock: Arc<dyn Clock>,
@@ -137,7 +139,7 @@ pub struct Slow {
 }
 
 impl Slow {
-    /// `table`, every call of which takes so long by this clock.
+    /// Returns `table`, of which every call takes this long by this clock.
     pub fn new(table: Arc<dyn CommitTable>, clock: Arc<dyn Clock>, call: Duration) -> Self {
         Self { table, clock, call }
     }

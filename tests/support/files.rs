@@ -1,4 +1,4 @@
-//! A bucket in memory, which fails as it is told to.
+//! A versioned bucket in memory, with faults as tests need them.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -8,7 +8,7 @@ use std::{
 use async_trait::async_trait;
 use commands::import::files::{Chunks, FileError, Files, Object};
 
-/// A bucket that keeps versions, in memory.
+/// A bucket in memory that keeps all versions of its objects.
 #[derive(Debug, Clone, Default)]
 pub struct MemoryFiles {
     state: Arc<Mutex<State>>,
@@ -16,13 +16,17 @@ pub struct MemoryFiles {
 
 #[derive(Debug, Default)]
 struct State {
-    /// Every version of every object, oldest first.
+    /// The versions of each object by key, the oldest first.
     objects: BTreeMap<String, Vec<Version>>,
+    /// The keys that functions have put, in the order of the puts.
     put: Vec<String>,
+    /// The offsets from which functions have read.
     opened: Vec<u64>,
+    /// The size of a chunk in bytes; 0 is 64 KiB.
     chunk: usize,
+    /// For each of the next streams, after how many bytes it breaks off.
     cuts: VecDeque<usize>,
-    /// Which of the next puts fails, from 1; 0 for none.
+    /// Which of the next puts fails, counted from 1; 0 is none.
     failing: usize,
 }
 
@@ -32,54 +36,54 @@ struct Version {
     content: Arc<Vec<u8>>,
 }
 
-/// The bucket's name.
+/// The name of the bucket.
 pub const BUCKET: &str = "waybill-test-orders-000000000000";
 
 impl MemoryFiles {
-    /// Objects come in chunks of so many bytes.
+    /// Returns a bucket whose objects are read in chunks of this many bytes.
     pub fn in_chunks_of(bytes: usize) -> Self {
         let files = Self::default();
         files.state().chunk = bytes;
         files
     }
 
-    /// Puts an object as a user does, and says which version it has become.
+    /// Puts an object as a user does, and returns its key, version id and ETag.
     pub fn upload(&self, key: &str, content: impl Into<Vec<u8>>) -> Object {
         self.state().put(key, content.into())
     }
 
-    /// Removes an object, all versions of it.
+    /// Removes an object with all its versions.
     pub fn remove(&self, key: &str) {
         self.state().objects.remove(key);
     }
 
-    /// Breaks off the next streams, each after so many bytes.
+    /// Lets the next streams break off, each after the given number of bytes.
     pub fn cut(&self, after: impl IntoIterator<Item = usize>) {
         self.state().cuts.extend(after);
     }
 
-    /// Fails the `number`-th put from here, from 1.
+    /// Lets the `number`-th put from now on fail, counted from 1.
     pub fn fail_put(&self, number: usize) {
         self.state().failing = number;
     }
 
-    /// An object's latest content.
+    /// Returns the latest content of an object, if it exists.
     pub fn content(&self, key: &str) -> Option<Vec<u8>> {
         let content = self.state().latest(key)?;
         Some(content.to_vec())
     }
 
-    /// Every key, in order.
+    /// Returns all keys, in order.
     pub fn keys(&self) -> Vec<String> {
         self.state().objects.keys().cloned().collect()
     }
 
-    /// The keys that the functions have put, in the order of the puts.
+    /// Returns the keys that functions have put, in the order of the puts.
     pub fn put_by_functions(&self) -> Vec<String> {
         self.state().put.clone()
     }
 
-    /// The offsets that the functions have read from.
+    /// Returns the offsets from which functions have read.
     pub fn opened(&self) -> Vec<u64> {
         self.state().opened.clone()
     }
@@ -109,7 +113,8 @@ impl State {
         Some(latest.content.clone())
     }
 
-    /// With a version id that very version, with an ETag alone the latest if it is the one.
+    /// Returns the content of the version with this id. Without an id, returns the latest content,
+    /// if it has this ETag.
     fn version(&self, object: &Object) -> Option<Arc<Vec<u8>>> {
         let versions = self.objects.get(&object.key)?;
         let found = match &object.version_id {

@@ -1,5 +1,4 @@
-//! Rows with hooks: whatever is asked of them goes to other rows, and a test does something around
-//! it.
+//! Rows with hooks: every call goes to other rows, and a test can act before, after or instead.
 
 use std::sync::Arc;
 
@@ -10,12 +9,12 @@ use projectors::{
     ports::{Direction, Row, RowError, RowPage, Rows, SegmentPage, Start, Table},
 };
 
-/// What a test does around the calls of rows. Without a method of its own it does nothing.
+/// What a test does around the calls of rows. The default methods change nothing.
 pub trait Hooks: Send + Sync {
-    /// The rows that the calls go to.
+    /// Returns the rows to which the calls go.
     fn rows(&self) -> &Arc<dyn Rows>;
 
-    /// Around every call; `call` is its name, such as `rows put_newer`.
+    /// Wraps every call. `work` is the call itself, `call` its name, such as `rows put_newer`.
     fn around<T: Send>(
         &self,
         call: &'static str,
@@ -25,13 +24,14 @@ pub trait Hooks: Send + Sync {
         work
     }
 
-    /// The row that `put` and `put_newer` put in place of `row`.
+    /// Returns the row that `put` and `put_newer` put in place of `row`.
     fn projected(&self, table: Table, row: Row) -> Row {
         let _ = table;
         row
     }
 
-    /// Around `put_rebuilt`, inside of [`Hooks::around`]: `put` puts `row`.
+    /// Wraps `put_rebuilt`, inside of [`Hooks::around`]. `put` is the call itself, which puts
+    /// `row`.
     fn rebuilt(
         &self,
         table: Table,

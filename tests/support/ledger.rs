@@ -1,4 +1,4 @@
-//! A rebuild's ledger in memory.
+//! The ledger of a rebuild, in memory.
 
 use std::{
     collections::BTreeMap,
@@ -12,19 +12,19 @@ use projectors::rebuild::{
     pace::CapacityLimiter,
 };
 
-/// Parts of a ledger in memory.
+/// A ledger in memory: its parts by path.
 #[derive(Debug, Default)]
 pub struct MemoryLedger {
     parts: Mutex<BTreeMap<String, Vec<u8>>>,
 }
 
 impl MemoryLedger {
-    /// All its parts, ordered by path.
+    /// Returns all parts, ordered by path.
     pub fn all(&self) -> Vec<Vec<u8>> {
         self.parts.lock().unwrap().values().cloned().collect()
     }
 
-    /// Bytes of all its parts.
+    /// Returns the size of all parts together, in bytes.
     pub fn bytes(&self) -> usize {
         self.parts.lock().unwrap().values().map(Vec::len).sum()
     }
@@ -49,7 +49,8 @@ impl Ledger for MemoryLedger {
     }
 }
 
-/// What rebuilds work with: a ledger in memory, no limit, and all of the store in one sweep.
+/// Returns what rebuilds work with: a ledger in memory, no limit of their pace, and a sweep of the
+/// store in one segment.
 pub fn rebuilds() -> Rebuilds {
     Rebuilds {
         ledger: Arc::new(MemoryLedger::default()),

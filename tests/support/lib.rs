@@ -1,13 +1,14 @@
-//! What the tests of more than one crate have in common.
+//! What the tests of several crates share.
 //!
-//! - [`clock`]: a clock on which time passes only while everybody waits
-//! - [`embedded`]: a DynamoDB of a test's own
-//! - [`envelopes`]: commands on their way
-//! - [`faulty`]: a table that misbehaves on purpose
-//! - [`hooked`]: rows around whose calls a test does something
-//! - [`rows`], [`outbox`]: read models, bus and topic in memory; [`stream`]: batches as they arrive
+//! - [`clock`]: a clock whose time passes only while every task sleeps
+//! - [`embedded`]: an embedded DynamoDB, one for each test
+//! - [`envelopes`]: commands with their envelopes
+//! - [`faulty`]: events tables with faults
+//! - [`hooked`]: rows around whose calls a test can act
+//! - [`rows`], [`outbox`], [`ledger`]: read models, bus, topic and ledger in memory
+//! - [`stream`]: batches of the stream as Lambda delivers them
 //! - [`operator`]: dead letters and alerts in memory; [`files`]: a bucket in memory;
-//!   [`metrics`]: metrics that nobody looks at
+//!   [`metrics`]: metrics that no test reads
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
@@ -24,4 +25,4 @@ pub mod outbox;
 pub mod rows;
 pub mod stream;
 
-pub use metrics::unheard;
+pub use metrics::unread_metrics;

@@ -1,33 +1,33 @@
-//! An operator that remembers what it is told.
+//! An operator in memory, who remembers every message.
 
 use std::sync::{Mutex, MutexGuard};
 
 use async_trait::async_trait;
 use commands::operator::{DeadLetterReason, Operator, Unreachable};
 
-/// Dead letters and alerts in memory.
+/// The port to operators, in memory.
 #[derive(Debug, Default)]
 pub struct MemoryOperator {
-    told: Mutex<Told>,
+    messages: Mutex<OperatorMessages>,
 }
 
-/// What an operator was told.
+/// The messages that an operator has got, in order.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Told {
-    /// Each event that can never succeed, and why.
+pub struct OperatorMessages {
+    /// Each event that can never succeed, with the code of the reason.
     pub dead_letters: Vec<(String, String)>,
-    /// Subject, text and id of each alert.
+    /// The subject, the text and the id of each alert.
     pub alerts: Vec<(String, String, String)>,
 }
 
 impl MemoryOperator {
-    /// What it was told so far.
-    pub fn told(&self) -> Told {
+    /// Returns the messages so far.
+    pub fn messages(&self) -> OperatorMessages {
         self.state().clone()
     }
 
-    fn state(&self) -> MutexGuard<'_, Told> {
-        self.told.lock().unwrap()
+    fn state(&self) -> MutexGuard<'_, OperatorMessages> {
+        self.messages.lock().unwrap()
     }
 }
 

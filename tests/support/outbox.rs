@@ -1,4 +1,4 @@
-//! A bus and a topic that keep what they are given, and fail as they are told to.
+//! A bus and a topic in memory, with faults as tests need them.
 
 use std::{
     collections::VecDeque,
@@ -10,10 +10,11 @@ use async_trait::async_trait;
 use event_store::Clock;
 use projectors::ports::{Alert, Announcement, Bus, Sent, Topic};
 
-/// Messages of one kind that were accepted, in order, and the calls they came in.
+/// The accepted messages of one kind, in order, and the calls that sent them.
 pub struct Outbox<M> {
     state: Mutex<State<M>>,
-    takes: Option<(Arc<dyn Clock>, Duration)>,
+    /// How long each call takes, and by which clock.
+    delay: Option<(Arc<dyn Clock>, Duration)>,
 }
 
 #[derive(Debug)]
@@ -34,38 +35,38 @@ impl<M> Default for Outbox<M> {
         };
         Self {
             state: Mutex::new(state),
-            takes: None,
+            delay: None,
         }
     }
 }
 
 impl<M> Outbox<M> {
-    /// One whose every call takes so long, by this clock, before it has any effect.
+    /// Returns an outbox of which every call waits this long, by this clock, before its effect.
     pub fn slow(clock: Arc<dyn Clock>, call: Duration) -> Self {
         Self {
-            takes: Some((clock, call)),
+            delay: Some((clock, call)),
             ..Self::default()
         }
     }
 }
 
 impl<M: Clone> Outbox<M> {
-    /// The next messages are answered like this, one by one; accepted after that.
+    /// Sets the answers to the next messages, one each. Later messages are accepted.
     pub fn script(&self, answers: impl IntoIterator<Item = Sent>) {
         self.state().script.extend(answers);
     }
 
-    /// Refuses every message like this.
+    /// Refuses from now on every message for which `like` is true.
     pub fn refuse(&self, like: fn(&M) -> bool) {
         self.state().refused = Some(like);
     }
 
-    /// What was accepted, in order.
+    /// Returns the accepted messages, in order.
     pub fn accepted(&self) -> Vec<M> {
         self.state().accepted.clone()
     }
 
-    /// How many messages each call brought.
+    /// Returns the number of messages of each call.
     pub fn calls(&self) -> Vec<usize> {
         self.state().calls.clone()
     }
@@ -75,7 +76,7 @@ impl<M: Clone> Outbox<M> {
     }
 
     async fn take(&self, messages: &[M]) -> Vec<Sent> {
-        if let Some((clock, call)) = &self.takes {
+        if let Some((clock, call)) = &self.delay {
             clock.sleep(*call).await;
         }
         let mut state = self.state();

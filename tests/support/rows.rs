@@ -1,4 +1,4 @@
-//! Rows in memory: they keep the same contract as those on DynamoDB.
+//! Rows in memory. They pass the same contract tests as the rows on DynamoDB.
 
 use std::{
     collections::BTreeMap,
@@ -18,14 +18,14 @@ use projectors::{
     shipment_log::CURRENT,
 };
 
-/// Rows of a page of a scan: few, so that tests meet more than one.
+/// The rows of a page of a scan. They are few, so that tests read several pages.
 const SEGMENT_PAGE: usize = 5;
 
-/// Table, partition key and sort key.
+/// The key of a row: table, partition key, and sort key, which is empty where the table has none.
 pub type RowKey = (Table, String, String);
 
-/// What each index shows beside its keys.
-static SHOWN: LazyLock<BTreeMap<(String, String), Vec<String>>> = LazyLock::new(|| {
+/// The attributes that each index holds besides its keys, by table suffix and index name.
+static INDEX_ATTRIBUTES: LazyLock<BTreeMap<(String, String), Vec<String>>> = LazyLock::new(|| {
     let mut shown = BTreeMap::new();
     for table in lambda::names::tables().unwrap().into_values() {
         for index in table.indexes {
@@ -36,7 +36,7 @@ static SHOWN: LazyLock<BTreeMap<(String, String), Vec<String>>> = LazyLock::new(
     shown
 });
 
-/// Tables of rows in memory.
+/// The tables of rows, in memory.
 #[derive(Debug, Default)]
 pub struct MemoryRows {
     rows: Mutex<BTreeMap<RowKey, Row>>,
@@ -48,7 +48,7 @@ pub struct MemoryRows {
 }
 
 impl MemoryRows {
-    /// Every row of a table, by key.
+    /// Returns all rows of a table, ordered by key.
     pub fn all(&self, table: Table) -> Vec<Row> {
         self.rows()
             .iter()
@@ -57,34 +57,35 @@ impl MemoryRows {
             .collect()
     }
 
-    /// Where a row stands.
-    pub fn place(&self, table: Table, row: &Row) -> RowKey {
+    /// Returns the key of a row.
+    pub fn key_of(&self, table: Table, row: &Row) -> RowKey {
         key(table, row)
     }
 
-    /// The version of the row at a place, 0 where it has none; `None` where no row is.
+    /// Returns the version of the row with this key, or 0 where the row has none. Returns `None`
+    /// where there is no such row.
     pub fn version_at(&self, place: &RowKey) -> Option<u64> {
         let rows = self.rows();
         rows.get(place).map(|row| version(row).unwrap_or_default())
     }
 
-    /// How many puts there were, as a table would count requests.
+    /// Returns the number of write requests so far, failed ones and removals included.
     pub fn puts(&self) -> u64 {
         self.puts.load(Ordering::Relaxed)
     }
 
-    /// How many pages of indexes were read, and the entries on them.
+    /// Returns the number of pages of indexes that were read, and of the entries on them.
     pub fn listed(&self) -> (u64, u64) {
         let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
         (read(&self.pages), read(&self.entries))
     }
 
-    /// From now on every put of a read model answers this; `None` mends it.
+    /// Lets every write to a read model fail with this error from now on; `None` ends that.
     pub fn break_with(&self, error: Option<RowError>) {
         *self.broken.lock().unwrap() = error;
     }
 
-    /// From now on nothing can be parked, and the answer is this; `None` mends it.
+    /// Lets every write of a parked row fail with this error from now on; `None` ends that.
     pub fn break_parking_with(&self, error: Option<RowError>) {
         *self.parking_broken.lock().unwrap() = error;
     }
@@ -301,13 +302,13 @@ impl Rows for MemoryRows {
     }
 }
 
-/// A row as an index shows it.
+/// Returns the attributes of a row that an index holds.
 fn shown(index: Index, key: &RowKey, row: &Row) -> Row {
     let suffix = match index.table() {
         Table::ProcessedOrders => "processed-orders",
         Table::ShipmentLog | Table::Parked => "shipment-log",
     };
-    let included = &SHOWN[&(suffix.to_owned(), index.name().to_owned())];
+    let included = &INDEX_ATTRIBUTES[&(suffix.to_owned(), index.name().to_owned())];
     let keys = index.keys("", "", &key.1);
     row.iter()
         .filter(|(name, _)| included.contains(name) || keys.contains_key(*name))

@@ -1,10 +1,10 @@
-//! Batches of the stream, as Lambda delivers them.
+//! Batches of the DynamoDB stream, as Lambda delivers them.
 
 use event_store::{Commit, commit};
 use lambda::Payload;
 use serde_json::{Value, json, value::RawValue};
 
-/// A batch of commits; record numbers are `1`, `2`, …
+/// Returns a batch of commits. The sequence numbers of its records are `1`, `2`, and so on.
 pub fn batch(commits: &[Commit]) -> Payload {
     let items: Vec<commit::Item> = commits
         .iter()
@@ -13,13 +13,13 @@ pub fn batch(commits: &[Commit]) -> Payload {
     batch_of_items(&items)
 }
 
-/// A batch of any items of the events table.
+/// Returns a batch of items of the events table, numbered from 1.
 pub fn batch_of_items(items: &[commit::Item]) -> Payload {
     let records: Vec<Record> = items.iter().map(Record::of).collect();
     batch_of_records(&records)
 }
 
-/// A batch of records, numbered from 1.
+/// Returns a batch of records, numbered from 1.
 pub fn batch_of_records<'a>(records: impl IntoIterator<Item = &'a Record>) -> Payload {
     let numbered: Vec<String> = records
         .into_iter()
@@ -29,12 +29,13 @@ pub fn batch_of_records<'a>(records: impl IntoIterator<Item = &'a Record>) -> Pa
     RawValue::from_string(format!("{{\"Records\":[{}]}}", numbered.join(","))).unwrap()
 }
 
-/// A record of the stream as text, up to its number: it may be delivered many times.
+/// A record of the stream as JSON, up to its sequence number, which each batch adds. So it can be
+/// delivered many times.
 #[derive(Debug, Clone)]
 pub struct Record(String);
 
 impl Record {
-    /// The record that an item makes when it is written.
+    /// Returns the record of the insertion of an item.
     pub fn of(item: &commit::Item) -> Self {
         let image = attributes(item);
         let keys = json!({ "aggregate": image["aggregate"], "sequence": image["sequence"] });
@@ -44,7 +45,7 @@ impl Record {
     }
 }
 
-/// An item in DynamoDB's JSON.
+/// Returns an item as DynamoDB JSON.
 fn attributes(item: &commit::Item) -> Value {
     use aws_sdk_dynamodb::types::AttributeValue;
     let value = |value: &AttributeValue| match value {

@@ -1,4 +1,4 @@
-//! As much of HTTP/1.1 as it takes to stand between a client and its server: messages with a
+//! The part of HTTP/1.1 that a proxy between an SDK client and its server needs: messages with a
 //! `content-length`, one after the other.
 
 use std::io::{Error, ErrorKind, Result};
@@ -8,24 +8,25 @@ use tokio::{
     net::TcpStream,
 };
 
-/// Bytes of a message; DynamoDB's answers end at 1 MB, in base64 and JSON at a few.
+/// The most bytes of a message. DynamoDB's answers have at most 1 MB, which is a few MB in JSON
+/// with base64.
 const BYTES_MAX: usize = 16 * 1024 * 1024;
 
 const END_OF_HEAD: &[u8] = b"\r\n\r\n";
 
-/// A request or an answer.
+/// An HTTP request or answer.
 #[derive(Debug, Clone)]
 pub struct Message {
     /// The request line or the status line.
     pub start: String,
-    /// Header lines as they came.
+    /// The header lines as they were received.
     headers: Vec<String>,
     /// The body.
     pub body: Vec<u8>,
 }
 
 impl Message {
-    /// An answer of our own.
+    /// Returns an answer that the proxy makes itself.
     pub fn answer(status: u16, content_type: &str, body: impl Into<Vec<u8>>) -> Self {
         let body = body.into();
         Self {
@@ -38,7 +39,7 @@ impl Message {
         }
     }
 
-    /// The next message; `None` where the other side has closed.
+    /// Reads the next message. Returns `None` where the other side has closed the connection.
     pub async fn read(stream: &mut TcpStream) -> Result<Option<Self>> {
         let mut bytes = Vec::new();
         let head = loop {
@@ -75,7 +76,7 @@ impl Message {
         Ok(Some(message))
     }
 
-    /// Sends the message's first bytes: all of them, or half the body.
+    /// Sends the message: the whole of it, or only up to half of its body.
     pub async fn write(&self, stream: &mut TcpStream, whole: bool) -> Result<()> {
         let head = [std::slice::from_ref(&self.start), &self.headers].concat();
         let mut bytes = head.join("\r\n").into_bytes();
@@ -88,7 +89,7 @@ impl Message {
         stream.write_all(&bytes).await
     }
 
-    /// A header's value.
+    /// Returns the value of a header.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find_map(|line| {
             let (found, value) = line.split_once(':')?;

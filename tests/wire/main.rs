@@ -1,5 +1,6 @@
-//! The wire: the real AWS SDK clients, with Waybill's settings, over connections that throttle,
-//! break, cut and withhold. What the SDK repeats, what Waybill repeats, and what always holds.
+//! The real AWS SDK clients with Waybill's settings, over a proxy (the wire) that throttles,
+//! answers errors, breaks connections and withholds answers. These tests check what the SDK
+//! retries, what Waybill retries, and that the invariants hold.
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
@@ -33,12 +34,13 @@ use proxy::Proxy;
 use services::Services;
 use support::embedded::Embedded;
 
-/// One attempt of one SDK call, where answers are held: long enough for the embedded DynamoDB.
+/// The time-out of one attempt of an SDK call in tests that withhold answers. The embedded DynamoDB
+/// answers within it.
 const SHORT: Duration = Duration::from_millis(400);
 
 static NEXT: AtomicU32 = AtomicU32::new(1);
 
-/// Both executables as they start on AWS, at the end of a wire of their own.
+/// Both executables as they start on AWS, with a proxy of their own before all services.
 struct World {
     embedded: Arc<Embedded>,
     proxy: Proxy,
@@ -51,7 +53,8 @@ impl World {
         Self::on(Arc::new(Embedded::start().await), sdk::ATTEMPT_TIMEOUT).await
     }
 
-    /// Several worlds may share a DynamoDB, as long as each has orders of its own.
+    /// Returns a world on this DynamoDB, with this time-out of an attempt. Several worlds may share
+    /// a DynamoDB, where each has orders of its own.
     async fn on(embedded: Arc<Embedded>, attempt: Duration) -> Self {
         let dynamodb = embedded.config.endpoint_url().unwrap();
         let dynamodb = dynamodb.trim_start_matches("http://").parse().unwrap();
@@ -68,7 +71,7 @@ impl World {
             bucket: embedded.names.orders_bucket("000000000000"),
             shards: lambda::Shards::ONE,
         };
-        let clock: Arc<dyn Clock> = Arc::new(Unhurried);
+        let clock: Arc<dyn Clock> = Arc::new(InstantClock);
         Self {
             commands: Commands {
                 clock: clock.clone(),
@@ -83,14 +86,14 @@ impl World {
         }
     }
 
-    /// The store as it is, past the wire.
-    fn truth(&self) -> EventStore {
+    /// Returns the store without the proxy.
+    fn direct_store(&self) -> EventStore {
         EventStore::new(self.embedded.events())
     }
 
-    /// What is stored of an order or shipment, past the wire.
+    /// Returns the history of the order and of the shipment with this id, without the proxy.
     async fn history(&self, id: &str) -> Vec<Commit> {
-        let store = self.truth();
+        let store = self.direct_store();
         let mut history = Vec::new();
         for aggregate in [format!("order#{id}"), format!("shipment#{id}")] {
             let aggregate: AggregateId = aggregate.parse().unwrap();
@@ -99,18 +102,18 @@ impl World {
         history
     }
 
-    /// What is parked, past the wire.
+    /// Returns the parked rows, without the proxy.
     async fn parked(&self) -> Vec<Item> {
         self.items(self.embedded.names.parked()).await
     }
 
-    /// A small table's items, past the wire.
+    /// Returns all items of a small table, without the proxy.
     async fn items(&self, table: String) -> Vec<Item> {
         let scan = self.embedded.client().scan().table_name(table);
         scan.send().await.unwrap().items.unwrap_or_default()
     }
 
-    /// Delivers a batch; the number of the record that it is to come again from.
+    /// Delivers a batch. Returns the number of the record from which it must be delivered again.
     async fn delivered(&self, role: Role, batch: lambda::Payload) -> Option<String> {
         let answer = self
             .projectors
@@ -122,25 +125,27 @@ impl World {
     }
 
     async fn order(&self, command: Envelope<order::Intent>) -> Result<Outcome, Failure> {
-        execute::<Order>(&self.commands.store, &Unhurried, command).await
+        execute::<Order>(&self.commands.store, &InstantClock, command).await
     }
 
     async fn shipment(&self, command: Envelope<shipment::Intent>) -> Result<Outcome, Failure> {
-        execute::<Shipment>(&self.commands.store, &Unhurried, command).await
+        execute::<Shipment>(&self.commands.store, &InstantClock, command).await
     }
 }
 
-/// What a command was answered; a bad wire may make it unavailable, and nothing else.
+/// Returns the outcome of a command, or `None` where it was unavailable. A faulty wire may cause no
+/// other failure.
 fn succeeded(outcome: Result<Outcome, Failure>) -> Option<Outcome> {
     match outcome {
         Ok(outcome) => Some(outcome),
         Err(Failure::Unavailable(_)) => None,
-        Err(other) => panic!("a bad wire was told as {other:?}"),
+        Err(other) => panic!("a faulty wire caused {other:?}"),
     }
 }
 
-/// Waybill's own settings, but for the waits. The SDK keeps one quota of repeats per service and
-/// region for the whole process: a region of its own gives each world one that is full.
+/// Returns Waybill's own settings of the SDK, with a short backoff. The SDK has one quota of
+/// retries for each service and region in the whole process, so each world gets a region of its
+/// own, with a full quota.
 fn config(base: &SdkConfig, proxy: &Proxy, attempt: Duration) -> SdkConfig {
     let number = NEXT.fetch_add(1, Ordering::Relaxed);
     let retries = RetryConfig::standard().with_max_attempts(sdk::SDK_ATTEMPTS);
@@ -158,11 +163,11 @@ fn config(base: &SdkConfig, proxy: &Proxy, attempt: Duration) -> SdkConfig {
         .build()
 }
 
-/// The machine's time, without the waiting between our own attempts.
-struct Unhurried;
+/// The system's clock, whose sleeps take no time.
+struct InstantClock;
 
 #[async_trait]
-impl Clock for Unhurried {
+impl Clock for InstantClock {
     fn now(&self) -> Timestamp {
         SystemClock.now()
     }

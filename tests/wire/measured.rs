@@ -1,6 +1,8 @@
-//! Who repeats how often: measured, stated as a table, and held.
+//! How often the SDK and Waybill retry under each fault: measured, printed as a table, and compared
+//! with what is expected.
 //!
-//! A cell says `requests = first + the SDK's repeats + our repeats`, and how it ended.
+//! A cell has the form `requests = first calls + the SDK's retries + Waybill's retries`, and says
+//! `fails` where the work failed.
 
 use std::sync::Arc;
 
@@ -19,26 +21,26 @@ use crate::{
     succeeded,
 };
 
-/// Attempts of one SDK call.
+/// The attempts of one SDK call.
 const ATTEMPTS: usize = sdk::SDK_ATTEMPTS as usize;
 
-/// How many requests in a row meet the fault.
+/// How many of the first requests meet the fault.
 const HOW_OFTEN: [(&str, u32); 3] = [("once", 1), ("three times", 3), ("always", u32::MAX)];
 
-/// What is done while the wire is bad.
+/// What is done while the wire is faulty.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Work {
-    /// An order is placed: a put.
+    /// An order is placed: one put.
     Create,
-    /// A shipment is updated, and no request comes through unharmed: a query, then a put.
+    /// A shipment is updated, and all its requests can meet the fault: a query, then a put.
     Update,
-    /// A shipment is updated, and only its puts meet the fault.
+    /// A shipment is updated, and only its puts can meet the fault.
     Append,
-    /// An order's row is written: a put.
+    /// An order's row is written: one put.
     Row,
-    /// An event is announced: PutEvents.
+    /// An event is announced: one `PutEvents`.
     Announce,
-    /// An alert is sent: PublishBatch.
+    /// An alert is sent: one `PublishBatch`.
     Alert,
 }
 
@@ -52,7 +54,7 @@ const WORKS: [Work; 6] = [
 ];
 
 impl Work {
-    /// The only operation that meets the fault.
+    /// Returns the only operation that meets the fault, or an empty text for all operations.
     fn operation(self) -> &'static str {
         match self {
             Self::Append => "PutItem",
@@ -61,7 +63,7 @@ impl Work {
         }
     }
 
-    /// The only operation that counts.
+    /// Returns the only operation that is counted, or an empty text for all operations.
     fn counted(self) -> &'static str {
         match self {
             Self::Alert => "PublishBatch",
@@ -69,7 +71,7 @@ impl Work {
         }
     }
 
-    /// The calls that it takes on a fair wire.
+    /// Returns the number of SDK calls that the work takes without faults.
     fn calls(self) -> usize {
         match self {
             Self::Update | Self::Append => 2,
@@ -77,16 +79,18 @@ impl Work {
         }
     }
 
-    /// How it ends, its calls, and how often the SDK repeats one of them, while the first requests
-    /// meet `fault`: the SDK makes three attempts of every call, and what comes of them all is ours.
+    /// Returns what is expected while the first requests meet `fault`: whether the work succeeds,
+    /// its SDK calls, and the SDK's retries. The SDK makes three attempts of every call; further
+    /// calls are Waybill's retries.
     fn expected(self, fault: Fault, often: &str) -> (bool, usize, usize) {
         let by_sdk = ATTEMPTS - 1;
         let ours = commands::limits::UNAVAILABLE_ATTEMPTS as usize;
         let sends = projectors::limits::SEND_ATTEMPTS as usize;
         match (often, self) {
-            // The SDK alone sees to it.
+            // The SDK's retry alone is enough.
             ("once", _) => (true, self.calls(), 1),
-            // The second time a command looks first, and finds its own commit where there is one.
+            // The second attempt of a command reads first, and finds its own commit if there is
+            // one.
             (_, Self::Append) if fault.has_effect() => (true, 3, by_sdk),
             ("three times", Self::Create) if fault.has_effect() => (true, 2, by_sdk),
             ("three times", Self::Create | Self::Update) => (true, 3, by_sdk),
@@ -94,14 +98,14 @@ impl Work {
             ("three times", Self::Announce | Self::Alert) => (true, 2, by_sdk),
             (_, Self::Create | Self::Update) => (false, ours, ours * by_sdk),
             (_, Self::Append) => (false, 2 * ours, ours * by_sdk),
-            // The stream brings a batch again; nobody waits for that here.
+            // The stream delivers the batch again later, which this test does not wait for.
             (_, Self::Row) => (false, 1, by_sdk),
             (_, Self::Announce | Self::Alert) => (false, sends, sends * by_sdk),
         }
     }
 }
 
-/// What came of it.
+/// The measured result of a work under a fault.
 #[derive(Debug, Clone, Copy)]
 struct Cell {
     work: Work,
@@ -117,7 +121,7 @@ impl Cell {
             calls,
             operations,
         } = self.count;
-        // Where the query never works, there is no put.
+        // Where the query never succeeds, there is no put.
         let first = self.work.calls().min(operations);
         let by_us = calls - first;
         let end = if self.done { "" } else { " fails" };
@@ -149,8 +153,8 @@ async fn who_repeats_how_often_is_as_the_table_says() {
     assert!(wrong.is_empty(), "expected otherwise: {wrong:#?}");
 }
 
-/// Does the work while the first `times` requests meet `fault`. Then all is well again, and it
-/// ends as it should have, once.
+/// Does the work while the first `times` requests meet `fault`, and returns what was measured. Then
+/// repeats it without faults, and checks that it had its effect exactly once.
 async fn measure(embedded: Arc<Embedded>, work: Work, fault: Fault, times: u32) -> Cell {
     let attempt_timeout = match fault {
         Fault::Held => SHORT,
@@ -181,8 +185,8 @@ async fn attempt(world: &World, work: Work, id: &str) -> bool {
     }
 }
 
-/// Executes the command that the work is, or that it follows. It may be unavailable, and nothing
-/// else.
+/// Executes the command of the work, or the command that it needs before. Returns whether it
+/// succeeded; it may fail only as unavailable.
 async fn execute(world: &World, work: Work, id: &str) -> bool {
     let outcome = match work {
         Work::Create | Work::Row | Work::Announce => world.order(placing(id, "c-1")).await,

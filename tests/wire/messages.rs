@@ -1,4 +1,5 @@
-//! Answers that accept a part: PutEvents and PublishBatch fail entry by entry, with status 200.
+//! Answers that accept only a part: `PutEvents` and `PublishBatch` fail for single entries, with
+//! status 200.
 
 use projectors::Role;
 use support::{
@@ -11,7 +12,7 @@ use crate::{
     proxy::{Fault, Plan},
 };
 
-/// Three orders that are placed, or three shipments that are lost.
+/// Returns the commits of three placed orders, or of three lost shipments.
 async fn commits(world: &World, lost: bool) -> Vec<event_store::Commit> {
     let mut commits = Vec::new();
     for id in ["1", "2", "3"] {

@@ -1,5 +1,5 @@
-//! The wire between the AWS SDK and the services. It harms what it carries, as its plan says, and
-//! remembers every request.
+//! The proxy between the AWS SDK and the services. It applies faults to requests by a plan, and
+//! records every request.
 
 use std::{
     collections::BTreeSet,
@@ -19,29 +19,29 @@ use crate::{
     services::{Services, broken, operation, throttled},
 };
 
-/// What can happen to one request.
+/// A fault of one request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
-    /// The service says that it is too much; no effect.
+    /// The service answers that it throttles the request, which has no effect.
     Throttled,
-    /// The service answers with this status; no effect.
+    /// The service answers with this status, and the request has no effect.
     Broken(u16),
-    /// The service answers with 500, and it has happened all the same.
+    /// The service answers with 500, and the request has its effect.
     BrokenAfterTheEffect,
-    /// The connection ends before the request reaches the service.
+    /// The connection closes before the request reaches the service.
     CutBeforeTheEffect,
-    /// It has happened, and the connection ends without an answer.
+    /// The request has its effect, and the connection closes without an answer.
     CutAfterTheEffect,
-    /// It has happened, and the connection ends in the middle of the answer.
+    /// The request has its effect, and the connection closes in the middle of the answer.
     CutWithinTheAnswer,
-    /// It has happened, and the answer does not come.
+    /// The request has its effect, and the answer never arrives.
     Held,
-    /// The call succeeds, and the entries with these bits fail.
+    /// The call succeeds, and the entries whose bits are set fail.
     Entries(u32),
 }
 
 impl Fault {
-    /// All that a whole call can meet.
+    /// All faults of a whole call.
     pub const ALL: [Self; 8] = [
         Self::Throttled,
         Self::Broken(500),
@@ -53,7 +53,7 @@ impl Fault {
         Self::Held,
     ];
 
-    /// Has what was asked for happened?
+    /// Returns whether the request has its effect under this fault.
     pub fn has_effect(self) -> bool {
         !matches!(
             self,
@@ -62,16 +62,16 @@ impl Fault {
     }
 }
 
-/// What happens to which request.
+/// Which requests meet which faults.
 #[derive(Debug, Clone)]
 pub enum Plan {
-    /// Nothing does.
+    /// No request meets a fault.
     Fair,
-    /// The first so many requests meet this fault.
+    /// The first requests, of this number, meet this fault.
     First(u32, Fault),
-    /// These faults, one by one.
+    /// The next requests meet these faults, one each.
     Scripted(Vec<Fault>),
-    /// So many of a hundred requests meet any fault, as this generator has it.
+    /// This percentage of the requests meets a random fault of this generator.
     Drawn(fastrand::Rng, u32),
 }
 
@@ -88,7 +88,7 @@ impl Plan {
                 if random.u32(0..100) >= *percent {
                     return None;
                 }
-                // An answer that never comes costs its whole time-out, so it is rarer.
+                // An answer that never arrives costs a whole time-out, so it is drawn less often.
                 let among = match random.u8(0..4) {
                     0 => return Some(Fault::Entries(random.u32(..))),
                     1 => Fault::ALL.len(),
@@ -100,23 +100,23 @@ impl Plan {
     }
 }
 
-/// What came by, counted.
+/// Counts of the requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Count {
-    /// Requests.
+    /// The number of requests.
     pub requests: usize,
-    /// Those of them that were the SDK's own repeats.
+    /// The number of requests that were the SDK's own retries.
     pub by_sdk: usize,
-    /// Calls.
+    /// The number of SDK calls.
     pub calls: usize,
-    /// Different operations.
+    /// The number of different operations.
     pub operations: usize,
 }
 
-/// The wire; it ends with the test.
+/// A running proxy. It stops when this value is dropped.
 #[derive(Debug)]
 pub struct Proxy {
-    /// Where it listens.
+    /// The address at which it listens.
     pub address: SocketAddr,
     shared: Arc<Shared>,
     task: JoinHandle<()>,
@@ -125,14 +125,15 @@ pub struct Proxy {
 #[derive(Debug)]
 struct Shared {
     services: Services,
-    /// The plan, and the only operation that it is for; every one where that is empty.
+    /// The plan, and the only operation to which it applies; an empty text for all operations.
     plan: Mutex<(Plan, &'static str)>,
-    /// Every request's operation, and the SDK's id of the call: each attempt of it has the same.
+    /// The operation of each request, and the SDK's id of the call, which is the same in each
+    /// attempt.
     passed: Mutex<Vec<(String, String)>>,
 }
 
 impl Proxy {
-    /// A fair wire to `services`.
+    /// Starts a proxy before `services`, without faults.
     pub async fn start(services: Services) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let shared = Arc::new(Shared {
@@ -147,22 +148,23 @@ impl Proxy {
         }
     }
 
-    /// What the requests from now on meet.
+    /// Applies a plan to all requests from now on.
     pub fn plan(&self, plan: Plan) {
         self.plan_for("", plan);
     }
 
-    /// What the requests for one operation meet from now on; the others meet nothing.
+    /// Applies a plan to the requests of one operation from now on. The others meet no fault.
     pub fn plan_for(&self, operation: &'static str, plan: Plan) {
         *self.shared.plan.lock().unwrap() = (plan, operation);
     }
 
-    /// What stands behind it.
+    /// Returns the services behind the proxy.
     pub fn services(&self) -> &Services {
         &self.shared.services
     }
 
-    /// What came by since the last look; only requests for `operation`, where that is not empty.
+    /// Returns the counts since the last call: of requests for `operation`, or of all where that is
+    /// empty.
     pub fn take_count(&self, operation: &str) -> Count {
         let passed = std::mem::take(&mut *self.shared.passed.lock().unwrap());
         let counted = passed
@@ -182,7 +184,7 @@ impl Proxy {
 }
 
 impl Shared {
-    /// Notes a request, and says what it meets.
+    /// Records a request and returns the fault that it meets.
     fn next(&self, request: &Message) -> Option<Fault> {
         let operation = operation(request);
         let (plan, only) = &mut *self.plan.lock().unwrap();
@@ -205,12 +207,12 @@ impl Drop for Proxy {
 
 async fn accept(listener: TcpListener, shared: Arc<Shared>) {
     while let Ok((stream, _)) = listener.accept().await {
-        // A connection that fails is one that the client hears of.
+        // Where a connection fails, the client notices it.
         tokio::spawn(carry(stream, shared.clone()));
     }
 }
 
-/// Carries one connection's requests until it ends.
+/// Passes on the requests of one connection until it closes.
 async fn carry(mut client: TcpStream, shared: Arc<Shared>) -> std::io::Result<()> {
     while let Some(request) = Message::read(&mut client).await? {
         let fault = shared.next(&request);
@@ -238,7 +240,7 @@ async fn carry(mut client: TcpStream, shared: Arc<Shared>) -> std::io::Result<()
     Ok(())
 }
 
-/// Says nothing until the client has gone.
+/// Sends nothing until the client closes the connection.
 async fn hold(mut client: TcpStream) -> std::io::Result<()> {
     let gone = tokio::time::timeout(Duration::from_secs(60), client.read_u8());
     gone.await.map(drop).map_err(Into::into)

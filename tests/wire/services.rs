@@ -1,5 +1,5 @@
-//! What stands behind the wire: the embedded DynamoDB, and a bus and a topic that answer for every
-//! entry as EventBridge and SNS do.
+//! The services behind the proxy: the embedded DynamoDB, and a bus and a topic that answer for
+//! every entry as EventBridge and SNS do.
 
 use std::{
     collections::BTreeMap,
@@ -12,7 +12,7 @@ use tokio::net::TcpStream;
 
 use crate::http::Message;
 
-/// The operation that a request asks for, such as `PutItem`.
+/// Returns the operation of a request, such as `PutItem`.
 pub fn operation(request: &Message) -> String {
     match request.header("x-amz-target") {
         Some(target) => target.rsplit('.').next().unwrap_or_default().to_owned(),
@@ -20,24 +20,24 @@ pub fn operation(request: &Message) -> String {
     }
 }
 
-/// Services of one account.
+/// The services of one account.
 #[derive(Debug)]
 pub struct Services {
     dynamodb: SocketAddr,
     accepted: Mutex<Accepted>,
 }
 
-/// What bus and topic have taken, by the messages' ids, repeats included.
+/// The ids of the messages that the bus and the topic have accepted, repeats included.
 #[derive(Debug, Clone, Default)]
 pub struct Accepted {
-    /// On the bus.
+    /// The ids of the events on the bus.
     pub events: Vec<String>,
-    /// On the topic.
+    /// The ids of the alerts on the topic.
     pub alerts: Vec<String>,
 }
 
 impl Services {
-    /// With the DynamoDB that listens there.
+    /// Returns services with the DynamoDB at this address.
     pub fn new(dynamodb: SocketAddr) -> Self {
         Self {
             dynamodb,
@@ -45,7 +45,7 @@ impl Services {
         }
     }
 
-    /// What was accepted so far.
+    /// Returns the messages accepted so far.
     pub fn accepted(&self) -> Accepted {
         self.state().clone()
     }
@@ -54,7 +54,7 @@ impl Services {
         self.accepted.lock().unwrap()
     }
 
-    /// Does what a request asks for. Of its entries, those whose bit stands in `failing` fail.
+    /// Executes a request. Those of its entries fail whose bit is set in `failing`.
     pub async fn perform(&self, request: &Message, failing: u32) -> std::io::Result<Message> {
         match operation(request).as_str() {
             "PutEvents" => Ok(self.put_events(request, failing)),
@@ -122,7 +122,7 @@ fn fails(failing: u32, place: usize) -> bool {
     failing >> place & 1 == 1
 }
 
-/// The value of an entry's message attribute.
+/// Returns the value of a message attribute of an entry.
 fn attribute(form: &BTreeMap<String, String>, entry: &str, name: &str) -> String {
     let found = (1..=10).find_map(|number| {
         let attribute = format!("{entry}.MessageAttributes.entry.{number}");
@@ -137,7 +137,7 @@ fn form(request: &Message) -> BTreeMap<String, String> {
     form_urlencoded::parse(&request.body).into_owned().collect()
 }
 
-/// How the service that a request is meant for says that it is too much.
+/// Returns the answer by which the service of a request says that it throttles.
 pub fn throttled(request: &Message) -> Message {
     error(
         request,
@@ -147,8 +147,8 @@ pub fn throttled(request: &Message) -> Message {
     )
 }
 
-/// How it says that something is wrong with itself. A 503 comes from whatever stands before it, and
-/// speaks no protocol.
+/// Returns the answer by which the service reports an internal error. A 503 comes from a load
+/// balancer before the service, in no protocol of the service.
 pub fn broken(request: &Message, status: u16) -> Message {
     match status {
         503 => Message::answer(503, "text/html", "<html>Service Unavailable</html>"),
@@ -156,7 +156,7 @@ pub fn broken(request: &Message, status: u16) -> Message {
     }
 }
 
-/// An error that DynamoDB calls one thing and the others another.
+/// Returns an error, whose name is `dynamodb` for DynamoDB and `others` for the other services.
 fn error(request: &Message, status: u16, dynamodb: &str, others: &str) -> Message {
     let json = |code: &str| {
         let body = json!({ "__type": code, "message": "scripted" });

@@ -1,5 +1,5 @@
-//! A wire that is bad at random, drawn from a seed: rivals send commands and send them again until
-//! they are answered, then commits become rows and messages.
+//! A wire with random faults, drawn from a seed. Rival senders send commands, each until it is
+//! answered; then the commits are projected and announced.
 
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -17,21 +17,22 @@ use support::{
     stream::batch,
 };
 
-use crate::{SHORT, Unhurried, World, proxy::Plan};
+use crate::{InstantClock, SHORT, World, proxy::Plan};
 
 const SEEDS: u64 = 6;
 
-/// Of a hundred requests, so many meet a fault.
+/// The percentage of requests that meet a fault.
 const PERCENT: u32 = 40;
 
-/// How often a command or a batch is sent again before the test gives it up.
-const PATIENCE: usize = 60;
+/// The most attempts at a command or a batch before the test fails.
+const ATTEMPTS_MAX: usize = 60;
 
-/// Senders at the same time.
+/// The number of senders at the same time.
 const RIVALS: usize = 3;
 
-/// The order that is completed and cancelled by rivals; the shipment that all of them update.
+/// The order that some rivals complete and another cancels.
 const ORDER: &str = "order-1";
+/// The shipment that all rivals update.
 const SHIPMENT: &str = "shipment-1";
 
 #[derive(Debug, Clone)]
@@ -56,7 +57,8 @@ impl Command {
     }
 }
 
-/// What one rival sends, in order. All place the same order: it is known by its content.
+/// Returns the commands of one rival, in order. All rivals place the same order with the same
+/// content, so that each but the first gets the answer that it is known.
 fn commands_of(rival: usize) -> Vec<Command> {
     let id = |what: &str| format!("{rival}-{what}");
     let cancel = order::Intent::Cancel { reason: None };
@@ -83,14 +85,14 @@ fn commands_of(rival: usize) -> Vec<Command> {
     commands
 }
 
-/// What a sender is told; the rest of an outcome says how it came about.
-fn said(outcome: Outcome) -> (Option<String>, String, u64) {
+/// Returns the parts of an outcome that a sender sees: event, status and version.
+fn answer_of(outcome: Outcome) -> (Option<String>, String, u64) {
     (outcome.event, outcome.status, outcome.version)
 }
 
-/// Sends a command as a client does, again until it is answered.
-async fn insist(world: &World, command: &Command) -> Result<Outcome, Failure> {
-    for _ in 0..PATIENCE {
+/// Sends a command until it gets an answer, as a client does.
+async fn send_until_answered(world: &World, command: &Command) -> Result<Outcome, Failure> {
+    for _ in 0..ATTEMPTS_MAX {
         match command.send(world).await {
             Err(Failure::Unavailable(_)) => {}
             answer => return answer,
@@ -108,7 +110,7 @@ async fn after_a_storm(seed: u64) -> (World, Vec<(Command, Result<Outcome, Failu
         async move {
             let mut answers = Vec::new();
             for command in commands_of(rival) {
-                let answer = insist(world, &command).await;
+                let answer = send_until_answered(world, &command).await;
                 answers.push((command, answer));
             }
             answers
@@ -138,8 +140,8 @@ async fn an_acknowledged_command_exists_exactly_once_whatever_the_wire_does() {
                 .filter(|commit| commit.cause.command_id == command.id());
             let made: Vec<&Commit> = made.collect();
             match answer {
-                // One of the rivals has placed the order. The others were told that it is known,
-                // and how it stood then: open, or ended already.
+                // One of the rivals has placed the order. The others got the answer that it is
+                // known, with its version of that time: open, or closed already.
                 Ok(answer) if made.is_empty() && command.id().ends_with("-place") => {
                     assert!((1..=2).contains(&answer.version), "seed {seed}: {answer:?}");
                 }
@@ -147,7 +149,8 @@ async fn an_acknowledged_command_exists_exactly_once_whatever_the_wire_does() {
                     assert_eq!(made.len(), 1, "seed {seed}: {command:?}");
                     assert_eq!(answer.version, made[0].version(), "seed {seed}");
                 }
-                // Only who came too late for the contested order is refused, without a trace.
+                // Only a command that is too late for the contested order is refused, and it has
+                // stored nothing.
                 Err(Failure::Refused {
                     refusal: Refusal::Conflict { .. },
                     ..
@@ -158,7 +161,8 @@ async fn an_acknowledged_command_exists_exactly_once_whatever_the_wire_does() {
                 Err(other) => panic!("seed {seed}: {command:?}: {other:?}"),
             }
         }
-        // Placed and ended; placed and completed, each; five updates each.
+        // The contested order was placed and closed; each rival's own was placed and completed;
+        // each rival has sent five updates.
         assert_eq!(commits.len(), 2 + 2 * RIVALS + 5 * RIVALS, "seed {seed}");
         world.proxy.plan(Plan::Fair);
         for (command, answer) in answers {
@@ -170,23 +174,24 @@ async fn an_acknowledged_command_exists_exactly_once_whatever_the_wire_does() {
                 assert_eq!(known.version, 2, "seed {seed}: as it stands now");
                 continue;
             }
-            let again = command.send(&world).await.map(said);
-            assert_eq!(again, answer.map(said), "seed {seed}: repeated");
+            let again = command.send(&world).await.map(answer_of);
+            assert_eq!(again, answer.map(answer_of), "seed {seed}: repeated");
         }
         assert_eq!(self::commits(&world).await.len(), commits.len());
     }
 }
 
-/// Delivers a batch again and again, as the stream does, from the record that it stopped at.
+/// Delivers a batch as the stream does: again from the record at which it stopped, until all of it
+/// is processed.
 async fn deliver_all(world: &World, role: Role, commits: &[Commit]) {
     let mut rest = commits;
-    for _ in 0..PATIENCE {
+    for _ in 0..ATTEMPTS_MAX {
         let payload = batch(rest);
         let answer = world
             .projectors
             .handle(role, payload, &Invocation::of("request"))
             .await;
-        // An invocation that fails is repeated whole.
+        // After a failed invocation the whole batch is delivered again.
         let Ok(answer) = answer else { continue };
         let stopped = &answer["batchItemFailures"][0]["itemIdentifier"];
         match stopped.as_str().map(|number| number.parse::<usize>()) {
@@ -238,16 +243,16 @@ async fn rows_and_messages_come_of_every_commit_whatever_the_wire_does() {
     }
 }
 
-/// The rows that the commits lead to, where there is no wire.
+/// Returns the rows that follow from the commits, projected without the proxy.
 async fn rows_of(world: &World, commits: &[Commit]) -> Arc<MemoryRows> {
     let rows = Arc::new(MemoryRows::default());
     let projectors = Projectors {
-        store: world.truth(),
+        store: world.direct_store(),
         rows: rows.clone(),
         bus: Arc::new(Outbox::default()),
         topic: Arc::new(Outbox::default()),
-        metrics: support::unheard(),
-        clock: Arc::new(Unhurried),
+        metrics: support::unread_metrics(),
+        clock: Arc::new(InstantClock),
         environment: Environment::of_one_shard("test"),
         stalled_after: lambda::StalledAfter::default(),
         rebuilds: support::ledger::rebuilds(),

@@ -1,4 +1,4 @@
-//! A wire that stays bad: whoever asked is told to come again, and nothing else is told.
+//! A wire that stays faulty: every caller is told to try again, and nothing else.
 
 use commands::Role as CommandRole;
 use domain::Json;
@@ -14,7 +14,7 @@ use crate::{
     succeeded,
 };
 
-/// The faults that end at once.
+/// Returns the faults that cost no time-out.
 fn faults() -> impl Iterator<Item = Fault> {
     Fault::ALL.into_iter().filter(|fault| *fault != Fault::Held)
 }
@@ -70,7 +70,7 @@ async fn a_request_is_answered_503_and_succeeds_when_it_is_sent_again() {
     }
 }
 
-/// Nobody reads the answer of an asynchronous invocation: only what fails is tried again.
+/// Nobody reads the answer of an asynchronous invocation; Lambda only retries one that fails.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_direct_invocation_fails_and_is_neither_refused_nor_lost() {
     for fault in faults() {
@@ -86,7 +86,7 @@ async fn a_direct_invocation_fails_and_is_neither_refused_nor_lost() {
         world.proxy.plan(Plan::First(u32::MAX, fault));
         assert!(invoke("r-1").await.is_err(), "{fault:?}");
         world.proxy.plan(Plan::Fair);
-        // Lambda keeps the request's id when it tries again.
+        // Lambda keeps the request id when it retries.
         let placed = invoke("r-1").await.unwrap();
         assert_eq!(placed["orderId"], "1", "{fault:?}: {placed}");
         assert_eq!(invoke("r-1").await, Ok(placed));
@@ -146,8 +146,8 @@ async fn a_query_is_answered_503() {
     }
 }
 
-/// The SDK has a quota of repeats for the whole process, and an outage spends it. Then a call has
-/// one attempt left, and all that holds still does.
+/// The SDK has a quota of retries for the whole process, and an outage uses it up. Then each call
+/// has one attempt only, and nothing may be lost.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_outage_spends_the_sdk_s_repeats_and_nothing_is_lost() {
     let world = World::new().await;

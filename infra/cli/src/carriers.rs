@@ -1,4 +1,5 @@
-//! `waybill carriers`: whose webhooks an environment takes, and an example to try that with.
+//! `waybill carriers`: the providers whose webhooks an environment accepts, and an example webhook
+//! to try that with.
 
 use std::io::Write as _;
 
@@ -13,15 +14,15 @@ use operator::{
     carriers::{Secret, secrets},
 };
 
-/// Where the local system's HTTP API is, unless it was told otherwise.
+/// The address of the local system's HTTP API, unless it was started on another one.
 const LOCAL: &str = "http://127.0.0.1:8080";
 
-/// Which environment's
+/// The environment whose webhooks are listed
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Each provider's address is sent a webhook without a signature: it is counted as refused, and nothing of
-it is stored. `not set`: the address is none, for want of the secret that the provider signs with, on
-AWS `waybill/<env>/carriers/<provider>` in Secrets Manager.
+This sends a webhook without a signature to each provider's address. The environment counts it as refused
+and stores nothing of it. `not set`: the address answers 404, since the environment does not have the
+secret with which the provider signs; on AWS it is `waybill/<env>/carriers/<provider>` in Secrets Manager.
 
 Examples:
   waybill carriers
@@ -32,11 +33,12 @@ pub(crate) struct CarriersArgs {
     #[command(subcommand)]
     command: Option<CarriersCommand>,
 
-    /// An environment on AWS, which is asked where its HTTP API is; without it the local system
+    /// An environment on AWS, whose settings contain the address of its HTTP API; without it the
+    /// local system
     #[arg(long, conflicts_with = "url")]
     env: Option<String>,
 
-    /// Where the HTTP API is [default: http://127.0.0.1:8080]
+    /// The address of the HTTP API [default: http://127.0.0.1:8080]
     #[arg(long, global = true)]
     url: Option<String>,
 }
@@ -44,12 +46,12 @@ pub(crate) struct CarriersArgs {
 #[cfg(feature = "local")]
 #[derive(Debug, clap::Subcommand)]
 enum CarriersCommand {
-    /// Sends an example as the provider would, signed with WAYBILL_CARRIER_SECRET_EASYPOST and so
-    /// on: a shipment with one scan
+    /// Sends an example webhook as the provider would, signed with the secret in
+    /// WAYBILL_CARRIER_SECRET_EASYPOST and so on: a shipment with one scan
     Try(local::carriers::TryArgs),
 }
 
-/// Says of each provider whether its secret is set; or tries one.
+/// Prints for each provider whether its secret is set, or sends an example webhook.
 pub(crate) async fn run(args: &CarriersArgs) -> Result<(), Box<dyn std::error::Error>> {
     let url = match (&args.env, &args.url) {
         (Some(environment), _) => {
@@ -66,7 +68,7 @@ pub(crate) async fn run(args: &CarriersArgs) -> Result<(), Box<dyn std::error::E
     if let Some(CarriersCommand::Try(example)) = &args.command {
         return Ok(local::carriers::try_one(example, &url).await?);
     }
-    // Whoever sends a webhook has no credentials: its signature is what is asked for.
+    // A sender of webhooks has no credentials: it proves itself by its signature.
     let api = HttpApi::new(&url, Caller::Anybody);
     let post = |path: String| async {
         let call = Call {
@@ -87,7 +89,7 @@ pub(crate) async fn run(args: &CarriersArgs) -> Result<(), Box<dyn std::error::E
             Secret::NotSet => "is not set".to_owned(),
             Secret::Unknown(status) => format!("cannot be told: answered {status}"),
         };
-        // That nobody reads on is no failure.
+        // It is not an error where nobody reads the output any more.
         let _ = writeln!(std::io::stdout(), "{provider:<12}secret {secret}");
     }
     Ok(())

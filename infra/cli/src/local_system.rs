@@ -1,5 +1,4 @@
-//! `waybill local`: the whole system in this process with its console, until somebody asks for the
-//! end.
+//! `waybill local`: the whole system with its console, in this process, until it is asked to stop.
 
 use std::{io::Write, net::SocketAddr, sync::Arc};
 
@@ -28,13 +27,13 @@ pub struct LocalArgs {
     console_port: u16,
 }
 
-/// Prints a text. That nobody reads it any more (`waybill local | head -3`) must not end a system
-/// which others use, as `println!` would.
+/// Prints a text. Where nobody reads it any more (`waybill local | head -3`), `println!` would end
+/// the process, and with it a system that others use: this does not.
 fn say(text: &str) {
     let _ = writeln!(std::io::stdout(), "{text}");
 }
 
-/// Runs until somebody asks for the end.
+/// Runs the local system until the process is asked to stop.
 pub async fn run(args: &LocalArgs) -> Result<(), Box<dyn std::error::Error>> {
     let settings = &args.settings;
     logs::start(&settings.data, LevelFilter::WARN)?;
@@ -63,7 +62,7 @@ pub async fn run(args: &LocalArgs) -> Result<(), Box<dyn std::error::Error>> {
     asked_to_stop().await?;
     say("stopping");
     drop(end);
-    // Whoever asks twice does not want to wait.
+    // A second request to stop ends the process at once.
     tokio::select! {
         () = system.stop() => {}
         again = asked_to_stop() => again?,
@@ -71,14 +70,15 @@ pub async fn run(args: &LocalArgs) -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
-/// The console of the system that runs here.
+/// The console of the system that runs in this process. `reached` is the console's own address.
 async fn console_of(
     system: &System,
     settings: &Settings,
     reached: SocketAddr,
 ) -> Result<Console, Box<dyn std::error::Error>> {
     let api_url = format!("http://{}", system.api());
-    // Told to the command line, this means the very system: it may be on other ports than usual.
+    // The flags with which the command line reaches this system, which may be on other ports than
+    // the default ones.
     let flags = match system.aws().port() {
         4566 => "--local".to_owned(),
         _ => format!("--endpoint-url http://{}", system.aws()),
@@ -104,7 +104,8 @@ async fn console_of(
     Ok(console.with_playground(playground))
 }
 
-/// Signs webhooks as EasyPost does, where the system has its secret.
+/// A function that signs webhooks as EasyPost does; `None` where the system does not have that
+/// secret.
 fn sign(settings: &Settings) -> Option<Sign> {
     let secret = settings.easypost_secret()?;
     Some(Arc::new(move |body: &str| {

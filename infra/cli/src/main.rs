@@ -1,5 +1,6 @@
-//! The command `waybill`: the local system, a demonstration of it, and what an operator does, there or
-//! on AWS; and the web console of either. Without the feature `local` it is an operator's tool alone.
+//! The command `waybill`: the local system, a demonstration of it, an operator's commands for both
+//! the local system and environments on AWS, and the web console of either. Without the feature
+//! `local` it has the operator's commands and the console only.
 
 use std::process::ExitCode;
 
@@ -10,7 +11,8 @@ mod carriers;
 mod local_system;
 mod operator;
 
-/// An event-sourced backend for orders and shipments: on this machine, and what an operator does
+/// An event-sourced backend for orders and shipments: the whole system on this machine, and an
+/// operator's commands
 #[derive(Debug, Parser)]
 #[command(name = "waybill", version)]
 struct Cli {
@@ -23,16 +25,18 @@ enum Command {
     /// Runs the whole system in this process
     #[cfg(feature = "local")]
     Local(local_system::LocalArgs),
-    /// Sends orders and shipment updates and counts what came of them
+    /// Sends orders and shipment updates to the local system and counts the results
     #[cfg(feature = "local")]
     Demo(local::demo::DemoSettings),
-    /// Lists whose webhooks an environment takes; of the local system it tries one
+    /// Lists the providers whose webhooks an environment accepts; sends an example to the local
+    /// system
     Carriers(carriers::CarriersArgs),
-    /// Serves the web console: what goes on, what became of an order or shipment, and why
+    /// Serves the web console: the present activity, the history of an order or shipment, and its
+    /// causes
     Console(console::args::ConsoleArgs),
     #[command(flatten)]
     Operator(operator::Command),
-    /// Prints what a shell needs to complete this command: `waybill completion bash`
+    /// Prints the script with which a shell completes this command: `waybill completion bash`
     Completion {
         /// Which shell
         shell: clap_complete::Shell,
@@ -63,7 +67,7 @@ async fn main() -> ExitCode {
     }
 }
 
-/// Returns at Ctrl-C, and where there is such a thing at SIGTERM.
+/// Returns when the process receives Ctrl-C, or on Unix SIGTERM.
 async fn asked_to_stop() -> std::io::Result<()> {
     #[cfg(unix)]
     {
@@ -80,7 +84,8 @@ async fn asked_to_stop() -> std::io::Result<()> {
 
 #[cfg(all(test, feature = "local"))]
 mod tests {
-    /// The crate of the operator's knows no commands, and names their providers again.
+    /// The crate `operator` does not depend on `commands`' list of providers and has a list of its
+    /// own: both must be the same.
     #[test]
     fn an_operator_knows_every_provider_of_webhooks() {
         let all = commands::carriers::Provider::ALL;
@@ -92,7 +97,7 @@ mod tests {
     }
 }
 
-/// Says why a command has failed, where it has.
+/// Prints why a command has failed, and returns its exit code.
 fn ended(result: Result<(), Box<dyn std::error::Error>>) -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,

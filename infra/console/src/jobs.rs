@@ -11,9 +11,9 @@ use std::{
 
 use operator::{
     Environment, Kind, OperatorError, Progress, Stage,
-    lock::Owner,
-    retry::{self, LetterId, Report, Retried, Wanted},
-    rows::{Options, Past, Summary, WholeRun, note},
+    lock::LockHolder,
+    retry::{self, LetterId, Report, Retried, Selection},
+    rows::{Options, PastRun, Summary, WholeRun, remember_run},
 };
 
 use tokio::time::{Duration, Instant};
@@ -31,7 +31,7 @@ pub struct Jobs {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RetryTask {
     /// Everything of this selection.
-    All(Wanted),
+    All(Selection),
     /// The parked position of one consumer in one order or shipment.
     Parked {
         /// `project` or `notify`.
@@ -251,15 +251,15 @@ impl Jobs {
         let begun = self.whole.begin(options.kind, |job| async move {
             let begun = run.begun();
             let summary = run.finish(&*job).await?;
-            let past = Past {
+            let past = PastRun {
                 kind: options.kind,
                 only: options.only,
                 begun,
                 ended: environment.now(),
-                by: Owner::this().command,
+                by: LockHolder::this_process().command,
                 summary,
             };
-            let name = note(&state, environment.name(), &past);
+            let name = remember_run(&state, environment.name(), &past);
             if let Err(error) = &name {
                 tracing::warn!(%error, "the result of a run could not be stored");
             }

@@ -1,4 +1,4 @@
-//! What went on in the last hour, minute by minute, as CloudWatch has counted it: one call of
+//! The activity of the last hour, minute by minute, as CloudWatch has counted it: one call of
 //! `cloudwatch:GetMetricData`.
 
 use std::collections::BTreeMap;
@@ -11,55 +11,56 @@ use crate::{
     environment::Environment,
     error::OperatorError,
     limits::{ACTIVITY_LAG_MINUTES, ACTIVITY_MINUTES},
-    metrics::{Asked, MINUTE_SECONDS, ORDERS, SHIPMENTS, Window, points},
+    metrics::{MINUTE_SECONDS, MetricRequest, ORDERS, SHIPMENTS, Window, points},
 };
 
-/// What went on.
+/// The activity of the last hour.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Activity {
-    /// When the first minute begins.
+    /// The time at which the first minute begins.
     pub from: Timestamp,
     /// Commands to orders that had an effect.
-    pub orders: Line,
+    pub orders: MinuteSeries,
     /// Updates of shipments that were logged.
-    pub updates: Line,
+    pub updates: MinuteSeries,
     /// Orders, and commands to them, that were refused.
-    pub refused_orders: Line,
+    pub refused_orders: MinuteSeries,
     /// Updates of shipments that were refused.
-    pub refused_updates: Line,
-    /// Times that an order, or a command to one, could not be carried out at all.
-    pub failures: Line,
-    /// How old, in milliseconds, the oldest events were that each consumer of the stream was given, by
-    /// its name: `project` writes rows, `notify` messages.
-    pub behind: BTreeMap<String, Line>,
+    pub refused_updates: MinuteSeries,
+    /// The number of times that an order, or a command to one, could not be carried out at all.
+    pub failures: MinuteSeries,
+    /// The age, in milliseconds, of the oldest event that each consumer of the stream was given, by
+    /// the consumer's name: `project` writes rows, `notify` sends messages.
+    pub behind: BTreeMap<String, MinuteSeries>,
 }
 
-/// A number for each minute, the oldest first; the last minute is not over yet. `None` where nothing
-/// was measured.
+/// A number for each minute, the oldest first. The last minute is not over yet. `None` where
+/// nothing was measured in that minute.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
-pub struct Line(pub Vec<Option<u64>>);
+pub struct MinuteSeries(pub Vec<Option<u64>>);
 
-impl Line {
-    /// Of all minutes together.
+impl MinuteSeries {
+    /// The sum of all minutes.
     pub fn total(&self) -> u64 {
         self.0.iter().flatten().sum()
     }
 
-    /// Of the last minute that is over.
+    /// The number of the last minute that is over; 0 where nothing was measured.
     pub fn last_minute(&self) -> u64 {
         let over = self.0.iter().rev().nth(1);
         over.copied().flatten().unwrap_or_default()
     }
 
-    /// The highest of the last minutes. Nothing is measured where nothing comes.
-    pub fn lately(&self) -> u64 {
+    /// The highest number of the last [`ACTIVITY_LAG_MINUTES`] minutes; 0 where nothing was
+    /// measured, since CloudWatch measures nothing where no events arrive.
+    pub fn recent_maximum(&self) -> u64 {
         let latest = self.0.iter().rev().take(ACTIVITY_LAG_MINUTES);
         latest.flatten().copied().max().unwrap_or_default()
     }
 
-    /// The points of one metric, of which times are seconds since 1970.
+    /// The series of one metric's points. Their times, and `start`, are seconds since 1970.
     fn of(start: i64, points: &[(i64, u64)]) -> Self {
         let mut line = vec![None; ACTIVITY_MINUTES];
         for (time, value) in points {
@@ -73,11 +74,11 @@ impl Line {
     }
 }
 
-/// Says what went on in the last hour.
+/// Returns the activity of the last hour.
 pub async fn activity(environment: &Environment) -> Result<Activity, OperatorError> {
     let window = Window::of_last(environment, ACTIVITY_MINUTES);
     let found = points(environment, all(environment), window, 60).await?;
-    let line = |id: &str| Line::of(window.start, found.of(id));
+    let line = |id: &str| MinuteSeries::of(window.start, found.of(id));
     let behind = Consumer::ALL.map(|consumer| {
         let name = consumer.name();
         (name.to_owned(), line(name))
@@ -93,7 +94,7 @@ pub async fn activity(environment: &Environment) -> Result<Activity, OperatorErr
     })
 }
 
-fn all(environment: &Environment) -> Vec<Asked> {
+fn all(environment: &Environment) -> Vec<MetricRequest> {
     let own = [
         ("orders", ORDERS, "OrdersProcessed"),
         ("updates", SHIPMENTS, "ShipmentUpdatesProcessed"),
@@ -101,8 +102,10 @@ fn all(environment: &Environment) -> Vec<Asked> {
         ("refusedUpdates", SHIPMENTS, "ProcessingErrors"),
         ("failures", ORDERS, "ProcessingFailures"),
     ];
-    let own = own.map(|(id, namespace, name)| Asked::sum(environment, id, namespace, name, &[]));
-    let behind = Consumer::ALL.map(|consumer| Asked::behind(environment, consumer.name()));
+    let own =
+        own.map(|(id, namespace, name)| MetricRequest::sum(environment, id, namespace, name, &[]));
+    let behind =
+        Consumer::ALL.map(|consumer| MetricRequest::iterator_age(environment, consumer.name()));
     own.into_iter().chain(behind).collect()
 }
 
@@ -120,16 +123,22 @@ mod tests {
             (600 + 59 * 60, 4),
             (600 + 60 * 60, 70),
         ];
-        let line = Line::of(600, &points);
+        let line = MinuteSeries::of(600, &points);
         assert_eq!(line.0.len(), ACTIVITY_MINUTES);
         assert_eq!(line.0.first(), Some(&Some(2)));
-        assert_eq!((line.total(), line.last_minute(), line.lately()), (9, 3, 4));
+        assert_eq!(
+            (line.total(), line.last_minute(), line.recent_maximum()),
+            (9, 3, 4)
+        );
     }
 
     #[test]
     fn what_was_not_measured_is_none() {
-        let line = Line::of(600, &[]);
-        assert_eq!((line.total(), line.last_minute(), line.lately()), (0, 0, 0));
+        let line = MinuteSeries::of(600, &[]);
+        assert_eq!(
+            (line.total(), line.last_minute(), line.recent_maximum()),
+            (0, 0, 0)
+        );
         assert!(line.0.iter().all(Option::is_none));
     }
 }

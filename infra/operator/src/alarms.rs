@@ -1,4 +1,4 @@
-//! How the environment's alarms stand: pages of `cloudwatch:DescribeAlarms`.
+//! The states of the environment's alarms, from pages of `cloudwatch:DescribeAlarms`.
 
 use aws_sdk_cloudwatch::types::{MetricAlarm, StateValue};
 use domain::Timestamp;
@@ -11,55 +11,57 @@ use crate::{environment::Environment, error::OperatorError, limits::ALARM_PAGES_
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Alarms {
-    /// Those that ring first, of these the latest first; the others by name.
+    /// First the alarms in the state ALARM, the latest first; then the others by name.
     pub alarms: Vec<Alarm>,
-    /// Are there more than were asked for?
+    /// Whether there are more alarms than were read.
     pub more: bool,
 }
 
-/// An alarm.
+/// An alarm of the environment.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Alarm {
-    /// Its name, without the environment's: `order-errors`.
+    /// The alarm's name without the environment's prefix, such as `order-errors`.
     pub name: String,
-    /// What it means and what to do.
+    /// The alarm's description: what it means and what to do.
     pub says: String,
-    /// How it stands.
+    /// The alarm's state.
     pub state: State,
-    /// Why it stands so, in CloudWatch's words.
+    /// Why the alarm is in this state, in CloudWatch's words.
     pub reason: String,
-    /// Since when.
+    /// The time since which it has been in this state.
     pub since: Option<Timestamp>,
 }
 
-/// How an alarm stands.
+/// The state of an alarm.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum State {
-    /// It rings.
-    Rings,
-    /// CloudWatch does not know.
+    /// CloudWatch's state ALARM. Waybill's texts say that the alarm rings.
+    #[serde(rename = "rings")]
+    InAlarm,
+    /// CloudWatch's state INSUFFICIENT_DATA, or one that this build does not know.
     Unknown,
-    /// All is well.
-    Well,
+    /// CloudWatch's state OK.
+    #[serde(rename = "well")]
+    Ok,
 }
 
 impl Alarms {
-    /// Those that ring, the latest first.
+    /// The alarms in the state ALARM, the latest first.
     pub fn into_ringing(mut self) -> Vec<Alarm> {
-        self.alarms.retain(|alarm| alarm.state == State::Rings);
+        self.alarms.retain(|alarm| alarm.state == State::InAlarm);
         self.alarms
     }
 
-    /// How many ring.
+    /// The number of alarms in the state ALARM.
     pub fn ringing(&self) -> usize {
-        let rings = |alarm: &&Alarm| alarm.state == State::Rings;
+        let rings = |alarm: &&Alarm| alarm.state == State::InAlarm;
         self.alarms.iter().filter(rings).count()
     }
 }
 
-/// Says how the environment's alarms stand.
+/// Reads the environment's alarms with their states.
 pub async fn alarms(environment: &Environment) -> Result<Alarms, OperatorError> {
     let client = aws_sdk_cloudwatch::Client::new(&environment.config);
     let prefix = environment.names.of("");
@@ -82,7 +84,7 @@ pub async fn alarms(environment: &Environment) -> Result<Alarms, OperatorError> 
     found.more = next.is_some();
     found.alarms.sort_by(|one, other| {
         let latest = other.since.cmp(&one.since);
-        let latest = if one.state == State::Rings {
+        let latest = if one.state == State::InAlarm {
             latest
         } else {
             std::cmp::Ordering::Equal
@@ -93,8 +95,9 @@ pub async fn alarms(environment: &Environment) -> Result<Alarms, OperatorError> 
     Ok(found)
 }
 
-/// One of this environment's: of another one whose name begins with this one's, `dev-2` beside `dev`,
-/// the alarms go to another topic.
+/// The alarm, where it belongs to this environment; else `None`. The names of another environment's
+/// alarms may begin with the same prefix (`dev-2` and `dev`), but those alarms notify another
+/// topic.
 fn of(alarm: &MetricAlarm, prefix: &str, topic: &str) -> Option<Alarm> {
     if !alarm.alarm_actions().iter().any(|action| action == topic) {
         return None;
@@ -107,8 +110,8 @@ fn of(alarm: &MetricAlarm, prefix: &str, topic: &str) -> Option<Alarm> {
         name: alarm.alarm_name()?.strip_prefix(prefix)?.to_owned(),
         says: alarm.alarm_description().unwrap_or_default().to_owned(),
         state: match alarm.state_value() {
-            Some(StateValue::Alarm) => State::Rings,
-            Some(StateValue::Ok) => State::Well,
+            Some(StateValue::Alarm) => State::InAlarm,
+            Some(StateValue::Ok) => State::Ok,
             _ => State::Unknown,
         },
         reason: alarm.state_reason().unwrap_or_default().to_owned(),
@@ -129,7 +132,7 @@ mod tests {
             of(&alarm.build(), prefix, "topic-of-dev").map(|alarm| (alarm.name, alarm.state))
         };
         let own = alarm("waybill-dev-failures", "topic-of-dev");
-        assert_eq!(own, Some(("failures".to_owned(), State::Rings)));
+        assert_eq!(own, Some(("failures".to_owned(), State::InAlarm)));
         assert_eq!(alarm("waybill-dev-2-failures", "topic-of-dev-2"), None);
         assert_eq!(alarm("another", "topic-of-dev"), None);
     }

@@ -1,4 +1,4 @@
-//! Objects of the environment's buckets, read whole within a limit.
+//! Objects of the environment's buckets, read as a whole, up to a size limit.
 
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use event_store::failure::describe;
@@ -6,16 +6,17 @@ use event_store::failure::describe;
 use crate::{environment::Environment, error::OperatorError, limits::OBJECT_BYTES_MAX};
 
 impl Environment {
-    /// A client of its buckets.
+    /// A client of the environment's buckets.
     pub(crate) fn s3(&self) -> aws_sdk_s3::Client {
-        // A name in front of the host's is for AWS alone.
+        // Only AWS offers the bucket's name as a part of the host's name.
         let by_path = self.config.endpoint_url().is_some();
         let s3 = aws_sdk_s3::config::Builder::from(&self.config).force_path_style(by_path);
         aws_sdk_s3::Client::from_conf(s3.build())
     }
 }
 
-/// An object's content; `None` where there is none.
+/// Reads an object's content; `None` where there is no such object. Fails with `TooMany` where it
+/// is larger than [`OBJECT_BYTES_MAX`].
 pub(crate) async fn content(
     s3: &aws_sdk_s3::Client,
     bucket: &str,
@@ -24,7 +25,7 @@ pub(crate) async fn content(
     let got = match s3.get_object().bucket(bucket).key(key).send().await {
         Ok(got) => got,
         Err(error) if error.code() == Some("NoSuchKey") => return Ok(None),
-        Err(error) => return Err(said("an object", &error)),
+        Err(error) => return Err(call_error("an object", &error)),
     };
     if got.content_length.unwrap_or_default() > OBJECT_BYTES_MAX {
         let text = format!("an object of more than {OBJECT_BYTES_MAX} bytes");
@@ -35,8 +36,8 @@ pub(crate) async fn content(
     Ok(Some(content.map_err(cut)?.to_vec()))
 }
 
-/// What a service has said no with.
-pub(crate) fn said<E: ProvideErrorMetadata, R>(
+/// The error of a failed call: `what` names the resource that was asked for.
+pub(crate) fn call_error<E: ProvideErrorMetadata, R>(
     what: &str,
     error: &SdkError<E, R>,
 ) -> OperatorError {

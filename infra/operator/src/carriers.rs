@@ -1,4 +1,4 @@
-//! Carriers' webhooks: whose are taken, and what became of those that came.
+//! Carriers' webhooks: which providers' webhooks are accepted, and how many ended in which way.
 
 use std::collections::BTreeMap;
 
@@ -8,11 +8,12 @@ use serde_json::Value;
 use crate::{
     environment::Environment,
     error::OperatorError,
-    limits::LOOKED_BACK_MINUTES,
-    metrics::{Asked, Points, SHIPMENTS, Window, points},
+    limits::LOOKBACK_MINUTES,
+    metrics::{MetricRequest, Points, SHIPMENTS, Window, points},
 };
 
-/// The providers whose webhooks Waybill reads, as their addresses end: `POST /carriers/<provider>`.
+/// The providers whose webhooks Waybill reads, as their addresses name them: `POST
+/// /carriers/<provider>`.
 pub const PROVIDERS: [&str; 6] = [
     "easypost",
     "aftership",
@@ -22,23 +23,24 @@ pub const PROVIDERS: [&str; 6] = [
     "sendcloud",
 ];
 
-/// The member of a line of metrics that names a webhook's provider.
+/// The name of the member, in a line of metrics, that names a webhook's provider.
 pub const PROVIDER: &str = "Provider";
 
-/// Is the secret set that a provider signs with?
+/// Whether the environment has the secret with which a provider signs its webhooks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Secret {
-    /// It is: webhooks are taken.
+    /// The secret is set: webhooks are accepted.
     Set,
-    /// It is not: the address is none.
+    /// The secret is not set: the provider's address answers 404.
     NotSet,
-    /// Whoever was asked said something else.
+    /// The address answered with this other HTTP status, so it is not known.
     Unknown(u16),
 }
 
 impl Secret {
-    /// By how the address answers a webhook without a signature.
+    /// The state that follows from the HTTP status with which the address answers a webhook without
+    /// a signature.
     pub fn by_status(status: u16) -> Self {
         match status {
             401 => Self::Set,
@@ -48,10 +50,10 @@ impl Secret {
     }
 }
 
-/// Says of each provider whether its secret is set, by how its address answers a webhook without a
-/// signature: of such a one nothing is stored, and it is counted as refused. `post` sends an empty
-/// object to a path of the HTTP API as nobody in particular, and gives the status code; its first
-/// error ends this.
+/// Finds out for each provider whether its secret is set, from the answer to a webhook without a
+/// signature. The environment stores nothing of such a webhook and counts it as refused. `post`
+/// sends an empty JSON object to a path of the HTTP API without credentials and returns the HTTP
+/// status. The first error of `post` ends this.
 pub async fn secrets<Failure, Posted>(
     post: impl Fn(String) -> Posted,
 ) -> Result<BTreeMap<&'static str, Secret>, Failure>
@@ -66,7 +68,7 @@ where
     Ok(secrets)
 }
 
-/// Every word for what became of a webhook, as its metric has them.
+/// Every outcome of a webhook, as the metric's dimension `Outcome` names them.
 pub const OUTCOMES: [&str; 8] = [
     "known",
     "logged",
@@ -78,19 +80,19 @@ pub const OUTCOMES: [&str; 8] = [
     "unreadable",
 ];
 
-/// What CloudWatch has counted of each provider's webhooks in the last day: one call of
-/// `cloudwatch:GetMetricData`. A provider of which none came is left out.
+/// The webhooks of each provider that CloudWatch has counted in the last day: one call of
+/// `cloudwatch:GetMetricData`. A provider without webhooks is left out.
 pub async fn measured(
     environment: &Environment,
 ) -> Result<BTreeMap<String, Webhooks>, OperatorError> {
-    let window = Window::of_last(environment, LOOKED_BACK_MINUTES);
+    let window = Window::of_last(environment, LOOKBACK_MINUTES);
     let mut asked = Vec::new();
     for provider in PROVIDERS {
         let of_it = (PROVIDER, provider);
         for outcome in OUTCOMES {
             let more = [of_it, ("Outcome", outcome)];
             let id = id(provider, outcome);
-            asked.push(Asked::sum(
+            asked.push(MetricRequest::sum(
                 environment,
                 id,
                 SHIPMENTS,
@@ -100,7 +102,13 @@ pub async fn measured(
         }
         let id = id(provider, UNMAPPED);
         let name = "UnmappedCarrierStatus";
-        asked.push(Asked::sum(environment, id, SHIPMENTS, name, &[of_it]));
+        asked.push(MetricRequest::sum(
+            environment,
+            id,
+            SHIPMENTS,
+            name,
+            &[of_it],
+        ));
     }
     let found = points(environment, asked, window, HOUR_SECONDS).await?;
     Ok(of_points(&found))
@@ -109,7 +117,7 @@ pub async fn measured(
 const HOUR_SECONDS: i32 = 60 * 60;
 const UNMAPPED: &str = "unmapped";
 
-/// What a metric is found by. A name may begin with a digit, and an id must not.
+/// The id of a metric in the query. A provider's name may begin with a digit, an id may not.
 fn id(provider: &str, what: &str) -> String {
     format!("of_{provider}_{what}")
 }
@@ -129,29 +137,30 @@ fn of_points(found: &Points) -> BTreeMap<String, Webhooks> {
         .collect()
 }
 
-/// What became of a provider's webhooks.
+/// The number of a provider's webhooks by their outcome.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Webhooks {
-    /// How many, by what became of them, in a word such as `logged` or `refused`.
+    /// The number of webhooks by their outcome, such as `logged` or `refused`.
     pub outcomes: BTreeMap<String, u64>,
-    /// Scans whose code the provider's table lacks.
+    /// The number of scans whose status code is not in Waybill's table for the provider.
     pub unmapped: u64,
 }
 
 impl Webhooks {
-    /// How many came.
+    /// The number of all webhooks.
     pub fn came(&self) -> u64 {
         self.outcomes.values().sum()
     }
 
-    /// How many of them ended so.
+    /// The number of webhooks with this outcome.
     pub fn ended(&self, outcome: &str) -> u64 {
         self.outcomes.get(outcome).copied().unwrap_or_default()
     }
 }
 
-/// What these lines of metrics tell of each provider's webhooks, in CloudWatch's embedded format.
+/// Counts each provider's webhooks in lines of metrics, which are in CloudWatch's embedded metric
+/// format.
 pub fn counted(lines: &[Value]) -> BTreeMap<String, Webhooks> {
     let mut all: BTreeMap<String, Webhooks> = BTreeMap::new();
     for line in lines {
@@ -211,7 +220,7 @@ mod tests {
 
     #[test]
     fn what_cloudwatch_has_counted_is_summed_by_provider() {
-        let found = Points::told(&[
+        let found = Points::from_pairs(&[
             ("of_17track_logged", &[(0, 2), (3_600, 3)]),
             ("of_17track_refused", &[(0, 1)]),
             ("of_17track_unmapped", &[(0, 4)]),

@@ -1,5 +1,5 @@
-//! What time it is where the environment is, whatever this machine's clock says: a dead letter, a
-//! commit and what is parked bear the time of AWS's machines, and are compared with it.
+//! The environment's clock, which does not depend on this machine's. Dead letters, commits and
+//! parked aggregates bear the time of AWS's machines and are compared with it.
 
 use std::{
     sync::{Arc, Mutex, PoisonError},
@@ -20,36 +20,37 @@ use event_store::{Clock, SystemClock};
 
 use crate::limits::CLOCK_TOLERANCE;
 
-/// This machine's clock, set right by a server's.
+/// This machine's clock, corrected by a server's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct ServersClock {
-    /// Milliseconds that the server is ahead of this machine.
-    ahead: i64,
+pub(crate) struct ServerClock {
+    /// The milliseconds by which the server is ahead of this machine; negative where it is behind.
+    ahead_ms: i64,
 }
 
-impl ServersClock {
-    /// By the header `Date` of an answer that came when it was `here` on this machine; `None` where
-    /// that is no date. Such a date has whole seconds, so a clock that agrees with it within
-    /// [`CLOCK_TOLERANCE`] is the more exact one of both.
-    pub(crate) fn by(date: &str, here: Timestamp) -> Option<Self> {
+impl ServerClock {
+    /// The clock that follows from `date`, the header `Date` of an answer which arrived at the time
+    /// `here` of this machine; `None` where `date` is not a date. The header has whole seconds
+    /// only, so where this machine's clock agrees with it within [`CLOCK_TOLERANCE`], this
+    /// machine's clock is the more exact one and is used as it is.
+    pub(crate) fn from_date(date: &str, here: Timestamp) -> Option<Self> {
         let there = DateTime::from_str(date, Format::HttpDate).ok()?;
-        let ahead = there.to_millis().ok()?.checked_sub(here.millis())?;
-        let agrees = u128::from(ahead.unsigned_abs()) <= CLOCK_TOLERANCE.as_millis();
-        let ahead = if agrees { 0 } else { ahead };
-        Some(Self { ahead })
+        let ahead_ms = there.to_millis().ok()?.checked_sub(here.millis())?;
+        let agrees = u128::from(ahead_ms.unsigned_abs()) <= CLOCK_TOLERANCE.as_millis();
+        let ahead_ms = if agrees { 0 } else { ahead_ms };
+        Some(Self { ahead_ms })
     }
 
-    /// By how much this machine's clock is wrong, where it is.
+    /// The difference between this machine's clock and the server's; `None` where they agree.
     pub(crate) fn wrong_by(self) -> Option<Duration> {
-        (self.ahead != 0).then(|| Duration::from_millis(self.ahead.unsigned_abs()))
+        (self.ahead_ms != 0).then(|| Duration::from_millis(self.ahead_ms.unsigned_abs()))
     }
 }
 
 #[async_trait]
-impl Clock for ServersClock {
+impl Clock for ServerClock {
     fn now(&self) -> Timestamp {
         let here = SystemClock.now();
-        Timestamp::from_millis(here.millis().saturating_add(self.ahead)).unwrap_or(here)
+        Timestamp::from_millis(here.millis().saturating_add(self.ahead_ms)).unwrap_or(here)
     }
 
     async fn sleep(&self, duration: Duration) {
@@ -61,23 +62,23 @@ impl Clock for ServersClock {
     }
 }
 
-/// Notes the header `Date` of an answer.
+/// An interceptor of the AWS SDK that keeps the header `Date` of the latest answer.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Dated {
+pub(crate) struct DateRecorder {
     date: Arc<Mutex<Option<String>>>,
 }
 
-impl Dated {
-    /// What was noted.
+impl DateRecorder {
+    /// The header that was kept; `None` where there was none.
     pub(crate) fn date(&self) -> Option<String> {
         let date = self.date.lock().unwrap_or_else(PoisonError::into_inner);
         date.clone()
     }
 }
 
-impl Intercept for Dated {
+impl Intercept for DateRecorder {
     fn name(&self) -> &'static str {
-        "Dated"
+        "DateRecorder"
     }
 
     fn read_before_deserialization(
@@ -98,8 +99,8 @@ mod tests {
     use super::*;
 
     fn by(date: &str, here: i64) -> Option<i64> {
-        let clock = ServersClock::by(date, Timestamp::from_millis(here).unwrap());
-        clock.map(|clock| clock.ahead)
+        let clock = ServerClock::from_date(date, Timestamp::from_millis(here).unwrap());
+        clock.map(|clock| clock.ahead_ms)
     }
 
     #[test]
@@ -114,8 +115,10 @@ mod tests {
 
     #[test]
     fn now_is_the_server_s() {
-        let clock = ServersClock { ahead: 3_600_000 };
-        let ahead = clock.now().millis() - SystemClock.now().millis();
-        assert!((3_590_000..=3_600_000).contains(&ahead), "{ahead}");
+        let clock = ServerClock {
+            ahead_ms: 3_600_000,
+        };
+        let ahead_ms = clock.now().millis() - SystemClock.now().millis();
+        assert!((3_590_000..=3_600_000).contains(&ahead_ms), "{ahead_ms}");
     }
 }

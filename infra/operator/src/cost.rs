@@ -1,26 +1,27 @@
-//! What a piece of work costs, told before it begins.
+//! The cost of an operation, to be shown before it begins.
 
 use event_store::failure::describe;
 use serde::{Deserialize, Serialize};
 
 use crate::{environment::Environment, error::OperatorError};
 
-/// US dollars for a million read units on demand in us-east-1, in thousandths.
-/// (Amazon DynamoDB pricing, on-demand capacity, 2026.)
+/// The price of a million on-demand read units in us-east-1, in thousandths of a US dollar. (Amazon
+/// DynamoDB pricing, on-demand capacity, 2026.)
 const MILLI_DOLLARS_PER_MILLION_READS: u64 = 125;
 
-/// What reading costs, about.
+/// The approximate cost of reading.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Cost {
-    /// DynamoDB's read units.
+    /// The number of DynamoDB's read units.
     pub read_units: u64,
-    /// Their price on demand in us-east-1 in US dollars, rounded up to four decimals: `0.0002`.
+    /// Their on-demand price in us-east-1, in US dollars, rounded up to four decimals, such as
+    /// `0.0002`.
     pub dollars: String,
 }
 
 impl Cost {
-    /// The price of so many read units.
+    /// The cost of this number of read units.
     pub fn of(read_units: u64) -> Self {
         // Hundredths of a cent, rounded up.
         let price = (read_units * MILLI_DOLLARS_PER_MILLION_READS).div_ceil(100_000);
@@ -32,23 +33,24 @@ impl Cost {
     }
 }
 
-/// How large a table is, as DynamoDB says: on AWS some hours ago.
+/// The size of a table as DynamoDB reports it. On AWS the numbers are some hours old.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Size {
-    /// Items.
+    /// The number of items.
     pub items: u64,
-    /// Bytes, without indexes.
+    /// The bytes of all items, without the indexes.
     pub bytes: u64,
 }
 
 impl Size {
-    /// Half a read unit for each 4 KB: a scan with eventual consistency. In whole units.
+    /// The read units of a scan of the table, rounded up: an eventually consistent read of 4 KB
+    /// costs half a unit.
     pub fn scan_units(self) -> u64 {
         self.bytes.div_ceil(2 * 4 * 1024)
     }
 }
 
-/// How large a table is. `table` is its whole name.
+/// Reads the size of a table. `table` is its full name.
 pub(crate) async fn size(environment: &Environment, table: &str) -> Result<Size, OperatorError> {
     let described = environment
         .dynamodb

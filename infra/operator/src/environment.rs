@@ -1,4 +1,4 @@
-//! An environment that is reached.
+//! An environment that this process is connected to.
 
 use std::{sync::Arc, time::Duration};
 
@@ -18,19 +18,20 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::OperatorError;
 
-/// How much capacity a piece of work may use.
+/// The capacity of DynamoDB that one operation may use.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct CapacityLimits {
-    /// Read units a second at most, all together; without it the environment's own limit counts.
+    /// The highest number of read units per second, for all parallel reads together. Without it the
+    /// environment's own limit is used.
     pub read_units: Option<u32>,
-    /// Write units a second at most, all together, counting indexes; without it the environment's
-    /// own limit counts.
+    /// The highest number of write units per second, for all parallel writes together and with
+    /// those of the indexes. Without it the environment's own limit is used.
     pub write_units: Option<u32>,
 }
 
-/// An environment that is reached: its names, its settings and clients. It may be kept and shared
-/// for as long as its settings stay.
+/// An environment that this process is connected to: its names, settings and clients. It may be
+/// kept and shared for as long as the environment's settings do not change.
 #[derive(Clone)]
 pub struct Environment {
     pub(crate) names: Names,
@@ -44,12 +45,12 @@ pub struct Environment {
 }
 
 impl Environment {
-    /// What it is called, such as `dev`.
+    /// The environment's name, such as `dev`.
     pub fn name(&self) -> &str {
         self.names.environment()
     }
 
-    /// Where it is, where that is not AWS.
+    /// The URL of the environment's AWS protocols; `None` for an environment on AWS.
     pub fn endpoint(&self) -> Option<&str> {
         self.config.endpoint_url()
     }
@@ -59,32 +60,33 @@ impl Environment {
         &self.settings
     }
 
-    /// Where its HTTP API is, its stage included; `None` where it does not say so: the local system,
-    /// and what was deployed before environments did.
+    /// The URL of the environment's HTTP API, with the stage. `None` where the settings do not
+    /// contain it: the local system's do not, nor do those of environments that an older build has
+    /// deployed.
     pub fn api_url(&self) -> Option<&str> {
         self.api_url.as_deref()
     }
 
-    /// What time it is there: by the first answer's date, so this machine's clock may be wrong.
+    /// The environment's time. It follows the header `Date` of the environment's first answer, so
+    /// this machine's clock may be wrong.
     pub fn now(&self) -> Timestamp {
         self.projectors.clock.now()
     }
 
-    /// By how much this machine's clock is wrong, where it is by more than two seconds.
+    /// The error of this machine's clock, where it is more than two seconds.
     pub fn clock_wrong_by(&self) -> Option<Duration> {
         self.clock_wrong_by
     }
 
-    /// What reads and writes its rows and sends its messages, for what this crate has no function
-    /// for.
+    /// The projectors, which read and write the environment's rows and send its messages. They are
+    /// for callers that need something for which this crate has no function.
     pub fn projectors(&self) -> &Projectors {
         &self.projectors
     }
 
-    /// What tells it from every other: a run that was begun on another one does not go on here.
-    /// Nor does one that was begun with other settings, or by another build of this command: what
-    /// rows should be follows from those, too, and a mended projection must not trust digests
-    /// that the defective one has made.
+    /// A text that identifies this environment, its settings and the build of this command. A run
+    /// is resumed only where the text is the same: what rows should be follows from all three, and
+    /// a corrected projection must not trust digests that the defective one has made.
     pub(crate) fn identity(&self) -> String {
         let (name, endpoint) = (self.name(), self.endpoint());
         let build = std::env::current_exe().and_then(std::fs::metadata);
@@ -95,19 +97,21 @@ impl Environment {
         )
     }
 
-    /// An error where nothing was ever committed of `id`: what is not there must not pass for well.
+    /// Fails with `NotFound` where nothing was ever committed of `id`: an aggregate that does not
+    /// exist must not count as correct.
     pub(crate) async fn has_events(&self, id: &AggregateId) -> Result<(), OperatorError> {
         match self.projectors.store.history(id, 1, 1).await {
             Ok(page) if page.commits.is_empty() => {
                 Err(OperatorError::NotFound(format!("{id} has no events")))
             }
             Err(error @ StoreError::Unavailable(_)) => Err(RebuildError::from(error).into()),
-            // One that cannot be read is there.
+            // A history that cannot be read exists.
             Ok(_) | Err(_) => Ok(()),
         }
     }
 
-    /// The projectors of one read model, or of those that are read.
+    /// The projectors of one read model, or without one those of the read models that queries use.
+    /// Fails with `NotFound` where the environment has no such read model.
     pub(crate) fn projectors_of(
         &self,
         only: Option<ReadModel>,
@@ -122,9 +126,9 @@ impl Environment {
         self.projectors.of(model).cloned().ok_or_else(none)
     }
 
-    /// The same that keep a limit: the one that is given, else the environment's own; and that keep
-    /// their ledger there.
-    pub(crate) fn working(
+    /// The same projectors with a capacity limit, which is the given one or else the environment's
+    /// own, and with the given ledger.
+    pub(crate) fn limited_projectors(
         &self,
         only: Option<ReadModel>,
         limits: CapacityLimits,

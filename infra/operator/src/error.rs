@@ -1,4 +1,4 @@
-//! Why something an operator wants cannot be done.
+//! The errors of the operator's functions.
 
 use std::io;
 
@@ -8,43 +8,43 @@ use projectors::{
     rebuild::{RebuildError, ledger::LedgerError},
 };
 
-/// Why something cannot be done. The texts are whole sentences for an operator: they name what was
-/// asked and hold nothing that customers have sent.
+/// Why an operation of the operator cannot be carried out. The texts are whole sentences for an
+/// operator. They name what was asked for and contain nothing that customers have sent.
 #[derive(Debug, thiserror::Error)]
 pub enum OperatorError {
-    /// What is asked for contradicts itself, or is out of bounds; asking again is of no use.
+    /// The request contradicts itself, or a value is out of bounds. To ask again is of no use.
     #[error("{0}")]
     Usage(String),
-    /// There is nothing of that name.
+    /// Nothing with the given name exists.
     #[error("{0}")]
     NotFound(String),
-    /// A service or a table did not answer in time, or not as it should: try again, or read what it
-    /// says.
+    /// A service or a table did not answer in time, or gave an error as its answer. Try again, or
+    /// read the service's own text, which the message contains.
     #[error("{0}")]
     Unavailable(String),
-    /// AWS does not let these credentials do it: a policy is missing.
+    /// AWS does not allow these credentials to do it: an IAM policy is missing.
     #[error("{message}")]
     Denied {
-        /// What was asked, and what the service said.
+        /// What was asked of which service, and the error that the service gave.
         message: String,
-        /// What they may not do, as policies call it, such as `dynamodb:Query`; `None` where AWS
-        /// does not say it.
+        /// The action that is not allowed, as IAM policies name it, such as `dynamodb:Query`.
+        /// `None` where AWS does not name it.
         action: Option<String>,
     },
     /// The environment is not set up as this build expects it.
     #[error("{0}")]
     Environment(String),
-    /// What is stored cannot be read, or is refused for good: a retry changes nothing.
+    /// What is stored cannot be read, or a service refuses it for good. A retry changes nothing.
     #[error("{0}")]
     Corrupt(String),
-    /// There is more than one call goes through; what was done is done.
+    /// There are more items than one call handles. What was done until then stays done.
     #[error("{0}")]
     TooMany(String),
-    /// Somebody else is at it.
+    /// Another process holds the lock of the folder.
     #[error("{0}")]
     Busy(String),
-    /// [`Progress::stopped`](crate::progress::Progress::stopped) said so. The same call goes on from
-    /// here.
+    /// [`Progress::stopped`](crate::progress::Progress::stopped) has asked for the end. The same
+    /// call, made again, continues from here.
     #[error("it was stopped: the same command goes on from here")]
     Stopped,
     /// The folder of a run cannot be written or read.
@@ -53,8 +53,10 @@ pub enum OperatorError {
 }
 
 impl OperatorError {
-    /// A call that failed, by what was asked and [`describe`](event_store::failure::describe) of its
-    /// error: one that was denied is told from one to be tried again here alone.
+    /// The error of a failed call to AWS. `message` says what was asked and contains the text that
+    /// [`describe`](event_store::failure::describe) makes of the error. Only this function
+    /// distinguishes a call that was denied ([`Self::Denied`]) from one to be tried again
+    /// ([`Self::Unavailable`]).
     pub(crate) fn of_call(message: String) -> Self {
         match denial(&message) {
             Some(denied) => Self::Denied {
@@ -65,7 +67,7 @@ impl OperatorError {
         }
     }
 
-    /// A file or folder that cannot be used.
+    /// The error of a file or folder at `path` that cannot be used.
     pub(crate) fn of_file(path: &std::path::Path, error: &io::Error) -> Self {
         Self::Folder(format!("{}: {error}", path.display()))
     }
@@ -82,7 +84,7 @@ impl From<RebuildError> for OperatorError {
 
 impl From<RowError> for OperatorError {
     fn from(error: RowError) -> Self {
-        let text = format!("what is parked: {error}");
+        let text = format!("the table of parked aggregates: {error}");
         match error {
             RowError::Unavailable(_) => Self::of_call(text),
             RowError::Refused(_) => Self::Corrupt(text),

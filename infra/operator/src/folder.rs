@@ -1,4 +1,5 @@
-//! Where a run is kept that can be stopped at any moment and gone on with: a folder on this machine.
+//! The folder on this machine that keeps the state of a run. The run can be stopped at any moment
+//! and resumed from it.
 
 use std::{
     io,
@@ -13,27 +14,29 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::{environment::Environment, error::OperatorError, lock::LOCK};
 
-/// The file in a folder that says what a run is.
+/// The name of the file, in a run's folder, that describes the run.
 pub(crate) const STATE: &str = "run.json";
 
-/// Where runs are kept unless somebody says otherwise, under the folder that a command runs in.
+/// The folder of all runs unless another one is given, relative to the folder in which the command
+/// is started.
 pub const STATE_FOLDER: &str = ".waybill";
 
-/// The folder of a kind of run (`verify`, `rebuild` or `announce`) in an environment, under `state`.
-pub fn usual(state: &Path, kind: &str, environment: &str) -> PathBuf {
+/// The default folder, under `state`, for a run of one kind (`verify`, `rebuild` or `announce`) in
+/// an environment.
+pub fn run_folder(state: &Path, kind: &str, environment: &str) -> PathBuf {
     state.join(format!("{kind}-{environment}"))
 }
 
-/// A run that was begun and not finished.
+/// A run that was started and has not finished.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Unfinished {
-    /// `verify`, `rebuild` or `announce`.
+    /// The command that started it: `verify`, `rebuild` or `announce`.
     pub command: &'static str,
-    /// When it was begun.
+    /// The time at which it was started, in ISO 8601.
     pub begun: String,
 }
 
-/// How a run starts.
+/// How a run starts: from the beginning, or from the state that its folder keeps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(
     tag = "start",
@@ -43,25 +46,27 @@ pub struct Unfinished {
 pub enum Start {
     /// From the beginning.
     Anew,
-    /// Where it was stopped.
+    /// From where an earlier run was stopped.
     Resumed {
-        /// When it was begun.
+        /// The time at which the earlier run was started.
         begun: Timestamp,
-        /// How long ago that is, in seconds.
+        /// The seconds since then.
         seconds: u64,
     },
-    /// From the beginning, since what was begun is older than
-    /// [`RESUMED_WITHIN`](crate::limits::RESUMED_WITHIN): its digests say little of today's rows.
+    /// From the beginning, since the earlier run was started longer ago than
+    /// [`RESUMED_WITHIN`](crate::limits::RESUMED_WITHIN): its digests say little about today's
+    /// rows.
     TooOld {
-        /// When it was begun.
+        /// The time at which the earlier run was started.
         begun: Timestamp,
-        /// How long ago that is, in seconds.
+        /// The seconds since then.
         seconds: u64,
     },
 }
 
-/// How a run starts where one is `known` that does the same, begun then; `within` which time it may
-/// go on, where there is a limit.
+/// Decides how a run starts. `known` is the time at which a run that does the same was started, if
+/// there is one. `within` is the time during which that run may be resumed; without it there is no
+/// limit.
 pub(crate) fn started(known: Option<Timestamp>, now: Timestamp, within: Option<Duration>) -> Start {
     let Some(begun) = known else {
         return Start::Anew;
@@ -75,31 +80,31 @@ pub(crate) fn started(known: Option<Timestamp>, now: Timestamp, within: Option<D
     }
 }
 
-/// A folder of a run.
+/// The folder of a run.
 #[derive(Debug, Clone)]
 pub(crate) struct Folder(PathBuf);
 
 impl Folder {
-    /// The folder at `path`, made where it is not there.
+    /// Opens the folder at `path`, and creates it where it does not exist.
     pub(crate) fn open(path: &Path) -> Result<Self, OperatorError> {
         let made = std::fs::create_dir_all(path);
         made.map_err(|error| OperatorError::of_file(path, &error))?;
         Ok(Self(path.to_owned()))
     }
 
-    /// The folder at `path`, there or not.
+    /// The folder at `path`, whether or not it exists.
     pub(crate) fn at(path: PathBuf) -> Self {
         Self(path)
     }
 
-    /// Runs that were begun in the usual folders under `state`, and not finished.
+    /// The unfinished runs in the default folders under `state`.
     pub(crate) fn unfinished(
         state: &Path,
         environment: &Environment,
     ) -> Result<Vec<Unfinished>, OperatorError> {
         let mut unfinished = Vec::new();
         for command in ["rebuild", "verify", "announce"] {
-            let folder = Self::at(usual(state, command, environment.name()));
+            let folder = Self::at(run_folder(state, command, environment.name()));
             if let Some(begun) = folder.begun(&environment.identity())? {
                 unfinished.push(Unfinished { command, begun });
             }
@@ -107,7 +112,9 @@ impl Folder {
         Ok(unfinished)
     }
 
-    /// When the run in it was begun; `None` where there is none, or one of another environment.
+    /// The time at which the run in this folder was started; `None` where there is none, or it
+    /// belongs to another environment. `of` is that environment's
+    /// [`identity`](Environment::identity).
     fn begun(&self, of: &str) -> Result<Option<String>, OperatorError> {
         #[derive(Deserialize)]
         struct Run {
@@ -118,7 +125,8 @@ impl Folder {
         Ok(run.filter(|run| run.of == of).map(|run| run.begun))
     }
 
-    /// What was saved under `name`; `None` where nothing was.
+    /// Reads what was saved under `name`; `None` where nothing was. Fails with `Folder` where the
+    /// file cannot be read.
     pub(crate) fn load<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>, OperatorError> {
         let path = self.0.join(name);
         let bytes = match std::fs::read(&path) {
@@ -129,19 +137,19 @@ impl Folder {
         let read = serde_json::from_slice(&bytes);
         read.map(Some).map_err(|error| {
             OperatorError::Folder(format!(
-                "{} cannot be read ({error}): begin anew, or name another folder",
+                "{} cannot be read ({error}): begin anew (--anew), or name another folder (--state)",
                 path.display()
             ))
         })
     }
 
-    /// When something was last saved under `name`, by this machine's clock.
+    /// The time at which `name` was last saved, by this machine's clock; `None` where it never was.
     pub(crate) fn saved_at(&self, name: &str) -> Option<std::time::SystemTime> {
         std::fs::metadata(self.0.join(name)).ok()?.modified().ok()
     }
 
-    /// Saves it under `name`, in place of what was there, whole or not at all. A name may have a
-    /// folder in front, which is made.
+    /// Saves `value` under `name` in place of the earlier one. The file is replaced as a whole or
+    /// not at all. `name` may begin with a folder, which is created.
     pub(crate) fn save(&self, name: &str, value: &impl Serialize) -> Result<(), OperatorError> {
         let path = self.0.join(name);
         let json = serde_json::to_vec(value);
@@ -154,7 +162,8 @@ impl Folder {
         written.map_err(|error| OperatorError::of_file(&path, &error))
     }
 
-    /// Forgets every run. What is not a run's stays: somebody may have named a folder of theirs.
+    /// Removes the files of every run. Other files stay: the folder may be one that a person uses
+    /// for something else too.
     pub(crate) fn clear(&self) -> Result<(), OperatorError> {
         let cleared = self.clear_files();
         cleared.map_err(|error| OperatorError::of_file(&self.0, &error))
@@ -165,7 +174,7 @@ impl Folder {
             let entry = entry?;
             let (name, path) = (entry.file_name(), entry.path());
             let name = name.to_string_lossy();
-            // A run's ledger and steps lie in a folder that is called like it.
+            // The ledger and the steps of a run are in a folder whose name is the run's UUID.
             if entry.file_type()?.is_dir() && uuid::Uuid::try_parse(&name).is_ok() {
                 std::fs::remove_dir_all(path)?;
             } else if name == STATE || name == "run.new" {
@@ -175,7 +184,8 @@ impl Folder {
         Ok(())
     }
 
-    /// Forgets every run, and the folder, where nothing else is in it. Only who has its lock may.
+    /// Removes the files of every run, and the folder itself where nothing else is in it. Only the
+    /// holder of its lock may call this.
     pub(crate) fn remove(self) -> Result<(), OperatorError> {
         self.clear()?;
         let lock = self.0.join(LOCK);
@@ -186,7 +196,7 @@ impl Folder {
             _ => {}
         }
         match std::fs::remove_dir(&self.0) {
-            // Somebody may have begun the next one meanwhile.
+            // Another process may have started the next run meanwhile.
             Err(error) if error.kind() != io::ErrorKind::DirectoryNotEmpty => {
                 Err(OperatorError::of_file(&self.0, &error))
             }
@@ -195,7 +205,8 @@ impl Folder {
     }
 }
 
-/// Writes beside, and puts it in its place: whoever is killed here leaves the old or the new.
+/// Writes a new file and renames it to `path`. Where the process is killed here, the file has its
+/// old or its new content.
 fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let beside = path.with_extension("new");
     std::fs::write(&beside, bytes)?;
@@ -216,7 +227,7 @@ impl Ledger for Folder {
         write_whole(&path, &bytes).map_err(unavailable)
     }
 
-    /// A prefix is a folder's name, with its `/`: others are not asked for.
+    /// Only a folder's name with its `/` is supported as a prefix: nothing else is asked for.
     async fn list(&self, prefix: &str) -> Result<Vec<String>, LedgerError> {
         let entries = match std::fs::read_dir(self.0.join(prefix)) {
             Ok(entries) => entries,

@@ -1,4 +1,4 @@
-//! Every event of an order or shipment, why it happened, and which messages it made.
+//! The history of an order or shipment: every event, its cause, and its messages.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -21,68 +21,69 @@ use crate::{
     messages::{self, Message},
 };
 
-/// A history, those events among it that cannot be read.
+/// A history. It contains an entry for each event that cannot be read, too.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct History {
-    /// Whose it is.
+    /// The order or shipment.
     pub aggregate: AggregateId,
-    /// Its events, by sequence.
+    /// The events, by sequence.
     pub events: Vec<HistoryEvent>,
 }
 
-/// An event. As JSON it is what the HTTP API shows of it; what only operators ask for (the version
-/// and the messages) is a member of this value, and not of that JSON.
+/// An event. Its JSON is what the HTTP API shows of it. The version and the messages are for
+/// operators only: this value has them, its JSON has not.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct HistoryEvent {
-    /// Which event it is, from 1; 0 where even that cannot be read.
+    /// The event's sequence, from 1; 0 where even that cannot be read.
     pub sequence: u64,
-    /// What happened, such as `OrderPlaced`.
+    /// The event's type, such as `OrderPlaced`.
     #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
     pub kind: Option<String>,
-    /// The version of that type in which the data are written, from 1.
+    /// The version of the type in which the data are written, from 1.
     #[serde(skip)]
     pub version: Option<u32>,
-    /// When it was committed.
+    /// The time at which it was committed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub at: Option<Timestamp>,
-    /// What it says, with numbers as they were written. It may hold what customers have sent.
+    /// The event's data, with numbers as they were written. They may contain what customers have
+    /// sent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub data: Option<Json>,
-    /// Who sent the command.
+    /// The actor that sent the command.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub actor: Option<String>,
-    /// By which way it came in.
+    /// The trigger that the command came by, such as `http`, `invoke`, `bus` or `file`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub source: Option<String>,
-    /// The command's id.
+    /// The id of the command.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub command_id: Option<String>,
-    /// What the whole chain of commands and events is about.
+    /// The correlation id, which all commands and events of one chain share.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub correlation_id: Option<String>,
-    /// The request or event that led to the command.
+    /// The id of the request or event that caused the command.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub causation_id: Option<String>,
-    /// Why it, or a part of it, cannot be read: a commit that is damaged, an event of newer code, a
-    /// gap before it. For an operator.
+    /// Why the event, or a part of it, cannot be read, for an operator: a damaged commit, an event
+    /// of newer code, or a gap before it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub unreadable: Option<String>,
-    /// The messages that it makes, whether or not they were sent; none where it cannot be read.
+    /// The event's messages, whether or not they were sent; none where it cannot be read.
     #[serde(skip)]
     pub messages: Vec<Message>,
 }
 
 impl History {
-    /// How many events, or places of events, cannot be read.
+    /// The number of entries that cannot be read.
     pub fn unreadable(&self) -> u64 {
         let unreadable = |event: &&HistoryEvent| event.unreadable.is_some();
         self.events.iter().filter(unreadable).count() as u64
     }
 }
 
-/// The history of an order or shipment; as it was at a time, where one is named: what was committed
-/// later is left out. `NotFound` where there are no events.
+/// Reads the history of an order or shipment. With `at`, commits after that time are left out.
+/// Fails with `NotFound` where there are no events.
 pub async fn history(
     environment: &Environment,
     id: &AggregateId,
@@ -122,7 +123,8 @@ async fn events(
                 let reason = format!("a commit that begins with {expected} was expected");
                 events.push(HistoryEvent::unreadable(sequence, reason));
             }
-            // How many events an unreadable one holds is not known: nor what comes next.
+            // The number of events in an unreadable commit is not known, nor is the sequence that
+            // follows.
             expected = commit.as_ref().ok().map(Commit::next_sequence);
             match commit {
                 Ok(commit) => match environment.projectors.store.opened(vec![commit]).await {
@@ -158,9 +160,10 @@ fn sequence(item: &Item) -> u64 {
         .unwrap_or_default()
 }
 
-/// A commit's events with their messages; one that this code cannot read says so beside.
+/// A commit's events with their messages. An event that this code cannot decode has the reason in
+/// `unreadable`.
 fn of_commit(environment: &Environment, id: &AggregateId, commit: &Commit) -> Vec<HistoryEvent> {
-    // Where no messages can be made, an event of the commit cannot be read, and says so itself.
+    // Where no messages can be made, an event of the commit cannot be read and says so itself.
     let messages = messages::of_commit(environment, commit).unwrap_or_default();
     let mut by_event: BTreeMap<u64, Vec<Message>> = BTreeMap::new();
     for message in messages {
@@ -207,7 +210,7 @@ fn decoded<A: EventSourced>(event: &EncodedEvent) -> Result<(), Undecodable> {
 }
 
 impl HistoryEvent {
-    /// What stands where no event can be read.
+    /// The entry for an event that cannot be read.
     pub fn unreadable(sequence: u64, reason: String) -> Self {
         Self {
             sequence,

@@ -1,23 +1,25 @@
-//! What an operator does, on the local system or in any environment on AWS: is it right, why is it
-//! so, what is stuck, and how is it set going again.
+//! What an operator does, on the local system or in any environment on AWS: check whether it is
+//! right, find out why it is as it is and what is stuck, and make that work again.
 //!
-//! Every function returns a value and prints nothing; how far a long piece of work is it tells a
+//! Every function returns a value and prints nothing. A long operation reports its progress to a
 //! [`Progress`]. So the command line and the console show the same.
 //!
-//! - [`target`], [`environment`]: which environment is meant, and how it is reached
-//! - [`status`], [`parked`], [`dead_letters`], [`history`]: what there is
-//! - [`activity`], [`mod@alarms`], [`recent`]: what goes on, what rings, and what happened last
-//! - [`refused`]: where an order was refused that is none
-//! - [`read_models`]: the tables of rows; [`carriers`]: whose webhooks are taken
-//! - [`rows`]: every row against its history, named ([`Kind::Verify`]) or mended ([`Kind::Rebuild`])
-//! - [`erase`]: a person's personal data erased, and what still holds copies of them
-//! - [`retry`]: what is parked and what was given up, taken up again
-//! - [`mod@announce`]: messages sent once more; [`messages`]: which messages an event makes
-//! - [`cost`]: what reading costs, told before it begins; [`folder`]: where a run is kept that can
-//!   be stopped and gone on with; [`lock`]: who has it
+//! - [`target`], [`environment`]: which environment an operator works on, and the connection to it
+//! - [`status`], [`parked`], [`dead_letters`], [`history`]: the present state
+//! - [`activity`], [`mod@alarms`], [`recent`]: the last hour's activity, the states of the alarms,
+//!   and the latest shipments and files that need attention
+//! - [`refused`]: where an order or shipment was refused that therefore does not exist
+//! - [`read_models`]: the tables of rows; [`carriers`]: the providers whose webhooks are accepted
+//! - [`rows`]: every row compared with its history; what differs is named ([`Kind::Verify`]) or
+//!   corrected ([`Kind::Rebuild`])
+//! - [`erase`]: the erasure of a person's personal data, and what still contains copies of them
+//! - [`retry`]: parked aggregates are resumed, and dead letters retried
+//! - [`mod@announce`]: messages that are sent again; [`messages`]: the messages of an event
+//! - [`cost`]: the cost of reading, shown before it begins; [`folder`]: the state of a run that can
+//!   be stopped and resumed; [`lock`]: the process that works on it
 //!
-//! Everything is done by the projectors' own code, with the settings that the environment's own
-//! functions have.
+//! Everything is done by the projectors' own code, with the settings of the environment's own
+//! functions.
 
 pub mod activity;
 pub mod alarms;

@@ -1,5 +1,5 @@
-//! One run at a time in a folder: a lock that the operating system lets go of when its holder ends,
-//! however that ends. So nobody has to clear it away.
+//! A lock that lets only one run at a time use a folder. The operating system releases it when its
+//! holder ends, in whatever way, so nobody has to remove it.
 
 use std::{
     fmt,
@@ -18,23 +18,24 @@ use crate::{
     limits::{LOCK_ATTEMPTS, LOCK_WAIT},
 };
 
-/// The file that is locked.
+/// The name of the file that is locked.
 pub(crate) const LOCK: &str = "lock";
 
-/// Who has a folder.
+/// The process that holds the lock of a folder.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Owner {
-    /// Its process, on the machine that the folder is on.
+pub struct LockHolder {
+    /// The process id, on the machine of the folder.
     pub process: u32,
-    /// What that is, such as `waybill verify`: without arguments, of which one may be a secret.
+    /// The command, such as `waybill verify`, without its arguments, since one of them may be a
+    /// secret.
     pub command: String,
-    /// Since when, by this machine's clock.
+    /// The time since which it holds the lock, by this machine's clock.
     pub since: Timestamp,
 }
 
-impl Owner {
-    /// This process, from now on.
-    pub fn this() -> Self {
+impl LockHolder {
+    /// This process, as the holder from now on.
+    pub fn this_process() -> Self {
         let mut words = std::env::args();
         let program = words.next().unwrap_or_default();
         let program = Path::new(&program).file_name();
@@ -50,13 +51,13 @@ impl Owner {
         }
     }
 
-    /// Is it this very process?
-    pub fn is_this(&self) -> bool {
+    /// Whether the holder is this process.
+    pub fn is_this_process(&self) -> bool {
         self.process == std::process::id()
     }
 }
 
-impl fmt::Display for Owner {
+impl fmt::Display for LockHolder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
             process,
@@ -67,34 +68,35 @@ impl fmt::Display for Owner {
     }
 }
 
-/// What the file holds while it is locked.
+/// The content of the file while it is locked.
 #[derive(Serialize, Deserialize)]
 struct Held {
-    /// Tells the file that was locked from one that has taken its place.
+    /// A unique text, which distinguishes the file that was locked from one that has replaced it.
     token: String,
     #[serde(flatten)]
-    owner: Owner,
+    owner: LockHolder,
 }
 
-/// A folder that is nobody else's until this is dropped.
+/// The lock of a folder. It is held until this is dropped.
 #[derive(Debug)]
 pub(crate) struct Lock {
     _file: File,
 }
 
 impl Lock {
-    /// Takes the folder, which is made where it is not there; `Busy` where somebody has it.
+    /// Takes the lock of a folder, which is created where it does not exist. Fails with `Busy`
+    /// where another process, or another run of this one, holds it.
     pub(crate) async fn take(folder: &Path) -> Result<Self, OperatorError> {
         for attempt in 1..=LOCK_ATTEMPTS {
             if let Some(lock) = Self::try_take(folder)? {
                 return Ok(lock);
             }
-            // Who only asks who has it locks it for a moment, too.
+            // [`holder`] also takes the lock for a moment.
             if attempt < LOCK_ATTEMPTS {
                 tokio::time::sleep(LOCK_WAIT).await;
             }
         }
-        let who = owner(folder)?;
+        let who = holder(folder)?;
         let who = who.map_or("another process".to_owned(), |owner| owner.to_string());
         Err(OperatorError::Busy(format!(
             "one run at a time: {who} has {}",
@@ -106,7 +108,7 @@ impl Lock {
         let path = folder.join(LOCK);
         match Self::locked(folder, &path) {
             Ok(lock) => Ok(lock),
-            // Whoever ends a run removes the folder.
+            // A run that ends removes the folder.
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(OperatorError::of_file(&path, &error)),
         }
@@ -127,25 +129,25 @@ impl Lock {
         }
         let held = Held {
             token: Uuid::new_v4().to_string(),
-            owner: Owner::this(),
+            owner: LockHolder::this_process(),
         };
         let held = serde_json::to_vec(&held).map_err(io::Error::other)?;
         file.set_len(0)?;
         file.write_all(&held)?;
-        // The one before may have removed the file after this one had opened it: then this is the
-        // lock of a file that nobody else will ever see.
+        // The previous holder may have removed the file after this process opened it. Then the lock
+        // is that of a file which nobody else will ever open.
         let is_there = std::fs::read(path)? == held;
         Ok(is_there.then_some(Self { _file: file }))
     }
 }
 
-/// Who has a folder now; `None` where nobody has. It may be asked from any process at any time.
-pub fn owner(folder: &Path) -> Result<Option<Owner>, OperatorError> {
+/// The holder of a folder's lock; `None` where nobody holds it. Any process may ask at any time.
+pub fn holder(folder: &Path) -> Result<Option<LockHolder>, OperatorError> {
     let path = folder.join(LOCK);
     held(&path).map_err(|error| OperatorError::of_file(&path, &error))
 }
 
-fn held(path: &PathBuf) -> io::Result<Option<Owner>> {
+fn held(path: &PathBuf) -> io::Result<Option<LockHolder>> {
     let file = match File::open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -156,8 +158,8 @@ fn held(path: &PathBuf) -> io::Result<Option<Owner>> {
         Err(TryLockError::Error(error)) => Err(error),
         Err(TryLockError::WouldBlock) => {
             let held: Option<Held> = serde_json::from_slice(&std::fs::read(path)?).ok();
-            // For a moment it is locked and not yet written.
-            let unknown = || Owner {
+            // For a moment the file is locked and not written yet.
+            let unknown = || LockHolder {
                 process: 0,
                 command: "another process".to_owned(),
                 since: SystemClock.now(),
@@ -179,15 +181,15 @@ mod tests {
     #[tokio::test]
     async fn one_has_it_until_it_lets_go_and_the_other_hears_who() {
         let path = folder();
-        assert_eq!(owner(&path).unwrap(), None);
+        assert_eq!(holder(&path).unwrap(), None);
         let lock = Lock::take(&path).await.unwrap();
-        let has = owner(&path).unwrap().unwrap();
-        assert!(has.is_this());
+        let has = holder(&path).unwrap().unwrap();
+        assert!(has.is_this_process());
         let refused = Lock::take(&path).await.unwrap_err();
         assert!(matches!(refused, OperatorError::Busy(_)), "{refused}");
         assert!(refused.to_string().contains(&has.to_string()), "{refused}");
         drop(lock);
-        assert_eq!(owner(&path).unwrap(), None);
+        assert_eq!(holder(&path).unwrap(), None);
         Lock::take(&path).await.unwrap();
         std::fs::remove_dir_all(&path).unwrap();
     }
@@ -196,7 +198,7 @@ mod tests {
     async fn the_lock_of_a_file_that_was_removed_is_none() {
         let path = folder();
         let first = Lock::take(&path).await.unwrap();
-        // As whoever ends a run does it.
+        // As a run does it at its end.
         std::fs::remove_file(path.join(LOCK)).unwrap();
         let second = Lock::take(&path).await.unwrap();
         drop(first);

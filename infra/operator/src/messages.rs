@@ -1,4 +1,5 @@
-//! The messages that an event makes: what `notify` sends of it, and what announcing sends once more.
+//! The messages that follow from an event: the function `notify` sends them, and announcing sends
+//! them again.
 
 use domain::{AggregateId, Json};
 use event_store::Commit;
@@ -13,67 +14,69 @@ use serde::Serialize;
 
 use crate::{environment::Environment, error::OperatorError, limits::HISTORY_PAGE};
 
-/// Where a message goes.
+/// The channel that a message is sent to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Channel {
-    /// The bus, for systems.
+    /// The EventBridge bus, for systems.
     Bus,
-    /// The topic, for people.
+    /// The SNS topic for alerts, for people.
     Topic,
 }
 
-/// A message that an event makes. It follows from the event alone, so it is the same whenever it is
-/// sent.
+/// A message of an event. It follows from the event alone, so it is the same whenever it is sent.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Message {
-    /// By which consumers know a repeat: `<aggregate>/<sequence>/<detail-type>`.
+    /// The message's id, by which consumers recognise a repeat:
+    /// `<aggregate>/<sequence>/<detail-type>`.
     pub id: String,
-    /// The sequence of its event.
+    /// The sequence of the message's event.
     pub sequence: u64,
-    /// What happened, such as `Order Created`; of an alert as well.
+    /// The detail-type, such as `Order Created`. An alert has one as well.
     pub detail_type: String,
-    /// Where it goes.
+    /// The channel.
     pub channel: Channel,
     /// The name of the bus, or the topic's ARN.
     pub to: String,
-    /// On the bus: `waybill.orders` or `waybill.shipments`.
+    /// The source of a message on the bus: `waybill.orders` or `waybill.shipments`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub source: Option<String>,
-    /// On the bus: what it says, an object.
+    /// The detail of a message on the bus, a JSON object.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub detail: Option<Json>,
-    /// On the topic: the mail's subject.
+    /// The subject of the mail, for a message to the topic.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub subject: Option<String>,
-    /// On the topic: its text.
+    /// The text of the mail, for a message to the topic.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
 }
 
-/// Which messages would be sent.
+/// The messages that would be sent.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Messages {
-    /// They, in the order of their events.
+    /// The messages, in the order of their events.
     pub messages: Vec<Message>,
-    /// Commits of which none can be made, with the reason, for an operator.
+    /// The commits of which no messages can be made, with the reason for an operator.
     pub refused: Vec<Refused>,
-    /// Are there more than [`PREVIEWED_MESSAGES_MAX`](crate::limits::PREVIEWED_MESSAGES_MAX)?
+    /// Whether there are more than
+    /// [`PREVIEWED_MESSAGES_MAX`](crate::limits::PREVIEWED_MESSAGES_MAX).
     pub more: bool,
 }
 
-/// A commit that makes no messages.
+/// A commit of which no messages can be made.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Refused {
-    /// The sequence of its first event.
+    /// The sequence of the commit's first event.
     pub sequence: u64,
-    /// Why: a code such as `unreadable_event`, and what is wrong.
+    /// The reason: a code such as `unreadable_event`, and what is wrong.
     pub reason: String,
 }
 
-/// The messages that a commit makes, in the order of its events; else why it makes none.
+/// The messages of a commit, in the order of its events. Fails with the reason where none can be
+/// made.
 pub fn of_commit(environment: &Environment, commit: &Commit) -> Result<Vec<Message>, Refused> {
     let made = notify::messages_of(commit, environment.name());
     let made = made.map_err(|(code, reason)| Refused {
@@ -83,16 +86,19 @@ pub fn of_commit(environment: &Environment, commit: &Commit) -> Result<Vec<Messa
     let bus = environment.names.bus();
     let topic = &environment.settings.alerts_arn;
     let announced = made.announcements.into_iter();
-    let announced = announced.map(|announcement| announced_on(&bus, announcement));
-    let alerts = made.alerts.into_iter().map(|alert| alerted(topic, alert));
+    let announced = announced.map(|announcement| bus_message(&bus, announcement));
+    let alerts = made
+        .alerts
+        .into_iter()
+        .map(|alert| topic_message(topic, alert));
     let mut messages: Vec<Message> = announced.chain(alerts).collect();
     messages.sort_by_key(|message| message.sequence);
     Ok(messages)
 }
 
-/// The messages of an order or shipment from the first commit on that begins with event `from` or a
-/// later one: at most [`PREVIEWED_MESSAGES_MAX`](crate::limits::PREVIEWED_MESSAGES_MAX). `NotFound`
-/// where it has no events from there on, `Corrupt` where a commit cannot be read.
+/// The messages of an order or shipment, from the first commit on whose first event has the
+/// sequence `from` or a higher one; at most `limit`. Fails with `NotFound` where it has no such
+/// events, and with `Corrupt` where a commit cannot be read.
 pub(crate) async fn of_history(
     environment: &Environment,
     id: &AggregateId,
@@ -128,12 +134,12 @@ pub(crate) async fn of_history(
     }
 }
 
-/// The error of an order or shipment that has no events from there on.
+/// The error for an order or shipment without events from `from` on.
 pub(crate) fn no_events(id: &AggregateId, from: u64) -> OperatorError {
     OperatorError::NotFound(format!("{id} has no events from {from} on"))
 }
 
-fn announced_on(bus: &str, announcement: Announcement) -> Message {
+fn bus_message(bus: &str, announcement: Announcement) -> Message {
     let (sequence, _) = event_of(&announcement.id).unwrap_or_default();
     Message {
         id: announcement.id,
@@ -148,7 +154,7 @@ fn announced_on(bus: &str, announcement: Announcement) -> Message {
     }
 }
 
-fn alerted(topic: &str, alert: Alert) -> Message {
+fn topic_message(topic: &str, alert: Alert) -> Message {
     let (sequence, detail_type) = event_of(&alert.id).unwrap_or_default();
     Message {
         sequence,
@@ -176,7 +182,7 @@ mod tests {
             attributes: Vec::new(),
         };
         for aggregate in ["shipment#S-1", "shipment#3/4"] {
-            let message = alerted("arn", alert(aggregate));
+            let message = topic_message("arn", alert(aggregate));
             let told = (message.sequence, message.detail_type.as_str());
             assert_eq!(told, (7, "Shipment Alert"), "{aggregate}");
         }

@@ -1,4 +1,4 @@
-//! Metrics of CloudWatch over time: one call of `cloudwatch:GetMetricData` each.
+//! CloudWatch metrics over time: one call of `cloudwatch:GetMetricData` each.
 
 use std::collections::BTreeMap;
 
@@ -13,9 +13,10 @@ pub(crate) const ORDERS: &str = "DeliveryApp/OrderProcessing";
 pub(crate) const SHIPMENTS: &str = "LogisticsProcessing";
 pub(crate) const PROJECTIONS: &str = "Waybill";
 
-/// A metric that is asked for.
-pub(crate) struct Asked {
-    /// What its points are found by: letters, digits and `_`, a lower-case letter first.
+/// A metric that is requested.
+pub(crate) struct MetricRequest {
+    /// The id by which its points are found in the answer: letters, digits and `_`, with a
+    /// lower-case letter first.
     pub(crate) id: String,
     pub(crate) namespace: &'static str,
     pub(crate) name: &'static str,
@@ -23,8 +24,9 @@ pub(crate) struct Asked {
     pub(crate) statistic: &'static str,
 }
 
-impl Asked {
-    /// The sum of one of the environment's own metrics, with these dimensions beside its name.
+impl MetricRequest {
+    /// The sum of one of the environment's own metrics. `more` are its dimensions besides the
+    /// environment's name.
     pub(crate) fn sum(
         environment: &Environment,
         id: impl Into<String>,
@@ -45,8 +47,8 @@ impl Asked {
         }
     }
 
-    /// How old the oldest events were that this consumer of the stream was given, in milliseconds.
-    pub(crate) fn behind(environment: &Environment, consumer: &str) -> Self {
+    /// The age, in milliseconds, of the oldest events that this consumer of the stream was given.
+    pub(crate) fn iterator_age(environment: &Environment, consumer: &str) -> Self {
         Self {
             id: consumer.to_owned(),
             namespace: "AWS/Lambda",
@@ -73,16 +75,16 @@ impl Asked {
     }
 }
 
-/// A time that is looked at, in whole minutes.
+/// A period of whole minutes.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Window {
-    /// When it begins, in seconds since 1970.
+    /// The begin of the period, in seconds since 1970.
     pub(crate) start: i64,
     pub(crate) end: i64,
 }
 
 impl Window {
-    /// The last minutes; the one that is under way belongs to them.
+    /// The last `minutes` minutes, including the current one.
     pub(crate) fn of_last(environment: &Environment, minutes: usize) -> Self {
         let minute = environment.now().seconds().div_euclid(MINUTE_SECONDS);
         let end = (minute + 1) * MINUTE_SECONDS;
@@ -93,8 +95,8 @@ impl Window {
     }
 }
 
-/// The points of metrics, by the ids that they were asked for with: when each period begins, in
-/// seconds since 1970, oldest first, and its value in whole numbers.
+/// The points of metrics, by the ids of their requests. A point is the begin of its period in
+/// seconds since 1970 and its value as a whole number; the oldest is first.
 #[derive(Debug, Default)]
 pub(crate) struct Points(BTreeMap<String, Vec<(i64, u64)>>);
 
@@ -103,13 +105,13 @@ impl Points {
         self.0.get(id).map_or(&[], Vec::as_slice)
     }
 
-    /// Of all periods together.
+    /// The sum of a metric's points.
     pub(crate) fn total(&self, id: &str) -> u64 {
         self.of(id).iter().map(|(_, value)| value).sum()
     }
 
     #[cfg(test)]
-    pub(crate) fn told(points: &[(&str, &[(i64, u64)])]) -> Self {
+    pub(crate) fn from_pairs(points: &[(&str, &[(i64, u64)])]) -> Self {
         let points = points.iter();
         Self(
             points
@@ -119,10 +121,10 @@ impl Points {
     }
 }
 
-/// Asks for these metrics by periods of so many seconds.
+/// Reads these metrics, with one point for each `period` seconds.
 pub(crate) async fn points(
     environment: &Environment,
-    asked: Vec<Asked>,
+    asked: Vec<MetricRequest>,
     window: Window,
     period: i32,
 ) -> Result<Points, OperatorError> {
@@ -140,7 +142,7 @@ pub(crate) async fn points(
     let mut points = Points::default();
     for result in answer.metric_data_results() {
         let pairs = result.timestamps().iter().zip(result.values());
-        // Counts, and milliseconds: whole numbers that CloudWatch writes as floats.
+        // The values are counts and milliseconds: whole numbers that CloudWatch writes as floats.
         let pairs = pairs.map(|(time, value)| (time.secs(), value.round() as u64));
         let id = result.id().unwrap_or_default().to_owned();
         points.0.entry(id).or_default().extend(pairs);

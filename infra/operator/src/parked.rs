@@ -1,4 +1,4 @@
-//! What a consumer of the stream has stopped at.
+//! The parked aggregates: orders and shipments at which a consumer of the stream has stopped.
 
 pub use projectors::parked::{Parked, ParkedPage};
 
@@ -6,7 +6,8 @@ use domain::AggregateId;
 
 use crate::{dead_letters::Consumer, environment::Environment, error::OperatorError};
 
-/// A page of what is parked, in no order that means anything, behind the `next` of the page before.
+/// A page of the parked aggregates, in no particular order. `after` is the `next` of the page
+/// before.
 pub async fn page(
     environment: &Environment,
     after: Option<&str>,
@@ -14,13 +15,13 @@ pub async fn page(
     Ok(projectors::parked::page(&environment.projectors, after).await?)
 }
 
-/// Everything that is parked, oldest first, of the first pages that
-/// [`PARKED_PAGES_MAX`](projectors::limits::PARKED_PAGES_MAX) says.
+/// All parked aggregates, the oldest first, as far as
+/// [`PARKED_PAGES_MAX`](projectors::limits::PARKED_PAGES_MAX) pages contain them.
 pub async fn all(environment: &Environment) -> Result<Vec<Parked>, OperatorError> {
     Ok(projectors::parked::all(&environment.projectors).await?)
 }
 
-/// What the consumers have parked of one order or shipment: nothing, where it goes on.
+/// The parked entries of one order or shipment; none where both consumers go on with it.
 pub async fn of(environment: &Environment, id: &AggregateId) -> Result<Vec<Parked>, OperatorError> {
     let name = id.to_string();
     let looks = Consumer::ALL
@@ -29,8 +30,8 @@ pub async fn of(environment: &Environment, id: &AggregateId) -> Result<Vec<Parke
     Ok(found.into_iter().flatten().collect())
 }
 
-/// What one consumer has parked of one order or shipment, named as [`Parked`] names it; `NotFound`
-/// where it has parked nothing of it.
+/// The parked entry of one consumer for one order or shipment, which is named as [`Parked`] names
+/// it. Fails with `NotFound` where there is none.
 pub async fn one(
     environment: &Environment,
     consumer: &str,
@@ -42,7 +43,7 @@ pub async fn one(
     })
 }
 
-/// What the code of something parked means, for an operator; `None` of a code that this build does
+/// What the code of a parked entry means, for an operator; `None` for a code that this build does
 /// not know.
 pub fn meaning(code: &str) -> Option<&'static str> {
     Some(match code {

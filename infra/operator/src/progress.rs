@@ -1,67 +1,71 @@
-//! How far a long piece of work is, told to whoever shows it.
+//! The progress of a long operation, reported to whoever shows it.
 
 use projectors::rebuild::finding::{Difference, Finding};
 use serde::{Deserialize, Serialize};
 
 use crate::retried::Retried;
 
-/// What a long piece of work is doing.
+/// The stage of a long operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Stage {
-    /// Events and rows are read; counted in items, of which there are about as many as said.
+    /// Events and rows are read. Counted in items, with an approximate total.
     Gathering,
-    /// Buckets of digests are compared, and what differs is examined; counted in buckets.
+    /// Buckets of digests are compared, and aggregates that differ are examined. Counted in
+    /// buckets.
     Comparing,
-    /// Commits are read and those of the time announced; counted in commits.
+    /// Commits are read, and those of the period are announced. Counted in commits.
     Announcing,
-    /// What is parked is taken up; counted in parked aggregates.
-    TakingUp,
-    /// Messages of the queue of dead letters are retried; counted in messages, about.
+    /// Parked aggregates are resumed. Counted in aggregates.
+    #[serde(rename = "taking-up")]
+    Resuming,
+    /// Messages of the queue of dead letters are retried. Counted in messages, with an approximate
+    /// total.
     Retrying,
-    /// The orders of a customer are looked for; counted in orders, of which nobody knows how many
-    /// there are.
+    /// A customer's orders are searched. Counted in orders; the total is not known.
     ReadingOrders,
-    /// Order files are read, or removed; counted in files.
+    /// Order files are read or removed. Counted in files.
     ReadingFiles,
-    /// Rows are waited for; counted in rows.
+    /// An erasure waits until rows are rewritten. Counted in rows.
     AwaitingRows,
 }
 
-/// Is told how far a piece of work is. It is called from several tasks at once and must return
-/// quickly. Every function does nothing unless it is implemented; `()` hears nothing.
+/// Receives the progress of an operation. Its functions are called from several tasks at once and
+/// must return quickly. Every function does nothing unless it is implemented; `()` ignores
+/// everything.
 pub trait Progress: Send + Sync {
-    /// A stage begins, of which `done` of about `total` were done by an earlier run.
+    /// A stage begins. An earlier run has done `done` of about `total` items.
     fn begins(&self, stage: Stage, done: u64, total: u64) {
         let _ = (stage, done, total);
     }
 
-    /// So many more are done of the stage that has begun last.
+    /// `by` more items of the latest stage are done.
     fn advances(&self, by: u64) {
         let _ = by;
     }
 
-    /// The stage that has begun last is over, done or failed.
+    /// The latest stage has ended, with success or in an error.
     fn ends(&self) {}
 
-    /// Something is not as it should be. One that is mended is told once; when a run was stopped and
-    /// goes on, what was told before it last wrote down where it stands is not told again.
+    /// A row is not as it should be. A finding that is repaired is reported once. When a run was
+    /// stopped and is resumed, findings from before its last saved state are not reported again.
     fn finds(&self, finding: &Finding) {
         let _ = finding;
     }
 
-    /// Both rows of a finding that was told or is about to be; of a limited number of them.
+    /// Both rows of a finding, for a limited number of findings. The finding itself is reported
+    /// before or after it.
     fn differs(&self, difference: &Difference) {
         let _ = difference;
     }
 
-    /// One thing was taken up, with what became of it.
+    /// A parked aggregate or a dead letter was retried, with this result.
     fn retries(&self, retried: &Retried) {
         let _ = retried;
     }
 
-    /// Is the work to end? Asked between steps, of a second or so each; then it ends with
-    /// [`OperatorError::Stopped`](crate::OperatorError::Stopped).
+    /// Whether the operation is to stop. It asks between its steps, of about a second each, and
+    /// then ends with [`OperatorError::Stopped`](crate::OperatorError::Stopped).
     fn stopped(&self) -> bool {
         false
     }

@@ -1,4 +1,5 @@
-//! The read models of an environment, each generation of them, and how the hourly sweep left them.
+//! The read models of an environment in all their generations, and the result of the last hourly
+//! sweep.
 
 use std::collections::BTreeMap;
 
@@ -12,25 +13,26 @@ use crate::{
     dead_letters::Consumer,
     environment::Environment,
     error::OperatorError,
-    limits::{ACTIVITY_LAG_MINUTES, LOOKED_BACK_MINUTES},
-    metrics::{Asked, MINUTE_SECONDS, PROJECTIONS, Points, Window, points},
+    limits::{ACTIVITY_LAG_MINUTES, LOOKBACK_MINUTES},
+    metrics::{MINUTE_SECONDS, MetricRequest, PROJECTIONS, Points, Window, points},
 };
 
-/// A read model's table.
+/// The table of a read model.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ReadModelTable {
-    /// Which.
+    /// The read model.
     pub model: ReadModel,
-    /// Is it the one of its kind that is read? Else it is projected beside that.
+    /// Whether queries read this generation. Otherwise it is projected in addition to the one that
+    /// they read.
     pub is_read: bool,
-    /// The table's whole name.
+    /// The table's full name.
     pub table: String,
-    /// How large it is, as DynamoDB counts it: on AWS some hours late.
+    /// The table's size as DynamoDB counts it; on AWS it is some hours old.
     pub size: Size,
 }
 
-/// Every read model that is projected.
+/// Lists every read model that is projected.
 pub async fn read_models(environment: &Environment) -> Result<Vec<ReadModelTable>, OperatorError> {
     let models = &environment.settings.read_models;
     let mut tables = Vec::new();
@@ -46,8 +48,8 @@ pub async fn read_models(environment: &Environment) -> Result<Vec<ReadModelTable
     Ok(tables)
 }
 
-/// The last sweep of which these lines of metrics tell, in CloudWatch's embedded format, oldest
-/// first: when it ended, and what it did.
+/// Finds the last sweep in lines of metrics, which are in CloudWatch's embedded metric format, the
+/// oldest first. Returns the time at which it ended and its result.
 pub fn last_sweep(lines: &[Value]) -> Option<(Timestamp, Swept)> {
     let sweep = |line: &Value| {
         let number = |name: &str| line.get(name).and_then(Value::as_u64);
@@ -64,40 +66,42 @@ pub fn last_sweep(lines: &[Value]) -> Option<(Timestamp, Swept)> {
     lines.iter().rev().find_map(sweep)
 }
 
-/// What CloudWatch has counted of the read models in the last day.
+/// The metrics of the read models in the last day, from CloudWatch.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Measured {
-    /// How old, in milliseconds, the oldest events were that each consumer of the stream was given
-    /// in the last minutes, by its name; `None` where it was given none.
+    /// The age, in milliseconds, of the oldest event that each consumer of the stream was given in
+    /// the last minutes, by the consumer's name; `None` where it was given none.
     pub behind: BTreeMap<String, Option<u64>>,
-    /// The last sweep: the minute in which it ended, and what it did.
+    /// The last sweep: the minute in which it ended, and its result.
     #[serde(skip)]
     pub sweep: Option<(Timestamp, Swept)>,
-    /// Rebuilds by the deployed state machine.
+    /// The rebuilds by the deployed state machine.
     pub rebuilds: DeployedRebuilds,
 }
 
-/// Rebuilds by the deployed state machine in the last day, as CloudWatch has counted them.
+/// The number of rebuilds by the deployed state machine in the last day, as CloudWatch has counted
+/// them.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct DeployedRebuilds {
-    /// How many were started,
+    /// The number of rebuilds that were started.
     pub started: u64,
-    /// ended as they should,
+    /// The number of rebuilds that have succeeded.
     pub succeeded: u64,
-    /// and ended otherwise: failed, timed out, or were stopped.
+    /// The number of rebuilds that have failed, timed out, or were stopped.
     pub failed: u64,
 }
 
 impl DeployedRebuilds {
-    /// How many go on, as far as the last day tells.
+    /// The number of rebuilds that are still running, as far as the last day shows.
     pub fn under_way(&self) -> u64 {
         self.started.saturating_sub(self.succeeded + self.failed)
     }
 }
 
-/// What each execution of a state machine is counted by, when it begins and when it ends.
+/// The metrics that count the executions of a state machine, at their begin and at their end, each
+/// with the id of its request.
 const EXECUTIONS: [(&str, &str); 5] = [
     ("started", "ExecutionsStarted"),
     ("succeeded", "ExecutionsSucceeded"),
@@ -106,7 +110,7 @@ const EXECUTIONS: [(&str, &str); 5] = [
     ("aborted", "ExecutionsAborted"),
 ];
 
-/// The member of a line of metrics that only one about a sweep has.
+/// The name of a member that only those lines of metrics have that are about a sweep.
 pub const SWEPT_AGGREGATES: &str = "SweptAggregates";
 
 const SWEPT: [&str; 5] = [
@@ -117,16 +121,17 @@ const SWEPT: [&str; 5] = [
     "ParkedAggregates",
 ];
 
-/// Says what CloudWatch has counted: one call of `cloudwatch:GetMetricData`.
+/// Reads the metrics of the read models: one call of `cloudwatch:GetMetricData`.
 pub async fn measured(environment: &Environment) -> Result<Measured, OperatorError> {
-    let window = Window::of_last(environment, LOOKED_BACK_MINUTES);
-    let behind = Consumer::ALL.map(|consumer| Asked::behind(environment, consumer.name()));
+    let window = Window::of_last(environment, LOOKBACK_MINUTES);
+    let behind =
+        Consumer::ALL.map(|consumer| MetricRequest::iterator_age(environment, consumer.name()));
     let swept = SWEPT.map(|name| {
         let id = name.to_ascii_lowercase();
-        Asked::sum(environment, id, PROJECTIONS, name, &[])
+        MetricRequest::sum(environment, id, PROJECTIONS, name, &[])
     });
     let machine = machine(environment);
-    let executions = EXECUTIONS.map(|(id, name)| Asked {
+    let executions = EXECUTIONS.map(|(id, name)| MetricRequest {
         id: id.to_owned(),
         namespace: "AWS/States",
         name,
@@ -138,7 +143,7 @@ pub async fn measured(environment: &Environment) -> Result<Measured, OperatorErr
     Ok(of_points(&found, window.end))
 }
 
-/// The state machine of a rebuild, in the region and account of the topic for alerts.
+/// The ARN of the state machine that rebuilds, in the region and account of the topic for alerts.
 fn machine(environment: &Environment) -> String {
     let topic: Vec<&str> = environment.settings.alerts_arn.split(':').collect();
     let part = |place: usize| topic.get(place).copied().unwrap_or_default();
@@ -219,7 +224,7 @@ mod tests {
 
     #[test]
     fn what_cloudwatch_has_counted_is_the_last_sweep_and_what_is_under_way() {
-        let found = Points::told(&[
+        let found = Points::from_pairs(&[
             ("project", &[(0, 90_000), (840, 1_500), (900, 700)]),
             ("sweptaggregates", &[(60, 5), (660, 7)]),
             ("sweepmended", &[(60, 3), (660, 1)]),

@@ -1,5 +1,6 @@
-//! Where an order or shipment was refused that is none: in a file, by its report, or on the bus, by its
-//! dead letter. A refusal over HTTP leaves nothing behind: its sender has the answer.
+//! Where an order or shipment was refused that therefore does not exist: the reports of order files
+//! and the dead letters of the bus name it. A refusal over HTTP leaves no trace: its sender has the
+//! answer.
 
 use domain::Timestamp;
 use futures::{FutureExt, StreamExt, TryStreamExt, future::BoxFuture, stream};
@@ -16,45 +17,47 @@ use crate::{
     recent::{FileId, Rejection, file_report, files},
 };
 
-/// An order that a file brought and that was rejected.
+/// An order that was rejected in an order file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct InFile {
-    /// The upload.
+pub struct FileRejection {
+    /// The upload of the file.
     pub file: FileId,
-    /// When its report, or its progress, was written.
+    /// The time at which the file's report, or else its progress, was written.
     pub at: Option<Timestamp>,
-    /// The page of its rejections on which it stands, from 1.
+    /// The page of the file's rejections that contains this one, from 1.
     pub page: u64,
-    /// Where in the file, and why.
+    /// The position in the file, and the reason.
     pub rejection: Rejection,
 }
 
-/// What a look through the latest files has found.
+/// What a search through the latest files has found.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct InFiles {
-    /// Rejections of it, of the latest file first, at most
-    /// [`REFUSED_FOUND`].
-    pub found: Vec<InFile>,
-    /// Files that were looked through.
+pub struct FileRejections {
+    /// The rejections of the order, those of the latest file first; at most [`REFUSED_FOUND`].
+    pub found: Vec<FileRejection>,
+    /// The number of files that were searched.
     pub looked: u64,
-    /// Are there files, or pages of rejections, that were not?
+    /// Whether there are files or pages of rejections that were not searched.
     pub more: bool,
 }
 
-/// Dead letters that name it.
+/// The dead letters that name an order or shipment.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub struct InLetters {
-    /// They.
+pub struct LetterMatches {
+    /// The dead letters; at most [`REFUSED_FOUND`].
     pub found: Vec<DeadLetter>,
-    /// Are there letters that were not looked at?
+    /// Whether there are dead letters that were not searched.
     pub more: bool,
 }
 
-/// Looks for the order `id` among what the latest [`REFUSED_FILES`] files have had rejected, in at most
+/// Searches the rejections of the latest [`REFUSED_FILES`] files for the order `id`, on at most
 /// [`REFUSED_PAGES`] pages of their reports.
-pub async fn in_files(environment: &Environment, id: &str) -> Result<InFiles, OperatorError> {
+pub async fn in_files(
+    environment: &Environment,
+    id: &str,
+) -> Result<FileRejections, OperatorError> {
     let latest = files(environment, "", None, REFUSED_FILES).await?;
     let looked = latest.files.len() as u64;
     let pages = latest.files.iter().flat_map(|file| {
@@ -69,9 +72,9 @@ pub async fn in_files(environment: &Environment, id: &str) -> Result<InFiles, Op
         reads.push(rejections(environment, file, page, id).boxed());
     }
     let read = stream::iter(reads).buffered(RECENT_AT_ONCE);
-    let read: Vec<Vec<InFile>> = read.try_collect().await?;
+    let read: Vec<Vec<FileRejection>> = read.try_collect().await?;
     let found = read.into_iter().flatten().take(REFUSED_FOUND);
-    Ok(InFiles {
+    Ok(FileRejections {
         found: found.collect(),
         looked,
         more,
@@ -83,16 +86,16 @@ async fn rejections(
     file: FileId,
     page: u64,
     id: &str,
-) -> Result<Vec<InFile>, OperatorError> {
+) -> Result<Vec<FileRejection>, OperatorError> {
     let report = match file_report(environment, &file, page).await {
         Ok(report) => report,
-        // Somebody has removed it meanwhile.
+        // The report was removed meanwhile.
         Err(OperatorError::NotFound(_)) => return Ok(Vec::new()),
         Err(error) => return Err(error),
     };
     let own = report.rejections.into_iter();
     let own = own.filter(|it| it.order_id.as_deref() == Some(id));
-    let found = own.map(|rejection| InFile {
+    let found = own.map(|rejection| FileRejection {
         file: file.clone(),
         at: report.file.at,
         page: report.page,
@@ -101,14 +104,17 @@ async fn rejections(
     Ok(found.collect())
 }
 
-/// Looks for an order or shipment `id` among the first messages of the queue of dead letters: each is
-/// taken for it, and given back.
-pub async fn in_letters(environment: &Environment, id: &str) -> Result<InLetters, OperatorError> {
+/// Searches the first messages of the queue of dead letters for an order or shipment `id`. Each
+/// message is received for it and returned.
+pub async fn in_letters(
+    environment: &Environment,
+    id: &str,
+) -> Result<LetterMatches, OperatorError> {
     let looked = queue(environment, PEEKED_MESSAGES_MAX).await?;
     let names = [format!("order#{id}"), format!("shipment#{id}")];
     let own = looked.letters.into_iter();
     let own = own.filter(|letter| letter.about.iter().any(|about| names.contains(about)));
-    Ok(InLetters {
+    Ok(LetterMatches {
         found: own.take(REFUSED_FOUND).collect(),
         more: looked.more || looked.hidden > 0,
     })

@@ -1,4 +1,4 @@
-//! What became of what was taken up again.
+//! The results of a retry.
 
 use std::fmt;
 
@@ -6,15 +6,15 @@ use serde::Serialize;
 
 use crate::{dead_letters::DeadLetter, limits::REASON_CHARACTERS, recent::FileId};
 
-/// What kind of thing was taken up.
+/// The kind of thing that was retried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum RetriedKind {
-    /// An order or shipment that a consumer had stopped at.
+    /// A parked order or shipment, at which a consumer had stopped.
     Parked,
-    /// An object of the bucket: a batch that a consumer of the stream had given up.
+    /// An object of the bucket: a batch that a consumer of the stream had failed to handle.
     Stream,
-    /// A message of the queue: an event, an order or a file that a function had given up.
+    /// A message of the queue: an event, an order or a file that a function had failed to handle.
     Message,
 }
 
@@ -28,64 +28,66 @@ impl fmt::Display for RetriedKind {
     }
 }
 
-/// One thing that was taken up.
+/// One parked aggregate or dead letter that was retried, with the result.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Retried {
-    /// What it is.
+    /// The kind of thing.
     pub kind: RetriedKind,
-    /// Which: consumer and aggregate, an object's key, or a message's id.
+    /// Its name: consumer and aggregate, an object's key, or a message's id.
     pub name: String,
-    /// Is it done, and gone?
+    /// Whether the retry has succeeded, so that it is removed.
     pub done: bool,
-    /// Why it stays, for an operator; at most
-    /// [`REASON_CHARACTERS`] characters.
+    /// Why the retry has failed, for an operator; at most [`REASON_CHARACTERS`] characters. `None`
+    /// where it has succeeded.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
-    /// What became of the command in it, where one dead letter alone was taken up and it is known.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub came: Option<Came>,
+    /// The result of the command in the dead letter. It is known only where this one dead letter
+    /// was retried, and not always.
+    #[serde(rename = "came", skip_serializing_if = "Option::is_none")]
+    pub result: Option<CommandResult>,
 }
 
-/// What became of a command that its function was given once more.
+/// The result of a command that its function was given again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub enum Came {
-    /// It has made an event; it may have made it at an earlier try.
+pub enum CommandResult {
+    /// The command has made an event, in this attempt or in an earlier one.
     Accepted {
-        /// Whose, such as `order#A-1`.
+        /// The aggregate of the event, such as `order#A-1`.
         aggregate: String,
-        /// Which kind of event.
+        /// The type of the event.
         kind: String,
-        /// Its sequence, the last one where it has made several.
+        /// The sequence of the event; of the last one where the command has made several.
         sequence: u64,
     },
-    /// It was refused again, and lies among the dead letters anew.
+    /// The command was refused again, and this is the new dead letter.
     Refused(Box<DeadLetter>),
-    /// It was a file: its import has begun, and may go on.
+    /// The dead letter was a file: its import has started and may still be running.
     File(FileId),
-    /// It has changed nothing, since all is as it asks.
-    Nothing {
-        /// Whose last event is told, such as `order#A-1`.
+    /// The command has made no event: the aggregate already is as the command asks.
+    #[serde(rename = "nothing")]
+    Unchanged {
+        /// The aggregate, such as `order#A-1`.
         aggregate: String,
-        /// The version of that.
+        /// The aggregate's version: the sequence of its last event.
         version: u64,
     },
 }
 
-/// What became of one thing that was taken up.
+/// The result of one retry.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Became {
-    /// It is done, and gone.
+pub(crate) enum RetryResult {
+    /// It has succeeded, and the parked entry or dead letter is removed.
     Done,
-    /// It stays, and will again unless something changes.
+    /// It has failed for this reason, and will fail again unless something changes.
     Stays(String),
-    /// It stays, since something could not be reached.
+    /// It has failed, since a service could not be reached.
     Unreachable(String),
 }
 
-impl Became {
-    /// As it is told.
-    pub(crate) fn of(self, kind: RetriedKind, name: String) -> Retried {
+impl RetryResult {
+    /// This result as reports contain it.
+    pub(crate) fn into_retried(self, kind: RetriedKind, name: String) -> Retried {
         let reason = match self {
             Self::Done => None,
             Self::Stays(reason) | Self::Unreachable(reason) => {
@@ -97,7 +99,7 @@ impl Became {
             name,
             done: reason.is_none(),
             reason,
-            came: None,
+            result: None,
         }
     }
 }

@@ -1,4 +1,5 @@
-//! What is there, what is parked, what lies among the dead letters, and what was begun.
+//! The status of an environment: its tables, parked aggregates, dead letters, alarms and unfinished
+//! runs.
 
 use std::{collections::BTreeMap, path::Path};
 
@@ -7,69 +8,70 @@ use serde::Serialize;
 use crate::{
     alarms::{Alarm, alarms},
     cost::{Size, size},
-    dead_letters::places::Places,
+    dead_letters::store::DeadLetterStore,
     environment::Environment,
     error::OperatorError,
     folder::{Folder, Unfinished},
     parked,
 };
 
-/// How an environment is.
+/// The status of an environment.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Status {
-    /// What it is called.
+    /// The environment's name.
     pub environment: String,
-    /// The tables of events, of what is parked, and of every read model.
+    /// The table of events, the table of parked aggregates, and the table of every read model.
     pub tables: Vec<TableSize>,
-    /// What is parked, by consumer; a consumer that has parked nothing is left out.
+    /// The parked aggregates, counted by consumer. A consumer that has parked nothing is left out.
     pub parked: Vec<ParkedOf>,
-    /// How many dead letters there are.
+    /// The number of dead letters.
     pub dead_letters: DeadLetterCounts,
-    /// The alarms that ring, the latest first.
+    /// The alarms that are in the state ALARM, the latest first.
     pub ringing: Vec<Alarm>,
-    /// Why it is not known which alarms ring; the rest of this holds nevertheless.
+    /// Why the states of the alarms are not known, where CloudWatch cannot be asked. The other
+    /// fields are right nevertheless.
     pub alarms_unknown: Option<String>,
-    /// Runs that were begun from this machine and not finished.
+    /// Runs that were started from this machine and have not finished.
     pub unfinished: Vec<Unfinished>,
 }
 
-/// A table's size, as DynamoDB counts it: on AWS some hours late.
+/// A table and its size, as DynamoDB counts it. On AWS the count is some hours old.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct TableSize {
-    /// Its whole name.
+    /// The table's full name, such as `waybill-dev-events`.
     pub table: String,
-    /// How large it is.
+    /// The number of items, and their bytes.
     #[serde(flatten)]
     pub size: Size,
 }
 
-/// What one consumer has parked.
+/// The aggregates that one consumer of the stream has parked.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ParkedOf {
-    /// `project` or `notify`.
+    /// The consumer: `project` or `notify`.
     pub consumer: String,
-    /// How many orders and shipments.
+    /// The number of orders and shipments.
     pub aggregates: u64,
-    /// When the one was parked that is parked for longest.
+    /// The time at which the oldest of them was parked, in ISO 8601.
     pub since: String,
 }
 
-/// How many dead letters there are. Messages are counted by SQS, about, up to a minute late.
+/// The number of dead letters. SQS counts messages approximately, up to a minute late.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct DeadLetterCounts {
-    /// Messages in the queue of events and files that a function has given up.
+    /// Messages in the queue: events, orders and files that a function has failed to handle.
     pub messages: u64,
-    /// Messages that somebody has taken and not yet removed or given back.
+    /// Messages that another reader has received and neither deleted nor returned: SQS hides them.
     pub messages_in_flight: u64,
-    /// Objects in the bucket of what a consumer of the stream has given up.
+    /// Objects in the bucket: batches that a consumer of the stream has failed to handle.
     pub objects: u64,
-    /// May there be more objects than were counted?
+    /// Whether there may be more objects than were counted.
     pub more_objects: bool,
 }
 
-/// Says how an environment is; `state` is where runs are kept, such as
+/// Returns the status of an environment. `state` is the folder that keeps runs, such as
 /// [`STATE_FOLDER`](crate::folder::STATE_FOLDER).
 pub async fn status(environment: &Environment, state: &Path) -> Result<Status, OperatorError> {
     let names = &environment.names;
@@ -107,10 +109,10 @@ pub async fn status(environment: &Environment, state: &Path) -> Result<Status, O
     })
 }
 
-/// Counts the dead letters.
+/// Counts the dead letters in the queue and in the bucket.
 pub async fn dead_letters(environment: &Environment) -> Result<DeadLetterCounts, OperatorError> {
-    let places = Places::of(environment)?;
-    let (queue, bucket) = (places.depth().await?, places.count_objects().await?);
+    let store = DeadLetterStore::of(environment)?;
+    let (queue, bucket) = (store.depth().await?, store.count_objects().await?);
     Ok(DeadLetterCounts {
         messages: queue.visible,
         messages_in_flight: queue.hidden,
@@ -120,15 +122,15 @@ pub async fn dead_letters(environment: &Environment) -> Result<DeadLetterCounts,
 }
 
 impl DeadLetterCounts {
-    /// All of them.
+    /// The number of all dead letters together.
     pub fn all(&self) -> u64 {
         self.messages + self.messages_in_flight + self.objects
     }
 }
 
 impl Status {
-    /// Is anything parked, or a dead letter? An alarm that rings is none of this: it may ring for
-    /// some minutes after what it rang for is mended.
+    /// Whether anything is parked or there is a dead letter. An alarm does not count: it may stay
+    /// in the state ALARM for some minutes after its cause is repaired.
     pub fn is_wrong(&self) -> bool {
         let DeadLetterCounts {
             messages,

@@ -1,4 +1,4 @@
-//! Which environment is meant, and how it is reached.
+//! Which environment an operator works on, and how to connect to it.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -14,31 +14,33 @@ use projectors::Projectors;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    clock::{Dated, ServersClock},
+    clock::{DateRecorder, ServerClock},
     environment::Environment,
     error::OperatorError,
     limits::{ATTEMPT_TIMEOUT, ATTEMPTS, CALL_TIMEOUT, CONNECT_TIMEOUT},
 };
 
-/// Where the local system has its AWS protocols, unless it was told otherwise.
+/// The address of the local system's AWS protocols, unless it was started on another one.
 pub const LOCAL: &str = "http://127.0.0.1:4566";
 
-/// Where the function `rebuild` says where the HTTP API is. No function calls it: it is told for who
-/// reads an environment's settings there.
+/// The environment variable of the function `rebuild` that contains the address of the HTTP API. No
+/// function calls the API: the variable is there for those who read an environment's settings from
+/// that function.
 const API_URL: &str = "WAYBILL_API_URL";
 
-/// Which environment is meant.
+/// Which environment an operator works on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Target {
-    /// Part of the name of every table, function, bus and topic, such as `dev`.
+    /// The part of the name of every table, function, bus and topic that names the environment,
+    /// such as `dev`.
     pub environment: String,
-    /// Where AWS's protocols are spoken, such as [`LOCAL`]; without it AWS itself, with the
-    /// credentials and the region that the `aws` command would use.
+    /// The URL at which AWS's protocols are offered, such as [`LOCAL`]. Without it the target is
+    /// AWS itself, with the credentials and the region that the command `aws` would use.
     pub endpoint: Option<String>,
 }
 
 impl Target {
-    /// The local system on its usual port.
+    /// The local system on its usual port, with the given environment's name.
     pub fn local(environment: &str) -> Self {
         Self {
             environment: environment.to_owned(),
@@ -46,7 +48,7 @@ impl Target {
         }
     }
 
-    /// An environment on AWS.
+    /// An environment on AWS, with the given name.
     pub fn aws(environment: &str) -> Self {
         Self {
             environment: environment.to_owned(),
@@ -54,21 +56,24 @@ impl Target {
         }
     }
 
-    /// Reaches the environment, and reads the settings that its functions have: rows are made of
-    /// them, too, so nobody should have to say them twice. An error where the name is none
-    /// (`Usage`), nobody answers (`Unavailable`), or its settings are no settings (`Environment`).
+    /// Connects to the environment and reads the settings that its functions have. Rows depend on
+    /// these settings too, so nobody should have to state them a second time.
+    ///
+    /// Fails with `Usage` where the name is not valid, with `Unavailable` where nothing answers,
+    /// with `Denied` where AWS does not allow it, and with `Environment` where the settings cannot
+    /// be read.
     pub async fn connect(&self) -> Result<Environment, OperatorError> {
         let names = Names::new(&self.environment);
         let names = names.map_err(|error| OperatorError::Usage(error.to_string()))?;
         let config = self.config().await;
         let functions = aws_sdk_lambda::Client::new(&config);
         let function = names.of("rebuild");
-        let dated = Dated::default();
+        let recorder = DateRecorder::default();
         let known = functions
             .get_function_configuration()
             .function_name(&function)
             .customize()
-            .interceptor(dated.clone())
+            .interceptor(recorder.clone())
             .send()
             .await
             .map_err(|error| {
@@ -77,7 +82,7 @@ impl Target {
                     "{function} cannot be asked for its settings: {reason}"
                 ))
             })?;
-        let clock = servers_clock(&dated)?;
+        let clock = servers_clock(&recorder)?;
         let variables: HashMap<String, String> = known
             .environment
             .and_then(|environment| environment.variables)
@@ -86,7 +91,8 @@ impl Target {
         let settings = settings.map_err(|error| {
             OperatorError::Environment(format!("the settings of {function}: {error}"))
         })?;
-        // Metrics are lines of a function's log, and nobody reads a log here.
+        // Metrics are lines in a function's log, and an operator's process has no log that anybody
+        // reads.
         let metrics = Metrics::new(names.environment(), Arc::new(LatestLines::new(1)));
         Ok(Environment {
             projectors: Projectors {
@@ -118,7 +124,7 @@ impl Target {
             return loader.load().await;
         };
         let loader = loader.endpoint_url(endpoint);
-        // The local system asks nobody who he is, and most who try it have no credentials.
+        // The local system checks no credentials, and most people who try it have none.
         let anybody = std::env::var_os("AWS_ACCESS_KEY_ID").is_none()
             && std::env::var_os("AWS_PROFILE").is_none()
             && is_this_machine(endpoint);
@@ -134,10 +140,11 @@ impl Target {
     }
 }
 
-/// The time by the answer that was noted.
-fn servers_clock(dated: &Dated) -> Result<ServersClock, OperatorError> {
-    let clock = dated.date();
-    let clock = clock.and_then(|date| ServersClock::by(&date, SystemClock.now()));
+/// The environment's clock, from the header `Date` that `recorder` has kept. Fails with
+/// `Environment` where there was no such header or it is not a date.
+fn servers_clock(recorder: &DateRecorder) -> Result<ServerClock, OperatorError> {
+    let clock = recorder.date();
+    let clock = clock.and_then(|date| ServerClock::from_date(&date, SystemClock.now()));
     let timeless = || "the answer does not say what time it is".to_owned();
     clock.ok_or_else(|| OperatorError::Environment(timeless()))
 }

@@ -1,4 +1,4 @@
-//! Rows made again: written only where they differ, whatever is there.
+//! The rebuild of one aggregate's rows: rows are written only where they differ.
 
 use domain::{AggregateId, Json, order::Intent};
 use projectors::{
@@ -11,7 +11,8 @@ use crate::World;
 
 const SHIPMENT: &str = "SHIP-1";
 
-/// An order of two events and a shipment of three updates that has stalled, projected by a rebuild of nothing.
+/// Returns a world with an order of two events and a stalled shipment of three updates, whose rows
+/// a rebuild has made from nothing, and the ids of both.
 async fn rebuilt() -> (World, Vec<AggregateId>) {
     let world = World::new();
     world.order(placing("1", "place")).await;

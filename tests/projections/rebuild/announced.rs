@@ -1,4 +1,4 @@
-//! Notifications sent once more, of the commits of a time.
+//! The repeated announcing of the commits of a range of time.
 
 use std::collections::BTreeSet;
 
@@ -14,15 +14,15 @@ use support::envelopes::{at, placing, to_order};
 
 use super::{
     trap::{Mode, Trap, trapped},
-    whole::{Waited, unhurried},
+    whole::{SteppedClock, unhurried},
 };
 use crate::World;
 
 const NOON: &str = "2024-01-15T12:00:00.000Z";
 const ONE: &str = "2024-01-15T13:00:00.000Z";
 
-/// Orders placed in the morning, at noon to the millisecond, within the hour, and at one; some of
-/// those of the morning completed within the hour.
+/// Returns a world with orders that were placed in the morning, exactly at noon, within the hour
+/// after noon, and at one o'clock. Some of the morning were completed within that hour.
 async fn day() -> World {
     let world = unhurried();
     for number in 0..120 {
@@ -33,9 +33,14 @@ async fn day() -> World {
             2 => "2024-01-15T12:59:59.999Z",
             _ => ONE,
         };
-        act(&world, Waited::from(placed).as_ref(), placing(&id, "c-1")).await;
+        act(
+            &world,
+            SteppedClock::from(placed).as_ref(),
+            placing(&id, "c-1"),
+        )
+        .await;
         if number % 8 == 0 {
-            let clock = Waited::from("2024-01-15T12:30:00Z");
+            let clock = SteppedClock::from("2024-01-15T12:30:00Z");
             let complete = to_order(&id, "c-2", Intent::Complete);
             act(&world, clock.as_ref(), complete).await;
         }
@@ -43,12 +48,12 @@ async fn day() -> World {
     world
 }
 
-async fn act(world: &World, clock: &Waited, command: commands::execute::Envelope<Intent>) {
+async fn act(world: &World, clock: &SteppedClock, command: commands::execute::Envelope<Intent>) {
     let done = execute::<Order>(&world.projectors.store, clock, command).await;
     assert!(done.unwrap().event.is_some());
 }
 
-/// The ids of the messages of noon until one.
+/// Returns the ids of the messages from noon to before one o'clock.
 fn due() -> BTreeSet<String> {
     let mut due = BTreeSet::new();
     for number in 0..120 {
@@ -72,7 +77,7 @@ fn segments() -> impl Iterator<Item = Announce> {
     (0..3).map(move |segment| Announce::new((segment, 3), hour.0, hour.1))
 }
 
-/// Announces an hour; a piece that fails is done again from where it stands.
+/// Announces the hour again. A piece that fails continues from the state that it has reached.
 async fn announced(projectors: &Projectors, trap: &Trap, enough: bool) -> Announced {
     let mut sum = Announced::default();
     for mut announce in segments() {

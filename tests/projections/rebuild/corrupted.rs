@@ -1,4 +1,5 @@
-//! Rows that somebody has changed, removed or made up: each is named for what it is, and mended.
+//! Rows that somebody has changed, removed or inserted by hand: each is reported as what it is, and
+//! repaired.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -20,7 +21,7 @@ use support::{embedded::Embedded, stream::batch};
 use super::whole::{Done, fill, filled, rebuild, rows, unhurried, verify};
 use crate::World;
 
-/// A key of a read model, and what is to be found there.
+/// The expected findings, by table and key.
 pub type Found = BTreeMap<(Table, [String; 2]), Finding>;
 
 fn number(text: &str) -> Json {
@@ -39,14 +40,16 @@ fn finding(table: Table, row: &Row, wrong: FindingKind) -> Finding {
     }
 }
 
-/// Any attribute of a row but those of its key and its version.
+/// Draws an attribute of a row that is neither part of its key nor its version.
 fn any_attribute(random: &mut fastrand::Rng, table: Table, row: &Row) -> String {
     let fixed = |name: &&String| table.key_names().contains(&name.as_str()) || *name == "version";
     let names: Vec<&String> = row.keys().filter(|name| !fixed(name)).collect();
     names[random.usize(..names.len())].clone()
 }
 
-/// What somebody makes of a row, and what that is called; `None` where they leave it as it is.
+/// Draws a change of a row by hand: the changed row, or none where it is removed; what is wrong
+/// about it; and the version that a finding must name. Returns `None` where the row is left as it
+/// is.
 fn tampered(
     random: &mut fastrand::Rng,
     table: Table,
@@ -64,7 +67,7 @@ fn tampered(
         1 => return versioned((due + 1).into(), due + 1, FindingKind::Different),
         2 => return versioned(999_u64.into(), 999, FindingKind::Different),
         3 => return versioned((due - 1).into(), due - 1, FindingKind::Stale),
-        // What no projection writes is the version of nothing.
+        // A version that no projection writes counts as 0.
         4 => return versioned("three".into(), 0, FindingKind::Stale),
         5 => return versioned(number("1000000.5"), 0, FindingKind::Stale),
         6 => return versioned(number("-7"), 0, FindingKind::Stale),
@@ -81,8 +84,8 @@ fn tampered(
     Some((Some(other), FindingKind::Different, Some(due)))
 }
 
-/// Rows that follow from no event: of orders and shipments that there are not, that there cannot
-/// be, and beside the rows that there are, before, between and behind them.
+/// Draws rows that follow from no event: of orders and shipments that do not exist or have invalid
+/// ids, and rows before, between and after the rows that exist.
 fn invented(random: &mut fastrand::Rng, there: &[(Table, Row)]) -> Vec<(Table, Row)> {
     let mut invented = Vec::new();
     let long = "x".repeat(1_000);
@@ -106,7 +109,7 @@ fn invented(random: &mut fastrand::Rng, there: &[(Table, Row)]) -> Vec<(Table, R
             }
         }
     }
-    // Rows of others, under a key of somebody's own.
+    // Copies of existing rows, under another key.
     for (table, row) in there {
         if random.u8(..4) == 0 {
             let mut copy = row.clone();
@@ -127,7 +130,7 @@ fn invented(random: &mut fastrand::Rng, there: &[(Table, Row)]) -> Vec<(Table, R
     invented
 }
 
-/// Does somebody's work on rows; what is to be found of it.
+/// Changes, removes and inserts random rows by hand. Returns the expected findings.
 pub async fn tamper(projectors: &Projectors, random: &mut fastrand::Rng) -> Found {
     let mut found = Found::new();
     let right = rows(projectors).await;
@@ -152,7 +155,7 @@ pub async fn tamper(projectors: &Projectors, random: &mut fastrand::Rng) -> Foun
     found
 }
 
-/// Of `found`, in the order of findings.
+/// Returns the expected findings, sorted.
 fn named(found: &Found) -> Vec<Finding> {
     let mut findings: Vec<Finding> = found.values().cloned().collect();
     findings.sort();
@@ -169,7 +172,7 @@ fn assert_counts(done: &Done, found: &Found) {
     assert_eq!(counted.wrong(), found.len() as u64);
 }
 
-/// Verified, mended, and verified again.
+/// Verifies, repairs and verifies again, and checks the findings.
 async fn all_is_named_and_mended(projectors: &Projectors, right: &[(Table, Row)], found: &Found) {
     let wrong = rows(projectors).await;
     let verified = verify(projectors).await;
@@ -208,17 +211,17 @@ async fn a_sweep_names_and_mends_the_same() {
         let mut random = fastrand::Rng::with_seed(seed);
         let found = tamper(&world.projectors, &mut random).await;
         let segments = 1 + u32::try_from(seed % 4).unwrap();
-        for mend in [false, true] {
+        for repair in [false, true] {
             let mut findings = Vec::new();
             for segment in 0..segments {
-                let mut sweep = Sweep::new(segment, segments, mend);
+                let mut sweep = Sweep::new(segment, segments, repair);
                 while !sweep.done {
                     let step = sweep.step(&world.projectors, || seed % 2 == 0);
                     findings.extend(step.await.unwrap());
                 }
             }
             findings.sort();
-            assert_eq!(findings, named(&found), "seed {seed}, mend {mend}");
+            assert_eq!(findings, named(&found), "seed {seed}, repair {repair}");
         }
         assert_eq!(rows(&world.projectors).await, right, "seed {seed}");
     }
@@ -237,8 +240,8 @@ async fn a_history_that_cannot_be_folded_is_named_and_its_rows_stay() {
     put.await.unwrap();
     let before = rows(&world.projectors).await;
     let unreadable = Finding::unreadable(Table::ProcessedOrders, "A-0");
-    for mend in [false, true] {
-        let done = match mend {
+    for repair in [false, true] {
+        let done = match repair {
             true => rebuild(&world.projectors).await,
             false => verify(&world.projectors).await,
         };
@@ -250,7 +253,8 @@ async fn a_history_that_cannot_be_folded_is_named_and_its_rows_stay() {
 
 // ---- On DynamoDB
 
-/// Attributes of types that no row has, in a row, in its version, and deep inside.
+/// Puts attributes of types that no row has: into a row, as its version, and nested. Returns the
+/// expected findings.
 async fn foreign(embedded: &Embedded, right: &[(Table, Row)]) -> Found {
     let set = AttributeValue::Ss(vec!["a".to_owned()]);
     let bytes = AttributeValue::B(Blob::new([0, 1]));
@@ -272,7 +276,7 @@ async fn foreign(embedded: &Embedded, right: &[(Table, Row)]) -> Found {
         right_key.expected = Some(due);
         found.insert((*table, table.key_of(row)), right_key);
         put(embedded, item.clone()).await;
-        // And as a row of nothing.
+        // Also in a row whose aggregate does not exist.
         let invented = table.key(&format!("{name} {value:?}"), "");
         item.extend(to_item(invented.clone()));
         let mut superfluous = finding(*table, &invented, FindingKind::Superfluous);
@@ -296,7 +300,7 @@ async fn the_same_on_dynamodb_with_attributes_of_any_type() {
     world.projectors.store = EventStore::new(embedded.events());
     world.projectors.rows = Arc::new(DynamoDbRows::new(embedded.client(), &embedded.names));
     fill(&world).await;
-    // From nothing: all are missing, and a rebuild makes the rows that live projection makes.
+    // At first all rows are missing, and a rebuild makes the rows that live projection makes.
     assert_eq!(rebuild(&world.projectors).await.counted.missing, 9 + 28 + 7);
     let right = rows(&world.projectors).await;
     let (live, mut commits) = (World::new(), Vec::new());

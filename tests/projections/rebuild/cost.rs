@@ -1,4 +1,4 @@
-//! What a rebuild costs: requests counted, units as DynamoDB reports them.
+//! The costs of a rebuild: the number of requests, and the units that DynamoDB reports.
 
 use std::sync::Arc;
 
@@ -22,7 +22,8 @@ use super::{
 };
 use crate::World;
 
-/// A world on a DynamoDB that counts, big enough for many pages of each table.
+/// A world on DynamoDB, large enough that each table has many pages, with counted requests and
+/// units.
 struct Counted {
     world: World,
     events: Arc<DynamoDbTable>,
@@ -63,7 +64,7 @@ impl Counted {
         }
     }
 
-    /// What one scan of a table costs with eventual consistency, in halves of a read unit.
+    /// Returns the costs of an eventually consistent scan of a table, in halves of a read unit.
     async fn scan(&self, table: String) -> u64 {
         let mut cost = 0;
         let mut start = None;
@@ -92,18 +93,18 @@ impl Counted {
         cost
     }
 
-    /// Read units of the events that were used so far, in halves.
+    /// Returns the read units of the events table so far, in halves.
     fn read(&self) -> u64 {
-        // A unit is a whole or a half: exact in a float.
+        // Units are multiples of 0.5, which a float holds exactly.
         #[allow(clippy::float_arithmetic)]
         let halves = self.events.usage().read_units * 2.0;
         halves as u64
     }
 }
 
-/// What a rebuild of everything has cost.
+/// The costs of a rebuild of everything.
 struct Cost {
-    /// Halves of a read unit that DynamoDB has reported: of the events all, of rows the scan.
+    /// The reported halves of a read unit: all of the events table, and of rows those of the scan.
     half_units: u64,
     trap: Arc<Trap>,
     done: Done,
@@ -141,7 +142,7 @@ async fn a_rebuild_costs_one_pass_and_writes_nothing_where_nothing_differs() {
         "{} of {scans}",
         clean.half_units
     );
-    // Nothing else was asked of the rows, and nothing of one aggregate's events.
+    // There was no other request for rows, and none for the events of a single aggregate.
     for call in [
         "query_partition",
         "put",
@@ -156,7 +157,7 @@ async fn a_rebuild_costs_one_pass_and_writes_nothing_where_nothing_differs() {
     assert_eq!(clean.trap.called("events oldest"), 0);
     assert_eq!(clean.done.counted.examined, 0);
 
-    // With some wrong rows it costs that, and as much for each of them as one aggregate has.
+    // Each wrong row costs in addition as much as the rebuild of its aggregate.
     let wrong: Vec<(Table, Row)> = right.iter().step_by(50).cloned().collect();
     for (table, row) in &wrong {
         let remove = counted.world.projectors.rows.remove(*table, row.clone());

@@ -1,4 +1,4 @@
-//! Commands and live projection in the middle of a rebuild, between any two of its calls.
+//! Commands and live projection run during a rebuild, between any two of its calls.
 
 use std::sync::{
     Arc, Mutex,
@@ -23,22 +23,22 @@ use support::{
 
 use super::{
     corrupted::tamper,
-    whole::{Waited, filled, rebuild, rows, verify},
+    whole::{SteppedClock, filled, rebuild, rows, verify},
 };
 use crate::World;
 
-/// Somebody who sends commands while a rebuild runs, and a stream that is in no hurry.
-struct Life {
+/// Senders of commands while a rebuild runs, and a stream that delivers late.
+struct Activity {
     projectors: Projectors,
     random: Mutex<fastrand::Rng>,
-    /// Commits that the stream has not delivered yet.
+    /// The commits that the stream has not delivered yet.
     waiting: Mutex<Vec<Commit>>,
     next: AtomicU32,
-    /// Has nobody been at the rows?
-    honest: bool,
+    /// Whether no row was changed by hand.
+    untampered: bool,
 }
 
-impl Life {
+impl Activity {
     fn chance(&self, of: u32) -> bool {
         self.random.lock().unwrap().u32(..of) == 0
     }
@@ -47,8 +47,8 @@ impl Life {
         self.random.lock().unwrap().u32(..of)
     }
 
-    /// Something happens, or not.
-    async fn goes_on(&self) {
+    /// Sends commands and delivers commits, by chance.
+    async fn act(&self) {
         while self.chance(2) {
             match self.any(6) {
                 0 => self.order().await,
@@ -71,7 +71,7 @@ impl Life {
             ),
         };
         let aggregate = command.aggregate.clone();
-        // Many are refused: the order is closed already.
+        // Many are refused, because the order is closed already.
         if let Ok(outcome) = execute::<Order>(&self.projectors.store, &SystemClock, command).await
             && outcome.event.is_some()
         {
@@ -80,9 +80,9 @@ impl Life {
     }
 
     async fn shipment(&self) {
-        // Where rows are honest, few shipments that change all the time: so that one does while it
-        // is looked at.
-        let shipments = if self.honest { 2 } else { 10 };
+        // Where no row was changed by hand, there are few shipments that change often, so that one
+        // changes while a rebuild examines it.
+        let shipments = if self.untampered { 2 } else { 10 };
         let id = format!("SHIP-{}", self.any(shipments));
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         let time = format!("2024-01-{:02}T10:00:00Z", 1 + self.any(28));
@@ -97,7 +97,7 @@ impl Life {
         self.wait_for(&aggregate, done.unwrap().version).await;
     }
 
-    /// The stream will bring this commit.
+    /// Puts a commit into the stream.
     async fn wait_for(&self, aggregate: &domain::AggregateId, version: u64) {
         let history = self.projectors.store.history(aggregate, version, 1).await;
         self.waiting
@@ -106,7 +106,7 @@ impl Life {
             .extend(history.unwrap().commits);
     }
 
-    /// The stream brings up to `most` commits, in any order.
+    /// Delivers up to `most` commits of the stream, in random order.
     async fn delivery(&self, most: usize) {
         for _ in 0..most {
             let commit = {
@@ -128,10 +128,10 @@ impl Life {
     }
 }
 
-/// Rows before and after each call of which life goes on.
-struct Busy(Arc<Life>);
+/// Rows with random activity before and after each call.
+struct BusyRows(Arc<Activity>);
 
-impl Hooks for Busy {
+impl Hooks for BusyRows {
     fn rows(&self) -> &Arc<dyn Rows> {
         &self.0.projectors.rows
     }
@@ -142,12 +142,12 @@ impl Hooks for Busy {
         work: impl Future<Output = Result<T, RowError>> + Send,
     ) -> Result<T, RowError> {
         assert!(
-            !self.0.honest || call != "rows remove",
+            !self.0.untampered || call != "rows remove",
             "nobody made a row up"
         );
-        self.0.goes_on().await;
+        self.0.act().await;
         let done = work.await;
-        self.0.goes_on().await;
+        self.0.act().await;
         done
     }
 
@@ -162,7 +162,7 @@ impl Hooks for Busy {
         let key = || table.key(&key[0], &key[1]);
         let there = rows.get(table, key()).await?;
         let done = put.await;
-        if self.0.honest
+        if self.0.untampered
             && let Some(there) = there
         {
             let put = rows.get(table, key()).await?.unwrap();
@@ -175,7 +175,7 @@ impl Hooks for Busy {
     }
 }
 
-/// The rows that live projection makes of all that is stored.
+/// Returns the rows that live projection makes of all stored commits.
 async fn live(world: &World) -> Vec<(Table, Row)> {
     let other = World::new();
     other.deliver(Role::Project, batch(&world.commits())).await;
@@ -187,22 +187,22 @@ async fn commands_and_live_projection_go_on_and_all_ends_right() {
     for seed in 0..300 {
         let world = filled().await;
         let mut random = fastrand::Rng::with_seed(seed);
-        let honest = seed % 2 == 1;
-        if !honest {
+        let untampered = seed % 2 == 1;
+        if !untampered {
             tamper(&world.projectors, &mut random).await;
         }
-        let life = Arc::new(Life {
+        let activity = Arc::new(Activity {
             projectors: world.projectors.clone(),
             random: Mutex::new(random),
             waiting: Mutex::default(),
             next: AtomicU32::new(0),
-            honest,
+            untampered,
         });
         let mut busy = world.projectors.clone();
-        busy.rows = Arc::new(Hooked(Busy(life.clone())));
+        busy.rows = Arc::new(Hooked(BusyRows(activity.clone())));
         rebuild(&busy).await;
-        life.delivery(usize::MAX).await;
-        // Whatever somebody did to rows has been mended, whatever was live has come.
+        activity.delivery(usize::MAX).await;
+        // All changes by hand were repaired, and all commits were projected.
         assert_eq!(
             rows(&world.projectors).await,
             live(&world).await,
@@ -216,25 +216,28 @@ async fn commands_and_live_projection_go_on_and_all_ends_right() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_row_on_its_way_is_not_said_to_be_wrong() {
     let world = filled().await;
-    let life = Life {
+    let activity = Activity {
         projectors: world.projectors.clone(),
         random: Mutex::new(fastrand::Rng::with_seed(1)),
         waiting: Mutex::default(),
         next: AtomicU32::new(0),
-        honest: false,
+        untampered: false,
     };
     for _ in 0..40 {
-        life.order().await;
-        life.shipment().await;
+        activity.order().await;
+        activity.shipment().await;
     }
-    // The stream brings it while somebody looks for the second time.
-    let (mut looking, life) = (world.projectors.clone(), Arc::new(life));
-    looking.clock = Arc::new(Delivering(life.clone(), world.projectors.clock.clone()));
+    // The stream delivers the commits before the verification examines the rows a second time.
+    let (mut looking, activity) = (world.projectors.clone(), Arc::new(activity));
+    looking.clock = Arc::new(DeliveringClock(
+        activity.clone(),
+        world.projectors.clock.clone(),
+    ));
     let done = verify(&looking).await;
     assert!(done.counted.examined > 10, "{:?}", done.counted);
     assert_eq!(done.findings, []);
-    // It is, where nothing ever comes.
-    life.shipment().await;
+    // A row is reported where the stream never delivers its commit.
+    activity.shipment().await;
     let done = verify(&world.projectors).await;
     assert_eq!(done.counted.examined, 1);
     assert!(done.findings.len() == 2 && done.findings.iter().all(|one| one.may_be_pending()));
@@ -245,7 +248,7 @@ async fn what_should_have_come_long_ago_is_not_waited_for() {
     let mut world = World::new();
     world.order(placing("1", "c-1")).await;
     let waits = async |world: &mut World, later: i64| {
-        let clock = Waited::from(&SystemClock.now().to_string());
+        let clock = SteppedClock::from(&SystemClock.now().to_string());
         clock.jump(later);
         world.projectors.clock = clock.clone();
         let before = clock.millis();
@@ -256,11 +259,11 @@ async fn what_should_have_come_long_ago_is_not_waited_for() {
     assert!(!waits(&mut world, 61_000).await);
 }
 
-/// A clock by whose waiting the stream goes on.
-struct Delivering(Arc<Life>, Arc<dyn event_store::Clock>);
+/// A clock whose sleeps let the stream deliver.
+struct DeliveringClock(Arc<Activity>, Arc<dyn event_store::Clock>);
 
 #[async_trait]
-impl event_store::Clock for Delivering {
+impl event_store::Clock for DeliveringClock {
     fn now(&self) -> domain::Timestamp {
         self.1.now()
     }

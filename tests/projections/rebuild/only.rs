@@ -1,4 +1,4 @@
-//! One read model alone.
+//! The rebuild of one read model alone.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use lambda::{ReadModel, read_models::Kind};
@@ -19,8 +19,8 @@ async fn one_alone(world: &World, only: Kind, seed: u64) {
     let mut random = fastrand::Rng::with_seed(seed);
     let found = tamper(&world.projectors, &mut random).await;
     let wrong = rows(&world.projectors).await;
-    for mend in [false, true] {
-        let mut plan = plan(&name("only"), mend);
+    for repair in [false, true] {
+        let mut plan = plan(&name("only"), repair);
         plan.only = Some(ReadModel::first(only));
         let sources = plan.gather().into_iter().map(|gather| gather.source);
         let mut tables = sources.filter_map(Source::table);

@@ -1,23 +1,23 @@
-//! A limit on the capacity that rebuilds may use: they wait as long as they must, and no longer.
+//! The limit of the capacity that rebuilds may use: they wait as long as they must, and no longer.
 
 use std::sync::Arc;
 
 use projectors::rebuild::pace::{CapacityLimit, CapacityLimiter};
 
-use super::whole::{Waited, filled, rebuild, verify};
+use super::whole::{SteppedClock, filled, rebuild, verify};
 
-async fn took(limit: CapacityLimit, mend: bool) -> (u64, super::whole::Done) {
+async fn took(limit: CapacityLimit, repair: bool) -> (u64, super::whole::Done) {
     let mut world = filled().await;
-    let clock = Waited::from("2024-02-01T00:00:00Z");
+    let clock = SteppedClock::from("2024-02-01T00:00:00Z");
     world.projectors.clock = clock.clone();
     world.projectors.rebuilds.pace = Arc::new(CapacityLimiter::new(limit));
-    if mend {
+    if repair {
         for (table, row) in super::whole::rows(&world.projectors).await {
             world.projectors.rows.remove(table, row).await.unwrap();
         }
     }
     let before = clock.millis();
-    let done = match mend {
+    let done = match repair {
         true => rebuild(&world.projectors).await,
         false => verify(&world.projectors).await,
     };
@@ -40,7 +40,7 @@ async fn reading_keeps_its_limit() {
         let (millis, done) = took(limit, false).await;
         let due = done.gathered * 1_000 / (2 * u64::from(units));
         assert!(done.gathered > 10);
-        // A wait is rounded up to what a clock shows.
+        // A wait is rounded up to a millisecond.
         assert!(
             (due..=due + 100).contains(&millis),
             "{millis} ms, {due} due at {units} a second"
@@ -81,17 +81,17 @@ async fn examining_is_paid_for_as_well() {
     );
 }
 
-/// Half a unit may take less than a millisecond: many of them must not come for nothing.
+/// Half a unit may need less than a millisecond, but many of them must not be free.
 #[tokio::test]
 async fn the_smallest_reads_add_up() {
-    let clock = Waited::from("2024-02-01T00:00:00Z");
+    let clock = SteppedClock::from("2024-02-01T00:00:00Z");
     let pace = CapacityLimiter::new(CapacityLimit {
         read: Some(10_000),
         write: None,
     });
     let before = clock.millis();
-    // All at once, on a clock that stands: the last waits for all of them.
-    let (mut waits, stands) = (Vec::new(), Stands(clock.clone(), Default::default()));
+    // All at the same time, on a clock that does not advance: the last one waits for all.
+    let (mut waits, stands) = (Vec::new(), FrozenClock(clock.clone(), Default::default()));
     for _ in 0..40_000 {
         pace.read(&stands, 1).await;
     }
@@ -102,7 +102,7 @@ async fn the_smallest_reads_add_up() {
 
 #[tokio::test]
 async fn a_clock_that_jumps_stops_nobody() {
-    let clock = Waited::from("2024-02-01T00:00:00Z");
+    let clock = SteppedClock::from("2024-02-01T00:00:00Z");
     let pace = CapacityLimiter::new(CapacityLimit {
         read: Some(10),
         write: None,
@@ -120,11 +120,14 @@ async fn a_clock_that_jumps_stops_nobody() {
     }
 }
 
-/// A clock that stands, and notes how long it was to wait.
-struct Stands(Arc<Waited>, std::sync::Mutex<Vec<std::time::Duration>>);
+/// A clock that does not advance, and records the requested sleeps.
+struct FrozenClock(
+    Arc<SteppedClock>,
+    std::sync::Mutex<Vec<std::time::Duration>>,
+);
 
 #[async_trait::async_trait]
-impl event_store::Clock for Stands {
+impl event_store::Clock for FrozenClock {
     fn now(&self) -> domain::Timestamp {
         self.0.now()
     }

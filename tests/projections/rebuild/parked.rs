@@ -1,4 +1,4 @@
-//! What is parked, and how it is taken up again.
+//! Parked aggregates: how they are listed, and how they are resumed.
 
 use commands::execute::execute;
 use domain::{Order, order::Intent};
@@ -19,7 +19,7 @@ use support::{
 
 use super::{
     trap::{Mode, Trap, trapped},
-    whole::{Waited, rows, unhurried, verify},
+    whole::{SteppedClock, rows, unhurried, verify},
 };
 use crate::World;
 
@@ -31,11 +31,11 @@ fn unreadable(item: &Item) -> Item {
     item
 }
 
-/// An order completed and a shipment; the order's second commit and the shipment's first cannot be
-/// read, and so both consumers have parked both.
+/// Returns a world with a completed order and a shipment, and their readable items. The order's
+/// second commit and the shipment's first cannot be read, so both consumers have parked both.
 async fn stopped() -> (World, Vec<Item>) {
     let mut world = unhurried();
-    let clock = Waited::passing("2024-02-01T00:00:00Z", 1_000);
+    let clock = SteppedClock::passing("2024-02-01T00:00:00Z", 1_000);
     world.projectors.clock = clock;
     world.order(placing("1", "c-1")).await;
     world.order(to_order("1", "c-2", Intent::Complete)).await;
@@ -84,7 +84,7 @@ async fn all_that_is_parked_is_listed_oldest_first() {
     assert_eq!(said(&parked), expected);
     assert!(parked.is_sorted_by_key(|one| one.since.clone()));
     assert!(parked[0].since.starts_with("2024-02-01T00:00:"));
-    // More than a page of them.
+    // More parked rows than a page has.
     for number in 0..30 {
         let row = Table::Parked.key(&format!("notify#order#{number}"), "");
         world.rows.put(Table::Parked, row).await.unwrap();
@@ -121,7 +121,7 @@ async fn what_can_be_read_again_goes_on_from_where_it_stopped() {
         }
     }
     assert_eq!(all(&world).await, []);
-    // Not the first commit of the order again.
+    // The first commit of the order is not announced again.
     let expected = [
         "order#1/2/Order Processed",
         "shipment#S/1/Shipment Status Changed",
@@ -158,8 +158,8 @@ async fn an_unavailable_port_is_told_and_it_stays() {
     assert_eq!(all(&world).await, parked);
 }
 
-/// Wherever taking up stops, it can be done again, as long as it is known that it is due: what
-/// fails leaves it parked, or is done.
+/// An attempt to resume that fails at any call can be repeated: it leaves the aggregate parked, or
+/// everything is done.
 #[tokio::test(flavor = "multi_thread")]
 async fn taking_up_is_done_again_wherever_it_failed() {
     for mode in [Mode::Fails, Mode::LosesItsAnswer, Mode::Outage] {
@@ -194,10 +194,10 @@ async fn taking_up_is_done_again_wherever_it_failed() {
     }
 }
 
-// ---- Parked again while it is taken up
+// ---- Parked again while it is being resumed
 
-/// A parked order, and a bus that refuses its second message: the second commit comes, and is
-/// refused, after `notify` was taken up and before that is forgotten. It leaves no trace then.
+/// A parked order, and a bus that refuses its second message. The second commit arrives, and its
+/// message is refused, after `notify` was resumed and before the parked row is removed.
 struct Racing {
     world: World,
 }
@@ -217,7 +217,8 @@ impl Racing {
         Self { world }
     }
 
-    /// Takes it up; in the middle the order is completed, which nobody takes, or only later.
+    /// Resumes the order. Meanwhile it is completed, and the bus refuses that message: for good,
+    /// or, with `heals`, for this time.
     async fn resumed(&self, heals: bool) -> Result<Resumed, RebuildError> {
         let parked = all(&self.world).await.remove(0);
         let (live, bus) = (self.world.projectors.clone(), self.world.bus.clone());
@@ -240,7 +241,7 @@ impl Racing {
     }
 }
 
-/// The order is completed, and the stream brings it to `notify`.
+/// Completes the order and delivers the commit to `notify`.
 async fn complete(live: &Projectors) {
     let command = to_order("1", "c-2", Intent::Complete);
     let id = command.aggregate.clone();
@@ -257,7 +258,7 @@ async fn what_is_refused_meanwhile_is_sent_as_well() {
     let racing = Racing::new().await;
     assert_eq!(racing.resumed(true).await, Ok(Resumed::Done));
     assert_eq!(racing.world.parked(), Vec::<String>::new());
-    // At least once, that is.
+    // Each message was sent at least once.
     let mut heard = ids(&racing.world);
     heard.dedup();
     assert_eq!(

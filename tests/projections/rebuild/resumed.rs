@@ -1,4 +1,4 @@
-//! Rebuilds that are stopped anywhere and gone on with from what was saved last.
+//! Rebuilds that are interrupted at any call, and continued from the state that was saved last.
 
 use std::collections::BTreeSet;
 
@@ -20,14 +20,15 @@ use support::envelopes::placing;
 use super::{
     corrupted::tamper,
     trap::{Mode, Trap, trapped},
-    whole::{MODELS, Waited, filled, name, plan, request, rows, verify},
+    whole::{MODELS, SteppedClock, filled, name, plan, request, rows, verify},
 };
 use crate::World;
 
-/// Orders that have no row yet, in a test that wants more of them.
+/// The number of further orders without a row, in a test that needs more.
 const MORE: usize = 24;
 
-/// A filled world in which somebody was at work, what is right, and what is to be found.
+/// Returns a filled world whose rows were changed by hand, the right rows, and the expected
+/// findings.
 async fn tampered(seed: u64) -> (World, Vec<(Table, Row)>, Vec<Finding>) {
     let world = filled().await;
     let right = rows(&world.projectors).await;
@@ -38,8 +39,8 @@ async fn tampered(seed: u64) -> (World, Vec<(Table, Row)>, Vec<Finding>) {
     (world, right, findings)
 }
 
-/// The rows as they were put down, over whatever is there now.
-async fn put_back(world: &World, wrong: &[(Table, Row)]) {
+/// Restores rows to what they were before, whatever is stored now.
+async fn restore(world: &World, wrong: &[(Table, Row)]) {
     for table in MODELS {
         for row in world.rows.all(table) {
             world.projectors.rows.remove(table, row).await.unwrap();
@@ -51,7 +52,7 @@ async fn put_back(world: &World, wrong: &[(Table, Row)]) {
     }
 }
 
-/// Does a step until it succeeds, from what was saved last each time.
+/// Repeats a step until it succeeds, each time from the state that was saved last.
 async fn saved<S: Clone, T, E: std::fmt::Debug>(
     trap: &Trap,
     state: &mut S,
@@ -70,7 +71,7 @@ async fn saved<S: Clone, T, E: std::fmt::Debug>(
     panic!("it fails without a reason");
 }
 
-/// Carries a plan out in the smallest steps, around a trap; what was found.
+/// Executes a plan in the smallest steps, with a trap. Returns the findings.
 async fn carried_out(projectors: &Projectors, plan: &Plan, trap: &Trap) -> Vec<Finding> {
     let mut findings = Vec::new();
     for mut gather in plan.gather() {
@@ -89,23 +90,23 @@ async fn carried_out(projectors: &Projectors, plan: &Plan, trap: &Trap) -> Vec<F
     findings
 }
 
-/// Every call of every port, in one mode or another.
-async fn at_every_call(mend: bool) {
+/// Interrupts a rebuild at every call of every port, in every mode.
+async fn at_every_call(repair: bool) {
     let (world, right, found) = tampered(7).await;
     let wrong = rows(&world.projectors).await;
     let count = Trap::none();
     let counting = trapped(&world.projectors, world.table.clone(), &count);
-    let undisturbed = carried_out(&counting, &plan(&name("counted"), mend), &count).await;
+    let undisturbed = carried_out(&counting, &plan(&name("counted"), repair), &count).await;
     assert_eq!(undisturbed, found);
     assert!(count.calls() > 300, "{} calls", count.calls());
     for (first, mode) in (1..).zip(Mode::ALL) {
         for call in (first..=count.calls()).step_by(Mode::ALL.len()) {
-            put_back(&world, &wrong).await;
+            restore(&world, &wrong).await;
             let trap = Trap::at(call, mode);
             let projectors = trapped(&world.projectors, world.table.clone(), &trap);
-            let run = plan(&name("trapped"), mend);
+            let run = plan(&name("trapped"), repair);
             let findings = carried_out(&projectors, &run, &trap).await;
-            if mend {
+            if repair {
                 let mended = rows(&world.projectors).await;
                 assert!(mended == right, "{mode:?} at call {call}");
             } else {
@@ -113,7 +114,7 @@ async fn at_every_call(mend: bool) {
             }
         }
     }
-    assert_eq!(verify(&world.projectors).await.findings.is_empty(), mend);
+    assert_eq!(verify(&world.projectors).await.findings.is_empty(), repair);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -126,12 +127,12 @@ async fn a_verification_names_the_same_wherever_it_is_stopped() {
     at_every_call(false).await;
 }
 
-/// Here the state is not saved apart: what is left of it after an error is gone on with, as a
-/// process does that keeps it in memory. What an outage interrupts is told by then.
+/// Here the state is kept in memory only, as in one process, and the work continues from it after
+/// an error. Findings before an outage must not be lost.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_found_before_an_error_is_not_lost_with_it() {
     let (world, _, found) = tampered(8).await;
-    // So many that a sweep goes through them in more than one go.
+    // So many that a sweep needs several steps for them.
     for number in 0..MORE {
         world.order(placing(&format!("B-{number}"), "c-1")).await;
     }
@@ -146,7 +147,7 @@ async fn what_was_found_before_an_error_is_not_lost_with_it() {
     }
 }
 
-/// Settles what is gathered, and sweeps; both find the same.
+/// Gathers and settles, then sweeps. Checks that both find the same and returns it.
 async fn in_place(projectors: &Projectors, trap: &Trap) -> Vec<Finding> {
     let plan = plan(&name("in-place"), false);
     for mut gather in plan.gather() {
@@ -181,9 +182,9 @@ async fn in_place(projectors: &Projectors, trap: &Trap) -> Vec<Finding> {
     settled
 }
 
-// ---- As invocations
+// ---- As invocations of the function
 
-/// An invocation that is to end after so many milliseconds, beside the reserve.
+/// Invokes the function with a time limit of this many milliseconds, without the reserve.
 async fn invoke(
     projectors: &Projectors,
     millis: i64,
@@ -197,8 +198,8 @@ async fn invoke(
     projectors.handle(Role::Rebuild, payload, &invocation).await
 }
 
-/// Drives a rebuild as a state machine does: each answer is the next request until it says `done`,
-/// and one that failed is sent again. How many invocations it took, and what was counted.
+/// Runs a rebuild as a state machine does: each answer is the next request until it says `done`,
+/// and a request that failed is repeated. Returns the number of invocations, and the counts.
 async fn driven(projectors: &Projectors, trap: &Trap, millis: i64, plan: Plan) -> (u64, Value) {
     let (mut invocations, mut counted) = (0, Vec::new());
     let mut plan = request(&Task::Plan(plan));
@@ -234,8 +235,8 @@ fn sum(counted: &Value, name: &str) -> u64 {
 async fn the_role_goes_on_by_its_own_answers_however_short_its_time() {
     for millis in [-60_000, 0, 3, 1_000_000] {
         let (mut world, right, found) = tampered(9).await;
-        // A look at the clock takes a millisecond.
-        world.projectors.clock = Waited::passing("2024-02-01T00:00:00Z", 1);
+        // Each reading of the clock takes a millisecond.
+        world.projectors.clock = SteppedClock::passing("2024-02-01T00:00:00Z", 1);
         let run = plan(&name("role"), true);
         let pieces = (run.gather().len() + run.settle().len()) as u64;
         assert_eq!(pieces, 13);
@@ -253,7 +254,8 @@ async fn the_role_goes_on_by_its_own_answers_however_short_its_time() {
     }
 }
 
-/// Those that there are, and those that somebody made up.
+/// Returns the number of aggregates: those that exist, and those of rows that were inserted by
+/// hand.
 fn sum_of_aggregates(found: &[Finding]) -> u64 {
     let names = found.iter().map(|one| (&one.table, &one.id));
     let invented = names.filter(|(_, id)| {
@@ -269,13 +271,13 @@ fn sum_of_aggregates(found: &[Finding]) -> u64 {
 async fn an_invocation_that_fails_is_sent_again() {
     let (mut world, right, _) = tampered(10).await;
     let wrong = rows(&world.projectors).await;
-    world.projectors.clock = Waited::passing("2024-02-01T00:00:00Z", 1);
+    world.projectors.clock = SteppedClock::passing("2024-02-01T00:00:00Z", 1);
     let count = Trap::none();
     let counting = trapped(&world.projectors, world.table.clone(), &count);
     driven(&counting, &count, 3, plan(&name("counted"), true)).await;
     for call in (1..=count.calls()).step_by(3) {
         for mode in [Mode::Outage, Mode::CutOffBefore, Mode::CutOffAfter] {
-            put_back(&world, &wrong).await;
+            restore(&world, &wrong).await;
             let trap = Trap::at(call, mode);
             let projectors = trapped(&world.projectors, world.table.clone(), &trap);
             driven(&projectors, &trap, 3, plan(&name("again"), true)).await;

@@ -1,4 +1,4 @@
-//! A part of the store at a time, by the clock: what is wrong is mended without being asked for,
+//! The sweep, which compares a part of the store at a time by its schedule. Wrong rows are repaired
 //! and counted.
 
 use std::{collections::BTreeSet, sync::Arc};
@@ -18,7 +18,7 @@ use serde_json::{Value, json, value::to_raw_value};
 use super::{
     corrupted::tamper,
     trap::{Mode, Trap, trapped},
-    whole::{Waited, filled, rows, verify},
+    whole::{SteppedClock, filled, rows, verify},
 };
 use support::{envelopes::update, stream::batch};
 
@@ -27,18 +27,18 @@ use crate::World;
 const SEGMENTS: u32 = 5;
 const MINUTES: u32 = 30;
 
-/// A filled world whose sweeps pass over the store in five turns of half an hour.
+/// A filled world, whose sweep covers the store in five turns of half an hour.
 struct Swept {
     world: World,
     lines: Arc<LatestLines>,
-    clock: Arc<Waited>,
+    clock: Arc<SteppedClock>,
 }
 
 impl Swept {
     async fn new() -> Self {
         let mut world = filled().await;
         let lines = Arc::new(LatestLines::new(100));
-        let clock = Waited::passing("2024-02-01T00:10:00Z", 1);
+        let clock = SteppedClock::passing("2024-02-01T00:10:00Z", 1);
         world.projectors.metrics = Metrics::new("test", lines.clone());
         world.projectors.clock = clock.clone();
         world.projectors.rebuilds.sweep_segments = SEGMENTS;
@@ -50,7 +50,7 @@ impl Swept {
         }
     }
 
-    /// A sweep that has so many milliseconds: its answer, and the line of its metrics.
+    /// Runs a sweep with this many milliseconds. Returns its answer and the line of its metrics.
     async fn sweep(&self, millis: i64) -> (Value, Value) {
         self.sweep_of(&self.world.projectors, millis).await
     }
@@ -84,7 +84,7 @@ async fn every_segment_has_its_turn_in_a_round_and_all_is_mended() {
         assert_eq!(line["SweepUnfinished"], 0);
         assert_eq!(line["ParkedAggregates"], 0);
         assert_eq!(line["_aws"]["CloudWatchMetrics"][0]["Namespace"], "Waybill");
-        // Once more in the same turn: nothing is left to do.
+        // A second run in the same turn finds nothing to do.
         let (same, line) = swept.sweep(600_000).await;
         assert_eq!(
             (&same["segment"], &line["SweepMended"]),
@@ -99,8 +99,8 @@ async fn every_segment_has_its_turn_in_a_round_and_all_is_mended() {
     assert!(swept.world.bus.calls().is_empty() && swept.world.topic.calls().is_empty());
 }
 
-/// A build before took the later of two updates with the same time; now it is the one that is
-/// further along. Its rows become right without being asked for.
+/// An earlier build took the later of two updates with the same timestamp; this one takes the
+/// update of the higher stage. The sweep repairs the rows of that build.
 #[tokio::test]
 async fn a_row_of_a_build_with_another_rule_for_ties_is_mended() {
     let mut swept = Swept::new().await;
@@ -146,7 +146,7 @@ async fn a_sweep_that_runs_out_of_time_says_so() {
         (&answer["done"], &line["SweepUnfinished"]),
         (&json!(false), &json!(1))
     );
-    // Its answer is the rest of it.
+    // The answer is the state from which it can be continued.
     let payload = to_raw_value(&answer).unwrap();
     let invocation = Invocation::of("request");
     let handled = swept
@@ -202,7 +202,7 @@ async fn a_sweep_that_fails_tells_what_it_did_and_fails() {
         let trap = Trap::at(call, Mode::Outage);
         let failing = trapped(&swept.world.projectors, events.clone(), &trap);
         let (answer, line) = swept.sweep_of(&failing, 600_000).await;
-        // What is left may be less than there was.
+        // After repairs, fewer calls are left, so the trap may not spring.
         let unfinished = !answer.is_object() || answer["done"] == false;
         assert_eq!(line["SweepUnfinished"], u64::from(unfinished));
         mended += line["SweepMended"].as_u64().unwrap();

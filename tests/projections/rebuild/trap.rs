@@ -1,5 +1,5 @@
-//! Ports with a trap at one of their calls: it fails, or never comes back, before its effect or
-//! after it.
+//! Ports with a trap at one of their calls: this call fails or never returns, before or after its
+//! effect.
 
 use std::{
     collections::BTreeMap,
@@ -24,23 +24,23 @@ use projectors::{
 use support::hooked::{Hooked, Hooks};
 use tokio::sync::Notify;
 
-/// What happens at the trap.
+/// What happens at the call with the trap.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
-    /// This one call fails, without effect.
+    /// This one call fails without an effect.
     Fails,
-    /// This call has its effect, and nobody hears of it.
+    /// This call has its effect, and answers an error.
     LosesItsAnswer,
-    /// This call and every one behind it fail, until the trap is taken away.
+    /// This call and all later ones fail, until the trap is taken away.
     Outage,
-    /// This call does not begin before whoever waits for it is gone.
+    /// This call never begins, and the task that awaits it is dropped.
     CutOffBefore,
-    /// This call has its effect, and whoever waits for it is gone.
+    /// This call has its effect but never returns, and the task that awaits it is dropped.
     CutOffAfter,
 }
 
 impl Mode {
-    /// Every one.
+    /// All modes.
     pub const ALL: [Self; 5] = [
         Self::Fails,
         Self::LosesItsAnswer,
@@ -50,10 +50,10 @@ impl Mode {
     ];
 }
 
-/// What happens before a call; it is told its name, such as `rows remove`.
+/// A function that runs before each call. Its argument is the call's name, such as `rows remove`.
 pub type Before = Box<dyn Fn(&'static str) -> BoxFuture<'static, ()> + Send + Sync>;
 
-/// Counts the calls of all ports, and springs at one of them.
+/// A counter of the calls of all ports, with a trap at one of them.
 pub struct Trap {
     at: u64,
     mode: Mode,
@@ -65,17 +65,17 @@ pub struct Trap {
 }
 
 impl Trap {
-    /// A trap at call `at`, from 1.
+    /// Returns a trap at the call number `at`, counted from 1.
     pub fn at(at: u64, mode: Mode) -> Arc<Self> {
         Arc::new(Self::new(at, mode, None))
     }
 
-    /// None, but for the counting.
+    /// Returns a counter without a trap.
     pub fn none() -> Arc<Self> {
         Self::at(0, Mode::Fails)
     }
 
-    /// Something that happens before every call.
+    /// Returns a counter that runs `before` before every call.
     pub fn before(before: Before) -> Arc<Self> {
         Arc::new(Self::new(0, Mode::Fails, Some(before)))
     }
@@ -92,23 +92,23 @@ impl Trap {
         }
     }
 
-    /// How many calls there were.
+    /// Returns the number of calls so far.
     pub fn calls(&self) -> u64 {
         self.calls.load(Ordering::SeqCst)
     }
 
-    /// How many calls of this name there were.
+    /// Returns the number of calls of this name so far.
     pub fn called(&self, name: &str) -> u64 {
         let by_name = self.by_name.lock().unwrap();
         by_name.get(name).copied().unwrap_or_default()
     }
 
-    /// Takes it away.
+    /// Takes the trap away.
     pub fn take_away(&self) {
         self.gone.store(true, Ordering::SeqCst);
     }
 
-    /// Does a piece of work; `None` where it was cut off.
+    /// Runs `work` to its end. Returns `None` where the trap interrupted it.
     pub async fn around<T>(&self, work: impl Future<Output = T>) -> Option<T> {
         tokio::select! {
             biased;
@@ -150,13 +150,13 @@ impl Trap {
     }
 }
 
-/// Something with the trap before it.
+/// A port with the trap.
 struct Trapped<P: ?Sized> {
     trap: Arc<Trap>,
     port: Arc<P>,
 }
 
-/// Events, rows, ledger and bus of `projectors`, each with the trap before it.
+/// Returns `projectors` whose events table, rows, ledger and bus have the trap.
 pub fn trapped(
     projectors: &Projectors,
     events: Arc<dyn CommitTable>,

@@ -1,4 +1,4 @@
-//! A world with orders and shipments in every state, and whole rebuilds of it.
+//! A world with orders and shipments in every state, and rebuilds of all its rows.
 
 use std::{
     sync::{Arc, Mutex},
@@ -24,39 +24,40 @@ use crate::World;
 /// The read models.
 pub const MODELS: [Table; 2] = [Table::ProcessedOrders, Table::ShipmentLog];
 
-/// A clock whose time passes by waiting, and by a little with every look at it.
+/// A clock whose time advances by sleeping, and by a little at each reading.
 #[derive(Debug, Default)]
-pub struct Waited {
+pub struct SteppedClock {
     millis: Mutex<i64>,
-    /// Milliseconds that pass with a look.
+    /// The milliseconds by which each reading advances it.
     pub look: i64,
 }
 
-impl Waited {
-    /// One that stands at a time.
+impl SteppedClock {
+    /// Returns a clock that starts at this time, and that readings do not advance.
     pub fn from(text: &str) -> Arc<Self> {
         Self::passing(text, 0)
     }
 
-    /// One whose time passes by so many milliseconds with every look.
+    /// Returns a clock that starts at this time, and that each reading advances by `look`
+    /// milliseconds.
     pub fn passing(text: &str, look: i64) -> Arc<Self> {
         let millis = Mutex::new(at(text).millis());
         Arc::new(Self { millis, look })
     }
 
-    /// Milliseconds since 1970.
+    /// Returns the time in milliseconds since 1970.
     pub fn millis(&self) -> i64 {
         *self.millis.lock().unwrap()
     }
 
-    /// Goes on, or back.
+    /// Sets the clock forward, or back where `millis` is negative.
     pub fn jump(&self, millis: i64) {
         *self.millis.lock().unwrap() += millis;
     }
 }
 
 #[async_trait]
-impl Clock for Waited {
+impl Clock for SteppedClock {
     fn now(&self) -> Timestamp {
         self.jump(self.look);
         Timestamp::from_millis(self.millis()).unwrap()
@@ -72,14 +73,14 @@ impl Clock for Waited {
     }
 }
 
-/// A world whose waits take no time.
+/// Returns a world whose waits take no real time.
 pub fn unhurried() -> World {
     let mut world = World::new();
-    world.projectors.clock = Waited::from("2024-02-01T00:00:00Z");
+    world.projectors.clock = SteppedClock::from("2024-02-01T00:00:00Z");
     world
 }
 
-/// Orders placed, completed and cancelled; shipments with one to seven updates.
+/// Stores placed, completed and cancelled orders, and shipments with one to seven updates.
 pub async fn fill(world: &World) {
     for number in 0..9 {
         let id = format!("A-{number}");
@@ -96,7 +97,7 @@ pub async fn fill(world: &World) {
     for number in 0..7 {
         let id = format!("SHIP-{number}");
         for place in 0..=number {
-            // Backwards, so that only the first of them is current.
+            // With timestamps in reverse, so that the first update stays the current one.
             let time = format!("2024-01-15T{:02}:00:00Z", 20 - place);
             let command = update(&id, &format!("c-{place}"), "Memphis", Some(&time));
             world.shipment(command).await;
@@ -104,7 +105,7 @@ pub async fn fill(world: &World) {
     }
 }
 
-/// A filled world with all its rows, projected live; nobody has heard of it yet.
+/// Returns a filled world with all its rows, projected live. Nothing was announced yet.
 pub async fn filled() -> World {
     let world = unhurried();
     fill(&world).await;
@@ -113,7 +114,7 @@ pub async fn filled() -> World {
     world
 }
 
-/// Every row of the read models, as a scan finds them.
+/// Returns all rows of the read models, in the order of a scan.
 pub async fn rows(projectors: &Projectors) -> Vec<(Table, Row)> {
     let mut rows = Vec::new();
     for table in MODELS {
@@ -131,30 +132,30 @@ pub async fn rows(projectors: &Projectors) -> Vec<(Table, Row)> {
     rows
 }
 
-/// A whole rebuild's plan: few segments and buckets, so that there is more than one of each.
-pub fn plan(run: &str, mend: bool) -> Plan {
+/// Returns the plan of a rebuild of everything, with a few segments and a few buckets.
+pub fn plan(run: &str, repair: bool) -> Plan {
     Plan {
         run: run.to_owned(),
         segments: 3,
         buckets: 4,
-        repair: mend,
+        repair,
         only: None,
     }
 }
 
-/// What came of a whole rebuild.
+/// The result of a rebuild of everything.
 #[derive(Debug, Default)]
 pub struct Done {
-    /// What was found, sorted.
+    /// The findings, sorted.
     pub findings: Vec<Finding>,
-    /// All that was counted.
+    /// The counts.
     pub counted: Counted,
-    /// Halves of a read unit that gathering has cost, of all tables and of those of rows.
+    /// The halves of a read unit that gathering has cost: of all tables, and of the tables of rows.
     pub gathered: u64,
     pub gathered_of_rows: u64,
 }
 
-/// Carries a plan out, one piece after the other.
+/// Executes a plan, one piece after the other.
 pub async fn carry_out(projectors: &Projectors, plan: &Plan) -> Done {
     let mut done = Done::default();
     for mut gather in plan.gather() {
@@ -177,17 +178,17 @@ pub async fn carry_out(projectors: &Projectors, plan: &Plan) -> Done {
     done
 }
 
-/// Names every wrong row.
+/// Compares all rows, and reports the wrong ones.
 pub async fn verify(projectors: &Projectors) -> Done {
     carry_out(projectors, &plan(&name("verify"), false)).await
 }
 
-/// Mends every wrong row.
+/// Repairs all wrong rows.
 pub async fn rebuild(projectors: &Projectors) -> Done {
     carry_out(projectors, &plan(&name("rebuild"), true)).await
 }
 
-/// A run's name of its own.
+/// Returns a unique name of a run.
 pub fn name(of: &str) -> String {
     static NEXT: Mutex<u32> = Mutex::new(0);
     let mut next = NEXT.lock().unwrap();
@@ -195,7 +196,7 @@ pub fn name(of: &str) -> String {
     format!("{of}-{next}")
 }
 
-/// A piece of work as a request.
+/// Returns the request for a piece of work.
 pub fn request(task: &Task) -> serde_json::Value {
     serde_json::to_value(task).unwrap()
 }

@@ -1,4 +1,4 @@
-//! What a rebuild asks of rows.
+//! The part of the contract of rows that rebuilds need.
 
 use std::sync::Arc;
 
@@ -18,8 +18,8 @@ contract!(
     a_segment_goes_on_behind_any_key,
 );
 
-/// What a rebuild puts and removes, whatever somebody has made of a version; what live projection
-/// does not put over.
+/// A rebuild replaces and removes rows whatever somebody has made of their version; live projection
+/// leaves such rows as they are.
 async fn a_version_that_no_projection_writes_keeps_no_rebuild_off(rows: Arc<dyn Rows>) {
     let table = Table::ProcessedOrders;
     let key = || row(r#"{"orderId":"1"}"#);
@@ -33,11 +33,11 @@ async fn a_version_that_no_projection_writes_keeps_no_rebuild_off(rows: Arc<dyn 
             .unwrap();
         let there = rows.get(table, key()).await.unwrap();
         assert_eq!(there, Some(good.clone()), "{version}");
-        // And where it is of nothing.
+        // Also where the row's aggregate does not exist.
         rows.put(table, wrong.clone()).await.unwrap();
         rows.remove(table, wrong.clone()).await.unwrap();
         assert_eq!(rows.get(table, key()).await, Ok(None), "{version}");
-        // A row that has come meanwhile stays.
+        // A row that was put meanwhile stays.
         rows.put(table, good.clone()).await.unwrap();
         rows.remove(table, wrong.clone()).await.unwrap();
         assert_eq!(
@@ -45,7 +45,7 @@ async fn a_version_that_no_projection_writes_keeps_no_rebuild_off(rows: Arc<dyn 
             Ok(Some(good.clone())),
             "{version}"
         );
-        // Live projection goes by numbers alone.
+        // Live projection replaces only versions that are lower numbers.
         rows.put(table, wrong.clone()).await.unwrap();
         rows.put_newer(table, good.clone(), 2).await.unwrap();
         let expected = match version {
@@ -58,7 +58,7 @@ async fn a_version_that_no_projection_writes_keeps_no_rebuild_off(rows: Arc<dyn 
             "{version}"
         );
     }
-    // A rebuild that has seen another one.
+    // A rebuild that has seen another version.
     let ahead = row(r#"{"orderId":"1","version":2.5}"#);
     rows.put(table, ahead.clone()).await.unwrap();
     rows.put_rebuilt(table, good, 2, Some("2.25".parse().unwrap()))
@@ -67,7 +67,8 @@ async fn a_version_that_no_projection_writes_keeps_no_rebuild_off(rows: Arc<dyn 
     assert_eq!(rows.get(table, key()).await, Ok(Some(ahead)));
 }
 
-/// Rows of a few shipments, those of one with ids that begin alike, and entries behind `CURRENT`.
+/// Puts rows of a few shipments, some with ids of the same beginning, and entries that sort after
+/// `CURRENT`. Returns them.
 async fn put_log(rows: &Arc<dyn Rows>) -> Vec<Row> {
     let mut all = Vec::new();
     for id in ["S", "S1", "Ä", "a b", "#", "order#1"] {
@@ -104,7 +105,7 @@ async fn all_rows_of_a_partition_are_read_page_by_page(rows: Arc<dyn Rows>) {
             assert_eq!(found, expected, "{id}, {limit} at a time");
         }
     }
-    // An order has one row, and its neighbours are not of it.
+    // An order has one row, and the rows next to it are of other orders.
     let table = Table::ProcessedOrders;
     for id in ["1", "10", "11"] {
         rows.put(table, table.key(id, "")).await.unwrap();
@@ -113,7 +114,7 @@ async fn all_rows_of_a_partition_are_read_page_by_page(rows: Arc<dyn Rows>) {
     assert_eq!((page.rows, page.more), (vec![table.key("1", "")], false));
 }
 
-/// All of a table's rows, read in so many segments.
+/// Returns all rows of a table, read in this number of segments.
 async fn scanned(rows: &Arc<dyn Rows>, table: Table, segments: u32) -> Vec<Row> {
     let mut all = Vec::new();
     for segment in 0..segments {
@@ -138,7 +139,7 @@ async fn segments_pass_over_every_row_once(rows: Arc<dyn Rows>) {
         .unwrap();
     for segments in [1, 2, 5] {
         let mut found = scanned(&rows, Table::ShipmentLog, segments).await;
-        // Rows of one partition lie together, in the order of their sort keys.
+        // The rows of one partition follow each other, ordered by their sort keys.
         let keys: Vec<[String; 2]> = found
             .iter()
             .map(|row| Table::ShipmentLog.key_of(row))
@@ -158,7 +159,7 @@ async fn a_segment_goes_on_behind_any_key(rows: Arc<dyn Rows>) {
     let table = Table::ShipmentLog;
     let all = scanned(&rows, table, 1).await;
     for (place, row) in all.iter().enumerate() {
-        // The row may have gone meanwhile: its key is a place all the same.
+        // A scan can continue behind the key of a row that was removed meanwhile.
         rows.remove(table, row.clone()).await.unwrap();
         let (mut rest, mut after) = (Vec::new(), Some(row.clone()));
         while let Some(behind) = after {

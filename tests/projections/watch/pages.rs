@@ -1,4 +1,5 @@
-//! How much of the index a search reads, and that pages and shards hide no shipment.
+//! How much of the index a run of the watcher reads, and that it finds the shipments of all pages
+//! and shards.
 
 use std::sync::Arc;
 
@@ -12,8 +13,8 @@ use support::embedded::Embedded;
 
 use super::{HOUR, Watching};
 
-/// The entries and pages that one look reads, with so many shipments of which nothing is to be said
-/// and so many that are stalled already.
+/// Returns the pages and the entries that one run reads, among `silent` shipments that it must
+/// find, `stalled` ones that are marked already, and `others`.
 async fn read_with(others: usize, stalled: usize, silent: usize) -> (u64, u64) {
     let mut watching = Watching::new();
     watching.world.projectors.environment.shards = "4".parse().unwrap();
@@ -42,7 +43,7 @@ async fn read_with(others: usize, stalled: usize, silent: usize) -> (u64, u64) {
     }
     watching.project().await;
     let before = watching.world.rows.listed();
-    assert_eq!(watching.look().await, Ok(silent as u64));
+    assert_eq!(watching.run_watcher().await, Ok(silent as u64));
     let after = watching.world.rows.listed();
     (after.0 - before.0, after.1 - before.1)
 }
@@ -51,12 +52,12 @@ async fn read_with(others: usize, stalled: usize, silent: usize) -> (u64, u64) {
 async fn a_look_reads_the_silent_ones_and_a_page_of_each_status_and_shard() {
     let statuses = 8 * 4;
     let page = u64::from(projectors::limits::WATCH_PAGE);
-    // Only one status has shipments here: a page of each of its four shards.
+    // Only one status has shipments here, so a page of each of its four shards is read.
     let (pages, entries) = read_with(500, 0, 0).await;
     assert_eq!((pages, entries), (statuses, 4 * page));
-    // Neither more of the others nor those that are stalled already cost anything.
+    // More of the others and of those that are marked already cost nothing.
     assert_eq!(read_with(1_500, 300, 0).await, (pages, entries));
-    // Silent ones cost their pages.
+    // Shipments to find cost their pages.
     let (pages, entries) = read_with(1_000, 50, 600).await;
     assert!(entries <= 600 + 4 * page, "{entries} entries");
     assert!(pages <= statuses + 600 / page + 4, "{pages} pages");
@@ -77,11 +78,11 @@ async fn more_silent_ones_than_a_page_are_all_found_oldest_first() {
         .await;
     watching.pass(121 * HOUR);
     watching.project().await;
-    assert_eq!(watching.look().await, Ok(351));
+    assert_eq!(watching.run_watcher().await, Ok(351));
     let asked: Vec<String> = watching.asked().into_iter().map(|said| said.id).collect();
     let of_one_status = asked.iter().filter(|id| id.contains("#S")).cloned();
     assert!(of_one_status.is_sorted());
-    // Of the other status nobody waits until all of this one are told.
+    // The other status does not wait until all shipments of this one were requested.
     let place = asked.iter().position(|id| id.contains("#T")).unwrap();
     assert!(place <= 100, "{place}");
 }
@@ -107,12 +108,15 @@ async fn the_index_of_dynamodb_answers_the_same() {
             .await;
     }
     watching.project().await;
-    assert_eq!(watching.look().await, Ok(5));
+    assert_eq!(watching.run_watcher().await, Ok(5));
     let asked = watching.asked();
     watching.deliver(&asked).await;
     watching.project().await;
-    assert_eq!((watching.look().await, watching.stalls()), (Ok(0), 5));
-    // They have left the index of the watched, and are still listed by their status.
+    assert_eq!(
+        (watching.run_watcher().await, watching.stalls()),
+        (Ok(0), 5)
+    );
+    // They have left the index of watched shipments, and are still in the list of their status.
     let listed = projectors::indexes::Index::ShipmentsByStatus;
     let mut silent = 0;
     for partition in ["IN_TRANSIT#0", "IN_TRANSIT#1"] {
@@ -123,7 +127,7 @@ async fn the_index_of_dynamodb_answers_the_same() {
         silent += page.rows.iter().filter(is).count();
     }
     assert_eq!(silent, 5);
-    // A page of the watched, as DynamoDB counts it: entries are small.
+    // A page of watched shipments costs little, because its entries are small.
     let query = embedded
         .client()
         .query()

@@ -1,4 +1,4 @@
-//! Choices, time, faults, and how a task waits.
+//! The random choices, the simulated time, the faults, and how a task is suspended.
 
 use std::{
     collections::BTreeMap,
@@ -11,49 +11,52 @@ use domain::Timestamp;
 
 use crate::defects::Defect;
 
-/// What can go wrong, each at a rate of its own that the seed draws.
+/// A kind of fault or of competing activity. The seed draws a rate for each kind, from 0 to its
+/// highest rate (`highest_rate`). The names are the values of `cargo sim --without`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Fault {
-    /// A call is turned away before it has an effect: a throttle, a 5xx, a conflict.
+    /// A call fails before it has an effect, as by a throttle, a 5xx or a transaction conflict.
     Throttle,
-    /// A call has its effect, and its answer is lost: a time-out, a cut connection.
+    /// A call has its effect but its answer is lost, as by a time-out or a closed connection.
     LostAnswer,
-    /// One entry of a call fails, and the call says 200.
+    /// One entry of a batch call fails, and the call itself answers 200.
     Entry,
-    /// An invocation is gone, wherever it stands.
+    /// An invocation ends without an answer, at whichever call it is suspended.
     Crash,
-    /// A trigger comes once more though it was done.
+    /// A trigger that has succeeded is delivered once more.
     Duplicate,
-    /// A record overtakes others in its shard.
+    /// A record of the stream overtakes earlier records of its shard.
     Reorder,
-    /// The clock jumps.
+    /// The clock jumps by up to three hours, forward or back.
     ClockJump,
     /// Nobody reads the stream for longer than it keeps its records.
     Outage,
-    /// An operator rebuilds an aggregate's rows while commands flow: no fault, but a rival.
+    /// An operator rebuilds the rows of one aggregate while commands are running. This is no fault
+    /// but a competing writer.
     Rebuild,
-    /// A commit that nobody can read.
+    /// The events table holds a commit of a version that this code cannot read.
     Poison,
-    /// A row or a message is refused as if for ever, by a mistake that is mended later.
+    /// A row or a message is refused with a permanent error, as by a mistake in the configuration
+    /// that is corrected later.
     Refusal,
-    /// Somebody changes, removes or invents rows.
+    /// Somebody changes, removes or inserts rows by hand.
     Spoiling,
-    /// An operator comes by and sets going again what has stopped: no fault either.
+    /// An operator starts one action, such as a retry or a rebuild. This is no fault either.
     Operator,
-    /// A sweep goes through the store, by the clock.
+    /// A scheduled sweep of the whole store starts.
     Sweep,
-    /// Hours go by in which nothing is heard of any shipment.
+    /// One to four hours pass in which no shipment gets an update.
     Silence,
-    /// The schedule has the watcher look for stalled shipments, whatever else goes on.
+    /// The schedule invokes the watcher, which looks for stalled shipments, while others work.
     Watch,
-    /// The key that wraps the keys of persons is changed.
+    /// The master key that wraps the keys of personal data is rotated.
     Rotation,
-    /// A call takes long to begin.
+    /// A call is delayed for many steps before its effect.
     Slow,
 }
 
 impl Fault {
-    /// Every one.
+    /// Every kind of fault.
     pub const ALL: [Self; 18] = [
         Self::Throttle,
         Self::LostAnswer,
@@ -98,69 +101,70 @@ impl Fault {
     }
 }
 
-/// What an operator, or what works for one, has brought to its end.
+/// An action of an operator, of a scheduled function or of a reader that has been completed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Act {
-    /// One aggregate's rows were made again.
+    /// The rows of one aggregate were rebuilt.
     RebuiltOne,
-    /// All rows were compared with all histories.
+    /// All rows were compared with all histories, and those that differed were repaired.
     RebuiltAll,
-    /// Messages of a time were sent once more.
+    /// The messages of a range of time were sent once more.
     Announced,
-    /// A sweep has ended.
+    /// A sweep of the whole store has ended.
     Swept,
-    /// A piece of one of those was gone on with where it had been cut off.
-    GoneOn,
-    /// What was parked was gone through.
-    WentThroughParked,
-    /// A parked aggregate was taken up.
+    /// A piece of a rebuild, an announcing or a sweep ran out of time, and answered the state from
+    /// which the next invocation continues.
+    Continued,
+    /// All parked aggregates were tried.
+    TriedAllParked,
+    /// A parked aggregate was resumed.
     Resumed,
-    /// A parked aggregate stayed so.
+    /// A parked aggregate was tried and stayed parked.
     Stayed,
-    /// A record of the stream was redriven.
-    RecordRedriven,
-    /// An event was redriven.
-    EventRedriven,
-    /// A dead letter was tried and stayed one.
-    LetterStayed,
-    /// The watcher went through every status.
+    /// A dead letter with a record of the stream was retried with success.
+    RecordRetried,
+    /// A dead letter with an event was retried with success.
+    EventRetried,
+    /// A dead letter was retried without any fault, was refused again, and stayed a dead letter.
+    DeadLetterStayed,
+    /// The watcher has looked at the shipments of every status.
     Watched,
-    /// All rows were compared with all histories, and none was mended.
+    /// All rows were compared with all histories, without a repair.
     Verified,
-    /// An erasure was answered.
+    /// The erasure of a person's data was answered with 200.
     Erased,
-    /// An order's history was read.
-    Read,
+    /// The history of an order was read over the API.
+    HistoryRead,
 }
 
 impl Act {
-    /// Every one.
+    /// Every kind of act.
     pub const ALL: [Self; 15] = [
         Self::RebuiltOne,
         Self::RebuiltAll,
         Self::Announced,
         Self::Swept,
-        Self::GoneOn,
-        Self::WentThroughParked,
+        Self::Continued,
+        Self::TriedAllParked,
         Self::Resumed,
         Self::Stayed,
-        Self::RecordRedriven,
-        Self::EventRedriven,
-        Self::LetterStayed,
+        Self::RecordRetried,
+        Self::EventRetried,
+        Self::DeadLetterStayed,
         Self::Watched,
         Self::Verified,
         Self::Erased,
-        Self::Read,
+        Self::HistoryRead,
     ];
 }
 
-/// Where choices come from.
+/// The source of all choices of a world.
 pub trait Chooser: Send {
-    /// One of `options`, from 0; there is at least one.
+    /// Returns a number from 0 to `options` - 1. `options` is at least 1.
     fn choose(&mut self, options: usize) -> usize;
 }
 
-/// Choices drawn from a seed.
+/// Choices of a random number generator, which a seed has started.
 pub struct Seeded(pub fastrand::Rng);
 
 impl Chooser for Seeded {
@@ -169,26 +173,26 @@ impl Chooser for Seeded {
     }
 }
 
-/// How much has happened.
+/// Counts of what has happened in one run, or in many.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Tally {
-    /// Steps of the scheduler.
+    /// The steps of the scheduler.
     pub steps: u64,
-    /// Calls of ports.
+    /// The calls of ports.
     pub calls: u64,
-    /// Faults that struck, by kind.
+    /// The faults that struck, by kind.
     pub faults: BTreeMap<Fault, u64>,
-    /// What was done to set things right.
+    /// The acts that were completed, by kind.
     pub acts: BTreeMap<Act, u64>,
 }
 
 impl Tally {
-    /// Every fault that struck.
+    /// Returns the number of faults that struck, of all kinds together.
     pub fn faults_in_all(&self) -> u64 {
         self.faults.values().sum()
     }
 
-    /// Adds another tally.
+    /// Adds the counts of another tally to these.
     pub fn add(&mut self, other: &Self) {
         self.steps += other.steps;
         self.calls += other.calls;
@@ -201,7 +205,9 @@ impl Tally {
     }
 }
 
-/// The one state that all parts of a world share.
+/// The state that all parts of a world share. A clock shows `millis + offset`, both in
+/// milliseconds: `millis` only grows, a jump of the clock changes `offset`, and `latest` is the
+/// greatest time that a clock has shown. `puts` counts the puts of commits, failed ones too.
 struct State {
     chooser: Box<dyn Chooser>,
     rates: BTreeMap<Fault, u32>,
@@ -214,22 +220,24 @@ struct State {
     trace: Option<Vec<String>>,
 }
 
-/// A handle on it.
+/// A shared handle to the choices, the time and the counts of a world. A clone is the same world.
 #[derive(Clone)]
 pub struct Core {
     state: Arc<Mutex<State>>,
-    /// The defect that is planted.
+    /// The defect that is planted in this world, if any.
     pub defect: Option<Defect>,
-    /// Is a call held up after its effect only? Whatever happens between that and the next call's
-    /// effect is the same as if it had happened there: fewer interleavings, none of them lost.
+    /// Whether a task is suspended only after the effect of a call, and not before it too. Whatever
+    /// others do between the effect of one call and that of the next is the same as if they did it
+    /// at this one suspension, so this leaves fewer interleavings to try and loses none.
     pub coarse: bool,
 }
 
-/// 2024-01-15T12:00:00Z
+/// The time at which every world begins, in milliseconds since 1970: 2024-01-15T12:00:00Z.
 const BEGINNING: i64 = 1_705_320_000_000;
 
 impl Core {
-    /// A core whose choices come from `chooser`; with `traced` it writes down what happens.
+    /// Returns a core whose choices come from `chooser`. With `traced` it records a trace, one line
+    /// for each thing that happens.
     pub fn new(chooser: Box<dyn Chooser>, defect: Option<Defect>, traced: bool) -> Self {
         let state = State {
             chooser,
@@ -249,7 +257,7 @@ impl Core {
         }
     }
 
-    /// A core for every interleaving of a small world.
+    /// Returns a core for the interleavings of a small world, with the field `coarse` set.
     pub fn coarse(chooser: Box<dyn Chooser>, traced: bool) -> Self {
         Self {
             coarse: true,
@@ -257,10 +265,11 @@ impl Core {
         }
     }
 
-    /// Draws a rate for every fault but those of `without`.
+    /// Draws a rate for every fault. The faults of `without` keep the rate 0.
     pub fn draw_rates(&self, without: &[Fault]) {
         for fault in Fault::ALL {
-            // Drawn in any case, so that leaving one out changes nothing else about a seed.
+            // The rate is drawn in any case, so that excluding a fault does not change the choices
+            // that follow.
             let rate = self.choose(fault.highest_rate() as usize + 1) as u32;
             if !without.contains(&fault) {
                 self.state().rates.insert(fault, rate);
@@ -268,12 +277,12 @@ impl Core {
         }
     }
 
-    /// One of `options`, from 0.
+    /// Returns a number from 0 to `options` - 1, as the world's [`Chooser`] chooses.
     pub fn choose(&self, options: usize) -> usize {
         self.state().chooser.choose(options)
     }
 
-    /// Does this fault strike now?
+    /// Decides by this fault's rate whether it strikes now. Counts it and traces it where it does.
     pub fn strikes(&self, fault: Fault) -> bool {
         let mut state = self.state();
         let rate = state.rates.get(&fault).copied().unwrap_or_default();
@@ -286,12 +295,12 @@ impl Core {
         true
     }
 
-    /// From now on nothing goes wrong any more.
+    /// Switches all faults off for the rest of the run.
     pub fn end_faults(&self) {
         self.state().faults_on = false;
     }
 
-    /// A step of the scheduler: time goes on, and may jump.
+    /// Counts a step of the scheduler and advances time by up to 49 ms; the clock may jump.
     pub fn step(&self) {
         let jump = self.strikes(Fault::ClockJump);
         let millis = self.choose(50) as i64;
@@ -303,66 +312,67 @@ impl Core {
         state.latest = state.latest.max(state.millis + state.offset);
     }
 
-    /// Hours go by in which nobody does anything.
-    pub fn outage(&self, hours: i64) {
-        self.pass(hours * 3_600_000);
+    /// Advances time by so many hours, in which nobody does anything.
+    pub fn pass_hours(&self, hours: i64) {
+        self.pass_millis(hours * 3_600_000);
     }
 
-    /// Milliseconds go by in which nobody does anything.
-    pub fn pass(&self, millis: i64) {
+    /// Advances time by so many milliseconds, in which nobody does anything.
+    pub fn pass_millis(&self, millis: i64) {
         let mut state = self.state();
         state.millis += millis;
         state.latest = state.latest.max(state.millis + state.offset);
     }
 
-    /// The latest time that a clock has shown so far: it may have gone back since.
+    /// Returns the latest time that a clock has shown so far. The clock may have gone back since.
     pub fn latest(&self) -> Timestamp {
         Timestamp::from_millis(self.state().latest).unwrap()
     }
 
-    /// Counts a put of a commit, whatever becomes of it.
+    /// Counts a put of a commit, whether it succeeds or not.
     pub fn count_put(&self) {
         self.state().puts += 1;
     }
 
-    /// Puts of commits so far.
+    /// Returns the number of puts of commits so far, failed ones included.
     pub fn puts(&self) -> u64 {
         self.state().puts
     }
 
-    /// Milliseconds that have gone by, whatever clocks show.
+    /// Returns the milliseconds that have passed since the world began. Jumps of the clock do not
+    /// change them.
     pub fn elapsed(&self) -> i64 {
         self.state().millis - BEGINNING
     }
 
-    /// What a clock shows.
+    /// Returns the time that a clock shows, jumps included.
     pub fn now(&self) -> Timestamp {
         let state = self.state();
         Timestamp::from_millis(state.millis + state.offset).unwrap()
     }
 
-    /// Counts a call.
+    /// Counts a call of a port.
     pub fn count_call(&self) {
         self.state().tally.calls += 1;
     }
 
-    /// Counts what was done to set things right.
+    /// Counts and traces an act that was completed.
     pub fn did(&self, act: Act) {
         *self.state().tally.acts.entry(act).or_default() += 1;
         self.note(|| format!("+ {act:?}"));
     }
 
-    /// Does anything go wrong yet?
+    /// Returns whether faults can still strike.
     pub fn faults_on(&self) -> bool {
         self.state().faults_on
     }
 
-    /// How much has happened.
+    /// Returns the counts of what has happened so far.
     pub fn tally(&self) -> Tally {
         self.state().tally.clone()
     }
 
-    /// Writes down what happens, where somebody wants to read it.
+    /// Adds a line to the trace, where this run records one.
     pub fn note(&self, text: impl FnOnce() -> String) {
         let mut state = self.state();
         if let Some(trace) = &mut state.trace {
@@ -371,7 +381,7 @@ impl Core {
         }
     }
 
-    /// What has been written down.
+    /// Returns the trace, a line for each thing that happened. It is empty where none is recorded.
     pub fn trace(&self) -> Vec<String> {
         self.state().trace.clone().unwrap_or_default()
     }
@@ -381,14 +391,15 @@ impl Core {
     }
 }
 
-/// Waits until the scheduler moves this task again.
-pub async fn hold() {
+/// Suspends the current task until the scheduler polls it again.
+pub async fn suspend() {
     let mut held = false;
     poll_fn(|context| {
         if std::mem::replace(&mut held, true) {
             return Poll::Ready(());
         }
-        // A task may hold several calls at once; each of them wants to be asked again.
+        // A task may await several calls at once, and a combinator polls again only the calls that
+        // were woken.
         context.waker().wake_by_ref();
         Poll::Pending
     })

@@ -1,6 +1,7 @@
-//! Defects that are planted on purpose: a world that does not find them proves nothing.
+//! Defects that are planted on purpose. A simulation that does not find them proves nothing.
 //!
-//! Most sit where shipping code meets a port, and do to it what a mistake in that code would do.
+//! Most are planted where the real code meets a port: there they change what is written or read, as
+//! a mistake in the real code would.
 
 use std::{collections::BTreeMap, sync::Mutex};
 
@@ -24,107 +25,113 @@ pub mod erasing;
 pub mod marking;
 pub mod plain;
 
-/// A mistake that somebody could make.
+/// A mistake that a developer could make. The names are the values of `cargo sim --defect`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Defect {
-    /// An append without its condition overwrites a rival.
+    /// An append has no condition, and overwrites a commit that another writer made first.
     LostCondition,
-    /// A failed condition is taken for success.
+    /// The failed condition of an append is treated as success.
     SwallowedConflict,
-    /// Success is answered, and nothing was stored.
+    /// An append answers success and has stored nothing.
     UnstoredAnswer,
-    /// A write that succeeded is done once more behind itself.
+    /// A commit that was written is written once more, with the sequence that follows.
     DoubledWrite,
-    /// Command ids are not looked up before a decision.
+    /// Command ids are not looked up before a decision, so a repeated command has a second effect.
     ForgottenCommands,
-    /// What lies behind a seal is forgotten when it is looked up.
+    /// The command ids before a full snapshot (once called a seal) are not found when they are
+    /// looked up.
     ForgottenSeal,
     /// A snapshot drops the fingerprint of the commit before its own.
     DroppedFingerprint,
-    /// A history is read without its next pages.
+    /// A load reads the first page of a history and not the others.
     FirstPageOnly,
-    /// A commit is dated by the clock alone, which may have gone back.
+    /// A commit takes its time from the clock alone, even where the clock has gone back behind the
+    /// previous commit.
     UnclampedTime,
-    /// A row is put whatever is there.
+    /// A row is put without comparing its version with the stored row's.
     BlindRow,
-    /// A row is put once, and never again.
+    /// A row that exists is never replaced.
     FirstRowWins,
-    /// A rebuild puts its rows whatever is there by then.
+    /// A rebuild puts its rows without comparing their version with the stored rows'.
     BlindRebuild,
-    /// A row takes its time from projecting.
+    /// A row takes its time from the clock when it is projected, and not from its event.
     RowOfNow,
-    /// The usual recipe: fold what comes into the row, and remember the highest sequence seen.
+    /// The usual design of a projector: it folds each incoming event into its state, keeps the
+    /// highest sequence seen, and ignores lower ones. Records that arrive out of order are lost.
     RememberedSequence,
-    /// An entry that failed in a call that says 200 is taken for sent.
+    /// An entry of `PutEvents` that failed in a call that answers 200 is treated as sent.
     SwallowedEntry,
-    /// The same on the topic.
+    /// An entry of `PublishBatch` that failed in a call that answers 200 is treated as sent.
     SwallowedAlert,
-    /// A message has another id each time.
+    /// A message has another id each time that it is sent.
     UnstableIds,
-    /// A batch's failures are not named.
+    /// The answer to a batch does not name the records that failed.
     UnnamedFailures,
-    /// A batch's last record is named instead of the first that failed.
+    /// The answer to a batch names its last record instead of the first one that failed.
     LateFailure,
-    /// The place in the stream moves on before the batch is done.
+    /// A consumer's position in the stream moves on before the batch is processed.
     EarlyCursor,
-    /// What cannot be projected is passed over in silence.
+    /// An aggregate that cannot be projected or announced is skipped and not parked.
     SwallowedPark,
-    /// A report is taken for written that was not.
+    /// The report about a file is treated as written, and was not.
     LostReport,
-    /// What comes in is logged.
+    /// The bodies of requests are logged.
     LeakyLog,
-    /// A rebuild leaves rows of nothing where they are.
+    /// A rebuild does not remove rows whose aggregate has no history.
     IgnoredSuperfluous,
-    /// A scan leaves out the aggregate that a page begins with.
+    /// A scan loses the aggregate that a page begins with.
     LostAtPageEnd,
-    /// What is left of a bucket when a step ends is never settled.
+    /// The rest of a bucket is never settled once its first invocation has run out of time.
     SkippedRest,
-    /// What is parked is forgotten before it goes on.
+    /// The row of a parked aggregate is removed before the aggregate is resumed.
     ForgottenFirst,
-    /// A range to announce begins behind its first commit.
+    /// A range to announce begins 1 ms too late, after its first commit.
     LateBeginning,
-    /// A part of the ledger is put over the one before.
+    /// Each part of a rebuild's ledger overwrites the part before.
     LostPart,
-    /// A dead letter is thrown away whether its redrive succeeds or not.
+    /// A dead letter is deleted even where its retry fails.
     ThrownAwayLetter,
-    /// A record's redrive makes the rows again and tells nobody, for either consumer.
+    /// The retry of a record rebuilds the rows, also where the consumer is `notify`, and announces
+    /// nothing.
     SilentRedrive,
-    /// A webhook writes scans that are known once more.
+    /// A webhook writes scans that are in the history once more.
     RewrittenScans,
-    /// Of a webhook the latest scan alone is logged.
+    /// Only the latest scan of a webhook is logged.
     LatestScanOnly,
-    /// A webhook is trusted without a look at its signature.
+    /// A webhook is accepted without a check of its signature.
     TrustedBlindly,
-    /// A shipment is marked as stalled without a look at what was heard of it since.
+    /// A shipment is marked as stalled although an update has arrived since the watcher looked.
     StaleMark,
-    /// A shipment is marked as stalled as often as that is asked for.
+    /// A shipment is marked as stalled once more for each request, since the same update.
     MarkedAnew,
-    /// The watcher takes half the time for the whole.
+    /// The watcher waits for half of the time after which a shipment is stalled.
     WatchedTooEarly,
-    /// The watcher looks at the first shard alone.
+    /// The watcher reads only the first shard of its index.
     FirstShardWatched,
-    /// A row keeps that its shipment is stalled when that is over.
+    /// A row still says that its shipment is stalled after the next update.
     KeptStall,
-    /// What opens personal data asks the table of keys once, and never again.
+    /// A projector reads each key from the table once and never again, so it does not see that a
+    /// key was destroyed.
     KeyRemembered,
-    /// A kept key never grows old.
+    /// A cached key never expires.
     KeptForEver,
-    /// A snapshot holds personal data as they were sent.
+    /// A snapshot holds personal data in plain text.
     PlainSnapshot,
-    /// A commit's digest is of personal data as they were sent.
+    /// The digest of a commit is computed of personal data in plain text.
     PlainDigest,
-    /// What projects an order does not look again whether it was erased meanwhile.
+    /// `project` does not check again, after it has put an order's row, whether the order was
+    /// erased meanwhile.
     NotLookedAgain,
-    /// An erasure leaves rows as they are.
+    /// An erasure does not rewrite the rows of the owner's orders.
     UnwrittenRows,
-    /// A key is destroyed before the erasure is noted, which may fail.
+    /// A key is destroyed before the erasure is written to the history, which may then fail.
     ErasedBeforeNoted,
-    /// A repeated erasure destroys the key that a customer was given since.
+    /// A repeated erasure destroys the key that the customer got after the first one.
     DestroyedAnew,
 }
 
 impl Defect {
-    /// Every one.
+    /// Every defect.
     pub const ALL: [Self; 47] = [
         Self::LostCondition,
         Self::SwallowedConflict,
@@ -175,7 +182,8 @@ impl Defect {
         Self::DestroyedAnew,
     ];
 
-    /// Does it show only where something goes wrong? Then a world without faults must not find it.
+    /// Returns whether the defect has an effect only where some fault strikes. A run without faults
+    /// must not find such a defect.
     pub fn needs_a_fault(self) -> bool {
         matches!(
             self,
@@ -201,8 +209,8 @@ impl Defect {
     }
 }
 
-/// A commit on its way to the table.
-pub fn written(core: &Core, digests: &plain::Digests, mut item: Item) -> Item {
+/// Returns the item of a commit as a planted defect lets it be written.
+pub fn alter_written(core: &Core, digests: &plain::Digests, mut item: Item) -> Item {
     match core.defect {
         Some(Defect::PlainSnapshot) => plain::snapshot(&mut item),
         Some(Defect::PlainDigest) => plain::digest(&mut item, digests),
@@ -217,7 +225,8 @@ pub fn written(core: &Core, digests: &plain::Digests, mut item: Item) -> Item {
     item
 }
 
-/// Forgets fingerprints of an item's snapshot but its own, the last, up to `most` of them.
+/// Clears fingerprints of an item's snapshot: up to `most` of them, from the latest, without the
+/// last one, which is of the commit itself.
 fn forget(item: &mut Item, most: usize) {
     if let Some(AttributeValue::M(snapshot)) = item.get_mut(SNAPSHOT)
         && let Some(AttributeValue::B(fingerprints)) = snapshot.get_mut("traces")
@@ -229,8 +238,9 @@ fn forget(item: &mut Item, most: usize) {
     }
 }
 
-/// A part of a history, or a seal, on its way from the table.
-pub fn read_on(core: &Core, mut page: Page) -> Page {
+/// Returns a page of `oldest`, a part of a history or a full snapshot, as a planted defect lets it
+/// be read.
+pub fn alter_oldest(core: &Core, mut page: Page) -> Page {
     if core.defect == Some(Defect::ForgottenSeal) {
         let items = page.items.iter_mut();
         items.for_each(|item| forget(item, usize::MAX));
@@ -238,17 +248,18 @@ pub fn read_on(core: &Core, mut page: Page) -> Page {
     if core.defect == Some(Defect::RewrittenScans) {
         page.items.iter_mut().for_each(forget_scans);
     }
-    read(core, page)
+    alter_newest(core, page)
 }
 
-/// Forgets by what the scans of a commit are known.
+/// Changes the ids by which the scans of a commit are recognised.
 fn forget_scans(item: &mut Item) {
     if let Some(AttributeValue::S(events)) = item.get_mut("events") {
         *events = events.replace(r#""origin":{"id":""#, r#""origin":{"id":"forgotten "#);
     }
 }
 
-/// The same commit behind itself.
+/// Returns a copy of a commit's item with the sequence and the ordinal that follow. `None` where
+/// the item has none.
 pub fn copy_behind(item: &Item) -> Option<Item> {
     let number = |name: &str| item.get(name)?.as_n().ok()?.parse::<u64>().ok();
     let mut copy = item.clone();
@@ -261,8 +272,8 @@ pub fn copy_behind(item: &Item) -> Option<Item> {
     Some(copy)
 }
 
-/// Commits on their way from the table.
-pub fn read(core: &Core, mut page: Page) -> Page {
+/// Returns a page of commits as a planted defect lets it be read.
+pub fn alter_newest(core: &Core, mut page: Page) -> Page {
     match core.defect {
         Some(Defect::ForgottenCommands) => {
             for item in &mut page.items {
@@ -281,17 +292,17 @@ pub fn read(core: &Core, mut page: Page) -> Page {
     page
 }
 
-/// A page without the aggregate that it begins with.
+/// Removes from a page everything of the aggregate that it begins with.
 pub fn without_first<T>(page: &mut Vec<T>, aggregate: impl Fn(&T) -> String) {
     let [first, last] = [page.first(), page.last()].map(|one| one.map(&aggregate));
-    // The last one says where a scan goes on.
+    // The last item stays, since the scan continues behind it.
     if first != last {
         page.retain(|one| Some(aggregate(one)) != first);
     }
 }
 
-/// The path of a part of the ledger, `…/<source>-<segment>-<part>-<items>`, with the number of the
-/// first.
+/// Returns the path of a part of a ledger, `…/<source>-<segment>-<part>-<items>`, with `<part>`
+/// replaced by 0.
 pub fn first_part(path: &str) -> String {
     match path.rsplitn(3, '-').collect::<Vec<_>>()[..] {
         [items, _, source] => format!("{source}-0-{items}"),
@@ -299,28 +310,30 @@ pub fn first_part(path: &str) -> String {
     }
 }
 
-/// A row on its way to its table.
-pub fn row(core: &Core, mut row: Row) -> Row {
+/// Returns a row as a planted defect lets it be written.
+pub fn alter_row(core: &Core, mut row: Row) -> Row {
     if core.defect == Some(Defect::RowOfNow) && row.contains_key("updatedAt") {
         row.insert("updatedAt".to_owned(), core.now().to_string().into());
     }
     row
 }
 
-/// An announcement on its way to the bus.
-pub fn announced(core: &Core, mut message: Announcement) -> Announcement {
+/// Returns an announcement as a planted defect lets it be sent.
+pub fn alter_announcement(core: &Core, mut message: Announcement) -> Announcement {
     if core.defect == Some(Defect::UnstableIds) {
         message.id = format!("{}/{}", message.id, core.choose(1_000_000));
     }
     message
 }
 
-/// The usual recipe: what is known of each order, and the highest sequence seen.
+/// The memory of the defect `RememberedSequence`: the state of each order and the highest sequence
+/// seen of it.
 #[derive(Debug, Default)]
 pub struct Remembered(Mutex<BTreeMap<AggregateId, (Order, u64)>>);
 
 impl Remembered {
-    /// The row that an order has once this commit has been taken in, if it is one of an order.
+    /// Folds a commit of an order into the remembered state and returns the order's row. Returns
+    /// `None` for other aggregates.
     pub fn row(&self, commit: &Commit, environment: &Environment) -> Option<Row> {
         let mut known = self.0.lock().unwrap();
         let (order, seen) = known.entry(commit.aggregate.clone()).or_default();

@@ -1,4 +1,4 @@
-//! `cargo sim`: many seeds, or one again.
+//! `cargo sim`: runs many seeds, or one seed again.
 
 use std::process::ExitCode;
 
@@ -9,29 +9,29 @@ use simulation::{
     world::Setup,
 };
 
-/// Runs the simulated world.
+/// Runs the simulation
 #[derive(Debug, Parser)]
 #[command(name = "sim")]
 struct Arguments {
     /// How many seeds to run
     #[arg(long, default_value_t = 20_000)]
     seeds: u64,
-    /// The first of them
+    /// The first seed
     #[arg(long, default_value_t = 0)]
     from: u64,
-    /// Run this seed alone, and show what happens
+    /// Run this seed alone, and print its trace
     #[arg(long)]
     seed: Option<u64>,
-    /// Of each seed, only the first so many commands
+    /// Run only the first N commands of each seed; 0 runs all of them
     #[arg(long, default_value_t = 0)]
     commands: usize,
-    /// A fault that does not strike, such as Crash; may be given several times
+    /// A fault that must not strike, such as Crash; may be given several times
     #[arg(long)]
     without: Vec<String>,
     /// A defect to plant, such as BlindRow
     #[arg(long)]
     defect: Option<String>,
-    /// Threads
+    /// How many threads run seeds
     #[arg(long, default_value_t = 2)]
     threads: usize,
 }

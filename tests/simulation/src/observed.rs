@@ -1,4 +1,4 @@
-//! What an observer outside has seen of a run: the only thing that checks look at.
+//! What an outside observer has seen of a run. The checks look at nothing else.
 
 use std::collections::BTreeMap;
 
@@ -10,132 +10,136 @@ use projectors::ports::{Alert, Announcement, Row};
 use serde_json::Value;
 
 use crate::{
-    plan::Wanted,
-    platform::{CONSUMERS, Letter, Lost},
+    plan::PlannedRequest,
+    platform::{CONSUMERS, DeadLetter, Expired},
     ports::Served,
 };
 
-/// An answer that settles a command.
+/// A final answer to a request: any answer but `503`.
 #[derive(Debug, Clone)]
 pub struct Answered {
-    /// What was wanted.
-    pub wanted: Wanted,
-    /// The HTTP status, or the status that an invocation's answer stands for.
+    /// The request.
+    pub planned: PlannedRequest,
+    /// The HTTP status. For a direct invocation: 200, or the status of the error in its answer.
     pub status: u16,
-    /// The answer.
+    /// The body of the answer.
     pub body: String,
-    /// Of a webhook: had every scan of it been acknowledged before it was sent this time?
-    pub known: bool,
-    /// Puts of commits that the answer took.
+    /// For a webhook: whether each of its scans had been acknowledged before this attempt began.
+    pub already_acknowledged: bool,
+    /// For a webhook: the number of puts of commits of the last attempt, failed puts included.
     pub puts: u64,
-    /// When its first attempt began.
-    pub begun: Begun,
+    /// When the first attempt began.
+    pub began_at: Elapsed,
 }
 
-/// When something began: the milliseconds that had gone by.
-pub type Begun = i64;
+/// A time of the simulation, in milliseconds since the world began. Jumps of the clock do not
+/// change it.
+pub type Elapsed = i64;
 
-/// An erasure that was asked for.
+/// An erasure that was requested.
 #[derive(Debug, Clone)]
-pub struct Asked {
-    /// What was wanted.
-    pub wanted: Wanted,
-    /// How much was written before the first attempt began that was made under its id.
-    pub begun: usize,
-    /// Was it answered that it is done?
+pub struct ErasureRequest {
+    /// The request.
+    pub planned: PlannedRequest,
+    /// The number of commits that were written before the first attempt under this command id
+    /// began. The erasure covers these commits.
+    pub commits_before: usize,
+    /// Whether it was answered with 200.
     pub answered: bool,
 }
 
-/// An order's history as somebody was shown it.
+/// One answer of the API to a request for the history of an order.
 #[derive(Debug, Clone)]
-pub struct Read {
-    /// `order#1` …
+pub struct HistoryRead {
+    /// The order's aggregate, such as `order#1`.
     pub aggregate: String,
-    /// Had it been answered before that the order's personal data are erased?
-    pub hidden: bool,
-    /// Was everything at rest?
+    /// Whether the erasure of the order's personal data had been answered before the reading
+    /// began.
+    pub erased: bool,
+    /// Whether no fault could strike any more when the reading began.
     pub at_rest: bool,
     /// The HTTP status.
     pub status: u64,
-    /// The answer.
+    /// The body of the answer.
     pub text: String,
 }
 
-/// A file that was uploaded: a wanted order, and a line that is none.
+/// An uploaded file. It holds one order and one line that is no order.
 #[derive(Debug, Clone)]
 pub struct Uploaded {
-    /// What was wanted.
-    pub wanted: Wanted,
-    /// The object that it became.
+    /// The request that the order is of.
+    pub planned: PlannedRequest,
+    /// The object in the bucket.
     pub object: Object,
-    /// What was reported of it.
+    /// The import's report about the file, if there is one at the end of the run.
     pub report: Option<Value>,
 }
 
-/// A run, seen from outside.
+/// Everything that an outside observer has seen of a run.
 #[derive(Debug, Default)]
 pub struct Observed {
-    /// Everything that was wanted.
-    pub wanted: Vec<Wanted>,
-    /// Answers that settled a command.
+    /// Every request of the plan.
+    pub planned: Vec<PlannedRequest>,
+    /// The final answers to requests.
     pub answers: Vec<Answered>,
-    /// Files, and what was reported of them.
+    /// The uploaded files, with their reports.
     pub files: Vec<Uploaded>,
-    /// The events table, by aggregate and sequence.
+    /// The items of the events table at the end, by aggregate and sequence.
     pub stored: Vec<event_store::commit::Item>,
-    /// What was written, in the order of writing.
+    /// Every commit that was written, in the order of writing.
     pub written: Vec<std::sync::Arc<event_store::commit::Item>>,
-    /// Of each of them, the latest time that a clock had shown by then.
-    pub shown: Vec<Timestamp>,
-    /// From when on nothing went wrong any more, and nothing was left to do but to wait: how much
-    /// was written before, and what a clock showed.
-    pub quiet: Option<(usize, Timestamp)>,
-    /// The read models.
+    /// For each item of `written`, the latest time that a clock had shown when it was written.
+    pub clock_at_write: Vec<Timestamp>,
+    /// The moment at which no fault could strike any more and nothing was left to do except to wait
+    /// for stalled shipments: the number of commits written before it, and the clock's time.
+    pub quiet_since: Option<(usize, Timestamp)>,
+    /// The rows of the table of processed orders.
     pub orders: Vec<Row>,
-    /// The log and the rows `CURRENT`.
+    /// The rows of the shipment log: the log entries and the rows `CURRENT`.
     pub shipments: Vec<Row>,
-    /// Ids of what is parked.
+    /// The ids of the parked rows, such as `project#order#1`.
     pub parked: Vec<String>,
-    /// The rows of what is parked.
+    /// The parked rows, as JSON.
     pub parked_rows: Vec<String>,
-    /// What ledgers of rebuilds hold.
+    /// The contents of the ledgers of rebuilds.
     pub ledger: Vec<Vec<u8>>,
-    /// Rows whose version went back.
+    /// The keys of rows whose version went back.
     pub went_back: Vec<String>,
-    /// What the bus has accepted.
+    /// The announcements that the bus has accepted, without the watcher's requests.
     pub announced: Vec<Announcement>,
-    /// What the topic has accepted of `notify`.
+    /// The alerts of `notify` that the topic has accepted.
     pub alerted: Vec<Alert>,
-    /// What operators were told.
-    pub told: Vec<String>,
-    /// Metrics, a line each.
+    /// The messages to operators, each with subject and text.
+    pub operator_messages: Vec<String>,
+    /// The metrics, one line each.
     pub metrics: Vec<String>,
-    /// What was logged.
+    /// The log of the run.
     pub logs: String,
-    /// Events that a function itself has set aside.
+    /// The events that a function itself has put among the dead letters.
     pub set_aside: Vec<String>,
-    /// What the platform gave up and nobody could redrive.
-    pub letters: Vec<Letter>,
-    /// What the stream forgot before it was read.
-    pub lost: Vec<Lost>,
-    /// By consumer: has what went through the whole store for it named what it could not read?
-    pub named: [bool; CONSUMERS],
-    /// Erasures that were asked for.
-    pub asked: Vec<Asked>,
-    /// The histories of orders, with their personal data open or erased.
+    /// The dead letters of the platform at the end, those that were retried in vain included.
+    pub dead_letters: Vec<DeadLetter>,
+    /// The records that the stream dropped before a consumer had read them.
+    pub expired: Vec<Expired>,
+    /// By consumer number: whether a rebuild of everything (for `project`) or an announcing (for
+    /// `notify`) has counted histories or messages that it could not process.
+    pub reported_unreadable: [bool; CONSUMERS],
+    /// The erasures that were requested.
+    pub erasures: Vec<ErasureRequest>,
+    /// The histories of orders at the end, with their personal data unsealed, or erased.
     pub opened: BTreeMap<String, Vec<Commit>>,
-    /// Why an order's personal data can be neither opened nor taken for erased.
-    pub sealed_for_ever: Vec<String>,
-    /// The table of keys, by owner.
+    /// The errors of orders whose personal data can be neither unsealed nor recognised as erased.
+    pub unsealing_errors: Vec<String>,
+    /// The records of the table of keys at the end, by owner.
     pub keys: BTreeMap<String, KeyRecord>,
-    /// When a caller last had a key from that table.
+    /// When the table last gave a key to a caller.
     pub served: Served,
-    /// Has a clock jumped?
-    pub jumped: bool,
-    /// Histories that somebody was shown.
-    pub reads: Vec<Read>,
-    /// Was nothing asked for but the answers to commands? Then nothing is projected.
+    /// Whether the clock has jumped.
+    pub clock_jumped: bool,
+    /// The answers to requests for the history of an order.
+    pub reads: Vec<HistoryRead>,
+    /// Whether the run processed commands alone, as small worlds do. Then nothing was projected.
     pub commands_only: bool,
-    /// Did it come to rest?
+    /// Whether nothing was left to do at the end, within the limit of steps.
     pub at_rest: bool,
 }

@@ -1,4 +1,4 @@
-//! Many seeds, and the shortest trace of one that fails.
+//! Runs many seeds, and reduces one that fails to a short trace.
 
 use std::{
     cell::RefCell,
@@ -18,32 +18,32 @@ use crate::{
     world::{Run, Setup, run},
 };
 
-/// A seed that fails, made as small as the runner could make it.
+/// A failing seed, reduced to as few faults and commands as the runner could find.
 #[derive(Debug, Clone)]
 pub struct Found {
-    /// What to run to see it again.
+    /// The setup that reproduces the failure.
     pub setup: Setup,
-    /// What does not hold.
+    /// The violated invariants, a sentence each.
     pub violations: Vec<String>,
-    /// What happened.
+    /// The trace of the run, a line for each thing that happened.
     pub trace: Vec<String>,
 }
 
-/// What many seeds came to.
+/// The results of many seeds.
 #[derive(Debug, Clone, Default)]
 pub struct Summary {
-    /// Seeds that were run.
+    /// The number of seeds that were run.
     pub seeds: u64,
-    /// What happened in all of them.
+    /// The counts of all seeds together.
     pub tally: Tally,
-    /// Calls and faults of each seed, for medians.
+    /// The number of calls and of faults of each seed, for the medians.
     pub each: Vec<(u64, u64)>,
-    /// The lowest seed that fails, made small.
+    /// The lowest failing seed that was found, reduced; `None` where every seed passed.
     pub found: Option<Found>,
 }
 
 impl Summary {
-    /// The median seed's calls, and the median seed's faults.
+    /// Returns the median number of calls of a seed, and the median number of faults.
     pub fn medians(&self) -> (u64, u64) {
         let median = |mut numbers: Vec<u64>| {
             numbers.sort_unstable();
@@ -55,18 +55,17 @@ impl Summary {
     }
 }
 
-/// Runs one seed, with what it logs.
+/// Runs one seed and captures what it logs.
 pub fn observe(setup: &Setup) -> Run {
     start_logs();
     LOGS.with_borrow_mut(Vec::clear);
-    // A panic in a handler is caught by it or is a violation; its text on the terminal helps
-    // nobody through a million seeds.
     let mut run = run(setup);
     run.observed.logs = LOGS.with_borrow(|logs| String::from_utf8_lossy(logs).into_owned());
     run
 }
 
-/// Runs seeds `from..from + seeds` like `setup` on `threads` threads, up to the first that fails.
+/// Runs the seeds `from..from + seeds` with the other values of `setup`, on `threads` threads.
+/// Stops once a seed has failed.
 pub fn run_seeds(setup: &Setup, from: u64, seeds: u64, threads: usize) -> Summary {
     let next = AtomicU64::new(from);
     let failed = AtomicBool::new(false);
@@ -120,7 +119,8 @@ pub fn run_seeds(setup: &Setup, from: u64, seeds: u64, threads: usize) -> Summar
         })
 }
 
-/// The same failure with as few faults and commands as still make it fail.
+/// Reduces a failing setup: leaves out each fault without which it still fails, then keeps the
+/// smallest number of commands with which it fails.
 fn smallest(setup: &Setup) -> Found {
     let mut setup = setup.clone();
     let fails = |setup: &Setup| !violations(&observe(setup).observed).is_empty();
@@ -152,7 +152,7 @@ fn smallest(setup: &Setup) -> Found {
     }
 }
 
-/// The command that replays what was found.
+/// Returns the command line that runs this setup again.
 pub fn replay(setup: &Setup) -> String {
     let mut command = format!("cargo sim --seed {}", setup.seed);
     if setup.commands > 0 {
@@ -167,14 +167,14 @@ pub fn replay(setup: &Setup) -> String {
     command
 }
 
-/// A fault by its name.
+/// Returns the fault of this name, such as `Crash`.
 pub fn fault(name: &str) -> Option<Fault> {
     Fault::ALL
         .into_iter()
         .find(|fault| format!("{fault:?}") == name)
 }
 
-/// A defect by its name.
+/// Returns the defect of this name, such as `BlindRow`.
 pub fn defect(name: &str) -> Option<Defect> {
     Defect::ALL
         .into_iter()
@@ -187,7 +187,7 @@ thread_local! {
     static LOGS: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Writes to what the current thread has logged.
+/// A writer that appends to the log of the current thread.
 #[derive(Debug, Clone, Copy)]
 struct ThreadLogs;
 
@@ -213,7 +213,7 @@ impl MakeWriter<'_> for ThreadLogs {
 fn start_logs() {
     static STARTED: Once = Once::new();
     STARTED.call_once(|| {
-        // Fails where a test has its own, which then has nothing to look at.
+        // This fails where the process has a subscriber already. Then the captured log stays empty.
         let _ = tracing_subscriber::fmt()
             .with_writer(ThreadLogs)
             .with_ansi(false)

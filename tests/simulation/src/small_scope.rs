@@ -1,16 +1,21 @@
-//! Every interleaving of a small world: two writers, three events or webhooks, one crash.
+//! Every interleaving of a few small worlds: two clients, two or three requests, at most one
+//! crash.
+//!
+//! A path is the list of choices of one run. The search is depth-first: it runs a path, then
+//! increments the last choice that had another option, until no choice has one.
 
 use std::sync::{Arc, Mutex};
 
 use crate::{
     checks::violations,
     core::Chooser,
-    plan::{Wanted, Way, carrier},
+    plan::{PlannedRequest, Way, carrier},
     world::run_with,
 };
 use serde_json::json;
 
-/// Takes given choices, then always the first one, and notes what there was to choose from.
+/// A chooser that takes the choices of `given`, then always the option 0. In `taken` it records
+/// each choice with the number of options that there were.
 #[derive(Clone, Default)]
 struct Path {
     taken: Arc<Mutex<Vec<(usize, usize)>>>,
@@ -26,7 +31,7 @@ impl Chooser for Path {
     }
 }
 
-/// The next path after one that has taken these choices; `None` after the last.
+/// Returns the path that follows the one with these choices, or `None` after the last one.
 fn next(taken: &[(usize, usize)]) -> Option<Vec<usize>> {
     let place = taken
         .iter()
@@ -36,9 +41,9 @@ fn next(taken: &[(usize, usize)]) -> Option<Vec<usize>> {
     Some(path)
 }
 
-fn order(path: &str, key: &str, body: serde_json::Value) -> Wanted {
+fn order(path: &str, key: &str, body: serde_json::Value) -> PlannedRequest {
     let aggregate = "order#1".to_owned();
-    Wanted {
+    PlannedRequest {
         way: Way::Http,
         aggregate,
         path: path.to_owned(),
@@ -47,8 +52,8 @@ fn order(path: &str, key: &str, body: serde_json::Value) -> Wanted {
     }
 }
 
-fn update(status: &str, key: &str) -> Wanted {
-    Wanted {
+fn update(status: &str, key: &str) -> PlannedRequest {
+    PlannedRequest {
         way: Way::Http,
         aggregate: "shipment#S".to_owned(),
         path: "/shipments/S/updates".to_owned(),
@@ -57,12 +62,12 @@ fn update(status: &str, key: &str) -> Wanted {
     }
 }
 
-fn scans(count: usize) -> Wanted {
+fn scans(count: usize) -> PlannedRequest {
     carrier::webhook("S", count, false, format!("{count}"))
 }
 
-/// The small worlds: clients, each with its commands in order.
-pub fn worlds() -> Vec<Vec<Vec<Wanted>>> {
+/// Returns the small worlds. Each is a list of clients, each with its requests in order.
+pub fn worlds() -> Vec<Vec<Vec<PlannedRequest>>> {
     let body = json!({
         "orderId": "1",
         "items": [{ "productId": "p", "quantity": 2, "price": 2.55 }],
@@ -72,9 +77,9 @@ pub fn worlds() -> Vec<Vec<Vec<Wanted>>> {
     let complete = order("/orders/1/complete", "complete", json!({}));
     let cancel = order("/orders/1/cancel", "cancel", json!({}));
     vec![
-        // One places and completes, the other cancels.
+        // One client places and completes an order, the other cancels it.
         vec![vec![place(), complete], vec![cancel]],
-        // Two copies of one command, and a rival of both.
+        // Two clients send the same command, and one of them then an update of a shipment.
         vec![vec![place(), update("LOST", "a")], vec![place()]],
         // Three updates of one shipment, two of them under one key.
         vec![
@@ -86,10 +91,11 @@ pub fn worlds() -> Vec<Vec<Vec<Wanted>>> {
     ]
 }
 
-/// Runs every interleaving of a world, with a crash at every place and without; how many there
-/// were, or the first that fails: what does not hold, and what happened.
+/// Runs every interleaving of a world with at most `crashes` crashes, at every possible moment.
+/// Returns the number of interleavings. Fails at the first one that violates an invariant, with
+/// the violations and the trace; or where there are more than `most` interleavings.
 pub fn exhaust(
-    clients: &[Vec<Wanted>],
+    clients: &[Vec<PlannedRequest>],
     crashes: usize,
     most: u64,
 ) -> Result<u64, (Vec<String>, Vec<String>)> {
@@ -119,10 +125,10 @@ pub fn exhaust(
     Err((vec![format!("more than {most} interleavings")], vec![]))
 }
 
-/// Runs one interleaving: what does not hold, and what happened.
+/// Runs one interleaving and returns the violations and the trace.
 fn try_path(
     path: Path,
-    clients: &[Vec<Wanted>],
+    clients: &[Vec<PlannedRequest>],
     crashes: usize,
     traced: bool,
 ) -> (Vec<String>, Vec<String>) {

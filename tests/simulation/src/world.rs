@@ -1,4 +1,9 @@
-//! One run of a seed.
+//! One run of a seed: the system under test, its clients and its operator, and the scheduler.
+//!
+//! [`run`] has three parts. First, faults strike, for at most `STEPS_MAX` steps. Then faults are
+//! switched off, and the run continues until nothing is left to do. At last every order's history
+//! is read once. A step advances time, lets chance start activities, and then either starts an
+//! invocation or polls a running one up to its next suspended call (see `schedule.rs`).
 
 mod clients;
 mod operator;
@@ -50,16 +55,16 @@ pub(crate) use clients::post;
 use crate::{
     core::{Chooser, Core, Fault, Seeded, Tally},
     defects::{Defect, Remembered, plain},
-    observed::{Answered, Begun, Observed, Read, Uploaded},
-    plan::{self, MARKER, Wanted, Way},
+    observed::{Answered, Elapsed, HistoryRead, Observed, Uploaded},
+    plan::{self, MARKER, PlannedRequest, Way},
     platform::{
-        CONSUMERS, Delivery, Letter, Platform, RETENTION_HOURS, SHARDS, Streamed, aggregate_of,
+        CONSUMERS, DeadLetter, Delivery, Platform, RETENTION_HOURS, SHARDS, Streamed, aggregate_of,
         event,
     },
     ports::{KeyStore, SimClock, SimFiles, SimLedger, SimOutbox, SimRows, SimSecrets, SimTable},
 };
 
-/// What rows hold of this world's environment: its indexes are spread.
+/// Returns the environment of this world. Its indexes have four shards.
 pub fn environment() -> Environment {
     Environment {
         shards: "4".parse().unwrap(),
@@ -67,136 +72,143 @@ pub fn environment() -> Environment {
     }
 }
 
-/// Clients at the same time, each with its commands in order.
+/// The number of clients. They send at the same time, each its own requests in order.
 const CLIENTS: usize = 4;
 
-/// Attempts of a client at a command that is not answered, or answered `503`.
+/// The most attempts of a client at a request that gets no answer, or a `503`.
 const CLIENT_ATTEMPTS: u32 = 12;
 
-/// Attempts at an event, as Lambda's asynchronous invocation has them.
+/// The most attempts at an event, as in Lambda's asynchronous invocation.
 const DELIVERY_ATTEMPTS: u32 = 3;
 
-/// Attempts at a record of the stream.
+/// The most attempts at a record of the stream.
 const RECORD_ATTEMPTS: u32 = 4;
 
-/// Records of a batch.
+/// The most records of a batch.
 const BATCH_MAX: usize = 6;
 
-/// Steps while things go wrong: a bound, hardly ever reached.
+/// The most steps with faults. This limit is hardly ever reached.
 const STEPS_MAX: u64 = 20_000;
 
-/// Steps within which everything is at rest once nothing goes wrong any more.
+/// The most steps without faults until nothing is left to do. More are a violation.
 const STEPS_TO_REST: u64 = 20_000;
 
-/// Bytes of a file that come at a time: less than an order.
+/// The size of the chunks in which a file is read, in bytes. It is smaller than an order.
 const FILE_CHUNK: usize = 100;
 
-/// Lines of metrics of a seed: a bound, not reached.
+/// The most lines of metrics of a seed. This limit is not reached.
 const LINES_MAX: usize = 100_000;
 
-/// Hours of an outage: one more than the stream keeps its records.
+/// The length of an outage, in hours: one more than the stream keeps its records.
 const OUTAGE_HOURS: i64 = RETENTION_HOURS + 1;
 
-/// In how many segments the store is swept.
+/// The number of segments of a sweep.
 const SWEEP_SEGMENTS: u32 = 2;
 
-/// The order that a commit from newer code is of.
+/// The order that has a commit of a version which this code cannot read.
 pub const POISONED: &str = "order#poison";
 
-/// What to run.
+/// What to run: a seed and its options.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Setup {
-    /// What everything is drawn from.
+    /// The seed from which every choice is drawn.
     pub seed: u64,
-    /// The defect that is planted.
+    /// The defect that is planted, if any.
     pub defect: Option<Defect>,
-    /// Faults that do not strike.
+    /// The faults that never strike.
     pub without: Vec<Fault>,
-    /// Commands at most; 0 is no limit.
+    /// The most requests of the plan; 0 is no limit.
     pub commands: usize,
-    /// Whether to write down what happens.
+    /// Whether to record a trace.
     pub traced: bool,
 }
 
-/// A run's outcome.
+/// The outcome of a run.
 pub struct Run {
-    /// What an observer has seen.
+    /// What an outside observer has seen.
     pub observed: Observed,
-    /// How much has happened.
+    /// The counts of what happened.
     pub tally: Tally,
-    /// What happened, where it was to be written down.
+    /// The trace, a line for each thing that happened. It is empty where none was recorded.
     pub trace: Vec<String>,
 }
 
-/// What an invocation is about, and so what follows from its end.
+/// The purpose of a running invocation, which decides what happens when it ends.
 enum Job {
-    Client {
-        client: usize,
-    },
+    /// An attempt at the first request of a client, which waits for the answer.
+    Client { client: usize },
+    /// The delivery of an event to a command function.
     Delivery(Delivery),
-    Batch {
-        consumer: usize,
-        shard: usize,
-    },
-    /// What nobody waits for: whoever asked for it sees what is left to do.
-    Errand,
-    Letter(Letter),
-    Piece {
-        number: u64,
-        piece: Value,
-    },
+    /// A batch of the stream for a consumer.
+    Batch { consumer: usize, shard: usize },
+    /// An invocation whose answer nobody waits for. Where it fails, the work that it has left is
+    /// found again later.
+    Background,
+    /// The retry of a dead letter.
+    DeadLetter(DeadLetter),
+    /// One piece of the work with this number. `piece` is its input.
+    Piece { number: u64, piece: Value },
 }
 
 type Running = Pin<Box<dyn Future<Output = Answer>>>;
 
-/// A world on its way.
+/// The state of a run.
 pub struct World {
     core: Core,
     table: Arc<MemoryTable>,
     rows: Arc<MemoryRows>,
+    /// The keys of rows whose version went back.
     went_back: Arc<Mutex<Vec<String>>>,
+    /// The rows that somebody has changed by hand, as they were left.
     spoilt: Arc<Mutex<BTreeMap<RowKey, Row>>>,
+    /// The lines of metrics.
     lines: Arc<LatestLines>,
     platform: Arc<Platform>,
     files: MemoryFiles,
     ledger: Arc<SimLedger>,
     keys: Arc<KeyStore>,
-    /// The instances of the command functions, and of the projectors.
+    /// The instances of the command functions. Each caches keys of its own.
     commands: Vec<Commands>,
+    /// The instances of the projectors. Each caches keys of its own.
     projectors: Vec<Projectors>,
+    /// The memory of the planted defect `RememberedSequence`.
     remembered: Arc<Remembered>,
+    /// The invocations that have begun and not ended.
     running: Vec<(Job, Running)>,
     clients: Vec<Client>,
     operator: Operator,
     observed: Observed,
-    /// Scans that a webhook brought which was answered that they are logged.
+    /// The scans, by aggregate and text, that an answer has acknowledged as logged.
     acknowledged: BTreeSet<(String, String)>,
-    /// Orders whose personal data are erased, as an answer has said.
-    hidden: BTreeSet<String>,
-    reads: Arc<Mutex<Vec<Read>>>,
-    /// Turns of the schedule since nothing goes wrong any more.
+    /// The orders whose personal data were erased by an erasure that was answered with 200.
+    erased_orders: BTreeSet<String>,
+    /// The answers to requests for the history of an order.
+    reads: Arc<Mutex<Vec<HistoryRead>>>,
+    /// The number of scheduled runs of the watcher since faults were switched off.
     turns: u32,
 }
 
-/// A client: what it still wants, and how often it has tried the first of it.
+/// A client: its remaining requests, and the state of the first of them. `attempts` counts the
+/// attempts at it; `waiting` is whether one is running.
 #[derive(Default)]
 struct Client {
-    wanted: VecDeque<Wanted>,
+    planned: VecDeque<PlannedRequest>,
     attempts: u32,
     waiting: bool,
-    /// Had every scan of the webhook that it sends been acknowledged before?
-    known: bool,
-    /// Puts of commits that it has taken so far.
+    /// Whether each scan of the webhook that it sends had been acknowledged before this attempt.
+    already_acknowledged: bool,
+    /// The number of puts of commits so far; for a webhook, of this attempt.
     puts: u64,
     /// When the first attempt began.
-    begun: Begun,
-    /// The erasure that it asks for, by its place among all.
-    asked: usize,
+    began_at: Elapsed,
+    /// The index of the erasure that it requests, in [`Observed`].
+    erasure: usize,
 }
 
-/// Which commits carry a snapshot: of every second seed's as everywhere, which of few commits are
-/// all, with everything in it. The others have every second one, and seals as soon as half of
-/// all is behind the last, so that a load is of several commits and a repeat may be behind a seal.
+/// Returns the rule by which commits carry snapshots. Even seeds have the default rule: with
+/// histories as short as here, every commit carries a full snapshot. Odd seeds have a snapshot
+/// every second commit, and a full one as soon as half of the history came after the last full one.
+/// So a load reads several commits, and a repeated command may be found in the full snapshot only.
 fn policy(seed: u64) -> Policy {
     let policy = Policy::default();
     match seed.is_multiple_of(2) {
@@ -210,7 +222,7 @@ fn policy(seed: u64) -> Policy {
     }
 }
 
-/// Runs a seed.
+/// Runs a seed to its end and returns what was observed.
 pub fn run(setup: &Setup) -> Run {
     let chooser = Box::new(Seeded(fastrand::Rng::with_seed(setup.seed)));
     let core = Core::new(chooser, setup.defect, setup.traced);
@@ -223,33 +235,34 @@ pub fn run(setup: &Setup) -> Run {
     let plan = plan::draw(&core, limit);
     let mut world = World::new(core, plan, policy(setup.seed));
     world.poison();
-    world.go_on(STEPS_MAX);
+    world.run_until_idle(STEPS_MAX);
     world.core.end_faults();
-    world.observed.at_rest = world.go_on(STEPS_TO_REST);
+    world.observed.at_rest = world.run_until_idle(STEPS_TO_REST);
     world.read_all();
-    world.observed.at_rest &= world.go_on(STEPS_TO_REST);
+    world.observed.at_rest &= world.run_until_idle(STEPS_TO_REST);
     world.finished()
 }
 
-/// Runs given commands with choices of somebody else's, and no fault but what `prepare` allows.
+/// Runs the requests of `clients` with the choices of `chooser`, as a small world: commands alone,
+/// without any fault except at most `crashes` crashes.
 pub fn run_with(
     chooser: Box<dyn Chooser>,
-    clients: Vec<Vec<Wanted>>,
+    clients: Vec<Vec<PlannedRequest>>,
     crashes: usize,
     traced: bool,
 ) -> Run {
     let mut world = World::new(Core::coarse(chooser, traced), Vec::new(), Policy::default());
     world.clients = clients
         .into_iter()
-        .map(|wanted| Client {
-            wanted: wanted.into(),
+        .map(|planned| Client {
+            planned: planned.into(),
             ..Client::default()
         })
         .collect();
-    world.observed.wanted = world
+    world.observed.planned = world
         .clients
         .iter()
-        .flat_map(|client| client.wanted.iter().cloned())
+        .flat_map(|client| client.planned.iter().cloned())
         .collect();
     world.core.end_faults();
     world.commands_only(crashes);
@@ -259,7 +272,7 @@ pub fn run_with(
 }
 
 impl World {
-    fn new(core: Core, plan: Vec<Wanted>, policy: Policy) -> Self {
+    fn new(core: Core, plan: Vec<PlannedRequest>, policy: Policy) -> Self {
         let table = Arc::new(MemoryTable::default());
         let rows = Arc::new(MemoryRows::default());
         let went_back = Arc::new(Mutex::new(Vec::new()));
@@ -341,11 +354,11 @@ impl World {
         });
         let projectors = projectors.collect();
         let mut clients: Vec<Client> = (0..CLIENTS).map(|_| Client::default()).collect();
-        for (number, wanted) in plan.iter().enumerate() {
-            clients[number % CLIENTS].wanted.push_back(wanted.clone());
+        for (number, planned) in plan.iter().enumerate() {
+            clients[number % CLIENTS].planned.push_back(planned.clone());
         }
         let observed = Observed {
-            wanted: plan,
+            planned: plan,
             ..Observed::default()
         };
         Self {
@@ -367,7 +380,7 @@ impl World {
             operator: Operator::default(),
             observed,
             acknowledged: BTreeSet::new(),
-            hidden: BTreeSet::new(),
+            erased_orders: BTreeSet::new(),
             reads: Arc::default(),
             turns: 0,
         }
@@ -375,7 +388,7 @@ impl World {
 
     fn finished(mut self) -> Run {
         self.running.clear();
-        let mut kept = self.platform.kept();
+        let mut state = self.platform.state();
         let mut observed = std::mem::take(&mut self.observed);
         for file in &mut observed.files {
             let (key, version) = (&file.object.key, file.object.version());
@@ -385,9 +398,9 @@ impl World {
             file.report = report.map(|report| serde_json::from_slice(&report).unwrap());
         }
         observed.stored = self.table.all();
-        self.opened(&mut observed);
-        observed.written = std::mem::take(&mut kept.written);
-        observed.shown = std::mem::take(&mut kept.shown);
+        self.observe_persons(&mut observed);
+        observed.written = std::mem::take(&mut state.written);
+        observed.clock_at_write = std::mem::take(&mut state.clock_at_write);
         observed.orders = self.rows.all(Table::ProcessedOrders);
         observed.shipments = self.rows.all(Table::ShipmentLog);
         let parked = self.rows.all(Table::Parked);
@@ -402,14 +415,14 @@ impl World {
         observed.ledger = self.ledger.ledger.all();
         observed.went_back = self.went_back.lock().unwrap().clone();
         observed.metrics = self.lines.all();
-        observed.announced = std::mem::take(&mut kept.announced);
-        observed.alerted = std::mem::take(&mut kept.alerted);
-        observed.told = std::mem::take(&mut kept.told);
-        observed.set_aside = std::mem::take(&mut kept.set_aside);
-        observed.lost = std::mem::take(&mut kept.lost);
-        observed.letters = std::mem::take(&mut kept.letters);
-        observed.letters.append(&mut kept.left);
-        drop(kept);
+        observed.announced = std::mem::take(&mut state.announced);
+        observed.alerted = std::mem::take(&mut state.alerted);
+        observed.operator_messages = std::mem::take(&mut state.operator_messages);
+        observed.set_aside = std::mem::take(&mut state.set_aside);
+        observed.expired = std::mem::take(&mut state.expired);
+        observed.dead_letters = std::mem::take(&mut state.dead_letters);
+        observed.dead_letters.append(&mut state.unresolved);
+        drop(state);
         Run {
             observed,
             tally: self.core.tally(),

@@ -1,4 +1,5 @@
-//! The simulated world on every change: seeds, planted defects, and every small interleaving.
+//! The simulation as part of the tests: many seeds, the planted defects, and every interleaving of
+//! the small worlds.
 
 #![allow(clippy::unwrap_used)]
 
@@ -15,20 +16,20 @@ use simulation::{
     world::Setup,
 };
 
-/// Seeds that every change is tried on.
+/// The number of seeds that every change of the code must pass.
 const SEEDS: u64 = 20_000;
 
-/// Seeds that each defect which needs a fault is looked for on in a world without any. With faults
-/// the last of them was found at seed 721.
+/// The number of seeds without faults on which no defect that needs a fault may be found. With
+/// faults, the last of these defects was found at seed 721.
 const SEEDS_WITHOUT_FAULTS: u64 = 1_000;
 
-/// Interleavings of a small world: a bound, not reached.
+/// The most interleavings of a small world. This limit is not reached.
 const INTERLEAVINGS_MAX: u64 = 3_000_000;
 
 const THREADS: usize = 2;
 
-/// Each of these tests has the whole machine: side by side, all of them take as long as the longest
-/// and the shortest together, and no figure means anything.
+/// A lock that lets these tests run one after another, each with the whole machine. In parallel
+/// they would not be faster, and the measured times would mean nothing.
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
 fn alone() -> MutexGuard<'static, ()> {

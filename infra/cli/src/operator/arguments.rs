@@ -15,7 +15,8 @@ pub(super) fn aggregate(text: &str) -> Result<AggregateId, String> {
     known.ok_or_else(|| "order#<orderId> or shipment#<shipmentId> was expected".to_owned())
 }
 
-/// Reads a time in ISO 8601, or a day: its beginning. Without an offset it is UTC.
+/// Reads a time in ISO 8601, or a day, which stands for its beginning. Without an offset the time
+/// is UTC.
 pub(super) fn time(text: &str) -> Result<Timestamp, String> {
     let sent = SentTime::parse(text);
     let expected = "a time such as 2026-03-01T08:00:00Z, or a day, was expected";

@@ -1,4 +1,4 @@
-//! What is asked before something that costs.
+//! The question before an operation that costs money.
 
 use std::io::{IsTerminal as _, Write as _};
 
@@ -6,19 +6,19 @@ use operator::cost::Cost;
 
 use super::Failed;
 
-/// What is asked before something that costs
+/// Whether to ask before an operation that costs money
 #[derive(Debug, Clone, Copy, clap::Args)]
-pub(super) struct Asking {
-    /// Say what it costs, do nothing, and end with 0
+pub(super) struct Confirmation {
+    /// Print the cost, do nothing, and end with 0
     #[arg(long)]
     pub(super) dry_run: bool,
 
-    /// Do not ask; where nobody sits at a terminal, nobody is asked
+    /// Do not ask for confirmation; without a terminal there is no question in any case
     #[arg(long, short)]
     yes: bool,
 }
 
-/// Units with their price: `about 1200 read units ($0.0002 on demand in us-east-1)`.
+/// Read units with their price: `about 1200 read units ($0.0002 on demand in us-east-1)`.
 pub(super) fn priced(cost: &Cost) -> String {
     let Cost {
         read_units,
@@ -27,9 +27,10 @@ pub(super) fn priced(cost: &Cost) -> String {
     format!("about {read_units} read units (${dollars} on demand in us-east-1)")
 }
 
-/// Says what is about to be done; whether to go on. Who is asked and says no has an error: a command
-/// that did not look must not end as one that found all well.
-pub(super) fn go_on(asking: Asking, cost: &str) -> Result<bool, Failed> {
+/// Prints what is about to be done with its cost, and returns whether to do it: `false` for a dry
+/// run. Fails with [`Failed::Nothing`] where a person is asked and refuses: a command that has
+/// compared nothing must not end like one that has found everything correct.
+pub(super) fn confirmed(asking: Confirmation, cost: &str) -> Result<bool, Failed> {
     eprintln!("{cost}");
     if asking.dry_run {
         return Ok(false);

@@ -1,25 +1,25 @@
-//! Progress, as a bar on standard error where that is a terminal.
+//! The progress of a command, as a bar on standard error where that is a terminal.
 
 use std::sync::{Mutex, PoisonError};
 
 use indicatif::{ProgressBar, ProgressStyle};
 use operator::{Progress, Stage, folder::Start, limits::RESUMED_WITHIN, retry::Retried};
 
-use super::print::{lasted, say};
+use super::print::{duration_text, print_line};
 
-/// Shows how far a command is.
+/// Shows the progress of a command.
 #[derive(Default)]
 pub(super) struct Bars {
     bar: Mutex<Option<ProgressBar>>,
-    /// Is each thing that was taken up to be printed at once?
-    says_retried: bool,
+    /// Whether each result of a retry is printed at once.
+    prints_results: bool,
 }
 
 impl Bars {
-    /// Bars that print each thing that was taken up at once, where that is wanted.
-    pub(super) fn saying_retried(says_retried: bool) -> Self {
+    /// Bars that also print each result of a retry at once, where `prints_results` is set.
+    pub(super) fn printing_results(prints_results: bool) -> Self {
         Self {
-            says_retried,
+            prints_results,
             ..Self::default()
         }
     }
@@ -35,7 +35,7 @@ impl Progress for Bars {
             return;
         };
         let bar = ProgressBar::new(total);
-        // A template that cannot be read would be a bar of another look, and no more.
+        // With a template that cannot be read, the bar would only look different.
         if let Ok(style) = ProgressStyle::with_template(template) {
             bar.set_style(style);
         }
@@ -61,8 +61,8 @@ impl Progress for Bars {
     }
 
     fn retries(&self, retried: &Retried) {
-        if self.says_retried {
-            say(&retried_line(retried));
+        if self.prints_results {
+            print_line(&retried_line(retried));
         }
     }
 }
@@ -82,12 +82,12 @@ fn template(stage: Stage) -> Option<&'static str> {
         Stage::ReadingOrders => Some("looking for orders: {human_pos}"),
         Stage::ReadingFiles => Some("order files {wide_bar} {human_pos} of {human_len}"),
         Stage::AwaitingRows => Some("waiting for rows {wide_bar} {human_pos} of {human_len}"),
-        // Each has a line of its own.
-        Stage::TakingUp => None,
+        // Each result is printed as a line of its own.
+        Stage::Resuming => None,
     }
 }
 
-/// One thing that was taken up, as a line.
+/// The result of one retry as a line.
 fn retried_line(retried: &Retried) -> String {
     let Retried {
         kind, name, reason, ..
@@ -98,19 +98,19 @@ fn retried_line(retried: &Retried) -> String {
     }
 }
 
-/// Says where a run goes on with what was begun before, or why it does not.
-pub(super) fn say_start(start: Start) {
+/// Prints that a run is resumed, or why an unfinished run is not resumed.
+pub(super) fn print_start(start: Start) {
     match start {
         Start::Anew => {}
         Start::Resumed { begun, seconds } => {
-            let ago = lasted(seconds);
+            let ago = duration_text(seconds);
             eprintln!("going on with what was begun at {begun} ({ago} ago)");
         }
         Start::TooOld { begun, seconds } => {
-            let (ago, within) = (lasted(seconds), RESUMED_WITHIN.as_secs() / 3_600);
+            let (ago, within) = (duration_text(seconds), RESUMED_WITHIN.as_secs() / 3_600);
             eprintln!(
-                "what was begun at {begun} is not gone on with: that is {ago} ago, and after {within} \
-                 hours what it had read is too old; this begins anew"
+                "the run that was begun at {begun} ({ago} ago) is not resumed: what it had read is too \
+                 old after {within} hours; this run begins from the start"
             );
         }
     }
@@ -123,13 +123,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_taken_up_is_a_line() {
+    fn the_result_of_a_retry_is_a_line() {
         let retried = |reason: Option<&str>| Retried {
             kind: RetriedKind::Parked,
             name: "notify order#1".to_owned(),
             done: reason.is_none(),
             reason: reason.map(str::to_owned),
-            came: None,
+            result: None,
         };
         assert_eq!(
             retried_line(&retried(None)),

@@ -1,4 +1,4 @@
-//! `waybill dead-letters`: what was given up.
+//! `waybill dead-letters`: lists the dead letters.
 
 use operator::{
     dead_letters::{self, DeadLetter, LetterId},
@@ -8,26 +8,26 @@ use serde_json::json;
 
 use super::{
     Failed, Outcome,
-    print::{counted, lasted, say, say_json},
+    print::{duration_text, number_of, print_json, print_line},
     target::Target,
 };
 
-/// Which
+/// Which dead letters
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-What lies in the bucket (`stream`: what a consumer of the stream has given up) and in the queue
-(`message`: events, orders and files that a function has given up): the first of each. To look at a
-message is to take it and give it back, so for a moment nobody else can. What customers have sent is
-printed by --payload alone.
+Lists the first dead letters in the bucket (`stream`: batches that a consumer of the stream has failed
+to handle) and in the queue (`message`: events, orders and files that a function has failed to handle).
+To read a message is to receive it and return it, so for a moment it is hidden from others. Only
+--payload prints what customers have sent.
 
 Examples:
   waybill dead-letters --local
   waybill dead-letters --payload 5f0c2d0e-… --env prod
 
-Ends with 0 where there are none, or a payload is printed, 3 where there are any, 1 where they could
-not be looked at.")]
+Ends with 0 where there are none, or a payload is printed; 3 where there are any; 1 where they could not
+be read.")]
 pub(crate) struct DeadLettersArgs {
-    /// Print the content of one: an object's key, or a message's id
+    /// Print the content of one dead letter, by an object's key or a message's id
     #[arg(long, value_name = "NAME")]
     payload: Option<String>,
 
@@ -35,19 +35,19 @@ pub(crate) struct DeadLettersArgs {
     target: Target,
 }
 
-/// Lists them.
+/// Lists the dead letters, or prints the content of one.
 pub(super) async fn run(args: DeadLettersArgs) -> Result<Outcome, Failed> {
     let (environment, json) = (args.target.reach().await?, args.target.json);
     if let Some(name) = args.payload {
-        // A key has folders, an id has none.
+        // An object's key contains folders, a message's id does not.
         let id = match name.contains('/') {
             true => LetterId::Stream(name),
             false => LetterId::Message(name),
         };
         let payload = dead_letters::payload(&environment, &id).await?;
         match json {
-            true => say_json(&json!({ "id": id, "payload": payload }))?,
-            false => say(&payload),
+            true => print_json(&json!({ "id": id, "payload": payload }))?,
+            false => print_line(&payload),
         }
         return Ok(Outcome::Well);
     }
@@ -55,15 +55,15 @@ pub(super) async fn run(args: DeadLettersArgs) -> Result<Outcome, Failed> {
     let queue = dead_letters::queue(&environment, PEEKED_MESSAGES_MAX).await?;
     let any = !stream.letters.is_empty() || !queue.letters.is_empty() || queue.hidden > 0;
     match json {
-        true => say_json(&json!({ "stream": stream, "queue": queue }))?,
+        true => print_json(&json!({ "stream": stream, "queue": queue }))?,
         false => {
             let letters = stream.letters.iter().chain(&queue.letters);
-            letters.clone().for_each(|letter| say(&line(letter)));
+            letters.clone().for_each(|letter| print_line(&line(letter)));
             let more = stream.next.is_some() || queue.more;
             let or_more = if more { " or more" } else { "" };
-            let number = counted(letters.count() as u64, "dead letter");
+            let number = number_of(letters.count() as u64, "dead letter");
             let hidden = queue.hidden;
-            say(&format!(
+            print_line(&format!(
                 "{number}{or_more}, and {hidden} that somebody has taken"
             ));
         }
@@ -77,7 +77,7 @@ fn line(letter: &DeadLetter) -> String {
         LetterId::Message(id) => ("message", id),
     };
     let about = match letter.about.is_empty() {
-        true => "nobody can say what".to_owned(),
+        true => "an unknown subject".to_owned(),
         false => letter.about.join(", "),
     };
     let more = if letter.about_more { ", …" } else { "" };
@@ -85,7 +85,7 @@ fn line(letter: &DeadLetter) -> String {
     let why = letter.why();
     format!(
         "{place:<7}  {role:<8}  {:>10} ago  {name}\n         about {about}{more}: {why}",
-        lasted(letter.age_seconds),
+        duration_text(letter.age_seconds),
     )
 }
 

@@ -1,4 +1,4 @@
-//! `waybill erase`: a person's personal data erased, for ever.
+//! `waybill erase`: the permanent erasure of a person's personal data.
 
 use std::io::{IsTerminal as _, Write as _};
 
@@ -8,7 +8,7 @@ use operator::{
     Environment,
     erase::{
         Key, Orders, Plan, Report, erase,
-        files::{Ends, FileState, OrderFile},
+        files::{Expiry, FileState, OrderFile},
         letters::Letters,
         plan,
     },
@@ -17,47 +17,47 @@ use operator::{
 use super::{
     Failed, Outcome,
     bars::Bars,
-    print::{counted, say, say_json},
+    print::{number_of, print_json, print_line},
     target::Target,
 };
 
-/// Whose
+/// Whose personal data are erased
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Destroys the key with which the personal data of a customer's orders are stored (`customerName` and
 `personal`). From then on every event, row and answer says `[erased]` in their place; totals, statuses
 and ids stay. It cannot be undone. A new order of the same customer gets a key of its own.
 
-It says first what there is; what it removes; and what holds copies until when: order files that hold
-others' orders, dead letters, backups. It never prints personal data. Doing it twice is no error, and
-where it was stopped, the same command goes on.
+It first prints what there is, what it will remove, and what contains copies until which day: order files
+with others' orders, dead letters, backups. It never prints personal data. To erase twice is no error, and
+after a stop the same command continues.
 
 Examples:
   waybill erase customer C-1042 --dry-run --env prod
   waybill erase customer C-1042 --env prod
   waybill erase order ORD-1 --yes --local
 
-Ends with 0 where no copy is left but backups, 3 where any is: it is named, with the day on which it goes;
-1 where nothing is known of the customer or order, or it was not carried out.")]
+Ends with 0 where no copy is left but backups; 3 where another copy is left, which is named with the day
+on which it is removed; 1 where nothing is known of the customer or order, or it was not carried out.")]
 pub(crate) struct EraseArgs {
     #[command(subcommand)]
     whose: Whose,
 }
 
-/// Whose personal data.
+/// Whose personal data are erased.
 #[derive(Debug, Subcommand)]
 enum Whose {
-    /// Those of all orders of a customer
+    /// Erases the personal data of all orders of a customer
     Customer {
-        /// The customer's id, as the shop calls it
+        /// The customer's id, as orders contain it
         #[arg(value_name = "CUSTOMER", value_parser = customer)]
         id: Owner,
         #[command(flatten)]
         how: How,
     },
-    /// Those of one order that names no customer
+    /// Erases the personal data of one order that names no customer
     Order {
-        /// The order's id
+        /// The order's id, as the order contains it
         #[arg(value_name = "ORDER", value_parser = order)]
         id: Owner,
         #[command(flatten)]
@@ -65,14 +65,14 @@ enum Whose {
     },
 }
 
-/// How
+/// How they are erased
 #[derive(Debug, clap::Args)]
 struct How {
-    /// Say what there is and what would be done, do nothing, and end with 0
+    /// Print what there is and what would be done, do nothing, and end with 0
     #[arg(long)]
     dry_run: bool,
 
-    /// Do not ask for the id once more
+    /// Do not ask for the id again as a confirmation
     #[arg(long, short)]
     yes: bool,
 
@@ -91,7 +91,7 @@ fn order(text: &str) -> Result<Owner, String> {
         .map_err(|_| "that is no order's id".to_owned())
 }
 
-/// Erases.
+/// Erases the personal data of a customer or an order.
 pub(super) async fn run(args: EraseArgs) -> Result<Outcome, Failed> {
     let (Whose::Customer { id: owner, how } | Whose::Order { id: owner, how }) = args.whose;
     let json = how.target.json;
@@ -99,12 +99,12 @@ pub(super) async fn run(args: EraseArgs) -> Result<Outcome, Failed> {
     let bars = Bars::default();
     let plan = plan(&environment, &owner, &bars).await?;
     if how.dry_run && json {
-        say_json(&plan)?;
+        print_json(&plan)?;
         return Ok(Outcome::Well);
     }
     for line in planned(&environment, &plan) {
         match how.dry_run {
-            true => say(&line),
+            true => print_line(&line),
             false => eprintln!("{line}"),
         }
     }
@@ -116,13 +116,13 @@ pub(super) async fn run(args: EraseArgs) -> Result<Outcome, Failed> {
     }
     let report = erase(&environment, plan, &bars).await?;
     match json {
-        true => say_json(&report)?,
-        false => reported(&report).iter().for_each(|line| say(line)),
+        true => print_json(&report)?,
+        false => reported(&report).iter().for_each(|line| print_line(line)),
     }
     Ok(Outcome::wrong_if(report.is_left()))
 }
 
-/// Asks for the id once more, also where nobody sits at a terminal: this cannot be undone.
+/// Asks for the id again, even without a terminal, since an erasure cannot be undone.
 fn confirm(id: &str) -> Result<(), Failed> {
     if std::io::stdin().is_terminal() {
         eprint!("This cannot be undone. Type {id} to go on: ");
@@ -146,11 +146,11 @@ fn id_of(owner: &Owner) -> &str {
     }
 }
 
-/// What there is, for a person.
+/// The plan of an erasure as lines for a person.
 fn planned(environment: &Environment, plan: &Plan) -> Vec<String> {
     let key = match plan.key {
         Key::None => "no key: nothing was ever stored encrypted for it".to_owned(),
-        Key::There { version, .. } => {
+        Key::Present { version, .. } => {
             format!("a key is there (version {version}): it is destroyed")
         }
         Key::Destroyed { erased_at } => format!("its key was destroyed before, at {erased_at}"),
@@ -176,18 +176,18 @@ fn orders(orders: &Orders) -> Vec<String> {
         .map_or(String::new(), |at| format!(" since {at}"));
     let mut lines = vec![format!(
         "{}{more}{since}, {} with personal data",
-        counted(orders.number, "order"),
-        counted(orders.rows, "row"),
+        number_of(orders.number, "order"),
+        number_of(orders.rows, "row"),
     )];
     if orders.stored_openly > 0 {
         lines.push(format!(
-            "{} stored openly by an older build: answers say [erased], but the event keeps them until \
+            "{} stored unencrypted by an older build: answers say [erased], but the event keeps them until \
              somebody rewrites it (infra/operator/ERASING.md)",
-            counted(orders.stored_openly, "order"),
+            number_of(orders.stored_openly, "order"),
         ));
     }
     if orders.unreadable > 0 {
-        let unreadable = counted(orders.unreadable, "order");
+        let unreadable = number_of(orders.unreadable, "order");
         lines.push(format!(
             "{unreadable} cannot be read: `waybill history` says why"
         ));
@@ -201,14 +201,14 @@ fn file(file: &OrderFile) -> String {
         FileState::ToBeRemoved => format!("{name} holds nobody else's orders: it is removed"),
         FileState::Removed => format!("{name} is removed, with all its versions"),
         FileState::Gone => format!("{name} is not there any more"),
-        FileState::Elsewhere => format!("{name} lies elsewhere: look at it yourself"),
+        FileState::Elsewhere => format!("{name} is in another bucket: check it yourself"),
         FileState::Shared => {
-            let until = file.versions.iter().map(|version| match &version.ends {
-                Ends::On(day) => format!("until {day}"),
-                Ends::Never => {
+            let until = file.versions.iter().map(|version| match &version.expiry {
+                Expiry::On(day) => format!("until {day}"),
+                Expiry::Never => {
                     "until somebody removes it: no rule of the bucket ends it".to_owned()
                 }
-                Ends::Unknown => "for as long as the bucket's rules say".to_owned(),
+                Expiry::Unknown => "for as long as the bucket's rules say".to_owned(),
             });
             let until: Vec<String> = until.collect();
             let until = until.join("; an earlier version ");
@@ -245,18 +245,18 @@ fn backups(until: &str) -> String {
     format!("backups of the tables hold copies until {until}")
 }
 
-/// What was done and what is left, for a person.
+/// The result of an erasure as lines for a person.
 fn reported(report: &Report) -> Vec<String> {
     let at = report.erased_at;
-    let mut lines = vec![match report.before {
+    let mut lines = vec![match report.was_erased_before {
         true => format!("{} was erased before, at {at}", report.owner),
         false => format!("{} is erased, at {at}", report.owner),
     }];
     lines.push(match report.rows_left {
-        0 => format!("{} rewritten", counted(report.rows_rewritten, "row")),
+        0 => format!("{} rewritten", number_of(report.rows_rewritten, "row")),
         left => format!(
             "{} rewritten, {left} not yet: `waybill parked` says whether they are stuck",
-            counted(report.rows_rewritten, "row"),
+            number_of(report.rows_rewritten, "row"),
         ),
     });
     lines.extend(report.files.iter().map(file));

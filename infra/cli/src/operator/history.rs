@@ -1,4 +1,4 @@
-//! `waybill history`: every event of an order or shipment, and why it happened.
+//! `waybill history`: every event of an order or shipment, with its cause.
 
 use domain::{AggregateId, Timestamp};
 use operator::{
@@ -9,16 +9,15 @@ use serde::Serialize;
 
 use super::{
     Failed, Outcome, arguments,
-    print::{counted, say, say_json},
+    print::{number_of, print_json, print_line},
     target::Target,
 };
 
-/// Whose
+/// Whose events are printed
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 What cannot be read is shown as `unreadable`, with the reason: a commit that is damaged, an event
-that newer code has written, a gap. This prints what customers have sent: mind who looks over your
-shoulder.
+that newer code has written, a gap. This prints what customers have sent: do not show it to others.
 
 Examples:
   waybill history order#ORD-1 --local
@@ -26,17 +25,17 @@ Examples:
   waybill history order#ORD-1 --json | jq '.events[].type'
 
 Ends with 0; with 3 where anything is unreadable; with 1 where there are no events, or they could not
-be looked at.")]
+be read.")]
 pub(crate) struct HistoryArgs {
-    /// Order or shipment: `order#<orderId>` or `shipment#<shipmentId>`
+    /// The order or shipment: `order#<orderId>` or `shipment#<shipmentId>`
     #[arg(value_name = "AGGREGATE", value_parser = arguments::aggregate)]
     aggregate: AggregateId,
 
-    /// As it was at this time: what was committed later is left out
+    /// The history as it was at this time: events that were committed later are left out
     #[arg(long, value_name = "TIME", value_parser = arguments::time)]
     at: Option<Timestamp>,
 
-    /// Show the messages that each event makes, as well
+    /// Also show the messages of each event
     #[arg(long)]
     messages: bool,
 
@@ -77,27 +76,27 @@ pub(super) async fn run(args: HistoryArgs) -> Result<Outcome, Failed> {
         true if args.messages => {
             let events = history.events.iter();
             let events: Vec<_> = events.map(WithMessages::of).collect();
-            say_json(&AllWithMessages {
+            print_json(&AllWithMessages {
                 aggregate: &history.aggregate,
                 events,
             })?;
         }
-        true => say_json(&history)?,
+        true => print_json(&history)?,
         false => {
             for event in &history.events {
-                say(&lines(event));
+                print_line(&lines(event));
                 if args.messages {
-                    event.messages.iter().for_each(|one| say(&line(one)));
+                    event.messages.iter().for_each(|one| print_line(&line(one)));
                 }
             }
-            say(&ended(&history));
+            print_line(&ended(&history));
         }
     }
     Ok(Outcome::wrong_if(history.unreadable() > 0))
 }
 
 fn ended(history: &History) -> String {
-    let all = counted(history.events.len() as u64, "event");
+    let all = number_of(history.events.len() as u64, "event");
     let id = &history.aggregate;
     match history.unreadable() {
         0 => format!("{all} of {id}"),
@@ -105,7 +104,7 @@ fn ended(history: &History) -> String {
     }
 }
 
-/// An event for a person.
+/// An event as lines for a person.
 fn lines(event: &HistoryEvent) -> String {
     let at = event.at.map(|at| at.to_string()).unwrap_or_default();
     let kind = event.kind.as_deref().unwrap_or_default();
@@ -128,7 +127,7 @@ fn lines(event: &HistoryEvent) -> String {
     lines
 }
 
-/// A message for a person.
+/// A message as a line for a person.
 fn line(message: &Message) -> String {
     let channel = match message.channel {
         Channel::Bus => "bus",

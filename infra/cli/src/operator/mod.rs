@@ -1,5 +1,5 @@
-//! What an operator does, on the command line: arguments, progress bars, what is printed, and how a
-//! command ends. What is done is in the crate `operator`.
+//! An operator's commands: their arguments, progress bars, output and exit codes. The crate
+//! `operator` does the work.
 
 use std::process::ExitCode;
 
@@ -22,40 +22,41 @@ mod target;
 mod verify;
 mod whole;
 
-/// What an operator does.
+/// An operator's commands.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Says what is there, what is parked, and what lies among the dead letters
+    /// Shows the tables, what is parked, the dead letters, the alarms and unfinished runs
     Status(status::StatusArgs),
     /// Compares rows with the events that they follow from, and names each that is wrong
     Verify(verify::VerifyArgs),
-    /// Makes rows what follows from the events, where they differ; nobody is notified
+    /// Corrects rows that differ from what follows from the events; nobody is notified
     Rebuild(rebuild::RebuildArgs),
-    /// Prints every event of an order or shipment
+    /// Prints every event of an order or shipment, with its cause
     History(history::HistoryArgs),
     /// Lists the orders and shipments that are parked: since when, at which event, why
     Parked(parked::ParkedArgs),
-    /// Lists the dead letters: what was given up, why, how long ago, and what it is about
+    /// Lists the dead letters: events, orders and files that could not be handled, with reason and
+    /// age
     DeadLetters(dead_letters::DeadLettersArgs),
-    /// Takes up again what is parked, and what lies among the dead letters
+    /// Resumes parked orders and shipments, and retries the dead letters
     Retry(retry::RetryArgs),
-    /// Sends notifications once more, with the same ids
+    /// Sends notifications again, with the same ids
     Announce(announce::AnnounceArgs),
-    /// Erases the personal data of a customer, or of an order without one, for ever
+    /// Erases the personal data of a customer, or of an order without one, permanently
     Erase(erase::EraseArgs),
 }
 
-/// How a command ends that could be carried out.
+/// The outcome of a command that could be carried out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Outcome {
-    /// All is well.
+    /// Everything is correct, or was done.
     Well,
-    /// Something is wrong, or left over.
+    /// Something is wrong or left over: the exit code is 3.
     Wrong,
 }
 
 impl Outcome {
-    /// `Wrong` where there is anything.
+    /// `Wrong` where `any` is true.
     fn wrong_if(any: bool) -> Self {
         match any {
             true => Self::Wrong,
@@ -67,22 +68,22 @@ impl Outcome {
 /// Why a command was not carried out. The texts are for the person at the terminal.
 #[derive(Debug, thiserror::Error)]
 enum Failed {
-    /// It cannot be done.
+    /// The operation has failed.
     #[error(transparent)]
     Operator(#[from] OperatorError),
-    /// There was nothing to look at, or somebody did not want it.
+    /// There was nothing to compare, or the person has refused.
     #[error("{0}")]
     Nothing(String),
     /// The terminal cannot be read or written.
     #[error(transparent)]
     Terminal(#[from] std::io::Error),
-    /// A result that cannot be written as JSON.
+    /// A result cannot be written as JSON.
     #[error(transparent)]
     Json(#[from] serde_json::Error),
 }
 
-/// Does it; 0 where all is well, 1 where it failed, 3 where something is wrong or left over, 2 for a
-/// command that was not understood.
+/// Runs a command and returns its exit code: 0 where everything is correct, 1 where the command has
+/// failed, 2 where its arguments are wrong, 3 where something is wrong or left over.
 pub(crate) async fn run(command: Command) -> ExitCode {
     let result = match command {
         Command::Status(args) => status::run(args).await,

@@ -1,4 +1,4 @@
-//! How results are printed.
+//! Functions that print results.
 
 use std::io::Write;
 
@@ -6,19 +6,20 @@ use serde::Serialize;
 
 use super::Failed;
 
-/// Prints a line; that nobody reads it any more (`waybill verify | head`) is no error.
-pub(super) fn say(text: &str) {
+/// Prints a line. It is not an error where nobody reads the output any more (`waybill verify |
+/// head`).
+pub(super) fn print_line(text: &str) {
     let _ = writeln!(std::io::stdout(), "{text}");
 }
 
 /// Prints a result as JSON.
-pub(super) fn say_json(result: &impl Serialize) -> Result<(), Failed> {
-    say(&serde_json::to_string_pretty(result)?);
+pub(super) fn print_json(result: &impl Serialize) -> Result<(), Failed> {
+    print_line(&serde_json::to_string_pretty(result)?);
     Ok(())
 }
 
 /// A number with its noun: `1 row`, `2 rows`, `3 histories`, `4 orders and shipments`.
-pub(super) fn counted(number: u64, noun: &str) -> String {
+pub(super) fn number_of(number: u64, noun: &str) -> String {
     let many = match noun {
         "order or shipment" => "orders and shipments".to_owned(),
         "history" => "histories".to_owned(),
@@ -31,13 +32,13 @@ pub(super) fn counted(number: u64, noun: &str) -> String {
     }
 }
 
-/// How long something is: `12 s`, `5 minutes`, `7 hours`, `3 days`; never more than it is.
-pub(super) fn lasted(seconds: u64) -> String {
+/// A duration in its largest unit, rounded down: `12 s`, `5 minutes`, `7 hours`, `3 days`.
+pub(super) fn duration_text(seconds: u64) -> String {
     match seconds {
         0..60 => format!("{seconds} s"),
-        60..3_600 => counted(seconds / 60, "minute"),
-        3_600..86_400 => counted(seconds / 3_600, "hour"),
-        _ => counted(seconds / 86_400, "day"),
+        60..3_600 => number_of(seconds / 60, "minute"),
+        3_600..86_400 => number_of(seconds / 3_600, "hour"),
+        _ => number_of(seconds / 86_400, "day"),
     }
 }
 
@@ -47,17 +48,17 @@ mod tests {
 
     #[test]
     fn numbers_have_their_nouns() {
-        assert_eq!(counted(0, "row"), "0 rows");
-        assert_eq!(counted(1, "history"), "1 history");
-        assert_eq!(counted(2, "history"), "2 histories");
-        assert_eq!(counted(1, "order or shipment"), "1 order or shipment");
-        assert_eq!(counted(2, "order or shipment"), "2 orders and shipments");
-        assert_eq!(counted(2, "copy"), "2 copies");
+        assert_eq!(number_of(0, "row"), "0 rows");
+        assert_eq!(number_of(1, "history"), "1 history");
+        assert_eq!(number_of(2, "history"), "2 histories");
+        assert_eq!(number_of(1, "order or shipment"), "1 order or shipment");
+        assert_eq!(number_of(2, "order or shipment"), "2 orders and shipments");
+        assert_eq!(number_of(2, "copy"), "2 copies");
     }
 
     #[test]
     fn a_time_is_told_in_its_largest_unit() {
-        let told = [0, 59, 60, 3_599, 3_600, 86_399, 86_400, 200_000].map(lasted);
+        let told = [0, 59, 60, 3_599, 3_600, 86_399, 86_400, 200_000].map(duration_text);
         let expected = [
             "0 s",
             "59 s",

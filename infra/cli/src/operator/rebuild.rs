@@ -1,4 +1,4 @@
-//! `waybill rebuild`: rows made what follows from the events, where they differ.
+//! `waybill rebuild`: corrects rows that differ from what follows from the events.
 
 use domain::AggregateId;
 use operator::{
@@ -9,20 +9,20 @@ use serde_json::json;
 
 use super::{
     Failed, Outcome, arguments,
-    print::{counted, say, say_json},
+    print::{number_of, print_json, print_line},
     target::Target,
-    whole::{OF_ALL, Whole, used},
+    whole::{OF_ALL, Whole, read_costs},
 };
 
-/// Which rows, and how
+/// Which rows are rebuilt, and how
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Ends with 0 where every row is what follows from the events, 3 where a history cannot be read, 1 where
-nothing was done: the one that was named has no events and no rows, somebody did not want it, or it
-could not be carried out.")]
+nothing was done: the named order or shipment has no events and no rows, the question was answered with
+no, or the command could not be carried out.")]
 pub(crate) struct RebuildArgs {
-    /// One order or shipment: `order#<orderId>` or `shipment#<shipmentId>`; all of them without it.
-    /// With one, no option says how, or whether, all are gone through
+    /// One order or shipment: `order#<orderId>` or `shipment#<shipmentId>`; without it, all of
+    /// them. The options of a run over all of them cannot be combined with it
     #[arg(value_name = "AGGREGATE", conflicts_with_all = OF_ALL, value_parser = arguments::aggregate)]
     aggregate: Option<AggregateId>,
 
@@ -33,7 +33,7 @@ pub(crate) struct RebuildArgs {
     target: Target,
 }
 
-/// Rebuilds.
+/// Rebuilds one order or shipment, or all of them.
 pub(super) async fn run(args: RebuildArgs) -> Result<Outcome, Failed> {
     let environment = args.target.reach().await?;
     if let Some(id) = &args.aggregate {
@@ -42,7 +42,7 @@ pub(super) async fn run(args: RebuildArgs) -> Result<Outcome, Failed> {
             Err(OperatorError::Corrupt(reason)) => {
                 eprintln!("waybill: {id} cannot be rebuilt: {reason}");
                 if args.target.json {
-                    say_json(&json!({ "aggregate": id, "refused": reason }))?;
+                    print_json(&json!({ "aggregate": id, "refused": reason }))?;
                 }
                 Ok(Outcome::Wrong)
             }
@@ -56,19 +56,19 @@ pub(super) async fn run(args: RebuildArgs) -> Result<Outcome, Failed> {
     };
     let all = &done.counted;
     match args.target.json {
-        true => say_json(&done)?,
+        true => print_json(&done)?,
         false => {
-            say(&format!(
+            print_line(&format!(
                 "{} compared: {} written, {} removed",
-                counted(all.aggregates, "order or shipment"),
-                counted(all.written, "row"),
+                number_of(all.aggregates, "order or shipment"),
+                number_of(all.written, "row"),
                 all.removed,
             ));
-            say(&used(&done));
+            print_line(&read_costs(&done));
             if all.unreadable > 0 {
-                say(&format!(
+                print_line(&format!(
                     "{} cannot be folded, and no row of them was touched: `waybill verify` names them",
-                    counted(all.unreadable, "history"),
+                    number_of(all.unreadable, "history"),
                 ));
             }
         }
@@ -79,10 +79,10 @@ pub(super) async fn run(args: RebuildArgs) -> Result<Outcome, Failed> {
 fn one(id: &AggregateId, rebuilt: Rebuilt, json: bool) -> Result<Outcome, Failed> {
     let Rebuilt { written, removed } = rebuilt;
     match json {
-        true => say_json(&json!({ "written": written, "removed": removed }))?,
+        true => print_json(&json!({ "written": written, "removed": removed }))?,
         false => {
-            let written = counted(written, "row");
-            say(&format!("{id}: {written} written, {removed} removed"));
+            let written = number_of(written, "row");
+            print_line(&format!("{id}: {written} written, {removed} removed"));
         }
     }
     Ok(Outcome::Well)

@@ -1,35 +1,36 @@
-//! `waybill retry`: takes up again what is parked, and what lies among the dead letters.
+//! `waybill retry`: resumes parked orders and shipments, and retries dead letters.
 
 use domain::AggregateId;
 use operator::{
     limits::MESSAGE_HIDDEN,
-    retry::{self, Preview, Report, Wanted},
+    retry::{self, Preview, Report, Selection},
 };
 
 use super::{
     Failed, Outcome, arguments,
     bars::Bars,
-    print::{counted, say, say_json},
+    print::{number_of, print_json, print_line},
     target::Target,
 };
 
-/// What
+/// What is retried
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-What is taken up, in this order:
-  parked        orders and shipments that a consumer has stopped at: their rows are made again, or
-                their notifications are sent, from the event on that it stopped at
-  stream        objects in the bucket of dead letters: what a consumer of the stream has given up
-  message       the queue of dead letters: events of the bus and files that a function has given up.
-                The function is run once more with them
+What is retried, in this order:
+  parked        orders and shipments at which a consumer has stopped: their rows are rebuilt, or their
+                notifications are sent, beginning with the event at which it has stopped
+  stream        objects in the bucket of dead letters: batches that a consumer of the stream has failed
+                to handle
+  message       messages in the queue of dead letters: events of the bus, orders and files that a
+                function has failed to handle. The function is invoked with them again
 Whatever succeeds is removed, and only then: this may be stopped at any moment and started again.
-A message that is kept more than once, since it was delivered more than once, counts once: its copies
-go and stay with it. Messages that another retry has taken, or one that was stopped, are hidden from
-this one for up to 16 minutes, and those that come meanwhile are not yet due: both are counted, and
-left to the next retry. What time it is, the environment says, and not this machine.
-Doing it twice has no second effect; a notification may be sent twice, with the same id. What does not
-succeed stays, with the reason. An event that a function refuses for good comes into the queue anew,
-and is mailed anew: find out who sends it, or delete it.
+A message that is in the queue more than once, since it was delivered more than once, counts once: its
+copies are removed or stay with it. Messages that another retry has received, even one that was stopped,
+are hidden from this one for up to 16 minutes, and those that arrive meanwhile are not yet due: both are
+counted, and left to the next retry. The time is the environment's, not this machine's.
+To retry twice has no second effect; a notification may be sent twice, with the same id. What does not
+succeed stays, with the reason. An event that a function refuses for good is sent to the queue again, and
+so is its mail: find its sender, or delete it.
 
 Examples:
   waybill retry --dry-run --env prod
@@ -40,19 +41,19 @@ Examples:
 Ends with 0 where nothing is left, 3 where something stays, is hidden or not yet due, 1 where it could
 not be carried out.")]
 pub(crate) struct RetryArgs {
-    /// What is parked of one order or shipment alone: `order#<orderId>` or `shipment#<shipmentId>`
+    /// Only what is parked of this order or shipment: `order#<orderId>` or `shipment#<shipmentId>`
     #[arg(value_name = "AGGREGATE", value_parser = arguments::aggregate)]
     aggregate: Option<AggregateId>,
 
-    /// What one consumer of the stream has parked or given up alone
+    /// Only what this consumer of the stream has parked or failed to handle
     #[arg(long, value_enum)]
     consumer: Option<Consumer>,
 
-    /// One of both alone
+    /// Only what is parked, or only the dead letters
     #[arg(long, value_enum)]
-    only: Option<Only>,
+    only: Option<Category>,
 
-    /// Say what there is, and do nothing
+    /// Print what there is to retry, and do nothing
     #[arg(long)]
     dry_run: bool,
 
@@ -63,9 +64,9 @@ pub(crate) struct RetryArgs {
 /// A consumer of the stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum Consumer {
-    /// Rows
+    /// The function that writes rows
     Project,
-    /// Notifications
+    /// The function that sends notifications
     Notify,
 }
 
@@ -79,50 +80,50 @@ impl From<Consumer> for retry::Consumer {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-enum Only {
-    /// What is parked
+enum Category {
+    /// Parked orders and shipments
     Parked,
-    /// What was given up
+    /// Dead letters
     DeadLetters,
 }
 
-impl From<Only> for retry::Only {
-    fn from(only: Only) -> Self {
+impl From<Category> for retry::Category {
+    fn from(only: Category) -> Self {
         match only {
-            Only::Parked => Self::Parked,
-            Only::DeadLetters => Self::DeadLetters,
+            Category::Parked => Self::Parked,
+            Category::DeadLetters => Self::DeadLetters,
         }
     }
 }
 
-/// Takes everything up.
+/// Retries what the arguments select.
 pub(super) async fn run(args: RetryArgs) -> Result<Outcome, Failed> {
-    let wanted = Wanted {
+    let selection = Selection {
         aggregate: args.aggregate,
         consumer: args.consumer.map(Into::into),
-        only: args.only.map(Into::into),
+        category: args.only.map(Into::into),
         group: None,
     };
-    wanted.check()?;
+    selection.check()?;
     let (environment, json) = (args.target.reach().await?, args.target.json);
     if args.dry_run {
-        let preview = retry::preview(&environment, &wanted).await?;
+        let preview = retry::preview(&environment, &selection).await?;
         match json {
-            true => say_json(&preview)?,
-            false => previewed(&preview).iter().for_each(|line| say(line)),
+            true => print_json(&preview)?,
+            false => previewed(&preview).iter().for_each(|line| print_line(line)),
         }
         return Ok(Outcome::wrong_if(preview.is_wrong()));
     }
-    let bars = Bars::saying_retried(!json);
-    let report = retry::all(&environment, &wanted, &bars).await?;
+    let bars = Bars::printing_results(!json);
+    let report = retry::all(&environment, &selection, &bars).await?;
     match json {
-        true => say_json(&report)?,
-        false => reported(&report).iter().for_each(|line| say(line)),
+        true => print_json(&report)?,
+        false => reported(&report).iter().for_each(|line| print_line(line)),
     }
     Ok(Outcome::wrong_if(report.is_wrong()))
 }
 
-/// What there is, for a person.
+/// A preview as lines for a person.
 fn previewed(preview: &Preview) -> Vec<String> {
     let parked = preview.parked.iter();
     let parked = parked.map(|one| format!("parked  {} {}", one.consumer, one.aggregate));
@@ -131,14 +132,14 @@ fn previewed(preview: &Preview) -> Vec<String> {
     lines.push(format!(
         "{} parked, {}{or_more} of the stream, {} of the bus and of files",
         preview.parked.len(),
-        counted(preview.objects, "object"),
-        counted(preview.messages, "message"),
+        number_of(preview.objects, "object"),
+        number_of(preview.messages, "message"),
     ));
     lines.extend(hidden(preview.hidden));
     lines
 }
 
-/// What came of it, for a person.
+/// The report of a retry as lines for a person.
 fn reported(report: &Report) -> Vec<String> {
     let Report {
         done,
@@ -148,31 +149,31 @@ fn reported(report: &Report) -> Vec<String> {
         ..
     } = report;
     let mut lines = vec![match done + stays + report.left() {
-        0 => "there is nothing to take up".to_owned(),
+        0 => "there is nothing to retry".to_owned(),
         _ => format!("{done} done, {stays} left"),
     }];
     if *copies > 0 {
-        let copies = counted(*copies, "copy");
+        let copies = number_of(*copies, "copy");
         lines.push(format!("{copies} of these removed with them"));
     }
     lines.extend(hidden(report.hidden));
     if *not_yet_due > 0 {
         lines.push(format!(
             "{} not yet due: they came while this went on; start it again for them",
-            counted(*not_yet_due, "message")
+            number_of(*not_yet_due, "message")
         ));
     }
     lines
 }
 
-/// What is said of messages that somebody else has taken.
+/// The line about messages that another reader has received; `None` where there are none.
 fn hidden(hidden: u64) -> Option<String> {
     let minutes = MESSAGE_HIDDEN.as_secs() / 60;
     (hidden > 0).then(|| {
         format!(
             "{} hidden: another retry has taken them, or one that was stopped; start this again \
              when they are back, in {minutes} minutes at the most",
-            counted(hidden, "message")
+            number_of(hidden, "message")
         )
     })
 }
@@ -184,7 +185,7 @@ mod tests {
     #[test]
     fn what_is_left_says_what_to_do() {
         let nothing = reported(&Report::default());
-        assert_eq!(nothing, ["there is nothing to take up"]);
+        assert_eq!(nothing, ["there is nothing to retry"]);
         let some = reported(&Report {
             done: 2,
             copies: 1,

@@ -1,4 +1,4 @@
-//! `waybill status`: what is there, what is parked, what lies among the dead letters.
+//! `waybill status`: the tables, what is parked, the dead letters, the alarms and unfinished runs.
 
 use std::path::Path;
 
@@ -11,37 +11,37 @@ use operator::{
 
 use super::{
     Failed, Outcome,
-    print::{counted, say, say_json},
+    print::{number_of, print_json, print_line},
     target::Target,
 };
 
-/// Of which environment
+/// The environment whose status is shown
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Tables: items and bytes as DynamoDB counts them, on AWS some hours late. What is unfinished is looked
-for in the folder `.waybill` under this one: a `rebuild`, `verify` or `announce` that was stopped.
-Messages: about, up to a minute late, and each copy of one that was kept more than once, which `retry`
-takes for one. Alarms: those of CloudWatch that are in the state ALARM; one may stay in it for some
-minutes after what it rang for is mended, and the exit code does not follow it.
+Tables: items and bytes as DynamoDB counts them, on AWS some hours late. Unfinished runs are those of
+`rebuild`, `verify` and `announce` that were stopped, in the folder `.waybill` under the present one.
+Messages: an approximate number, up to a minute late; it counts every copy of a message, which `retry`
+counts as one. Alarms: those of CloudWatch that are in the state ALARM. An alarm may stay in it for some
+minutes after its cause is repaired, and has no influence on the exit code.
 
 Examples:
   waybill status --local
   waybill status --env prod --json | jq .parked
 
-Ends with 0 where all is well, 3 where anything is parked or a dead letter, 1 where it could not be
-looked at.")]
+Ends with 0 where nothing is parked and there are no dead letters, else with 3; with 1 where the status
+could not be read.")]
 pub(crate) struct StatusArgs {
     #[command(flatten)]
     target: Target,
 }
 
-/// Says how things are.
+/// Prints the status of an environment.
 pub(super) async fn run(args: StatusArgs) -> Result<Outcome, Failed> {
     let environment = args.target.reach().await?;
     let status = status(&environment, Path::new(STATE_FOLDER)).await?;
     match args.target.json {
-        true => say_json(&status)?,
-        false => lines(&status).iter().for_each(|line| say(line)),
+        true => print_json(&status)?,
+        false => lines(&status).iter().for_each(|line| print_line(line)),
     }
     Ok(Outcome::wrong_if(status.is_wrong()))
 }
@@ -78,10 +78,10 @@ fn lines(status: &Status) -> Vec<String> {
     } = status.dead_letters;
     lines.push(format!(
         "  of the bus and of files  {}, and {messages_in_flight} that somebody has taken",
-        counted(messages, "message")
+        number_of(messages, "message")
     ));
     let or_more = if more_objects { " or more" } else { "" };
-    let objects = counted(objects, "object");
+    let objects = number_of(objects, "object");
     lines.push(format!("  of the stream            {objects}{or_more}"));
     lines.push("alarms".to_owned());
     for Alarm {
@@ -103,7 +103,7 @@ fn lines(status: &Status) -> Vec<String> {
     }
     if status.is_wrong() {
         lines.push(
-            "`waybill parked` says what is parked, `waybill retry` takes it all up again"
+            "`waybill parked` and `waybill dead-letters` say more, `waybill retry` retries them all"
                 .to_owned(),
         );
     }
@@ -155,7 +155,7 @@ mod tests {
         status.ringing.push(Alarm {
             name: "failures".to_owned(),
             says: "A command could not be carried out.".to_owned(),
-            state: operator::alarms::State::Rings,
+            state: operator::alarms::State::InAlarm,
             reason: String::new(),
             since: None,
         });

@@ -1,40 +1,41 @@
-//! Which environment is meant.
+//! The arguments that name an environment.
 
 use std::path::{Path, PathBuf};
 
 use operator::{
     Environment,
-    folder::{STATE_FOLDER, usual},
+    folder::{STATE_FOLDER, run_folder},
     target::LOCAL,
 };
 
 use super::Failed;
 
-/// Which environment is meant
+/// Which environment to work on
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct Target {
-    /// Environment: part of the name of every table, function, bus and topic
+    /// Name of the environment, which is a part of the name of every table, function, bus and topic
     #[arg(long, env = "WAYBILL_ENV", default_value = "dev")]
     env: String,
 
-    /// The local system on its usual port, whatever AWS_ENDPOINT_URL says; without it AWS, with the
-    /// credentials and the region that the `aws` command would use
+    /// Work on the local system on its default port, whatever AWS_ENDPOINT_URL says. Without it, on
+    /// AWS, with the credentials and the region that the command `aws` would use
     #[arg(long, conflicts_with = "endpoint_url")]
     local: bool,
 
-    /// Where AWS's protocols are spoken, such as a local system on another port; else the
-    /// environment variable AWS_ENDPOINT_URL says it
-    // The variable is not the argument's own: `--local` would then be refused wherever it is set.
+    /// URL at which AWS's protocols are offered, such as a local system on another port; without
+    /// it, the environment variable AWS_ENDPOINT_URL
+    // The variable is not declared as the argument's `env`: clap would then refuse `--local`
+    // wherever the variable is set.
     #[arg(long)]
     endpoint_url: Option<String>,
 
-    /// Print JSON, for machines
+    /// Print JSON, for programs
     #[arg(long)]
     pub(super) json: bool,
 }
 
 impl Target {
-    /// Reaches the environment, with a word where this machine's clock is wrong.
+    /// Connects to the environment, and prints a warning where this machine's clock is wrong.
     pub(super) async fn reach(&self) -> Result<Environment, Failed> {
         let target = operator::Target {
             environment: self.env.clone(),
@@ -43,7 +44,9 @@ impl Target {
         let environment = target.connect().await?;
         if let Some(wrong_by) = environment.clock_wrong_by() {
             let seconds = wrong_by.as_secs();
-            eprintln!("waybill: this machine's clock is wrong by {seconds} s: the server's counts");
+            eprintln!(
+                "waybill: this machine's clock is wrong by {seconds} s: the server's is used"
+            );
         }
         Ok(environment)
     }
@@ -57,9 +60,9 @@ impl Target {
         .filter(|endpoint| !endpoint.is_empty())
     }
 
-    /// Where a run is kept: in the folder that was named, else in the usual one of its kind.
+    /// The folder that keeps a run: the given one, else the default one of its kind.
     pub(super) fn state(&self, named: Option<&PathBuf>, kind: &str) -> PathBuf {
-        let usual = || usual(Path::new(STATE_FOLDER), kind, &self.env);
+        let usual = || run_folder(Path::new(STATE_FOLDER), kind, &self.env);
         named.cloned().unwrap_or_else(usual)
     }
 }

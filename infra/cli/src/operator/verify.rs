@@ -1,4 +1,5 @@
-//! `waybill verify`: every row against the fold of its history, and every history for its rows.
+//! `waybill verify`: compares every row with the fold of its history, and every history with its
+//! rows.
 
 use domain::AggregateId;
 use operator::{
@@ -9,31 +10,32 @@ use operator::{
 
 use super::{
     Failed, Outcome, arguments,
-    ask::{go_on, priced},
+    ask::{confirmed, priced},
     bars::Bars,
-    print::{counted, say, say_json},
+    print::{number_of, print_json, print_line},
     target::Target,
-    whole::{OF_ALL, Whole, say_cost, used},
+    whole::{OF_ALL, Whole, print_cost, read_costs},
 };
 
-/// Which rows, and how
+/// Which rows are compared, and how
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Ends with 0 where every row that was compared is as it should be (of a sample, that says nothing of
-the others), 3 where any is not, 1 where nothing was compared: there are no events, somebody did not
-want it, or it could not be carried out to its end.")]
+Ends with 0 where every row that was compared is as it should be (a sample says nothing of the other
+rows), 3 where any is not, 1 where nothing was compared: there are no events, the question was answered
+with no, or the command could not be carried out to its end.")]
 pub(crate) struct VerifyArgs {
-    /// One order or shipment: `order#<orderId>` or `shipment#<shipmentId>`; all of them without it.
-    /// With one, no option says how, or whether, all are gone through
+    /// One order or shipment: `order#<orderId>` or `shipment#<shipmentId>`; without it, all of
+    /// them. The options of a run over all of them cannot be combined with it
     #[arg(value_name = "AGGREGATE", conflicts_with_all = OF_ALL, value_parser = arguments::aggregate)]
     aggregate: Option<AggregateId>,
 
-    /// A sample: one of so many parts of the store, by chance
+    /// Compare a sample only: the store is divided into this number of parts, and one of them is
+    /// chosen at random
     #[arg(long, value_name = "PARTS", conflicts_with_all = ["aggregate", "only", "segments", "state", "anew"], value_parser = clap::value_parser!(u32).range(2..))]
     one_of: Option<u32>,
 
-    /// Show the row as it is and as it should be of the first findings, so many: they hold what
-    /// Show both rows of the first findings, so many; they hold what customers have sent
+    /// Also show the row as it is and as it should be, of this number of findings; rows contain
+    /// what customers have sent
     #[arg(long, value_name = "FINDINGS", default_value_t = 0, hide_default_value = true, value_parser = clap::value_parser!(u32).range(0..=DIFFERENCES_KEPT_MAX as i64))]
     rows: u32,
 
@@ -44,13 +46,13 @@ pub(crate) struct VerifyArgs {
     target: Target,
 }
 
-/// Verifies.
+/// Compares one order or shipment, a sample, or all of them.
 pub(super) async fn run(args: VerifyArgs) -> Result<Outcome, Failed> {
     let (environment, json) = (args.target.reach().await?, args.target.json);
-    let sides = args.rows as usize;
+    let max_differences = args.rows as usize;
     let done = match (&args.aggregate, args.one_of) {
         (Some(id), _) => {
-            let (summary, unreadable) = verify_one(&environment, id, sides).await?;
+            let (summary, unreadable) = verify_one(&environment, id, max_differences).await?;
             if let Some(reason) = unreadable {
                 eprintln!("waybill: {id} cannot be compared: {reason}");
             }
@@ -58,17 +60,24 @@ pub(super) async fn run(args: VerifyArgs) -> Result<Outcome, Failed> {
         }
         (None, Some(parts)) => {
             let cost = sample_price(&environment, parts).await?;
-            if !go_on(args.whole.asking, &format!("at most {}", priced(&cost)))? {
-                say_cost(json, &cost)?;
+            if !confirmed(args.whole.asking, &format!("at most {}", priced(&cost)))? {
+                print_cost(json, &cost)?;
                 return Ok(Outcome::Well);
             }
             let limits = args.whole.limits.into();
-            verify_sample(&environment, parts, limits, sides, &Bars::default()).await?
+            verify_sample(
+                &environment,
+                parts,
+                limits,
+                max_differences,
+                &Bars::default(),
+            )
+            .await?
         }
         (None, None) => {
             let whole = &args.whole;
             match whole
-                .run(&environment, &args.target, Kind::Verify, sides)
+                .run(&environment, &args.target, Kind::Verify, max_differences)
                 .await?
             {
                 Some(done) => done,
@@ -82,23 +91,25 @@ pub(super) async fn run(args: VerifyArgs) -> Result<Outcome, Failed> {
         return Err(Failed::Nothing(format!("{nothing}{whose}")));
     }
     match json {
-        true => say_json(&done)?,
+        true => print_json(&done)?,
         false => print(&done)?,
     }
     Ok(Outcome::wrong_if(done.counted.wrong() > 0))
 }
 
 fn print(done: &Summary) -> Result<(), Failed> {
-    done.findings.iter().for_each(|finding| say(&line(finding)));
+    done.findings
+        .iter()
+        .for_each(|finding| print_line(&line(finding)));
     let more = done.more();
     if more > 0 {
-        say(&format!("and {more} more"));
+        print_line(&format!("and {more} more"));
     }
     for difference in &done.differences {
-        say(&both(difference)?);
+        print_line(&both(difference)?);
     }
-    say(&told(done));
-    say(&used(done));
+    print_line(&summary_line(done));
+    print_line(&read_costs(done));
     Ok(())
 }
 
@@ -116,7 +127,7 @@ fn line(finding: &Finding) -> String {
     )
 }
 
-/// Both rows of a finding.
+/// Both rows of a finding, as lines.
 fn both(difference: &Difference) -> Result<String, Failed> {
     let row = |row: &Option<_>| match row {
         Some(row) => serde_json::to_string(row),
@@ -130,14 +141,14 @@ fn both(difference: &Difference) -> Result<String, Failed> {
     ))
 }
 
-/// What helps where an event cannot be read: rows follow from events, so no rebuild does.
+/// The advice where an event cannot be read: rows follow from events, so a rebuild does not help.
 const UNREADABLE: &str =
-    "no rebuild mends an unreadable history: it takes a build that can read it";
+    "a rebuild cannot mend an unreadable history: that takes a build that can read it";
 
-/// What came of it, in a sentence.
-fn told(done: &Summary) -> String {
+/// The summary as a sentence.
+fn summary_line(done: &Summary) -> String {
     let all = &done.counted;
-    let compared = counted(all.aggregates, "order or shipment");
+    let compared = number_of(all.aggregates, "order or shipment");
     if all.wrong() == 0 {
         return format!("{compared} compared: every row is as it should be");
     }

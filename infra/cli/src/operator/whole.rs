@@ -1,4 +1,4 @@
-//! The whole store gone through: its options, its price, and the run.
+//! A run over the whole store: its options, its cost, and the run itself.
 
 use std::path::{Path, PathBuf};
 
@@ -8,27 +8,27 @@ use operator::{
     cost::Cost,
     folder::STATE_FOLDER,
     limits::{SEGMENTS, SEGMENTS_MAX},
-    lock::Owner,
-    rows::{Options, Past, Summary, WholeRun, note, price},
+    lock::LockHolder,
+    rows::{Options, PastRun, Summary, WholeRun, price, remember_run},
 };
 use serde_json::json;
 
 use super::{
     Failed,
-    ask::{Asking, go_on, priced},
-    bars::{Bars, say_start},
-    print::{counted, say_json},
+    ask::{Confirmation, confirmed, priced},
+    bars::{Bars, print_start},
+    print::{number_of, print_json},
     target::Target,
 };
 
 /// How much capacity may be used
 #[derive(Debug, Clone, Copy, Default, clap::Args)]
 pub(super) struct Limits {
-    /// Read units a second at most, all together
+    /// Highest number of read units per second, for all parallel reads together
     #[arg(long, value_name = "UNITS", value_parser = clap::value_parser!(u32).range(1..))]
     read_units: Option<u32>,
 
-    /// Write units a second at most, all together, counting indexes
+    /// Highest number of write units per second, for all parallel writes together, indexes included
     #[arg(long, value_name = "UNITS", value_parser = clap::value_parser!(u32).range(1..))]
     write_units: Option<u32>,
 }
@@ -46,8 +46,8 @@ impl From<Limits> for CapacityLimits {
     }
 }
 
-/// Options that mean something only where all are gone through. With one order or shipment they are
-/// refused: whoever says `--dry-run` must not find rows written.
+/// The options that have a meaning only in a run over all orders and shipments. With a single one
+/// they are refused: a command with `--dry-run` must not write rows.
 pub(super) const OF_ALL: [&str; 7] = [
     "only",
     "segments",
@@ -58,24 +58,24 @@ pub(super) const OF_ALL: [&str; 7] = [
     "write_units",
 ];
 
-/// How a whole store is gone through
+/// The options of a run over the whole store
 #[derive(Debug, clap::Args)]
 pub(super) struct Whole {
-    /// One read model alone: `processed-orders`, `shipment-log`, or a later generation of one that
-    /// is projected beside it, such as `processed-orders-v2`; else all that are read
+    /// Only this read model: `processed-orders`, `shipment-log`, or a later generation that is
+    /// projected in addition, such as `processed-orders-v2`; without it, all that queries use
     #[arg(long, value_name = "READ MODEL")]
     only: Option<ReadModel>,
 
-    /// Parts of each table that are read at the same time
+    /// Number of parts of each table that are read in parallel
     #[arg(long, default_value_t = SEGMENTS, value_parser = clap::value_parser!(u32).range(1..=i64::from(SEGMENTS_MAX)))]
     segments: u32,
 
-    /// Folder for where it stands, and for digests of rows: 60 bytes for each order and
-    /// shipment, twice. Whoever is stopped goes on from there by the same command
+    /// Folder for the state of the run and for digests of rows: 60 bytes for each order and
+    /// shipment, twice. A run that is stopped is resumed by the same command
     #[arg(long, value_name = "FOLDER")]
     state: Option<PathBuf>,
 
-    /// Begin anew, whatever was begun before
+    /// Begin from the start, even where an unfinished run could be resumed
     #[arg(long)]
     anew: bool,
 
@@ -83,25 +83,25 @@ pub(super) struct Whole {
     pub(super) limits: Limits,
 
     #[command(flatten)]
-    pub(super) asking: Asking,
+    pub(super) asking: Confirmation,
 }
 
 impl Whole {
-    /// Goes through the whole store; `None` where somebody did not want it to.
+    /// Runs over the whole store; `None` for a dry run.
     pub(super) async fn run(
         &self,
         environment: &Environment,
         target: &Target,
         kind: Kind,
-        sides: usize,
+        max_differences: usize,
     ) -> Result<Option<Summary>, Failed> {
         let cost = price(environment, self.only).await?;
         let told = format!(
             "{}, and more for each order or shipment that differs",
             priced(&cost)
         );
-        if !go_on(self.asking, &told)? {
-            say_cost(target.json, &cost)?;
+        if !confirmed(self.asking, &told)? {
+            print_cost(target.json, &cost)?;
             return Ok(None);
         }
         let options = Options {
@@ -111,43 +111,44 @@ impl Whole {
             folder: target.state(self.state.as_ref(), kind.name()),
             anew: self.anew,
             limits: self.limits.into(),
-            sides,
+            max_differences,
         };
         let run = WholeRun::begin(environment, &options).await?;
-        say_start(run.start());
+        print_start(run.start());
         let begun = run.begun();
         let summary = run.finish(&Bars::default()).await?;
-        let past = Past {
+        let past = PastRun {
             kind,
             only: self.only,
             begun,
             ended: environment.now(),
-            by: Owner::this().command,
+            by: LockHolder::this_process().command,
             summary: summary.clone(),
         };
-        // What is done is done, whether or not somebody reads of it later.
-        if let Err(error) = note(Path::new(STATE_FOLDER), environment.name(), &past) {
+        // The run is done, even where it cannot be remembered.
+        if let Err(error) = remember_run(Path::new(STATE_FOLDER), environment.name(), &past) {
             eprintln!("waybill: this run is not remembered: {error}");
         }
         Ok(Some(summary))
     }
 }
 
-/// Prints what something would cost, for machines alone: a person has read it.
-pub(super) fn say_cost(json: bool, cost: &Cost) -> Result<(), Failed> {
+/// Prints the cost of an operation as JSON, for programs; a person has already read it on standard
+/// error.
+pub(super) fn print_cost(json: bool, cost: &Cost) -> Result<(), Failed> {
     match json {
-        true => say_json(&json!({ "cost": cost })),
+        true => print_json(&json!({ "cost": cost })),
         false => Ok(()),
     }
 }
 
-/// What it has read: `1200 commits and as many rows …`.
-pub(super) fn used(done: &Summary) -> String {
+/// What a run has read, and the read units that it has used: `read 1200 commits: …`.
+pub(super) fn read_costs(done: &Summary) -> String {
     format!(
         "read {}: {} read units for the scans, some {} for {} examined one by one",
-        counted(done.commits, "commit"),
+        number_of(done.commits, "commit"),
         done.scanned_read_units,
         done.examined_read_units,
-        counted(done.counted.examined, "aggregate"),
+        number_of(done.counted.examined, "aggregate"),
     )
 }

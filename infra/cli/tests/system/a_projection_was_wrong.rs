@@ -1,5 +1,6 @@
-//! A defect in a projection: deployed, noticed, and mended by the very steps of "A projection was
-//! wrong" in `infra/operator/README.md`, while commands arrive that nobody refuses.
+//! A defect in a projection is deployed, noticed, and repaired by exactly the steps of "A
+//! projection was wrong" in `infra/operator/README.md`, while commands are sent and none is
+//! refused.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -21,16 +22,16 @@ use tokio::task::JoinHandle;
 
 use crate::support::{Folder, eventually};
 
-/// Clients that send at the same time.
+/// The number of clients that send in parallel.
 const CLIENTS: u64 = 3;
 
-/// Orders of one client; the test ends long before.
+/// The highest number of orders of one client; the test ends long before.
 const STEPS_MAX: u64 = 100_000;
 
-/// Commands that are answered before the next step is taken.
-const SOME: u64 = 60;
+/// The number of commands that are answered between two steps of the test.
+const COMMANDS_PER_STEP: u64 = 60;
 
-/// The functions as somebody deployed them by mistake: healthy, but for `project`.
+/// The functions as they were deployed by mistake: all are healthy but `project`.
 struct Deployed {
     healthy: Waybill,
     projectors: Projectors,
@@ -47,11 +48,11 @@ impl Functions for Deployed {
     }
 }
 
-/// Rows as a projection with a defect makes them.
-struct Wrong(Arc<dyn Rows>);
+/// The table of rows as a defective projection writes it.
+struct DefectiveRows(Arc<dyn Rows>);
 
-/// A cancelled order passes for a processed one, and the sort key of a shipment's log is not
-/// padded: so rows are there that should be otherwise, and others that should not be there.
+/// The defect: a cancelled order is written as a processed one, and the sort key of a shipment's
+/// log is not padded. So some rows have a wrong content and others should not exist.
 fn defect(table: Table, mut row: Row) -> Row {
     let text = |row: &Row, name: &str| match row.get(name) {
         Some(domain::Json::String(text)) => text.clone(),
@@ -70,7 +71,7 @@ fn defect(table: Table, mut row: Row) -> Row {
     row
 }
 
-impl Hooks for Wrong {
+impl Hooks for DefectiveRows {
     fn rows(&self) -> &Arc<dyn Rows> {
         &self.0
     }
@@ -84,7 +85,7 @@ impl Hooks for Wrong {
 async fn deploy_the_defect(settings: &Settings) -> System {
     let functions = |config: &aws_config::SdkConfig, settings: &lambda::Settings| {
         let projectors = Projectors::new(config, settings);
-        let rows = Arc::new(Hooked(Wrong(Arc::clone(&projectors.rows))));
+        let rows = Arc::new(Hooked(DefectiveRows(Arc::clone(&projectors.rows))));
         Arc::new(Deployed {
             healthy: Waybill::new(
                 config,
@@ -98,18 +99,18 @@ async fn deploy_the_defect(settings: &Settings) -> System {
     System::start_with(settings, functions).await.unwrap()
 }
 
-/// The program as it is built: without the defect.
+/// A command of the built program, which does not have the defect.
 fn waybill() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_waybill"));
     command.stdin(Stdio::null()).env_remove("AWS_PROFILE");
     command
 }
 
-/// The running program; it ends with the test.
-struct Healthy(Child);
+/// The running program, which is stopped when this is dropped.
+struct HealthyProgram(Child);
 
-impl Healthy {
-    /// Deploys it on the same data and the same ports.
+impl HealthyProgram {
+    /// Starts the program with the same data and on the same ports.
     fn deploy(settings: &Settings) -> Self {
         let mut command = waybill();
         command.arg("local").arg("--data").arg(&settings.data);
@@ -125,21 +126,21 @@ impl Healthy {
     }
 }
 
-impl Drop for Healthy {
+impl Drop for HealthyProgram {
     fn drop(&mut self) {
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
 }
 
-/// Somebody at a terminal.
+/// An operator at a terminal.
 struct Operator {
     endpoint: String,
     folder: PathBuf,
 }
 
 impl Operator {
-    /// Runs a command: its exit code, and what it says.
+    /// Runs a command, and returns its exit code and its JSON output.
     async fn run(&self, command: &'static str) -> (Option<i32>, Value) {
         let mut process = waybill();
         process
@@ -153,7 +154,7 @@ impl Operator {
     }
 }
 
-/// Clients that send one command after the other, each until it is answered.
+/// Clients that send one command after the other, and wait for each answer.
 struct Clients {
     http: reqwest::Client,
     api: String,
@@ -196,7 +197,8 @@ impl Clients {
         }
     }
 
-    /// Only while nothing listens, between two deployments, it is sent again.
+    /// Sends a command. It is sent again only while nothing listens on the port, between two
+    /// deployments.
     async fn send(&self, path: &str, key: &str, body: &Value) {
         let answer = loop {
             let request = self.http.post(format!("{}{path}", self.api));
@@ -216,9 +218,9 @@ impl Clients {
         }
     }
 
-    /// Waits until some more have been answered.
+    /// Waits until [`COMMANDS_PER_STEP`] more commands have been answered.
     async fn some_more(&self) {
-        let enough = self.answered.load(Ordering::Relaxed) + SOME;
+        let enough = self.answered.load(Ordering::Relaxed) + COMMANDS_PER_STEP;
         let come = async || self.answered.load(Ordering::Relaxed) >= enough;
         eventually("commands go on", come).await;
     }
@@ -230,7 +232,7 @@ impl Clients {
     }
 }
 
-/// The ids in a table of whose rows something is wrong.
+/// The ids of the findings of one kind in one table.
 fn named<'a>(said: &'a Value, wrong: &str, table: &str) -> BTreeSet<&'a str> {
     let findings = said["findings"].as_array().unwrap().iter();
     findings
@@ -252,7 +254,7 @@ async fn a_projection_was_wrong_and_is_right_again_without_a_pause() {
     };
     let (clients, work) = Clients::start(format!("http://{}", defective.api()));
 
-    // Somebody sees a row that is wrong. The fixed build names the rows that the defect has spoilt.
+    // A wrong row is seen. The fixed build names the rows that the defect has made wrong.
     clients.some_more().await;
     let shown = async || clients.status_of("0-0").await == "PROCESSED";
     eventually("a cancelled order passes for a processed one", shown).await;
@@ -263,13 +265,14 @@ async fn a_projection_was_wrong_and_is_right_again_without_a_pause() {
     assert!(named(&noticed, "missing", "shipment-log").contains("0-0"));
     assert!(named(&noticed, "superfluous", "shipment-log").contains("0-0"));
 
-    // The fix is deployed. Here the old code ends with its process, so nobody waits for its time-out.
+    // The fix is deployed. Here the old code ends with its process, so there is no need to wait for
+    // the end of its invocations.
     defective.stop().await;
-    let _healthy = Healthy::deploy(&settings);
+    let _healthy = HealthyProgram::deploy(&settings);
     clients.some_more().await;
     assert_eq!(clients.status_of("0-0").await, "PROCESSED");
 
-    // Rows are rebuilt, and verified, while commands go on.
+    // Rows are rebuilt and verified while commands are still sent.
     let (code, rebuilt) = operator.run("rebuild").await;
     assert_eq!(code, Some(0));
     assert!(rebuilt["counted"]["written"].as_u64() > Some(20));

@@ -1,4 +1,4 @@
-//! What was accepted survives a stop, a failing function and a kill.
+//! Whatever was accepted survives a stop, a failing function and a kill.
 
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Stdio};
@@ -43,11 +43,11 @@ async fn messages_are_kept_over_a_restart() {
         .send()
         .await
         .unwrap();
-    let before = running.look("/_local/messages").await;
+    let before = running.get_json("/_local/messages").await;
     running.system.stop().await;
 
     let running = Running::start(&folder.settings()).await.unwrap();
-    assert_eq!(running.look("/_local/messages").await, before);
+    assert_eq!(running.get_json("/_local/messages").await, before);
     let messages = before["messages"].as_array().unwrap();
     assert_eq!(messages.len(), 2);
     assert_eq!(
@@ -79,7 +79,7 @@ async fn both_consumers_take_every_record_once_and_in_order() {
         assert_eq!(running.functions.records(role), names);
     }
     let caught_up = async || {
-        let status = running.look("/_local/status").await;
+        let status = running.get_json("/_local/status").await;
         status["consumers"]["project"]["behind"] == 0
             && status["consumers"]["notify"]["behind"] == 0
     };
@@ -113,7 +113,7 @@ async fn one_failing_consumer_does_not_hold_the_other_back() {
         running.functions.records(Role::Notify).len() == 2
     })
     .await;
-    assert_eq!(running.look("/_local/status").await["deadLetters"], 0);
+    assert_eq!(running.get_json("/_local/status").await["deadLetters"], 0);
     running.system.stop().await;
 }
 
@@ -129,7 +129,7 @@ async fn a_delivery_is_tried_three_times_and_then_kept() {
         "{\"weight\":0.10}",
     )
     .await;
-    let letters = async || running.look("/_local/dead-letters").await["deadLetters"].clone();
+    let letters = async || running.get_json("/_local/dead-letters").await["deadLetters"].clone();
     eventually("the dead letter", async || letters().await != json!([])).await;
     let letter = &letters().await[0];
     assert_eq!(
@@ -137,7 +137,10 @@ async fn a_delivery_is_tried_three_times_and_then_kept() {
         (&json!("bus"), &json!(3))
     );
     assert_eq!(letter["payload"]["source"], "logistics.shipments");
-    assert_eq!(running.look("/_local/status").await["pendingDeliveries"], 0);
+    assert_eq!(
+        running.get_json("/_local/status").await["pendingDeliveries"],
+        0
+    );
 
     running.functions.fail(Role::Bus, 1);
     put_event(
@@ -148,7 +151,7 @@ async fn a_delivery_is_tried_three_times_and_then_kept() {
     )
     .await;
     eventually("the retry", async || {
-        running.functions.taken(Role::Bus).len() == 1
+        running.functions.handled(Role::Bus).len() == 1
     })
     .await;
     running.system.stop().await;
@@ -187,7 +190,7 @@ async fn a_folder_has_one_system_at_a_time() {
         .await;
 }
 
-/// The program itself, which a test can kill.
+/// The built program as a process, which a test can kill.
 struct Program {
     child: Child,
     aws: String,
@@ -222,7 +225,7 @@ impl Program {
         Self { child, aws }
     }
 
-    /// `kill -9`.
+    /// Kills the process, as `kill -9` does.
     fn kill(mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
@@ -274,7 +277,7 @@ impl Program {
         assert_eq!(answer["FailedEntryCount"], 0);
     }
 
-    async fn look(&self, what: &str) -> Value {
+    async fn get_json(&self, what: &str) -> Value {
         reqwest::get(format!("{}{what}", self.aws))
             .await
             .unwrap()
@@ -300,7 +303,7 @@ async fn what_was_acknowledged_survives_a_kill() {
     let program = Program::start(&folder);
     let scan = json!({ "TableName": "waybill-test-processed-orders", "Select": "COUNT" });
     assert_eq!(program.dynamodb("Scan", scan).await["Count"], sent);
-    let messages = program.look("/_local/messages").await["messages"]
+    let messages = program.get_json("/_local/messages").await["messages"]
         .as_array()
         .unwrap()
         .clone();

@@ -1,4 +1,5 @@
-//! Objects as the functions' own SDK meets them, and what follows from them.
+//! Objects of the local S3, through the SDK that the functions use, and the events that follow from
+//! them.
 
 use aws_sdk_s3::Client;
 use aws_sdk_s3::primitives::ByteStream;
@@ -9,7 +10,7 @@ use crate::support::{Folder, Running, eventually};
 
 const BUCKET: &str = "waybill-test-orders-000000000000";
 
-/// Puts an object; its version.
+/// Puts an object, and returns its version id.
 async fn put(client: &Client, key: &str, body: ByteStream) -> String {
     let put = client.put_object().bucket(BUCKET).key(key).body(body);
     put.send().await.unwrap().version_id.unwrap()
@@ -20,7 +21,7 @@ async fn a_file_is_streamed_in_and_read_in_parts() {
     let folder = Folder::new();
     let running = Running::start(&folder.settings()).await.unwrap();
     let client = Client::new(&running.config);
-    // From a path the SDK sends it in chunks, with its checksum behind them.
+    // From a path the SDK sends the content in chunks, followed by its checksum.
     let content: Vec<u8> = (0..3_000_000_u32).map(|n| (n % 251) as u8).collect();
     let path = folder.path().join("orders.json");
     std::fs::write(&path, &content).unwrap();
@@ -53,10 +54,10 @@ async fn an_order_file_reaches_the_import_with_its_version() {
     let version = put(&client, "orders/a.json", body()).await;
     let checkpoint = put(&client, "reports/a/1.checkpoint.json", body()).await;
     eventually("both have arrived", async || {
-        running.functions.taken(Role::Import).len() == 2
+        running.functions.handled(Role::Import).len() == 2
     })
     .await;
-    let mut taken = running.functions.taken(Role::Import);
+    let mut taken = running.functions.handled(Role::Import);
     taken.sort_by_key(|event| event["detail"]["object"]["sequencer"].to_string());
     let versions = taken
         .iter()
@@ -68,7 +69,7 @@ async fn an_order_file_reaches_the_import_with_its_version() {
     assert_eq!(taken[0]["source"], "aws.s3");
     assert_eq!(taken[0]["detail-type"], "Object Created");
     assert_eq!(taken[0]["detail"]["source-ip-address"], "127.0.0.1");
-    assert!(running.functions.taken(Role::Bus).is_empty());
+    assert!(running.functions.handled(Role::Bus).is_empty());
     running.system.stop().await;
 }
 
@@ -83,10 +84,10 @@ async fn a_stop_before_the_import_loses_nothing() {
 
     let running = Running::start(&folder.settings()).await.unwrap();
     eventually("the file has arrived", async || {
-        !running.functions.taken(Role::Import).is_empty()
+        !running.functions.handled(Role::Import).is_empty()
     })
     .await;
-    let taken = running.functions.taken(Role::Import);
+    let taken = running.functions.handled(Role::Import);
     assert_eq!(taken[0]["detail"]["object"]["version-id"], version);
     running.system.stop().await;
 }

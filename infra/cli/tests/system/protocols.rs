@@ -1,4 +1,5 @@
-//! What the outside meets: the HTTP API's and AWS's own behaviour, before any handler.
+//! What a client of the local system meets before any handler is called: the behaviour of the HTTP
+//! API and of AWS's services.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_eventbridge::types::PutEventsRequestEntry;
@@ -114,10 +115,10 @@ async fn each_entry_of_put_events_has_its_own_answer() {
 
     let id = answer.entries()[0].event_id().unwrap();
     eventually("the event reaches the function", async || {
-        !running.functions.taken(Role::Bus).is_empty()
+        !running.functions.handled(Role::Bus).is_empty()
     })
     .await;
-    let taken = running.functions.taken(Role::Bus);
+    let taken = running.functions.handled(Role::Bus);
     assert_eq!(taken.len(), 1);
     assert_eq!(taken[0]["id"], id);
     assert_eq!(taken[0]["detail"], json!({ "weight": 1.5 }));
@@ -165,7 +166,7 @@ async fn too_many_entries_are_refused_as_a_whole() {
             .into_service_error()
             .is_not_found_exception()
     );
-    assert_eq!(running.look("/_local/status").await["messages"], 2);
+    assert_eq!(running.get_json("/_local/status").await["messages"], 2);
     running.system.stop().await;
 }
 
@@ -206,7 +207,7 @@ async fn a_function_is_invoked_at_once_or_later() {
         202
     );
     eventually("the later one", async || {
-        running.functions.taken(Role::Bus) == [json!({ "later": true })]
+        running.functions.handled(Role::Bus) == [json!({ "later": true })]
     })
     .await;
 
@@ -257,9 +258,9 @@ async fn the_gateway_routes_like_the_deployed_one() {
     assert_eq!(payload["rawPath"], "/test/orders/o-1");
     assert_eq!(payload["requestContext"]["stage"], "test");
     assert_eq!(payload["pathParameters"], json!({ "id": "o-1" }));
-    assert_eq!(running.functions.taken(Role::Api), [] as [Value; 0]);
+    assert_eq!(running.functions.handled(Role::Api), [] as [Value; 0]);
 
-    // Whatever no route takes, a function answers too: `$default`.
+    // A function also answers what no route accepts: `$default`.
     for (path, stage) in [
         ("/elsewhere", "$default"),
         ("/test/orders/o-1/complete", "test"),

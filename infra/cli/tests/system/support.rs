@@ -1,4 +1,4 @@
-//! A system on free ports in a folder of its own, with functions that a test writes.
+//! A local system on free ports in a folder of its own, with functions that a test controls.
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
@@ -13,10 +13,10 @@ use local::functions::{Functions, Role};
 use local::{Settings, StartError, System};
 use serde_json::{Value, json};
 
-/// The longest that anything here may take.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// The time limit of [`eventually`].
+const TIMEOUT: Duration = Duration::from_secs(20);
 
-/// A folder that goes when it is dropped.
+/// A folder that is removed when this is dropped.
 pub struct Folder(PathBuf);
 
 impl Folder {
@@ -30,7 +30,7 @@ impl Folder {
         &self.0
     }
 
-    /// Free ports, this folder, environment `test`.
+    /// Settings with free ports, this folder, and the environment `test`.
     pub fn settings(&self) -> Settings {
         Settings {
             port: 0,
@@ -55,7 +55,7 @@ impl Drop for Folder {
     }
 }
 
-/// Functions that remember what they were given, and fail as often as they were told.
+/// Functions that remember their payloads, and fail as many times as they are told to.
 #[derive(Default)]
 pub struct Fake {
     calls: Mutex<Vec<(Role, Value)>>,
@@ -68,8 +68,8 @@ impl Fake {
         self.failures.lock().unwrap().insert(role, times);
     }
 
-    /// What a function was given and did not fail at.
-    pub fn taken(&self, role: Role) -> Vec<Value> {
+    /// The payloads that a function was given, without those at which it has failed.
+    pub fn handled(&self, role: Role) -> Vec<Value> {
         let calls = self.calls.lock().unwrap();
         calls
             .iter()
@@ -78,9 +78,9 @@ impl Fake {
             .collect()
     }
 
-    /// The aggregates of all records that a consumer of the stream has taken.
+    /// The aggregates of all records that a consumer of the stream has handled.
     pub fn records(&self, role: Role) -> Vec<String> {
-        let batches = self.taken(role);
+        let batches = self.handled(role);
         let records = batches
             .iter()
             .flat_map(|batch| batch["Records"].as_array().unwrap().clone());
@@ -116,7 +116,7 @@ impl Functions for Fake {
     }
 }
 
-/// A running system and what reaches it.
+/// A running system, with clients for it.
 pub struct Running {
     pub system: System,
     pub functions: Arc<Fake>,
@@ -151,7 +151,7 @@ impl Running {
         format!("http://{}{path}", self.system.aws())
     }
 
-    pub async fn look(&self, what: &str) -> Value {
+    pub async fn get_json(&self, what: &str) -> Value {
         self.http
             .get(self.aws(what))
             .send()
@@ -176,11 +176,11 @@ impl Running {
     }
 }
 
-/// Waits until `holds`.
+/// Waits until `holds` returns true. Panics with `what` after [`TIMEOUT`].
 pub async fn eventually(what: &str, holds: impl AsyncFn() -> bool) {
     let start = Instant::now();
     while !holds().await {
-        assert!(start.elapsed() < PATIENCE, "in vain: {what}");
+        assert!(start.elapsed() < TIMEOUT, "in vain: {what}");
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
 }

@@ -1,5 +1,5 @@
-//! The library of what an operator does, as a console uses it: values and progress, on a system with
-//! wrong rows, something parked and dead letters.
+//! The crate `operator` as a console uses it: return values and progress, on a system with wrong
+//! rows, parked orders and dead letters.
 
 use std::path::PathBuf;
 use std::sync::Mutex;
@@ -9,7 +9,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use local::System;
 use operator::folder::Start;
 use operator::messages::Channel;
-use operator::retry::{LetterId, Retried, Wanted};
+use operator::retry::{LetterId, Retried, Selection};
 use operator::rows::{Difference, Finding, FindingKind, Options, WholeRun};
 use operator::{Environment, Kind, OperatorError, Progress, Stage, Target};
 use operator::{announce, dead_letters, history, retry, rows};
@@ -19,7 +19,8 @@ use crate::support::{Folder, eventually};
 
 const ORDERS: usize = 40;
 
-/// Hears everything, and asks for the end after so many advances.
+/// Records all progress. Where `stops_at_comparing` is set, it asks for a stop as soon as rows are
+/// compared.
 #[derive(Default)]
 struct Recorded {
     stages: Mutex<Vec<(Stage, u64, u64)>>,
@@ -63,7 +64,7 @@ impl Progress for Recorded {
     }
 }
 
-/// A system with orders, and what reaches it.
+/// A system with orders, with clients for it.
 struct World {
     system: System,
     environment: Environment,
@@ -116,7 +117,7 @@ impl World {
         aws_sdk_dynamodb::Client::new(&self.config)
     }
 
-    /// Writes another status into the row of an order.
+    /// Writes another customer into the row of an order, which so becomes wrong.
     async fn spoil(&self, id: &str) {
         let update = self.dynamodb().update_item();
         let update = update
@@ -128,7 +129,7 @@ impl World {
     }
 
     fn state(&self, kind: Kind) -> PathBuf {
-        operator::folder::usual(self.folder.path(), kind.name(), "test")
+        operator::folder::run_folder(self.folder.path(), kind.name(), "test")
     }
 }
 
@@ -147,9 +148,9 @@ async fn a_finding_brings_both_rows_and_a_run_is_stopped_seen_and_gone_on_with()
     let price = rows::price(environment, None).await.unwrap();
     assert!(price.read_units > 0, "{price:?}");
 
-    // It is stopped where it begins to compare.
+    // The run is stopped where it begins to compare.
     let options = Options {
-        sides: 2,
+        max_differences: 2,
         ..Options::new(Kind::Verify, world.state(Kind::Verify))
     };
     let run = WholeRun::begin(environment, &options).await.unwrap();
@@ -167,7 +168,7 @@ async fn a_finding_brings_both_rows_and_a_run_is_stopped_seen_and_gone_on_with()
         "each stage that begins also ends"
     );
 
-    // Anybody sees how far it is.
+    // Its progress can be read.
     let running = rows::running(&options.folder).unwrap().unwrap();
     assert_eq!(
         (running.kind, running.stage),
@@ -181,7 +182,7 @@ async fn a_finding_brings_both_rows_and_a_run_is_stopped_seen_and_gone_on_with()
         .unwrap();
     assert_eq!(shown.unfinished.len(), 1);
 
-    // It goes on, and does not read again what it has read.
+    // It is resumed, and does not read again what it has already read.
     let run = WholeRun::begin(environment, &options).await.unwrap();
     assert!(
         matches!(run.start(), Start::Resumed { .. }),
@@ -200,7 +201,7 @@ async fn a_finding_brings_both_rows_and_a_run_is_stopped_seen_and_gone_on_with()
     assert_eq!(named, ["O-3", "O-7", "O-9"]);
     assert_eq!(recorded.findings.lock().unwrap().len(), 3);
 
-    // Both rows of as many as were asked for.
+    // As many findings as were asked for have both rows.
     assert_eq!(done.differences.len(), 2);
     let told = recorded.differences.lock().unwrap().len();
     assert_eq!(told, 2);
@@ -215,9 +216,9 @@ async fn a_finding_brings_both_rows_and_a_run_is_stopped_seen_and_gone_on_with()
     }
     assert_eq!(rows::running(&options.folder).unwrap(), None);
 
-    // A rebuild tells what it mends with the rows of before.
+    // A rebuild reports what it corrects, with the rows as they were.
     let options = Options {
-        sides: 10,
+        max_differences: 10,
         ..Options::new(Kind::Rebuild, world.state(Kind::Rebuild))
     };
     let run = WholeRun::begin(environment, &options).await.unwrap();
@@ -272,7 +273,7 @@ async fn an_event_says_which_messages_it_makes() {
     );
     assert!(event.version.is_some() && event.actor.is_some() && event.causation_id.is_some());
 
-    // What would be announced are the same messages.
+    // Announcing would send the same messages.
     let preview = announce::preview(environment, &id, 2).await.unwrap();
     assert_eq!(preview.messages, event.messages);
     let announced = announce::one(environment, &id, 2).await.unwrap();
@@ -293,7 +294,7 @@ async fn an_event_says_which_messages_it_makes() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_is_stuck_is_listed_and_taken_up_one_by_one() {
+async fn what_is_stuck_is_listed_and_retried_one_by_one() {
     let world = World::start().await;
     let environment = &world.environment;
     let (sqs, s3) = (queue(&world), bucket(&world));
@@ -320,7 +321,7 @@ async fn what_is_stuck_is_listed_and_taken_up_one_by_one() {
     let put = put.key(key).body(b"no letter".to_vec().into());
     put.send().await.unwrap();
 
-    // A list says what each is about, and nothing else that is in it.
+    // A list says what each dead letter is about, and shows nothing else of its content.
     let look = dead_letters::queue(environment, 10).await.unwrap();
     let mut about: Vec<_> = look.letters.iter().map(|one| one.about.clone()).collect();
     about.sort();
@@ -342,7 +343,7 @@ async fn what_is_stuck_is_listed_and_taken_up_one_by_one() {
             .contains("no record")
     );
 
-    // Its content only who asks for it; a look takes nothing away.
+    // Only `payload` returns the content, and to read it removes nothing.
     let first = LetterId::Message(ids[0].clone());
     let payload = dead_letters::payload(environment, &first).await.unwrap();
     assert_eq!(payload, event("S-1"));
@@ -351,7 +352,7 @@ async fn what_is_stuck_is_listed_and_taken_up_one_by_one() {
         .unwrap();
     assert_eq!(depth.dead_letters.messages, 2);
 
-    // One by one.
+    // Single dead letters are retried.
     let retried = retry::one_letter(environment, &first).await.unwrap();
     assert!(retried.done && retried.name == ids[0], "{retried:?}");
     let id = "shipment#S-1".parse().unwrap();
@@ -370,9 +371,9 @@ async fn what_is_stuck_is_listed_and_taken_up_one_by_one() {
         "{nothing:?}"
     );
 
-    // The others, each told as it is reported.
+    // The others are retried, and each result is reported as the report contains it.
     let recorded = Recorded::default();
-    let report = retry::all(environment, &Wanted::default(), &recorded)
+    let report = retry::all(environment, &Selection::default(), &recorded)
         .await
         .unwrap();
     assert_eq!((report.done, report.stays), (1, 1));
@@ -383,7 +384,7 @@ async fn what_is_stuck_is_listed_and_taken_up_one_by_one() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn one_that_is_parked_is_taken_up_alone() {
+async fn one_parked_aggregate_is_resumed_alone() {
     let world = World::start().await;
     let environment = &world.environment;
     let dynamodb = world.dynamodb();

@@ -6,7 +6,7 @@ use axum::{Router, extract::Query, response::Response, routing::get};
 use domain::{AggregateId, json::Object};
 use operator::{
     parked,
-    refused::{self, InFile, InFiles, InLetters},
+    refused::{self, FileRejection, FileRejections, LetterMatches},
 };
 use serde::Deserialize;
 
@@ -69,8 +69,8 @@ struct FileView {
 }
 
 impl FileView {
-    fn of(found: InFile) -> Self {
-        let InFile {
+    fn of(found: FileRejection) -> Self {
+        let FileRejection {
             file,
             at,
             page,
@@ -111,9 +111,9 @@ async fn refused(console: &Console, id: &str) -> RefusedView {
         let busy = busy.is_some_and(|job| job.is_running());
         let letters = async {
             match busy {
-                true => Ok(InLetters {
+                true => Ok(LetterMatches {
                     more: true,
-                    ..InLetters::default()
+                    ..LetterMatches::default()
                 }),
                 false => refused::in_letters(&environment, id).await,
             }
@@ -157,7 +157,7 @@ async fn refused(console: &Console, id: &str) -> RefusedView {
         view.parked.push(ParkedView::of(&parked));
     }
     match files {
-        Ok(InFiles {
+        Ok(FileRejections {
             found,
             looked,
             more,
@@ -174,7 +174,7 @@ async fn refused(console: &Console, id: &str) -> RefusedView {
             .push(format!("The files could not be looked at: {error}")),
     }
     match letters {
-        Ok(InLetters { found, more }) => {
+        Ok(LetterMatches { found, more }) => {
             view.letters = found.into_iter().map(LetterView::of).collect();
             if more {
                 let text = "There are dead letters that were not looked at.";

@@ -10,7 +10,7 @@ use askama::Template;
 use axum::{Router, response::Response, routing::get};
 use operator::{
     Environment, OperatorError,
-    activity::{self, Activity, Line},
+    activity::{self, Activity, MinuteSeries},
     alarms::{self, Alarms, State},
     parked::{self, ParkedPage},
     recent::{self, Files, RecentShipments},
@@ -188,7 +188,7 @@ fn tiles(parts: &Parts) -> Vec<Tile> {
 
 /// Returns the tiles of what CloudWatch counts; without numbers where they could not be read.
 fn measured(activity: Option<&Activity>) -> Vec<Tile> {
-    let counted = |id, label, link, wrong, line: Option<Line>| {
+    let counted = |id, label, link, wrong, line: Option<MinuteSeries>| {
         let hour = line
             .as_ref()
             .map(|line| format!("{} in the last hour", line.total()));
@@ -200,11 +200,11 @@ fn measured(activity: Option<&Activity>) -> Vec<Tile> {
             ..tile(id, label, link, "")
         }
     };
-    let line = |of: fn(&Activity) -> Line| activity.map(of);
+    let line = |of: fn(&Activity) -> MinuteSeries| activity.map(of);
     let refused = |it: &Activity| sparkline::sum(&it.refused_orders, &it.refused_updates);
     let behind = |id, label, link, consumer: &str, note: &str| {
         let line = activity.map(|it| it.behind.get(consumer).cloned().unwrap_or_default());
-        let seconds = line.as_ref().map(|line| line.lately() / 1_000);
+        let seconds = line.as_ref().map(|line| line.recent_maximum() / 1_000);
         Tile {
             value: seconds.map(|seconds| format!("{seconds} s")),
             wrong: seconds.is_some_and(|seconds| seconds >= BEHIND_SECONDS),

@@ -11,8 +11,8 @@ use domain::AggregateId;
 use lambda::ReadModel;
 use operator::{
     Kind,
-    limits::MENDED_MAX,
-    rows::{Counted, FindingKind, Past, Summary, mend},
+    limits::REPAIRS_MAX,
+    rows::{Counted, FindingKind, PastRun, Summary, repair},
 };
 use serde::Deserialize;
 
@@ -87,7 +87,7 @@ fn mendable(summary: &Summary) -> Vec<AggregateId> {
     });
     let mut ids: Vec<AggregateId> = ids.collect();
     ids.dedup();
-    match summary.more() == 0 && ids.len() <= MENDED_MAX {
+    match summary.more() == 0 && ids.len() <= REPAIRS_MAX {
         true => ids,
         false => Vec::new(),
     }
@@ -103,7 +103,7 @@ fn mend_form(name: &str, number: usize, view: &View) -> Form {
 }
 
 /// Reads the past run of this name. Fails with `404` where there is none.
-async fn past_named(console: &Console, name: &str) -> Result<Past, Failure> {
+async fn past_named(console: &Console, name: &str) -> Result<PastRun, Failure> {
     let all = past_of(console.operating()).await?;
     let past = all.into_iter().find(|(known, _)| known == name);
     let past = past.map(|(_, past)| past);
@@ -134,7 +134,7 @@ async fn mend_found(
         .carry_out(view, &sent, async move {
             let past = past_named(&console, &name).await?;
             let environment = console.operating().environment().await?;
-            let done = mend(&environment, &mendable(&past.summary)).await?;
+            let done = repair(&environment, &mendable(&past.summary)).await?;
             let numbers = [done.written, done.removed, done.left].map(|it| it.to_string());
             let [written, removed, left] = numbers.each_ref().map(|it| Some(it.as_str()));
             let told = [("written", written), ("removed", removed), ("left", left)];

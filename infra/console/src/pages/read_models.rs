@@ -7,11 +7,11 @@ use domain::Timestamp;
 use lambda::{ReadModel, metrics::Swept};
 use operator::{
     Environment, Kind,
-    folder::usual,
+    folder::run_folder,
     read_models::{
         DeployedRebuilds, ReadModelTable, SWEPT_AGGREGATES, last_sweep, measured, read_models,
     },
-    rows::{Past, Running, past, price, running},
+    rows::{PastRun, RunStatus, past, price, running},
 };
 use serde::Deserialize;
 
@@ -150,7 +150,7 @@ pub(super) struct PastView {
 }
 
 impl PastView {
-    fn of((name, past): (String, Past)) -> Self {
+    fn of((name, past): (String, PastRun)) -> Self {
         let counted = &past.summary.counted;
         Self {
             link: format!("/read-models/runs/{name}"),
@@ -171,15 +171,15 @@ impl PastView {
 pub(super) async fn running_of(
     operating: &Operating,
     kind: Kind,
-) -> Result<Option<Running>, Failure> {
-    let folder = usual(&operating.state, kind.name(), operating.name());
+) -> Result<Option<RunStatus>, Failure> {
+    let folder = run_folder(&operating.state, kind.name(), operating.name());
     let read = tokio::task::spawn_blocking(move || running(&folder)).await;
     let read = read.map_err(|error| Failure::Unreadable(error.to_string()))?;
     Ok(read?)
 }
 
 /// Reads the runs that have ended, newest first, with their names.
-pub(super) async fn past_of(operating: &Operating) -> Result<Vec<(String, Past)>, Failure> {
+pub(super) async fn past_of(operating: &Operating) -> Result<Vec<(String, PastRun)>, Failure> {
     let (state, name) = (operating.state.clone(), operating.name().to_owned());
     let read = tokio::task::spawn_blocking(move || past(&state, &name)).await;
     let read = read.map_err(|error| Failure::Unreadable(error.to_string()))?;

@@ -9,7 +9,9 @@ use axum::{
 };
 use operator::{
     Stage,
-    retry::{self, Came, Group, Only, Preview, Report, Retried, RetriedKind, Wanted},
+    retry::{
+        self, Category, CommandResult, Group, Preview, Report, Retried, RetriedKind, Selection,
+    },
 };
 use serde::Deserialize;
 use tokio::time::{Instant, sleep};
@@ -61,16 +63,16 @@ impl Params {
         let one = (self.consumer, self.aggregate, self.place, self.name);
         if let Some(only) = self.only {
             let only = match (only.as_str(), &one) {
-                ("parked", (None, None, None, None)) => Only::Parked,
-                ("stream", (None, None, None, None)) => Only::Stream,
-                ("queue", (None, None, None, None)) => Only::Queue,
+                ("parked", (None, None, None, None)) => Category::Parked,
+                ("stream", (None, None, None, None)) => Category::Stream,
+                ("queue", (None, None, None, None)) => Category::Queue,
                 _ => return Err(incomplete()),
             };
             let (role, reason) = (self.role, self.reason);
-            return Ok(RetryTask::All(Wanted {
-                only: Some(only),
+            return Ok(RetryTask::All(Selection {
+                category: Some(only),
                 group: Some(Group { role, reason }),
-                ..Wanted::default()
+                ..Selection::default()
             }));
         }
         if self.role.is_some() || self.reason.is_some() {
@@ -84,7 +86,7 @@ impl Params {
             (None, None, Some(place), Some(name)) => {
                 letter_id(&place, &name).map(RetryTask::Letter)
             }
-            (None, None, None, None) => Ok(RetryTask::All(Wanted::default())),
+            (None, None, None, None) => Ok(RetryTask::All(Selection::default())),
             // Incomplete parameters must never retry everything.
             _ => Err(incomplete()),
         }
@@ -107,14 +109,14 @@ pub(super) fn form(task: &RetryTask, view: &View) -> Form {
 }
 
 /// Returns the path that retries the selection: everything, or one group.
-fn address(wanted: &Wanted) -> String {
-    let Some((group, only)) = wanted.group.as_ref().zip(wanted.only) else {
+fn address(wanted: &Selection) -> String {
+    let Some((group, only)) = wanted.group.as_ref().zip(wanted.category) else {
         return "/stuck/retry".to_owned();
     };
     let only = match only {
-        Only::Parked => "parked",
-        Only::Queue => "queue",
-        Only::Stream | Only::DeadLetters => "stream",
+        Category::Parked => "parked",
+        Category::Queue => "queue",
+        Category::Stream | Category::DeadLetters => "stream",
     };
     let names = [
         ("only", Some(only)),
@@ -126,11 +128,17 @@ fn address(wanted: &Wanted) -> String {
 
 /// Returns the form that retries a group with one reason. The page shows `number` of its items;
 /// with `more` there may be others.
-pub(super) fn group_form(only: Only, why: Group, number: usize, more: bool, view: &View) -> Form {
-    let wanted = Wanted {
-        only: Some(only),
+pub(super) fn group_form(
+    only: Category,
+    why: Group,
+    number: usize,
+    more: bool,
+    view: &View,
+) -> Form {
+    let wanted = Selection {
+        category: Some(only),
         group: Some(why),
-        ..Wanted::default()
+        ..Selection::default()
     };
     let button = match (number, more) {
         (1, false) => "Retry it".to_owned(),
@@ -150,7 +158,7 @@ pub(super) fn all_form(number: u64, more: bool, view: &View) -> Form {
 /// Returns what the retry does, as a sentence.
 fn effect(task: &RetryTask) -> String {
     match task {
-        RetryTask::All(Wanted { group: Some(_), .. }) => {
+        RetryTask::All(Selection { group: Some(_), .. }) => {
             "everything that is stuck for this reason is retried. Whatever succeeds is removed."
                 .to_owned()
         }
@@ -196,11 +204,11 @@ async fn ask(view: View) -> Response {
     );
     let (console, form) = (
         view.console.clone(),
-        form(&RetryTask::All(Wanted::default()), &view),
+        form(&RetryTask::All(Selection::default()), &view),
     );
     view.show(head, async move {
         let environment = console.operating().environment().await?;
-        let preview = retry::preview(&environment, &Wanted::default()).await?;
+        let preview = retry::preview(&environment, &Selection::default()).await?;
         let of = |consumer: &str| {
             preview
                 .parked
@@ -235,7 +243,9 @@ async fn begin(
     let action = OperatorAction {
         nav: Nav::Stuck,
         title: match &task {
-            RetryTask::All(Wanted { group: Some(_), .. }) => "Retry all of one reason".to_owned(),
+            RetryTask::All(Selection { group: Some(_), .. }) => {
+                "Retry all of one reason".to_owned()
+            }
             RetryTask::All(_) => "Retry all that is stuck".to_owned(),
             RetryTask::Parked { aggregate, .. } => format!("Retry {aggregate}"),
             RetryTask::Letter(_) => "Retry a dead letter".to_owned(),
@@ -316,9 +326,9 @@ pub(super) enum CommandResultView {
 }
 
 impl CommandResultView {
-    fn of(came: &Came) -> Self {
+    fn of(came: &CommandResult) -> Self {
         match came.clone() {
-            Came::Accepted {
+            CommandResult::Accepted {
                 aggregate,
                 kind,
                 sequence,
@@ -327,12 +337,12 @@ impl CommandResultView {
                 kind,
                 sequence,
             },
-            Came::Refused(letter) => Self::Refused(Box::new(LetterView::of(*letter))),
-            Came::File(id) => Self::File {
+            CommandResult::Refused(letter) => Self::Refused(Box::new(LetterView::of(*letter))),
+            CommandResult::File(id) => Self::File {
                 link: links::file(&id.key, &id.version),
                 key: id.key,
             },
-            Came::Nothing { aggregate, version } => Self::Nothing {
+            CommandResult::Unchanged { aggregate, version } => Self::Nothing {
                 subject: Subject::of(&aggregate),
                 version,
             },
@@ -357,7 +367,7 @@ impl Row {
                 .reason
                 .as_deref()
                 .map(|reason| explained(reason, Policy::Operator, about)),
-            result: retried.came.as_ref().map(CommandResultView::of),
+            result: retried.result.as_ref().map(CommandResultView::of),
         }
     }
 }
@@ -450,13 +460,13 @@ mod tests {
 
     #[test]
     fn a_group_is_named_by_its_address() {
-        let wanted = Wanted {
-            only: Some(Only::Queue),
+        let wanted = Selection {
+            category: Some(Category::Queue),
             group: Some(Group {
                 role: Some("bus".to_owned()),
                 reason: None,
             }),
-            ..Wanted::default()
+            ..Selection::default()
         };
         assert_eq!(address(&wanted), "/stuck/retry?only=queue&role=bus");
         let which = |only: &str, consumer: Option<&str>| Params {
@@ -478,7 +488,7 @@ mod tests {
     #[test]
     fn what_is_named_in_part_is_not_everything() {
         let (a, b) = (Some("project"), Some("order#1"));
-        assert_eq!(which([None; 4]), Ok(RetryTask::All(Wanted::default())));
+        assert_eq!(which([None; 4]), Ok(RetryTask::All(Selection::default())));
         assert!(matches!(
             which([a, b, None, None]),
             Ok(RetryTask::Parked { .. })

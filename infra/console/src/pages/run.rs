@@ -11,8 +11,8 @@ use axum::{
 use lambda::ReadModel;
 use operator::{
     Kind, Stage,
-    folder::usual,
-    rows::{Counted, Difference, Finding, FindingKind, Options, Running, Summary},
+    folder::run_folder,
+    rows::{Counted, Difference, Finding, FindingKind, Options, RunStatus, Summary},
 };
 use serde::Deserialize;
 use tokio::time::{Instant, sleep};
@@ -109,11 +109,11 @@ async fn begin(
         .carry_out(view, &sent, async move {
             let (operating, only) = (console.operating(), only?);
             let environment = operating.environment().await?;
-            let folder = usual(&operating.state, kind.name(), operating.name());
+            let folder = run_folder(&operating.state, kind.name(), operating.name());
             let options = Options {
                 only,
                 anew: begin.anew,
-                sides: SIDES_KEPT,
+                max_differences: SIDES_KEPT,
                 ..Options::new(kind, folder)
             };
             let jobs = &operating.jobs;
@@ -306,7 +306,7 @@ struct RunNow {
     now: RunProgress,
 }
 
-fn now(run: &Running, view: &View) -> RunProgress {
+fn now(run: &RunStatus, view: &View) -> RunProgress {
     let job = view.console.operating().jobs.whole_run();
     let job = job.filter(|job| job.task == run.kind);
     let own = job.as_ref().filter(|job| job.is_running());

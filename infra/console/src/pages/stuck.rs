@@ -8,7 +8,7 @@ use operator::{
     Environment,
     dead_letters::{self, DeadLetter},
     parked::{self, Parked},
-    retry::{self, Group as Why, Only, Preview, Wanted},
+    retry::{self, Category, Group as Why, Preview, Selection},
 };
 use serde::Deserialize;
 
@@ -192,7 +192,7 @@ async fn show(view: View, Query(asked): Query<Params>) -> Response {
         let is_running = job.as_ref().is_some_and(|job| job.is_running());
         let last_retry = job.filter(|job| job.ended_within(RETRY_TOLD_FOR));
         let environment = console.operating().environment().await?;
-        let all = retry::preview(&environment, &Wanted::default()).await?;
+        let all = retry::preview(&environment, &Selection::default()).await?;
         let well = !all.is_wrong();
         let Preview {
             parked,
@@ -237,7 +237,7 @@ async fn show(view: View, Query(asked): Query<Params>) -> Response {
                     role: Some(first.consumer.clone()),
                     reason: Some(first.code.clone()),
                 };
-                button(Only::Parked, why, group.all.len(), all_parked)
+                button(Category::Parked, why, group.all.len(), all_parked)
             });
         }
         let of_letters = |only, letters, more| {
@@ -256,13 +256,13 @@ async fn show(view: View, Query(asked): Query<Params>) -> Response {
             parked: groups,
             parked_number,
             more_parked,
-            stream: of_letters(Only::Stream, stream, not_all),
+            stream: of_letters(Category::Stream, stream, not_all),
             objects,
             more_objects,
             more_stream: more_stream
                 .map(|key| links::query("/stuck", &[("after", Some(key.as_str()))])),
             queue_shown: queue.len(),
-            queue: of_letters(Only::Queue, queue, more_messages),
+            queue: of_letters(Category::Queue, queue, more_messages),
             messages,
             more_messages,
             hidden,

@@ -1,13 +1,14 @@
-//! Messages sent once more, with the same ids: whoever has heard one already knows it again.
+//! Announcing: the messages of events that were sent before are sent again, with the same ids, so a
+//! consumer that has received one already recognises the repeat.
 
 use domain::AggregateId;
 use event_store::Commit;
 use projectors::{limits::HISTORY_PAGES_MAX, notify, rebuild::RebuildError};
 use serde::Serialize;
 
-mod time;
+mod period;
 
-pub use time::{TimeOptions, TimeReport, TimeRun, time_price};
+pub use period::{PeriodOptions, PeriodReport, PeriodRun, period_price};
 
 use crate::{
     environment::Environment,
@@ -16,21 +17,19 @@ use crate::{
     messages::{self, Messages, no_events},
 };
 
-/// What was announced of one order or shipment.
+/// The events of one order or shipment that were announced.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct AnnouncedOne {
-    /// Whose events they are.
+    /// The order or shipment.
     pub aggregate: AggregateId,
-    /// From the first commit on that begins with this event or a later one
+    /// The events begin with the first commit whose first event has this sequence or a higher one.
     pub from_sequence: u64,
-    /// to this event.
+    /// The sequence of the last event.
     pub to_sequence: u64,
 }
 
-/// Which messages [`one`] would send, at most
-/// [`PREVIEWED_MESSAGES_MAX`]. Its errors are those of
-/// [`one`].
+/// The messages that [`one`] would send, at most [`PREVIEWED_MESSAGES_MAX`]. Fails as [`one`] does.
 pub async fn preview(
     environment: &Environment,
     id: &AggregateId,
@@ -39,9 +38,10 @@ pub async fn preview(
     messages::of_history(environment, id, from_sequence, PREVIEWED_MESSAGES_MAX).await
 }
 
-/// Sends the messages of an order or shipment, from the first commit on that begins with event
-/// `from_sequence` or a later one. `NotFound` where it has no events from there on; `Corrupt` where
-/// one of them cannot be read or will never be accepted: what came before it is announced.
+/// Sends the messages of an order or shipment, from the first commit on whose first event has the
+/// sequence `from_sequence` or a higher one. Fails with `NotFound` where it has no such events, and
+/// with `Corrupt` where one of them cannot be read or its message will never be accepted: the
+/// events before that one are announced.
 pub async fn one(
     environment: &Environment,
     id: &AggregateId,
@@ -58,7 +58,7 @@ pub async fn one(
     })
 }
 
-/// Which messages [`event`] would send. Its errors are those of [`event`].
+/// The messages that [`event`] would send. Fails as [`event`] does.
 pub async fn preview_event(
     environment: &Environment,
     id: &AggregateId,
@@ -73,9 +73,9 @@ pub async fn preview_event(
     Ok(found)
 }
 
-/// Sends the messages of one event, and of those that were committed with it: they came into the
-/// world together. `NotFound` where there is no such event, `Corrupt` where its commit cannot be
-/// read or a message will never be accepted.
+/// Sends the messages of one event and of all other events in the same commit. Fails with
+/// `NotFound` where there is no such event, and with `Corrupt` where its commit cannot be read or a
+/// message will never be accepted.
 pub async fn event(
     environment: &Environment,
     id: &AggregateId,
@@ -91,7 +91,7 @@ pub async fn event(
     })
 }
 
-/// The commit that an event is of.
+/// The commit that contains an event.
 async fn commit_of(
     environment: &Environment,
     id: &AggregateId,

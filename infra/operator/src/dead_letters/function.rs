@@ -1,9 +1,11 @@
-//! The function that a message of the queue was for, and what it is given once more.
+//! The function that a message of the queue was for, and the payload with which it is invoked
+//! again.
 
 use domain::Json;
 
-/// The function that a message was for: events of S3 and of carriers reach others than all others,
-/// and what is no event but has items is an order by direct invocation.
+/// The role of the function that a message was for; `None` where the body tells none. Events of S3
+/// and of carriers each have a function of their own, and all other events share one. A body that
+/// is not an event but has items is an order that was sent by direct invocation.
 pub(crate) fn role_of(body: &str) -> Option<&'static str> {
     let members = Json::parse(body).ok()?.into_object()?;
     match (members.get("source"), members.get("detail-type")) {
@@ -20,10 +22,11 @@ pub(crate) fn role_of(body: &str) -> Option<&'static str> {
     }
 }
 
-/// What is handed to the function. An order that names no command id gets the one that it had when
-/// it was invoked: one of the attempts may have placed it, and this must not place it twice. Two
-/// orders that say the same stay two.
-pub(crate) fn resumed(body: String, key: &str) -> String {
+/// The payload with which the function is invoked again. An order without a command id gets `key`,
+/// the id under which its first invocation was executed: one of the attempts may have placed the
+/// order, and the retry must not place it twice. Two orders with the same content have different
+/// keys and stay two.
+pub(crate) fn retry_payload(body: String, key: &str) -> String {
     if role_of(&body) != Some("invoke") {
         return body;
     }
@@ -56,9 +59,9 @@ mod tests {
     }
 
     #[test]
-    fn an_order_is_taken_up_as_the_command_that_it_was() {
+    fn an_order_is_retried_as_the_command_that_it_was() {
         let order = r#"{"items":[{"name":"Lamp","price":1.10}]}"#;
-        let taken = |body: &str| resumed(body.to_owned(), "request/r-1");
+        let taken = |body: &str| retry_payload(body.to_owned(), "request/r-1");
         let expected = r#"{"commandId":"request/r-1","items":[{"name":"Lamp","price":1.10}]}"#;
         assert_eq!(Json::parse(&taken(order)), Json::parse(expected));
         let named = r#"{"commandId":"c-1","items":[]}"#;

@@ -1,4 +1,4 @@
-//! A dead letter of the stream: a batch that a consumer has given up.
+//! A dead letter of the stream: a batch that a consumer has failed to handle.
 
 use std::fmt;
 
@@ -10,17 +10,17 @@ use serde_json::value::RawValue;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Consumer {
-    /// It makes rows of events.
+    /// The function `project`: it writes the rows that follow from events.
     Project,
-    /// It makes messages of events.
+    /// The function `notify`: it sends the messages that follow from events.
     Notify,
 }
 
 impl Consumer {
-    /// Both.
+    /// Both consumers.
     pub const ALL: [Self; 2] = [Self::Project, Self::Notify];
 
-    /// As it stands in its function's name.
+    /// The consumer's name, as it is a part of its function's name.
     pub fn name(self) -> &'static str {
         match self {
             Self::Project => "project",
@@ -35,12 +35,13 @@ impl fmt::Display for Consumer {
     }
 }
 
-/// What the failure destination of a stream's consumer writes, as far as it matters here.
+/// The members that are read of the record which Lambda writes to the failure destination of a
+/// stream's consumer.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Letter {
+struct FailureRecord {
     request_context: RequestContext,
-    /// The batch: JSON as text.
+    /// The batch: JSON in a JSON string.
     payload: Payload,
 }
 
@@ -48,27 +49,28 @@ struct Letter {
 #[serde(rename_all = "camelCase")]
 struct RequestContext {
     function_arn: String,
-    /// Why Lambda gave it up, such as `RetryAttemptsExhausted`.
+    /// Why Lambda has stopped trying, such as `RetryAttemptsExhausted`.
     #[serde(default)]
     condition: Option<String>,
 }
 
-/// A batch that was given up.
+/// A batch that a consumer has failed to handle.
 #[derive(Debug)]
-pub(crate) struct GivenUp {
+pub(crate) struct FailedBatch {
     pub(crate) consumer: Consumer,
-    /// Why Lambda gave it up, such as `RetryAttemptsExhausted`.
+    /// Why Lambda has stopped trying, such as `RetryAttemptsExhausted`.
     pub(crate) condition: Option<String>,
-    /// The batch, as the consumer got it.
+    /// The batch as the consumer was given it.
     pub(crate) batch: Payload,
 }
 
-/// Whose batch it is, and the batch; or why nobody can say.
-pub(crate) fn read(content: &[u8], names: &Names) -> Result<GivenUp, String> {
+/// Reads the content of a dead letter: the batch and its consumer. Fails with the reason where it
+/// is not such a record or no consumer of this environment is named in it.
+pub(crate) fn read(content: &[u8], names: &Names) -> Result<FailedBatch, String> {
     let unreadable = |_| "it is no record of a failed batch".to_owned();
-    let letter: Letter = serde_json::from_slice(content).map_err(unreadable)?;
+    let letter: FailureRecord = serde_json::from_slice(content).map_err(unreadable)?;
     let arn = &letter.request_context.function_arn;
-    // A version or an alias may stand behind the name.
+    // A version or an alias may follow the name.
     let function = arn.split(':').skip_while(|part| *part != "function").nth(1);
     let consumer = Consumer::ALL
         .into_iter()
@@ -79,7 +81,7 @@ pub(crate) fn read(content: &[u8], names: &Names) -> Result<GivenUp, String> {
         Ok(text) => RawValue::from_string(text).map_err(unreadable)?,
         Err(_) => letter.payload,
     };
-    Ok(GivenUp {
+    Ok(FailedBatch {
         consumer,
         condition: letter.request_context.condition,
         batch,

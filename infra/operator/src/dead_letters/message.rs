@@ -1,47 +1,50 @@
-//! A dead letter of the queue: an event, an order or a file that a function has given up.
+//! A dead letter of the queue: an event, an order or a file that a function has failed to handle.
 
 use aws_sdk_sqs::types::{Message as SqsMessage, MessageSystemAttributeName};
 use domain::{Digest, Json};
 
-use super::function::resumed;
+use super::function::retry_payload;
 use crate::limits::REASON_CHARACTERS;
 
-/// As much of a reason as is told.
-pub(crate) fn cut(text: String) -> String {
+/// The first [`REASON_CHARACTERS`] characters of a text.
+pub(crate) fn truncated(text: String) -> String {
     text.chars().take(REASON_CHARACTERS).collect()
 }
 
-/// A message that was taken.
+/// A message that was received from the queue.
 #[derive(Debug)]
 pub(crate) struct Message {
     pub(crate) id: String,
-    /// By which it is removed or given back.
+    /// The receipt handle, with which SQS deletes or returns the message.
     pub(crate) receipt: String,
-    /// As it was given up.
+    /// The body as it was sent to the queue.
     pub(crate) body: String,
-    /// When it came into the queue, in milliseconds since 1970.
+    /// The time at which it was sent to the queue, in milliseconds since 1970.
     pub(crate) sent_ms: i64,
-    /// Why a handler has put it there itself, where it has: a code,
+    /// The code of the refusal, such as `invalid_field`, where the handler itself has sent it to
+    /// the queue.
     pub(crate) reason: Option<String>,
-    /// the field at fault,
+    /// The field at fault, such as `items[3].price`.
     pub(crate) field: Option<String>,
-    /// and what is wrong. Letters of earlier versions have the code alone.
+    /// What is wrong, in words. Dead letters of earlier versions have the code alone.
     pub(crate) message: Option<String>,
-    /// Why Lambda or EventBridge has given it up, where they have.
+    /// The error that Lambda or EventBridge has added, where one of them has sent it to the queue.
     pub(crate) error: Option<String>,
-    /// The command id of an order that names none.
+    /// The command id that an order without one gets: it follows from the id of the failed
+    /// invocation, or else from the message's id.
     pub(crate) key: String,
 }
 
 impl Message {
-    /// `None` of one without an id, a receipt or a body, which SQS does not hand out.
+    /// The message as SQS has returned it; `None` where it has no id, receipt or body, which does
+    /// not happen.
     pub(crate) fn of(message: SqsMessage) -> Option<Self> {
         let sent = message.attributes.as_ref();
         let sent = sent.and_then(|all| all.get(&MessageSystemAttributeName::SentTimestamp));
         let own = message.message_attributes.as_ref();
         let told = |name: &str| own.and_then(|all| all.get(name)?.string_value.clone());
         let id = message.message_id?;
-        // Lambda names the invocation that it has given up.
+        // Lambda adds the id of the failed invocation.
         let key = told("RequestID").map(|request| format!("request/{request}"));
         Some(Self {
             sent_ms: sent.and_then(|text| text.parse().ok()).unwrap_or_default(),
@@ -56,13 +59,16 @@ impl Message {
         })
     }
 
-    /// What it is told among others with: the code of its refusal, or else what Lambda or EventBridge
-    /// says.
+    /// The reason in short: the code of the refusal, or else the error of Lambda or EventBridge.
     pub(crate) fn reason(&self) -> Option<String> {
-        self.reason.clone().or_else(|| self.error.clone()).map(cut)
+        self.reason
+            .clone()
+            .or_else(|| self.error.clone())
+            .map(truncated)
     }
 
-    /// Why it lies there, in a line; `None` where nobody has said so.
+    /// Why the message is in the queue, in one line with the field and the text; `None` where
+    /// nothing says it.
     pub(crate) fn why(&self) -> Option<String> {
         let Some(code) = &self.reason else {
             return self.error.clone();
@@ -73,15 +79,16 @@ impl Message {
         Some(format!("{code}{at}{message}"))
     }
 
-    /// What the function is given once more.
-    pub(crate) fn resumed(&self) -> String {
-        resumed(self.body.clone(), &self.key)
+    /// The payload with which the function is invoked again.
+    pub(crate) fn retry_payload(&self) -> String {
+        retry_payload(self.body.clone(), &self.key)
     }
 
-    /// What it is known by: a queue keeps an event as often as it is sent there, which is more than
-    /// once where a delivery was repeated. White space and the order of members do not count.
-    pub(crate) fn mark(&self) -> Digest {
-        let body = self.resumed();
+    /// The digest of the payload, by which copies are recognised: the queue contains an event as
+    /// many times as it was sent there, which is more than once where a delivery was repeated.
+    /// White space and the order of members have no influence.
+    pub(crate) fn content_digest(&self) -> Digest {
+        let body = self.retry_payload();
         let content = Json::parse(&body);
         Digest::of(&content.unwrap_or_else(|_| body.as_str().into()))
     }

@@ -1,8 +1,9 @@
-//! What was given up: objects in a bucket, of the stream's consumers, and messages in a queue, of
-//! the functions that events, orders and files reach. Both are kept for 14 days.
+//! The dead letters: objects in a bucket, which are batches that a consumer of the stream has
+//! failed to handle, and messages in a queue, which are events, orders and files that another
+//! function has failed to handle. Both are kept for 14 days.
 //!
-//! They hold what customers have sent. A list says what each is about and why it is there; its
-//! content is handed out by [`payload`] alone.
+//! They contain what customers have sent. A list says what each dead letter is about and why it is
+//! there; only [`payload`] returns the content.
 
 use std::{collections::BTreeSet, time::Duration};
 
@@ -14,10 +15,10 @@ use serde::{Deserialize, Serialize};
 pub(crate) mod function;
 pub(crate) mod letter;
 pub(crate) mod message;
-pub(crate) mod places;
+pub(crate) mod store;
 
 pub use letter::Consumer;
-pub(crate) use message::cut;
+pub(crate) use message::truncated;
 
 use crate::{
     environment::Environment,
@@ -25,54 +26,54 @@ use crate::{
     limits::{ABOUT_MAX, LISTED_OBJECTS_MAX, OBJECTS_AT_ONCE, PEEK_HIDDEN, PEEKED_MESSAGES_MAX},
 };
 use message::Message;
-use places::{Depth, Object, Places};
+use store::{DeadLetterStore, Object, QueueDepth};
 
-/// Which dead letter.
+/// The identity of a dead letter.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "place", content = "name", rename_all = "lowercase")]
 pub enum LetterId {
-    /// An object of the bucket, by its key.
+    /// An object of the bucket, with its key.
     Stream(String),
-    /// A message of the queue, by its id.
+    /// A message of the queue, with its id.
     Message(String),
 }
 
-/// A dead letter, without what is in it.
+/// A dead letter without its content.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct DeadLetter {
-    /// Which.
+    /// The dead letter's identity.
     pub id: LetterId,
-    /// When it was given up.
+    /// The time at which it became a dead letter.
     pub at: Option<Timestamp>,
-    /// How old it is, in seconds, by the environment's clock.
+    /// Its age in seconds, by the environment's clock.
     pub age_seconds: u64,
-    /// The function that has given it up: the end of its name, such as `notify` or `bus`. `None`
-    /// where nobody can say.
+    /// The function that has failed to handle it: the end of the function's name, such as `notify`
+    /// or `bus`. `None` where the content does not tell it.
     pub role: Option<String>,
-    /// Why, as far as anybody has said so: of a command that was refused its code, else what Lambda or
-    /// EventBridge says.
+    /// The reason: the code of a refused command's refusal, or else the error of Lambda or
+    /// EventBridge. `None` where nothing says it.
     pub reason: Option<String>,
     /// The field at fault of a command that was refused, such as `items[3].price`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub field: Option<String>,
-    /// What is wrong with such a command, in Waybill's own words.
+    /// What is wrong with a refused command, in Waybill's words.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
-    /// Where it came from: of an event its source and detail-type.
+    /// The source and detail-type of an event; `None` where the dead letter is not an event.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub from: Option<String>,
-    /// What it is about: orders and shipments as `order#<orderId>`, of an event its source and
-    /// detail-type, of a file its key. At most [`ABOUT_MAX`].
+    /// What it is about: orders and shipments as `order#<orderId>`, the source and detail-type of
+    /// an event, the key of a file. At most [`ABOUT_MAX`] texts.
     pub about: Vec<String>,
-    /// Is it about more than was said?
+    /// Whether it is about more than `about` contains.
     pub about_more: bool,
-    /// Bytes of its content.
+    /// The size of its content in bytes.
     pub bytes: u64,
 }
 
 impl DeadLetter {
-    /// Why it lies there, in a line.
+    /// Why it is a dead letter, in one line.
     pub fn why(&self) -> String {
         let reason = self.reason.as_deref().unwrap_or("nobody has said why");
         let at = self.field.as_ref().map(|field| format!(" at {field}"));
@@ -85,40 +86,40 @@ impl DeadLetter {
     }
 }
 
-/// A page of the bucket.
+/// A page of the dead letters in the bucket.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct StreamPage {
-    /// Dead letters in the order of their keys.
+    /// The dead letters, in the order of their keys.
     pub letters: Vec<DeadLetter>,
-    /// The key that the next page goes on behind; `None` at the end.
+    /// The key after which the next page begins; `None` on the last page.
     pub next: Option<String>,
 }
 
-/// A look into the queue.
+/// The dead letters that were found in the queue.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct QueueLook {
-    /// Dead letters in no order.
+    /// The dead letters, in no particular order.
     pub letters: Vec<DeadLetter>,
-    /// Are there more than were looked at?
+    /// Whether there are more than were received.
     pub more: bool,
-    /// Messages that somebody else has taken, about.
+    /// The approximate number of messages that another reader has received: SQS hides them.
     pub hidden: u64,
 }
 
-/// What the stream's consumers have given up, behind the key `after`, at most `limit` (and never
-/// more than [`LISTED_OBJECTS_MAX`]). Each object is read for it.
+/// Lists the dead letters of the stream after the key `after`, at most `limit` and never more than
+/// [`LISTED_OBJECTS_MAX`]. It reads each of these objects.
 pub async fn stream_page(
     environment: &Environment,
     after: Option<&str>,
     limit: u32,
 ) -> Result<StreamPage, OperatorError> {
-    let places = Places::of(environment)?;
+    let store = DeadLetterStore::of(environment)?;
     let limit = limit.clamp(1, LISTED_OBJECTS_MAX);
     let limit = i32::try_from(limit).unwrap_or(1);
-    let page = places.objects(after, limit).await?;
+    let page = store.objects(after, limit).await?;
     let last = page.objects.last().map(|last| last.key.clone());
     let looks = page.objects.into_iter();
-    let looks = looks.map(|object| of_object(environment, &places, object));
+    let looks = looks.map(|object| of_object(environment, &store, object));
     let letters = stream::iter(looks).buffered(OBJECTS_AT_ONCE);
     let letters: Vec<Option<DeadLetter>> = letters.try_collect().await?;
     Ok(StreamPage {
@@ -127,18 +128,19 @@ pub async fn stream_page(
     })
 }
 
-/// What lies in the queue, at most `limit` (and never more than
-/// [`PEEKED_MESSAGES_MAX`]). SQS shows a message only to who
-/// takes it: each is taken, and given back at the end, and meanwhile hidden from others.
+/// Lists the dead letters of the queue, at most `limit` and never more than
+/// [`PEEKED_MESSAGES_MAX`]. SQS shows a message only to a reader that receives it: each message is
+/// received, hidden from other readers meanwhile, and returned at the end.
 pub async fn queue(environment: &Environment, limit: u32) -> Result<QueueLook, OperatorError> {
-    let places = Places::of(environment)?;
-    let Depth { visible, hidden } = places.depth().await?;
+    let store = DeadLetterStore::of(environment)?;
+    let QueueDepth { visible, hidden } = store.depth().await?;
     let most = limit.clamp(1, PEEKED_MESSAGES_MAX) as usize;
-    // The local queue counts exactly: nobody waits there for a message that does not come.
+    // The local queue counts exactly, so there is no need to wait for a message that does not
+    // exist.
     let exact = environment.endpoint().is_some();
     let here = usize::try_from(visible).unwrap_or(usize::MAX);
     let limit = if exact { most.min(here) } else { most };
-    let (looked, more) = look(&places, limit, |_| false).await?;
+    let (looked, more) = peek(&store, limit, |_| false).await?;
     let more = if exact { here > limit } else { more };
     let letters = looked
         .iter()
@@ -150,63 +152,66 @@ pub async fn queue(environment: &Environment, limit: u32) -> Result<QueueLook, O
     })
 }
 
-/// What is in a dead letter, as text: of an object the record that the stream's failure destination
-/// has written, of a message what the function was given. It may hold what customers have sent.
-/// `NotFound` where it is gone, or hidden since somebody has taken it.
+/// The content of a dead letter as text: of an object, the record that Lambda has written to the
+/// failure destination; of a message, the payload of the function. It may contain what customers
+/// have sent. Fails with `NotFound` where it does not exist any more, or is hidden since another
+/// reader has received it.
 pub async fn payload(environment: &Environment, id: &LetterId) -> Result<String, OperatorError> {
-    let places = Places::of(environment)?;
+    let store = DeadLetterStore::of(environment)?;
     match id {
         LetterId::Stream(key) => {
-            let content = places.object(key).await?.ok_or_else(|| gone(id))?;
+            let content = store.object(key).await?.ok_or_else(|| not_found(id))?;
             Ok(String::from_utf8_lossy(&content).into_owned())
         }
         LetterId::Message(wanted) => {
             let is_it = |message: &Message| message.id == *wanted;
-            let (looked, _) = look(&places, PEEKED_MESSAGES_MAX as usize, is_it).await?;
+            let (looked, _) = peek(&store, PEEKED_MESSAGES_MAX as usize, is_it).await?;
             let found = looked.into_iter().find(is_it);
-            found.map(|message| message.body).ok_or_else(|| gone(id))
+            found
+                .map(|message| message.body)
+                .ok_or_else(|| not_found(id))
         }
     }
 }
 
-/// One dead letter, without what is in it. `NotFound` where it is gone, or hidden since somebody has
-/// taken it.
+/// One dead letter without its content. Fails with `NotFound` where it does not exist any more, or
+/// is hidden since another reader has received it.
 pub async fn letter(environment: &Environment, id: &LetterId) -> Result<DeadLetter, OperatorError> {
-    let places = Places::of(environment)?;
+    let store = DeadLetterStore::of(environment)?;
     match id {
         LetterId::Stream(key) => {
-            let object = places.find_object(key).await?.ok_or_else(|| gone(id))?;
-            let letter = of_object(environment, &places, object).await?;
-            letter.ok_or_else(|| gone(id))
+            let object = store.find_object(key).await?.ok_or_else(|| not_found(id))?;
+            let letter = of_object(environment, &store, object).await?;
+            letter.ok_or_else(|| not_found(id))
         }
         LetterId::Message(wanted) => {
             let is_it = |message: &Message| message.id == *wanted;
-            let (looked, _) = look(&places, PEEKED_MESSAGES_MAX as usize, is_it).await?;
+            let (looked, _) = peek(&store, PEEKED_MESSAGES_MAX as usize, is_it).await?;
             let found = looked.iter().find(|message| is_it(message));
-            let found = found.ok_or_else(|| gone(id))?;
+            let found = found.ok_or_else(|| not_found(id))?;
             Ok(of_message(environment, found))
         }
     }
 }
 
-/// A message of the queue with what was sent.
+/// A message of the queue with its body.
 pub(crate) struct Sent {
     pub(crate) id: LetterId,
-    /// When it was given up.
+    /// The time at which it was sent to the queue.
     pub(crate) at: Option<Timestamp>,
-    /// It may hold what customers have sent.
+    /// The body, which may contain what customers have sent.
     pub(crate) body: String,
 }
 
-/// What lies in the queue, as [`queue`] lists it, with what was sent. Says whether there are more,
-/// those included that somebody else has taken.
+/// Lists at most `limit` dead letters of the queue with their bodies. The second value says whether
+/// there are more, including those that another reader has received.
 pub(crate) async fn sent(
     environment: &Environment,
     limit: u32,
 ) -> Result<(Vec<Sent>, bool), OperatorError> {
-    let places = Places::of(environment)?;
-    let hidden = places.depth().await?.hidden;
-    let (looked, more) = look(&places, limit as usize, |_| false).await?;
+    let store = DeadLetterStore::of(environment)?;
+    let hidden = store.depth().await?.hidden;
+    let (looked, more) = peek(&store, limit as usize, |_| false).await?;
     let sent = looked.into_iter().map(|message| Sent {
         id: LetterId::Message(message.id),
         at: Timestamp::from_millis(message.sent_ms),
@@ -215,8 +220,8 @@ pub(crate) async fn sent(
     Ok((sent.collect(), more || hidden > 0))
 }
 
-/// What a reason means, for an operator: the code of a refusal, or a word of Lambda's; `None` of one
-/// that this build does not know.
+/// What a reason means, for an operator. A reason is the code of a refusal or a text of Lambda or
+/// Waybill. `None` where this build does not know it.
 pub fn meaning(reason: &str) -> Option<&'static str> {
     Some(match reason {
         "invalid_field" => "a field is missing, or is not what it has to be",
@@ -237,7 +242,7 @@ pub fn meaning(reason: &str) -> Option<&'static str> {
         "not_found" => "there is no such order",
         "not_an_event" => "it is no event of EventBridge",
         "file_gone" => "the file was deleted or overwritten before it was read to its end",
-        "not_a_checkpoint" => "an import was to go on from where nothing was left",
+        "not_a_checkpoint" => "an import was to continue from a checkpoint that is not there",
         "unreadable" => "a carrier's webhook that cannot be read",
         "RetryAttemptsExhausted" => "every try has failed",
         "MaximumRecordAgeExceeded" => "it could not be handled for so long that it was given up",
@@ -247,8 +252,8 @@ pub fn meaning(reason: &str) -> Option<&'static str> {
     })
 }
 
-/// The error of one that is not there.
-pub(crate) fn gone(id: &LetterId) -> OperatorError {
+/// The error for a dead letter that was not found.
+pub(crate) fn not_found(id: &LetterId) -> OperatorError {
     OperatorError::NotFound(match id {
         LetterId::Stream(key) => format!("there is no dead letter {key}"),
         LetterId::Message(id) => {
@@ -257,17 +262,18 @@ pub(crate) fn gone(id: &LetterId) -> OperatorError {
     })
 }
 
-/// Takes messages until `enough` is among them, there are none left, or `limit` are taken; gives all
-/// of them back. Says whether there may be more.
-pub(crate) async fn look(
-    places: &Places,
+/// Receives messages until `enough` is true for one of them, the queue is empty, or `limit`
+/// messages were received; then returns all of them to the queue. The second value says whether
+/// there may be more.
+pub(crate) async fn peek(
+    store: &DeadLetterStore,
     limit: usize,
     enough: impl Fn(&Message) -> bool,
 ) -> Result<(Vec<Message>, bool), OperatorError> {
     let (mut looked, mut more): (Vec<Message>, bool) = (Vec::new(), true);
     let mut failed = None;
     while looked.len() < limit && !looked.iter().any(&enough) {
-        match places.take(PEEK_HIDDEN).await {
+        match store.take(PEEK_HIDDEN).await {
             Ok(taken) if taken.is_empty() => {
                 more = false;
                 break;
@@ -280,7 +286,7 @@ pub(crate) async fn look(
         }
     }
     let receipts: Vec<String> = looked.iter().map(|one| one.receipt.clone()).collect();
-    places.give_all_back(&receipts).await;
+    store.give_all_back(&receipts).await;
     match failed {
         Some(error) => Err(error),
         None => Ok((looked, more)),
@@ -289,10 +295,10 @@ pub(crate) async fn look(
 
 async fn of_object(
     environment: &Environment,
-    places: &Places,
+    store: &DeadLetterStore,
     object: Object,
 ) -> Result<Option<DeadLetter>, OperatorError> {
-    let Some(content) = places.object(&object.key).await? else {
+    let Some(content) = store.object(&object.key).await? else {
         return Ok(None);
     };
     let mut letter = DeadLetter {
@@ -321,7 +327,7 @@ async fn of_object(
             letter.about_more = names.len() > ABOUT_MAX;
             letter.about = names.into_iter().take(ABOUT_MAX).collect();
         }
-        Err(reason) => letter.reason = Some(cut(reason)),
+        Err(reason) => letter.reason = Some(truncated(reason)),
     }
     Ok(Some(letter))
 }
@@ -334,16 +340,17 @@ pub(crate) fn of_message(environment: &Environment, message: &Message) -> DeadLe
         age_seconds: age(environment, at),
         role: function::role_of(&message.body).map(str::to_owned),
         reason: message.reason(),
-        field: message.field.clone().map(cut),
-        message: message.message.clone().map(cut),
-        from: event(&message.body).map(cut),
+        field: message.field.clone().map(truncated),
+        message: message.message.clone().map(truncated),
+        from: event(&message.body).map(truncated),
         about: about(&message.body),
         about_more: false,
         bytes: message.body.len() as u64,
     }
 }
 
-/// What an event, an order or a file is about, as far as its content says.
+/// What an event, an order or a file is about, as far as its content tells: at most the order, the
+/// shipment, the file's key, and the event's source with its detail-type.
 pub(crate) fn about(body: &str) -> Vec<String> {
     let members = Json::parse(body).ok().and_then(Json::into_object);
     let Some(members) = members else {
@@ -351,7 +358,7 @@ pub(crate) fn about(body: &str) -> Vec<String> {
     };
     let text = |json: Option<&Json>| match json {
         Some(Json::String(text)) => Some(text.clone()),
-        // An id may be a whole number, which is read as its digits.
+        // An id may be a whole number, which stands for its digits.
         Some(Json::Number(number)) if number.is_whole() => Some(number.to_string()),
         _ => None,
     };
@@ -370,10 +377,10 @@ pub(crate) fn about(body: &str) -> Vec<String> {
         about.push(text(object.get("key")));
     }
     about.push(event(body));
-    about.into_iter().flatten().map(cut).collect()
+    about.into_iter().flatten().map(truncated).collect()
 }
 
-/// An event's source and detail-type; `None` of what is no event.
+/// An event's source and detail-type; `None` where the body is not an event.
 fn event(body: &str) -> Option<String> {
     let members = Json::parse(body).ok()?.into_object()?;
     match (members.get("source")?, members.get("detail-type")?) {

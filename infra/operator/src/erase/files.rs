@@ -1,9 +1,10 @@
-//! Order files that an owner's orders came from, with every version of each. A file of nobody else's
-//! orders is removed; one that holds others' too stays, and is named with the day on which the
-//! bucket's own rules end it.
+//! The order files that contain an owner's orders, with every version of each. A file that contains
+//! nobody else's orders is removed. A file with other owners' orders stays, and is named with the
+//! day on which the bucket's own rules remove it.
 //!
-//! A file is found by the `sourceFile` of an order, which names the file that placed it. Another
-//! file that brought the same order again, or one that was rejected, is not found so.
+//! A file is found by the `sourceFile` of an order, which names the file that has placed it. Other
+//! files are not found: one that contains the same order again, or one in which the order was
+//! rejected.
 
 use std::collections::BTreeSet;
 
@@ -21,40 +22,41 @@ use serde::Serialize;
 
 use super::days;
 use crate::{
-    bucket::said,
+    bucket::call_error,
     environment::Environment,
     error::OperatorError,
     limits::{ERASED_FILES_MAX, FILE_VERSION_PAGES_MAX, OBJECTS_PAGE},
     progress::{Progress, Stage},
 };
 
-/// What becomes of an order file.
+/// What an erasure does with an order file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum FileState {
-    /// It holds nobody else's orders: an erasure removes it.
+    /// It contains nobody else's orders: an erasure removes it.
     ToBeRemoved,
-    /// It was removed, with all its versions.
+    /// It was removed with all its versions.
     Removed,
-    /// It holds orders of others, too, or parts that nobody can read; it stays.
+    /// It also contains orders of others, or parts that cannot be read: it stays.
     Shared,
-    /// It lies in another bucket than the environment's, where nobody has looked.
+    /// It is in another bucket than the environment's, so it was not read.
     Elsewhere,
-    /// It is not there any more.
+    /// No version of it contains orders of the owner: in most cases since the file does not exist
+    /// any more.
     Gone,
 }
 
-/// An order file.
+/// An order file with orders of the owner.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct OrderFile {
-    /// Where it lies, as `s3://<bucket>/<key>`.
+    /// The file's address, as `s3://<bucket>/<key>`.
     pub file: String,
-    /// What becomes of it.
+    /// What the erasure does with it.
     pub state: FileState,
-    /// Its versions that hold orders of the owner, newest first.
+    /// Those versions of it that contain orders of the owner, the newest first.
     pub versions: Vec<Version>,
-    /// Every version and delete marker of it, to be removed with it.
+    /// The version ids of all its versions and delete markers, which are removed with it.
     #[serde(skip)]
     all: Vec<String>,
 }
@@ -63,31 +65,32 @@ pub struct OrderFile {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Version {
-    /// Its version id.
+    /// The version id.
     pub version: String,
-    /// Orders of the owner.
+    /// The number of orders of the owner.
     pub orders: u64,
-    /// Orders of others, and parts of which nobody can say whose they are.
+    /// The number of orders of others, and of parts whose owner cannot be read.
     pub others: u64,
-    /// How long it stays, if nobody removes it.
-    pub ends: Ends,
+    /// The time until which it stays, if nobody removes it.
+    #[serde(rename = "ends")]
+    pub expiry: Expiry,
 }
 
-/// How long a version of a file stays.
+/// The time until which a version of a file stays.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub enum Ends {
-    /// The bucket removes it on this day.
+pub enum Expiry {
+    /// The bucket's rules remove it on this day, such as `2026-04-10`.
     On(String),
-    /// No rule of the bucket ends it.
+    /// No rule of the bucket removes it.
     Never,
-    /// The bucket does not tell its rules.
+    /// The bucket's rules could not be read.
     Unknown,
 }
 
 /// A version or a delete marker, as the bucket lists it.
 #[derive(Debug, Clone)]
-struct Listed {
+struct ListedVersion {
     id: String,
     etag: String,
     at: Option<Timestamp>,
@@ -95,7 +98,8 @@ struct Listed {
     is_marker: bool,
 }
 
-/// Looks at the files that are named so, in every version.
+/// Reads every version of these files. `sources` are their addresses. Fails with `TooMany` where
+/// there are more than [`ERASED_FILES_MAX`].
 pub(super) async fn look(
     environment: &Environment,
     owner: &Owner,
@@ -106,7 +110,7 @@ pub(super) async fn look(
         let text = format!("the orders of {owner} came from more than {ERASED_FILES_MAX} files");
         return Err(OperatorError::TooMany(text));
     }
-    let looks = Looks {
+    let looks = FileInspector {
         environment,
         owner,
         s3: environment.s3(),
@@ -126,8 +130,8 @@ pub(super) async fn look(
     Ok(files)
 }
 
-/// Removes those files that hold nobody else's orders. Only versions that were looked at are removed:
-/// one that was uploaded since stays.
+/// Removes those files that contain nobody else's orders. Only the versions that were read are
+/// removed: one that was uploaded since then stays.
 pub(super) async fn remove(
     environment: &Environment,
     mut files: Vec<OrderFile>,
@@ -139,11 +143,12 @@ pub(super) async fn remove(
         if file.state == FileState::ToBeRemoved
             && let Some(key) = key_in(bucket, &file.file)
         {
-            // The oldest first: a version that is left after a crash is found again by the same key.
+            // The oldest version is removed first: where the process crashes, the versions that are
+            // left are found again by the same key.
             for version in file.all.iter().rev() {
                 let delete = s3.delete_object().bucket(bucket).key(key);
                 let deleted = delete.version_id(version).send().await;
-                deleted.map_err(|error| said(&file.file, &error))?;
+                deleted.map_err(|error| call_error(&file.file, &error))?;
             }
             file.state = FileState::Removed;
         }
@@ -153,18 +158,18 @@ pub(super) async fn remove(
     Ok(files)
 }
 
-/// The key of a file in this bucket.
+/// The key of a file in this bucket; `None` where the address is in another one.
 fn key_in<'a>(bucket: &str, source: &'a str) -> Option<&'a str> {
     let rest = source.strip_prefix("s3://")?.strip_prefix(bucket)?;
     rest.strip_prefix('/')
 }
 
-/// The rules by which the bucket ends objects; `None` where it does not tell them.
+/// Reads the rules by which the bucket removes objects; `None` where they cannot be read.
 async fn rules(environment: &Environment) -> Option<Vec<LifecycleRule>> {
     let get = environment.s3().get_bucket_lifecycle_configuration();
     match get.bucket(&environment.settings.bucket).send().await {
         Ok(rules) => Some(rules.rules.unwrap_or_default()),
-        // The local system ends nothing.
+        // The local system removes nothing by itself.
         Err(error) => match error.code() {
             Some("NoSuchLifecycleConfiguration" | "NotImplemented") => Some(Vec::new()),
             _ => None,
@@ -172,15 +177,15 @@ async fn rules(environment: &Environment) -> Option<Vec<LifecycleRule>> {
     }
 }
 
-/// What looks at files have in common.
-struct Looks<'a> {
+/// Reads order files for one owner.
+struct FileInspector<'a> {
     environment: &'a Environment,
     owner: &'a Owner,
     s3: aws_sdk_s3::Client,
     rules: Option<Vec<LifecycleRule>>,
 }
 
-impl Looks<'_> {
+impl FileInspector<'_> {
     async fn file(&self, source: &str) -> Result<OrderFile, OperatorError> {
         let mut file = OrderFile {
             file: source.to_owned(),
@@ -201,7 +206,7 @@ impl Looks<'_> {
                     version: one.id.clone(),
                     orders,
                     others,
-                    ends: ends(self.rules.as_deref(), key, one, &listed),
+                    expiry: expiry(self.rules.as_deref(), key, one, &listed),
                 });
             }
         }
@@ -214,8 +219,8 @@ impl Looks<'_> {
         Ok(file)
     }
 
-    /// Every version and delete marker of a key, newest first.
-    async fn listed(&self, key: &str) -> Result<Vec<Listed>, OperatorError> {
+    /// Lists every version and delete marker of a key, the newest first.
+    async fn listed(&self, key: &str) -> Result<Vec<ListedVersion>, OperatorError> {
         let bucket = &self.environment.settings.bucket;
         let mut listed = Vec::new();
         let (mut key_marker, mut version_marker) = (None, None);
@@ -227,7 +232,7 @@ impl Looks<'_> {
                 .set_version_id_marker(version_marker)
                 .send()
                 .await
-                .map_err(|error| said(&format!("the bucket {bucket}"), &error))?;
+                .map_err(|error| call_error(&format!("the bucket {bucket}"), &error))?;
             let versions = page.versions().iter().filter(|it| it.key() == Some(key));
             listed.extend(versions.filter_map(version));
             let markers = page.delete_markers().iter();
@@ -236,7 +241,7 @@ impl Looks<'_> {
                     .filter(|it| it.key() == Some(key))
                     .filter_map(marker),
             );
-            // Keys are listed in order, so the first is the file's own.
+            // Keys are listed in order, so the file's own key comes first.
             let is_over = page.next_key_marker() != Some(key);
             if is_over || !page.is_truncated().unwrap_or_default() {
                 listed.sort_by_key(|one| std::cmp::Reverse((one.is_current, one.at)));
@@ -249,8 +254,13 @@ impl Looks<'_> {
         Err(OperatorError::TooMany(text))
     }
 
-    /// How many orders of a version are the owner's, and how many are not or cannot be read.
-    async fn counted(&self, key: &str, version: &Listed) -> Result<(u64, u64), OperatorError> {
+    /// Counts the orders of a version: first those of the owner, then those of others and those
+    /// that cannot be read.
+    async fn counted(
+        &self,
+        key: &str,
+        version: &ListedVersion,
+    ) -> Result<(u64, u64), OperatorError> {
         let files = S3Files::with(self.s3.clone(), self.environment.settings.bucket.clone());
         let object = Object {
             key: key.to_owned(),
@@ -266,7 +276,7 @@ impl Looks<'_> {
             }
         });
         match read.await {
-            // Somebody has removed it in this moment.
+            // The version was removed in this moment.
             Ok(()) | Err(FileError::Gone) => Ok((orders, other)),
             Err(error @ FileError::Unavailable(_)) => Err(OperatorError::Unavailable(format!(
                 "the file {key}: {error}"
@@ -275,8 +285,8 @@ impl Looks<'_> {
     }
 }
 
-fn version(version: &aws_sdk_s3::types::ObjectVersion) -> Option<Listed> {
-    Some(Listed {
+fn version(version: &aws_sdk_s3::types::ObjectVersion) -> Option<ListedVersion> {
+    Some(ListedVersion {
         id: version.version_id()?.to_owned(),
         etag: version
             .e_tag()
@@ -289,8 +299,8 @@ fn version(version: &aws_sdk_s3::types::ObjectVersion) -> Option<Listed> {
     })
 }
 
-fn marker(marker: &aws_sdk_s3::types::DeleteMarkerEntry) -> Option<Listed> {
-    Some(Listed {
+fn marker(marker: &aws_sdk_s3::types::DeleteMarkerEntry) -> Option<ListedVersion> {
+    Some(ListedVersion {
         id: marker.version_id()?.to_owned(),
         etag: String::new(),
         at: time(marker.last_modified()),
@@ -303,12 +313,17 @@ fn time(at: Option<&aws_smithy_types::DateTime>) -> Option<Timestamp> {
     Timestamp::from_millis(at?.to_millis().ok()?)
 }
 
-/// How long a version stays. S3 ends a version at the first midnight after its days, counted for an
-/// earlier version from when the next one came. (S3 user guide, "Understanding object expiration" and
-/// "Lifecycle configuration elements".)
-fn ends(rules: Option<&[LifecycleRule]>, key: &str, of: &Listed, all: &[Listed]) -> Ends {
+/// The time until which a version stays. S3 removes a version at the first midnight after the
+/// rule's number of days. For a noncurrent version the days count from when the next version came.
+/// (S3 user guide, "Understanding object expiration" and "Lifecycle configuration elements".)
+fn expiry(
+    rules: Option<&[LifecycleRule]>,
+    key: &str,
+    of: &ListedVersion,
+    all: &[ListedVersion],
+) -> Expiry {
     let Some(rules) = rules else {
-        return Ends::Unknown;
+        return Expiry::Unknown;
     };
     let rules = rules.iter().filter(|rule| counts(rule, key));
     let (mut current, mut earlier): (Option<u32>, Option<u32>) = (None, None);
@@ -330,19 +345,19 @@ fn ends(rules: Option<&[LifecycleRule]>, key: &str, of: &Listed, all: &[Listed])
         }
     };
     let days = match of.is_current {
-        // The current version becomes an earlier one first.
+        // A rule first makes the current version a noncurrent one.
         true => current
             .zip(earlier)
             .map(|(current, earlier)| current + earlier),
         false => earlier,
     };
     match since.zip(days) {
-        Some((since, days)) => Ends::On(days::after(since, days + 1)),
-        None => Ends::Never,
+        Some((since, days)) => Expiry::On(days::after(since, days + 1)),
+        None => Expiry::Never,
     }
 }
 
-/// Does a rule end this object? One that asks for tags or a size is not counted on.
+/// Whether a rule removes this object. A rule that asks for tags or a size does not count.
 fn counts(rule: &LifecycleRule, key: &str) -> bool {
     let is_plain = rule.filter().is_none_or(|filter| {
         filter.tag().is_none()
@@ -373,8 +388,8 @@ mod tests {
         Some(format!("{day}T08:00:00.000Z").parse().unwrap())
     }
 
-    fn listed(id: &str, day: &str, is_current: bool) -> Listed {
-        Listed {
+    fn listed(id: &str, day: &str, is_current: bool) -> ListedVersion {
+        ListedVersion {
             id: id.to_owned(),
             etag: String::new(),
             at: at(day),
@@ -403,27 +418,28 @@ mod tests {
             listed("b", "2026-03-10", true),
             listed("a", "2026-01-01", false),
         ];
-        let ends = |one| ends(Some(&rules), "orders/x.json", one, &all);
-        assert_eq!(ends(&all[1]), Ends::On("2026-04-10".to_owned()));
-        assert_eq!(ends(&all[0]), Ends::Never);
+        let expiry = |one| expiry(Some(&rules), "orders/x.json", one, &all);
+        assert_eq!(expiry(&all[1]), Expiry::On("2026-04-10".to_owned()));
+        assert_eq!(expiry(&all[0]), Expiry::Never);
     }
 
     #[test]
     fn only_rules_that_end_the_object_count() {
         let all = [listed("a", "2026-03-10", true)];
-        let ends = |rules: Option<&[LifecycleRule]>| ends(rules, "orders/x.json", &all[0], &all);
+        let expiry =
+            |rules: Option<&[LifecycleRule]>| expiry(rules, "orders/x.json", &all[0], &all);
         let days = LifecycleExpiration::builder().days(10).build();
         let both = rule()
             .expiration(days)
             .noncurrent_version_expiration(earlier(20));
         let whole = both.clone().build().unwrap();
-        assert_eq!(ends(Some(&[whole])), Ends::On("2026-04-10".to_owned()));
+        assert_eq!(expiry(Some(&[whole])), Expiry::On("2026-04-10".to_owned()));
         let filter = LifecycleRuleFilter::builder().prefix("reports/").build();
         let of_others = both.clone().filter(filter).build().unwrap();
-        assert_eq!(ends(Some(&[of_others])), Ends::Never);
+        assert_eq!(expiry(Some(&[of_others])), Expiry::Never);
         let off = both.status(ExpirationStatus::Disabled).build().unwrap();
-        assert_eq!(ends(Some(&[off])), Ends::Never);
-        assert_eq!(ends(None), Ends::Unknown);
+        assert_eq!(expiry(Some(&[off])), Expiry::Never);
+        assert_eq!(expiry(None), Expiry::Unknown);
     }
 
     #[test]

@@ -1,5 +1,5 @@
-//! Dead letters of the queue that hold an owner's id or orders: commands as they were sent. They are
-//! only looked at; each goes by itself, 14 days after it came.
+//! The dead letters of the queue that contain an owner's id or orders: they are commands as they
+//! were sent. An erasure only reads them; the queue removes each 14 days after it came.
 
 use std::collections::BTreeSet;
 
@@ -13,39 +13,40 @@ use crate::{
     limits::PEEKED_MESSAGES_MAX,
 };
 
-/// The dead letters that hold an owner's id or orders.
+/// The dead letters that contain an owner's id or orders.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Letters {
-    /// Those that were found.
+    /// The dead letters that were found.
     pub found: Vec<Letter>,
-    /// Are there more in the queue than were looked at, or has somebody else taken some?
+    /// Whether there are more in the queue than were read, or another reader has received some.
     pub more: bool,
-    /// Why the queue could not be looked at, where it could not: the permission to erase does not
+    /// Why the queue could not be read; `None` where it was read. The permission to erase does not
     /// include reading dead letters.
     pub not_looked_at: Option<String>,
-    /// The last day of any dead letter that is there now.
+    /// The day on which all dead letters that exist now are removed.
     pub all_gone_on: String,
 }
 
-/// A dead letter that holds an owner's id or orders.
+/// A dead letter that contains an owner's id or orders.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Letter {
-    /// Which.
+    /// The dead letter's identity.
     pub id: LetterId,
     /// The day on which the queue removes it.
     pub gone_on: String,
 }
 
 impl Letters {
-    /// Are there any, or may there be some?
+    /// Whether there are such dead letters, or may be some.
     pub fn is_left(&self) -> bool {
         !self.found.is_empty() || self.more || self.not_looked_at.is_some()
     }
 }
 
-/// Looks for the owner among the dead letters. What cannot be looked at is no reason not to erase.
+/// Searches the dead letters for the owner. Where they cannot be read, the erasure is carried out
+/// nevertheless.
 pub(super) async fn look(
     environment: &Environment,
     owner: &Owner,
@@ -74,8 +75,8 @@ pub(super) async fn look(
     letters
 }
 
-/// Does a letter hold the owner's id or one of the orders, anywhere? One that is no JSON is searched
-/// as a text.
+/// Whether a dead letter contains the owner's id or one of the orders, at any place. One that is
+/// not JSON is searched as a text.
 fn holds(body: &str, owner: &Owner, orders: &BTreeSet<OrderId>) -> bool {
     match Json::parse(body) {
         Ok(json) => holds_in(&json, owner, orders),
@@ -86,7 +87,7 @@ fn holds(body: &str, owner: &Owner, orders: &BTreeSet<OrderId>) -> bool {
     }
 }
 
-/// JSON has at most as many levels as its parser takes, so this ends.
+/// The parser limits the levels of JSON, and with them this recursion.
 fn holds_in(json: &Json, owner: &Owner, orders: &BTreeSet<OrderId>) -> bool {
     match json {
         Json::Object(members) => members.iter().any(|(name, value)| {

@@ -1,13 +1,15 @@
-//! The erasure of a person's personal data, by an operator: of a customer, or of an order that names
-//! none.
+//! The erasure of a person's personal data, by an operator: those of a customer, or of an order
+//! that names no customer.
 //!
-//! [`plan`] says what there is and what would be done, and changes nothing; [`erase`] does it. It
-//! notes the erasure and destroys the key, removes the order files that hold nobody else's orders,
-//! and waits until the rows are rewritten, which the role `project` does. Every step can be
-//! repeated: after a crash between any two, a second call ends the same.
+//! [`plan`] finds what there is and what would be done, and changes nothing; [`erase`] does it. It
+//! notes the erasure and destroys the key, removes the order files that contain nobody else's
+//! orders, and waits until the role `project` has rewritten the rows. Every step can be repeated:
+//! after a crash between any two steps, a second call has the same result.
 //!
-//! - `days`: days on which something ends; `orders`: the owner's orders, and what events and rows hold of them
-//! - [`files`]: order files, in every version; [`letters`]: dead letters
+//! - `days`: the days on which something ends
+//! - `orders`: the owner's orders, with the personal data in their events and rows
+//! - [`files`]: the order files, in every version
+//! - [`letters`]: the dead letters
 //!
 //! Nothing here returns personal data.
 
@@ -21,7 +23,7 @@ use serde::Serialize;
 use crate::{
     environment::Environment,
     error::OperatorError,
-    limits::{ROWS_ASKED_FIRST, ROWS_ASKED_MOST, ROWS_WAIT},
+    limits::{ROWS_POLL_FIRST, ROWS_POLL_MAX, ROWS_WAIT},
     progress::{Progress, Stage},
 };
 
@@ -35,7 +37,7 @@ pub use orders::Orders;
 use files::{FileState, OrderFile};
 use letters::Letters;
 
-/// The key of an owner's personal data.
+/// The state of the key with which an owner's personal data are encrypted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(
     tag = "state",
@@ -43,70 +45,74 @@ use letters::Letters;
     rename_all_fields = "camelCase"
 )]
 pub enum Key {
-    /// There never was one.
+    /// There never was a key.
     None,
-    /// It is there, and an erasure destroys it.
-    There {
-        /// Its version, from 1.
+    /// The key exists, and an erasure destroys it.
+    #[serde(rename = "there")]
+    Present {
+        /// The key's version, from 1.
         version: u32,
-        /// When an earlier key was destroyed, if one was.
+        /// The time at which an earlier key was destroyed; `None` where none was.
         erased_at: Option<Timestamp>,
     },
-    /// It is destroyed, or there was none when the erasure was made.
+    /// The key is destroyed, or there was none at the time of the erasure.
     Destroyed {
-        /// When.
+        /// The time of the erasure.
         erased_at: Timestamp,
     },
 }
 
-/// What there is of an owner's personal data, before they are erased.
+/// The plan of an erasure: where an owner's personal data are.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Plan {
-    /// The owner.
+    /// The owner of the personal data.
     pub owner: Owner,
-    /// The owner's key.
+    /// The state of the owner's key.
     pub key: Key,
-    /// The owner's orders.
+    /// The owner's orders, as numbers.
     pub orders: Orders,
-    /// The order files that they came from.
+    /// The order files that contain the owner's orders.
     pub files: Vec<OrderFile>,
-    /// Dead letters that hold the owner's id or orders.
+    /// The dead letters that contain the owner's id or orders.
     pub dead_letters: Letters,
-    /// The last day on which a backup of the table of keys may hold the key, were it destroyed now.
+    /// The last day on which a backup of the table of keys may contain the key, if it is destroyed
+    /// now.
     pub backups_until: String,
     /// The orders whose rows show personal data.
     #[serde(skip)]
     shown: Vec<OrderId>,
 }
 
-/// What an erasure has done, and what is left.
+/// The result of an erasure: what was done and what is left.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Report {
-    /// The owner.
+    /// The owner of the personal data.
     pub owner: Owner,
     /// The time from before which all personal data of the owner are erased.
     pub erased_at: Timestamp,
-    /// Whether the key was destroyed before.
-    pub before: bool,
-    /// The owner's orders, as they were before.
+    /// Whether the key had been destroyed before this erasure.
+    #[serde(rename = "before")]
+    pub was_erased_before: bool,
+    /// The owner's orders, as they were before the erasure.
     pub orders: Orders,
-    /// Rows that show no personal data any more.
+    /// The number of orders whose rows do not show personal data any more, although they did
+    /// before.
     pub rows_rewritten: u64,
-    /// Rows that still showed personal data when the time to wait was over.
+    /// The number of orders whose rows still showed personal data when [`ROWS_WAIT`] was over.
     pub rows_left: u64,
-    /// The order files, with what became of each.
+    /// The order files, and what was done with each.
     pub files: Vec<OrderFile>,
-    /// Dead letters that hold the owner's id or orders.
+    /// The dead letters that contain the owner's id or orders.
     pub dead_letters: Letters,
-    /// The last day on which a backup of the table of keys may hold the key.
+    /// The last day on which a backup of the table of keys may contain the key.
     pub backups_until: String,
 }
 
 impl Report {
-    /// Is anything left that goes by no fixed day, or that somebody must look at? Backups go by
-    /// themselves, and so do dead letters.
+    /// Whether anything is left that is not removed on a fixed day, or that needs a person's
+    /// attention. Backups are removed by themselves; any dead letter that was found counts as left.
     pub fn is_left(&self) -> bool {
         let Orders {
             more,
@@ -121,9 +127,9 @@ impl Report {
     }
 }
 
-/// What there is of the owner's personal data, and what an erasure would do. It changes nothing.
-/// `NotFound` where nothing is known of the owner, `Usage` for an order that names a customer: the
-/// customer is the owner then.
+/// Finds the owner's personal data and plans their erasure. It changes nothing. Fails with
+/// `NotFound` where nothing is known of the owner, and with `Usage` for an order that names a
+/// customer: the customer is the owner then.
 pub async fn plan(
     environment: &Environment,
     owner: &Owner,
@@ -149,7 +155,7 @@ pub async fn plan(
     })
 }
 
-/// Erases what was planned. It may be called again, also after it failed half-way.
+/// Carries out a plan. It may be called again, also after it has failed half-way.
 pub async fn erase(
     environment: &Environment,
     plan: Plan,
@@ -164,7 +170,7 @@ pub async fn erase(
     let (rows_rewritten, rows_left) = wait_for_rows(environment, &plan.shown, progress).await?;
     Ok(Report {
         erased_at: erased.erased_at,
-        before: erased.before,
+        was_erased_before: erased.before,
         backups_until: erased.backups_until(),
         owner: plan.owner,
         orders: plan.orders,
@@ -186,19 +192,20 @@ async fn key(environment: &Environment, owner: &Owner) -> Result<Key, OperatorEr
     Ok(match (record.wrapped, record.erased_at) {
         (None, None) => Key::None,
         (None, Some(erased_at)) => Key::Destroyed { erased_at },
-        (Some(_), erased_at) => Key::There {
+        (Some(_), erased_at) => Key::Present {
             version: record.version,
             erased_at,
         },
     })
 }
 
-/// Every call is a command of its own; where nothing is left to erase, it leaves no event.
+/// The cause of the erasure's event. Every call is a command of its own; where nothing is left to
+/// erase, it makes no event.
 fn cause() -> Cause {
     let id = uuid::Uuid::new_v4();
     Cause {
         command_id: format!("operator/{id}"),
-        // Replaced by the command's own.
+        // The command replaces it by its own digest.
         digest: Digest::of(&Json::Null),
         actor: "operator".to_owned(),
         source: "operator".to_owned(),
@@ -215,8 +222,8 @@ fn failed(failure: Failure) -> OperatorError {
     }
 }
 
-/// Waits until rows show no personal data any more, for a limited time: how many do not, and how many
-/// still do.
+/// Waits until rows show no personal data any more, for at most [`ROWS_WAIT`]. Returns the number
+/// of orders whose rows show none, and of those whose rows still do.
 async fn wait_for_rows(
     environment: &Environment,
     shown: &[OrderId],
@@ -224,12 +231,12 @@ async fn wait_for_rows(
 ) -> Result<(u64, u64), OperatorError> {
     let clock = environment.projectors.clock.as_ref();
     let mut left: Vec<OrderId> = shown.to_vec();
-    let (mut waited, mut wait) = (Duration::ZERO, ROWS_ASKED_FIRST);
+    let (mut waited, mut wait) = (Duration::ZERO, ROWS_POLL_FIRST);
     progress.begins(Stage::AwaitingRows, 0, left.len() as u64);
     while !left.is_empty() && waited < ROWS_WAIT && !progress.stopped() {
         clock.sleep(wait).await;
         waited += wait;
-        wait = (2 * wait).min(ROWS_ASKED_MOST);
+        wait = (2 * wait).min(ROWS_POLL_MAX);
         let before = left.len();
         left = orders::still_shown(environment, left).await?;
         progress.advances((before - left.len()) as u64);

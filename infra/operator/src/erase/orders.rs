@@ -1,4 +1,4 @@
-//! The orders of an owner, and what their events and rows hold of personal data.
+//! The orders of an owner, and the personal data in their events and rows.
 
 use std::collections::BTreeSet;
 
@@ -25,38 +25,39 @@ use crate::{
     progress::{Progress, Stage},
 };
 
-/// The orders of an owner.
+/// The orders of an owner, as numbers.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Orders {
-    /// How many were found.
+    /// The number of orders that were found.
     pub number: u64,
-    /// Are there more than were looked at? They are erased all the same, and their files are not
-    /// looked for.
+    /// Whether there are more orders than were read. They are erased nevertheless, but their files
+    /// are not searched.
     pub more: bool,
-    /// When the first was placed.
+    /// The time at which the first order was placed.
     pub since: Option<Timestamp>,
-    /// Rows that show personal data now.
+    /// The number of orders whose rows show personal data now.
     pub rows: u64,
-    /// Orders whose event an older build has stored with its personal data open. Answers and rows say
-    /// `[erased]` in their place, but the stored event keeps them until a person rewrites it.
+    /// The number of orders with an event that an older build has stored with unencrypted personal
+    /// data. Answers and rows show `[erased]` in their place, but the stored event contains them
+    /// until a person rewrites it.
     pub stored_openly: u64,
-    /// Orders whose first event this build cannot read.
+    /// The number of orders whose first event this build cannot read.
     pub unreadable: u64,
 }
 
-/// The orders of an owner, one by one.
+/// The orders of an owner, each with its id.
 #[derive(Debug, Default)]
 pub(super) struct Found {
     pub(super) orders: Orders,
     pub(super) ids: BTreeSet<OrderId>,
-    /// Those whose rows show personal data.
+    /// The orders whose rows show personal data.
     pub(super) shown: Vec<OrderId>,
-    /// The files that they came from, as `s3://<bucket>/<key>`.
+    /// The files that contain the orders, as `s3://<bucket>/<key>`.
     pub(super) sources: BTreeSet<String>,
 }
 
-/// What the first event of an order says of it; personal data are not read.
+/// The members that are read of an order's first event; personal data are not read.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Placed {
@@ -67,18 +68,18 @@ struct Placed {
     source_file: Option<String>,
 }
 
-/// An order, as its first event and its row say it.
+/// An order, as its first events and its rows show it.
 #[derive(Debug)]
-struct Looked {
+struct InspectedOrder {
     id: OrderId,
-    /// `None` where there is no event, or it cannot be read.
+    /// What the first event says; `None` where there is no event or it cannot be read.
     placed: Option<Placed>,
     is_unreadable: bool,
     is_open: bool,
     is_shown: bool,
 }
 
-/// Finds the owner's orders.
+/// Finds the owner's orders. Fails with `Usage` for an order that names a customer.
 pub(super) async fn find(
     environment: &Environment,
     owner: &Owner,
@@ -131,7 +132,7 @@ async fn of_customer(
         let number = ids.len() as u64;
         let looks = ids.into_iter().map(|id| look(environment, id));
         let looks = stream::iter(looks).buffered(ERASED_ORDERS_AT_ONCE);
-        let looked: Vec<Looked> = looks.try_collect().await?;
+        let looked: Vec<InspectedOrder> = looks.try_collect().await?;
         looked.into_iter().for_each(|looked| found.add(looked));
         progress.advances(number);
         match page.rows.last().filter(|_| page.more) {
@@ -149,7 +150,7 @@ async fn of_customer(
 }
 
 impl Found {
-    fn add(&mut self, looked: Looked) {
+    fn add(&mut self, looked: InspectedOrder) {
         let orders = &mut self.orders;
         orders.number += 1;
         orders.rows += u64::from(looked.is_shown);
@@ -168,8 +169,8 @@ impl Found {
     }
 }
 
-/// Looks at an order: one read of its events, and one of each of its rows.
-async fn look(environment: &Environment, id: OrderId) -> Result<Looked, OperatorError> {
+/// Reads an order: one read of its events, and one of each of its rows.
+async fn look(environment: &Environment, id: OrderId) -> Result<InspectedOrder, OperatorError> {
     let name = AggregateId::Order(id.clone());
     let first = environment.projectors.store.history(&name, 1, 1);
     let (mut placed, mut is_unreadable, mut is_open) = (None, false, false);
@@ -191,7 +192,7 @@ async fn look(environment: &Environment, id: OrderId) -> Result<Looked, Operator
         Err(_) => is_unreadable = true,
     }
     let is_shown = is_shown(environment, &id).await?;
-    Ok(Looked {
+    Ok(InspectedOrder {
         id,
         placed,
         is_unreadable,
@@ -200,8 +201,8 @@ async fn look(environment: &Environment, id: OrderId) -> Result<Looked, Operator
     })
 }
 
-/// What an event says of its order, and whether it holds personal data that are not sealed; `None`
-/// where it is damaged.
+/// The order's data in an event, and whether the event contains unencrypted personal data; `None`
+/// where the event is damaged.
 fn read(event: &EncodedEvent) -> Option<(Placed, bool)> {
     let placed = match event.kind == "OrderPlaced" {
         true => serde_json::from_str(event.data.get()).ok()?,
@@ -214,7 +215,7 @@ fn read(event: &EncodedEvent) -> Option<(Placed, bool)> {
     ))
 }
 
-/// Those orders whose rows show personal data.
+/// Those of the orders whose rows show personal data.
 pub(super) async fn still_shown(
     environment: &Environment,
     ids: Vec<OrderId>,
@@ -228,7 +229,7 @@ pub(super) async fn still_shown(
     Ok(looked.into_iter().flatten().collect())
 }
 
-/// Does a row of the order show personal data, in any generation of its read model?
+/// Whether a row of the order shows personal data, in any generation of its read model.
 async fn is_shown(environment: &Environment, id: &OrderId) -> Result<bool, OperatorError> {
     for projectors in environment.projectors.of_kind(Kind::ProcessedOrders) {
         let rows = &projectors.rows;

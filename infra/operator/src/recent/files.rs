@@ -1,7 +1,8 @@
-//! Order files: imports under way and done, and what became of one.
+//! Order files: the imports that run and those that have ended, and the report of one.
 //!
-//! They are read from what an import leaves under `reports/<key>/<version>/` of the bucket: its report
-//! at the end, its progress before. (`commands/src/import` says what lies there.)
+//! An import writes its report at its end, and its progress before, under
+//! `reports/<key>/<version>/` of the bucket; this module reads them. (`commands/src/import`
+//! describes these objects.)
 
 use std::collections::BTreeMap;
 
@@ -10,38 +11,39 @@ use futures::{FutureExt, StreamExt, TryStreamExt, future::BoxFuture, stream};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::{
-    bucket::{content, said},
+    bucket::{call_error, content},
     environment::Environment,
     error::OperatorError,
     limits::{FILE_PAGES, OBJECTS_PAGE, RECENT_AT_ONCE},
 };
 
-/// What keys of reports, and of all that belongs to them, begin with.
+/// The prefix of the keys of reports and of everything that belongs to them.
 const REPORTS: &str = "reports/";
 
-/// What keys of order files begin with.
+/// The prefix of the keys of order files.
 const ORDERS: &str = "orders/";
 
 const REPORT: &str = "report.json";
 const PROGRESS: &str = "progress.json";
 
-/// One upload of a file.
+/// The identity of one upload of a file.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct FileId {
-    /// Its key, such as `orders/monday.json`. It is what somebody has called it.
+    /// The file's key, such as `orders/monday.json`. The sender has chosen the name.
     pub key: String,
-    /// Its version id, or its ETag where the bucket keeps no versions.
+    /// The version id, or the ETag where the bucket does not keep versions.
     pub version: String,
 }
 
 impl FileId {
-    /// The key of what lies beside its report.
-    pub fn beside(&self, name: &str) -> String {
+    /// The key of the object `name` in the folder of the file's report.
+    pub fn report_key(&self, name: &str) -> String {
         format!("{REPORTS}{}/{}/{name}", self.key, self.version)
     }
 
-    /// Which file's an object is, and what it is called beside the report.
+    /// The file that an object under [`REPORTS`] belongs to, and the object's name in the folder of
+    /// its report.
     fn of(object: &str) -> Option<(Self, &str)> {
         let (rest, name) = object.strip_prefix(REPORTS)?.rsplit_once('/')?;
         let (key, version) = rest.rsplit_once('/')?;
@@ -53,15 +55,15 @@ impl FileId {
     }
 }
 
-/// How far an import has come.
+/// The state of an import.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum FileState {
-    /// It goes on, or waits for its next try.
+    /// The import is running, or waits for its next attempt.
     UnderWay,
-    /// There is a report.
+    /// The import has ended: there is a report.
     Done,
-    /// What it has left cannot be read by this build.
+    /// This build cannot read what the import has written.
     Unreadable,
 }
 
@@ -69,98 +71,98 @@ pub enum FileState {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ImportedFile {
-    /// Which.
+    /// The file and its numbers.
     #[serde(flatten)]
     pub id: FileId,
-    /// How far it is.
+    /// The state of its import.
     pub state: FileState,
-    /// When that was written.
+    /// The time at which the report or the progress was written.
     pub at: Option<Timestamp>,
-    /// Orders that were read.
+    /// The number of orders that were read.
     pub total: u64,
-    /// Those that were placed.
+    /// The number of orders that were placed.
     pub accepted: u64,
-    /// Those that were known before.
+    /// The number of orders that had been placed before.
     pub already_known: u64,
-    /// Those that were rejected.
+    /// The number of orders that were rejected.
     pub rejected: u64,
 }
 
-/// Files, the latest first.
+/// Order files, the latest first.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Files {
-    /// The latest of what was looked through.
+    /// The latest files among the keys that were listed.
     pub files: Vec<ImportedFile>,
-    /// Were there more among what was looked through?
+    /// Whether there were more files among the keys that were listed.
     pub more: bool,
-    /// The bucket lists by name, not by time: where not all names were looked through, the key behind
-    /// which the next look goes on.
+    /// The key after which the next search continues, where not all keys were listed; the bucket
+    /// lists keys by name, not by time.
     pub next: Option<String>,
 }
 
-/// What became of one file.
+/// The report of one file's import.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct FileReport {
-    /// The file.
+    /// The file and its numbers.
     #[serde(flatten)]
     pub file: ImportedFile,
-    /// The bucket that it lies in.
+    /// The bucket of the file.
     pub bucket: String,
-    /// The key of the object that says so.
+    /// The key of the object that this was read from.
     pub report: String,
-    /// What the commits of its orders have as their correlation id, once it is done.
+    /// The correlation id of the commits of the file's orders; `None` while the import is not done.
     pub correlation_id: Option<String>,
-    /// How many pages of rejections there are.
+    /// The number of pages of rejections.
     pub pages: u64,
-    /// This page, from 1.
+    /// The number of this page, from 1.
     pub page: u64,
-    /// Its rejections, by position.
+    /// The rejections on this page, by position.
     pub rejections: Vec<Rejection>,
 }
 
-/// An order that was rejected.
+/// An order in the file that was rejected.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Rejection {
-    /// Its position in the file, from 0.
+    /// The order's position in the file, from 0.
     pub position: u64,
-    /// The byte of the file, unpacked, at which it begins.
+    /// The byte of the unpacked file at which the order begins.
     #[serde(default)]
     pub byte: Option<u64>,
-    /// Its id, where that could be read.
+    /// The order's id, where it could be read.
     #[serde(default)]
     pub order_id: Option<String>,
-    /// What kind of fault, for machines.
+    /// The code of the fault, for programs.
     pub code: String,
     /// The field at fault, such as `items[3].price`.
     #[serde(default)]
     pub field: Option<String>,
-    /// What is wrong, for people.
+    /// What is wrong, in words for people.
     pub reason: String,
 }
 
-/// A report, a progress, or a part of a report: what this reads of it.
+/// The members that are read of a report, a progress, or a part of a report.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-struct Told {
+struct ReportContent {
     correlation_id: Option<String>,
     total: u64,
-    /// What `total` is called before the end.
+    /// The number of orders that were read, in a progress; a report calls it `total`.
     position: u64,
     accepted: u64,
     already_known: u64,
     rejected: u64,
     rejection_parts: Vec<String>,
-    /// How many parts a progress has written.
+    /// The number of parts that were written, in a progress.
     parts: u64,
     rejections: Vec<Rejection>,
 }
 
-/// The same without its rejections.
+/// The numbers of a report or a progress, without the rejections.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Counted {
+struct ReportCounts {
     #[serde(default)]
     total: u64,
     #[serde(default)]
@@ -170,17 +172,17 @@ struct Counted {
     rejected: u64,
 }
 
-/// What a look at the bucket's names has found of a file.
+/// The objects that the bucket's list contains for one file.
 #[derive(Debug, Default)]
-struct Seen {
+struct ReportObjects {
     report: Option<Timestamp>,
-    /// The latest progress, and when it was written.
+    /// The time at which the latest progress was written, and its name.
     progress: Option<(Timestamp, String)>,
-    /// When anything was written last.
+    /// The time at which any of the objects was last written.
     at: Option<Timestamp>,
 }
 
-impl Seen {
+impl ReportObjects {
     fn add(&mut self, name: &str, at: Timestamp) {
         self.at = self.at.max(Some(at));
         if name == REPORT {
@@ -192,9 +194,9 @@ impl Seen {
     }
 }
 
-/// The imports of files whose keys begin with `prefix` (and with `orders/`), the latest first, at most
-/// `limit`: of the names behind the key `after`, as many as [`FILE_PAGES`] pages hold. Of each that is
-/// told the report or progress is read.
+/// Lists the imports of files whose keys begin with `prefix` (and with `orders/`), the latest
+/// first, at most `limit`. It lists the keys after `after`, on at most [`FILE_PAGES`] pages, and
+/// then reads the report or the progress of each file that it returns.
 pub async fn files(
     environment: &Environment,
     prefix: &str,
@@ -207,13 +209,13 @@ pub async fn files(
         true => format!("{REPORTS}{prefix}"),
         false => format!("{REPORTS}{ORDERS}{prefix}"),
     };
-    let mut seen: BTreeMap<FileId, Seen> = BTreeMap::new();
+    let mut seen: BTreeMap<FileId, ReportObjects> = BTreeMap::new();
     let (mut last, mut whole) = (after.map(str::to_owned), false);
     for _ in 0..FILE_PAGES {
         let list = s3.list_objects_v2().bucket(bucket).prefix(&begin);
         let list = list.max_keys(OBJECTS_PAGE).set_start_after(last.clone());
         let page = list.send().await;
-        let page = page.map_err(|error| said(&format!("the bucket {bucket}"), &error))?;
+        let page = page.map_err(|error| call_error(&format!("the bucket {bucket}"), &error))?;
         for object in page.contents() {
             let Some(key) = object.key() else { continue };
             last = Some(key.to_owned());
@@ -228,7 +230,7 @@ pub async fn files(
             break;
         }
     }
-    let mut found: Vec<(FileId, Seen)> = seen.into_iter().collect();
+    let mut found: Vec<(FileId, ReportObjects)> = seen.into_iter().collect();
     found.sort_by_key(|(_, seen)| std::cmp::Reverse(seen.at));
     let more = found.len() > limit;
     found.truncate(limit);
@@ -244,24 +246,24 @@ pub async fn files(
     })
 }
 
-/// What a file's report, or else its progress, says.
+/// Reads a file's numbers from its report, or else from its progress.
 async fn imported(
     s3: &aws_sdk_s3::Client,
     bucket: &str,
     id: FileId,
-    seen: Seen,
+    seen: ReportObjects,
 ) -> Result<ImportedFile, OperatorError> {
     let name = match (&seen.report, &seen.progress) {
         (Some(_), _) | (None, None) => REPORT,
         (None, Some((_, name))) => name,
     };
-    let counted: Option<Counted> = read(s3, bucket, &id.beside(name)).await?;
+    let counted: Option<ReportCounts> = read(s3, bucket, &id.report_key(name)).await?;
     let state = match &counted {
         None => FileState::Unreadable,
         Some(_) if seen.report.is_some() => FileState::Done,
         Some(_) => FileState::UnderWay,
     };
-    let counted = counted.unwrap_or(Counted {
+    let counted = counted.unwrap_or(ReportCounts {
         total: 0,
         position: 0,
         accepted: 0,
@@ -279,7 +281,7 @@ async fn imported(
     })
 }
 
-/// `None` where it is not there, or is nothing that this build can read.
+/// Reads an object as JSON; `None` where it does not exist or this build cannot read it.
 async fn read<T: DeserializeOwned>(
     s3: &aws_sdk_s3::Client,
     bucket: &str,
@@ -289,8 +291,8 @@ async fn read<T: DeserializeOwned>(
     Ok(content.and_then(|content| serde_json::from_slice(&content).ok()))
 }
 
-/// What became of a file, with a page of its rejections, from 1; a page holds 1,000 at the most.
-/// `NotFound` where nothing of it is there.
+/// Reads the report of a file's import, or else its progress, with one page of rejections. Pages
+/// count from 1 and contain at most 1,000 rejections. Fails with `NotFound` where there is neither.
 pub async fn file_report(
     environment: &Environment,
     id: &FileId,
@@ -298,17 +300,17 @@ pub async fn file_report(
 ) -> Result<FileReport, OperatorError> {
     let (s3, bucket) = (environment.s3(), &environment.settings.bucket);
     let (name, at) = newest(environment, &s3, id).await?;
-    let report = id.beside(&name);
-    let told: Option<Told> = read(&s3, bucket, &report).await?;
+    let report = id.report_key(&name);
+    let told: Option<ReportContent> = read(&s3, bucket, &report).await?;
     let readable = told.is_some();
     let told = told.unwrap_or_default();
     let parts = told.parts.max(told.rejection_parts.len() as u64);
-    // Rejections that no part holds stand in the report itself.
+    // Rejections that no part contains are in the report itself.
     let pages = parts + u64::from(!told.rejections.is_empty() || parts == 0);
     let page = page.clamp(1, pages);
     let rejections = match page <= parts {
         true => {
-            let part: Option<Told> = read(&s3, bucket, &part(id, page)).await?;
+            let part: Option<ReportContent> = read(&s3, bucket, &part(id, page)).await?;
             part.map(|part| part.rejections).unwrap_or_default()
         }
         false => told.rejections,
@@ -337,20 +339,23 @@ pub async fn file_report(
 }
 
 fn part(id: &FileId, number: u64) -> String {
-    id.beside(&format!("rejected-{number}.json"))
+    id.report_key(&format!("rejected-{number}.json"))
 }
 
-/// The report, or else the latest progress: what it is called, and when it was written.
+/// The name of the report, or else of the latest progress, and the time at which it was written.
 async fn newest(
     environment: &Environment,
     s3: &aws_sdk_s3::Client,
     id: &FileId,
 ) -> Result<(String, Option<Timestamp>), OperatorError> {
     let bucket = &environment.settings.bucket;
-    let list = s3.list_objects_v2().bucket(bucket).prefix(id.beside(""));
+    let list = s3
+        .list_objects_v2()
+        .bucket(bucket)
+        .prefix(id.report_key(""));
     let page = list.max_keys(OBJECTS_PAGE).send().await;
-    let page = page.map_err(|error| said(&format!("the bucket {bucket}"), &error))?;
-    let mut seen = Seen::default();
+    let page = page.map_err(|error| call_error(&format!("the bucket {bucket}"), &error))?;
+    let mut seen = ReportObjects::default();
     for object in page.contents() {
         let at = object.last_modified().and_then(|at| at.to_millis().ok());
         let at = at.and_then(Timestamp::from_millis);
@@ -370,8 +375,8 @@ async fn newest(
     }
 }
 
-/// The object that says what became of a file, as it lies in the bucket: page `page` of its
-/// rejections, or without one its report, or its progress. `NotFound` where there is none.
+/// The content of an object of a file's report as it is stored: page `page` of its rejections, or
+/// without a page its report or else its progress. Fails with `NotFound` where it does not exist.
 pub async fn raw(
     environment: &Environment,
     id: &FileId,
@@ -380,7 +385,7 @@ pub async fn raw(
     let s3 = environment.s3();
     let key = match page {
         Some(page) => part(id, page),
-        None => id.beside(&newest(environment, &s3, id).await?.0),
+        None => id.report_key(&newest(environment, &s3, id).await?.0),
     };
     let found = content(&s3, &environment.settings.bucket, &key).await?;
     found.ok_or_else(|| OperatorError::NotFound(format!("there is no {key}")))
@@ -399,7 +404,10 @@ mod tests {
             ("orders/a/b.json", "v-1")
         );
         assert_eq!(name, "report.json");
-        assert_eq!(id.beside(name), "reports/orders/a/b.json/v-1/report.json");
+        assert_eq!(
+            id.report_key(name),
+            "reports/orders/a/b.json/v-1/report.json"
+        );
         for other in [
             "orders/a.json",
             "reports/a.json",
@@ -413,7 +421,7 @@ mod tests {
     #[test]
     fn the_latest_note_counts_and_a_report_is_the_end() {
         let at = |millis| Timestamp::from_millis(millis).unwrap();
-        let mut seen = Seen::default();
+        let mut seen = ReportObjects::default();
         seen.add("1.checkpoint.json", at(5));
         seen.add("progress.json", at(7));
         seen.add("2.checkpoint.json", at(6));

@@ -1,4 +1,5 @@
-//! Shipments that somebody has to look at: those now in a critical status, and those that are stalled.
+//! Shipments that need a person's attention: those in a critical status, and those that are
+//! stalled.
 
 use domain::{Json, ShipmentId, shipment::Status};
 use futures::{FutureExt, StreamExt, TryStreamExt, future::BoxFuture, stream};
@@ -12,44 +13,44 @@ use serde::Serialize;
 
 use crate::{environment::Environment, error::OperatorError, limits::RECENT_AT_ONCE};
 
-/// Shipments, in an order that whoever gives them says.
+/// Shipments, in the order that the function which returns them documents.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RecentShipments {
-    /// The first ones.
+    /// The first shipments.
     pub shipments: Vec<ShipmentNow>,
-    /// May there be more?
+    /// Whether there may be more.
     pub more: bool,
 }
 
-/// A shipment as it is now.
+/// The current state of a shipment.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ShipmentNow {
-    /// Which.
+    /// The shipment's id.
     pub shipment_id: String,
-    /// Its status.
+    /// The shipment's status.
     pub status: String,
-    /// When the scan was that says so.
+    /// The time of the scan that gave it this status, as the row contains it.
     pub timestamp: String,
-    /// Where.
+    /// The place of that scan.
     pub location: String,
-    /// Who carries it.
+    /// The carrier.
     pub carrier: String,
-    /// Its order, where it names one.
+    /// The id of the shipment's order, where the shipment names one.
     pub order_id: Option<String>,
-    /// Since when nothing was heard of it, where it is stalled.
+    /// The arrival of the shipment's last update, where the shipment is stalled.
     pub stalled_since: Option<String>,
 }
 
-/// The shipments now in a critical status, by their last scan, newest first, at most `limit`: one
-/// query of each status and shard.
+/// The shipments that are in a critical status now, those with the latest scan first, at most
+/// `limit`. It makes one query for each status and shard.
 pub async fn alerts(
     environment: &Environment,
     limit: usize,
 ) -> Result<RecentShipments, OperatorError> {
     let partitions = partitions(environment, Status::CRITICAL.into_iter());
-    // One more than is asked for says whether there are more.
+    // One more than the limit is read: it says whether there are more.
     let wanted = u32::try_from(limit).unwrap_or(u32::MAX).saturating_add(1);
     let index = Index::ShipmentsByStatus;
     let pages = pages(environment, index, partitions, Direction::Down, wanted).await?;
@@ -60,14 +61,15 @@ pub async fn alerts(
     Ok(RecentShipments { shipments, more })
 }
 
-/// Stalled shipments, those first of which nothing was heard for the longest, at most `limit`: one
-/// query of each shard, and the row of each that is shown, which says whether it still is stalled.
+/// The stalled shipments, those without an update for the longest time first, at most `limit`. It
+/// makes one query for each shard, and then reads the row of each shipment that it returns, which
+/// says whether it is still stalled.
 pub async fn stalled(
     environment: &Environment,
     limit: usize,
 ) -> Result<RecentShipments, OperatorError> {
     let partitions = partitions(environment, [STALLED].into_iter());
-    // One more than is asked for says whether there are more.
+    // One more than the limit is read: it says whether there are more.
     let wanted = u32::try_from(limit).unwrap_or(u32::MAX).saturating_add(1);
     let index = Index::ShipmentsWatched;
     let pages = pages(environment, index, partitions, Direction::Up, wanted).await?;
@@ -79,7 +81,7 @@ pub async fn stalled(
     Ok(RecentShipments { shipments, more })
 }
 
-/// The shipments of these entries whose rows say that they are stalled.
+/// Reads the rows of these index entries and returns those shipments that are stalled.
 async fn looked_up(
     environment: &Environment,
     entries: Vec<&Row>,
@@ -106,7 +108,7 @@ async fn looked_up(
         .collect())
 }
 
-/// The partitions of these statuses.
+/// The index partitions of these statuses: one for each status and shard.
 fn partitions<'a>(
     environment: &Environment,
     statuses: impl Iterator<Item = &'a str>,
@@ -116,7 +118,7 @@ fn partitions<'a>(
     statuses.flat_map(of_status).collect()
 }
 
-/// A page of each partition, in their order.
+/// Reads one page of each partition, in the order of `partitions`.
 async fn pages(
     environment: &Environment,
     index: Index,
@@ -125,7 +127,7 @@ async fn pages(
     limit: u32,
 ) -> Result<Vec<RowPage>, OperatorError> {
     let rows = environment.projectors.rows.as_ref();
-    // Boxed, since the compiler cannot see that the bare futures may change their thread.
+    // Boxed, since the compiler cannot prove that the bare futures are `Send`.
     let mut reads: Vec<BoxFuture<'_, _>> = Vec::with_capacity(partitions.len());
     for partition in partitions {
         let read = async move {

@@ -1,67 +1,70 @@
-//! Takes up again what is parked, and what lies among the dead letters. Whatever succeeds is
-//! removed, and only then: a retry may be stopped at any moment and started again.
+//! Resumes parked aggregates and retries dead letters. Whatever succeeds is removed, and only then:
+//! a retry may be stopped at any moment and started again.
 
 use futures::{StreamExt, stream};
 use projectors::parked::{self as parking, Parked, Resumed, resume};
 use serde::Serialize;
 
-mod came;
+mod command_result;
 mod queue;
-mod round;
+mod queue_retry;
+mod selection;
 mod stream_letters;
 mod tally;
-mod wanted;
 
 pub use crate::{
     dead_letters::{Consumer, LetterId},
-    retried::{Came, Retried, RetriedKind},
+    retried::{CommandResult, Retried, RetriedKind},
 };
+pub use selection::{Category, Group, Selection};
 pub use tally::Report;
-pub use wanted::{Group, Only, Wanted};
 
 use crate::{
     environment::Environment,
     error::OperatorError,
     limits::PARKED_AT_ONCE,
     progress::{Progress, Stage},
-    retried::Became,
+    retried::RetryResult,
 };
 use tally::Tally;
 
-/// What a retry would take up.
+/// What a retry would work on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Preview {
-    /// What is parked, oldest first.
+    /// The parked aggregates, the oldest first.
     pub parked: Vec<Parked>,
-    /// Objects in the bucket, of either consumer.
+    /// The number of objects in the bucket, of both consumers together.
     pub objects: u64,
-    /// May there be more?
+    /// Whether there may be more objects than were counted.
     pub more_objects: bool,
-    /// Messages in the queue, about.
+    /// The approximate number of messages in the queue.
     pub messages: u64,
-    /// Messages that somebody else has taken, about.
+    /// The approximate number of messages that another reader has received: SQS hides them.
     pub hidden: u64,
 }
 
 impl Preview {
-    /// Is there anything?
+    /// Whether there is anything to retry.
     pub fn is_wrong(&self) -> bool {
         !self.parked.is_empty() || self.objects + self.messages + self.hidden > 0
     }
 }
 
-/// Says what there is to take up, and does nothing.
-pub async fn preview(environment: &Environment, wanted: &Wanted) -> Result<Preview, OperatorError> {
-    wanted.check()?;
-    let parked = wanted.parked(environment).await?;
-    let places = wanted.places(environment)?;
-    let objects = match &places {
-        Some(places) if wanted.takes(Only::Stream) => places.count_objects().await?,
+/// Returns what a retry with this selection would work on, and changes nothing.
+pub async fn preview(
+    environment: &Environment,
+    selection: &Selection,
+) -> Result<Preview, OperatorError> {
+    selection.check()?;
+    let parked = selection.parked(environment).await?;
+    let store = selection.store(environment)?;
+    let objects = match &store {
+        Some(store) if selection.includes(Category::Stream) => store.count_objects().await?,
         _ => Default::default(),
     };
-    let depth = match &places {
-        Some(places) if wanted.takes(Only::Queue) => places.depth().await?,
+    let depth = match &store {
+        Some(store) if selection.includes(Category::Queue) => store.depth().await?,
         _ => Default::default(),
     };
     Ok(Preview {
@@ -73,31 +76,31 @@ pub async fn preview(environment: &Environment, wanted: &Wanted) -> Result<Previ
     })
 }
 
-/// Takes up what is wanted: first what is parked, then the objects of the bucket, then the messages
-/// of the queue. An error where it had to end before: what was told until then is done.
+/// Retries what is selected: first the parked aggregates, then the objects of the bucket, then the
+/// messages of the queue. After an error, or a stop, whatever was reported until then is done.
 pub async fn all(
     environment: &Environment,
-    wanted: &Wanted,
+    selection: &Selection,
     progress: &dyn Progress,
 ) -> Result<Report, OperatorError> {
-    wanted.check()?;
-    let parked = wanted.parked(environment).await?;
-    let places = wanted.places(environment)?;
+    selection.check()?;
+    let parked = selection.parked(environment).await?;
+    let store = selection.store(environment)?;
     let mut tally = Tally::new(progress);
     all_parked(environment, &parked, &mut tally).await?;
-    if let Some(places) = &places {
-        if wanted.takes(Only::Stream) {
-            stream_letters::all(environment, places, wanted, &mut tally).await?;
+    if let Some(store) = &store {
+        if selection.includes(Category::Stream) {
+            stream_letters::all(environment, store, selection, &mut tally).await?;
         }
-        if wanted.takes(Only::Queue) {
-            queue::all(environment, places, wanted, &mut tally).await?;
+        if selection.includes(Category::Queue) {
+            queue::all(environment, store, selection, &mut tally).await?;
         }
     }
     Ok(tally.report)
 }
 
-/// Takes up what one consumer has parked of one order or shipment, named as [`Parked`] names it.
-/// `NotFound` where it has parked nothing of it.
+/// Resumes one order or shipment that one consumer has parked, named as [`Parked`] names it. Fails
+/// with `NotFound` where the consumer has not parked it.
 pub async fn one_parked(
     environment: &Environment,
     consumer: &str,
@@ -107,33 +110,34 @@ pub async fn one_parked(
     let parked = parked.ok_or_else(|| {
         OperatorError::NotFound(format!("{consumer} has parked nothing of {aggregate}"))
     })?;
-    let became = resumed(environment, &parked).await;
-    Ok(became.of(RetriedKind::Parked, name(&parked)))
+    let result = resume_parked(environment, &parked).await;
+    Ok(result.into_retried(RetriedKind::Parked, name(&parked)))
 }
 
-/// Takes up one dead letter, and says what became of what was in it where that is known within some
-/// seconds. `NotFound` where it is gone, or hidden since somebody has taken it.
+/// Retries one dead letter, and also returns the result of its command where that is known within
+/// some seconds. Fails with `NotFound` where the dead letter does not exist any more, or is hidden
+/// since another reader has received it.
 pub async fn one_letter(
     environment: &Environment,
     id: &LetterId,
 ) -> Result<Retried, OperatorError> {
     match id {
         LetterId::Stream(key) => {
-            let became = stream_letters::one(environment, key).await?;
-            Ok(became.of(RetriedKind::Stream, key.clone()))
+            let result = stream_letters::one(environment, key).await?;
+            Ok(result.into_retried(RetriedKind::Stream, key.clone()))
         }
         LetterId::Message(id) => {
-            let (became, came) = queue::one(environment, id).await?;
-            let became = match (&came, became) {
-                // The letter is gone, and another one is there in its place.
-                (Some(Came::Refused(letter)), Became::Done) => {
-                    Became::Stays(format!("refused once more: {}", letter.why()))
+            let (result, command_result) = queue::one(environment, id).await?;
+            let result = match (&command_result, result) {
+                // The dead letter is removed, and the function has sent a new one in its place.
+                (Some(CommandResult::Refused(letter)), RetryResult::Done) => {
+                    RetryResult::Stays(format!("refused once more: {}", letter.why()))
                 }
-                (_, became) => became,
+                (_, result) => result,
             };
             Ok(Retried {
-                came,
-                ..became.of(RetriedKind::Message, id.clone())
+                result: command_result,
+                ..result.into_retried(RetriedKind::Message, id.clone())
             })
         }
     }
@@ -144,19 +148,19 @@ async fn all_parked(
     parked: &[Parked],
     tally: &mut Tally<'_>,
 ) -> Result<(), OperatorError> {
-    // By their places, so that whoever spawns this is not asked for closures of every lifetime.
+    // By index, so that a caller that spawns this future does not need closures for every lifetime.
     let work = (0..parked.len()).map(|place| async move {
         let one = &parked[place];
-        (name(one), resumed(environment, one).await)
+        (name(one), resume_parked(environment, one).await)
     });
     let mut done = stream::iter(work).buffer_unordered(PARKED_AT_ONCE);
     tally
         .progress
-        .begins(Stage::TakingUp, 0, parked.len() as u64);
+        .begins(Stage::Resuming, 0, parked.len() as u64);
     let mut noted = Ok(());
-    while let Some((name, became)) = done.next().await {
+    while let Some((name, result)) = done.next().await {
         tally.progress.advances(1);
-        noted = tally.note(RetriedKind::Parked, name, became);
+        noted = tally.note(RetriedKind::Parked, name, result);
         if noted.is_ok() && tally.progress.stopped() {
             noted = Err(OperatorError::Stopped);
         }
@@ -168,15 +172,15 @@ async fn all_parked(
     noted
 }
 
-async fn resumed(environment: &Environment, parked: &Parked) -> Became {
+async fn resume_parked(environment: &Environment, parked: &Parked) -> RetryResult {
     match resume(&environment.projectors, parked).await {
-        Ok(Resumed::Done) => Became::Done,
-        Ok(Resumed::Stays(reason)) => Became::Stays(reason),
-        Err(error) => Became::Unreachable(error.to_string()),
+        Ok(Resumed::Done) => RetryResult::Done,
+        Ok(Resumed::Stays(reason)) => RetryResult::Stays(reason),
+        Err(error) => RetryResult::Unreachable(error.to_string()),
     }
 }
 
-/// What something parked is called: consumer and aggregate.
+/// The name of a parked entry: consumer and aggregate.
 fn name(parked: &Parked) -> String {
     format!("{} {}", parked.consumer, parked.aggregate)
 }

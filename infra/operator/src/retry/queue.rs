@@ -1,73 +1,75 @@
-//! Events and files that a function has given up, taken up again: the messages of the queue.
+//! Retries the messages of the queue of dead letters: events, orders and files that a function has
+//! failed to handle.
 
 use domain::Timestamp;
 use futures::future::join_all;
 use serde::Deserialize;
 
 use super::{
-    came,
-    round::{Due, Round},
+    command_result,
+    queue_retry::{Due, QueueRetry},
+    selection::Selection,
     tally::Tally,
-    wanted::Wanted,
 };
 use crate::{
     dead_letters::{
         LetterId,
         function::role_of,
-        gone,
         message::Message,
-        places::{Invoked, Places},
+        not_found,
+        store::{DeadLetterStore, Invoked},
     },
     environment::Environment,
     error::OperatorError,
-    limits::{FOREIGN_ROUNDS_MAX, MESSAGE_HIDDEN, MESSAGES_MAX},
+    limits::{IDLE_ROUNDS_MAX, MESSAGE_HIDDEN, MESSAGES_MAX},
     progress::Stage,
-    retried::{Became, Came, RetriedKind},
+    retried::{CommandResult, RetriedKind, RetryResult},
 };
 
-/// Takes up those messages that are wanted and were there when this began.
+/// Retries the selected messages that were in the queue when this began.
 pub(super) async fn all(
     environment: &Environment,
-    places: &Places,
-    wanted: &Wanted,
+    store: &DeadLetterStore,
+    selection: &Selection,
     tally: &mut Tally<'_>,
 ) -> Result<(), OperatorError> {
     let begun = environment.now();
-    let before = places.depth().await?;
-    let mut round = Round::default();
+    let before = store.depth().await?;
+    let mut round = QueueRetry::default();
     tally.progress.begins(Stage::Retrying, 0, before.visible);
-    let taken = take_all(environment, places, wanted, begun, &mut round, tally).await;
+    let taken = take_all(environment, store, selection, begun, &mut round, tally).await;
     tally.progress.ends();
-    places.give_all_back(&round.receipts).await;
-    // Those that were hidden from the beginning and have come back meanwhile were taken up. At the
-    // end SQS may still count those that this one has taken.
+    store.give_all_back(&round.receipts).await;
+    // Messages that were hidden at first and have become visible meanwhile were retried. At the end
+    // SQS may still count messages that this retry itself has received.
     tally.report.hidden = match before.hidden {
         0 => 0,
-        hidden => hidden.min(places.depth().await?.hidden),
+        hidden => hidden.min(store.depth().await?.hidden),
     };
     tally.report.copies = round.copies;
     tally.report.not_yet_due = round.not_yet.len() as u64;
-    for (id, became) in round.became {
-        let unknown = || Became::Unreachable("it was not tried to its end".to_owned());
-        tally.note(RetriedKind::Message, id, became.unwrap_or_else(unknown))?;
+    for (id, result) in round.results {
+        let unknown =
+            || RetryResult::Unreachable("the retry ended before its result was known".to_owned());
+        tally.note(RetriedKind::Message, id, result.unwrap_or_else(unknown))?;
     }
     taken
 }
 
-/// Takes up one message; it is looked for among the first that SQS hands out. Where its function has
-/// taken it, says what became of it, as far as that is known.
+/// Retries one message, which is searched among the first that SQS returns. Where the function has
+/// succeeded, the second value is the result of its command, as far as that is known.
 pub(super) async fn one(
     environment: &Environment,
     id: &str,
-) -> Result<(Became, Option<Came>), OperatorError> {
-    let (places, begun) = (Places::of(environment)?, environment.now());
+) -> Result<(RetryResult, Option<CommandResult>), OperatorError> {
+    let (store, begun) = (DeadLetterStore::of(environment)?, environment.now());
     let mut done_one = None;
-    let (mut receipts, mut became, mut taken) = (Vec::new(), None, 0);
-    while became.is_none() && taken < MESSAGES_MAX {
-        let messages = match places.take(MESSAGE_HIDDEN).await {
+    let (mut receipts, mut result, mut taken) = (Vec::new(), None, 0);
+    while result.is_none() && taken < MESSAGES_MAX {
+        let messages = match store.take(MESSAGE_HIDDEN).await {
             Ok(messages) => messages,
             Err(error) => {
-                places.give_all_back(&receipts).await;
+                store.give_all_back(&receipts).await;
                 return Err(error);
             }
         };
@@ -77,52 +79,53 @@ pub(super) async fn one(
         taken += messages.len();
         for one in messages.into_iter().filter_map(Message::of) {
             let done = match one.id == id {
-                true => Some(message(environment, &places, &one).await),
+                true => Some(retry_message(environment, &store, &one).await),
                 false => None,
             };
-            match done == Some(Became::Done) {
+            match done == Some(RetryResult::Done) {
                 true => done_one = Some(one),
                 false => receipts.push(one.receipt),
             }
-            became = became.or(done);
+            result = result.or(done);
         }
     }
-    places.give_all_back(&receipts).await;
-    let became = became.ok_or_else(|| gone(&LetterId::Message(id.to_owned())))?;
-    let came = match &done_one {
-        Some(message) => came::of(environment, &places, message, begun).await,
+    store.give_all_back(&receipts).await;
+    let result = result.ok_or_else(|| not_found(&LetterId::Message(id.to_owned())))?;
+    let command_result = match &done_one {
+        Some(message) => command_result::find(environment, &store, message, begun).await,
         None => None,
     };
-    Ok((became, came))
+    Ok((result, command_result))
 }
 
 async fn take_all(
     environment: &Environment,
-    places: &Places,
-    wanted: &Wanted,
+    store: &DeadLetterStore,
+    selection: &Selection,
     begun: Timestamp,
-    round: &mut Round,
+    round: &mut QueueRetry,
     tally: &Tally<'_>,
 ) -> Result<(), OperatorError> {
-    let (mut foreign, mut others) = (0, 0);
-    while foreign < FOREIGN_ROUNDS_MAX {
+    let (mut idle_rounds, mut others) = (0, 0);
+    while idle_rounds < IDLE_ROUNDS_MAX {
         if tally.progress.stopped() {
             return Err(OperatorError::Stopped);
         }
-        if round.became.len() + others >= MESSAGES_MAX {
+        if round.results.len() + others >= MESSAGES_MAX {
             let text = "there are more messages than one retry takes: start it again";
             return Err(OperatorError::TooMany(text.to_owned()));
         }
-        let messages = places.take(MESSAGE_HIDDEN).await?;
+        let messages = store.take(MESSAGE_HIDDEN).await?;
         if messages.is_empty() {
             return Ok(());
         }
         let (mut due, mut copies, others_before) = (Vec::new(), Vec::new(), others);
         for message in messages.into_iter().filter_map(Message::of) {
             let reason = message.reason();
-            let is_wanted = wanted.is_for(role_of(&message.body), reason.as_deref());
-            // One that was tried, and was refused for another reason, is told of.
-            if !is_wanted && !round.knows(&message) {
+            let is_wanted = selection.matches(role_of(&message.body), reason.as_deref());
+            // A message that was tried and refused again, now for another reason, is reported
+            // nevertheless.
+            if !is_wanted && !round.was_tried(&message) {
                 others += 1;
                 round.receipts.push(message.receipt);
                 continue;
@@ -133,50 +136,57 @@ async fn take_all(
                 Due::NotYet => round.receipts.push(message.receipt),
             }
         }
-        let work = due.iter().map(|one| message(environment, places, one));
-        let became = join_all(work).await;
+        let work = due.iter().map(|one| retry_message(environment, store, one));
+        let results = join_all(work).await;
         let taken = due.len() + copies.len() + others - others_before;
         tally.progress.advances(taken as u64);
-        let unreachable = |became: &Became| matches!(became, Became::Unreachable(_));
-        let stuck = !became.is_empty() && became.iter().all(unreachable);
+        let unreachable = |result: &RetryResult| matches!(result, RetryResult::Unreachable(_));
+        let all_unreachable = !results.is_empty() && results.iter().all(unreachable);
         let before = round.copies;
-        for (message, became) in due.iter().zip(became) {
-            round.note(message, became);
+        for (message, result) in due.iter().zip(results) {
+            round.note(message, result);
         }
         for (copy, place) in copies {
-            round.settle(places, copy, place).await;
+            round.finish_copy(store, copy, place).await;
         }
         let any = !due.is_empty() || round.copies > before || others > others_before;
-        foreign = if any { 0 } else { foreign + 1 };
-        if stuck {
+        idle_rounds = if any { 0 } else { idle_rounds + 1 };
+        if all_unreachable {
             break;
         }
     }
     Ok(())
 }
 
-/// Runs the function once more that has given a message up.
-async fn message(environment: &Environment, places: &Places, message: &Message) -> Became {
+/// Invokes the function again that has failed to handle a message, and deletes the message where it
+/// succeeds.
+async fn retry_message(
+    environment: &Environment,
+    store: &DeadLetterStore,
+    message: &Message,
+) -> RetryResult {
     let Some(role) = role_of(&message.body) else {
         let reason = "it is no event and no order: nobody can say which function it was for";
-        return Became::Stays(reason.to_owned());
+        return RetryResult::Stays(reason.to_owned());
     };
     let function = environment.names.of(role);
-    match places.invoke(&function, &message.resumed()).await {
-        Err(error) => Became::Unreachable(error.to_string()),
-        Ok(Invoked::Failed(answer)) => Became::Stays(format!("{function}: {}", failure(&answer))),
+    match store.invoke(&function, &message.retry_payload()).await {
+        Err(error) => RetryResult::Unreachable(error.to_string()),
+        Ok(Invoked::Failed(answer)) => {
+            RetryResult::Stays(format!("{function}: {}", failure(&answer)))
+        }
         Ok(Invoked::Answered(answer)) if refusal(&answer).is_some() => {
             let code = refusal(&answer).unwrap_or_default();
-            Became::Stays(format!("{function} refuses it: {code}"))
+            RetryResult::Stays(format!("{function} refuses it: {code}"))
         }
-        Ok(Invoked::Answered(_)) => match places.delete_message(&message.receipt).await {
-            Ok(()) => Became::Done,
-            Err(error) => Became::Unreachable(error.to_string()),
+        Ok(Invoked::Answered(_)) => match store.delete_message(&message.receipt).await {
+            Ok(()) => RetryResult::Done,
+            Err(error) => RetryResult::Unreachable(error.to_string()),
         },
     }
 }
 
-/// The code with which an order by direct invocation is refused.
+/// The code of the refusal in the answer to an order that was sent by direct invocation.
 fn refusal(answer: &str) -> Option<String> {
     #[derive(Deserialize)]
     struct Refused {
@@ -190,7 +200,7 @@ fn refusal(answer: &str) -> Option<String> {
     Some(refused.error.code)
 }
 
-/// What a function says of its error.
+/// The message of the error that a function has ended in.
 fn failure(answer: &str) -> String {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]

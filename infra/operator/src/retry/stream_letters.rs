@@ -1,4 +1,4 @@
-//! What the stream's consumers have given up, taken up again: the objects of the bucket.
+//! Retries the objects of the bucket: batches that the stream's consumers have failed to handle.
 
 use std::collections::BTreeSet;
 
@@ -12,40 +12,43 @@ use projectors::{
     rebuild::{RebuildError, erase},
 };
 
-use super::{tally::Tally, wanted::Wanted};
+use super::{selection::Selection, tally::Tally};
 use crate::{
     dead_letters::{
-        Consumer, LetterId, cut, gone,
-        letter::{self, GivenUp},
-        places::Places,
+        Consumer, LetterId,
+        letter::{self, FailedBatch},
+        not_found,
+        store::DeadLetterStore,
+        truncated,
     },
     environment::Environment,
     error::OperatorError,
     limits::{OBJECTS_AT_ONCE, OBJECTS_PAGE, RETRIED_PAGES_MAX},
-    retried::{Became, RetriedKind},
+    retried::{RetriedKind, RetryResult},
 };
 
-/// Takes up what is wanted of what the stream's consumers have given up.
+/// Retries the selected dead letters of the stream.
 pub(super) async fn all(
     environment: &Environment,
-    places: &Places,
-    wanted: &Wanted,
+    store: &DeadLetterStore,
+    selection: &Selection,
     tally: &mut Tally<'_>,
 ) -> Result<(), OperatorError> {
     let mut after: Option<String> = None;
     for _ in 0..RETRIED_PAGES_MAX {
-        let page = places.objects(after.as_deref(), OBJECTS_PAGE).await?;
+        let page = store.objects(after.as_deref(), OBJECTS_PAGE).await?;
         let keys: Vec<String> = page.objects.into_iter().map(|object| object.key).collect();
         after = keys.last().cloned();
-        // Owned, so that whoever spawns this is not asked for closures of every lifetime.
+        // The keys are owned, so that a caller that spawns this future does not need closures for
+        // every lifetime.
         let work = keys.into_iter().map(|key| async move {
-            let became = retried(environment, places, wanted, &key).await;
-            (key, became)
+            let result = retry_object(environment, store, selection, &key).await;
+            (key, result)
         });
         let mut done = stream::iter(work).buffered(OBJECTS_AT_ONCE);
-        while let Some((key, became)) = done.next().await {
-            if let Some(became) = became {
-                tally.note(RetriedKind::Stream, key, became)?;
+        while let Some((key, result)) = done.next().await {
+            if let Some(result) = result {
+                tally.note(RetriedKind::Stream, key, result)?;
             }
         }
         drop(done);
@@ -58,63 +61,67 @@ pub(super) async fn all(
     ))
 }
 
-/// Takes up one object.
-pub(super) async fn one(environment: &Environment, key: &str) -> Result<Became, OperatorError> {
-    let places = Places::of(environment)?;
-    let became = retried(environment, &places, &Wanted::default(), key).await;
-    became.ok_or_else(|| gone(&LetterId::Stream(key.to_owned())))
+/// Retries one object. Fails with `NotFound` where it does not exist any more.
+pub(super) async fn one(
+    environment: &Environment,
+    key: &str,
+) -> Result<RetryResult, OperatorError> {
+    let store = DeadLetterStore::of(environment)?;
+    let result = retry_object(environment, &store, &Selection::default(), key).await;
+    result.ok_or_else(|| not_found(&LetterId::Stream(key.to_owned())))
 }
 
-/// `None` where it is not wanted, or gone meanwhile.
-async fn retried(
+/// Retries one object, and deletes it where that succeeds; `None` where it is not selected or does
+/// not exist any more.
+async fn retry_object(
     environment: &Environment,
-    places: &Places,
-    wanted: &Wanted,
+    store: &DeadLetterStore,
+    selection: &Selection,
     key: &str,
-) -> Option<Became> {
-    let unreachable = |error: OperatorError| Some(Became::Unreachable(error.to_string()));
-    let content = match places.object(key).await {
+) -> Option<RetryResult> {
+    let unreachable = |error: OperatorError| Some(RetryResult::Unreachable(error.to_string()));
+    let content = match store.object(key).await {
         Ok(content) => content?,
         Err(error) => return unreachable(error),
     };
-    let GivenUp {
+    let FailedBatch {
         consumer,
         condition,
         batch,
     } = match letter::read(&content, &environment.names) {
         Ok(read) => read,
         Err(reason) => {
-            let reason = cut(reason);
-            return wanted
-                .is_for(None, Some(&reason))
-                .then_some(Became::Stays(reason));
+            let reason = truncated(reason);
+            return selection
+                .matches(None, Some(&reason))
+                .then_some(RetryResult::Stays(reason));
         }
     };
-    let other = wanted.consumer.is_some_and(|wanted| wanted != consumer);
-    if other || !wanted.is_for(Some(consumer.name()), condition.as_deref()) {
+    let other = selection.consumer.is_some_and(|wanted| wanted != consumer);
+    if other || !selection.matches(Some(consumer.name()), condition.as_deref()) {
         return None;
     }
     let projectors = &environment.projectors;
     let arrivals = match arrivals(projectors, &batch) {
         Ok(arrivals) => arrivals,
-        Err(error) => return Some(Became::Stays(error.to_string())),
+        Err(error) => return Some(RetryResult::Stays(error.to_string())),
     };
     let done = match consumer {
         Consumer::Project => project(projectors, arrivals).await,
         Consumer::Notify => announce(projectors, arrivals).await,
     };
     match done {
-        Err(RebuildError::Corrupt(reason)) => Some(Became::Stays(reason)),
-        Err(error) => Some(Became::Unreachable(error.to_string())),
-        Ok(()) => match places.delete_object(key).await {
-            Ok(()) => Some(Became::Done),
+        Err(RebuildError::Corrupt(reason)) => Some(RetryResult::Stays(reason)),
+        Err(error) => Some(RetryResult::Unreachable(error.to_string())),
+        Ok(()) => match store.delete_object(key).await {
+            Ok(()) => Some(RetryResult::Done),
             Err(error) => unreachable(error),
         },
     }
 }
 
-/// Makes the rows of every aggregate again that the batch names. All are tried; the first that
-/// cannot be is the error.
+/// Rebuilds the rows of every aggregate that the batch names. All are tried; the error is that of
+/// the first one that cannot be rebuilt.
 async fn project(projectors: &Projectors, arrivals: Vec<Arrival>) -> Result<(), RebuildError> {
     let names: BTreeSet<String> = arrivals.into_iter().map(|one| one.aggregate).collect();
     let mut corrupt = Ok(());
@@ -136,8 +143,8 @@ async fn project(projectors: &Projectors, arrivals: Vec<Arrival>) -> Result<(), 
     corrupt
 }
 
-/// Announces exactly the commits that the batch brings. Those that can be are; the first that
-/// cannot is the error.
+/// Announces exactly the commits that the batch contains, as far as they can be read; the error is
+/// that of the first one that cannot.
 async fn announce(projectors: &Projectors, arrivals: Vec<Arrival>) -> Result<(), RebuildError> {
     let mut unreadable = Ok(());
     let mut commits: Vec<Commit> = Vec::new();

@@ -1,4 +1,4 @@
-//! What a retry has come to so far.
+//! The results of a retry so far.
 
 use serde::Serialize;
 
@@ -6,41 +6,41 @@ use crate::{
     error::OperatorError,
     limits::{RETRIED_KEPT, UNREACHABLE_IN_A_ROW},
     progress::Progress,
-    retried::{Became, Retried, RetriedKind},
+    retried::{Retried, RetriedKind, RetryResult},
 };
 
-/// What came of a retry.
+/// The result of a retry.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Report {
-    /// Things that are done, and gone.
+    /// The number of parked aggregates and dead letters that have succeeded and are removed.
     pub done: u64,
-    /// Things that stay.
+    /// The number of those that have failed and stay.
     pub stays: u64,
-    /// Copies of messages that are done, removed with them.
+    /// The number of copies that were deleted, of messages that have succeeded.
     pub copies: u64,
-    /// Messages that somebody else has taken, about: they come back within
-    /// [`MESSAGE_HIDDEN`](crate::limits::MESSAGE_HIDDEN).
+    /// The approximate number of messages that another reader has received: SQS shows them again
+    /// within [`MESSAGE_HIDDEN`](crate::limits::MESSAGE_HIDDEN).
     pub hidden: u64,
-    /// Messages that came meanwhile, which the next retry takes up.
+    /// The number of messages that were sent to the queue meanwhile; the next retry works on them.
     pub not_yet_due: u64,
-    /// The first ones, at most [`RETRIED_KEPT`](crate::limits::RETRIED_KEPT).
+    /// The first results, at most [`RETRIED_KEPT`](crate::limits::RETRIED_KEPT).
     pub retried: Vec<Retried>,
 }
 
 impl Report {
-    /// Messages that are left for the next retry.
+    /// The number of messages that are left for the next retry.
     pub fn left(&self) -> u64 {
         self.hidden + self.not_yet_due
     }
 
-    /// Does anything stay, or is it left for the next retry?
+    /// Whether anything has failed or is left for the next retry.
     pub fn is_wrong(&self) -> bool {
         self.stays + self.left() > 0
     }
 }
 
-/// Counts what was taken up, and tells it.
+/// Counts the results and reports them to a [`Progress`].
 pub(super) struct Tally<'a> {
     pub(super) report: Report,
     pub(super) progress: &'a dyn Progress,
@@ -56,18 +56,19 @@ impl<'a> Tally<'a> {
         }
     }
 
-    /// Counts and tells one thing. An error where there is no sense in going on.
+    /// Counts and reports one result. Fails where [`UNREACHABLE_IN_A_ROW`] results in a row were
+    /// unreachable, since it makes no sense to continue.
     pub(super) fn note(
         &mut self,
         kind: RetriedKind,
         name: String,
-        became: Became,
+        result: RetryResult,
     ) -> Result<(), OperatorError> {
-        self.unreachable = match became {
-            Became::Unreachable(_) => self.unreachable + 1,
+        self.unreachable = match result {
+            RetryResult::Unreachable(_) => self.unreachable + 1,
             _ => 0,
         };
-        let retried = became.of(kind, name);
+        let retried = result.into_retried(kind, name);
         match retried.done {
             true => self.report.done += 1,
             false => self.report.stays += 1,
@@ -105,12 +106,12 @@ mod tests {
     #[test]
     fn many_in_a_row_that_cannot_be_reached_end_a_retry() {
         let mut tally = Tally::new(&());
-        let unreachable = || Became::Unreachable("timed out".to_owned());
-        let mut note = |became| tally.note(RetriedKind::Parked, "order#1".to_owned(), became);
+        let unreachable = || RetryResult::Unreachable("timed out".to_owned());
+        let mut note = |result| tally.note(RetriedKind::Parked, "order#1".to_owned(), result);
         for _ in 1..UNREACHABLE_IN_A_ROW {
             note(unreachable()).unwrap();
         }
-        note(Became::Stays("damaged".to_owned())).unwrap();
+        note(RetryResult::Stays("damaged".to_owned())).unwrap();
         for _ in 1..UNREACHABLE_IN_A_ROW {
             note(unreachable()).unwrap();
         }
@@ -133,9 +134,9 @@ mod tests {
         }
         let recorded = Recorded::default();
         let mut tally = Tally::new(&recorded);
-        let mut note = |became| tally.note(RetriedKind::Message, "m".to_owned(), became);
-        note(Became::Done).unwrap();
-        note(Became::Stays("x".repeat(REASON_CHARACTERS + 1))).unwrap();
+        let mut note = |result| tally.note(RetriedKind::Message, "m".to_owned(), result);
+        note(RetryResult::Done).unwrap();
+        note(RetryResult::Stays("x".repeat(REASON_CHARACTERS + 1))).unwrap();
         let report = tally.report;
         assert_eq!((report.done, report.stays), (1, 1));
         let reason = report.retried[1].reason.as_ref().unwrap();

@@ -1,5 +1,5 @@
-//! Drives a run over the whole store from this machine: gathers every segment, settles every bucket,
-//! and writes down where each stands, so that it can be stopped at any moment and gone on with.
+//! Drives a run over the whole store from this machine: gathers every segment, settles every
+//! bucket, and saves the state of each, so that the run can be stopped at any moment and resumed.
 
 use std::{
     sync::atomic::{AtomicUsize, Ordering},
@@ -26,23 +26,24 @@ use crate::{
     progress::{Progress, Stage},
 };
 
-/// How many findings, and rows of findings, a run has kept.
-pub(super) struct Kept {
+/// Reports findings and their rows to a [`Progress`], and keeps the first of each. It counts those
+/// that the whole run has kept.
+pub(super) struct FindingCollector {
     findings: AtomicUsize,
     differences: AtomicUsize,
-    sides: usize,
+    max_differences: usize,
 }
 
-impl Kept {
-    pub(super) fn new(findings: usize, differences: usize, sides: usize) -> Self {
+impl FindingCollector {
+    pub(super) fn new(findings: usize, differences: usize, max_differences: usize) -> Self {
         Self {
             findings: AtomicUsize::new(findings),
             differences: AtomicUsize::new(differences),
-            sides,
+            max_differences,
         }
     }
 
-    /// Tells findings, and keeps the first.
+    /// Reports findings, and adds them to `kept` until the run has [`FINDINGS_KEPT`].
     pub(super) fn findings(
         &self,
         found: Vec<Finding>,
@@ -57,21 +58,21 @@ impl Kept {
         }
     }
 
-    /// Tells a difference and keeps it, where there is room.
+    /// Reports a difference and adds it to `kept`, until the run has `max_differences`.
     pub(super) fn difference(
         &self,
         difference: Difference,
         kept: &mut Vec<Difference>,
         progress: &dyn Progress,
     ) {
-        if self.differences.fetch_add(1, Ordering::Relaxed) < self.sides {
+        if self.differences.fetch_add(1, Ordering::Relaxed) < self.max_differences {
             progress.differs(&difference);
             kept.push(difference);
         }
     }
 }
 
-/// Does all of a run that is not done, and says what came of all of it.
+/// Does everything of a run that is not done yet, and returns the summary of the whole run.
 pub(super) async fn finish(
     folder: &Folder,
     run: &Run,
@@ -96,7 +97,7 @@ async fn gather_all(
         let file = run.gather_file(place);
         async move {
             while !gather.done {
-                going_on(progress)?;
+                check_stopped(progress)?;
                 let (started, before) = (Instant::now(), gather.items);
                 gather
                     .step(projectors, || started.elapsed() >= STEP)
@@ -107,7 +108,8 @@ async fn gather_all(
             Ok::<Gather, OperatorError>(gather)
         }
     });
-    // As many as there are segments of one table: the three tables one after the other.
+    // The parallel reads are as many as one table has segments: the three tables are read one after
+    // the other.
     let at_once = run.plan.segments as usize;
     let done = stream::iter(work).buffered(at_once).try_collect().await;
     progress.ends();
@@ -121,10 +123,10 @@ async fn settle_all(
     progress: &dyn Progress,
 ) -> Result<Vec<Bucket>, OperatorError> {
     let all = run.buckets(folder)?;
-    let kept = Kept::new(
+    let kept = FindingCollector::new(
         all.iter().map(|one| one.findings.len()).sum(),
         all.iter().map(|one| one.differences.len()).sum(),
-        run.sides,
+        run.max_differences,
     );
     let done = all.iter().filter(|one| one.settle.done).count();
     progress.begins(Stage::Comparing, done as u64, all.len() as u64);
@@ -142,7 +144,7 @@ async fn settle(
     folder: &Folder,
     file: String,
     mut bucket: Bucket,
-    kept: &Kept,
+    kept: &FindingCollector,
     projectors: &Projectors,
     progress: &dyn Progress,
 ) -> Result<Bucket, OperatorError> {
@@ -150,7 +152,7 @@ async fn settle(
         return Ok(bucket);
     }
     while !bucket.settle.done {
-        going_on(progress)?;
+        check_stopped(progress)?;
         let started = Instant::now();
         let Bucket {
             settle,
@@ -169,7 +171,7 @@ async fn settle(
     Ok(bucket)
 }
 
-fn going_on(progress: &dyn Progress) -> Result<(), OperatorError> {
+fn check_stopped(progress: &dyn Progress) -> Result<(), OperatorError> {
     match progress.stopped() {
         true => Err(OperatorError::Stopped),
         false => Ok(()),

@@ -1,11 +1,12 @@
-//! Every row against the fold of its history, and every history for its rows: named ([`Kind::Verify`])
-//! or made what they should be ([`Kind::Rebuild`]). Nobody is notified.
+//! Compares every row with the fold of its history, and every history with its rows. What differs
+//! is named ([`Kind::Verify`]) or corrected ([`Kind::Rebuild`]). Nobody is notified.
 //!
-//! - [`verify_one`], [`rebuild_one`]: one order or shipment; [`mend`]: those that were found wrong
-//! - [`verify_sample`]: a part of the store, by chance
-//! - [`price`], then [`WholeRun`]: all of it, which can be stopped and gone on with
-//! - [`running`]: how far such a run is, read from its folder by anybody
-//! - [`note`], [`past()`]: those that have ended
+//! - [`verify_one`], [`rebuild_one`]: one order or shipment; [`repair`]: those that were found
+//!   wrong
+//! - [`verify_sample`]: a random part of the store
+//! - [`price`], then [`WholeRun`]: the whole store, in a run that can be stopped and resumed
+//! - [`running`]: the progress of such a run, which any process can read from its folder
+//! - [`remember_run`], [`past()`]: the runs that have ended
 
 mod drive;
 mod one;
@@ -15,14 +16,14 @@ mod sample;
 mod summary;
 mod whole;
 
-pub use one::{Mended, mend, rebuild_one, verify_one};
-pub use past::{Past, note, past};
+pub use one::{Repaired, rebuild_one, repair, verify_one};
+pub use past::{PastRun, past, remember_run};
 pub use projectors::rebuild::{
     Rebuilt,
     finding::{Difference, Finding, FindingKind},
     settle::Counted,
 };
-pub use run::{Running, running};
+pub use run::{RunStatus, running};
 pub use sample::{sample_price, verify_sample};
 pub use summary::{Kind, Summary};
 pub use whole::{Options, WholeRun, price};

@@ -1,4 +1,4 @@
-//! The rows of one order or shipment.
+//! Verifying and rebuilding the rows of single orders and shipments.
 
 use domain::AggregateId;
 use futures::{FutureExt, StreamExt, TryStreamExt, future::BoxFuture, stream};
@@ -13,56 +13,65 @@ use super::summary::Summary;
 use crate::{
     environment::Environment,
     error::OperatorError,
-    limits::{MENDED_AT_ONCE, MENDED_MAX},
+    limits::{REPAIRS_AT_ONCE, REPAIRS_MAX},
 };
 
-/// What came of mending the rows of several orders and shipments.
+/// The result of repairing the rows of several orders and shipments.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Mended {
-    /// Rows that were written,
+pub struct Repaired {
+    /// The number of rows that were written.
     pub written: u64,
-    /// and removed.
+    /// The number of rows that were removed.
     pub removed: u64,
-    /// Orders and shipments of which a row is still not what follows from its events.
+    /// The number of orders and shipments that still have a row which does not follow from their
+    /// events.
     pub left: u64,
 }
 
-/// Makes the rows of these orders and shipments what follows from their events, and compares them once
-/// more. An error where there are more than [`MENDED_MAX`].
-pub async fn mend(environment: &Environment, ids: &[AggregateId]) -> Result<Mended, OperatorError> {
-    if ids.len() > MENDED_MAX {
-        let text = format!("at most {MENDED_MAX} are mended at once: a rebuild mends all");
+/// Repairs the rows of these orders and shipments, so that they follow from the events, and
+/// compares them again. Fails with `TooMany` where there are more than [`REPAIRS_MAX`].
+pub async fn repair(
+    environment: &Environment,
+    ids: &[AggregateId],
+) -> Result<Repaired, OperatorError> {
+    if ids.len() > REPAIRS_MAX {
+        let text = format!(
+            "at most {REPAIRS_MAX} orders and shipments are repaired at once: a rebuild repairs all"
+        );
         return Err(OperatorError::TooMany(text));
     }
     let mut work: Vec<BoxFuture<'_, _>> = Vec::with_capacity(ids.len());
     for id in ids {
-        work.push(mend_one(environment, id).boxed());
+        work.push(repair_one(environment, id).boxed());
     }
-    let all = stream::iter(work).buffer_unordered(MENDED_AT_ONCE);
-    let sum = |sum: Mended, one: Mended| async move {
-        Ok(Mended {
+    let all = stream::iter(work).buffer_unordered(REPAIRS_AT_ONCE);
+    let sum = |sum: Repaired, one: Repaired| async move {
+        Ok(Repaired {
             written: sum.written + one.written,
             removed: sum.removed + one.removed,
             left: sum.left + one.left,
         })
     };
-    all.try_fold(Mended::default(), sum).await
+    all.try_fold(Repaired::default(), sum).await
 }
 
-async fn mend_one(environment: &Environment, id: &AggregateId) -> Result<Mended, OperatorError> {
+async fn repair_one(
+    environment: &Environment,
+    id: &AggregateId,
+) -> Result<Repaired, OperatorError> {
     let rebuilt = match erase::aggregate(&environment.projectors, id).await {
         Ok(rebuilt) => rebuilt,
-        // No rows follow from a history that cannot be read: they stay as they are.
+        // No rows follow from a history that cannot be read, so its rows stay as they are.
         Err(RebuildError::Corrupt(_)) => {
-            return Ok(Mended {
+            return Ok(Repaired {
                 left: 1,
-                ..Mended::default()
+                ..Repaired::default()
             });
         }
         Err(error) => return Err(error.into()),
     };
     let again = compare(&environment.projectors, &id.to_string()).await?;
-    Ok(Mended {
+    Ok(Repaired {
         written: rebuilt.written,
         removed: rebuilt.removed,
         left: (!again.findings.is_empty()).into(),
@@ -70,12 +79,13 @@ async fn mend_one(environment: &Environment, id: &AggregateId) -> Result<Mended,
 }
 
 /// Compares the rows of one order or shipment with its history. A history that cannot be read is a
-/// finding ([`FindingKind::Unreadable`](super::FindingKind::Unreadable)); the reason stands beside it.
-/// `NotFound` where it has neither events nor rows. At most `sides` findings come with both rows.
+/// finding ([`FindingKind::Unreadable`](super::FindingKind::Unreadable)), and the second value is the reason.
+/// At most `max_differences` findings are returned with both rows. Fails with `NotFound` where
+/// there are neither events nor rows.
 pub async fn verify_one(
     environment: &Environment,
     id: &AggregateId,
-    sides: usize,
+    max_differences: usize,
 ) -> Result<(Summary, Option<String>), OperatorError> {
     let comparison = compare(&environment.projectors, &id.to_string()).await;
     let (findings, differences, half_units, reason) = match comparison {
@@ -83,7 +93,7 @@ pub async fn verify_one(
         comparison => {
             let comparison = comparison?;
             let mut differences = comparison.differences;
-            differences.truncate(sides);
+            differences.truncate(max_differences);
             (
                 comparison.findings,
                 differences,
@@ -121,15 +131,15 @@ fn unreadable(id: &AggregateId) -> Finding {
     }
 }
 
-/// Makes the rows of one order or shipment what follows from its events, in every generation of its
-/// read model. `NotFound` where it has neither events nor rows, `Corrupt` where its history cannot be
-/// read: then no row is touched.
+/// Makes the rows of one order or shipment follow from its events, in every generation of its read
+/// model. Fails with `NotFound` where there are neither events nor rows, and with `Corrupt` where
+/// the history cannot be read: then no row is changed.
 pub async fn rebuild_one(
     environment: &Environment,
     id: &AggregateId,
 ) -> Result<Rebuilt, OperatorError> {
     let rebuilt = erase::aggregate(&environment.projectors, id).await?;
-    // Rows of what was never there are removed; without any, somebody has mistyped an id.
+    // Rows without events are removed. Where there were none either, the id is probably misspelt.
     if rebuilt == Rebuilt::default() {
         environment.has_events(id).await?;
     }

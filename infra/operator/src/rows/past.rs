@@ -1,4 +1,5 @@
-//! Runs over the whole store that have ended: a file each in a folder of their own beside the runs.
+//! The runs over the whole store that have ended. Each is a file in a folder of its own next to the
+//! folders of the runs.
 
 use std::path::{Path, PathBuf};
 
@@ -13,22 +14,22 @@ use crate::{
     limits::{PAST_FINDINGS, PAST_RUNS},
 };
 
-/// A run that has ended.
+/// A run over the whole store that has ended.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Past {
-    /// Verify or rebuild.
+pub struct PastRun {
+    /// Whether it was a verify or a rebuild.
     pub kind: Kind,
-    /// One read model alone; without it all that are read.
+    /// The only read model of the run; without it the run was over all that queries use.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub only: Option<ReadModel>,
-    /// When it was begun.
+    /// The time at which it was started.
     pub begun: Timestamp,
-    /// When it ended.
+    /// The time at which it ended.
     pub ended: Timestamp,
-    /// Which command it was, such as `waybill verify`.
+    /// The command that has run it, such as `waybill verify`.
     pub by: String,
-    /// What came of it; kept with the first [`PAST_FINDINGS`] findings, and without rows.
+    /// The run's summary. It is kept with the first [`PAST_FINDINGS`] findings and without rows.
     pub summary: Summary,
 }
 
@@ -36,33 +37,39 @@ fn folder(state: &Path, environment: &str) -> PathBuf {
     state.join(format!("runs-{environment}"))
 }
 
-/// Remembers a run under `state`, such as [`STATE_FOLDER`](crate::folder::STATE_FOLDER), and forgets
-/// all but the last [`PAST_RUNS`]; says what it is called there.
-pub fn note(state: &Path, environment: &str, past: &Past) -> Result<String, OperatorError> {
+/// Saves an ended run under `state`, such as [`STATE_FOLDER`](crate::folder::STATE_FOLDER), removes
+/// all but the last [`PAST_RUNS`], and returns the name under which it is saved.
+pub fn remember_run(
+    state: &Path,
+    environment: &str,
+    past: &PastRun,
+) -> Result<String, OperatorError> {
     let path = folder(state, environment);
     let folder = Folder::open(&path)?;
     let mut past = past.clone();
-    // Rows hold what customers have sent, and nobody would remember to remove them.
+    // Rows contain what customers have sent, and nobody would think of removing them from here.
     past.summary.differences.clear();
     past.summary.findings.truncate(PAST_FINDINGS);
-    // By its name one knows which is the later; a process has one run of a kind at a time.
+    // The name begins with the time, so that names sort by time. A process has only one run of a
+    // kind at a time.
     let (ended, process) = (past.ended.millis(), std::process::id());
     let name = format!("{ended:015}-{}-{process}", past.kind.name());
     folder.save(&format!("{name}.json"), &past)?;
     for name in names(&path)?.into_iter().skip(PAST_RUNS) {
-        // Somebody else may have forgotten it meanwhile.
+        // Another process may have removed it meanwhile.
         let _ = std::fs::remove_file(path.join(format!("{name}.json")));
     }
     Ok(name)
 }
 
-/// The runs that are remembered, the last one first, each with what it is called.
-pub fn past(state: &Path, environment: &str) -> Result<Vec<(String, Past)>, OperatorError> {
+/// Reads the saved runs, the latest first, each with its name.
+pub fn past(state: &Path, environment: &str) -> Result<Vec<(String, PastRun)>, OperatorError> {
     let path = folder(state, environment);
     let folder = Folder::at(path.clone());
     let mut runs = Vec::new();
     for name in names(&path)? {
-        // One that cannot be read is of another version: that is no reason to tell nothing.
+        // A file that cannot be read was written by another version. It is left out, and the others
+        // are returned.
         if let Ok(Some(run)) = folder.load(&format!("{name}.json")) {
             runs.push((name, run));
         }
@@ -70,7 +77,7 @@ pub fn past(state: &Path, environment: &str) -> Result<Vec<(String, Past)>, Oper
     Ok(runs)
 }
 
-/// What the runs are called, the last one first.
+/// The names of the saved runs, the latest first.
 fn names(path: &Path) -> Result<Vec<String>, OperatorError> {
     let entries = match std::fs::read_dir(path) {
         Ok(entries) => entries,
@@ -108,7 +115,7 @@ mod tests {
             stored: None,
             expected: None,
         };
-        let run = |millis: i64| Past {
+        let run = |millis: i64| PastRun {
             kind: Kind::Verify,
             only: None,
             begun: Timestamp::EPOCH,
@@ -121,7 +128,7 @@ mod tests {
             },
         };
         for millis in 0..25 {
-            note(&state, "dev", &run(millis)).unwrap();
+            remember_run(&state, "dev", &run(millis)).unwrap();
         }
         let runs = past(&state, "dev").unwrap();
         assert_eq!(runs.len(), PAST_RUNS);

@@ -1,10 +1,10 @@
-//! What the folder of a run over the whole store keeps, and how far it is.
+//! The state of a run over the whole store, as its folder keeps it, and its progress.
 //!
 //! ```text
-//! run.json                 what the run is: written once
-//! <run>/gather-00003.json  where a segment's scan stands, after each step of a second
-//! <run>/settle-00012.json  where a bucket stands, with what was found in it
-//! <run>/00012/…            digests of that bucket (the ledger)
+//! run.json                 the description of the run, written once
+//! <run>/gather-00003.json  the state of a segment's scan, saved after each step of a second
+//! <run>/settle-00012.json  the state of a bucket, with its findings
+//! <run>/00012/…            the digests of that bucket (the ledger)
 //! ```
 
 use std::path::Path;
@@ -25,31 +25,32 @@ use super::summary::{Kind, Summary};
 use crate::{
     error::OperatorError,
     folder::{Folder, STATE},
-    lock::{Owner, owner},
+    lock::{LockHolder, holder},
     progress::Stage,
 };
 
-/// What a run is.
+/// The description of a run.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Run {
-    /// Which environment it is of.
+    /// The identity of its environment, as `Environment::identity` returns it.
     pub(super) of: String,
     pub(super) plan: Plan,
-    /// When it was begun.
+    /// The time at which it was started.
     pub(super) begun: Timestamp,
-    /// About how many items there are to gather.
+    /// The approximate number of items to gather.
     pub(super) items: u64,
-    /// Findings that are kept with both rows.
-    pub(super) sides: usize,
+    /// The highest number of findings that are kept with both rows.
+    #[serde(rename = "sides")]
+    pub(super) max_differences: usize,
 }
 
-/// Where a bucket stands.
+/// The state of a bucket, as its file contains it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Bucket {
     pub(super) settle: Settle,
-    /// The first findings.
+    /// The findings in it that are kept.
     pub(super) findings: Vec<Finding>,
-    /// Both rows of the first of them.
+    /// Both rows of those findings, as far as they are kept.
     pub(super) differences: Vec<Difference>,
 }
 
@@ -69,7 +70,7 @@ impl Run {
         format!("{}/settle-{place:05}.json", self.plan.run)
     }
 
-    /// Where every segment stands.
+    /// The state of every segment, from its file or else from the plan.
     pub(super) fn gathers(&self, folder: &Folder) -> Result<Vec<Gather>, OperatorError> {
         let planned = self.plan.gather().into_iter().enumerate();
         let stands = planned.map(|(place, planned)| {
@@ -79,7 +80,7 @@ impl Run {
         stands.collect()
     }
 
-    /// Where every bucket stands.
+    /// The state of every bucket, from its file or else from the plan.
     pub(super) fn buckets(&self, folder: &Folder) -> Result<Vec<Bucket>, OperatorError> {
         let planned = self.plan.settle().into_iter().enumerate();
         let stands = planned.map(|(place, settle)| {
@@ -94,7 +95,7 @@ impl Run {
     }
 }
 
-/// The summary of what was gathered and settled.
+/// The summary of everything that was gathered and settled.
 pub(super) fn summary(gathers: &[Gather], buckets: Vec<Bucket>) -> Summary {
     let mut summary = Summary::default();
     let of_events = gathers.iter().filter(|one| one.source == Source::Events);
@@ -115,37 +116,38 @@ pub(super) fn summary(gathers: &[Gather], buckets: Vec<Bucket>) -> Summary {
     summary
 }
 
-/// How far a run over the whole store is, whether it is running, stopped or killed.
+/// The progress of a run over the whole store, whether it is running or was stopped or killed.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Running {
-    /// Verifying or rebuilding.
+pub struct RunStatus {
+    /// Whether it verifies or rebuilds.
     pub kind: Kind,
-    /// One read model alone; without it all that are read.
+    /// The only read model of the run; without it the run is over all that queries use.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub only: Option<ReadModel>,
-    /// When it was begun, by the environment's clock.
+    /// The time at which it was started, by the environment's clock.
     pub begun: Timestamp,
-    /// When it last wrote down where it stands, by this machine's clock. One that runs does so every
-    /// second or two, unless a service keeps it waiting.
+    /// The time at which it last saved its state, by this machine's clock. A process that works on
+    /// the run saves it every second or two, unless it waits for a service.
     pub saved: Option<Timestamp>,
-    /// Who is at it now; `None` where it was stopped or killed, and can be gone on with.
+    /// The process that works on it now; `None` where the run was stopped or killed and can be
+    /// resumed.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub owner: Option<Owner>,
-    /// What it is doing.
+    pub owner: Option<LockHolder>,
+    /// The stage of the run.
     pub stage: Stage,
-    /// How much of the stage is done, in items or buckets
+    /// The number of items or buckets of the stage that are done.
     pub done: u64,
-    /// of about so many.
+    /// The approximate number of all items or buckets of the stage.
     pub total: u64,
-    /// What came of it so far.
+    /// The summary of the run so far.
     pub summary: Summary,
 }
 
-/// How far the run in a folder is; `None` where there is none, or it has come to its end. It may be
-/// asked from any process at any time.
-pub fn running(folder: &Path) -> Result<Option<Running>, OperatorError> {
-    let owner = owner(folder)?;
+/// Reads the progress of the run in a folder; `None` where there is none or it has ended. Any
+/// process may call this at any time.
+pub fn running(folder: &Path) -> Result<Option<RunStatus>, OperatorError> {
+    let owner = holder(folder)?;
     let folder = Folder::at(folder.to_owned());
     let Some(run) = folder.load::<Run>(STATE)? else {
         return Ok(None);
@@ -168,7 +170,7 @@ pub fn running(folder: &Path) -> Result<Option<Running>, OperatorError> {
     let saved = saved.filter_map(|name| folder.saved_at(&name)).max();
     let millis = saved.and_then(|at| at.duration_since(std::time::UNIX_EPOCH).ok());
     let millis = millis.and_then(|since| i64::try_from(since.as_millis()).ok());
-    Ok(Some(Running {
+    Ok(Some(RunStatus {
         kind: run.kind(),
         only: run.plan.only,
         begun: run.begun,

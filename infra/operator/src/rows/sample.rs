@@ -1,4 +1,4 @@
-//! A part of the store, by chance.
+//! Verifying a random part of the store.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use projectors::rebuild::{
     sweep::Sweep,
 };
 
-use super::{drive::Kept, summary::Summary};
+use super::{drive::FindingCollector, summary::Summary};
 use crate::{
     cost::{Cost, size},
     environment::{CapacityLimits, Environment},
@@ -15,7 +15,7 @@ use crate::{
     progress::Progress,
 };
 
-/// What verifying one of `parts` parts costs, at most.
+/// The highest cost of verifying one of `parts` parts of the store.
 pub async fn sample_price(environment: &Environment, parts: u32) -> Result<Cost, OperatorError> {
     let names = &environment.names;
     let mut units = 0;
@@ -25,31 +25,31 @@ pub async fn sample_price(environment: &Environment, parts: u32) -> Result<Cost,
         names.shipment_log(),
     ] {
         let size = size(environment, &table).await?;
-        // Each aggregate's rows are looked up besides: at most two units for each.
+        // In addition, each aggregate's rows are looked up: at most two units for each.
         units += (size.scan_units() + 2 * size.items).div_ceil(u64::from(parts.max(1)));
     }
     Ok(Cost::of(units))
 }
 
-/// Verifies one of `parts` parts of the store, by chance. At most `sides` findings come with both
-/// rows.
+/// Verifies one of `parts` parts of the store, which is chosen at random. At most `max_differences`
+/// findings are returned with both rows.
 pub async fn verify_sample(
     environment: &Environment,
     parts: u32,
     limits: CapacityLimits,
-    sides: usize,
+    max_differences: usize,
     progress: &dyn Progress,
 ) -> Result<Summary, OperatorError> {
-    let projectors = environment.working(None, limits, None)?;
+    let projectors = environment.limited_projectors(None, limits, None)?;
     let parts = parts.max(1);
     let most = Duration::from_millis(u64::from(parts) - 1);
     let chance = projectors.clock.jitter(most);
     let segment = u32::try_from(chance.as_millis()).unwrap_or_default();
     let mut sweep = Sweep::new(segment, parts, false);
-    let kept = Kept::new(0, 0, sides);
+    let kept = FindingCollector::new(0, 0, max_differences);
     let (mut findings, mut differences): (Vec<Finding>, Vec<Difference>) = Default::default();
-    // A step ends early where something cannot be reached. It is an error where it then comes no
-    // further, so there are no more steps than there are pages.
+    // A step ends early where a service cannot be reached. Where the next step then makes no
+    // progress either, it is an error, so there are no more steps than pages.
     while !sweep.done {
         if progress.stopped() {
             return Err(OperatorError::Stopped);

@@ -1,4 +1,4 @@
-//! What is done with rows that differ, and what came of it.
+//! What a run does with rows that differ, and the summary of a run.
 
 use projectors::rebuild::{
     finding::{Difference, Finding},
@@ -6,18 +6,18 @@ use projectors::rebuild::{
 };
 use serde::{Deserialize, Serialize};
 
-/// What is done with rows that differ.
+/// What a run does with rows that differ.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
-    /// They are named.
+    /// It names them.
     Verify,
-    /// They are made what they should be.
+    /// It corrects them.
     Rebuild,
 }
 
 impl Kind {
-    /// As its folder and the subcommand are called.
+    /// The name of the subcommand, which is also a part of the folder's name.
     pub fn name(self) -> &'static str {
         match self {
             Self::Verify => "verify",
@@ -26,33 +26,34 @@ impl Kind {
     }
 }
 
-/// What came of comparing rows with events.
+/// The result of comparing rows with events.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Summary {
-    /// Commits that the scan read; 0 where there was no scan of the whole store.
+    /// The number of commits that the scan has read; 0 where there was no scan of the whole store.
     pub commits: u64,
-    /// How many were compared, and what was found.
+    /// The numbers of what was compared and found.
     pub counted: Counted,
-    /// What the scans have cost, in read units.
+    /// The read units that the scans have used.
     pub scanned_read_units: u64,
-    /// What examining aggregates one by one has cost, in read units, estimated.
+    /// The read units that examining single aggregates has used, estimated.
     pub examined_read_units: u64,
-    /// The first findings, at most [`FINDINGS_KEPT`](crate::limits::FINDINGS_KEPT), sorted where the
-    /// whole store was gone through.
+    /// The first findings, at most [`FINDINGS_KEPT`](crate::limits::FINDINGS_KEPT). They are sorted
+    /// where the run was over the whole store.
     pub findings: Vec<Finding>,
-    /// Both rows of the first of them, as many as were asked for. They hold what customers have sent.
+    /// Both rows of the first findings, as many as were asked for. They contain what customers have
+    /// sent.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub differences: Vec<Difference>,
 }
 
 impl Summary {
-    /// Was there nothing to compare? That must not pass for well.
+    /// Whether there was nothing to compare. That must not count as correct.
     pub fn is_empty(&self) -> bool {
         self.counted.aggregates == 0 && self.counted.wrong() == 0
     }
 
-    /// Findings that are counted and not among the [`Summary::findings`].
+    /// The number of findings that are counted but are not in [`Summary::findings`].
     pub fn more(&self) -> u64 {
         let kept = self.findings.len() as u64;
         self.counted.wrong().saturating_sub(kept)

@@ -1,4 +1,4 @@
-//! The whole store: what it costs to go through it, and a run that does.
+//! The whole store: the cost of a run over it, and the run.
 
 use std::{path::PathBuf, sync::Arc};
 
@@ -17,38 +17,38 @@ use crate::{
     error::OperatorError,
     folder::{Folder, STATE, Start, started},
     limits::{
-        BUCKETS_LEAST, DIFFERENCES_KEPT_MAX, ITEMS_PER_BUCKET, RESUMED_WITHIN, SEGMENTS,
-        SEGMENTS_MAX,
+        BUCKETS_MIN, DIFFERENCES_KEPT_MAX, ITEMS_PER_BUCKET, RESUMED_WITHIN, SEGMENTS, SEGMENTS_MAX,
     },
     lock::Lock,
     progress::Progress,
 };
 
-/// How the whole store is gone through.
+/// The options of a run over the whole store.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Options {
-    /// Verify or rebuild.
+    /// Whether it verifies or rebuilds.
     pub kind: Kind,
-    /// One read model alone, be it one that is projected and not yet read; without it all that are
-    /// read.
+    /// The only read model of the run, which may be one that queries do not use yet. Without it the
+    /// run is over all that queries use.
     pub only: Option<ReadModel>,
-    /// Parts of each table that are read at the same time, 1 to
+    /// The number of parts of each table that are read in parallel, 1 to
     /// [`SEGMENTS_MAX`](crate::limits::SEGMENTS_MAX).
     pub segments: u32,
-    /// Where it is kept: 60 bytes of digests for each order and shipment, twice.
-    /// [`usual`](crate::folder::usual) says where commands keep theirs.
+    /// The folder that keeps the state of the run, with 60 bytes of digests for each order and
+    /// shipment, twice. [`run_folder`](crate::folder::run_folder) returns the default one.
     pub folder: PathBuf,
-    /// Begin anew, whatever was begun before in that folder?
+    /// Whether to begin from the start even where the folder contains an unfinished run.
     pub anew: bool,
-    /// How much capacity it may use.
+    /// The capacity that it may use.
     pub limits: CapacityLimits,
-    /// How many findings are kept with both rows, in the folder as well; at most
+    /// The highest number of findings that are kept with both rows, in the folder as well; at most
     /// [`DIFFERENCES_KEPT_MAX`](crate::limits::DIFFERENCES_KEPT_MAX).
-    pub sides: usize,
+    pub max_differences: usize,
 }
 
 impl Options {
-    /// As a command without options: everything, in the usual number of segments, without rows.
+    /// The options of a command without arguments: all read models that queries use, the default
+    /// number of segments, and no rows of findings.
     pub fn new(kind: Kind, folder: PathBuf) -> Self {
         Self {
             kind,
@@ -57,13 +57,13 @@ impl Options {
             folder,
             anew: false,
             limits: CapacityLimits::default(),
-            sides: 0,
+            max_differences: 0,
         }
     }
 }
 
-/// What going through the whole store costs, and more for each order or shipment that differs.
-/// `NotFound` where the environment has no such read model.
+/// The cost of a run over the whole store. Each order or shipment that differs costs something
+/// more. Fails with `NotFound` where the environment has no such read model.
 pub async fn price(
     environment: &Environment,
     only: Option<ReadModel>,
@@ -73,7 +73,7 @@ pub async fn price(
     Ok(Cost::of(units.into_iter().map(Size::scan_units).sum()))
 }
 
-/// The sizes of the tables that are read.
+/// Reads the sizes of the tables that the run reads.
 async fn sizes(
     environment: &Environment,
     only: Option<ReadModel>,
@@ -85,7 +85,7 @@ async fn sizes(
     Ok(sizes)
 }
 
-/// The tables that are read.
+/// The full names of the tables that the run reads.
 fn tables(environment: &Environment, only: Option<ReadModel>) -> Vec<String> {
     let read = &environment.settings.read_models;
     let models = match only {
@@ -103,8 +103,7 @@ fn tables(environment: &Environment, only: Option<ReadModel>) -> Vec<String> {
         .collect()
 }
 
-/// A run over the whole store, begun or gone on with. Nothing is read before
-/// [`WholeRun::finish`].
+/// A run over the whole store, started or resumed. Nothing is read before [`WholeRun::finish`].
 pub struct WholeRun {
     folder: Folder,
     run: Run,
@@ -114,10 +113,10 @@ pub struct WholeRun {
 }
 
 impl WholeRun {
-    /// Goes on with the run in the folder, where there is one of the same environment, settings and
-    /// build that does the same and was begun within
-    /// [`RESUMED_WITHIN`](crate::limits::RESUMED_WITHIN); else begins anew. One folder takes one run
-    /// at a time: `Busy` where another process, or another run of this one, has it.
+    /// Resumes the run in the folder, where it has the same environment, settings and build, does
+    /// the same, and was started within [`RESUMED_WITHIN`](crate::limits::RESUMED_WITHIN); else
+    /// starts a new one. Fails with `Busy` where another process, or another run of this one, has
+    /// the folder: only one run may use it at a time.
     pub async fn begin(
         environment: &Environment,
         options: &Options,
@@ -134,7 +133,7 @@ impl WholeRun {
         let plan = Plan {
             run: uuid::Uuid::new_v4().to_string(),
             segments: options.segments,
-            buckets: buckets.clamp(BUCKETS_LEAST, projectors::limits::BUCKETS_MAX),
+            buckets: buckets.clamp(BUCKETS_MIN, projectors::limits::BUCKETS_MAX),
             repair: options.kind == Kind::Rebuild,
             only: options.only,
         };
@@ -143,14 +142,18 @@ impl WholeRun {
             plan,
             begun: environment.now(),
             items: sizes.iter().map(|size| size.items).sum(),
-            sides: options.sides.min(DIFFERENCES_KEPT_MAX),
+            max_differences: options.max_differences.min(DIFFERENCES_KEPT_MAX),
         };
         let lock = Lock::take(&options.folder).await?;
         let folder = Folder::open(&options.folder)?;
         let (run, start) = begun(&folder, run, options.anew)?;
         let ledger = Arc::new(folder.clone());
         Ok(Self {
-            projectors: environment.working(options.only, options.limits, Some(ledger))?,
+            projectors: environment.limited_projectors(
+                options.only,
+                options.limits,
+                Some(ledger),
+            )?,
             folder,
             run,
             start,
@@ -158,18 +161,18 @@ impl WholeRun {
         })
     }
 
-    /// Does it begin anew, or go on?
+    /// Whether the run begins from the start or is resumed.
     pub fn start(&self) -> Start {
         self.start
     }
 
-    /// When it was begun.
+    /// The time at which the run was started.
     pub fn begun(&self) -> Timestamp {
         self.run.begun
     }
 
-    /// Does all of it that is not done; the folder is removed at the end. On any error, and where
-    /// somebody stops it, what is done stays written down.
+    /// Does everything that is not done yet, and removes the folder at the end. The progress stays
+    /// saved after an error and after a stop.
     pub async fn finish(self, progress: &dyn Progress) -> Result<Summary, OperatorError> {
         let summary = drive::finish(&self.folder, &self.run, &self.projectors, progress).await?;
         self.folder.remove()?;
@@ -177,33 +180,34 @@ impl WholeRun {
     }
 }
 
-/// The run to go on with, and how it starts; `wanted` is what is begun otherwise.
-fn begun(folder: &Folder, wanted: Run, anew: bool) -> Result<(Run, Start), OperatorError> {
+/// The run to work on, and how it starts: the run in the folder where it may be resumed, else
+/// `planned`, which is saved there.
+fn begun(folder: &Folder, planned: Run, anew: bool) -> Result<(Run, Start), OperatorError> {
     let known: Option<Run> = match anew {
         true => None,
         false => folder.load(STATE)?,
     };
     let same = |known: &Run| {
-        // A store that grows would have more buckets by now; the run keeps those it has.
+        // A store that has grown would get more buckets now; the run keeps the number that it has.
         let as_this = Plan {
             run: known.plan.run.clone(),
             buckets: known.plan.buckets,
-            ..wanted.plan.clone()
+            ..planned.plan.clone()
         };
-        known.of == wanted.of && known.plan == as_this
+        known.of == planned.of && known.plan == as_this
     };
     let known = known.filter(same);
     let start = started(
         known.as_ref().map(|run| run.begun),
-        wanted.begun,
+        planned.begun,
         Some(RESUMED_WITHIN),
     );
     if let (Some(known), Start::Resumed { .. }) = (known, start) {
         return Ok((known, start));
     }
     folder.clear()?;
-    folder.save(STATE, &wanted)?;
-    Ok((wanted, start))
+    folder.save(STATE, &planned)?;
+    Ok((planned, start))
 }
 
 #[cfg(test)]
@@ -223,7 +227,7 @@ mod tests {
             },
             begun: Timestamp::from_millis(hours * 3_600_000).unwrap(),
             items: 0,
-            sides: 0,
+            max_differences: 0,
         }
     }
 
@@ -246,7 +250,7 @@ mod tests {
         );
         let buckets = known.buckets(&folder).unwrap().len();
         assert_eq!((known.plan.run.as_str(), buckets), ("first", 16));
-        // One that does something else begins anew.
+        // A run that does something else begins from the start.
         let (_, start) = begun(&folder, run("third", 17, false, 1), false).unwrap();
         assert_eq!(start, Start::Anew);
         std::fs::remove_dir_all(&path).unwrap();
@@ -270,7 +274,7 @@ mod tests {
             "{start:?}"
         );
         assert_eq!(known.plan.run, "third");
-        // From then on it is the one that goes on.
+        // From then on this is the run that is resumed.
         let (known, _) = begun(&folder, run("fourth", 16, true, 26), false).unwrap();
         assert_eq!(known.plan.run, "third");
         std::fs::remove_dir_all(&path).unwrap();

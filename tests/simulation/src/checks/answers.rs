@@ -1,4 +1,4 @@
-//! What was answered and reported is what is stored.
+//! Answers, and reports about files, agree with what is stored.
 
 use std::collections::BTreeMap;
 
@@ -13,25 +13,25 @@ use super::{
 };
 use crate::{
     observed::{Answered, Observed},
-    plan::{Wanted, Way},
+    plan::{PlannedRequest, Way},
 };
 
-/// I1, I3, I4: what was answered is what is stored.
+/// I1, I3, I4: every final answer to a request agrees with the history.
 pub(super) fn answers(seen: &Observed, histories: &Histories, found: &mut Vec<String>) {
     let nothing = Vec::new();
     let mut first: BTreeMap<_, &Answered> = BTreeMap::new();
-    let by_key = |answered: &&Answered| !matches!(answered.wanted.way, Way::Carrier | Way::Erase);
+    let by_key = |answered: &&Answered| !matches!(answered.planned.way, Way::Carrier | Way::Erase);
     for answered in seen.answers.iter().filter(by_key) {
-        let wanted = &answered.wanted;
-        let history = histories.get(&wanted.aggregate).unwrap_or(&nothing);
+        let planned = &answered.planned;
+        let history = histories.get(&planned.aggregate).unwrap_or(&nothing);
         match answered.status {
             200 => acknowledged(answered, history, found),
             400 | 404 | 409 | 412 | 422 => refused(seen, answered, history, found),
             other => found.push(format!("answered {other}: {}", answered.body)),
         }
-        // The same command, the same answer; a refused one may be answered anew.
+        // The same command gets the same answer. A refused one may get another answer later.
         if answered.status == 200 {
-            let earlier = first.entry(wanted.identity()).or_insert(answered);
+            let earlier = first.entry(planned.identity()).or_insert(answered);
             let known = is_known(earlier) && is_known(answered);
             if earlier.body != answered.body && !known {
                 found.push(format!("I3: {} and {}", earlier.body, answered.body));
@@ -40,13 +40,13 @@ pub(super) fn answers(seen: &Observed, histories: &Histories, found: &mut Vec<St
     }
 }
 
-/// Another command had placed the same order before: the answer says how it stood then.
+/// Returns whether an answer says that another command had placed the same order before.
 fn is_known(answered: &Answered) -> bool {
     answered.body.contains("\"Order already known\"")
 }
 
-/// Of an order that was known already: it is the one that was wanted, and the answer says how it
-/// stood at its version.
+/// Checks the answer for an order that was known already: the stored order is the requested one,
+/// and the answer has its status at the version that it names.
 fn known(answered: &Answered, history: &[Commit], found: &mut Vec<String>) {
     let answer: Value = serde_json::from_str(&answered.body).unwrap();
     let placed = history.first();
@@ -57,12 +57,12 @@ fn known(answered: &Answered, history: &[Commit], found: &mut Vec<String>) {
         let events = commit.decoded::<Order>().ok()?;
         events.last().map(Order::status_of).map(str::to_owned)
     });
-    if !placed.is_some_and(|commit| says(commit, &answered.wanted))
+    if !placed.is_some_and(|commit| says(commit, &answered.planned))
         || status.as_deref() != answer["status"].as_str()
     {
         found.push(format!(
-            "I1: known as another order, or not as it stood: {} {}",
-            answered.wanted.path, answered.body
+            "I1: answered as known, but it is another order or another status: {} {}",
+            answered.planned.path, answered.body
         ));
     }
 }
@@ -71,12 +71,13 @@ fn acknowledged(answered: &Answered, history: &[Commit], found: &mut Vec<String>
     if is_known(answered) {
         return known(answered, history, found);
     }
-    let wanted = &answered.wanted;
+    let planned = &answered.planned;
     let version = serde_json::from_str::<Value>(&answered.body).unwrap()["version"].as_u64();
-    // Its own commit; or that of another command which had said the same before, and then its id
-    // is free, and may have been used for something else since.
+    // The answer stands for the command's own commit, or for that of an earlier command with the
+    // same content. In the second case the command id is free, and another command may have used
+    // it since.
     let own =
-        |commit: &&Commit| commit.cause.command_id == wanted.command_id() && says(commit, wanted);
+        |commit: &&Commit| commit.cause.command_id == planned.command_id() && says(commit, planned);
     let at_version = |commit: &&Commit| Some(commit.version()) == version;
     let stands_for = history
         .iter()
@@ -85,96 +86,98 @@ fn acknowledged(answered: &Answered, history: &[Commit], found: &mut Vec<String>
     let Some(commit) = stands_for else {
         found.push(format!(
             "I1: acknowledged and not stored: {} {}",
-            wanted.path, answered.body
+            planned.path, answered.body
         ));
         return;
     };
-    if Some(commit.version()) != version || !says(commit, wanted) {
+    if Some(commit.version()) != version || !says(commit, planned) {
         let stored = &commit.events[0].kind;
         found.push(format!(
             "I1: {stored} was stored for {} {}",
-            wanted.path, answered.body
+            planned.path, answered.body
         ));
     }
 }
 
-/// Is this commit what the command asked for?
-fn says(commit: &Commit, wanted: &Wanted) -> bool {
+/// Returns whether this commit is what the request asked for.
+fn says(commit: &Commit, planned: &PlannedRequest) -> bool {
     let data: Value = serde_json::from_str(commit.events[0].data.get()).unwrap();
     match commit.events[0].kind.as_str() {
         "OrderPlaced" => {
             let quantity = &data["items"][0]["quantity"];
-            let shipping = wanted.body["adjustments"].is_array().then_some(499);
-            let total = 255 * wanted.body["items"][0]["quantity"].as_u64().unwrap_or(0)
+            let shipping = planned.body["adjustments"].is_array().then_some(499);
+            let total = 255 * planned.body["items"][0]["quantity"].as_u64().unwrap_or(0)
                 + shipping.unwrap_or(0);
             let exact = format!("{}.{:02}", total / 100, total % 100);
             let exact = exact.trim_end_matches('0');
-            wanted.path == "/orders"
-                && *quantity == wanted.body["items"][0]["quantity"]
+            planned.path == "/orders"
+                && *quantity == planned.body["items"][0]["quantity"]
                 && commit.events[0]
                     .data
                     .get()
                     .contains(&format!("\"totalAmount\":{exact}"))
         }
-        "OrderProcessed" => wanted.path.ends_with("/complete"),
-        "OrderCancelled" => wanted.path.ends_with("/cancel"),
+        "OrderProcessed" => planned.path.ends_with("/complete"),
+        "OrderCancelled" => planned.path.ends_with("/cancel"),
         kind => {
             kind == "ShipmentUpdated"
-                && wanted.path.ends_with("/updates")
-                && letters(&data["status"]) == letters(&wanted.body["status"])
-                && same_time(&data["timestamp"], &wanted.body["timestamp"])
-                // One place is an object, which is kept as it was sent.
-                && data["attributes"]["location"] == wanted.body["location"]
+                && planned.path.ends_with("/updates")
+                && plain_status(&data["status"]) == plain_status(&planned.body["status"])
+                && same_time(&data["timestamp"], &planned.body["timestamp"])
+                // A location is an object, which is stored as it was sent.
+                && data["attributes"]["location"] == planned.body["location"]
         }
     }
 }
 
-/// A status without what carriers spell in different ways.
-fn letters(status: &Value) -> String {
+/// Returns a status in upper case without underscores and spaces, which carriers write in
+/// different ways.
+fn plain_status(status: &Value) -> String {
     let text = status.as_str().unwrap_or_default().to_uppercase();
     text.replace(['_', ' '], "")
 }
 
-/// Is the time of an update the one that was sent, where one was?
+/// Returns whether the stored time of an update is the one that was sent, to the second. Returns
+/// true where none was sent.
 fn same_time(stored: &Value, sent: &Value) -> bool {
     let seconds = |time: &Value| time.as_str().map(|text| text[..19].to_owned());
     sent.is_null() || seconds(stored) == seconds(sent)
 }
 
-/// I3, I4: a refused command has left no trace; its id can only stand for another one.
+/// I3, I4: a refused command has stored nothing. Its id can only be that of another command.
 fn refused(seen: &Observed, answered: &Answered, history: &[Commit], found: &mut Vec<String>) {
-    let wanted = &answered.wanted;
+    let planned = &answered.planned;
     let stored = history
         .iter()
-        .find(|commit| commit.cause.command_id == wanted.command_id());
+        .find(|commit| commit.cause.command_id == planned.command_id());
     let Some(commit) = stored else {
         if answered.status == 422 {
             found.push(format!(
                 "I3: 422 for {}, whose id is free",
-                wanted.command_id()
+                planned.command_id()
             ));
         }
         return;
     };
-    // The id is taken: by another command that somebody sent under it, and this one was told so;
-    // or this very command was refused before another copy of it came through.
+    // The id is in the history. Either another command was sent under it, and this one was refused
+    // for that; or this command was refused before another copy of it succeeded.
     let of_id = || {
-        seen.wanted.iter().filter(|other| {
-            (&other.aggregate, other.command_id()) == (&wanted.aggregate, wanted.command_id())
+        seen.planned.iter().filter(|other| {
+            (&other.aggregate, other.command_id()) == (&planned.aggregate, planned.command_id())
         })
     };
-    let others = of_id().any(|other| other.identity() != wanted.identity());
+    let others = of_id().any(|other| other.identity() != planned.identity());
     let copies = of_id().count();
-    if says(commit, wanted) && !others && copies == 1 {
+    if says(commit, planned) && !others && copies == 1 {
         found.push(format!(
             "I4: {} answered {} for its own effect",
-            wanted.command_id(),
+            planned.command_id(),
             answered.status
         ));
     }
 }
 
-/// I1, I3: what was reported of a file is what is stored, and every file has its report.
+/// I1, I3: every file has a report, and the report agrees with the history.
 pub(super) fn files(seen: &Observed, histories: &Histories, found: &mut Vec<String>) {
     for file in &seen.files {
         let (key, version) = (&file.object.key, file.object.version());
@@ -183,16 +186,16 @@ pub(super) fn files(seen: &Observed, histories: &Histories, found: &mut Vec<Stri
             continue;
         };
         let id = format!("file/{BUCKET}/{key}/{version}/0");
-        let history = histories.get(&file.wanted.aggregate);
+        let history = histories.get(&file.planned.aggregate);
         let own = history.and_then(|commits| {
             let mut commits = commits.iter();
             commits.find(|commit| commit.cause.command_id == id)
         });
-        let said = own.is_some_and(|commit| says(commit, &file.wanted));
-        let equal = history.is_some_and(|commits| says(&commits[0], &file.wanted));
-        // Of whom another order is, can be told only until one of them is erased.
+        let said = own.is_some_and(|commit| says(commit, &file.planned));
+        let equal = history.is_some_and(|commits| says(&commits[0], &file.planned));
+        // Orders that differ in personal data alone can be distinguished only until one is erased.
         let another = history.is_some_and(|commits| {
-            let sent = personal(&file.wanted.body);
+            let sent = personal(&file.planned.body);
             let mut others = placed_by(seen, &commits[0]).into_iter();
             others.any(|other| personal(&other.body) != sent)
         });
@@ -209,17 +212,20 @@ pub(super) fn files(seen: &Observed, histories: &Histories, found: &mut Vec<Stri
     }
 }
 
-/// I1: a command by the bus is done, or had been done, or was set aside aloud.
+/// I1: each command of the bus is in the history, or is a dead letter.
 pub(super) fn events(seen: &Observed, histories: &Histories, found: &mut Vec<String>) {
     let nothing = Vec::new();
-    let by_bus = seen.wanted.iter().filter(|wanted| wanted.way == Way::Bus);
-    for wanted in by_bus {
-        let history = histories.get(&wanted.aggregate).unwrap_or(&nothing);
-        let done = history.iter().any(|commit| says(commit, wanted));
-        let event = format!("\"id\":\"{}\"", wanted.key);
+    let by_bus = seen
+        .planned
+        .iter()
+        .filter(|planned| planned.way == Way::Bus);
+    for planned in by_bus {
+        let history = histories.get(&planned.aggregate).unwrap_or(&nothing);
+        let done = history.iter().any(|commit| says(commit, planned));
+        let event = format!("\"id\":\"{}\"", planned.key);
         let aside = seen.set_aside.iter().any(|other| other.contains(&event));
         if !done && !aside {
-            found.push(format!("I1: the event {} is lost", wanted.key));
+            found.push(format!("I1: the event {} is lost", planned.key));
         }
     }
 }

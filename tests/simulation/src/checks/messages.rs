@@ -1,4 +1,4 @@
-//! Every event that has a message is announced, and what its message sets going has happened.
+//! Every event that has a message is announced, and the messages have had their effect.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -35,18 +35,22 @@ pub(super) fn messages(seen: &Observed, histories: &Histories, found: &mut Vec<S
                 found.push(format!("I9: never announced: {id}"));
             }
         }
-        let strangers = sent.iter().filter(|id| !due.contains(**id));
-        found.extend(strangers.map(|id| format!("I9: announced of nothing: {id}")));
+        let unexpected = sent.iter().filter(|id| !due.contains(**id));
+        found.extend(unexpected.map(|id| format!("I9: announced without an event: {id}")));
     }
     let mut details: BTreeMap<&str, &Json> = BTreeMap::new();
     for said in &seen.announced {
         if *details.entry(&said.id).or_insert(&said.detail) != &said.detail {
-            found.push(format!("I9: {} says two things", said.id));
+            found.push(format!(
+                "I9: {} was announced with two different details",
+                said.id
+            ));
         }
     }
 }
 
-/// What is to be said of an event, by the contract and not by the code that says it.
+/// Returns the detail types of the messages that an event must have. They are taken from the
+/// contract and not from the code under test.
 fn said_of(kind: &str, version: u32, data: &Value) -> Vec<&'static str> {
     const CRITICAL: [&str; 4] = ["DELAYED", "LOST", "DAMAGED", "EXCEPTION"];
     match (kind, version) {
@@ -70,13 +74,14 @@ fn said_of(kind: &str, version: u32, data: &Value) -> Vec<&'static str> {
     }
 }
 
-/// An order that nobody else completes is completed or cancelled in the end.
+/// Every order with automatic fulfilment is completed or cancelled in the end, and no other order
+/// is completed automatically.
 pub(super) fn automatic(histories: &Histories, found: &mut Vec<String>) {
     for (aggregate, history) in histories {
         let placed = &history[0].events[0];
         let automatic = placed.data.get().contains(r#""fulfilment":"automatic""#);
         let id = aggregate.trim_start_matches("order#");
-        // Of what cannot be read nobody is told.
+        // An event that cannot be read is not announced, so nothing completes its order.
         let readable = placed.version <= 3;
         if automatic && history.len() == 1 && readable {
             found.push(format!("{aggregate} waits for its completion for ever"));

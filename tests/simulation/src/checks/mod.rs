@@ -1,5 +1,5 @@
-//! What must hold of every run, whatever went wrong: the invariants I1 to I12 as far as an
-//! observer can see them.
+//! The invariants I1 to I12, as far as an outside observer can check them. They must hold of every
+//! run, whatever faults struck.
 
 mod answers;
 mod messages;
@@ -14,23 +14,23 @@ use event_store::{Commit, commit::Item};
 
 use crate::{
     observed::Observed,
-    plan::{MARKER, Wanted, Way},
-    platform::{CONSUMERS, Letter, Lost},
+    plan::{MARKER, PlannedRequest, Way},
+    platform::{CONSUMERS, DeadLetter, Expired},
     world::POISONED,
 };
 
 type Histories = BTreeMap<String, Vec<Commit>>;
 
-/// Everything that does not hold, in words.
+/// Returns all violations of the invariants, a sentence each. An empty list means that all hold.
 pub fn violations(seen: &Observed) -> Vec<String> {
     let mut found = Vec::new();
     if !seen.at_rest {
-        found.push("it never comes to rest".to_owned());
+        found.push("the world never comes to rest: work is left after the last step".to_owned());
     }
     let histories = histories(seen, &mut found);
     immutable(seen, &mut found);
     for (aggregate, history) in &histories {
-        whole(aggregate, history, &mut found);
+        contiguous(aggregate, history, &mut found);
         once(aggregate, history, &mut found);
     }
     answers::answers(seen, &histories, &mut found);
@@ -53,7 +53,8 @@ pub fn violations(seen: &Observed) -> Vec<String> {
     found
 }
 
-/// I2, in part: every stored item is a commit. The poisoned order's is one, too.
+/// I2, in part: every stored item is a commit, that of the poisoned order included. Returns the
+/// histories by aggregate.
 fn histories(seen: &Observed, found: &mut Vec<String>) -> Histories {
     let mut histories = Histories::new();
     for item in &seen.stored {
@@ -70,7 +71,7 @@ fn histories(seen: &Observed, found: &mut Vec<String>) -> Histories {
     histories
 }
 
-/// I5: what was written stays as it was.
+/// I5: every item that was written is stored unchanged.
 fn immutable(seen: &Observed, found: &mut Vec<String>) {
     if seen.written.len() != seen.stored.len() {
         found.push("I5: a commit was written over another".to_owned());
@@ -92,8 +93,8 @@ fn immutable(seen: &Observed, found: &mut Vec<String>) {
     }
 }
 
-/// I2: sequences and ordinals without gap or fork, times in order.
-fn whole(aggregate: &str, history: &[Commit], found: &mut Vec<String>) {
+/// I2: sequences and ordinals have no gap and no fork, and times never go back.
+fn contiguous(aggregate: &str, history: &[Commit], found: &mut Vec<String>) {
     let (mut sequence, mut ordinal, mut at) = (1, 1, None);
     for commit in history {
         if (commit.sequence, commit.ordinal) != (sequence, ordinal) {
@@ -106,7 +107,7 @@ fn whole(aggregate: &str, history: &[Commit], found: &mut Vec<String>) {
     }
 }
 
-/// I1, I3: a command has one effect, and so has a content that is known.
+/// I1, I3: each command id has one commit, and an order is placed once and closed once.
 fn once(aggregate: &str, history: &[Commit], found: &mut Vec<String>) {
     let mut ids = BTreeSet::new();
     for commit in history {
@@ -136,35 +137,37 @@ fn count(history: &[Commit], kind: &str) -> usize {
         .count()
 }
 
-/// I10: what cannot be read is parked for both consumers, or whoever has looked at it has said so;
-/// and nothing else is parked or left where dead letters lie.
+/// I10: the poisoned order is parked for both consumers, or is a dead letter, or a rebuild or an
+/// announcing has reported it. Nothing else is parked or stays a dead letter.
 fn stopped(seen: &Observed, found: &mut Vec<String>) {
     let aggregate = |item: &Item| item["aggregate"].as_s().cloned().unwrap();
     let poisoned = seen.stored.iter().any(|item| aggregate(item) == POISONED);
-    let mut letters = [false; CONSUMERS];
-    for letter in &seen.letters {
+    let mut is_dead_letter = [false; CONSUMERS];
+    for letter in &seen.dead_letters {
         match letter {
-            Letter::Record { consumer, streamed } if aggregate(&streamed.item) == POISONED => {
-                letters[*consumer] = true;
+            DeadLetter::Record { consumer, streamed } if aggregate(&streamed.item) == POISONED => {
+                is_dead_letter[*consumer] = true;
             }
-            other => found.push(format!("I10: it stays a dead letter: {other:?}")),
+            other => found.push(format!("I10: a dead letter stays: {other:?}")),
         }
     }
     for (consumer, name) in ["project", "notify"].into_iter().enumerate() {
         let id = format!("{name}#{POISONED}");
-        let lost = |lost: &Lost| lost.consumer == consumer && lost.aggregate == POISONED;
-        let named = seen.named[consumer] && seen.lost.iter().any(lost);
-        let known = seen.parked.contains(&id) || letters[consumer] || named;
+        let expired =
+            |record: &Expired| record.consumer == consumer && record.aggregate == POISONED;
+        let reported_unreadable =
+            seen.reported_unreadable[consumer] && seen.expired.iter().any(expired);
+        let known = seen.parked.contains(&id) || is_dead_letter[consumer] || reported_unreadable;
         if poisoned && !known {
             found.push(format!("I10: {id} is not parked"));
         }
     }
     let ending = format!("#{POISONED}");
-    let strangers = seen.parked.iter().filter(|id| !id.ends_with(&ending));
-    found.extend(strangers.map(|id| format!("I10: {id} is parked")));
+    let unexpected = seen.parked.iter().filter(|id| !id.ends_with(&ending));
+    found.extend(unexpected.map(|id| format!("I10: {id} is parked")));
 }
 
-/// I12: no customer data in logs and operators' messages.
+/// I12: logs, metrics and messages to operators hold no customer data.
 fn secrets(seen: &Observed, found: &mut Vec<String>) {
     if seen.logs.contains(MARKER) {
         found.push("I12: customer data in the logs".to_owned());
@@ -174,17 +177,18 @@ fn secrets(seen: &Observed, found: &mut Vec<String>) {
     }
     let alerts = seen.alerted.iter().map(|alert| &alert.body);
     if seen
-        .told
+        .operator_messages
         .iter()
         .chain(alerts)
         .any(|text| text.contains(MARKER))
     {
         found.push("I12: customer data in an operator's message".to_owned());
     }
-    // Operators hear of commands by the bus that are refused, of files, and of webhooks that cannot
-    // be logged.
-    let heard = |wanted: &Wanted| matches!(wanted.way, Way::Bus | Way::File | Way::Carrier);
-    if !seen.wanted.iter().any(heard) && !seen.told.is_empty() {
-        found.push(format!("an operator was told {:?}", seen.told));
+    // Operators get a message about a refused command of the bus, about a file, and about a webhook
+    // that cannot be logged, and about nothing else.
+    let heard =
+        |planned: &PlannedRequest| matches!(planned.way, Way::Bus | Way::File | Way::Carrier);
+    if !seen.planned.iter().any(heard) && !seen.operator_messages.is_empty() {
+        found.push(format!("an operator was told {:?}", seen.operator_messages));
     }
 }

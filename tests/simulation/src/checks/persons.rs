@@ -1,5 +1,5 @@
-//! Personal data: nowhere as they were sent but where they may be, whole before an erasure, and
-//! erased behind it, for ever and completely.
+//! Personal data are in plain text only where they may be, complete before an erasure, and
+//! completely erased after it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,19 +15,19 @@ use support::files::BUCKET;
 
 use super::Histories;
 use crate::{
-    observed::{Observed, Read},
+    observed::{HistoryRead, Observed},
     plan::{
-        Wanted, Way,
+        PlannedRequest, Way,
         persons::{PERSONAL, plain_digests},
     },
 };
 
-/// The version of the latest key that an erasure has been noted of, by owner.
+/// By owner: the highest version of a key that an erasure in the history covers.
 type Noted = BTreeMap<String, u32>;
 
-/// Everything about personal data.
+/// Runs all checks of personal data.
 pub(super) fn persons(seen: &Observed, histories: &Histories, found: &mut Vec<String>) {
-    let errors = seen.sealed_for_ever.iter();
+    let errors = seen.unsealing_errors.iter();
     found.extend(errors.map(|error| format!("an order cannot be opened: {error}")));
     let noted = noted(seen, histories, found);
     keys(seen, &noted, found);
@@ -44,7 +44,7 @@ pub(super) fn persons(seen: &Observed, histories: &Histories, found: &mut Vec<St
     open(seen, found);
 }
 
-/// Exactly the erasures that were asked for are noted.
+/// The histories hold no erasure that was not requested, and every erasure that was answered.
 fn noted(seen: &Observed, histories: &Histories, found: &mut Vec<String>) -> Noted {
     let mut noted = Noted::new();
     for (aggregate, history) in histories {
@@ -53,9 +53,9 @@ fn noted(seen: &Observed, histories: &Histories, found: &mut Vec<String>) -> Not
         };
         for commit in history {
             let id = &commit.cause.command_id;
-            let mut asked = seen.asked.iter();
+            let mut asked = seen.erasures.iter();
             let asked = asked.any(|asked| {
-                (&asked.wanted.aggregate, &asked.wanted.command_id()) == (aggregate, id)
+                (&asked.planned.aggregate, &asked.planned.command_id()) == (aggregate, id)
             });
             if !asked {
                 found.push(format!("{id} of {aggregate} was never asked for"));
@@ -67,22 +67,24 @@ fn noted(seen: &Observed, histories: &Histories, found: &mut Vec<String>) -> Not
             }
         }
     }
-    for asked in seen.asked.iter().filter(|asked| asked.answered) {
-        if !histories.contains_key(&asked.wanted.aggregate) {
-            let aggregate = &asked.wanted.aggregate;
-            found.push(format!("{aggregate} is answered, and not noted"));
+    for asked in seen.erasures.iter().filter(|asked| asked.answered) {
+        if !histories.contains_key(&asked.planned.aggregate) {
+            let aggregate = &asked.planned.aggregate;
+            found.push(format!(
+                "{aggregate} was answered, and is not in the history"
+            ));
         }
     }
     noted
 }
 
-/// Exactly the keys are destroyed of which an erasure is noted.
+/// Exactly the keys that a recorded erasure covers are destroyed.
 fn keys(seen: &Observed, noted: &Noted, found: &mut Vec<String>) {
     for (owner, record) in &seen.keys {
         let latest = noted.get(owner);
         let covered = latest.is_some_and(|latest| *latest >= record.version);
         let destroyed = record.wrapped.is_none();
-        // Where nothing is projected, an erasure that nobody repeats stays half done.
+        // Where nothing is projected, an interrupted erasure that nobody repeats stays incomplete.
         let carried_out = !seen.commands_only;
         if record.version > 0 && destroyed && !covered {
             found.push(format!(
@@ -104,29 +106,31 @@ fn keys(seen: &Observed, noted: &Noted, found: &mut Vec<String>) {
     }
 }
 
-/// The commands that may have placed an order.
-pub(super) fn placed_by<'a>(seen: &'a Observed, commit: &Commit) -> Vec<&'a Wanted> {
+/// Returns the requests that may have led to the commit that placed an order.
+pub(super) fn placed_by<'a>(seen: &'a Observed, commit: &Commit) -> Vec<&'a PlannedRequest> {
     let id = &commit.cause.command_id;
     let aggregate = commit.aggregate.to_string();
-    let sent = seen.wanted.iter().filter(|wanted| {
-        wanted.path == "/orders" && wanted.aggregate == aggregate && wanted.command_id() == *id
+    let sent = seen.planned.iter().filter(|planned| {
+        planned.path == "/orders" && planned.aggregate == aggregate && planned.command_id() == *id
     });
     let in_files = seen.files.iter().filter(|file| {
         let (key, version) = (&file.object.key, file.object.version());
         format!("file/{BUCKET}/{key}/{version}/0") == *id
     });
-    let in_files = in_files.map(|file| &file.wanted);
-    sent.filter(|wanted| wanted.way != Way::File)
+    let in_files = in_files.map(|file| &file.planned);
+    sent.filter(|planned| planned.way != Way::File)
         .chain(in_files)
         .collect()
 }
 
-/// The personal data of an order or of a command.
+/// Returns the personal data of an order, or of the body of a request: the customer's name and
+/// the other personal data.
 pub(super) fn personal(data: &Value) -> [Value; 2] {
     ["customerName", "personal"].map(|name| data[name].clone())
 }
 
-/// An order's personal data are sealed, and open to what was sent, or are erased: never one by half.
+/// An order's personal data are stored sealed. Unsealed, they are exactly what was sent, or all of
+/// them are erased.
 fn order(
     seen: &Observed,
     noted: &Noted,
@@ -147,8 +151,8 @@ fn order(
         .map(|history| &history[0].events[0].data);
     let opened = opened.and_then(|data| serde_json::from_str::<Value>(data.get()).ok());
     let opened = opened.map(|data| personal(&data)).unwrap_or_default();
-    let expected = placed_by.iter().map(|wanted| {
-        let whole = personal(&wanted.body);
+    let expected = placed_by.iter().map(|planned| {
+        let whole = personal(&planned.body);
         let gone = |value: Value| match value {
             Value::Null => Value::Null,
             _ => ERASED.into(),
@@ -166,53 +170,54 @@ fn order(
     }
     let digests = placed_by
         .iter()
-        .flat_map(|wanted| plain_digests(&wanted.body));
+        .flat_map(|planned| plain_digests(&planned.body));
     for plain in digests {
         if history.iter().any(|commit| commit.cause.digest == plain) {
             found.push(format!("{aggregate} has the digest of open personal data"));
         }
     }
-    // What was written before an erasure began is erased by it.
+    // An order that was written before an erasure began is erased by it.
     let written = seen
         .written
         .iter()
         .position(|item| item["aggregate"].as_s().is_ok_and(|name| name == aggregate));
-    let asked = seen.asked.iter().filter(|asked| asked.answered);
-    let mut asked = asked.filter(|asked| asked.wanted.aggregate == format!("erasure#{owner}"));
-    if asked.any(|asked| written.is_some_and(|place| place < asked.begun)) && !erased {
+    let asked = seen.erasures.iter().filter(|asked| asked.answered);
+    let mut asked = asked.filter(|asked| asked.planned.aggregate == format!("erasure#{owner}"));
+    if asked.any(|asked| written.is_some_and(|place| place < asked.commits_before)) && !erased {
         found.push(format!("{aggregate} was erased, and is whole"));
     }
-    // No instance seals with a key for longer than it may keep one.
+    // No instance seals with a cached key for longer than `KEY_CACHE_TIME`.
     let served = seen
         .served
         .get(&(owner, sealed.key))
         .copied()
         .unwrap_or_default();
     let begun = seen.answers.iter().filter(|answered| {
-        let wanted = &answered.wanted;
-        wanted.aggregate == aggregate && placed_by.iter().any(|by| by.key == wanted.key)
+        let planned = &answered.planned;
+        planned.aggregate == aggregate && placed_by.iter().any(|by| by.key == planned.key)
     });
     let begun = begun
-        .map(|answered| answered.begun)
+        .map(|answered| answered.began_at)
         .min()
         .unwrap_or_default();
-    if !seen.jumped && begun > served + KEY_CACHE_TIME.as_millis() as i64 {
+    if !seen.clock_jumped && begun > served + KEY_CACHE_TIME.as_millis() as i64 {
         found.push(format!(
             "{aggregate} is sealed with a key that was kept for too long"
         ));
     }
 }
 
-/// A history that was shown once its erasure was answered shows nothing of a person.
-fn shown(read: &Read, found: &mut Vec<String>) {
-    let Read {
+/// A history that was read after the erasure was answered shows no personal data. Without faults,
+/// every reading is answered with 200 or 404.
+fn shown(read: &HistoryRead, found: &mut Vec<String>) {
+    let HistoryRead {
         aggregate,
-        hidden,
+        erased,
         at_rest,
         status,
         text,
     } = read;
-    if *hidden && text.contains(PERSONAL) {
+    if *erased && text.contains(PERSONAL) {
         found.push(format!("{aggregate} was shown after its erasure: {text}"));
     }
     if *at_rest && ![200, 404].contains(status) {
@@ -222,9 +227,9 @@ fn shown(read: &Read, found: &mut Vec<String>) {
     }
 }
 
-/// Nothing is stored or sent as it was sent, but for what holds it as it was sent on purpose: rows
-/// and answers of orders that are not erased, the order files, and dead letters (those of the
-/// platform, and what functions set aside). What is shown of one that is erased is looked at above.
+/// I12: no personal data are stored or sent in plain text, except where that is intended: in rows
+/// and answers of orders that are not erased, in the order files, and in dead letters. What is
+/// shown of an erased order is checked by `order` and `shown`.
 fn open(seen: &Observed, found: &mut Vec<String>) {
     let mut leaks = |place: &str, open: bool| {
         if open {
@@ -259,7 +264,7 @@ fn open(seen: &Observed, found: &mut Vec<String>) {
     );
 }
 
-/// Whether a stored value holds personal data.
+/// Returns whether a stored value holds personal data in plain text.
 fn holds(value: &AttributeValue) -> bool {
     match value {
         AttributeValue::S(text) => text.contains(PERSONAL),

@@ -1,4 +1,4 @@
-//! Rows are what follows from the histories.
+//! Rows agree with the histories.
 
 use std::collections::BTreeSet;
 
@@ -9,7 +9,8 @@ use projectors::{ports::Row, processed_orders, shipment_log};
 use super::Histories;
 use crate::{observed::Observed, world::environment};
 
-/// The row that an aggregate has after all its commits, as text.
+/// Returns the row that an aggregate must have after all its commits, as JSON. Returns `None`
+/// where the history cannot be read or the aggregate has no row.
 fn fold<A: domain::EventSourced>(
     history: &[Commit],
     row: impl Fn(&Loaded<A>) -> Option<Row>,
@@ -19,7 +20,8 @@ fn fold<A: domain::EventSourced>(
     Some(Json::Object(row(&loaded)?).to_string())
 }
 
-/// I6, I7: a row at rest is the fold of all of its history; it never went back.
+/// I6, I7: at the end each row is the fold of its whole history, no row is left over, and no
+/// row's version ever went back.
 pub(super) fn rows(seen: &Observed, histories: &Histories, found: &mut Vec<String>) {
     let environment = environment();
     for row in &seen.went_back {
@@ -51,7 +53,7 @@ pub(super) fn rows(seen: &Observed, histories: &Histories, found: &mut Vec<Strin
         if let AggregateId::Order(_) = &history[0].aggregate {
             same_but_personal(aggregate, [history, opened], found);
         }
-        // What cannot be folded is parked, and has no row.
+        // A history that cannot be folded is parked and has no row.
         let Some(expected) = expected else { continue };
         if rows.as_slice() != [expected.as_str()] {
             found.push(format!("I6: {aggregate}: {rows:?} is not {expected}"));
@@ -62,15 +64,15 @@ pub(super) fn rows(seen: &Observed, histories: &Histories, found: &mut Vec<Strin
         ("shipment", "shipmentId", &seen.shipments),
     ];
     for (kind, name, rows) in tables {
-        let strangers = rows.iter().filter(|row| {
+        let unexpected = rows.iter().filter(|row| {
             let id = row[name].to_string().replace('"', "");
             !histories.contains_key(&format!("{kind}#{id}"))
         });
-        found.extend(strangers.map(|row| format!("I6: a row of nothing: {row:?}")));
+        found.extend(unexpected.map(|row| format!("I6: a row without a history: {row:?}")));
     }
 }
 
-/// Whether its personal data are sealed, open or erased changes nothing else about an order.
+/// Sealing or erasing personal data changes nothing else of an order.
 fn same_but_personal(aggregate: &str, histories: [&[Commit]; 2], found: &mut Vec<String>) {
     let bare = |history: &[Commit]| {
         fold::<Order>(history, |loaded| {
@@ -98,8 +100,9 @@ fn find(rows: &[Row], name: &str, id: &str, entry: Option<&str>) -> Vec<String> 
         .collect()
 }
 
-/// I6: current is the latest update, at equal times the one furthest along, of equal ones the one
-/// that came last; told from the log alone, by the contract's own list.
+/// I6: the current status of a shipment is that of its latest update; at equal timestamps that of
+/// the highest stage, and then of the highest sequence. It is computed from the rows of the log
+/// and the contract's list of stages, not by the code under test.
 pub(super) fn current(seen: &Observed, found: &mut Vec<String>) {
     let text = |row: &Row, name: &str| match row.get(name) {
         Some(Json::String(text)) => text.clone(),
@@ -114,22 +117,22 @@ pub(super) fn current(seen: &Observed, found: &mut Vec<String>) {
         let latest = own.max_by_key(|row| {
             let entry = text(row, "entry");
             let sequence: u64 = entry.rsplit('#').next().unwrap().parse().unwrap();
-            let way = along(&text(row, "status"));
+            let way = stage(&text(row, "status"));
             (text(row, "timestamp"), way, sequence)
         });
         let expected = latest.map(|row| text(row, "status"));
         let stands = text(current, "currentStatus");
         if expected.as_ref() != Some(&stands) {
             found.push(format!(
-                "I6: {id} stands at {stands}, and its log at {expected:?}"
+                "I6: the row of {id} has the status {stands}, its log {expected:?}"
             ));
         }
     }
 }
 
-/// How far along the way a status of the plan is; another one is as far as any other that is under
-/// way.
-pub(super) fn along(status: &str) -> usize {
+/// Returns the stage of a status on a shipment's way, from 0 to 3. A status that is not in the list
+/// is at stage 1, under way.
+pub(super) fn stage(status: &str) -> usize {
     let ways: [&[&str]; 4] = [
         &["CREATED"],
         &["IN_TRANSIT", "DELAYED"],
@@ -141,7 +144,7 @@ pub(super) fn along(status: &str) -> usize {
         .unwrap_or(1)
 }
 
-/// I6: a log entry for every update, and none for anything else.
+/// I6: the log has one entry for every update, and no other entry.
 pub(super) fn log(seen: &Observed, histories: &Histories, found: &mut Vec<String>) {
     let environment = environment();
     let entries = |row: &&Row| row.get("entry") != Some(&shipment_log::CURRENT.into());
@@ -177,6 +180,6 @@ pub(super) fn log(seen: &Observed, histories: &Histories, found: &mut Vec<String
             }
         }
     }
-    let strangers = logged.difference(&expected);
-    found.extend(strangers.map(|row| format!("I6: in the log and nowhere else: {row}")));
+    let unexpected = logged.difference(&expected);
+    found.extend(unexpected.map(|row| format!("I6: a log row without an update: {row}")));
 }

@@ -1,4 +1,5 @@
-//! What falls silent is marked once, in time, and not before; the next update ends it.
+//! A shipment without updates is marked as stalled once, in time and not too early. Its next update
+//! ends that.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,13 +8,13 @@ use event_store::Commit;
 use projectors::shipment_log;
 use serde_json::Value;
 
-use super::{Histories, rows::along};
+use super::{Histories, rows::stage};
 use crate::observed::Observed;
 
 const HOUR: i64 = 60 * 60 * 1_000;
 
-/// Hours without an update after which a shipment of this status is stalled in this world, where
-/// it ever is.
+/// Returns after how many hours without an update a shipment of this status is stalled in this
+/// world. `None` means never.
 fn hours(status: &str) -> Option<i64> {
     match status {
         "CREATED" => Some(3),
@@ -23,23 +24,23 @@ fn hours(status: &str) -> Option<i64> {
     }
 }
 
-/// What a shipment's history says up to some event of it.
+/// What a shipment's history says, up to some event.
 #[derive(Default)]
-struct Heard {
-    /// When its last update arrived.
+struct ShipmentView {
+    /// When the last update arrived.
     at: Option<Timestamp>,
-    /// Its current update: time, way, sequence, status.
+    /// The current update: timestamp, stage, sequence, status.
     current: Option<(String, usize, u64, String)>,
-    /// Was it marked as stalled since that became current?
+    /// Whether the shipment was marked as stalled since that update became current.
     marked: bool,
-    /// Is the mark its last event?
+    /// Whether the last event is a mark.
     stalled: bool,
 }
 
-impl Heard {
+impl ShipmentView {
     fn update(&mut self, data: &Value, sequence: u64) {
         let status = text(data, "status");
-        let update = (text(data, "timestamp"), along(&status), sequence, status);
+        let update = (text(data, "timestamp"), stage(&status), sequence, status);
         self.at = time(data, "at");
         self.stalled = false;
         if self
@@ -55,7 +56,8 @@ impl Heard {
         self.current.as_ref().map_or("", |current| &current.3)
     }
 
-    /// From when on it is stalled, where it may be.
+    /// Returns from when on the shipment is stalled without another update, in milliseconds since
+    /// 1970. `None` where it never is.
     fn due(&self) -> Option<i64> {
         Some(self.at?.millis() + hours(self.status())? * HOUR)
     }
@@ -69,72 +71,82 @@ fn time(data: &Value, name: &str) -> Option<Timestamp> {
     data[name].as_str()?.parse().ok()
 }
 
-/// Every mark is of a shipment that was silent for as long as its status allows, and not marked
-/// before; where nothing went wrong any more, it came within an hour.
+/// Every mark is of a shipment that had no update for as long as its status allows, and that was
+/// not marked before since that update. Once faults are off, the mark comes within an hour.
 pub(super) fn marks(seen: &Observed, histories: &Histories, found: &mut Vec<String>) {
     for (aggregate, history) in shipments(histories) {
-        let mut heard = Heard::default();
+        let mut shipment = ShipmentView::default();
         for commit in history {
             for (event, sequence) in commit.events.iter().zip(commit.sequence..) {
                 let data: Value = serde_json::from_str(event.data.get()).unwrap();
                 if event.kind != "ShipmentStalled" {
-                    heard.update(&data, sequence);
+                    shipment.update(&data, sequence);
                     continue;
                 }
-                if let Some(wrong) = wrong(seen, commit, &data, &heard) {
+                if let Some(wrong) = wrong(seen, commit, &data, &shipment) {
                     found.push(format!("{aggregate} event {sequence}: {wrong}"));
                 }
-                (heard.marked, heard.stalled) = (true, true);
+                (shipment.marked, shipment.stalled) = (true, true);
             }
         }
     }
 }
 
-/// What is wrong about a mark, if anything.
-fn wrong(seen: &Observed, commit: &Commit, data: &Value, heard: &Heard) -> Option<String> {
-    let status = heard.status();
-    let Some(due) = heard.due() else {
-        return Some(format!("{status} is marked as stalled"));
+/// Returns what is wrong about a mark, or `None` where it is right.
+fn wrong(
+    seen: &Observed,
+    commit: &Commit,
+    data: &Value,
+    shipment: &ShipmentView,
+) -> Option<String> {
+    let status = shipment.status();
+    let Some(due) = shipment.due() else {
+        return Some(format!(
+            "marked as stalled with the status {status}, which never stalls"
+        ));
     };
-    if heard.marked {
-        return Some("stalled once more since the same update".to_owned());
+    if shipment.marked {
+        return Some("marked as stalled twice since the same update".to_owned());
     }
-    if time(data, "stalledSince") != heard.at || text(data, "status") != status {
-        return Some(format!("stalled, as if nothing was heard since: {data}"));
+    if time(data, "stalledSince") != shipment.at || text(data, "status") != status {
+        return Some(format!(
+            "marked as stalled for an update that is not the last: {data}"
+        ));
     }
     let place = seen.written.iter().position(|item| {
         item["aggregate"].as_s() == Ok(&commit.aggregate.to_string())
             && item["sequence"].as_n() == Ok(&commit.sequence.to_string())
     })?;
-    if seen.shown[place].millis() < due {
+    if seen.clock_at_write[place].millis() < due {
         return Some("marked as stalled before its time".to_owned());
     }
-    let (before, quiet) = seen.quiet?;
+    let (before, quiet) = seen.quiet_since?;
     let late = commit.at.millis() - due.max(quiet.millis());
-    (place >= before && late > HOUR).then(|| format!("stalled, and found {late} ms later"))
+    (place >= before && late > HOUR).then(|| format!("marked as stalled {late} ms too late"))
 }
 
-/// In the end every shipment that may stall was found, and the rows say which are stalled.
+/// At the end every shipment that can stall is marked, and the rows `CURRENT` say which shipments
+/// are stalled.
 pub(super) fn rows(seen: &Observed, histories: &Histories, found: &mut Vec<String>) {
     let mut silent = BTreeSet::new();
     for (aggregate, history) in shipments(histories) {
-        let mut heard = Heard::default();
+        let mut shipment = ShipmentView::default();
         for (event, sequence) in history
             .iter()
             .flat_map(|commit| commit.events.iter().zip(commit.sequence..))
         {
             match event.kind.as_str() {
-                "ShipmentStalled" => (heard.marked, heard.stalled) = (true, true),
+                "ShipmentStalled" => (shipment.marked, shipment.stalled) = (true, true),
                 _ => {
                     let data: Value = serde_json::from_str(event.data.get()).unwrap();
-                    heard.update(&data, sequence);
+                    shipment.update(&data, sequence);
                 }
             }
         }
-        if heard.due().is_some() && !heard.marked {
-            found.push(format!("{aggregate} is silent, and nobody was told"));
+        if shipment.due().is_some() && !shipment.marked {
+            found.push(format!("{aggregate} is stalled, and was never marked"));
         }
-        if heard.stalled {
+        if shipment.stalled {
             silent.insert(aggregate.as_str());
         }
     }
@@ -149,7 +161,9 @@ pub(super) fn rows(seen: &Observed, histories: &Histories, found: &mut Vec<Strin
         .collect();
     for (aggregate, stalled) in rows {
         if stalled != silent.contains(aggregate.as_str()) {
-            found.push(format!("{aggregate} is stalled by its row: {stalled}"));
+            found.push(format!(
+                "the row of {aggregate} says stalled: {stalled}, its history says the opposite"
+            ));
         }
     }
 }

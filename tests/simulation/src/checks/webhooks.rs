@@ -1,4 +1,4 @@
-//! Each scan of a webhook is an update once, whatever was delivered, and how often.
+//! Each scan of a webhook is one update, however often and in whichever order it was delivered.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,7 +12,7 @@ use crate::{
     plan::{Way, carrier},
 };
 
-/// How often each scan stands in the histories: by shipment and text.
+/// Returns how often each scan stands in the histories, by shipment and text.
 fn logged(histories: &Histories) -> BTreeMap<(&str, String), usize> {
     let mut logged = BTreeMap::new();
     for (aggregate, history) in histories {
@@ -28,32 +28,34 @@ fn logged(histories: &Histories) -> BTreeMap<(&str, String), usize> {
     logged
 }
 
-/// I1, I3: every scan of a webhook that was answered is logged, none is logged twice, none that
-/// nobody is trusted with; and what is known costs no write.
+/// I1, I3: every scan of an accepted webhook is in the history, none is there twice, and none of a
+/// forged webhook. A webhook whose scans are all known causes no write.
 pub(super) fn webhooks(seen: &Observed, histories: &Histories, found: &mut Vec<String>) {
     let logged = logged(histories);
     let webhooks = seen
-        .wanted
+        .planned
         .iter()
-        .filter(|wanted| wanted.way == Way::Carrier);
-    let trusted = webhooks.filter(|wanted| !carrier::is_forged(wanted));
-    let wanted: BTreeSet<(&str, String)> = trusted
-        .flat_map(|wanted| {
-            let scans = carrier::scans(&wanted.body).into_iter();
-            scans.map(|text| (wanted.aggregate.as_str(), text))
+        .filter(|planned| planned.way == Way::Carrier);
+    let trusted = webhooks.filter(|planned| !carrier::is_forged(planned));
+    let planned: BTreeSet<(&str, String)> = trusted
+        .flat_map(|planned| {
+            let scans = carrier::scans(&planned.body).into_iter();
+            scans.map(|text| (planned.aggregate.as_str(), text))
         })
         .collect();
     for (scan, count) in &logged {
         if *count > 1 {
             found.push(format!("I3: {scan:?} was logged {count} times"));
         }
-        if !wanted.contains(scan) {
-            found.push(format!("a scan of nobody's was logged: {scan:?}"));
+        if !planned.contains(scan) {
+            found.push(format!(
+                "a scan that no trusted webhook brought was logged: {scan:?}"
+            ));
         }
     }
     let answers = seen.answers.iter();
-    for answered in answers.filter(|answered| answered.wanted.way == Way::Carrier) {
-        match (answered.status, carrier::is_forged(&answered.wanted)) {
+    for answered in answers.filter(|answered| answered.planned.way == Way::Carrier) {
+        match (answered.status, carrier::is_forged(&answered.planned)) {
             (401, true) => {}
             (200, false) => accepted(seen, answered, &logged, found),
             (status, forged) => found.push(format!(
@@ -70,7 +72,7 @@ fn accepted(
     logged: &BTreeMap<(&str, String), usize>,
     found: &mut Vec<String>,
 ) {
-    let body = answered.wanted.body.to_string();
+    let body = answered.planned.body.to_string();
     if carrier::is_kept(&answered.body) {
         let body = Value::from(body).to_string();
         if !seen.set_aside.iter().any(|letter| letter.contains(&body)) {
@@ -78,14 +80,14 @@ fn accepted(
         }
         return;
     }
-    let scans = carrier::scans(&answered.wanted.body);
+    let scans = carrier::scans(&answered.planned.body);
     let answer: Value = serde_json::from_str(&answered.body).unwrap();
     let count = |name: &str| answer[name].as_u64().unwrap_or_default() as usize;
     let missing = scans.iter().filter(|text| {
-        let scan = (answered.wanted.aggregate.as_str(), (*text).clone());
+        let scan = (answered.planned.aggregate.as_str(), (*text).clone());
         !logged.contains_key(&scan)
     });
-    // One that cannot be logged is kept, by this webhook or an earlier one.
+    // A scan that cannot be logged is a dead letter, of this webhook or of an earlier one.
     let is_kept = |text: &&String| seen.set_aside.iter().any(|letter| letter.contains(*text));
     let (kept, lost): (Vec<&String>, Vec<&String>) = missing.partition(is_kept);
     if !lost.is_empty() || kept.len() > count("refused") {
@@ -94,14 +96,20 @@ fn accepted(
         ));
     }
     if count("logged") + count("known") + count("refused") != scans.len() {
-        found.push(format!("of {} scans it was said {answer}", scans.len()));
+        found.push(format!(
+            "the counts do not add up to {} scans: {answer}",
+            scans.len()
+        ));
     }
-    if answered.known && answered.puts > 0 {
-        found.push(format!("{} puts for scans that are known", answered.puts));
+    if answered.already_acknowledged && answered.puts > 0 {
+        found.push(format!(
+            "{} puts for a webhook whose scans are all known",
+            answered.puts
+        ));
     }
 }
 
-/// I6: each scan that is logged is one row of the log.
+/// I6: each scan in the history has exactly one row in the log.
 pub(super) fn rows(seen: &Observed, histories: &Histories, found: &mut Vec<String>) {
     let mut rows: BTreeMap<(String, String), usize> = BTreeMap::new();
     for row in &seen.shipments {

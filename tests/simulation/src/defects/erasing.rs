@@ -1,4 +1,4 @@
-//! Planted ways to erase a person's data, in place of the command function's or beside it.
+//! Planted defects of the erasure of personal data, in place of the real erasure or after it.
 
 use commands::{Commands, erase::erase};
 use domain::personal::Owner;
@@ -6,8 +6,8 @@ use event_store::Cause;
 use lambda::{Answer, Failed};
 use serde_json::json;
 
-/// Destroys the key before the erasure is noted; that it cannot be noted is passed over.
-pub async fn before_noted(commands: Commands, owner: Owner, cause: Cause) -> Answer {
+/// Destroys the key, then writes the erasure to the history and ignores where that fails.
+pub async fn destroy_first(commands: Commands, owner: Owner, cause: Cause) -> Answer {
     let (keys, now) = (commands.store.keys(), commands.clock.now());
     let keys = keys.map_err(|error| Failed(error.to_string()))?;
     let destroyed = keys.destroy(&owner, None, now).await;
@@ -16,8 +16,8 @@ pub async fn before_noted(commands: Commands, owner: Owner, cause: Cause) -> Ans
     Ok(json!({ "statusCode": 200, "body": "{}" }))
 }
 
-/// Destroys whichever key there is, behind an erasure that has been done: a repeat does so, too.
-pub async fn anew(commands: Commands, owner: Owner) -> Answer {
+/// Destroys the owner's latest key after an erasure, and after each repeat of it.
+pub async fn destroy_again(commands: Commands, owner: Owner) -> Answer {
     let (keys, now) = (commands.store.keys(), commands.clock.now());
     let keys = keys.map_err(|error| Failed(error.to_string()))?;
     let destroyed = keys.destroy(&owner, None, now).await;

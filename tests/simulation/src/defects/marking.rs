@@ -1,4 +1,4 @@
-//! Planted ways to mark a shipment as stalled, in place of the command function's.
+//! Planted defects of the marking of shipments as stalled, in place of the command function.
 
 use commands::Commands;
 use domain::{
@@ -12,8 +12,8 @@ use serde_json::Value;
 
 use super::Defect;
 
-/// Marks the shipment that an event names, as the defect has it.
-pub async fn wrongly(defect: Defect, commands: Commands, event: String) -> Answer {
+/// Marks the shipment that an event names as stalled, with the planted defect.
+pub async fn mark_wrongly(defect: Defect, commands: Commands, event: String) -> Answer {
     let failed = |error: &dyn std::fmt::Display| Failed(error.to_string());
     let event: Value = serde_json::from_str(&event).map_err(|error| failed(&error))?;
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
@@ -58,7 +58,7 @@ pub async fn wrongly(defect: Defect, commands: Commands, event: String) -> Answe
     }
 }
 
-/// Whether it was marked before is not looked at.
+/// Returns the event without checking whether the shipment was marked before.
 fn anew(shipment: &Shipment, last_update_at: Timestamp, at: Timestamp) -> Vec<Event> {
     let mut shipment = shipment.clone();
     let Some(current) = &mut shipment.current else {
@@ -76,7 +76,7 @@ fn anew(shipment: &Shipment, last_update_at: Timestamp, at: Timestamp) -> Vec<Ev
     shipment.decide(&command).unwrap()
 }
 
-/// What was heard since is not looked at.
+/// Returns the event without checking whether an update has arrived since.
 fn unseen(shipment: &Shipment, last_update_at: Timestamp, at: Timestamp) -> Vec<Event> {
     let current = shipment.current.as_ref();
     let Some(current) = current.filter(|current| current.stall.is_none()) else {

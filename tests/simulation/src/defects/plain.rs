@@ -1,28 +1,28 @@
-//! Planted leaks: what a commit should hold of persons sealed only, it holds as it was sent.
+//! Planted leaks: personal data that a commit may hold only sealed, it holds in plain text.
 
 use std::collections::BTreeMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use event_store::commit::{Item, SNAPSHOT};
 
-use crate::plan::{Wanted, Way, persons};
+use crate::plan::{PlannedRequest, Way, persons};
 
-/// The digests of orders as they were sent, by aggregate and command id.
+/// The digests of orders with personal data in plain text, by aggregate and command id.
 pub type Digests = BTreeMap<(String, String), String>;
 
-/// Takes the digests of what is wanted.
-pub fn digests(plan: &[Wanted]) -> Digests {
-    let orders = plan.iter().filter(|wanted| wanted.path == "/orders");
-    let orders = orders.filter(|wanted| matches!(wanted.way, Way::Http | Way::Invoke));
-    let digest = |wanted: &Wanted| {
-        let [digest, _] = persons::plain_digests(&wanted.body);
-        let key = (wanted.aggregate.clone(), wanted.command_id());
+/// Returns the digests of the orders of a plan.
+pub fn digests(plan: &[PlannedRequest]) -> Digests {
+    let orders = plan.iter().filter(|planned| planned.path == "/orders");
+    let orders = orders.filter(|planned| matches!(planned.way, Way::Http | Way::Invoke));
+    let digest = |planned: &PlannedRequest| {
+        let [digest, _] = persons::plain_digests(&planned.body);
+        let key = (planned.aggregate.clone(), planned.command_id());
         (key, digest.as_str().to_owned())
     };
     orders.map(digest).collect()
 }
 
-/// Puts the digest of what was sent into the commit that it led to.
+/// Replaces the digest of a commit by that of the order with personal data in plain text.
 pub fn digest(item: &mut Item, digests: &Digests) {
     let text = |name: &str| item.get(name).and_then(|value| value.as_s().ok()).cloned();
     let key = text("aggregate").zip(text("commandId"));
@@ -31,7 +31,7 @@ pub fn digest(item: &mut Item, digests: &Digests) {
     }
 }
 
-/// Puts a customer's name into a snapshot in place of what is sealed.
+/// Puts a customer's name in plain text into a snapshot, in place of the sealed data.
 pub fn snapshot(item: &mut Item) {
     let Some(AttributeValue::M(snapshot)) = item.get_mut(SNAPSHOT) else {
         return;

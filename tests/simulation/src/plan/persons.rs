@@ -1,4 +1,4 @@
-//! Whose orders there are, their personal data, and the commands to erase them.
+//! The orders and their owners, their personal data, and the requests to erase them.
 
 use commands::translate::{
     fields::Fields,
@@ -13,14 +13,14 @@ use domain::{
 use serde_json::{Value, json};
 
 use super::Way;
-use crate::{core::Core, plan::Wanted};
+use crate::{core::Core, plan::PlannedRequest};
 
-/// Stands in every personal text of an order. It begins with [`super::MARKER`], and must be stored
-/// nowhere as it was sent.
+/// A text that stands in every personal text of an order. It begins with [`super::MARKER`], and
+/// must be stored nowhere in plain text.
 pub const PERSONAL: &str = "MARKER-7f3a person";
 
-/// The orders of a seed: id, customer, and whether it has a customer's name and other personal
-/// data.
+/// The orders of a seed: id, customer id, whether it has a customer's name, and whether it has
+/// other personal data.
 pub const ORDERS: [(&str, Option<&str>, bool, bool); 5] = [
     ("1", Some("c-1"), true, true),
     ("2", Some("c-1"), true, false),
@@ -29,11 +29,12 @@ pub const ORDERS: [(&str, Option<&str>, bool, bool); 5] = [
     ("5", Some("c-2"), false, false),
 ];
 
-/// Whose personal data may be erased; the last one never orders anything.
+/// The owners whose personal data may be erased. The last one has no order.
 const OWNERS: [&str; 4] = ["customer#c-1", "customer#c-2", "order#3", "customer#c-9"];
 
-/// Draws whose personal data a seed erases: everybody's with even chances, so that some never are.
-pub fn drawn(core: &Core) -> Vec<&'static str> {
+/// Draws the owners whose personal data a seed erases: each of the first three with probability
+/// 1/2, or the one without orders where none is drawn.
+pub fn draw_owners(core: &Core) -> Vec<&'static str> {
     let erased = OWNERS[..3].iter().filter(|_| core.choose(2) == 0);
     let erased: Vec<&str> = erased.copied().collect();
     match erased.is_empty() {
@@ -42,7 +43,8 @@ pub fn drawn(core: &Core) -> Vec<&'static str> {
     }
 }
 
-/// Adds what an order says of a person. `other` tells the contents of one order apart.
+/// Adds customer id and personal data to the body of an order. `other` is appended to the personal
+/// texts, to distinguish the contents of one order.
 pub fn add(body: &mut Value, order: (&str, Option<&str>, bool, bool), other: &str) {
     let (id, customer, name, personal) = order;
     if let Some(customer) = customer {
@@ -56,19 +58,19 @@ pub fn add(body: &mut Value, order: (&str, Option<&str>, bool, bool), other: &st
     }
 }
 
-/// A command to erase the personal data of one of `owners`.
-pub fn erase(core: &Core, owners: &[&str], key: String) -> Wanted {
-    erasing(owners[core.choose(owners.len())], key)
+/// Draws a request to erase the personal data of one of `owners`.
+pub fn draw_erasure(core: &Core, owners: &[&str], key: String) -> PlannedRequest {
+    erasure(owners[core.choose(owners.len())], key)
 }
 
-/// A command to erase the personal data of an owner.
-pub fn erasing(owner: &str, key: String) -> Wanted {
+/// Returns a request to erase the personal data of an owner, such as `customer#c-1`.
+pub fn erasure(owner: &str, key: String) -> PlannedRequest {
     let path = match owner.parse() {
         Ok(Owner::Customer(id)) => format!("/customers/{id}/personal-data"),
-        // There is no route: an operator does it.
+        // The API has no route for this; an operator does it.
         _ => format!("erase {owner}"),
     };
-    Wanted {
+    PlannedRequest {
         way: Way::Erase,
         aggregate: format!("erasure#{owner}"),
         path,
@@ -77,14 +79,14 @@ pub fn erasing(owner: &str, key: String) -> Wanted {
     }
 }
 
-/// Whose personal data a command erases.
-pub fn owner(wanted: &Wanted) -> Owner {
-    let owner = wanted.aggregate.strip_prefix("erasure#").unwrap();
+/// Returns the owner whose personal data a request erases.
+pub fn owner(planned: &PlannedRequest) -> Owner {
+    let owner = planned.aggregate.strip_prefix("erasure#").unwrap();
     owner.parse().unwrap()
 }
 
-/// The digests of an order with its personal data as they were sent, which no commit may have: as
-/// this build would take it, and as builds took it that did not seal them.
+/// Returns the digests of an order with its personal data in plain text, which no commit may
+/// contain: as this build would compute it, and as earlier builds did, which did not seal.
 pub fn plain_digests(body: &Value) -> [Digest; 2] {
     let digest = |earlier: bool| {
         let Json::Object(members) = Json::parse(&body.to_string()).unwrap() else {

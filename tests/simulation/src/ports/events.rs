@@ -1,4 +1,4 @@
-//! The event store's table.
+//! The events table.
 
 use std::sync::Arc;
 
@@ -16,18 +16,18 @@ use crate::{
     platform::{Platform, aggregate_of},
 };
 
-/// Commits on a page of a scan, at most.
+/// The most commits on a page of a scan.
 const PAGE_MAX: usize = 12;
 
-/// The table of commits.
+/// The events table under this world's faults.
 pub struct SimTable {
-    /// The world's choices.
+    /// The world's choices, time and faults.
     pub core: Core,
-    /// What is stored.
+    /// The stored commits.
     pub table: Arc<MemoryTable>,
-    /// Where what is stored comes out again.
+    /// The platform, whose stream gets every written commit.
     pub platform: Arc<Platform>,
-    /// Digests that a planted defect puts into commits.
+    /// The digests that the planted defect `PlainDigest` puts into commits; else empty.
     pub digests: plain::Digests,
 }
 
@@ -43,7 +43,7 @@ impl CommitTable for SimTable {
         if !before(&self.core, || format!("put {}", key())).await {
             return Err(unavailable());
         }
-        let item = defects::written(&self.core, &self.digests, item);
+        let item = defects::alter_written(&self.core, &self.digests, item);
         let put = match self.core.defect {
             Some(Defect::LostCondition) => {
                 self.table.overwrite(item.clone())?;
@@ -81,7 +81,7 @@ impl CommitTable for SimTable {
         }
         let page = self.table.newest(aggregate, below, limit).await?;
         match after(&self.core).await {
-            true => Ok(defects::read(&self.core, page)),
+            true => Ok(defects::alter_newest(&self.core, page)),
             false => Err(unavailable()),
         }
     }
@@ -92,7 +92,7 @@ impl CommitTable for SimTable {
         }
         let page = self.table.oldest(aggregate, from, limit).await?;
         match after(&self.core).await {
-            true => Ok(defects::read_on(&self.core, page)),
+            true => Ok(defects::alter_oldest(&self.core, page)),
             false => Err(unavailable()),
         }
     }
@@ -107,7 +107,7 @@ impl CommitTable for SimTable {
             return Err(unavailable());
         }
         let mut page = self.table.segment(segment, segments, behind).await?;
-        // Few on a page, so that an aggregate's commits lie on more than one.
+        // Pages are short, so that the commits of an aggregate lie on more than one.
         let length = 1 + self.core.choose(PAGE_MAX);
         if page.items.len() > length {
             page.items.truncate(length);

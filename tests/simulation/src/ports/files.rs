@@ -1,4 +1,4 @@
-//! The bucket of order files.
+//! The bucket of order files and of the reports about them.
 
 use async_trait::async_trait;
 use commands::import::files::{Chunks, FileError, Files, Object};
@@ -7,15 +7,15 @@ use support::files::MemoryFiles;
 use super::{after, before};
 use crate::{core::Core, defects::Defect};
 
-/// The bucket.
+/// The bucket under this world's faults.
 pub struct SimFiles {
-    /// The world's choices.
+    /// The world's choices, time and faults.
     pub core: Core,
-    /// What is stored.
+    /// The stored files.
     pub files: MemoryFiles,
 }
 
-/// An object on its way, which may break off.
+/// The chunks of an object that is being read. Each may fail to arrive.
 struct SimChunks {
     core: Core,
     chunks: Box<dyn Chunks>,

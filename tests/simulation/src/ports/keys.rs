@@ -1,4 +1,4 @@
-//! The table of keys, and what wraps them.
+//! The table of the keys of personal data, and the master key that wraps them.
 
 use std::{
     collections::BTreeMap,
@@ -22,29 +22,29 @@ use crate::{
     defects::Defect,
 };
 
-/// When a caller last had a key of this owner and version from the table, in milliseconds of the
-/// world.
+/// By owner and version of a key: when the table last gave it to a caller, in milliseconds since
+/// the world began.
 pub type Served = BTreeMap<(String, u32), i64>;
 
-/// What is stored of keys, for all instances of all functions.
+/// The stored keys, shared by all instances of all functions.
 #[derive(Default)]
 pub struct KeyStore {
-    /// The table.
+    /// The table of keys.
     pub table: Arc<MemoryKeys>,
-    /// What wraps them.
+    /// The master key that wraps them.
     pub wrapping: Arc<RotatedWrapping>,
-    /// When a caller last had a key from the table.
+    /// When the table last gave each key to a caller.
     pub served: Mutex<Served>,
 }
 
 impl KeyStore {
-    /// The keys as they are stored, without any fault.
+    /// Returns the keys as they are stored, without any fault.
     pub fn as_stored(&self) -> Keys {
         Keys::new(self.table.clone(), self.wrapping.clone())
     }
 
-    /// The keys of a function instance, which keeps those that it has used. With `remembers` it
-    /// does so for ever, and asks the table once: a mistake.
+    /// Returns the keys as an instance of a function uses them, with a cache of its own. With
+    /// `remembers` it reads each key from the table only once, which is a planted defect.
     pub fn instance(self: &Arc<Self>, core: &Core, remembers: bool) -> Keys {
         let table = SimKeys {
             core: core.clone(),
@@ -64,11 +64,11 @@ fn unavailable() -> Unavailable {
     Unavailable("fault".to_owned())
 }
 
-/// The table of keys, as one instance sees it.
+/// The table of keys as one instance sees it, under this world's faults.
 struct SimKeys {
     core: Core,
     store: Arc<KeyStore>,
-    /// What it has read, where it has the mistake not to ask again.
+    /// The records read so far, where the defect not to read again is planted.
     remembered: Option<Mutex<BTreeMap<String, KeyRecord>>>,
 }
 
@@ -128,8 +128,8 @@ impl KeyTable for SimKeys {
     }
 }
 
-/// Wrapping in memory whose own key is changed from time to time: what an earlier one has wrapped
-/// can still be unwrapped.
+/// A master key in memory that is rotated from time to time. What an earlier generation has
+/// wrapped can still be unwrapped.
 #[derive(Debug, Default)]
 pub struct RotatedWrapping {
     keys: MemoryWrapping,
@@ -159,12 +159,12 @@ impl Wrapping for RotatedWrapping {
     }
 }
 
-/// What wraps keys, under this world's faults.
+/// The master key under this world's faults.
 struct SimWrapping(Core, Arc<KeyStore>);
 
 impl SimWrapping {
-    /// Brings a call to its end, or not. In a small world nothing holds it up: it has no effect that
-    /// anybody else could see.
+    /// Suspends the task as any call does, and fails where a fault strikes. In a small world it
+    /// does neither, because the call has no effect that another task could see.
     async fn called(&self, what: &str) -> Result<(), Unavailable> {
         if self.0.coarse {
             return Ok(());
@@ -190,7 +190,7 @@ impl Wrapping for SimWrapping {
     }
 }
 
-/// A clock by which nothing ever grows old.
+/// A clock that always shows the same time, so that nothing expires by it.
 struct StoppedClock(SimClock);
 
 #[async_trait]

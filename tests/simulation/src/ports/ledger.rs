@@ -1,4 +1,4 @@
-//! Where a rebuild's digests of rows lie.
+//! The ledger in which a rebuild keeps digests of rows.
 
 use async_trait::async_trait;
 use projectors::rebuild::ledger::{Ledger, LedgerError};
@@ -10,11 +10,11 @@ use crate::{
     defects::{self, Defect},
 };
 
-/// The ledger of every rebuild.
+/// The ledger of all rebuilds under this world's faults.
 pub struct SimLedger {
-    /// The world's choices.
+    /// The world's choices, time and faults.
     pub core: Core,
-    /// What is stored.
+    /// The stored parts.
     pub ledger: MemoryLedger,
 }
 

@@ -1,4 +1,4 @@
-//! The bus, the topic, and what goes to operators.
+//! The bus, the topic, and the messages to operators.
 
 use std::sync::Arc;
 
@@ -13,16 +13,18 @@ use crate::{
     platform::Platform,
 };
 
-/// The bus and the topic: what they accept comes out at the platform.
+/// The bus, the topic and the messages to operators under this world's faults. What they accept
+/// goes to the platform.
 pub struct SimOutbox {
-    /// The world's choices.
+    /// The world's choices, time and faults.
     pub core: Core,
-    /// Where messages come out.
+    /// The platform, which gets every accepted message.
     pub platform: Arc<Platform>,
 }
 
 impl SimOutbox {
-    /// Sends the messages of one call, each with an answer of its own.
+    /// Sends the messages of one call and returns an answer for each. With the planted defect
+    /// `swallow`, a failed message is answered as accepted.
     async fn send<M: Clone>(
         &self,
         messages: &[M],
@@ -61,7 +63,7 @@ impl Bus for SimOutbox {
             announcements,
             Defect::SwallowedEntry,
             move |platform, message| {
-                platform.announced(defects::announced(&core, message));
+                platform.announced(defects::alter_announcement(&core, message));
             },
         )
         .await
@@ -100,7 +102,8 @@ impl Operator for SimOutbox {
         if !before(&self.core, || "operator alert".to_owned()).await {
             return Err(Unreachable("fault".to_owned()));
         }
-        self.platform.told_operator(format!("{subject}\n{text}"));
+        self.platform
+            .message_to_operator(format!("{subject}\n{text}"));
         if after(&self.core).await {
             Ok(())
         } else {

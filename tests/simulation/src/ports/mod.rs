@@ -1,5 +1,6 @@
-//! Table, rows, keys, bus, topic, operator and clock in this world: each call is held up before and
-//! after its effect, and may fail at either end.
+//! The simulated ports: events table, rows, keys, files, ledger, secrets, bus, topic, operator
+//! messages and clock. Most calls suspend their task before and after the effect, and each may fail
+//! at either moment.
 
 mod events;
 mod files;
@@ -23,33 +24,35 @@ pub use messages::SimOutbox;
 pub use rows::SimRows;
 pub use secrets::SimSecrets;
 
-use crate::core::{Core, Fault, hold};
+use crate::core::{Core, Fault, suspend};
 
-/// How many times a slow call is asked in vain whether it is there.
+/// How many times more a slow call suspends its task before its effect.
 const SLOW_TURNS: usize = 12;
 
-/// Brings a call to its effect, or turns it away before.
+/// Suspends the task before the effect of a call. Returns whether the call may have its effect;
+/// false means that it fails without one. `what` is its line in the trace.
 async fn before(core: &Core, what: impl FnOnce() -> String) -> bool {
     core.count_call();
     core.note(what);
     if !core.coarse {
-        hold().await;
+        suspend().await;
     }
     if core.strikes(Fault::Slow) {
         for _ in 0..SLOW_TURNS {
-            hold().await;
+            suspend().await;
         }
     }
     !core.strikes(Fault::Throttle)
 }
 
-/// Brings an answer back, or loses it.
+/// Suspends the task after the effect of a call. Returns whether the answer arrives; false means
+/// that it is lost.
 async fn after(core: &Core) -> bool {
-    hold().await;
+    suspend().await;
     !core.strikes(Fault::LostAnswer)
 }
 
-/// The world's clock.
+/// The clock of the simulation. A sleep suspends the task once, whatever its duration.
 pub struct SimClock(pub Core);
 
 #[async_trait]
@@ -59,7 +62,7 @@ impl Clock for SimClock {
     }
 
     async fn sleep(&self, _duration: Duration) {
-        hold().await;
+        suspend().await;
     }
 
     fn jitter(&self, max: Duration) -> Duration {

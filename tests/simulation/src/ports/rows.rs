@@ -1,4 +1,4 @@
-//! The read models, and what is parked.
+//! The tables of rows: the read models and the parked aggregates.
 
 use std::{
     collections::BTreeMap,
@@ -18,15 +18,16 @@ use crate::{
     defects::{self, Defect},
 };
 
-/// The read models. It notes every version that a row has had.
+/// The tables of rows under this world's faults. They note every row whose version goes back.
 pub struct SimRows {
-    /// The world's choices.
+    /// The world's choices, time and faults.
     pub core: Core,
-    /// What is stored.
+    /// The stored rows.
     pub rows: Arc<MemoryRows>,
-    /// Rows whose version went back.
+    /// The keys of rows whose version went back.
     pub went_back: Arc<Mutex<Vec<String>>>,
-    /// Rows that somebody has spoilt, as they were left: they may go back to what is right.
+    /// The rows that somebody has changed by hand, as they were left. The version of such a row may
+    /// go back to the right one.
     pub spoilt: Arc<Mutex<BTreeMap<RowKey, Row>>>,
 }
 
@@ -35,7 +36,8 @@ fn out_of_reach() -> RowError {
 }
 
 impl SimRows {
-    /// Brings a put to its effect, or turns it away before: for now, or as if for ever.
+    /// Suspends the task before a put. Fails with [`RowError::Unavailable`] or, as if for ever,
+    /// with [`RowError::Refused`], where a fault strikes.
     async fn before_put(
         &self,
         table: Table,
@@ -50,7 +52,7 @@ impl SimRows {
         }
     }
 
-    /// Puts a row, and notes where its version went back.
+    /// Puts a row by `put`, and notes it where its version went back.
     async fn watched(
         &self,
         table: Table,
@@ -58,11 +60,11 @@ impl SimRows {
         rebuilt: bool,
         put: impl AsyncFnOnce(Row) -> Result<(), RowError>,
     ) -> Result<(), RowError> {
-        let place = self.rows.place(table, &row);
+        let place = self.rows.key_of(table, &row);
         let earlier = self.rows.version_at(&place);
-        // A rebuild may put over the very version that it has seen. Where somebody had invented
-        // that version, the true row may have come to it meanwhile: then the rebuild compares once
-        // more.
+        // A rebuild may replace exactly the version that it has seen. Where somebody had set that
+        // version by hand, the true row may have reached it meanwhile; then the rebuild compares
+        // once more. So for a rebuild any row that was ever changed by hand is excepted.
         let spoilt = match rebuilt {
             true => self.spoilt.lock().unwrap().contains_key(&place),
             false => self.is_spoilt(&place),
@@ -74,16 +76,16 @@ impl SimRows {
         Ok(())
     }
 
-    /// Does a row stand here as somebody has spoilt it?
+    /// Returns whether the stored row is still as somebody has changed it by hand.
     fn is_spoilt(&self, place: &RowKey) -> bool {
         let spoilt = self.spoilt.lock().unwrap();
         let Some(left) = spoilt.get(place) else {
             return false;
         };
         let (table, partition, _) = place;
-        let there = self.rows.all(*table).into_iter();
-        let mut there = there.filter(|row| table.key_of(row)[0] == *partition);
-        there.any(|row| row == *left)
+        let stored = self.rows.all(*table).into_iter();
+        let mut stored = stored.filter(|row| table.key_of(row)[0] == *partition);
+        stored.any(|row| row == *left)
     }
 }
 
@@ -103,9 +105,9 @@ impl Rows for SimRows {
     async fn put_newer(&self, table: Table, row: Row, version: u64) -> Result<(), RowError> {
         self.before_put(table, || format!("row {table:?} version {version}"))
             .await?;
-        let mut row = defects::row(&self.core, row);
-        let place = self.rows.place(table, &row);
-        let there = self.rows.version_at(&place).is_some();
+        let mut row = defects::alter_row(&self.core, row);
+        let place = self.rows.key_of(table, &row);
+        let stored = self.rows.version_at(&place).is_some();
         if self.core.defect == Some(Defect::KeptStall)
             && let Some(earlier) = self.rows.get(table, row.clone()).await?
             && let Some(since) = earlier.get("stalledSince")
@@ -114,7 +116,7 @@ impl Rows for SimRows {
         }
         let put = async |row| match self.core.defect {
             Some(Defect::BlindRow) => self.rows.put(table, row).await,
-            Some(Defect::FirstRowWins) if there => Ok(()),
+            Some(Defect::FirstRowWins) if stored => Ok(()),
             _ => self.rows.put_newer(table, row, version).await,
         };
         self.watched(table, row, false, put).await?;
@@ -166,12 +168,12 @@ impl Rows for SimRows {
         if !before(&self.core, || format!("park {:?}", row.get("id"))).await {
             return Err(out_of_reach());
         }
-        let there = match self.core.defect {
+        let stored = match self.core.defect {
             Some(Defect::SwallowedPark) => None,
             _ => self.rows.put_first(table, row).await?,
         };
         if after(&self.core).await {
-            Ok(there)
+            Ok(stored)
         } else {
             Err(out_of_reach())
         }

@@ -1,4 +1,4 @@
-//! Where the secrets of carriers' webhooks stand.
+//! The store of the secrets with which carriers sign webhooks.
 
 use async_trait::async_trait;
 use commands::carriers::{
@@ -9,14 +9,15 @@ use commands::carriers::{
 use super::{after, before};
 use crate::{core::Core, plan::carrier::SECRET};
 
-/// The secret of one provider.
+/// The secrets under this world's faults. Only EasyPost has one.
 pub struct SimSecrets(pub Core);
 
 #[async_trait]
 impl Secrets for SimSecrets {
     async fn read(&self, provider: Provider) -> Result<Option<String>, SecretError> {
         let secret = (provider == Provider::EasyPost).then(|| SECRET.to_owned());
-        // Whoever else wants it waits meanwhile, and that has no end of interleavings.
+        // Other tasks that need the secret wait meanwhile, and a suspension here would make the
+        // number of interleavings endless.
         if self.0.coarse {
             return Ok(secret);
         }

@@ -1,4 +1,4 @@
-//! Clients: what they send, and what they are told.
+//! The clients: how they send requests, and what follows from the answers.
 
 use std::io::Write as _;
 
@@ -10,19 +10,19 @@ use crate::plan::carrier;
 impl World {
     pub(super) fn send(&mut self, number: usize) {
         let client = &mut self.clients[number];
-        let wanted = client.wanted[0].clone();
+        let planned = client.planned[0].clone();
         client.attempts += 1;
         if client.attempts == 1 {
-            client.begun = self.core.elapsed();
+            client.began_at = self.core.elapsed();
         }
         self.core
-            .note(|| format!("client {number} sends {} {}", wanted.path, wanted.body));
-        if matches!(wanted.way, Way::Bus | Way::File) {
-            client.wanted.pop_front();
+            .note(|| format!("client {number} sends {} {}", planned.path, planned.body));
+        if matches!(planned.way, Way::Bus | Way::File) {
+            client.planned.pop_front();
             client.attempts = 0;
-            let (role, event) = match wanted.way {
-                Way::Bus => (commands::Role::Bus, update_event(&wanted)),
-                _ => (commands::Role::Import, self.upload(wanted)),
+            let (role, event) = match planned.way {
+                Way::Bus => (commands::Role::Bus, update_event(&planned)),
+                _ => (commands::Role::Import, self.upload(planned)),
             };
             let twice = self.core.strikes(Fault::Duplicate);
             for _ in 0..1 + usize::from(twice) {
@@ -31,48 +31,49 @@ impl World {
                     role,
                     attempts: 0,
                 };
-                self.platform.kept().deliveries.push(delivery);
+                self.platform.state().deliveries.push(delivery);
             }
             return;
         }
         client.waiting = true;
         let invocation = Invocation::of("request");
-        if wanted.way == Way::Carrier {
-            let known = |text| (wanted.aggregate.clone(), text);
-            let mut scans = carrier::scans(&wanted.body).into_iter().map(known);
-            client.known = scans.all(|scan| self.acknowledged.contains(&scan));
+        if planned.way == Way::Carrier {
+            let known = |text| (planned.aggregate.clone(), text);
+            let mut scans = carrier::scans(&planned.body).into_iter().map(known);
+            client.already_acknowledged = scans.all(|scan| self.acknowledged.contains(&scan));
             client.puts = 0;
         }
-        // In a small world nothing is left to chance but the order of what happens.
+        // In a small world only the order of calls is a choice; each client has an instance of its
+        // own.
         let instance = match self.core.coarse {
             true => number % INSTANCES,
             false => self.core.choose(INSTANCES),
         };
         let commands = self.commands[instance].clone();
-        if wanted.way == Way::Erase {
+        if planned.way == Way::Erase {
             if client.attempts == 1 {
-                client.asked = self.observed.asked.len();
-                self.asks(&wanted);
+                client.erasure = self.observed.erasures.len();
+                self.note_erasure_request(&planned);
             }
-            let handle = erase(commands, wanted, self.core.defect);
+            let handle = erase(commands, planned, self.core.defect);
             let job = Job::Client { client: number };
             self.running.push((job, Box::pin(handle)));
             return;
         }
-        let (role, invocation, request) = match wanted.way {
+        let (role, invocation, request) = match planned.way {
             Way::Carrier => (
                 commands::Role::Carriers,
                 invocation.by_gateway(),
-                carrier::request(&wanted, self.core.defect),
+                carrier::request(&planned, self.core.defect),
             ),
             Way::Http => (
                 commands::Role::Api,
                 invocation.by_gateway(),
-                http_request(&wanted),
+                http_request(&planned),
             ),
             _ => {
-                let mut order = wanted.body.clone();
-                order["commandId"] = wanted.key.clone().into();
+                let mut order = planned.body.clone();
+                order["commandId"] = planned.key.clone().into();
                 (commands::Role::Invoke, invocation, order)
             }
         };
@@ -85,18 +86,19 @@ impl World {
             .push((Job::Client { client: number }, Box::pin(handle)));
     }
 
-    /// Uploads a file with the order and a line that is none; the event that says so.
-    fn upload(&mut self, wanted: Wanted) -> String {
-        let lines = format!("{}\n{MARKER} is no order\n", wanted.body);
+    /// Uploads a file with the order of a request and a line that is no order. Returns the event by
+    /// which S3 announces the upload.
+    fn upload(&mut self, planned: PlannedRequest) -> String {
+        let lines = format!("{}\n{MARKER} is no order\n", planned.body);
         let (kind, content) = match self.core.choose(3) {
             0 => ("jsonl", lines.into_bytes()),
             1 => ("jsonl", packed(lines.as_bytes())),
             _ => {
-                let around = json!({ "orders": [wanted.body, MARKER] });
+                let around = json!({ "orders": [planned.body, MARKER] });
                 ("json", packed(around.to_string().as_bytes()))
             }
         };
-        let key = format!("orders/{}.{kind}", wanted.key);
+        let key = format!("orders/{}.{kind}", planned.key);
         let object = self.files.upload(&key, content);
         let detail = json!({
             "bucket": { "name": BUCKET },
@@ -107,7 +109,7 @@ impl World {
         });
         let id = format!("upload/{key}/{}", object.version());
         self.observed.files.push(Uploaded {
-            wanted,
+            planned,
             object,
             report: None,
         });
@@ -119,61 +121,62 @@ impl World {
         client.waiting = false;
         let settled = answer
             .ok()
-            .map(|answer| status_and_body(&client.wanted[0], &answer));
+            .map(|answer| status_and_body(&client.planned[0], &answer));
         let settled = settled.filter(|(status, _)| *status != 503);
         if settled.is_none() && client.attempts < CLIENT_ATTEMPTS {
             return;
         }
         client.attempts = 0;
-        let Some(wanted) = client.wanted.pop_front() else {
+        let Some(planned) = client.planned.pop_front() else {
             return;
         };
-        let (known, puts, begun) = (client.known, client.puts, client.begun);
-        let asked = client.asked;
+        let (already_acknowledged, puts, began_at) =
+            (client.already_acknowledged, client.puts, client.began_at);
+        let erasure = client.erasure;
         if let Some((status, body)) = settled {
-            if wanted.way == Way::Carrier && carrier::is_logged(status, &body) {
-                let scans = carrier::scans(&wanted.body).into_iter();
-                let scans = scans.map(|text| (wanted.aggregate.clone(), text));
+            if planned.way == Way::Carrier && carrier::is_logged(status, &body) {
+                let scans = carrier::scans(&planned.body).into_iter();
+                let scans = scans.map(|text| (planned.aggregate.clone(), text));
                 self.acknowledged.extend(scans);
             }
-            if wanted.way == Way::Erase && status == 200 {
-                self.is_erased(asked);
+            if planned.way == Way::Erase && status == 200 {
+                self.erasure_answered(erasure);
             }
             self.core
                 .note(|| format!("client {number} is answered {status} {body}"));
             self.observed.answers.push(Answered {
-                wanted,
+                planned,
                 status,
                 body,
-                known,
+                already_acknowledged,
                 puts,
-                begun,
+                began_at,
             });
         }
     }
 }
 
-fn update_event(wanted: &Wanted) -> String {
-    let detail = wanted.body.to_string();
+fn update_event(planned: &PlannedRequest) -> String {
+    let detail = planned.body.to_string();
     event(
-        &wanted.key,
+        &planned.key,
         "logistics.shipments",
         "Shipment Update",
         &detail,
     )
 }
 
-fn http_request(wanted: &Wanted) -> Value {
-    let headers = json!({ "idempotency-key": wanted.key, "content-type": "application/json" });
-    post(&wanted.path, headers, &wanted.body.to_string())
+fn http_request(planned: &PlannedRequest) -> Value {
+    let headers = json!({ "idempotency-key": planned.key, "content-type": "application/json" });
+    post(&planned.path, headers, &planned.body.to_string())
 }
 
-/// A request, as the gateway hands it on.
+/// Returns a `POST` as the HTTP API passes it to a Lambda.
 pub(crate) fn post(path: &str, headers: Value, body: &str) -> Value {
     request("POST", path, headers, body)
 }
 
-/// A request by any method.
+/// Returns a request as the HTTP API passes it to a Lambda.
 pub(super) fn request(method: &str, path: &str, headers: Value, body: &str) -> Value {
     json!({
         "version": "2.0",
@@ -191,9 +194,9 @@ pub(super) fn request(method: &str, path: &str, headers: Value, body: &str) -> V
     })
 }
 
-/// What an answer says, by either way.
-fn status_and_body(wanted: &Wanted, answer: &Value) -> (u16, String) {
-    if matches!(wanted.way, Way::Http | Way::Carrier | Way::Erase) {
+/// Returns status and body of an answer, of the HTTP API or of a direct invocation.
+fn status_and_body(planned: &PlannedRequest, answer: &Value) -> (u16, String) {
+    if matches!(planned.way, Way::Http | Way::Carrier | Way::Erase) {
         let status = answer["statusCode"].as_u64().unwrap_or(500) as u16;
         return (
             status,
@@ -209,7 +212,7 @@ fn status_and_body(wanted: &Wanted, answer: &Value) -> (u16, String) {
     }
 }
 
-/// As `gzip` packs it.
+/// Returns the content compressed with gzip.
 fn packed(content: &[u8]) -> Vec<u8> {
     let mut packer = GzEncoder::new(Vec::new(), Compression::fast());
     packer.write_all(content).unwrap();

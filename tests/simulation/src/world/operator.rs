@@ -1,7 +1,9 @@
-//! The operator: sets going again what has stopped, and has made again what was lost or spoilt.
+//! The operator: resumes parked aggregates, retries dead letters, and rebuilds or announces again
+//! what was lost or corrupted.
 //!
-//! Whatever is done is an invocation like any other, under every fault, and is done again until it
-//! succeeds: at random moments, and in any case once nothing else is left to do.
+//! Each action is an invocation like any other, under the same faults, and is repeated until it
+//! succeeds. The operator acts at random moments, and in any case once nothing else is left to do
+//! and faults are off.
 
 use domain::Timestamp;
 use projectors::{
@@ -14,43 +16,45 @@ use projectors::{
 use super::{works::Work, *};
 use crate::{
     core::Act,
-    platform::{Letter, Lost},
+    platform::{DeadLetter, Expired},
 };
 
-/// The consumers' numbers.
+// The numbers of the stream's consumers.
 pub(super) const PROJECT: usize = 0;
 pub(super) const NOTIFY: usize = 1;
 
-/// What an operator knows of, and has under way.
+/// What the operator knows, and the work that it has started.
 #[derive(Default)]
 pub(super) struct Operator {
-    /// How much of what the stream has lost is known.
-    known: usize,
-    /// Rows were lost or spoilt, and no rebuild has begun since.
+    /// How many of the expired records the operator knows of.
+    known_expired: usize,
+    /// Whether rows may be missing or wrong, and no rebuild has begun since.
     pub(super) rebuild_due: bool,
-    /// Commits of this time were lost unannounced, and no announcing has begun since.
+    /// The range of time whose commits must be announced again, from the first to before the
+    /// second. It is taken when an announcing begins.
     pub(super) announce_due: Option<(Timestamp, Timestamp)>,
-    /// Has whatever is parked been tried since nothing goes wrong any more?
+    /// Whether the parked aggregates have been tried since faults were switched off.
     tried_parked: bool,
-    /// Work of several pieces.
+    /// The running works of several pieces.
     pub(super) works: Vec<Work>,
-    /// How many works there were.
-    pub(super) begun: u64,
+    /// The number of works that were begun: the next one's number.
+    pub(super) works_begun: u64,
 }
 
 impl Operator {
-    /// Learns, by the streams' alarms, what they have lost.
-    pub(super) fn learns(&mut self, lost: &[Lost]) {
-        for lost in &lost[self.known..] {
-            match lost.consumer {
+    /// Takes note of the records that the stream has dropped, as the streams' alarms report them,
+    /// and of the rebuild or announcing that this makes necessary.
+    pub(super) fn note_expired(&mut self, expired: &[Expired]) {
+        for expired in &expired[self.known_expired..] {
+            match expired.consumer {
                 PROJECT => self.rebuild_due = true,
-                _ => self.must_announce(lost.at, millis_behind(lost.at, 1)),
+                _ => self.must_announce(expired.at, millis_behind(expired.at, 1)),
             }
         }
-        self.known = lost.len();
+        self.known_expired = expired.len();
     }
 
-    /// Commits from one time to before another are to be announced, beside what is to be anyway.
+    /// Extends the range of time to announce again by the commits from `from` to before `to`.
     pub(super) fn must_announce(&mut self, from: Timestamp, to: Timestamp) {
         let (known_from, known_to) = self.announce_due.unwrap_or((from, to));
         self.announce_due = Some((from.min(known_from), to.max(known_to)));
@@ -58,15 +62,15 @@ impl Operator {
 }
 
 impl World {
-    /// The operator comes by and does one thing, whatever else is going on.
-    pub(super) fn operate(&mut self) {
+    /// Starts one random action of the operator, while others work.
+    pub(super) fn act_at_random(&mut self) {
         match self.core.choose(6) {
-            0 => self.take_up_parked(),
-            1 => self.redrive_one(),
+            0 => self.resume_parked(),
+            1 => self.retry_dead_letter(),
             2 => self.rebuild_one(),
             3 if self.operator.rebuild_due || self.core.choose(8) == 0 => {
-                let mend = self.core.choose(4) > 0;
-                self.begin_rebuild(mend);
+                let repair = self.core.choose(4) > 0;
+                self.begin_rebuild(repair);
             }
             4 if self.operator.announce_due.is_some() => self.begin_announcing(),
             5 => self.read_one(),
@@ -74,19 +78,20 @@ impl World {
         }
     }
 
-    /// Nothing is left to do but what only an operator can do: all of that begins. Was there any?
-    pub(super) fn attend(&mut self) -> bool {
-        // While things go wrong the operator comes, or does not.
+    /// Starts everything that only an operator can do, once nothing else is left to do. Returns
+    /// whether anything was started.
+    pub(super) fn start_operator_work(&mut self) -> bool {
+        // While faults strike, the operator comes only sometimes.
         if self.core.faults_on() && self.core.choose(2) == 0 {
             return false;
         }
         let before = self.running.len() + self.operator.works.len();
         if self.parked_is_due() {
-            self.take_up_parked();
+            self.resume_parked();
         }
-        let letters = self.platform.kept().letters.len();
-        for _ in 0..letters {
-            self.redrive_one();
+        let dead_letters = self.platform.state().dead_letters.len();
+        for _ in 0..dead_letters {
+            self.retry_dead_letter();
         }
         if self.operator.rebuild_due {
             self.begin_rebuild(true);
@@ -97,7 +102,8 @@ impl World {
         self.running.len() + self.operator.works.len() > before
     }
 
-    /// What cannot be read stays parked: that is tried once and not for ever.
+    /// Returns whether the parked aggregates must be tried. The poisoned order can never be
+    /// resumed: once faults are off, it is tried once more and not for ever.
     fn parked_is_due(&mut self) -> bool {
         let parked = self.rows.all(Table::Parked);
         let readable = |row: &Row| row.get("aggregate") != Some(&POISONED.into());
@@ -105,8 +111,8 @@ impl World {
         parked.iter().any(readable) || (!tried && !parked.is_empty())
     }
 
-    fn take_up_parked(&mut self) {
-        self.core.note(|| "take up what is parked".to_owned());
+    fn resume_parked(&mut self) {
+        self.core.note(|| "resume what is parked".to_owned());
         let (core, projectors) = (self.core.clone(), self.projectors());
         let work = async move {
             let all = parked::all(&projectors).await.map_err(row_failed)?;
@@ -120,20 +126,20 @@ impl World {
                     Resumed::Stays(_) => core.did(Act::Stayed),
                 }
             }
-            core.did(Act::WentThroughParked);
+            core.did(Act::TriedAllParked);
             Ok(Value::Null)
         };
-        self.running.push((Job::Errand, Box::pin(work)));
+        self.running.push((Job::Background, Box::pin(work)));
     }
 
-    /// Has the rows of some aggregate made again.
+    /// Rebuilds the rows of a random aggregate.
     pub(super) fn rebuild_one(&mut self) {
-        let kept = self.platform.kept();
-        if kept.written.is_empty() {
+        let state = self.platform.state();
+        if state.written.is_empty() {
             return;
         }
-        let name = aggregate_of(&kept.written[self.core.choose(kept.written.len())]);
-        drop(kept);
+        let name = aggregate_of(&state.written[self.core.choose(state.written.len())]);
+        drop(state);
         self.core.note(|| format!("rebuild {name}"));
         let (core, projectors) = (self.core.clone(), self.projectors());
         let work = async move {
@@ -142,27 +148,27 @@ impl World {
             core.did(Act::RebuiltOne);
             Ok(Value::Null)
         };
-        self.running.push((Job::Errand, Box::pin(work)));
+        self.running.push((Job::Background, Box::pin(work)));
     }
 
     // ---- Dead letters
 
-    fn redrive_one(&mut self) {
-        let mut kept = self.platform.kept();
-        if kept.letters.is_empty() {
+    fn retry_dead_letter(&mut self) {
+        let mut state = self.platform.state();
+        if state.dead_letters.is_empty() {
             return;
         }
-        let place = self.core.choose(kept.letters.len());
-        let letter = kept.letters.swap_remove(place);
-        drop(kept);
+        let place = self.core.choose(state.dead_letters.len());
+        let letter = state.dead_letters.swap_remove(place);
+        drop(state);
         self.core.note(|| match &letter {
-            Letter::Event(delivery) => format!("redrive {}", delivery.event),
-            Letter::Record { consumer, streamed } => {
-                format!("redrive {} of {consumer}", aggregate_of(&streamed.item))
+            DeadLetter::Event(delivery) => format!("retry {}", delivery.event),
+            DeadLetter::Record { consumer, streamed } => {
+                format!("retry {} of {consumer}", aggregate_of(&streamed.item))
             }
         });
         let work: Running = match letter.clone() {
-            Letter::Event(delivery) => {
+            DeadLetter::Event(delivery) => {
                 let commands = self.commands();
                 Box::pin(async move {
                     let (payload, invocation) =
@@ -170,45 +176,46 @@ impl World {
                     commands.handle(delivery.role, payload, &invocation).await
                 })
             }
-            Letter::Record { consumer, streamed } => {
+            DeadLetter::Record { consumer, streamed } => {
                 let silent = self.core.defect == Some(Defect::SilentRedrive);
                 let consumer = if silent { PROJECT } else { consumer };
-                Box::pin(redrive(self.projectors(), consumer, streamed))
+                Box::pin(retry_record(self.projectors(), consumer, streamed))
             }
         };
-        self.running.push((Job::Letter(letter), work));
+        self.running.push((Job::DeadLetter(letter), work));
     }
 
-    pub(super) fn redriven(&mut self, letter: Letter, answer: Answer) {
+    pub(super) fn retry_ended(&mut self, letter: DeadLetter, answer: Answer) {
         let again = self.core.strikes(Fault::Duplicate);
         match answer {
             Ok(answer) if answer != STAYS => {
                 self.core.did(match &letter {
-                    Letter::Record { .. } => Act::RecordRedriven,
-                    Letter::Event(_) => Act::EventRedriven,
+                    DeadLetter::Record { .. } => Act::RecordRetried,
+                    DeadLetter::Event(_) => Act::EventRetried,
                 });
                 if again {
-                    self.platform.kept().letters.push(letter);
+                    self.platform.state().dead_letters.push(letter);
                 }
             }
             _ if self.core.defect == Some(Defect::ThrownAwayLetter) => {}
-            // Nothing goes wrong any more, and still it is refused: it is left where it lies.
+            // It is refused without any fault, so another retry would change nothing.
             Ok(_) if !self.core.faults_on() => {
-                self.core.did(Act::LetterStayed);
-                self.platform.kept().left.push(letter);
+                self.core.did(Act::DeadLetterStayed);
+                self.platform.state().unresolved.push(letter);
             }
-            _ => self.platform.kept().letters.push(letter),
+            _ => self.platform.state().dead_letters.push(letter),
         }
     }
 }
 
-/// The planted order of things: forget, go on, and park again what stays.
+/// The planted defect `ForgottenFirst`: removes the parked row, then resumes the aggregate, and
+/// parks it again where that fails.
 async fn forgotten_first(projectors: &Projectors, one: &Parked) -> Result<Resumed, RebuildError> {
     let id = format!("{}#{}", one.consumer, one.aggregate);
-    let there = projectors
+    let stored = projectors
         .rows
         .get(Table::Parked, Table::Parked.key(&id, ""));
-    if let Some(row) = there.await? {
+    if let Some(row) = stored.await? {
         projectors.rows.remove(Table::Parked, row.clone()).await?;
         let resumed = parked::resume(projectors, one).await;
         if let Ok(Resumed::Stays(_)) = resumed {
@@ -219,11 +226,12 @@ async fn forgotten_first(projectors: &Projectors, one: &Parked) -> Result<Resume
     Ok(Resumed::Done)
 }
 
-/// A record that can never be done.
+/// The answer of the retry of a record that can never be processed.
 const STAYS: &str = "stays";
 
-/// Does for a consumer what a record of the stream should have made it do.
-async fn redrive(projectors: Projectors, consumer: usize, streamed: Streamed) -> Answer {
+/// Retries a record of the stream: rebuilds its aggregate's rows for `project`, or announces its
+/// commit for `notify`.
+async fn retry_record(projectors: Projectors, consumer: usize, streamed: Streamed) -> Answer {
     let commit = Commit::from_item((*streamed.item).clone());
     let commit = commit.map_err(|error| Failed(error.to_string()))?;
     let done = match consumer {
@@ -238,7 +246,7 @@ async fn redrive(projectors: Projectors, consumer: usize, streamed: Streamed) ->
     }
 }
 
-/// So many milliseconds behind a time.
+/// Returns the time `millis` milliseconds after a time.
 pub(super) fn millis_behind(at: Timestamp, millis: i64) -> Timestamp {
     Timestamp::from_millis(at.millis() + millis).unwrap()
 }

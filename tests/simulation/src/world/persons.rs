@@ -1,4 +1,4 @@
-//! Erasures, what histories show of persons, and what is known of it in the end.
+//! Erasures, the reading of histories, and what is observed of keys and personal data at the end.
 
 use domain::{Digest, Json, personal::Owner};
 use event_store::{Cause, keys::KeyTable as _};
@@ -7,64 +7,65 @@ use super::{clients::request, spoiling::at_once, *};
 use crate::{
     core::Act,
     defects::erasing,
-    observed::{Asked, Read},
+    observed::{ErasureRequest, HistoryRead},
     plan::persons,
 };
 
-/// Function instances of each kind, each with the keys that it has used.
+/// The number of instances of each function. Each has a cache of keys of its own.
 pub(super) const INSTANCES: usize = 2;
 
 impl World {
-    /// The command functions, in some instance.
+    /// Returns a random instance of the command functions.
     pub(super) fn commands(&self) -> Commands {
         self.commands[self.core.choose(INSTANCES)].clone()
     }
 
-    /// The projectors, in some instance.
+    /// Returns a random instance of the projectors.
     pub(super) fn projectors(&self) -> Projectors {
         self.projectors[self.core.choose(INSTANCES)].clone()
     }
 
-    /// Notes that an erasure is asked for, the first time that it is sent.
-    pub(super) fn asks(&mut self, wanted: &Wanted) {
-        // A repeat erases nothing that was stored since.
-        let same = |asked: &&Asked| asked.wanted.identity() == wanted.identity();
-        let earlier = self.observed.asked.iter().find(same);
-        let now = self.platform.kept().written.len();
-        let asked = Asked {
-            wanted: wanted.clone(),
-            begun: earlier.map_or(now, |earlier| earlier.begun),
+    /// Notes that an erasure is requested, at its first attempt.
+    pub(super) fn note_erasure_request(&mut self, planned: &PlannedRequest) {
+        // A repeat covers no commit that was written after the first request.
+        let same = |asked: &&ErasureRequest| asked.planned.identity() == planned.identity();
+        let earlier = self.observed.erasures.iter().find(same);
+        let now = self.platform.state().written.len();
+        let asked = ErasureRequest {
+            planned: planned.clone(),
+            commits_before: earlier.map_or(now, |earlier| earlier.commits_before),
             answered: false,
         };
-        self.observed.asked.push(asked);
+        self.observed.erasures.push(asked);
     }
 
-    /// An erasure is answered: what was written before it began is erased from now on.
-    pub(super) fn is_erased(&mut self, place: usize) {
+    /// Notes that an erasure was answered with 200. From now on, the orders of its owner that were
+    /// written before it was first requested must show no personal data.
+    pub(super) fn erasure_answered(&mut self, index: usize) {
         self.core.did(Act::Erased);
-        self.observed.asked[place].answered = true;
-        let asked = &self.observed.asked[place];
-        let owner = persons::owner(&asked.wanted);
-        let kept = self.platform.kept();
-        for item in &kept.written[..asked.begun] {
+        self.observed.erasures[index].answered = true;
+        let asked = &self.observed.erasures[index];
+        let owner = persons::owner(&asked.planned);
+        let state = self.platform.state();
+        for item in &state.written[..asked.commits_before] {
             let aggregate = aggregate_of(item);
             let of = persons::ORDERS
                 .iter()
                 .find(|order| aggregate == format!("order#{}", order.0));
             let of = of.map(|(id, customer, ..)| Owner::of(*customer, &id.parse().unwrap()));
             if of.as_ref() == Some(&owner) {
-                self.hidden.insert(aggregate);
+                self.erased_orders.insert(aggregate);
             }
         }
     }
 
-    /// Somebody reads the history of an order.
+    /// Starts a request for the history of a random order.
     pub(super) fn read_one(&mut self) {
         let order = persons::ORDERS[self.core.choose(persons::ORDERS.len())].0;
         self.read_history(order);
     }
 
-    /// Somebody reads the history of every order, of all instances.
+    /// Starts a request for the history of every order, each of a random instance.
     pub(super) fn read_all(&mut self) {
         for (order, ..) in persons::ORDERS {
             self.read_history(order);
@@ -73,7 +74,7 @@ impl World {
 
     fn read_history(&mut self, order: &str) {
         let aggregate = format!("order#{order}");
-        let hidden = self.hidden.contains(&aggregate);
+        let erased = self.erased_orders.contains(&aggregate);
         let at_rest = !self.core.faults_on();
         self.core
             .note(|| format!("read the history of {aggregate}"));
@@ -83,21 +84,22 @@ impl World {
         let work = async move {
             let invocation = Invocation::of("request").by_gateway();
             let answer = projectors.handle(Role::Query, payload, &invocation).await?;
-            core.did(Act::Read);
-            reads.lock().unwrap().push(Read {
+            core.did(Act::HistoryRead);
+            reads.lock().unwrap().push(HistoryRead {
                 aggregate,
-                hidden,
+                erased,
                 at_rest,
                 status: answer["statusCode"].as_u64().unwrap_or_default(),
                 text: answer["body"].as_str().unwrap_or_default().to_owned(),
             });
             Ok(Value::Null)
         };
-        self.running.push((Job::Errand, Box::pin(work)));
+        self.running.push((Job::Background, Box::pin(work)));
     }
 
-    /// What is known in the end of keys and of what they have sealed.
-    pub(super) fn opened(&self, observed: &mut Observed) {
+    /// Notes at the end of the run: the histories of orders with their personal data unsealed, the
+    /// table of keys, and the answers to requests for histories.
+    pub(super) fn observe_persons(&self, observed: &mut Observed) {
         let store = EventStore::new(self.table.clone()).with_keys(self.keys.as_stored());
         let mut histories: BTreeMap<String, Vec<Commit>> = BTreeMap::new();
         for item in &observed.stored {
@@ -112,7 +114,7 @@ impl World {
         for (aggregate, history) in histories {
             match at_once(store.opened(history)) {
                 Ok(opened) => drop(observed.opened.insert(aggregate, opened)),
-                Err(error) => observed.sealed_for_ever.push(error.to_string()),
+                Err(error) => observed.unsealing_errors.push(error.to_string()),
             }
         }
         for (id, customer, ..) in persons::ORDERS {
@@ -122,16 +124,21 @@ impl World {
             }
         }
         observed.served = self.keys.served.lock().unwrap().clone();
-        observed.jumped = self.core.tally().faults.contains_key(&Fault::ClockJump);
+        observed.clock_jumped = self.core.tally().faults.contains_key(&Fault::ClockJump);
         observed.reads = std::mem::take(&mut *self.reads.lock().unwrap());
     }
 }
 
-/// Erases a person's data: a customer's over the API, those of an order as an operator does.
-pub(super) async fn erase(commands: Commands, wanted: Wanted, defect: Option<Defect>) -> Answer {
-    let owner = persons::owner(&wanted);
+/// Erases the personal data of an owner: of a customer over the API, of an order without a customer
+/// as an operator does.
+pub(super) async fn erase(
+    commands: Commands,
+    planned: PlannedRequest,
+    defect: Option<Defect>,
+) -> Answer {
+    let owner = persons::owner(&planned);
     let cause = Cause {
-        command_id: wanted.command_id(),
+        command_id: planned.command_id(),
         digest: Digest::of(&Json::Null),
         actor: "anonymous".to_owned(),
         source: "operator".to_owned(),
@@ -140,12 +147,12 @@ pub(super) async fn erase(commands: Commands, wanted: Wanted, defect: Option<Def
         traceparent: None,
     };
     if defect == Some(Defect::ErasedBeforeNoted) {
-        return erasing::before_noted(commands, owner, cause).await;
+        return erasing::destroy_first(commands, owner, cause).await;
     }
     let answer = match &owner {
         Owner::Customer(_) => {
-            let headers = json!({ "idempotency-key": wanted.key });
-            let payload = payload(&request("DELETE", &wanted.path, headers, "").to_string());
+            let headers = json!({ "idempotency-key": planned.key });
+            let payload = payload(&request("DELETE", &planned.path, headers, "").to_string());
             let invocation = Invocation::of("request").by_gateway();
             let role = commands::Role::Api;
             commands.handle(role, payload, &invocation).await?
@@ -158,7 +165,7 @@ pub(super) async fn erase(commands: Commands, wanted: Wanted, defect: Option<Def
         }
     };
     if defect == Some(Defect::DestroyedAnew) && answer["statusCode"] == 200 {
-        erasing::anew(commands, owner).await?;
+        erasing::destroy_again(commands, owner).await?;
     }
     Ok(answer)
 }

@@ -1,9 +1,9 @@
-//! What goes on at each step, and what follows from the end of an invocation.
+//! The scheduler: what happens at each step, and what follows from the end of an invocation.
 
 use super::*;
 use crate::defects::marking;
 
-/// What can begin.
+/// Something that can be started.
 #[derive(Debug, Clone, Copy)]
 enum Start {
     Client(usize),
@@ -12,20 +12,20 @@ enum Start {
         consumer: usize,
         shard: usize,
     },
-    /// The next piece of the work with this number.
+    /// A waiting piece of the work with this number.
     Piece(u64),
 }
 
 impl World {
-    /// Takes steps until nothing is left to do, at most `steps`; is nothing left?
-    pub(super) fn go_on(&mut self, steps: u64) -> bool {
+    /// Takes steps until nothing is left to do, at most `steps`. Returns whether nothing is left.
+    pub(super) fn run_until_idle(&mut self, steps: u64) -> bool {
         for _ in 0..steps {
             self.core.step();
-            self.others();
+            self.start_by_chance();
             let startable = self.startable();
             let options = startable.len() + self.running.len();
             if options == 0 {
-                if self.attend() || self.keep_watch() {
+                if self.start_operator_work() || self.watch_when_due() {
                     continue;
                 }
                 return true;
@@ -39,8 +39,8 @@ impl World {
         false
     }
 
-    /// What others do, whose turn is by chance.
-    fn others(&mut self) {
+    /// Starts, by chance, activities that no other part of the world waits for.
+    fn start_by_chance(&mut self) {
         if self.core.strikes(Fault::Rebuild) {
             self.rebuild_one();
         }
@@ -48,21 +48,21 @@ impl World {
             self.spoil();
         }
         if self.core.strikes(Fault::Operator) {
-            self.operate();
+            self.act_at_random();
         }
         if self.core.strikes(Fault::Sweep) {
             self.begin_sweep();
         }
         if self.core.strikes(Fault::Silence) {
-            self.core.outage(1 + self.core.choose(4) as i64);
+            self.core.pass_hours(1 + self.core.choose(4) as i64);
         }
         if self.core.strikes(Fault::Watch) {
             self.watch();
         }
     }
 
-    /// Moves the commands of clients alone, each at every call, until all are settled; of the
-    /// first so many holds, one may be a crash.
+    /// Runs the requests of the clients alone, until all have a final answer. At each call where a
+    /// task is suspended it may crash instead, at most `crashes` times in all.
     pub(super) fn commands_only(&mut self, mut crashes: usize) {
         for _ in 0..STEPS_MAX {
             let startable: Vec<Start> = (0..self.clients.len())
@@ -93,20 +93,20 @@ impl World {
         }
     }
 
-    // ---- What can begin
+    // ---- What can be started
 
     fn startable(&self) -> Vec<Start> {
         let clients = (0..CLIENTS)
             .filter(|client| self.may_send(*client))
             .map(Start::Client);
-        let kept = self.platform.kept();
-        let deliveries = (0..kept.deliveries.len().min(2)).map(Start::Delivery);
+        let state = self.platform.state();
+        let deliveries = (0..state.deliveries.len().min(2)).map(Start::Delivery);
         let waiting = |consumer: usize, shard: usize| {
-            let cursor = &kept.cursors[consumer][shard];
+            let cursor = &state.cursors[consumer][shard];
             let idle = !self.running.iter().any(|(job, _)| {
                 matches!(job, Job::Batch { consumer: c, shard: s } if (*c, *s) == (consumer, shard))
             });
-            idle && cursor.next < kept.shards[shard].len()
+            idle && cursor.next < state.shards[shard].len()
         };
         let batches = (0..CONSUMERS)
             .flat_map(|consumer| (0..SHARDS).map(move |shard| (consumer, shard)))
@@ -123,32 +123,32 @@ impl World {
 
     fn may_send(&self, client: usize) -> bool {
         let client = &self.clients[client];
-        !client.waiting && !client.wanted.is_empty()
+        !client.waiting && !client.planned.is_empty()
     }
 
     fn start(&mut self, start: Start) {
         match start {
             Start::Client(client) => self.send(client),
             Start::Delivery(place) => {
-                let delivery = self.platform.kept().deliveries.remove(place);
+                let delivery = self.platform.state().deliveries.remove(place);
                 self.core.note(|| format!("deliver {}", delivery.event));
                 let commands = self.commands();
                 let payload = payload(&delivery.event);
                 let (role, invocation) = (delivery.role, Invocation::of("request"));
                 let handle: Running = match self.core.defect.filter(|_| delivery.is_mark()) {
-                    Some(defect @ (Defect::StaleMark | Defect::MarkedAnew)) => {
-                        Box::pin(marking::wrongly(defect, commands, delivery.event.clone()))
-                    }
+                    Some(defect @ (Defect::StaleMark | Defect::MarkedAnew)) => Box::pin(
+                        marking::mark_wrongly(defect, commands, delivery.event.clone()),
+                    ),
                     _ => Box::pin(async move { commands.handle(role, payload, &invocation).await }),
                 };
                 self.running.push((Job::Delivery(delivery), handle));
             }
-            Start::Batch { consumer, shard } => self.read(consumer, shard),
-            Start::Piece(number) => self.go_on_with(number),
+            Start::Batch { consumer, shard } => self.start_batch(consumer, shard),
+            Start::Piece(number) => self.invoke_piece(number),
         }
     }
 
-    // ---- Any invocation
+    // ---- Running invocations
 
     fn advance(&mut self, place: usize) {
         if self.core.strikes(Fault::Crash) {
@@ -171,17 +171,20 @@ impl World {
     fn ended(&mut self, job: Job, answer: Answer) {
         match job {
             Job::Client { client } => self.answered(client, answer),
-            Job::Batch { consumer, shard } => self.consumed(consumer, shard, answer),
-            Job::Errand => {}
-            Job::Letter(letter) => self.redriven(letter, answer),
+            Job::Batch { consumer, shard } => self.batch_ended(consumer, shard, answer),
+            Job::Background => {}
+            Job::DeadLetter(letter) => self.retry_ended(letter, answer),
             Job::Piece { number, piece } => self.piece_ended(number, piece, answer),
             Job::Delivery(mut delivery) => {
                 delivery.attempts += 1;
                 let again = answer.is_ok() && self.core.strikes(Fault::Duplicate);
                 if answer.is_err() && delivery.attempts == DELIVERY_ATTEMPTS {
-                    self.platform.kept().letters.push(Letter::Event(delivery));
+                    self.platform
+                        .state()
+                        .dead_letters
+                        .push(DeadLetter::Event(delivery));
                 } else if answer.is_err() || (again && delivery.attempts < DELIVERY_ATTEMPTS) {
-                    self.platform.kept().deliveries.push(delivery);
+                    self.platform.state().deliveries.push(delivery);
                 }
             }
         }

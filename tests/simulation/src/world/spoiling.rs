@@ -1,16 +1,17 @@
-//! What comes to the tables by other ways than Waybill's: a commit from newer code, and rows that
-//! somebody has changed, removed or invented.
+//! Changes of the tables that do not come from this code: a commit of newer code, and rows that
+//! somebody has changed, removed or inserted by hand.
 
 use domain::Json;
 use support::rows::RowKey;
 
 use super::*;
 
-/// Rows that somebody invents at once, when it is many: more than are settled at a time.
+/// The number of rows when somebody inserts many at once: more than a rebuild settles at a time.
 const MANY: usize = projectors::limits::AGGREGATES_AT_ONCE + 4;
 
 impl World {
-    /// A commit from newer code, of an order of its own: it parks, and nothing else does.
+    /// Writes, by chance, a commit of newer code, of an order of its own. This order is parked, and
+    /// no other aggregate may stay so.
     pub(super) fn poison(&mut self) {
         if !self.core.strikes(Fault::Poison) {
             return;
@@ -31,7 +32,7 @@ impl World {
         self.platform.written(&self.core, item);
     }
 
-    /// Somebody changes, removes or invents rows: a rebuild is due.
+    /// Changes, removes or inserts rows by hand. From then on a rebuild is due.
     pub(super) fn spoil(&mut self) {
         let table = [Table::ProcessedOrders, Table::ShipmentLog][self.core.choose(2)];
         let rows = self.rows.all(table);
@@ -46,7 +47,7 @@ impl World {
                 at_once(self.rows.remove(table, row)).unwrap();
             }
             _ => {
-                // One that there may be one day, one that nobody wants, and one that cannot be.
+                // Ids of aggregates that may exist, of one that never exists, and an invalid id.
                 let (ids, entries) = match table {
                     Table::ShipmentLog => (
                         ["S1", "S2", "S9", "no id!"],
@@ -65,7 +66,7 @@ impl World {
         self.change(table, table.key(id, entry));
     }
 
-    /// Puts a row that is wrong, under any version there may be.
+    /// Puts a wrong row, with a version that is right, missing, no number, too low or too high.
     fn change(&mut self, table: Table, mut row: Row) {
         let version = row.get("version").and_then(|version| match version {
             Json::Number(number) => number.to_u64(),
@@ -81,13 +82,14 @@ impl World {
         }
         row.insert("spoilt".to_owned(), Json::Bool(true));
         self.core.note(|| format!("row {row:?} is spoilt"));
-        let place: RowKey = self.rows.place(table, &row);
+        let place: RowKey = self.rows.key_of(table, &row);
         self.spoilt.lock().unwrap().insert(place, row.clone());
         at_once(self.rows.put(table, row)).unwrap();
     }
 }
 
-/// What a future of a table in memory comes to: nothing holds it up.
+/// Returns the output of a future that is ready at its first poll, as those of a table in memory
+/// are. Panics where it is not.
 pub(super) fn at_once<T>(future: impl Future<Output = T>) -> T {
     let mut future = std::pin::pin!(future);
     let mut context = Context::from_waker(Waker::noop());

@@ -1,34 +1,37 @@
-//! The stream: what is read of it, and what follows from how that went.
+//! The stream: how consumers read batches of it, and what follows from their answers.
 
 use super::*;
 
 impl World {
-    pub(super) fn read(&mut self, consumer: usize, shard: usize) {
+    pub(super) fn start_batch(&mut self, consumer: usize, shard: usize) {
         let length = 1 + self.core.choose(BATCH_MAX);
         if self.core.strikes(Fault::Outage) {
-            self.core.outage(OUTAGE_HOURS);
+            self.core.pass_hours(OUTAGE_HOURS);
         }
-        let mut kept = self.platform.kept();
-        kept.trim(consumer, shard, self.core.elapsed());
-        self.operator.learns(&kept.lost);
-        let (next, records) = (kept.cursors[consumer][shard].next, kept.shards[shard].len());
+        let mut state = self.platform.state();
+        state.trim(consumer, shard, self.core.elapsed());
+        self.operator.note_expired(&state.expired);
+        let (next, records) = (
+            state.cursors[consumer][shard].next,
+            state.shards[shard].len(),
+        );
         let end = (next + length).min(records);
-        let batch = kept.shards[shard][next..end].to_vec();
+        let batch = state.shards[shard][next..end].to_vec();
         if batch.is_empty() {
             return;
         }
-        kept.cursors[consumer][shard].end = end;
+        state.cursors[consumer][shard].end = end;
         if self.core.defect == Some(Defect::EarlyCursor) {
-            kept.cursors[consumer][shard].next = end;
+            state.cursors[consumer][shard].next = end;
         }
-        drop(kept);
+        drop(state);
         self.core
             .note(|| format!("consumer {consumer} reads {next}..{end} of shard {shard}"));
-        let handle = self.consume(consumer, batch);
+        let handle = self.invoke_consumer(consumer, batch);
         self.running.push((Job::Batch { consumer, shard }, handle));
     }
 
-    fn consume(&self, consumer: usize, batch: Vec<Streamed>) -> Running {
+    fn invoke_consumer(&self, consumer: usize, batch: Vec<Streamed>) -> Running {
         let mut projectors = self.projectors();
         if self.core.defect == Some(Defect::NotLookedAgain) && consumer == PROJECT {
             let keys = self.keys.instance(&self.core, true);
@@ -41,7 +44,9 @@ impl World {
                 .iter()
                 .map(|streamed| (*streamed.item).clone())
                 .collect();
-            return Box::pin(usual_recipe(remembered, rows, projectors, items));
+            return Box::pin(project_by_last_sequence(
+                remembered, rows, projectors, items,
+            ));
         }
         let payload = batch_of_records(batch.iter().map(|streamed| streamed.record.as_ref()));
         Box::pin(async move {
@@ -51,11 +56,11 @@ impl World {
         })
     }
 
-    pub(super) fn consumed(&mut self, consumer: usize, shard: usize, answer: Answer) {
+    pub(super) fn batch_ended(&mut self, consumer: usize, shard: usize, answer: Answer) {
         let again = self.core.strikes(Fault::Duplicate);
         let defect = self.core.defect;
-        let mut kept = self.platform.kept();
-        let cursor = &mut kept.cursors[consumer][shard];
+        let mut state = self.platform.state();
+        let cursor = &mut state.cursors[consumer][shard];
         if defect == Some(Defect::EarlyCursor) {
             return;
         }
@@ -84,18 +89,20 @@ impl World {
             }
         }
         if cursor.attempts >= RECORD_ATTEMPTS {
-            // To the failure destination, whole; the others go on.
-            let lost = cursor.next;
+            // The record goes to the failure destination, and the consumer continues behind it.
+            let failed = cursor.next;
             cursor.next += 1;
             cursor.attempts = 0;
-            let streamed = kept.shards[shard][lost].clone();
-            kept.letters.push(Letter::Record { consumer, streamed });
+            let streamed = state.shards[shard][failed].clone();
+            state
+                .dead_letters
+                .push(DeadLetter::Record { consumer, streamed });
         }
     }
 }
 
-/// The planted recipe for orders; shipments go the right way.
-async fn usual_recipe(
+/// The planted defect `RememberedSequence`, for orders. Shipments are projected correctly.
+async fn project_by_last_sequence(
     remembered: Arc<Remembered>,
     rows: Arc<dyn Rows>,
     projectors: Projectors,

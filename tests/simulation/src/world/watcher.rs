@@ -1,26 +1,27 @@
-//! The watcher: its schedule, which goes on whatever else happens.
+//! The watcher, which looks for stalled shipments, and its schedule.
 
 use domain::{Json, Timestamp};
 
 use super::*;
 use crate::core::Act;
 
-/// For how long nothing may be heard of a shipment in this world.
+/// The setting of this world: after how many hours without an update a shipment is stalled, by
+/// status. With 0 it never is.
 pub const STALLED_AFTER: &str = "CREATED=3,PICKED_UP=0,IN_TRANSIT=2,OUT_FOR_DELIVERY=1,DELAYED=0,\
                                  DELIVERY_ATTEMPTED=0,READY_FOR_PICKUP=0,RETURNING=0";
 
-/// Half of that: what a watcher would take that is planted.
+/// Half of these hours: the setting of the planted defect `WatchedTooEarly`.
 const HALF_OF_IT: &str = "CREATED=1.5,PICKED_UP=0,IN_TRANSIT=1,OUT_FOR_DELIVERY=0.5,DELAYED=0,\
                           DELIVERY_ATTEMPTED=0,READY_FOR_PICKUP=0,RETURNING=0";
 
-/// Milliseconds from one turn of the schedule to the next: a quarter of an hour, as it is deployed.
+/// The interval of the schedule in milliseconds: a quarter of an hour, as it is deployed.
 const BETWEEN_TURNS: i64 = 15 * 60 * 1_000;
 
-/// Turns of the schedule until no shipment is left to wait for: a bound, not reached.
+/// The most scheduled runs until no shipment can stall any more. This limit is not reached.
 const TURNS_MAX: u32 = 200;
 
 impl World {
-    /// A run of the watcher, beside whichever goes on.
+    /// Starts a run of the watcher, beside those that are running.
     pub(super) fn watch(&mut self) {
         self.core.note(|| "the watcher looks".to_owned());
         let (core, mut projectors) = (self.core.clone(), self.projectors());
@@ -35,26 +36,28 @@ impl World {
             core.did(Act::Watched);
             Ok(answer)
         };
-        self.running.push((Job::Errand, Box::pin(work)));
+        self.running.push((Job::Background, Box::pin(work)));
     }
 
-    /// Nothing goes wrong any more, and nothing is left to do: time goes by until the turn of the
-    /// schedule at which a shipment may be due. Is there one to wait for?
-    pub(super) fn keep_watch(&mut self) -> bool {
+    /// Once faults are off and nothing is left to do: lets time pass until the scheduled run at
+    /// which the next shipment may be stalled, and starts that run. Returns whether there is such
+    /// a shipment.
+    pub(super) fn watch_when_due(&mut self) -> bool {
         if self.core.faults_on() || self.turns == TURNS_MAX {
             return false;
         }
-        let (now, written) = (self.core.now(), self.platform.kept().written.len());
-        self.observed.quiet.get_or_insert((written, now));
+        let (now, written) = (self.core.now(), self.platform.state().written.len());
+        self.observed.quiet_since.get_or_insert((written, now));
         let Some(due) = self.next_due() else {
             return false;
         };
         self.turns += 1;
-        // The turns before can find nothing; the last of them is taken all the same.
+        // Earlier runs can find nothing and are skipped, except the last one before the shipment is
+        // due.
         let idle = (due.millis() - now.millis() - BETWEEN_TURNS).max(0);
         let elapsed = self.core.elapsed();
         let turn = ((elapsed + idle) / BETWEEN_TURNS + 1) * BETWEEN_TURNS;
-        self.core.pass(turn - elapsed);
+        self.core.pass_millis(turn - elapsed);
         self.watch();
         if self.core.choose(4) == 0 {
             self.watch();
@@ -62,7 +65,7 @@ impl World {
         true
     }
 
-    /// When the first of the shipments that may stall is due.
+    /// Returns when the first of the shipments that may stall is stalled, by the rows.
     fn next_due(&self) -> Option<Timestamp> {
         let rows = self.rows.all(Table::ShipmentLog).into_iter();
         let watched = rows.filter(|row| !row.contains_key("stalledSince"));

@@ -1,5 +1,6 @@
-//! Work of several pieces, carried out as a state machine does: a piece is an invocation that has
-//! an end, its answer is what the next one is given, and one that fails is done again from there.
+//! Works of several pieces, carried out as a state machine of Step Functions does: rebuilds,
+//! sweeps and announcings. A piece is one invocation with a time limit. The answer of an unfinished
+//! piece is the input of its next invocation; a failed invocation is repeated with the same input.
 
 use domain::Timestamp;
 use projectors::{
@@ -10,16 +11,16 @@ use projectors::{
 use super::{operator::millis_behind, *};
 use crate::core::Act;
 
-/// Pieces of a work at the same time.
+/// The most pieces of a work that run at the same time.
 const PIECES_AT_ONCE: usize = 2;
 
-/// Segments and buckets of a work, at most.
+/// The most segments, and the most buckets, of a work.
 const SEGMENTS_MAX: usize = 3;
 
-/// Milliseconds that a piece has, at most, beside what it keeps for its end.
+/// The longest time limit of a piece in milliseconds, without the reserve that it keeps to end.
 const PIECE_MILLIS_MAX: usize = 1_500;
 
-/// Of what kind a work is.
+/// The kind of a work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Rebuild,
@@ -28,41 +29,41 @@ enum Kind {
     Announcing { from: Timestamp, to: Timestamp },
 }
 
-/// Work of several pieces.
+/// A work of several pieces: one execution of a state machine.
 #[derive(Debug)]
 pub(super) struct Work {
     number: u64,
     kind: Kind,
-    /// Did it begin when nothing went wrong any more? Then what is refused is refused for ever.
+    /// Whether it began after faults were switched off. Then what is refused is refused for ever.
     undisturbed: bool,
-    /// Pieces that can begin, or go on.
+    /// The inputs of pieces that can be invoked, for the first time or again.
     waiting: Vec<Value>,
-    /// Pieces for when those are done.
+    /// The inputs of pieces that can be invoked once all of `waiting` are done.
     then: Vec<Value>,
     running: usize,
-    /// Histories that were not folded, and messages that were not accepted.
+    /// The number of histories that could not be folded, or of messages that were not accepted.
     refused: u64,
 }
 
 impl Work {
-    /// Its number, where one of its pieces can begin.
+    /// Returns its number where one of its pieces can be invoked now.
     pub(super) fn startable(&self) -> Option<u64> {
         (!self.waiting.is_empty() && self.running < PIECES_AT_ONCE).then_some(self.number)
     }
 }
 
 impl World {
-    /// Begins to make good all rows; or only to compare them, which mends nothing.
-    pub(super) fn begin_rebuild(&mut self, mend: bool) {
-        self.operator.rebuild_due &= !mend;
+    /// Begins a rebuild of all rows; without `repair` it only compares them and repairs nothing.
+    pub(super) fn begin_rebuild(&mut self, repair: bool) {
+        self.operator.rebuild_due &= !repair;
         let plan = Task::Plan(Plan {
-            run: format!("run-{}", self.operator.begun),
+            run: format!("run-{}", self.operator.works_begun),
             segments: 1 + self.core.choose(SEGMENTS_MAX) as u32,
             buckets: 1 + self.core.choose(SEGMENTS_MAX) as u32,
-            repair: mend,
+            repair,
             only: None,
         });
-        let kind = match mend {
+        let kind = match repair {
             true => Kind::Rebuild,
             false => Kind::Verify,
         };
@@ -88,7 +89,7 @@ impl World {
     fn begin(&mut self, kind: Kind, waiting: Vec<Value>) {
         self.core.note(|| format!("begin {kind:?}"));
         self.operator.works.push(Work {
-            number: self.operator.begun,
+            number: self.operator.works_begun,
             kind,
             undisturbed: !self.core.faults_on(),
             waiting,
@@ -96,11 +97,11 @@ impl World {
             running: 0,
             refused: 0,
         });
-        self.operator.begun += 1;
+        self.operator.works_begun += 1;
     }
 
-    /// Begins, or goes on with, a piece of a work.
-    pub(super) fn go_on_with(&mut self, number: u64) {
+    /// Invokes a random waiting piece of a work, with a random time limit.
+    pub(super) fn invoke_piece(&mut self, number: u64) {
         let Some(work) = self.work(number) else {
             return;
         };
@@ -136,7 +137,7 @@ impl World {
         let work = &mut self.operator.works[place];
         work.running -= 1;
         match answer {
-            // Nobody runs a sweep's piece again: the next sweep comes by itself.
+            // A failed piece of a sweep is not repeated: the next scheduled sweep replaces it.
             Err(_) if work.kind == Kind::Sweep => {
                 self.operator.works.swap_remove(place);
                 return;
@@ -152,7 +153,7 @@ impl World {
             }
             Ok(answer) => {
                 if answer != piece {
-                    self.core.did(Act::GoneOn);
+                    self.core.did(Act::Continued);
                 }
                 work.waiting.push(answer);
             }
@@ -166,7 +167,8 @@ impl World {
         }
     }
 
-    /// What was refused while things went wrong is done again: it may have been refused for that.
+    /// Ends a work. What was refused may have been refused by a fault, so it is due again where the
+    /// work began while faults could strike.
     fn work_ended(&mut self, work: &Work) {
         let again = work.refused > 0 && !work.undisturbed;
         match work.kind {
@@ -175,14 +177,14 @@ impl World {
             Kind::Rebuild => {
                 self.core.did(Act::RebuiltAll);
                 self.operator.rebuild_due |= again;
-                self.observed.named[PROJECT] |= work.refused > 0;
+                self.observed.reported_unreadable[PROJECT] |= work.refused > 0;
             }
             Kind::Announcing { from, to } => {
                 self.core.did(Act::Announced);
                 if again {
                     self.operator.must_announce(from, to);
                 }
-                self.observed.named[NOTIFY] |= work.refused > 0;
+                self.observed.reported_unreadable[NOTIFY] |= work.refused > 0;
             }
         }
     }
@@ -193,7 +195,8 @@ impl World {
     }
 }
 
-/// Announces what is left of a segment until `end`; what has failed goes on from where it came to.
+/// Announces the rest of a segment until `end`. Where that fails, the next invocation continues
+/// from the state that this one has reached.
 async fn announce(projectors: Projectors, state: Value, end: Timestamp) -> Answer {
     let mut announce: Announce = serde_json::from_value(state).unwrap();
     let enough = || projectors.clock.now() >= end;

@@ -1,4 +1,5 @@
-//! What was committed in a time, announced once more. The commits are found by reading all of them.
+//! Announcing all commits of a period again. The commits of the period are found by reading all
+//! commits.
 
 use std::{
     path::PathBuf,
@@ -24,26 +25,27 @@ use crate::{
     progress::{Progress, Stage},
 };
 
-/// What of a time is announced, and how.
+/// Which period is announced, and how.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TimeOptions {
-    /// What was committed at this time or later
+pub struct PeriodOptions {
+    /// The begin of the period: commits of this time or later are announced.
     pub from: Timestamp,
-    /// and before this.
+    /// The end of the period: commits before this time are announced.
     pub to: Timestamp,
-    /// Parts of the store that are read at the same time, 1 to
+    /// The number of parts of the store that are read in parallel, 1 to
     /// [`SEGMENTS_MAX`](crate::limits::SEGMENTS_MAX).
     pub segments: u32,
-    /// Where it is kept how far it is; [`usual`](crate::folder::usual) says where commands keep it.
+    /// The folder that keeps the state of the run. [`run_folder`](crate::folder::run_folder)
+    /// returns the default one.
     pub folder: PathBuf,
-    /// Begin anew, whatever was begun before in that folder?
+    /// Whether to begin from the start even where the folder contains an unfinished run.
     pub anew: bool,
-    /// Read units a second at most; without it the environment's own limit counts.
+    /// The highest number of read units per second. Without it the environment's own limit is used.
     pub read_units: Option<u32>,
 }
 
-impl TimeOptions {
-    /// An error where they contradict themselves, or a number is out of its bounds.
+impl PeriodOptions {
+    /// Fails with `Usage` where the period is empty or the number of segments is out of its bounds.
     pub fn check(&self) -> Result<(), OperatorError> {
         let Self { from, to, .. } = self;
         if from >= to {
@@ -58,24 +60,24 @@ impl TimeOptions {
     }
 }
 
-/// What came of announcing a time.
+/// The result of announcing a period.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct TimeReport {
-    /// Commits that were read.
+pub struct PeriodReport {
+    /// The number of commits that were read.
     pub read: u64,
-    /// Those of them that are of the time.
+    /// The number of commits in the period.
     pub commits: u64,
-    /// Messages that were accepted.
+    /// The number of messages that were accepted.
     pub messages: u64,
-    /// Orders and shipments with a commit that cannot be read, or a message that will never be
-    /// accepted.
+    /// The number of orders and shipments with a commit that cannot be read, or with a message that
+    /// will never be accepted.
     pub refused: u64,
-    /// What reading has cost, in read units.
+    /// The read units that reading has used.
     pub read_units: u64,
 }
 
-impl From<Announced> for TimeReport {
+impl From<Announced> for PeriodReport {
     fn from(announced: Announced) -> Self {
         Self {
             read: announced.read,
@@ -87,9 +89,9 @@ impl From<Announced> for TimeReport {
     }
 }
 
-/// What finding the commits of a time costs, whichever time; a message or two for each commit of it
-/// are not counted.
-pub async fn time_price(environment: &Environment) -> Result<Cost, OperatorError> {
+/// The cost of finding the commits of any period. It does not contain the one or two messages that
+/// each commit of the period makes.
+pub async fn period_price(environment: &Environment) -> Result<Cost, OperatorError> {
     let size = size(environment, &environment.names.events()).await?;
     Ok(Cost::of(size.scan_units()))
 }
@@ -97,9 +99,9 @@ pub async fn time_price(environment: &Environment) -> Result<Cost, OperatorError
 /// A run over the whole store, as its folder keeps it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct Run {
-    /// Which environment it is of.
+    /// The [`identity`](Environment::identity) of its environment.
     of: String,
-    /// When it was begun.
+    /// The time at which it was started.
     begun: Timestamp,
     segments: Vec<Announce>,
 }
@@ -120,7 +122,7 @@ impl Run {
         }
     }
 
-    /// Does it do the same, however far it has come?
+    /// Whether both runs do the same, no matter how far each of them is.
     fn is_same(&self, other: &Self) -> bool {
         let anew = |one: &Announce| Announce::new((one.segment, one.segments), one.from, one.to);
         let plan = |run: &Self| run.segments.iter().map(anew).collect::<Vec<_>>();
@@ -134,37 +136,39 @@ impl Run {
     }
 }
 
-/// Announcing a time, begun or gone on with. Nothing is sent before [`TimeRun::finish`].
-pub struct TimeRun {
+/// A run that announces a period. It is started or resumed; nothing is sent before
+/// [`PeriodRun::finish`].
+pub struct PeriodRun {
     folder: Folder,
     run: Run,
     projectors: Projectors,
-    /// About how many commits there are.
+    /// The approximate number of commits in the store.
     items: u64,
     start: Start,
     _lock: Lock,
 }
 
-impl TimeRun {
-    /// Goes on with the run in the folder, where there is one of the same environment and the same
-    /// time; else begins anew. One folder takes one run at a time: `Busy` where somebody has it.
+impl PeriodRun {
+    /// Resumes the run in the folder, where it belongs to the same environment and the same period;
+    /// else starts a new one. Fails with `Busy` where another run has the folder: only one run may
+    /// use it at a time.
     pub async fn begin(
         environment: &Environment,
-        options: &TimeOptions,
+        options: &PeriodOptions,
     ) -> Result<Self, OperatorError> {
         options.check()?;
         let size = size(environment, &environment.names.events()).await?;
         let lock = Lock::take(&options.folder).await?;
         let folder = Folder::open(&options.folder)?;
         let (now, time) = (environment.now(), (options.from, options.to));
-        let wanted = Run::new(environment.identity(), now, options.segments, time);
+        let planned = Run::new(environment.identity(), now, options.segments, time);
         let known: Option<Run> = match options.anew {
             true => None,
             false => folder.load(STATE)?,
         };
-        let known = known.filter(|known| known.is_same(&wanted));
+        let known = known.filter(|known| known.is_same(&planned));
         let start = started(known.as_ref().map(|run| run.begun), now, None);
-        let run = known.unwrap_or(wanted);
+        let run = known.unwrap_or(planned);
         folder.save(STATE, &run)?;
         let limits = CapacityLimits {
             read_units: options.read_units,
@@ -173,22 +177,22 @@ impl TimeRun {
         Ok(Self {
             folder,
             run,
-            projectors: environment.working(None, limits, None)?,
+            projectors: environment.limited_projectors(None, limits, None)?,
             items: size.items,
             start,
             _lock: lock,
         })
     }
 
-    /// Does it begin anew, or go on?
+    /// Whether the run begins from the start or is resumed.
     pub fn start(&self) -> Start {
         self.start
     }
 
-    /// Announces all that is not done; the folder is removed at the end. On any error, and where
-    /// somebody stops it, what is done stays written down; a message may then be sent twice, with
-    /// the same id.
-    pub async fn finish(self, progress: &dyn Progress) -> Result<TimeReport, OperatorError> {
+    /// Announces everything that is not done yet, and removes the folder at the end. The progress
+    /// stays saved after an error and after a stop. The run that is resumed may send a message a
+    /// second time, with the same id.
+    pub async fn finish(self, progress: &dyn Progress) -> Result<PeriodReport, OperatorError> {
         let read = self.run.counted().read;
         progress.begins(Stage::Announcing, read, self.items);
         let (at_once, all) = (self.run.segments.len(), self.run.segments.clone());
@@ -213,7 +217,7 @@ impl TimeRun {
     }
 }
 
-/// Goes through a segment to its end, and writes down where it stands.
+/// Announces one segment to its end, and saves its state after each step.
 async fn finish(
     mut segment: Announce,
     projectors: &Projectors,

@@ -1,5 +1,5 @@
-//! Where dead letters lie: the bucket of what the stream's consumers have given up, and the queue of
-//! events and files; and the functions that they are given to once more.
+//! The bucket and the queue that contain the dead letters, and the functions that are invoked with
+//! them again.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use event_store::failure::describe;
 use futures::future::join_all;
 
 use crate::{
-    bucket::{content, said},
+    bucket::{call_error, content},
     environment::Environment,
     error::OperatorError,
     limits::{
@@ -20,11 +20,11 @@ use crate::{
     },
 };
 
-/// Under this the stream's failure destination puts its objects.
+/// The prefix of the keys under which Lambda's failure destination writes its objects.
 const PREFIX: &str = "aws/lambda/";
 
-/// The dead letters of an environment.
-pub(crate) struct Places {
+/// Access to the dead letters of an environment.
+pub(crate) struct DeadLetterStore {
     s3: aws_sdk_s3::Client,
     sqs: aws_sdk_sqs::Client,
     functions: aws_sdk_lambda::Client,
@@ -32,46 +32,48 @@ pub(crate) struct Places {
     queue_url: String,
 }
 
-/// How many messages lie in the queue, about: SQS is up to a minute late with it.
+/// The approximate number of messages in the queue; SQS counts them up to a minute late.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Depth {
+pub(crate) struct QueueDepth {
     pub(crate) visible: u64,
-    /// Those that somebody has taken and not yet done.
+    /// Messages that a reader has received and neither deleted nor returned.
     pub(crate) hidden: u64,
 }
 
-/// How many objects lie in the bucket.
+/// The number of objects in the bucket.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Objects {
+pub(crate) struct ObjectCount {
     pub(crate) number: u64,
-    /// May there be more?
+    /// Whether there may be more objects than were counted.
     pub(crate) more: bool,
 }
 
-/// A page of the bucket.
+/// A page of the bucket's list of objects.
 pub(crate) struct ObjectPage {
     pub(crate) objects: Vec<Object>,
     pub(crate) more: bool,
 }
 
-/// An object, as the bucket lists it.
+/// An object as the bucket lists it.
 pub(crate) struct Object {
     pub(crate) key: String,
     pub(crate) bytes: u64,
-    /// When it was put.
+    /// The time at which it was written.
     pub(crate) at: Option<Timestamp>,
 }
 
-/// How an invocation ended.
+/// The result of an invocation.
 pub(crate) enum Invoked {
-    /// It answered with this payload.
+    /// The function has returned this payload.
     Answered(String),
-    /// It ended in an error, with this payload.
+    /// The function has ended in an error, and this payload describes it.
     Failed(String),
 }
 
-impl Places {
-    /// The bucket is called as the one of the order files is, in the same account.
+impl DeadLetterStore {
+    /// The store of an environment. The name of its bucket follows from the name of the bucket for
+    /// order files, which contains the account. Fails with `Environment` where that name has
+    /// another form.
     pub(crate) fn of(environment: &Environment) -> Result<Self, OperatorError> {
         let (names, config) = (&environment.names, &environment.config);
         let bucket = &environment.settings.bucket;
@@ -89,26 +91,26 @@ impl Places {
         })
     }
 
-    // The bucket.
+    // The bucket
 
-    /// How many objects there are, up to a limit.
-    pub(crate) async fn count_objects(&self) -> Result<Objects, OperatorError> {
+    /// Counts the objects, on at most [`COUNTED_PAGES`] pages.
+    pub(crate) async fn count_objects(&self) -> Result<ObjectCount, OperatorError> {
         let (mut number, mut after) = (0, None);
         for _ in 0..COUNTED_PAGES {
             let page = self.objects(after.as_deref(), OBJECTS_PAGE).await?;
             number += page.objects.len() as u64;
             if !page.more {
-                return Ok(Objects {
+                return Ok(ObjectCount {
                     number,
                     more: false,
                 });
             }
             after = page.objects.into_iter().next_back().map(|last| last.key);
         }
-        Ok(Objects { number, more: true })
+        Ok(ObjectCount { number, more: true })
     }
 
-    /// Objects behind the key `after`, at most `limit`.
+    /// Lists at most `limit` objects after the key `after`.
     pub(crate) async fn objects(
         &self,
         after: Option<&str>,
@@ -117,7 +119,8 @@ impl Places {
         let list = self.s3.list_objects_v2().bucket(&self.bucket);
         let list = list.prefix(PREFIX).max_keys(limit);
         let page = list.set_start_after(after.map(str::to_owned)).send().await;
-        let page = page.map_err(|error| said(&format!("the bucket {}", self.bucket), &error))?;
+        let page =
+            page.map_err(|error| call_error(&format!("the bucket {}", self.bucket), &error))?;
         let objects = page.contents.unwrap_or_default().into_iter();
         Ok(ObjectPage {
             objects: objects.filter_map(listed).collect(),
@@ -125,42 +128,48 @@ impl Places {
         })
     }
 
-    /// An object as the bucket lists it; `None` where it is not there. Of the keys that begin with
-    /// one, that one comes first.
+    /// Finds an object in the bucket's list; `None` where it does not exist. Of all keys that begin
+    /// with `key`, the list contains `key` itself first.
     pub(crate) async fn find_object(&self, key: &str) -> Result<Option<Object>, OperatorError> {
         if !key.starts_with(PREFIX) {
             return Ok(None);
         }
         let list = self.s3.list_objects_v2().bucket(&self.bucket);
         let page = list.prefix(key).max_keys(1).send().await;
-        let page = page.map_err(|error| said(&format!("the bucket {}", self.bucket), &error))?;
+        let page =
+            page.map_err(|error| call_error(&format!("the bucket {}", self.bucket), &error))?;
         let first = page.contents.unwrap_or_default().into_iter().next();
         Ok(first.and_then(listed).filter(|object| object.key == key))
     }
 
-    /// An object's content; `None` where somebody else has removed it.
+    /// Reads an object's content; `None` where it was removed meanwhile.
     pub(crate) async fn object(&self, key: &str) -> Result<Option<Vec<u8>>, OperatorError> {
         content(&self.s3, &self.bucket, key).await
     }
 
-    /// Removes an object.
+    /// Deletes an object.
     pub(crate) async fn delete_object(&self, key: &str) -> Result<(), OperatorError> {
         let delete = self.s3.delete_object().bucket(&self.bucket).key(key);
         let deleted = delete.send().await;
-        deleted.map(drop).map_err(|error| said("an object", &error))
+        deleted
+            .map(drop)
+            .map_err(|error| call_error("an object", &error))
     }
 
-    // The queue.
+    // The queue
 
-    /// How many messages there are.
-    pub(crate) async fn depth(&self) -> Result<Depth, OperatorError> {
+    /// Reads how many messages there are, visible and hidden.
+    pub(crate) async fn depth(&self) -> Result<QueueDepth, OperatorError> {
         let visible = QueueAttributeName::ApproximateNumberOfMessages;
         let hidden = QueueAttributeName::ApproximateNumberOfMessagesNotVisible;
         let asked = self.sqs.get_queue_attributes().queue_url(&self.queue_url);
         let asked = asked
             .attribute_names(visible.clone())
             .attribute_names(hidden.clone());
-        let answer = asked.send().await.map_err(|error| said(QUEUE, &error))?;
+        let answer = asked
+            .send()
+            .await
+            .map_err(|error| call_error(QUEUE, &error))?;
         let attributes = answer.attributes.unwrap_or_default();
         let number = |name| {
             let number = attributes.get(&name).and_then(|text| text.parse().ok());
@@ -168,13 +177,14 @@ impl Places {
                 OperatorError::Environment(format!("{QUEUE}: it does not say its {name}"))
             })
         };
-        Ok(Depth {
+        Ok(QueueDepth {
             visible: number(visible)?,
             hidden: number(hidden)?,
         })
     }
 
-    /// Takes some messages, which nobody else gets for this long.
+    /// Receives up to [`MESSAGES_AT_ONCE`] messages, which are hidden from other readers for the
+    /// time `hidden`.
     pub(crate) async fn take(&self, hidden: Duration) -> Result<Vec<Message>, OperatorError> {
         let hidden = i32::try_from(hidden.as_secs()).unwrap_or(i32::MAX);
         let receive = self.sqs.receive_message().queue_url(&self.queue_url);
@@ -184,25 +194,28 @@ impl Places {
             .visibility_timeout(hidden)
             .message_system_attribute_names(MessageSystemAttributeName::SentTimestamp)
             .message_attribute_names("All");
-        let received = receive.send().await.map_err(|error| said(QUEUE, &error))?;
+        let received = receive
+            .send()
+            .await
+            .map_err(|error| call_error(QUEUE, &error))?;
         Ok(received.messages.unwrap_or_default())
     }
 
-    /// Removes a message that was taken.
+    /// Deletes a message that was received.
     pub(crate) async fn delete_message(&self, receipt: &str) -> Result<(), OperatorError> {
         let delete = self.sqs.delete_message().queue_url(&self.queue_url);
         let deleted = delete.receipt_handle(receipt).send().await;
-        deleted.map(drop).map_err(|error| said(QUEUE, &error))
+        deleted.map(drop).map_err(|error| call_error(QUEUE, &error))
     }
 
-    /// Gives messages back that were taken.
+    /// Returns received messages to the queue, so that other readers see them at once.
     pub(crate) async fn give_all_back(&self, receipts: &[String]) {
         for receipts in receipts.chunks(GIVEN_BACK_AT_ONCE) {
             join_all(receipts.iter().map(|receipt| self.give_back(receipt))).await;
         }
     }
 
-    /// Gives a message back that was taken. Where that fails, it is back a little later anyway.
+    /// Returns one received message. Where that fails, SQS shows it again when its time is over.
     async fn give_back(&self, receipt: &str) {
         let change = self.sqs.change_message_visibility();
         let change = change.queue_url(&self.queue_url).receipt_handle(receipt);
@@ -211,7 +224,7 @@ impl Places {
         }
     }
 
-    /// Runs a function with this payload, and waits for its end.
+    /// Invokes a function with this payload and waits until it has ended.
     pub(crate) async fn invoke(
         &self,
         function: &str,
@@ -221,7 +234,7 @@ impl Places {
             .operation_attempt_timeout(INVOCATION_TIMEOUT)
             .operation_timeout(INVOCATION_TIMEOUT)
             .build();
-        // An answer that takes its time is no stalled one.
+        // A function may work for minutes: that is not a stalled answer.
         let patient = aws_sdk_lambda::Config::builder()
             .timeout_config(timeouts)
             .stalled_stream_protection(StalledStreamProtectionConfig::disabled());
@@ -232,7 +245,7 @@ impl Places {
             .config_override(patient)
             .send()
             .await
-            .map_err(|error| said(function, &error))?;
+            .map_err(|error| call_error(function, &error))?;
         let text = answer.payload.unwrap_or_else(|| Blob::new(""));
         let text = String::from_utf8_lossy(text.as_ref()).into_owned();
         Ok(match answer.function_error {
@@ -251,5 +264,5 @@ fn listed(object: aws_sdk_s3::types::Object) -> Option<Object> {
     })
 }
 
-/// What the queue is called in an error.
+/// The queue's name in the texts of errors.
 const QUEUE: &str = "the queue of dead letters";

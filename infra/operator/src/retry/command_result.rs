@@ -1,45 +1,48 @@
-//! What became of a message that its function was given once more: known within some seconds, since
-//! its function has come to its end by then.
+//! Finds the result of a dead letter that was retried. It is known within some seconds, since the
+//! function has ended by then.
 
 use domain::{AggregateId, Json, Timestamp, json::Object};
 
 use crate::{
-    dead_letters::{about, function::role_of, look, message::Message, of_message, places::Places},
+    dead_letters::{
+        about, function::role_of, message::Message, of_message, peek, store::DeadLetterStore,
+    },
     environment::Environment,
     error::OperatorError,
     history::history,
     limits::{CLOCK_TOLERANCE, PEEKED_MESSAGES_MAX},
     recent::FileId,
-    retried::Came,
+    retried::CommandResult,
 };
 
-/// What became of a message that was taken up since `begun`; `None` where nobody can say.
-pub(super) async fn of(
+/// The result of a message whose function was invoked again at or after `begun`; `None` where it is
+/// not known.
+pub(super) async fn find(
     environment: &Environment,
-    places: &Places,
+    store: &DeadLetterStore,
     message: &Message,
     begun: Timestamp,
-) -> Option<Came> {
+) -> Option<CommandResult> {
     let found = match role_of(&message.body)? {
-        "import" => Ok(file(&message.body).map(Came::File)),
-        _ => of_command(environment, places, message, begun).await,
+        "import" => Ok(file(&message.body).map(CommandResult::File)),
+        _ => of_command(environment, store, message, begun).await,
     };
     found.unwrap_or_else(|error| {
-        tracing::debug!(%error, "what became of a dead letter is not known");
+        tracing::debug!(%error, "the result of a retried dead letter is not known");
         None
     })
 }
 
 async fn of_command(
     environment: &Environment,
-    places: &Places,
+    store: &DeadLetterStore,
     message: &Message,
     begun: Timestamp,
-) -> Result<Option<Came>, OperatorError> {
+) -> Result<Option<CommandResult>, OperatorError> {
     let Some(command) = command(message) else {
         return Ok(None);
     };
-    // A shipment first: its update names the order that it belongs to.
+    // The shipment comes first: an update of a shipment also names the shipment's order.
     let about = about(&message.body).into_iter().rev();
     let ids = about.filter_map(|name| name.parse::<AggregateId>().ok());
     let mut unchanged = None;
@@ -55,22 +58,22 @@ async fn of_command(
             .find(|event| event.command_id.as_ref() == Some(&command));
         let aggregate = id.to_string();
         if let Some(made) = made {
-            return Ok(Some(Came::Accepted {
+            return Ok(Some(CommandResult::Accepted {
                 aggregate,
                 kind: made.kind.clone().unwrap_or_default(),
                 sequence: made.sequence,
             }));
         }
         let version = events.last().map_or(0, |event| event.sequence);
-        unchanged = unchanged.or(Some(Came::Nothing { aggregate, version }));
+        unchanged = unchanged.or(Some(CommandResult::Unchanged { aggregate, version }));
     }
-    let refused = refused(environment, places, message, begun).await?;
+    let refused = refused(environment, store, message, begun).await?;
     Ok(refused.or(unchanged))
 }
 
-/// The id by which its command is known in a history.
+/// The id that the message's command has in a history; `None` where it has none.
 fn command(message: &Message) -> Option<String> {
-    let members = Json::parse(&message.resumed()).ok()?.into_object()?;
+    let members = Json::parse(&message.retry_payload()).ok()?.into_object()?;
     let text = |name: &str| match members.get(name) {
         Some(Json::String(text)) => Some(text.clone()),
         _ => None,
@@ -81,25 +84,25 @@ fn command(message: &Message) -> Option<String> {
     }
 }
 
-/// A letter like it that a function has put into the queue since.
+/// Searches the queue for a dead letter with the same content that a function has sent there since.
 async fn refused(
     environment: &Environment,
-    places: &Places,
+    store: &DeadLetterStore,
     message: &Message,
     begun: Timestamp,
-) -> Result<Option<Came>, OperatorError> {
+) -> Result<Option<CommandResult>, OperatorError> {
     let tolerance = i64::try_from(CLOCK_TOLERANCE.as_millis()).unwrap_or_default();
-    let mark = message.mark();
+    let content_digest = message.content_digest();
     let is_it = |one: &Message| {
         let anew = one.sent_ms + tolerance >= begun.millis() && one.id != message.id;
-        anew && one.reason.is_some() && one.mark() == mark
+        anew && one.reason.is_some() && one.content_digest() == content_digest
     };
-    let (looked, _) = look(places, PEEKED_MESSAGES_MAX as usize, is_it).await?;
+    let (looked, _) = peek(store, PEEKED_MESSAGES_MAX as usize, is_it).await?;
     let found = looked.iter().find(|one| is_it(one));
-    Ok(found.map(|one| Came::Refused(Box::new(of_message(environment, one)))))
+    Ok(found.map(|one| CommandResult::Refused(Box::new(of_message(environment, one)))))
 }
 
-/// The upload that an event of S3 is about.
+/// The upload that an event of S3 describes.
 fn file(body: &str) -> Option<FileId> {
     fn member(mut of: Object, name: &str) -> Option<Object> {
         of.remove(name)?.into_object()
