@@ -100,8 +100,9 @@ test-rust:
 	cargo test --locked --workspace --no-fail-fast
 
 # The system as its users meet it: HTTP, the AWS protocols, and kill -9.
+# Two files of tests at a time: most of their time they wait.
 test-outside: build $(VENV)/ready
-	PATH="$(CURDIR)/$(VENV)/bin:$$PATH" $(VENV)/bin/python -m pytest $(OUTSIDE)
+	PATH="$(CURDIR)/$(VENV)/bin:$$PATH" $(VENV)/bin/python -m pytest -n 2 --dist loadgroup $(OUTSIDE)
 
 $(VENV)/ready: $(OUTSIDE)/requirements.txt
 	python3 -m venv $(VENV)
@@ -142,11 +143,12 @@ e2e: build e2e-binaries $(VENV)/ready $(CDK_READY) $(E2E_READY)
 	$(VENV)/bin/python -m pytest $(E2E)
 	E2E_IAM=enforced $(VENV)/bin/python -m pytest $(E2E)
 
-# For this machine, whatever the environment's architecture.
+# For this machine, whatever the environment's architecture, and built like everything else here, so that
+# nothing is compiled twice. Without symbols: the emulator takes a function as one packed file.
 e2e-binaries:
-	cargo build --locked --profile e2e --bin commands --bin projectors
+	cargo build --locked --bin commands --bin projectors
 	for executable in commands projectors; do \
-	  install -D -m 755 $(E2E_WORK)/$$executable $(E2E_WORK)/binaries/$$executable/bootstrap || exit 1; \
+	  install -D -s -m 755 target/debug/$$executable $(E2E_WORK)/binaries/$$executable/bootstrap || exit 1; \
 	done
 
 $(E2E_READY): $(E2E)/requirements.txt

@@ -217,6 +217,7 @@ fn submodules_of(folder: &Path) -> BTreeMap<String, BTreeSet<String>> {
     };
     let modules: BTreeSet<String> = files.iter().map(|(path, _)| module(path)).collect();
     let mut uses = BTreeMap::<String, BTreeSet<String>>::new();
+    let above = crate_path(folder);
     for (path, text) in &files {
         let (name, code) = (module(path), code_of(text));
         let used: BTreeSet<String> = if name == ITSELF {
@@ -226,7 +227,8 @@ fn submodules_of(folder: &Path) -> BTreeMap<String, BTreeSet<String>> {
             // The number of `super` from this file up to the folder's `mod.rs`.
             let inside = path.components().count();
             let steps = inside - usize::from(path.ends_with("mod.rs"));
-            let named = names_above(&code, steps).into_iter();
+            let from_root = code.split(&above).skip(1).flat_map(first_names);
+            let named = names_above(&code, steps).into_iter().chain(from_root);
             let known = |name: String| match modules.contains(&name) {
                 true => name,
                 false => ITSELF.to_owned(),
@@ -236,6 +238,18 @@ fn submodules_of(folder: &Path) -> BTreeMap<String, BTreeSet<String>> {
         uses.entry(name).or_default().extend(used);
     }
     uses
+}
+
+/// Returns the path of a folder's module from its crate's root, such as `crate::pages::`.
+fn crate_path(folder: &Path) -> String {
+    let names = folder.components().map(|part| part.as_os_str());
+    let names: Vec<&str> = names.filter_map(|name| name.to_str()).collect();
+    let root = names.iter().rposition(|name| *name == "src").unwrap();
+    let inside: String = names[root + 1..]
+        .iter()
+        .map(|name| format!("{name}::"))
+        .collect();
+    format!("crate::{inside}")
 }
 
 /// Returns whether a path in `code` begins with the module `name`.
@@ -326,6 +340,30 @@ fn no_modules_of_a_crate_use_one_another_in_a_circle() {
         crates += 1;
     }
     assert!(crates > 8, "{crates}");
+}
+
+#[test]
+fn no_submodules_use_one_another_in_a_circle() {
+    let metadata = workspace();
+    let mut folders = BTreeSet::new();
+    for package in metadata.workspace_packages() {
+        let root = package.manifest_path.parent().unwrap().join("src");
+        if !root.join("lib.rs").exists() || root.as_str().contains("/tests/") {
+            continue;
+        }
+        for (path, _) in source_of(root.as_str()) {
+            folders.insert(path.parent().unwrap().to_owned());
+        }
+        folders.remove(root.as_std_path());
+    }
+    for folder in &folders {
+        let mut uses = submodules_of(folder);
+        uses.remove(ITSELF);
+        let cycles = cycles(uses);
+        let shown = folder.display();
+        assert!(cycles.is_empty(), "{shown}: a cycle among {cycles:?}");
+    }
+    assert!(folders.len() > 30, "{}", folders.len());
 }
 
 /// Crates with a `mod.rs` that declares what its submodules share and also uses the submodules.

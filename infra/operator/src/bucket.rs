@@ -22,17 +22,18 @@ pub(crate) async fn content(
     bucket: &str,
     key: &str,
 ) -> Result<Option<Vec<u8>>, OperatorError> {
+    let address = format!("s3://{bucket}/{key}");
     let got = match s3.get_object().bucket(bucket).key(key).send().await {
         Ok(got) => got,
         Err(error) if error.code() == Some("NoSuchKey") => return Ok(None),
-        Err(error) => return Err(call_error("an object", &error)),
+        Err(error) => return Err(call_error(&address, &error)),
     };
     if got.content_length.unwrap_or_default() > OBJECT_BYTES_MAX {
-        let text = format!("an object of more than {OBJECT_BYTES_MAX} bytes");
+        let text = format!("{address} is larger than {OBJECT_BYTES_MAX} bytes");
         return Err(OperatorError::TooMany(text));
     }
     let content = got.body.collect().await;
-    let cut = |_| OperatorError::Unavailable("an object could not be read to its end".to_owned());
+    let cut = |_| OperatorError::Unavailable(format!("{address} could not be read completely"));
     Ok(Some(content.map_err(cut)?.to_vec()))
 }
 

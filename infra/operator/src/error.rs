@@ -45,7 +45,7 @@ pub enum OperatorError {
     Busy(String),
     /// [`Progress::stopped`](crate::progress::Progress::stopped) has asked for the end. The same
     /// call, made again, continues from here.
-    #[error("it was stopped: the same command goes on from here")]
+    #[error("it was stopped; the same command continues from here")]
     Stopped,
     /// The folder of a run cannot be written or read.
     #[error("{0}")]
@@ -84,7 +84,7 @@ impl From<RebuildError> for OperatorError {
 
 impl From<RowError> for OperatorError {
     fn from(error: RowError) -> Self {
-        let text = format!("the table of parked aggregates: {error}");
+        let text = format!("a table of rows or of parked aggregates: {error}");
         match error {
             RowError::Unavailable(_) => Self::of_call(text),
             RowError::Refused(_) => Self::Corrupt(text),

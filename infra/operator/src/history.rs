@@ -149,7 +149,7 @@ async fn events(
         }
     }
     Err(OperatorError::TooMany(format!(
-        "the history of {id} has no end"
+        "the history of {id} has more than {HISTORY_PAGES_MAX} pages"
     )))
 }
 

@@ -49,7 +49,7 @@ impl PeriodOptions {
     pub fn check(&self) -> Result<(), OperatorError> {
         let Self { from, to, .. } = self;
         if from >= to {
-            let text = format!("nothing is of {from} or later and before {to}");
+            let text = format!("the start of the period, {from}, must be before its end, {to}");
             return Err(OperatorError::Usage(text));
         }
         if !(1..=SEGMENTS_MAX).contains(&self.segments) {

@@ -80,7 +80,9 @@ impl DeadLetterStore {
         let account = bucket.strip_prefix(&names.orders_bucket(""));
         let account = account.ok_or_else(|| {
             let like = names.orders_bucket("<account>");
-            OperatorError::Environment(format!("the bucket {bucket} is not called like {like}"))
+            OperatorError::Environment(format!(
+                "the name of the bucket {bucket} does not match {like}"
+            ))
         })?;
         Ok(Self {
             s3: environment.s3(),
@@ -153,7 +155,7 @@ impl DeadLetterStore {
         let deleted = delete.send().await;
         deleted
             .map(drop)
-            .map_err(|error| call_error("an object", &error))
+            .map_err(|error| call_error(&format!("s3://{}/{key}", self.bucket), &error))
     }
 
     // The queue

@@ -110,24 +110,16 @@ pub(super) async fn look(
         let text = format!("the orders of {owner} came from more than {ERASED_FILES_MAX} files");
         return Err(OperatorError::TooMany(text));
     }
-    let looks = FileInspector {
+    let inspector = FileInspector {
         environment,
         owner,
         s3: environment.s3(),
         rules: rules(environment).await,
     };
-    let mut files = Vec::with_capacity(sources.len());
     progress.begins(Stage::ReadingFiles, 0, sources.len() as u64);
-    for source in sources {
-        if progress.stopped() {
-            progress.ends();
-            return Err(OperatorError::Stopped);
-        }
-        files.push(looks.file(source).await?);
-        progress.advances(1);
-    }
+    let files = inspector.files(sources, progress).await;
     progress.ends();
-    Ok(files)
+    files
 }
 
 /// Removes those files that contain nobody else's orders. Only the versions that were read are
@@ -137,9 +129,19 @@ pub(super) async fn remove(
     mut files: Vec<OrderFile>,
     progress: &dyn Progress,
 ) -> Result<Vec<OrderFile>, OperatorError> {
-    let (s3, bucket) = (environment.s3(), &environment.settings.bucket);
     progress.begins(Stage::ReadingFiles, 0, files.len() as u64);
-    for file in &mut files {
+    let removed = remove_each(environment, &mut files, progress).await;
+    progress.ends();
+    removed.map(|()| files)
+}
+
+async fn remove_each(
+    environment: &Environment,
+    files: &mut [OrderFile],
+    progress: &dyn Progress,
+) -> Result<(), OperatorError> {
+    let (s3, bucket) = (environment.s3(), &environment.settings.bucket);
+    for file in files {
         if file.state == FileState::ToBeRemoved
             && let Some(key) = key_in(bucket, &file.file)
         {
@@ -154,8 +156,7 @@ pub(super) async fn remove(
         }
         progress.advances(1);
     }
-    progress.ends();
-    Ok(files)
+    Ok(())
 }
 
 /// The key of a file in this bucket; `None` where the address is in another one.
@@ -186,6 +187,22 @@ struct FileInspector<'a> {
 }
 
 impl FileInspector<'_> {
+    async fn files(
+        &self,
+        sources: &BTreeSet<String>,
+        progress: &dyn Progress,
+    ) -> Result<Vec<OrderFile>, OperatorError> {
+        let mut files = Vec::with_capacity(sources.len());
+        for source in sources {
+            if progress.stopped() {
+                return Err(OperatorError::Stopped);
+            }
+            files.push(self.file(source).await?);
+            progress.advances(1);
+        }
+        Ok(files)
+    }
+
     async fn file(&self, source: &str) -> Result<OrderFile, OperatorError> {
         let mut file = OrderFile {
             file: source.to_owned(),

@@ -280,8 +280,7 @@ impl Bucket {
         range: Range<u64>,
     ) -> S3Result<StreamingBlob> {
         let content = self.files.read(&version.id, range).await;
-        // The version may have been deleted after it was found.
-        let content = content.map_err(|error| s3_error!(error, NoSuchKey))?;
+        let content = content.map_err(unread)?;
         Ok(StreamingBlob::wrap(content))
     }
 
@@ -392,6 +391,27 @@ pub(super) fn broken(error: impl std::error::Error + Send + Sync + 'static) -> S
     s3_error!(error, InternalError)
 }
 
+/// The answer where a version's file cannot be read. The version may have been deleted after it was
+/// found; any other cause is an internal error.
+pub(super) fn unread(error: io::Error) -> S3Error {
+    match error.kind() {
+        io::ErrorKind::NotFound => s3_error!(error, NoSuchKey),
+        _ => broken(error),
+    }
+}
+
 fn is_the_clients(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::Other && error.raw_os_error().is_none()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_file_that_is_gone_is_a_missing_key() {
+        let code = |kind: io::ErrorKind| unread(kind.into()).code().as_str().to_owned();
+        assert_eq!(code(io::ErrorKind::NotFound), "NoSuchKey");
+        assert_eq!(code(io::ErrorKind::PermissionDenied), "InternalError");
+    }
 }

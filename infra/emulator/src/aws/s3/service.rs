@@ -7,6 +7,7 @@ use s3s::{S3, S3Request, S3Response, S3Result, s3_error};
 
 use super::bucket::{
     Buckets, NewVersion, ObjectHeaders, broken, condition, condition_matches, etag, modified,
+    unread,
 };
 use super::events::ObjectChange;
 use super::{Caller, lists, parts};
@@ -122,7 +123,7 @@ impl S3 for Buckets {
         };
         let file = super::bucket::new_id();
         let copied = bucket.files.join(&file, vec![source.id.clone()]).await;
-        let draft = copied.map_err(broken)?;
+        let draft = copied.map_err(unread)?;
         let new = NewVersion {
             key: input.key,
             about,
