@@ -17,6 +17,7 @@
 //! - [`mod@announce`]: messages that are sent again; [`messages`]: the messages of an event
 //! - [`cost`]: the cost of reading, shown before it begins; [`folder`]: the state of a run that can
 //!   be stopped and resumed; [`lock`]: the process that works on it
+//! - [`words`]: numbers with their nouns, for whoever prints them
 //!
 //! Everything is done by the projectors' own code, with the settings of the environment's own
 //! functions.
@@ -48,6 +49,7 @@ pub mod retry;
 pub mod rows;
 pub mod status;
 pub mod target;
+pub mod words;
 
 pub use environment::{CapacityLimits, Environment};
 pub use error::OperatorError;
