@@ -173,7 +173,10 @@ mod tests {
         let runs = past(&state, "dev").unwrap();
         assert_eq!(runs[0].1.mended.get("order#1"), Some(&at));
         assert!(runs[1].1.mended.is_empty());
-        let nowhere = remember_repair(&state, "dev", "../x", &[id], at);
+        // Nothing but a saved run of this environment, even where a file is there.
+        let file = state.join(format!("runs-dev/{name}.json"));
+        std::fs::copy(file, state.join("elsewhere.json")).unwrap();
+        let nowhere = remember_repair(&state, "dev", "../elsewhere", &[id], at);
         assert!(matches!(nowhere, Err(OperatorError::NotFound(_))));
         std::fs::remove_dir_all(&state).unwrap();
     }
