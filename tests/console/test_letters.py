@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
 import broken as things
@@ -79,6 +80,18 @@ def test_a_letter_that_cannot_succeed_is_discarded_after_it_was_said_what_is_los
 
 def log_of(system) -> str:
     return (system.folder / "data/waybill.log").read_text()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_what_asks_before_can_be_read_by_everybody(own, open_page, scheme):
+    page = open_page(color_scheme=scheme, viewport={"width": 360, "height": 800})
+    letter = things.send(own, command(IMAGE, totalAmount=4), reason="total_mismatch")
+    for url in (at(own, letter), f"{own.console}/stuck/letter/discard?name={letter}"):
+        page.goto(url)
+        found = Axe().run(page).response["violations"]
+        assert [one["id"] for one in found if one["impact"] != "minor"] == []
+        assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0, url
+        assert page.locator("img").count() == 0
 
 
 def test_what_may_succeed_is_not_discarded(own, page):
