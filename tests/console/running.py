@@ -132,10 +132,11 @@ class Asked(NamedTuple):
 class AwsBetween:
     """Stands between the console and AWS's protocols: hands everything on, but for what `missing`
     names (a piece of the path, or of the header `x-amz-target`), which is answered after `delay`, or
-    never where there is none."""
+    never where there is none; and for the operation `denied`, which a policy does not allow."""
 
     def __init__(self, aws: str):
         self.aws, self.missing, self.delay, self.calls = aws, None, 0.0, []
+        self.denied = None
         outer = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -150,6 +151,9 @@ class AwsBetween:
                     time.sleep(outer.delay)
                     self.close_connection = True
                     return
+                if outer.denied and target == outer.denied:
+                    self.deny(target)
+                    return
                 skipped = ("host", "connection", "content-length", "expect", "transfer-encoding")
                 headers = {k: v for k, v in self.headers.items() if k.lower() not in skipped}
                 answer = POOL.request(self.command, outer.aws + self.path, body=body, headers=headers)
@@ -163,6 +167,17 @@ class AwsBetween:
                     self.wfile.write(answer.data)
                 except OSError:
                     pass  # whoever asked has given up
+
+            def deny(self, target: str) -> None:
+                action = target.replace("Amazon", "").replace(".", ":")
+                service, _, name = action.partition(":")
+                said = f"User: x is not authorized to perform: {service.lower()}:{name} on resource: y"
+                text = json.dumps({"__type": "com.amazonaws.sqs#AccessDenied", "message": said})
+                self.send_response(403)
+                self.send_header("content-type", "application/x-amz-json-1.0")
+                self.send_header("content-length", str(len(text)))
+                self.end_headers()
+                self.wfile.write(text.encode())
 
             do_GET = do_POST = do_PUT = do_HEAD = handle_one
 

@@ -115,6 +115,17 @@ def test_what_was_found_is_mended_where_it_stands(own, open_page, scripts):
     assert page.get_by_role("button", name="Mend these").count() == 0
     assert things.row(own, "wrong")["customerName"]["S"] == "Ada"
     assert things.row(own, "lost")
+    # The run remembers it, whoever looks later.
+    page.goto(own.console + "/read-models")
+    past = page.locator("section", has=page.get_by_role("heading", name="Last runs"))
+    expect(past.locator("tbody tr").first).to_contain_text("since,")
+    past.locator("tbody a").first.click()
+    told = main_of(page).get_by_role("status")
+    expect(told).to_contain_text("2 wrong, mended at")
+    assert told.locator(".bad").count() == 0
+    expect(page.locator(".finding", has_text="lost")).to_contain_text("missing, mended at")
+    for name in ("Mend these", "Mend its rows"):
+        assert page.get_by_role("button", name=name).count() == 0
 
 
 def test_one_row_is_compared_and_mended(own, page):
@@ -124,7 +135,7 @@ def test_one_row_is_compared_and_mended(own, page):
     page.get_by_role("link", name="Is its row right?").click()
     expect(page.locator("tr.changed")).to_have_count(1)
     page.get_by_role("button", name="Mend its rows").click()
-    expect(main_of(page)).to_contain_text("Mended: 1 rows written, 0 removed")
+    expect(main_of(page)).to_contain_text("Mended: 1 row written, 0 removed")
     expect(main_of(page)).to_contain_text("Every row is what follows from its events")
     assert things.row(own, "one")["customerName"]["S"] == "Ada"
     page.goto(own.console + "/read-models/rows?aggregate=order%23nobody")

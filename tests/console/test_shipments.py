@@ -1,9 +1,11 @@
 """Shipments: what has to be looked at, scans in order of their own times, and how it was."""
 
+import re
+
 import pytest
 from playwright.sync_api import expect
 
-from conftest import update
+from conftest import quoted, update
 
 
 def test_what_has_to_be_looked_at_comes_first(system, page):
@@ -40,6 +42,66 @@ def test_a_shipment_is_shown_as_it_was(system, open_page, scripts):
     expect(then.get_by_role("row", name="status PICKED_UP IN_TRANSIT")).to_be_visible()
     page.get_by_role("link", name="As it is now").first.click()
     expect(page.get_by_role("region", name="Now")).to_contain_text("DELAYED")
+
+
+def test_what_came_later_is_not_among_the_scans_of_then(system, page):
+    stops = page.locator("ol.line > li")
+    page.goto(system.console + "/shipments/SHIP-1?after=2")
+    expect(stops).to_have_count(2)
+    expect(stops.nth(0)).to_contain_text("PICKED_UP")
+    # The other one of the same time came later.
+    expect(stops.nth(1)).to_contain_text("IN_TRANSIT")
+    expect(stops.nth(1)).not_to_contain_text("same time")
+    expect(page.get_by_role("main")).to_contain_text("2 scans came later and are not listed")
+    page.goto(system.console + "/shipments/SHIP-1?after=3")
+    expect(stops).to_have_count(3)
+    expect(page.get_by_role("main")).to_contain_text("1 scan came later and is not listed")
+    expect(page.get_by_role("slider")).to_have_attribute("max", "4")
+    page.goto(system.console + "/shipments/SHIP-1?after=4")
+    expect(stops).to_have_count(4)
+    expect(page.get_by_role("main")).not_to_contain_text("came later")
+
+
+TIMES = [
+    ("/shipments/SHIP-1", "What was known at", "at"),
+    ("/orders/R-1", "As it was at", "at"),
+    ("/shipments/SHIP-1", "On the day", "day"),
+    ("/orders/R-1", "On the day", "day"),
+    ("/orders", "Processed on", "day"),
+]
+
+
+@pytest.mark.parametrize(("path", "label", "name"), TIMES)
+def test_what_is_no_time_comes_back_in_its_field_with_the_forms_that_are_read(
+    system, page, path, label, name
+):
+    typed = "yesterday noon <b>"
+    answer = page.goto(f"{system.console}{path}?{name}={quoted(typed)}")
+    assert answer.status == 400
+    field = page.get_by_label(label)
+    expect(field).to_have_value(typed)
+    expect(field).to_have_attribute("aria-invalid", "true")
+    expect(field).to_have_accessible_description(re.compile("2024-01-15"))
+    alert = page.get_by_role("alert")
+    expect(alert).to_contain_text("This is no ")
+    if name == "at":
+        expect(alert).to_contain_text("2024-01-15T10:30:00+02:00")
+        expect(alert).to_contain_text("seconds (9 or 10 digits)")
+    field.fill("2030-01-01")
+    field.press("Enter")
+    expect(field).to_have_attribute("name", name)
+    assert page.get_by_role("alert").count() == 0
+    expect(page.get_by_role("main")).not_to_contain_text("This was refused")
+
+
+def test_the_field_of_a_time_says_so_too(system, page):
+    page.goto(system.console + "/orders/R-1")
+    page.get_by_label("As it was at").fill("noon")
+    page.get_by_label("As it was at").press("Enter")
+    expect(page.get_by_role("alert")).to_contain_text("This is no time")
+    page.get_by_label("As it was at").fill("2030-01-01 08:00")
+    page.get_by_label("As it was at").press("Enter")
+    expect(page.get_by_role("main")).to_contain_text("As it was at 2030-01-01 08:00")
 
 
 def test_before_it_was_known_it_says_since_when_and_what_its_scans_say(system, page):

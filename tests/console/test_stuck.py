@@ -120,8 +120,8 @@ def test_all_is_retried_after_it_was_said_what_will_happen(own, open_page, scrip
     main = main_of(page)
     expect(main).to_contain_text("2 parked by project")
     expect(main).to_contain_text("2 parked by notify")
-    expect(main).to_contain_text("1 dead letters of the stream")
-    expect(main).to_contain_text("about 1 dead letters of the bus")
+    expect(main).to_contain_text("1 dead letter of the stream")
+    expect(main).to_contain_text("about 1 dead letter of the bus")
     assert things.is_parked(own, "project", "poison")
     page.get_by_role("button", name="Retry all").click()
     for _ in range(60):
@@ -198,7 +198,7 @@ def test_a_lost_backend_says_so(console, page):
     for path in ("/stuck", "/read-models", "/read-models/verify", "/messages?aggregate=order%231"):
         answer = page.goto(lost.url + path)
         assert answer.status == 502, path
-        expect(page.get_by_role("alert")).to_contain_text("AWS's protocols")
+        expect(page.get_by_role("alert")).to_contain_text("The AWS services of the local system")
         expect(page.get_by_role("main")).to_contain_text("make run")
         expect(page.get_by_role("link", name="Try again")).to_have_attribute("href", path)
 

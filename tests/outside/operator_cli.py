@@ -166,10 +166,13 @@ def queue_url(client: Client) -> str:
     return sqs(client).get_queue_url(QueueName="waybill-dev-dead-letters")["QueueUrl"]
 
 
-def send(client: Client, body: str | dict) -> str:
-    """Puts a message into the queue of dead letters; its id."""
+def send(client: Client, body: str | dict, reason: str = "") -> str:
+    """Puts a message into the queue of dead letters, with the code of a refusal; its id."""
     body = body if isinstance(body, str) else json_text(body)
-    sent = sqs(client).send_message(QueueUrl=queue_url(client), MessageBody=body)
+    told = {"reason": {"DataType": "String", "StringValue": reason}} if reason else {}
+    sent = sqs(client).send_message(
+        QueueUrl=queue_url(client), MessageBody=body, MessageAttributes=told
+    )
     return sent["MessageId"]
 
 

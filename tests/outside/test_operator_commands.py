@@ -195,6 +195,11 @@ def test_an_order_that_is_not_there_is_said_in_a_sentence(system):
         ["announce", "order#1", "--from-sequence", "0"],
         ["retry", "--consumer", "query"],
         ["retry", "order#1", "--only", "dead-letters"],
+        ["retry", "--role", "bus"],
+        ["retry", "--reason", "unavailable"],
+        ["retry", "--role", "bus", "--reason", "unavailable", "--dry-run"],
+        ["dead-letters", "--yes"],
+        ["dead-letters", "--discard", "1", "--payload", "2"],
         ["parked", "--nonsense"],
         ["status", "order#1"],
         ["status", "--local"],  # and with --endpoint-url

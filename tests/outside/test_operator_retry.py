@@ -370,6 +370,34 @@ def test_what_a_function_refuses_for_good_stays_and_is_there_again_at_once(own):
     assert depth(client) == (1, 0)
 
 
+def test_a_group_of_one_role_and_reason_is_taken_up_alone(own):
+    client = own.client
+    outage, other, unsaid = (new_id("SHIP") for _ in range(3))
+    send(client, shipment_event(outage), reason="unavailable")
+    send(client, shipment_event(other), reason="another")
+    send(client, shipment_event(unsaid))
+    order_id, good = poisoned(client)
+    put(client, good)
+    group = ("--role", "bus", "--reason", "unavailable", "--json")
+    ran = waybill(own, "retry", *group)
+    assert (ran.code, ran.json["done"], ran.json["stays"]) == (WELL, 1, 0), ran
+    assert ran.json["retried"][0]["about"] == [f"shipment#{outage}"]
+    assert len(client.log(outage)) == 1
+    assert depth(client) == (2, 0)
+    # An empty text is what nobody has said.
+    ran = waybill(own, "retry", "--role", "bus", "--reason", "")
+    assert (ran.code, "1 done, 0 left" in ran.out) == (WELL, True), ran
+    assert f"about shipment#{unsaid}" in ran.out
+    # What is parked has a consumer and a code.
+    assert len(waybill(own, "parked", "--json").json["parked"]) == 2
+    group = ("--role", "project", "--reason", "corrupt_history", "--json")
+    ran = waybill(own, "retry", *group)
+    assert (ran.code, ran.json["done"]) == (WELL, 1), ran
+    (left,) = waybill(own, "parked", "--json").json["parked"]
+    assert left["consumer"] == "notify" and left["aggregate"] == f"order#{order_id}"
+    assert depth(client) == (1, 0)
+
+
 def test_what_is_no_event_stays_and_the_others_go_on(own):
     client, shipment_id = own.client, new_id("SHIP")
     nonsense = [send(client, "no JSON"), send(client, '{"items": []}')]

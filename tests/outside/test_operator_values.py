@@ -3,11 +3,15 @@
 import pytest
 
 from client import Client, new_id
+from exact import json_text
 from expect import at_rest, id_of
 from operator_cli import (
     FAILED,
+    USAGE,
     WELL,
     WRONG,
+    Between,
+    depth,
     event,
     letter,
     letters,
@@ -112,6 +116,52 @@ def test_dead_letters_are_listed_and_their_content_is_for_who_asks(own):
     # A look has taken nothing away.
     assert waybill(own, "retry", "--json").json["done"] == 2
     assert letters(client) == []
+
+
+def test_what_cannot_succeed_is_told_and_discarded_by_who_says_yes(own):
+    client = own.client
+    detail = {"shipmentId": "S-1", "status": "?", "location": "Elm Street 7"}
+    message = send(client, event(detail), reason="invalid_field")
+    outage = send(client, event(detail), reason="unavailable")
+    ran = waybill(own, "dead-letters", "--json")
+    told = {one["id"]["name"]: one["maySucceed"] for one in ran.json["queue"]["letters"]}
+    assert told == {message: False, outage: True}
+    text = waybill(own, "dead-letters").out
+    assert "cannot succeed as it is" in text and "may succeed when tried again" in text
+
+    # Nobody sits there to say yes.
+    asked = waybill(own, "dead-letters", "--discard", message)
+    assert (asked.code, asked.out) == (FAILED, "")
+    assert "lost for ever" in asked.err and f"--payload {message}" in asked.err
+    assert "invalid_field" in asked.err and "nothing was done" in asked.err
+    assert "Elm Street" not in asked.err
+    assert depth(client) == (2, 0)
+
+    refused = waybill(own, "dead-letters", "--discard", outage, "--yes")
+    assert refused.code == USAGE and "may succeed when tried again" in refused.err
+    with Between(client, denied) as endpoint:
+        ran = waybill(own, "dead-letters", "--discard", message, "--yes", endpoint=endpoint)
+    assert ran.code == FAILED and "AccessDenied to sqs:DeleteMessage" in ran.err
+    assert depth(client) == (2, 0)
+
+    ran = waybill(own, "dead-letters", "--discard", message, "--yes", "--json")
+    assert ran.code == WELL and ran.json["discarded"]["id"]["name"] == message
+    # Who did it, what it was about and why; nothing of its content.
+    for said in ("local operator", "shipment#S-1", "invalid_field", message):
+        assert said in ran.err, ran.err
+    assert "Elm Street" not in ran.err + ran.out
+    assert depth(client) == (1, 0)
+    gone = waybill(own, "dead-letters", "--discard", message, "--yes")
+    assert gone.code == FAILED and "gone" in gone.err
+    assert outage in waybill(own, "dead-letters").out
+
+
+def denied(path: str, target: str) -> tuple[int, dict, str] | None:
+    if target != "AmazonSQS.DeleteMessage":
+        return None
+    said = "User: x is not authorized to perform: sqs:DeleteMessage on resource: y"
+    body = {"__type": "com.amazonaws.sqs#AccessDenied", "message": said}
+    return 403, {"Content-Type": "application/x-amz-json-1.0"}, json_text(body)
 
 
 @pytest.mark.parametrize("command", ["verify", "rebuild"])

@@ -9,6 +9,7 @@ use clap::{CommandFactory as _, Parser, Subcommand};
 mod carriers;
 #[cfg(feature = "local")]
 mod local_system;
+mod logs;
 mod operator;
 
 /// An event-sourced backend for orders and shipments: the whole system on this machine, and an
@@ -52,6 +53,7 @@ async fn main() -> ExitCode {
         Command::Demo(settings) => ended(local::demo::run(&settings).await.map_err(Into::into)),
         Command::Carriers(args) => ended(carriers::run(&args).await),
         Command::Console(args) => {
+            logs::start();
             let end = async {
                 let _ = asked_to_stop().await;
             };

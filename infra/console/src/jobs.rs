@@ -2,6 +2,7 @@
 //! store. There is at most one of each at a time.
 
 use std::{
+    collections::{BTreeMap, VecDeque},
     path::Path,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
@@ -78,8 +79,10 @@ pub struct State<Output> {
     pub done: u64,
     /// The approximate number of items of the current stage.
     pub total: u64,
-    /// What was retried so far, the first [`RETRIED_SHOWN`] of it.
-    pub retried: Vec<Retried>,
+    /// What was retried so far, the last [`RETRIED_SHOWN`] of it, in the order of time.
+    pub retried: VecDeque<Retried>,
+    /// How much was retried so far, including what is not kept.
+    pub retried_number: u64,
     /// The result, or the failure that ended the job; `None` while it runs.
     pub ended: Option<Result<Output, Failure>>,
     /// When the job ended.
@@ -99,7 +102,8 @@ impl<Task, Output: Clone> Job<Task, Output> {
                 stage: None,
                 done: 0,
                 total: 0,
-                retried: Vec::new(),
+                retried: VecDeque::new(),
+                retried_number: 0,
                 ended: None,
                 ended_at: None,
             }),
@@ -150,9 +154,11 @@ impl<Task: Send + Sync, Output: Send> Progress for Job<Task, Output> {
 
     fn retries(&self, retried: &Retried) {
         let mut state = locked(&self.state);
-        if state.retried.len() < RETRIED_SHOWN {
-            state.retried.push(retried.clone());
+        if state.retried.len() == RETRIED_SHOWN {
+            state.retried.pop_front();
         }
+        state.retried.push_back(retried.clone());
+        state.retried_number += 1;
     }
 
     fn stopped(&self) -> bool {
@@ -258,6 +264,7 @@ impl Jobs {
                 ended: environment.now(),
                 by: LockHolder::this_process().command,
                 summary,
+                mended: BTreeMap::new(),
             };
             let name = remember_run(&state, environment.name(), &past);
             if let Err(error) = &name {
@@ -286,6 +293,7 @@ fn report_of_one(progress: &dyn Progress, retried: Retried) -> Report {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
+    use operator::retry::RetriedKind;
     use tokio::sync::oneshot;
 
     use super::*;
@@ -314,6 +322,27 @@ mod tests {
             tokio::task::yield_now().await;
         }
         assert!(last.state().ended.unwrap().is_err());
+    }
+
+    #[test]
+    fn the_last_of_many_that_were_retried_are_kept() {
+        let job: Job<u8, u8> = Job::new(1);
+        let all = RETRIED_SHOWN + 2;
+        for number in 0..all {
+            job.retries(&Retried {
+                kind: RetriedKind::Message,
+                name: number.to_string(),
+                about: Vec::new(),
+                done: true,
+                reason: None,
+                result: None,
+            });
+        }
+        let state = job.state();
+        let names: Vec<&str> = state.retried.iter().map(|it| it.name.as_str()).collect();
+        assert_eq!(names.len(), RETRIED_SHOWN);
+        assert_eq!((names[0], names[RETRIED_SHOWN - 1]), ("2", "501"));
+        assert_eq!(state.retried_number, all as u64);
     }
 
     #[tokio::test]

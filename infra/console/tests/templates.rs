@@ -75,3 +75,43 @@ fn every_form_that_changes_something_has_a_token() {
     }
     assert!(found > 5, "{found}");
 }
+
+/// Nouns that pages count. A number before one of them is written by `number_of`, or the noun by
+/// `noun_for`, which know the singular.
+const COUNTED_NOUNS: [&str; 17] = [
+    "bytes",
+    "commits",
+    "copies",
+    "dead letters",
+    "events",
+    "findings",
+    "histories",
+    "items",
+    "messages",
+    "minutes",
+    "orders",
+    "read units",
+    "records",
+    "rows",
+    "scans",
+    "shipments",
+    "updates",
+];
+
+#[test]
+fn a_number_that_is_one_has_a_singular_noun() {
+    for (name, text) in templates() {
+        for (at, end) in text.match_indices("}}") {
+            let behind = text[at + end.len()..].trim_start_matches("</b>");
+            for noun in COUNTED_NOUNS {
+                let counted = behind
+                    .strip_prefix(' ')
+                    .is_some_and(|it| it.starts_with(noun));
+                assert!(
+                    !counted,
+                    "{name}: a number before {noun:?}, also where it is 1"
+                );
+            }
+        }
+    }
+}

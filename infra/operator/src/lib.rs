@@ -14,9 +14,11 @@
 //!   corrected ([`Kind::Rebuild`])
 //! - [`erase`]: the erasure of a person's personal data, and what still contains copies of them
 //! - [`retry`]: parked aggregates are resumed, and dead letters retried
+//! - [`mod@discard`]: a dead letter that cannot succeed is removed
 //! - [`mod@announce`]: messages that are sent again; [`messages`]: the messages of an event
 //! - [`cost`]: the cost of reading, shown before it begins; [`folder`]: the state of a run that can
 //!   be stopped and resumed; [`lock`]: the process that works on it
+//! - [`words`]: numbers with their nouns, for whoever prints them
 //!
 //! Everything is done by the projectors' own code, with the settings of the environment's own
 //! functions.
@@ -29,6 +31,7 @@ pub mod carriers;
 mod clock;
 pub mod cost;
 pub mod dead_letters;
+pub mod discard;
 pub mod environment;
 pub mod erase;
 mod error;
@@ -48,7 +51,9 @@ pub mod retry;
 pub mod rows;
 pub mod status;
 pub mod target;
+pub mod words;
 
+pub use discard::discard;
 pub use environment::{CapacityLimits, Environment};
 pub use error::OperatorError;
 pub use event_store::failure::denial;

@@ -35,6 +35,10 @@ pub struct Retried {
     pub kind: RetriedKind,
     /// Its name: consumer and aggregate, an object's key, or a message's id.
     pub name: String,
+    /// The orders, shipments or files that it is about, as `order#<orderId>` or a key; empty where
+    /// the content does not tell it. At most [`ABOUT_MAX`](crate::limits::ABOUT_MAX).
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub about: Vec<String>,
     /// Whether the retry has succeeded, so that it is removed.
     pub done: bool,
     /// Why the retry has failed, for an operator; at most [`REASON_CHARACTERS`] characters. `None`
@@ -85,9 +89,21 @@ pub(crate) enum RetryResult {
     Unreachable(String),
 }
 
+/// A dead letter that was retried: what it is about, and the result.
+pub(crate) struct Tried {
+    /// The orders, shipments or files that it is about.
+    pub(crate) about: Vec<String>,
+    pub(crate) result: RetryResult,
+}
+
 impl RetryResult {
     /// This result as reports contain it.
-    pub(crate) fn into_retried(self, kind: RetriedKind, name: String) -> Retried {
+    pub(crate) fn into_retried(
+        self,
+        kind: RetriedKind,
+        name: String,
+        about: Vec<String>,
+    ) -> Retried {
         let reason = match self {
             Self::Done => None,
             Self::Stays(reason) | Self::Unreachable(reason) => {
@@ -97,6 +113,7 @@ impl RetryResult {
         Retried {
             kind,
             name,
+            about,
             done: reason.is_none(),
             reason,
             result: None,

@@ -3,7 +3,12 @@
 use std::sync::{Mutex, PoisonError};
 
 use indicatif::{ProgressBar, ProgressStyle};
-use operator::{Progress, Stage, folder::Start, limits::RESUMED_WITHIN, retry::Retried};
+use operator::{
+    Progress, Stage,
+    folder::Start,
+    limits::RESUMED_WITHIN,
+    retry::{Retried, RetriedKind},
+};
 
 use super::print::{duration_text, print_line};
 
@@ -90,11 +95,20 @@ fn template(stage: Stage) -> Option<&'static str> {
 /// The result of one retry as a line.
 fn retried_line(retried: &Retried) -> String {
     let Retried {
-        kind, name, reason, ..
+        kind,
+        name,
+        about,
+        reason,
+        ..
     } = retried;
+    // The name of what is parked says it already.
+    let about = match about.is_empty() || *kind == RetriedKind::Parked {
+        true => String::new(),
+        false => format!(" about {}", about.join(", ")),
+    };
     match reason {
-        None => format!("done   {kind:<7} {name}"),
-        Some(reason) => format!("stays  {kind:<7} {name}: {reason}"),
+        None => format!("done   {kind:<7} {name}{about}"),
+        Some(reason) => format!("stays  {kind:<7} {name}{about}: {reason}"),
     }
 }
 
@@ -118,8 +132,6 @@ pub(super) fn print_start(start: Start) {
 
 #[cfg(test)]
 mod tests {
-    use operator::retry::RetriedKind;
-
     use super::*;
 
     #[test]
@@ -127,6 +139,7 @@ mod tests {
         let retried = |reason: Option<&str>| Retried {
             kind: RetriedKind::Parked,
             name: "notify order#1".to_owned(),
+            about: vec!["order#1".to_owned()],
             done: reason.is_none(),
             reason: reason.map(str::to_owned),
             result: None,
@@ -137,5 +150,11 @@ mod tests {
         );
         let stays = retried_line(&retried(Some("damaged")));
         assert_eq!(stays, "stays  parked  notify order#1: damaged");
+        let message = retried_line(&Retried {
+            kind: RetriedKind::Message,
+            name: "m-1".to_owned(),
+            ..retried(Some("damaged"))
+        });
+        assert_eq!(message, "stays  message m-1 about order#1: damaged");
     }
 }

@@ -3,7 +3,7 @@
 use domain::AggregateId;
 use operator::{
     limits::MESSAGE_HIDDEN,
-    retry::{self, Preview, Report, Selection},
+    retry::{self, Group, Preview, Report, Selection},
 };
 
 use super::{
@@ -30,13 +30,14 @@ are hidden from this one for up to 16 minutes, and those that arrive meanwhile a
 counted, and left to the next retry. The time is the environment's, not this machine's.
 To retry twice has no second effect; a notification may be sent twice, with the same id. What does not
 succeed stays, with the reason. An event that a function refuses for good is sent to the queue again, and
-so is its mail: find its sender, or delete it.
+so is its mail: find its sender, or `waybill dead-letters --discard` it.
 
 Examples:
   waybill retry --dry-run --env prod
   waybill retry --local
   waybill retry order#ORD-1 --consumer notify --env prod
   waybill retry --only dead-letters --env prod --json
+  waybill retry --role bus --reason unavailable --env prod
 
 Ends with 0 where nothing is left, 3 where something stays, is hidden or not yet due, 1 where it could
 not be carried out.")]
@@ -53,8 +54,18 @@ pub(crate) struct RetryArgs {
     #[arg(long, value_enum)]
     only: Option<Category>,
 
+    /// With --reason: only what this consumer or function has stopped at or failed to handle, such as
+    /// `bus`; an empty text where nothing says which one it was
+    #[arg(long, requires = "reason")]
+    role: Option<String>,
+
+    /// With --role: only what is stuck for this reason, by its code, such as `unavailable`; an empty
+    /// text where nothing says why
+    #[arg(long, requires = "role")]
+    reason: Option<String>,
+
     /// Print what there is to retry, and do nothing
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["role", "reason"])]
     dry_run: bool,
 
     #[command(flatten)]
@@ -102,7 +113,7 @@ pub(super) async fn run(args: RetryArgs) -> Result<Outcome, Failed> {
         aggregate: args.aggregate,
         consumer: args.consumer.map(Into::into),
         category: args.only.map(Into::into),
-        group: None,
+        group: group(args.role, args.reason),
     };
     selection.check()?;
     let (environment, json) = (args.target.reach().await?, args.target.json);
@@ -121,6 +132,16 @@ pub(super) async fn run(args: RetryArgs) -> Result<Outcome, Failed> {
         false => reported(&report).iter().for_each(|line| print_line(line)),
     }
     Ok(Outcome::wrong_if(report.is_wrong()))
+}
+
+/// The group of what is stuck for one reason, where both are named. An empty text is what nothing says.
+fn group(role: Option<String>, reason: Option<String>) -> Option<Group> {
+    let (role, reason) = (role?, reason?);
+    let said = |text: String| Some(text).filter(|text| !text.is_empty());
+    Some(Group {
+        role: said(role),
+        reason: said(reason),
+    })
 }
 
 /// A preview as lines for a person.
@@ -181,6 +202,20 @@ fn hidden(hidden: u64) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_group_needs_both_and_an_empty_text_is_what_nobody_can_say() {
+        let named =
+            |role: &str, reason: &str| group(Some(role.to_owned()), Some(reason.to_owned()));
+        let text = |text: &str| Some(text.to_owned());
+        let of = |role, reason| Some(Group { role, reason });
+        assert_eq!(
+            named("bus", "unavailable"),
+            of(text("bus"), text("unavailable"))
+        );
+        assert_eq!(named("", ""), of(None, None));
+        assert_eq!(group(text("bus"), None), None);
+    }
 
     #[test]
     fn what_is_left_says_what_to_do() {

@@ -1,6 +1,9 @@
 //! A run over the whole store: its options, its cost, and the run itself.
 
-use std::path::{Path, PathBuf};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
 
 use lambda::ReadModel;
 use operator::{
@@ -124,6 +127,7 @@ impl Whole {
             ended: environment.now(),
             by: LockHolder::this_process().command,
             summary: summary.clone(),
+            mended: BTreeMap::new(),
         };
         // The run is done, even where it cannot be remembered.
         if let Err(error) = remember_run(Path::new(STATE_FOLDER), environment.name(), &past) {

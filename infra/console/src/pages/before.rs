@@ -1,14 +1,21 @@
 //! The page of an order or shipment at a time before Waybill knew it, and what a shipment's scans
-//! say about a time by their own times, whenever they arrived.
+//! say about a time by their own times, whenever they arrived; and the page of a time that is none.
 
 use askama::Template;
+use axum::http::StatusCode;
 use domain::{
     Timestamp,
     shipment::Status,
     time::{Precision, SentTime},
 };
 
-use crate::{at::At, backend::Failure, links, rows::Scan, view::Page};
+use crate::{
+    at::{At, NotATime},
+    backend::Failure,
+    links,
+    rows::Scan,
+    view::Page,
+};
 
 /// The milliseconds from the beginning to the last millisecond of a day.
 const REST_OF_DAY_MS: i64 = 24 * 60 * 60 * 1_000 - 1;
@@ -66,6 +73,38 @@ struct BeforePage<'a> {
     /// The path of the page at that time.
     then: String,
     by_scans: Vec<ByScans>,
+}
+
+/// The page of an order or shipment that was asked for at a time that is none.
+#[derive(Template)]
+#[template(path = "no_time.html")]
+struct NoTimePage<'a> {
+    /// `order` or `shipment`.
+    kind: &'a str,
+    id: &'a str,
+    address: String,
+    label: &'a str,
+    typed: &'a str,
+    is_day: bool,
+    problem: String,
+}
+
+/// Returns the page that shows the form again, with what was typed and which forms are read.
+pub(super) fn no_time(kind: &str, id: &str, wrong: &NotATime) -> Result<Page, Failure> {
+    let (address, label) = match kind {
+        "order" => (links::order(id), "As it was at"),
+        _ => (links::shipment(id), "What was known at"),
+    };
+    let page = NoTimePage {
+        kind,
+        id,
+        address,
+        label,
+        typed: &wrong.typed,
+        is_day: wrong.is_day,
+        problem: wrong.says(),
+    };
+    Page::with(StatusCode::BAD_REQUEST, &page)
 }
 
 /// Returns the page. `since` is the time of the first commit.

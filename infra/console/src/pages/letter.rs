@@ -8,7 +8,10 @@ use operator::{
 };
 use serde::Deserialize;
 
-use super::stuck::{Subject, cut, lasted};
+use super::{
+    discard::discard_link,
+    stuck::{Subject, cut, lasted},
+};
 use crate::{
     Console,
     at::At,
@@ -41,6 +44,10 @@ pub(super) struct LetterView {
     pub(super) field: Option<String>,
     /// What is wrong with the field.
     pub(super) message: Option<String>,
+    /// Whether a retry may succeed.
+    pub(super) may_succeed: bool,
+    /// The same in words.
+    pub(super) prospect: &'static str,
     /// The file or source that the command came from.
     pub(super) from: Option<String>,
     pub(super) link: String,
@@ -60,6 +67,8 @@ impl LetterView {
                 role: letter.role.clone(),
                 reason: letter.reason.clone(),
             },
+            may_succeed: letter.may_succeed,
+            prospect: letter.prospect(),
             meaning: letter.reason.as_deref().and_then(dead_letters::meaning),
             field: letter.field,
             message: letter.message,
@@ -114,6 +123,8 @@ struct LetterPage<'a> {
     content: Option<String>,
     show_content: String,
     retry: Option<Form>,
+    /// The path of the page that asks before the letter is discarded; `None` where it cannot be.
+    discard: Option<String>,
 }
 
 /// Returns the id of the dead letter that a query names. Fails with `404` where `place` is neither
@@ -144,12 +155,16 @@ async fn show_letter(view: View, Query(which): Query<LetterParams>) -> Response 
             false => None,
         };
         let form = super::retry::form(&RetryTask::Letter(id.clone()), &again);
+        let of_stream = matches!(id, LetterId::Stream(_));
+        let may_change = console.about().may_change();
+        let discardable = may_change && !of_stream && !letter.may_succeed;
         Page::of(&LetterPage {
-            of_stream: matches!(id, LetterId::Stream(_)),
+            of_stream,
+            discard: discardable.then(|| discard_link(&which.name)),
             letter: &LetterView::of(letter),
             content,
             show_content: format!("{}&content=true", letter_link(&id)),
-            retry: console.about().may_change().then_some(form),
+            retry: may_change.then_some(form),
         })
     })
     .await

@@ -12,6 +12,7 @@ use axum::{
 use crate::{Console, assets, view::View};
 
 mod before;
+pub mod discard;
 pub mod files;
 pub mod find;
 pub mod history;
@@ -23,6 +24,7 @@ pub mod orders;
 pub mod past;
 pub mod read_models;
 pub mod refused;
+pub mod retried;
 pub mod retry;
 pub mod row;
 pub mod run;
@@ -55,6 +57,7 @@ pub fn router() -> Router<Console> {
         .merge(refused::routes())
         .merge(past::routes())
         .merge(letter::routes())
+        .merge(discard::routes())
         .merge(try_it::routes())
         .merge(try_run::routes())
         .fallback(nothing)

@@ -81,7 +81,10 @@ async fn show(view: View, Path(id): Path<String>, Query(asked): Query<Params>) -
     let console = view.console.clone();
     view.show(head, async move {
         let day = asked.day.as_deref().filter(|day| !day.is_empty());
-        let at = at::asked(asked.at, day);
+        let at = match at::asked(asked.at.as_deref(), day) {
+            Ok(at) => at,
+            Err(wrong) => return before::no_time("order", &id, &wrong),
+        };
         let at = at.as_deref();
         let address = links::order(&id);
         let row = links::query(&address, &[("at", at)]);

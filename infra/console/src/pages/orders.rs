@@ -2,11 +2,11 @@
 //! were processed.
 
 use askama::Template;
-use axum::{Router, extract::Query, response::Response, routing::get};
+use axum::{Router, extract::Query, http::StatusCode, response::Response, routing::get};
 use serde::Deserialize;
 
 use crate::{
-    Console,
+    Console, at,
     limits::LIST_PAGE,
     links,
     live::{self, ChangeNotice},
@@ -67,12 +67,25 @@ struct Orders<'a> {
     orders: &'a [ListedOrder],
     more: Option<String>,
     live: Option<String>,
+    /// Why the day that was asked for is none.
+    no_day: Option<String>,
 }
 
 async fn show(view: View, Query(asked): Query<Params>) -> Response {
     let api = view.console.api().clone();
     let head = Head::new(Nav::Orders, "Orders", "a page of orders");
     view.show(head, async move {
+        if let Err(wrong) = at::day(asked.day.as_deref()) {
+            let page = Orders {
+                asked: &asked,
+                statuses: &STATUSES,
+                orders: &[],
+                more: None,
+                live: None,
+                no_day: Some(wrong.says()),
+            };
+            return Page::with(StatusCode::BAD_REQUEST, &page);
+        }
         let limit = LIST_PAGE.to_string();
         let page = [
             ("sort", Some("newest")),
@@ -91,6 +104,7 @@ async fn show(view: View, Query(asked): Query<Params>) -> Response {
             orders: &found.items,
             more: more.map(|cursor| asked.list(&[("cursor", Some(cursor))])),
             live,
+            no_day: None,
         })
     })
     .await

@@ -1,5 +1,7 @@
 //! The page of a run over the whole store that has ended: its findings, and repairing them.
 
+use std::collections::BTreeSet;
+
 use askama::Template;
 use axum::{
     Router,
@@ -12,13 +14,13 @@ use lambda::ReadModel;
 use operator::{
     Kind,
     limits::REPAIRS_MAX,
-    rows::{Counted, FindingKind, PastRun, Summary, repair},
+    rows::{Counted, FindingKind, PastRun, remember_repair, repair},
 };
 use serde::Deserialize;
 
 use super::{
     read_models::past_of,
-    run::{FindingView, shown},
+    run::{FindingView, aggregate_of, shown},
 };
 use crate::{
     Console,
@@ -70,27 +72,38 @@ struct PastPage<'a> {
     rebuild: bool,
     /// The result of a repair: rows written, rows removed, and aggregates that are still wrong.
     mended: Option<(u64, u64, u64)>,
+    /// When the last of what the run has found was repaired, where all of it was.
+    mended_at: Option<At>,
     read_only: bool,
 }
 
-/// Returns the orders and shipments with a wrong row that can be repaired. Empty where they are too
-/// many to be repaired one by one, or not all known.
-fn mendable(summary: &Summary) -> Vec<AggregateId> {
+/// Returns the orders and shipments with a wrong row that can be repaired, and were not since. Empty
+/// where they are too many to be repaired one by one, or not all known.
+fn mendable(past: &PastRun) -> Vec<AggregateId> {
+    let summary = &past.summary;
     let wrong = summary.findings.iter();
     let wrong = wrong.filter(|finding| finding.kind != FindingKind::Unreadable);
-    let ids = wrong.filter_map(|finding| {
-        let kind = match finding.table.starts_with("processed-orders") {
-            true => "order",
-            false => "shipment",
-        };
-        format!("{kind}#{}", finding.id).parse::<AggregateId>().ok()
-    });
-    let mut ids: Vec<AggregateId> = ids.collect();
-    ids.dedup();
+    let names: BTreeSet<String> = wrong.map(aggregate_of).collect();
+    let names = names.iter().filter(|name| !past.mended.contains_key(*name));
+    let ids: Vec<AggregateId> = names.filter_map(|name| name.parse().ok()).collect();
     match summary.more() == 0 && ids.len() <= REPAIRS_MAX {
         true => ids,
         false => Vec::new(),
     }
+}
+
+/// Returns when the last of the findings was mended; `None` where not all of them were, or not all
+/// are known.
+pub(super) fn all_mended_at(past: &PastRun) -> Option<At> {
+    let summary = &past.summary;
+    if summary.findings.is_empty() || summary.more() > 0 {
+        return None;
+    }
+    let mut last = None;
+    for finding in &summary.findings {
+        last = last.max(Some(past.mended.get(&aggregate_of(finding))?));
+    }
+    last.map(|at| At(at.to_string()))
 }
 
 fn mend_form(name: &str, number: usize, view: &View) -> Form {
@@ -134,7 +147,13 @@ async fn mend_found(
         .carry_out(view, &sent, async move {
             let past = past_named(&console, &name).await?;
             let environment = console.operating().environment().await?;
-            let done = repair(&environment, &mendable(&past.summary)).await?;
+            let done = repair(&environment, &mendable(&past)).await?;
+            let operating = console.operating();
+            let (state, of) = (&operating.state, operating.name());
+            // It is mended, also where that cannot be remembered.
+            if let Err(error) = remember_repair(state, of, &name, &done.right, environment.now()) {
+                tracing::warn!(%error, "that rows were mended could not be stored");
+            }
             let numbers = [done.written, done.removed, done.left].map(|it| it.to_string());
             let [written, removed, left] = numbers.each_ref().map(|it| Some(it.as_str()));
             let told = [("written", written), ("removed", removed), ("left", left)];
@@ -162,15 +181,22 @@ async fn show_past(
             past.summary = own.summary;
         }
         let summary = &past.summary;
-        let findings = shown(summary, from.skip);
+        let mut findings = shown(summary, from.skip);
+        for finding in &mut findings {
+            let at = past.mended.get(&finding.aggregate);
+            finding.mended = at.map(|at| At(at.to_string()));
+        }
+        let mended_at = all_mended_at(&past);
         let next = from.skip + findings.len();
         let kept = summary.findings.len();
         let mended = from.written.zip(from.removed).zip(from.left);
         let mended = mended.map(|((written, removed), left)| (written, removed, left));
         let counted = &summary.counted;
-        let wrong =
-            past.kind == Kind::Verify && mended.is_none() && counted.wrong() > counted.unreadable;
-        let (ids, may) = (mendable(summary), console.about().may_change());
+        let wrong = past.kind == Kind::Verify
+            && mended.is_none()
+            && mended_at.is_none()
+            && counted.wrong() > counted.unreadable;
+        let (ids, may) = (mendable(&past), console.about().may_change());
         Page::of(&PastPage {
             kind: past.kind,
             only: past.only,
@@ -187,9 +213,80 @@ async fn show_past(
             mend: (may && wrong && !ids.is_empty()).then(|| mend_form(&name, ids.len(), &again)),
             rebuild: wrong && ids.is_empty(),
             mended,
+            mended_at,
             read_only: wrong && !may,
             findings,
         })
     })
     .await
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use domain::Timestamp;
+    use operator::rows::{Finding, Summary};
+
+    use super::*;
+
+    fn finding(table: &str, id: &str) -> Finding {
+        Finding {
+            table: table.to_owned(),
+            id: id.to_owned(),
+            entry: None,
+            kind: FindingKind::Different,
+            stored: Some(1),
+            expected: Some(1),
+        }
+    }
+
+    fn past(findings: Vec<Finding>) -> PastRun {
+        let mut summary = Summary {
+            findings,
+            ..Summary::default()
+        };
+        summary.counted.found(&summary.findings);
+        PastRun {
+            kind: Kind::Verify,
+            only: None,
+            begun: Timestamp::EPOCH,
+            ended: Timestamp::EPOCH,
+            by: "waybill verify".to_owned(),
+            summary,
+            mended: BTreeMap::new(),
+        }
+    }
+
+    #[test]
+    fn each_order_and_shipment_counts_once() {
+        // Sorted by table, so that one of two generations stands between.
+        let twice = (0..REPAIRS_MAX).flat_map(|number| {
+            let id = number.to_string();
+            [finding("shipment-log", &id), finding("shipment-log-2", &id)]
+        });
+        let mut all: Vec<Finding> = twice.collect();
+        all.sort();
+        assert_eq!(mendable(&past(all.clone())).len(), REPAIRS_MAX);
+        all.push(finding("processed-orders", "one more"));
+        assert!(mendable(&past(all)).is_empty());
+    }
+
+    #[test]
+    fn what_was_mended_is_not_mended_again_and_says_when() {
+        let mut past = past(vec![
+            finding("processed-orders", "1"),
+            finding("shipment-log", "1"),
+        ]);
+        let at = |millis| Timestamp::from_millis(millis).unwrap();
+        assert_eq!(all_mended_at(&past), None);
+        past.mended.insert("order#1".to_owned(), at(5));
+        let left: Vec<String> = mendable(&past).iter().map(ToString::to_string).collect();
+        assert_eq!(left, ["shipment#1"]);
+        assert_eq!(all_mended_at(&past), None);
+        past.mended.insert("shipment#1".to_owned(), at(4));
+        assert!(mendable(&past).is_empty());
+        assert_eq!(all_mended_at(&past), Some(At(at(5).to_string())));
+    }
 }

@@ -15,6 +15,7 @@ use operator::{
 };
 use serde::Deserialize;
 
+use super::past::all_mended_at;
 use crate::{
     About, Console,
     at::At,
@@ -147,6 +148,8 @@ pub(super) struct PastView {
     wrong: u64,
     written: u64,
     removed: u64,
+    /// When the last of what was found was mended after the run, where all of it was.
+    mended: Option<At>,
 }
 
 impl PastView {
@@ -160,6 +163,7 @@ impl PastView {
             ended: At(past.ended.to_string()),
             aggregates: counted.aggregates,
             wrong: counted.wrong(),
+            mended: all_mended_at(&past),
             written: counted.written,
             removed: counted.removed,
             by: past.by,

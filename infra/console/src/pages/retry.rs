@@ -9,22 +9,19 @@ use axum::{
 };
 use operator::{
     Stage,
-    retry::{
-        self, Category, CommandResult, Group, Preview, Report, Retried, RetriedKind, Selection,
-    },
+    retry::{self, Category, Group, Preview, Report, Selection},
 };
 use serde::Deserialize;
 use tokio::time::{Instant, sleep};
 
 use super::{
-    letter::{LetterView, letter_id},
-    stuck::Subject,
+    letter::letter_id,
+    retried::{CommandResultView, Row},
 };
 use crate::{
-    About, Console,
-    backend::{Failure, Policy},
+    Console,
+    backend::Failure,
     change::{Form, FormValues, OperatorAction},
-    denials::explained,
     jobs::{Job, RetryTask},
     limits::{SHORT_RETRY, WORK_LOOKED_AT_EVERY},
     links,
@@ -300,78 +297,6 @@ async fn stop(view: View, Posted(sent): Posted<FormValues>) -> Response {
         .await
 }
 
-/// One item that was retried.
-pub(super) struct Row {
-    pub(super) done: bool,
-    pub(super) kind: &'static str,
-    pub(super) subject: Subject,
-    pub(super) reason: Option<String>,
-    pub(super) result: Option<CommandResultView>,
-}
-
-/// The result of the command in a dead letter.
-pub(super) enum CommandResultView {
-    /// The command was accepted.
-    Accepted {
-        subject: Subject,
-        kind: String,
-        sequence: u64,
-    },
-    /// The command was refused again, and there is a new dead letter.
-    Refused(Box<LetterView>),
-    /// The import of the file has started.
-    File { key: String, link: String },
-    /// The command changed nothing.
-    Nothing { subject: Subject, version: u64 },
-}
-
-impl CommandResultView {
-    fn of(came: &CommandResult) -> Self {
-        match came.clone() {
-            CommandResult::Accepted {
-                aggregate,
-                kind,
-                sequence,
-            } => Self::Accepted {
-                subject: Subject::of(&aggregate),
-                kind,
-                sequence,
-            },
-            CommandResult::Refused(letter) => Self::Refused(Box::new(LetterView::of(*letter))),
-            CommandResult::File(id) => Self::File {
-                link: links::file(&id.key, &id.version),
-                key: id.key,
-            },
-            CommandResult::Unchanged { aggregate, version } => Self::Nothing {
-                subject: Subject::of(&aggregate),
-                version,
-            },
-        }
-    }
-}
-
-impl Row {
-    fn of(retried: &Retried, about: &About) -> Self {
-        let (kind, name) = match (retried.kind, retried.name.split_once(' ')) {
-            (RetriedKind::Parked, Some(("notify", aggregate))) => ("messages of", aggregate),
-            (RetriedKind::Parked, Some((_, aggregate))) => ("rows of", aggregate),
-            (RetriedKind::Parked, None) => ("parked", retried.name.as_str()),
-            (RetriedKind::Stream, _) => ("dead letter of the stream", retried.name.as_str()),
-            (RetriedKind::Message, _) => ("dead letter", retried.name.as_str()),
-        };
-        Self {
-            done: retried.done,
-            kind,
-            subject: Subject::of(name),
-            reason: retried
-                .reason
-                .as_deref()
-                .map(|reason| explained(reason, Policy::Operator, about)),
-            result: retried.result.as_ref().map(CommandResultView::of),
-        }
-    }
-}
-
 /// The part of the page that is updated while a retry runs.
 #[derive(Template)]
 #[template(path = "retried_now.html")]
@@ -387,6 +312,8 @@ pub(super) struct RetryProgress {
     pub(super) total: u64,
     pub(super) asked_to_stop: bool,
     pub(super) rows: Vec<Row>,
+    /// The number of items that were retried before those in `rows`, and are no longer known.
+    pub(super) earlier: u64,
     pub(super) report: Option<Report>,
     pub(super) problem: Option<String>,
     pub(super) stop: Option<Form>,
@@ -424,6 +351,7 @@ pub(super) fn now(job: &Job<RetryTask, Report>, view: &View) -> RetryProgress {
         done: state.done,
         total: state.total.max(state.done),
         asked_to_stop: job.is_asked_to_stop(),
+        earlier: state.retried_number - state.retried.len() as u64,
         rows: state.retried.iter().rev().map(row).collect(),
         report,
         problem,

@@ -204,6 +204,24 @@ pub(super) struct FindingView {
     pub(super) sides: Option<SidesView>,
     /// What is wrong, as a sentence.
     pub(super) says: String,
+    /// The order or shipment, such as `order#1`.
+    pub(super) aggregate: String,
+    /// When its rows were mended after the run.
+    pub(super) mended: Option<At>,
+}
+
+fn is_order(finding: &Finding) -> bool {
+    finding.table.starts_with("processed-orders")
+}
+
+/// Returns the order or shipment that a finding is about, such as `order#1`.
+pub(super) fn aggregate_of(finding: &Finding) -> String {
+    let kind = if is_order(finding) {
+        "order"
+    } else {
+        "shipment"
+    };
+    format!("{kind}#{}", finding.id)
 }
 
 /// Returns what is wrong with a row, as a sentence, with the members that differ where they are
@@ -244,14 +262,11 @@ fn says(finding: &Finding, sides: Option<&SidesView>) -> String {
 impl FindingView {
     pub(super) fn of(finding: &Finding, differences: &[Difference]) -> Self {
         let sides = differences.iter().find(|it| it.finding == *finding);
-        let is_order = finding.table.starts_with("processed-orders");
-        let (link, aggregate) = match is_order {
-            true => (links::order(&finding.id), format!("order#{}", finding.id)),
-            false => (
-                links::shipment(&finding.id),
-                format!("shipment#{}", finding.id),
-            ),
+        let link = match is_order(finding) {
+            true => links::order(&finding.id),
+            false => links::shipment(&finding.id),
         };
+        let aggregate = aggregate_of(finding);
         let sides = sides.map(|it| SidesView::of(it.stored.as_ref(), it.expected.as_ref()));
         Self {
             says: says(finding, sides.as_ref()),
@@ -261,6 +276,8 @@ impl FindingView {
             entry: finding.entry.clone().filter(|entry| !entry.is_empty()),
             link,
             rows: row_link(&aggregate),
+            aggregate,
+            mended: None,
             sides,
         }
     }

@@ -81,6 +81,8 @@ struct ShipmentPage<'a> {
     /// What the event `after` changed in the row.
     changed: Option<Vec<Difference>>,
     stops: Vec<Stop>,
+    /// The number of scans that came after the event `after`. They are not among the stops.
+    later: usize,
     /// The messages of events that are not scans: sequence, kind and messages.
     others: Vec<(u64, String, EventView)>,
     /// Whether there are scans that this page does not show.
@@ -105,14 +107,17 @@ async fn show(view: View, Path(id): Path<String>, Query(asked): Query<Params>) -
     let console = view.console.clone();
     view.show(head, async move {
         let named = format!("shipment#{id}");
+        let day = asked.day.clone().filter(|day| !day.is_empty());
+        let at = match at::asked(asked.at.as_deref(), day.as_deref()) {
+            Ok(at) => at,
+            Err(wrong) => return before::no_time("shipment", &id, &wrong),
+        };
         let parked = stuck::parked_of(&console, &named);
         let messages = async {
             let id = named.parse().ok()?;
             messages_by_event(&console, &id).await
         };
         let address = links::shipment(&id);
-        let day = asked.day.clone().filter(|day| !day.is_empty());
-        let at = at::asked(asked.at, day.as_deref());
         let known = scans(&api, &address, at.as_deref()).await;
         let of_now = match &at {
             // The scans that are known now, because they may say something about that time.
@@ -131,6 +136,7 @@ async fn show(view: View, Path(id): Path<String>, Query(asked): Query<Params>) -
         };
         let last = scans.iter().map(|scan| scan.version).max().unwrap_or(0);
         let after = asked.after.map(|after| after.clamp(1, last.max(1)));
+        let (scans, later) = known_by(scans, after);
         let now = at.is_none() && after.is_none();
         let then = after.and_then(|after| committed(&scans, after));
         let row = [("at", then.or(at.as_deref()))];
@@ -155,6 +161,7 @@ async fn show(view: View, Path(id): Path<String>, Query(asked): Query<Params>) -
             stored: asked.stored == Some(shipment.version),
             changed,
             stops: marked,
+            later,
             others: messages.map_or(Vec::new(), MessagesByEvent::others),
             more,
             order: shipment.order_id.as_deref().map(links::order),
@@ -193,6 +200,15 @@ async fn scans(api: &Api, address: &str, at: Option<&str>) -> Result<(Vec<Scan>,
             return Ok((scans, cursor.is_some()));
         }
     }
+}
+
+/// Returns the scans that were known once the event `after` was stored, and how many came later.
+fn known_by(scans: Vec<Scan>, after: Option<u64>) -> (Vec<Scan>, usize) {
+    let number = scans.len();
+    let is_known = |scan: &Scan| after.is_none_or(|after| scan.version <= after);
+    let known: Vec<Scan> = scans.into_iter().filter(is_known).collect();
+    let later = number - known.len();
+    (known, later)
 }
 
 /// Returns when the scan of this version, or the latest one before it, was committed.
@@ -394,6 +410,25 @@ mod tests {
             ]
         );
         assert_eq!(stops[1].link, "/shipments/S?after=3");
+    }
+
+    #[test]
+    fn what_came_later_was_not_known() {
+        let scans = || {
+            vec![
+                scan(3, "T1", "CREATED"),
+                scan(1, "T2", "PICKED_UP"),
+                scan(2, "T3", "DELIVERED"),
+            ]
+        };
+        let known = |after| {
+            let (known, later) = known_by(scans(), after);
+            let versions: Vec<u64> = known.iter().map(|scan| scan.version).collect();
+            (versions, later)
+        };
+        assert_eq!(known(Some(2)), (vec![1, 2], 1));
+        assert_eq!(known(Some(1)), (vec![1], 2));
+        assert_eq!(known(None), (vec![3, 1, 2], 0));
     }
 
     #[test]

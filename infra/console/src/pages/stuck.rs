@@ -12,10 +12,7 @@ use operator::{
 };
 use serde::Deserialize;
 
-use super::{
-    letter::LetterView,
-    retry::{self as retry_page, CommandResultView},
-};
+use super::{letter::LetterView, retried::CommandResultView, retry as retry_page};
 use crate::{
     About, Console,
     at::At,
@@ -153,11 +150,15 @@ struct Params {
     skip: usize,
     /// The dead letter of the stream after which this page begins.
     after: Option<String>,
+    /// What the dead letter was about that was just discarded.
+    discarded: Option<String>,
 }
 
 #[derive(Template)]
 #[template(path = "stuck.html")]
 struct StuckPage {
+    /// What the dead letter was about that was just discarded.
+    discarded: Option<Subject>,
     parked: Vec<Group<ParkedView>>,
     parked_number: usize,
     more_parked: Option<String>,
@@ -252,6 +253,7 @@ async fn show(view: View, Query(asked): Query<Params>) -> Response {
         let not_all = more_stream.is_some() || asked.after.is_some();
         let number = parked_number as u64 + objects + messages;
         Page::of(&StuckPage {
+            discarded: asked.discarded.as_deref().map(Subject::of),
             command: format!("waybill status {}", console.about().flags),
             parked: groups,
             parked_number,

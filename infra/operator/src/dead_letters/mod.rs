@@ -15,10 +15,12 @@ use serde::{Deserialize, Serialize};
 pub(crate) mod function;
 pub(crate) mod letter;
 pub(crate) mod message;
+mod reasons;
 pub(crate) mod store;
 
 pub use letter::Consumer;
 pub(crate) use message::truncated;
+pub use reasons::{may_succeed, meaning};
 
 use crate::{
     environment::Environment,
@@ -60,6 +62,8 @@ pub struct DeadLetter {
     /// What is wrong with a refused command, in Waybill's words.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
+    /// Whether a retry of it as it is may succeed, as [`may_succeed`] says.
+    pub may_succeed: bool,
     /// The source and detail-type of an event; `None` where the dead letter is not an event.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub from: Option<String>,
@@ -83,6 +87,14 @@ impl DeadLetter {
             at.unwrap_or_default(),
             said.unwrap_or_default()
         )
+    }
+
+    /// Whether a retry may succeed, in words.
+    pub fn prospect(&self) -> &'static str {
+        match self.may_succeed {
+            true => "may succeed when tried again",
+            false => "cannot succeed as it is",
+        }
     }
 }
 
@@ -220,38 +232,6 @@ pub(crate) async fn sent(
     Ok((sent.collect(), more || hidden > 0))
 }
 
-/// What a reason means, for an operator. A reason is the code of a refusal or a text of Lambda or
-/// Waybill. `None` where this build does not know it.
-pub fn meaning(reason: &str) -> Option<&'static str> {
-    Some(match reason {
-        "invalid_field" => "a field is missing, or is not what it has to be",
-        "misspelt_member" => {
-            "a member is nearly one of the contract's names: its sender meant that"
-        }
-        "unknown_member" => "a member that this command does not take: it would be ignored",
-        "duplicate_member" => "an object has the same member twice",
-        "total_mismatch" => "its total is not the sum of its items and adjustments",
-        "order_exists" => "an order with this id and other content exists",
-        "order_closed" => "the order is completed or cancelled, which is final",
-        "command_id_reused" => "its command id was used before, for another content",
-        "version_moved" => "somebody else has changed it since its sender looked",
-        "history_full" => "its history takes no more events",
-        "too_large" => "it is larger than what is taken",
-        "body_too_large" => "the request is larger than what is taken",
-        "not_json" => "it is no JSON",
-        "not_found" => "there is no such order",
-        "not_an_event" => "it is no event of EventBridge",
-        "file_gone" => "the file was deleted or overwritten before it was read to its end",
-        "not_a_checkpoint" => "an import was to continue from a checkpoint that is not there",
-        "unreadable" => "a carrier's webhook that cannot be read",
-        "RetryAttemptsExhausted" => "every try has failed",
-        "MaximumRecordAgeExceeded" => "it could not be handled for so long that it was given up",
-        "temporarily unavailable" => "something could not be reached at every try",
-        "there is no such order yet" => "the order that it is about had not come at any try",
-        _ => return None,
-    })
-}
-
 /// The error for a dead letter that was not found.
 pub(crate) fn not_found(id: &LetterId) -> OperatorError {
     OperatorError::NotFound(match id {
@@ -270,27 +250,35 @@ pub(crate) async fn peek(
     limit: usize,
     enough: impl Fn(&Message) -> bool,
 ) -> Result<(Vec<Message>, bool), OperatorError> {
-    let (mut looked, mut more): (Vec<Message>, bool) = (Vec::new(), true);
-    let mut failed = None;
-    while looked.len() < limit && !looked.iter().any(&enough) {
+    let (looked, more) = receive(store, limit, enough).await?;
+    store.give_all_back(&receipts(&looked)).await;
+    Ok((looked, more))
+}
+
+/// Receives messages as [`peek`] does, and leaves it to the caller to return or delete them. Where
+/// some cannot be received, the others are returned to the queue.
+pub(crate) async fn receive(
+    store: &DeadLetterStore,
+    limit: usize,
+    enough: impl Fn(&Message) -> bool,
+) -> Result<(Vec<Message>, bool), OperatorError> {
+    let mut all: Vec<Message> = Vec::new();
+    while all.len() < limit && !all.iter().any(&enough) {
         match store.take(PEEK_HIDDEN).await {
-            Ok(taken) if taken.is_empty() => {
-                more = false;
-                break;
-            }
-            Ok(taken) => looked.extend(taken.into_iter().filter_map(Message::of)),
+            Ok(some) if some.is_empty() => return Ok((all, false)),
+            Ok(some) => all.extend(some.into_iter().filter_map(Message::of)),
             Err(error) => {
-                failed = Some(error);
-                break;
+                store.give_all_back(&receipts(&all)).await;
+                return Err(error);
             }
         }
     }
-    let receipts: Vec<String> = looked.iter().map(|one| one.receipt.clone()).collect();
-    store.give_all_back(&receipts).await;
-    match failed {
-        Some(error) => Err(error),
-        None => Ok((looked, more)),
-    }
+    Ok((all, true))
+}
+
+/// The receipts by which messages that were received are deleted or returned.
+pub(crate) fn receipts(messages: &[Message]) -> Vec<String> {
+    messages.iter().map(|one| one.receipt.clone()).collect()
 }
 
 async fn of_object(
@@ -309,6 +297,7 @@ async fn of_object(
         reason: None,
         field: None,
         message: None,
+        may_succeed: true,
         from: None,
         about: Vec::new(),
         about_more: false,
@@ -329,17 +318,20 @@ async fn of_object(
         }
         Err(reason) => letter.reason = Some(truncated(reason)),
     }
+    letter.may_succeed = may_succeed(letter.role.as_deref(), letter.reason.as_deref());
     Ok(Some(letter))
 }
 
 pub(crate) fn of_message(environment: &Environment, message: &Message) -> DeadLetter {
     let at = Timestamp::from_millis(message.sent_ms);
+    let (role, reason) = (function::role_of(&message.body), message.reason());
     DeadLetter {
+        may_succeed: may_succeed(role, reason.as_deref()),
         id: LetterId::Message(message.id.clone()),
         at,
         age_seconds: age(environment, at),
-        role: function::role_of(&message.body).map(str::to_owned),
-        reason: message.reason(),
+        role: role.map(str::to_owned),
+        reason,
         field: message.field.clone().map(truncated),
         message: message.message.clone().map(truncated),
         from: event(&message.body).map(truncated),
@@ -380,6 +372,16 @@ pub(crate) fn about(body: &str) -> Vec<String> {
     about.into_iter().flatten().map(truncated).collect()
 }
 
+/// The orders, shipments or files that an event, an order or a file is about, without the source and
+/// detail-type of an event.
+pub(crate) fn subjects(body: &str) -> Vec<String> {
+    let mut all = about(body);
+    if let Some(event) = event(body).map(truncated) {
+        all.retain(|name| *name != event);
+    }
+    all
+}
+
 /// An event's source and detail-type; `None` where the body is not an event.
 fn event(body: &str) -> Option<String> {
     let members = Json::parse(body).ok()?.into_object()?;
@@ -416,5 +418,7 @@ mod tests {
         assert_eq!(about(order), ["order#O-2"]);
         assert_eq!(about(r#"{"orderId":4711,"items":[]}"#), ["order#4711"]);
         assert!(about("no JSON").is_empty());
+        assert_eq!(subjects(file), ["orders/a.json"]);
+        assert_eq!(subjects(order), ["order#O-2"]);
     }
 }

@@ -111,7 +111,8 @@ pub async fn one_parked(
         OperatorError::NotFound(format!("{consumer} has parked nothing of {aggregate}"))
     })?;
     let result = resume_parked(environment, &parked).await;
-    Ok(result.into_retried(RetriedKind::Parked, name(&parked)))
+    let about = vec![parked.aggregate.clone()];
+    Ok(result.into_retried(RetriedKind::Parked, name(&parked), about))
 }
 
 /// Retries one dead letter, and also returns the result of its command where that is known within
@@ -123,12 +124,13 @@ pub async fn one_letter(
 ) -> Result<Retried, OperatorError> {
     match id {
         LetterId::Stream(key) => {
-            let result = stream_letters::one(environment, key).await?;
-            Ok(result.into_retried(RetriedKind::Stream, key.clone()))
+            let tried = stream_letters::one(environment, key).await?;
+            let (kind, name) = (RetriedKind::Stream, key.clone());
+            Ok(tried.result.into_retried(kind, name, tried.about))
         }
         LetterId::Message(id) => {
-            let (result, command_result) = queue::one(environment, id).await?;
-            let result = match (&command_result, result) {
+            let (tried, command_result) = queue::one(environment, id).await?;
+            let result = match (&command_result, tried.result) {
                 // The dead letter is removed, and the function has sent a new one in its place.
                 (Some(CommandResult::Refused(letter)), RetryResult::Done) => {
                     RetryResult::Stays(format!("refused once more: {}", letter.why()))
@@ -137,7 +139,7 @@ pub async fn one_letter(
             };
             Ok(Retried {
                 result: command_result,
-                ..result.into_retried(RetriedKind::Message, id.clone())
+                ..result.into_retried(RetriedKind::Message, id.clone(), tried.about)
             })
         }
     }
@@ -151,16 +153,17 @@ async fn all_parked(
     // By index, so that a caller that spawns this future does not need closures for every lifetime.
     let work = (0..parked.len()).map(|place| async move {
         let one = &parked[place];
-        (name(one), resume_parked(environment, one).await)
+        (one, resume_parked(environment, one).await)
     });
     let mut done = stream::iter(work).buffer_unordered(PARKED_AT_ONCE);
     tally
         .progress
         .begins(Stage::Resuming, 0, parked.len() as u64);
     let mut noted = Ok(());
-    while let Some((name, result)) = done.next().await {
+    while let Some((one, result)) = done.next().await {
         tally.progress.advances(1);
-        noted = tally.note(RetriedKind::Parked, name, result);
+        let about = vec![one.aggregate.clone()];
+        noted = tally.note(RetriedKind::Parked, name(one), about, result);
         if noted.is_ok() && tally.progress.stopped() {
             noted = Err(OperatorError::Stopped);
         }

@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::{
     command_result,
-    queue_retry::{Due, QueueRetry},
+    queue_retry::{Due, OfMessage, QueueRetry},
     selection::Selection,
     tally::Tally,
 };
@@ -18,12 +18,13 @@ use crate::{
         message::Message,
         not_found,
         store::{DeadLetterStore, Invoked},
+        subjects,
     },
     environment::Environment,
     error::OperatorError,
     limits::{IDLE_ROUNDS_MAX, MESSAGE_HIDDEN, MESSAGES_MAX},
     progress::Stage,
-    retried::{CommandResult, RetriedKind, RetryResult},
+    retried::{CommandResult, RetriedKind, RetryResult, Tried},
 };
 
 /// Retries the selected messages that were in the queue when this began.
@@ -48,10 +49,11 @@ pub(super) async fn all(
     };
     tally.report.copies = round.copies;
     tally.report.not_yet_due = round.not_yet.len() as u64;
-    for (id, result) in round.results {
+    for OfMessage { id, about, result } in round.results {
         let unknown =
             || RetryResult::Unreachable("the retry ended before its result was known".to_owned());
-        tally.note(RetriedKind::Message, id, result.unwrap_or_else(unknown))?;
+        let result = result.unwrap_or_else(unknown);
+        tally.note(RetriedKind::Message, id, about, result)?;
     }
     taken
 }
@@ -61,11 +63,11 @@ pub(super) async fn all(
 pub(super) async fn one(
     environment: &Environment,
     id: &str,
-) -> Result<(RetryResult, Option<CommandResult>), OperatorError> {
+) -> Result<(Tried, Option<CommandResult>), OperatorError> {
     let (store, begun) = (DeadLetterStore::of(environment)?, environment.now());
     let mut done_one = None;
-    let (mut receipts, mut result, mut taken) = (Vec::new(), None, 0);
-    while result.is_none() && taken < MESSAGES_MAX {
+    let (mut receipts, mut tried, mut taken) = (Vec::new(), None, 0);
+    while tried.is_none() && taken < MESSAGES_MAX {
         let messages = match store.take(MESSAGE_HIDDEN).await {
             Ok(messages) => messages,
             Err(error) => {
@@ -78,24 +80,26 @@ pub(super) async fn one(
         }
         taken += messages.len();
         for one in messages.into_iter().filter_map(Message::of) {
-            let done = match one.id == id {
-                true => Some(retry_message(environment, &store, &one).await),
-                false => None,
-            };
-            match done == Some(RetryResult::Done) {
+            if one.id != id {
+                receipts.push(one.receipt);
+                continue;
+            }
+            let result = retry_message(environment, &store, &one).await;
+            let about = subjects(&one.body);
+            match result == RetryResult::Done {
                 true => done_one = Some(one),
                 false => receipts.push(one.receipt),
             }
-            result = result.or(done);
+            tried = Some(Tried { about, result });
         }
     }
     store.give_all_back(&receipts).await;
-    let result = result.ok_or_else(|| not_found(&LetterId::Message(id.to_owned())))?;
+    let tried = tried.ok_or_else(|| not_found(&LetterId::Message(id.to_owned())))?;
     let command_result = match &done_one {
         Some(message) => command_result::find(environment, &store, message, begun).await,
         None => None,
     };
-    Ok((result, command_result))
+    Ok((tried, command_result))
 }
 
 async fn take_all(

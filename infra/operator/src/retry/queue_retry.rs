@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use domain::Digest;
 
 use crate::{
-    dead_letters::{message::Message, store::DeadLetterStore},
+    dead_letters::{message::Message, store::DeadLetterStore, subjects},
     limits::CLOCK_TOLERANCE,
     retried::RetryResult,
 };
@@ -22,12 +22,20 @@ pub(super) enum Due {
     NotYet,
 }
 
+/// A message that was or is tried.
+pub(super) struct OfMessage {
+    pub(super) id: String,
+    /// The orders, shipments or files that it is about.
+    pub(super) about: Vec<String>,
+    /// The result; `None` while it is being tried.
+    pub(super) result: Option<RetryResult>,
+}
+
 /// The messages of one retry and their results so far.
 #[derive(Default)]
 pub(super) struct QueueRetry {
-    /// The id and result of each message that is tried; the result is `None` while it is being
-    /// tried.
-    pub(super) results: Vec<(String, Option<RetryResult>)>,
+    /// Each message that was or is tried.
+    pub(super) results: Vec<OfMessage>,
     /// The index in `results` of each message that was or is tried, by the digest of its content.
     tried: HashMap<Digest, usize>,
     /// The receipts of messages that are returned at the end. Returned earlier, they would be
@@ -51,19 +59,23 @@ impl QueueRetry {
                 true => {
                     self.tried
                         .insert(message.content_digest(), self.results.len());
-                    self.results.push((message.id.clone(), None));
+                    self.results.push(OfMessage {
+                        id: message.id.clone(),
+                        about: subjects(&message.body),
+                        result: None,
+                    });
                     Due::Now
                 }
                 false => self.not_yet(message),
             };
         };
-        if self.results[place].0 == message.id || message.sent_ms + tolerance < begun_ms {
+        if self.results[place].id == message.id || message.sent_ms + tolerance < begun_ms {
             return Due::Copy(place);
         }
         match (&message.reason, message.why()) {
             (Some(_), Some(why)) => {
                 let reason = format!("refused once more: {why}");
-                self.results[place].1 = Some(RetryResult::Stays(reason));
+                self.results[place].result = Some(RetryResult::Stays(reason));
                 Due::NotYet
             }
             _ => self.not_yet(message),
@@ -85,7 +97,7 @@ impl QueueRetry {
             self.receipts.push(message.receipt.clone());
         }
         if let Some(place) = self.tried.get(&message.content_digest()) {
-            self.results[*place].1 = Some(result);
+            self.results[*place].result = Some(result);
         }
     }
 
@@ -97,7 +109,7 @@ impl QueueRetry {
         copy: Message,
         place: usize,
     ) {
-        let gone = match self.results[place].1 {
+        let gone = match self.results[place].result {
             Some(RetryResult::Done) => store.delete_message(&copy.receipt).await.is_ok(),
             _ => false,
         };
@@ -138,7 +150,7 @@ mod tests {
         round.note(&old, RetryResult::Done);
         let late = taken("b", BEGUN + 2_000, None);
         assert_eq!(round.due(&late, BEGUN), Due::NotYet);
-        assert_eq!(round.results[0].1, Some(RetryResult::Done));
+        assert_eq!(round.results[0].result, Some(RetryResult::Done));
         assert_eq!(round.not_yet.len(), 1);
         // The same message is received again.
         assert_eq!(round.due(&late, BEGUN), Due::NotYet);
@@ -147,7 +159,7 @@ mod tests {
         let again = taken("a", BEGUN - 2_000, Some("invalid"));
         assert_eq!(round.due(&again, BEGUN), Due::NotYet);
         let refused = RetryResult::Stays("refused once more: invalid at status".to_owned());
-        assert_eq!(round.results[0].1, Some(refused));
+        assert_eq!(round.results[0].result, Some(refused));
         assert_eq!(round.not_yet.len(), 1, "it is told among those that stay");
     }
 
@@ -161,11 +173,19 @@ mod tests {
         assert_eq!(round.due(&copy, BEGUN), Due::Copy(0));
         round.note(&first, RetryResult::Done);
         assert_eq!(round.due(&copy, BEGUN), Due::Copy(0));
-        assert_eq!(round.results[0].1, Some(RetryResult::Done));
+        assert_eq!(round.results[0].result, Some(RetryResult::Done));
         // A message with slightly other content is another message.
         let other = taken(r#"{"id":"1","n":1.5}"#, 7, Some("invalid"));
         assert_eq!(round.due(&other, BEGUN), Due::Now);
         assert_eq!(round.results.len(), 2);
+    }
+
+    #[test]
+    fn each_says_what_it_is_about() {
+        let mut round = QueueRetry::default();
+        let order = taken(r#"{"orderId":"A-1","items":[]}"#, 5, None);
+        assert_eq!(round.due(&order, BEGUN), Due::Now);
+        assert_eq!(round.results[0].about, ["order#A-1"]);
     }
 
     #[test]

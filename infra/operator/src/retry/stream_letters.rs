@@ -23,8 +23,8 @@ use crate::{
     },
     environment::Environment,
     error::OperatorError,
-    limits::{OBJECTS_AT_ONCE, OBJECTS_PAGE, RETRIED_PAGES_MAX},
-    retried::{RetriedKind, RetryResult},
+    limits::{ABOUT_MAX, OBJECTS_AT_ONCE, OBJECTS_PAGE, RETRIED_PAGES_MAX},
+    retried::{RetriedKind, RetryResult, Tried},
 };
 
 /// Retries the selected dead letters of the stream.
@@ -42,13 +42,13 @@ pub(super) async fn all(
         // The keys are owned, so that a caller that spawns this future does not need closures for
         // every lifetime.
         let work = keys.into_iter().map(|key| async move {
-            let result = retry_object(environment, store, selection, &key).await;
-            (key, result)
+            let tried = retry_object(environment, store, selection, &key).await;
+            (key, tried)
         });
         let mut done = stream::iter(work).buffered(OBJECTS_AT_ONCE);
-        while let Some((key, result)) = done.next().await {
-            if let Some(result) = result {
-                tally.note(RetriedKind::Stream, key, result)?;
+        while let Some((key, tried)) = done.next().await {
+            if let Some(Tried { about, result }) = tried {
+                tally.note(RetriedKind::Stream, key, about, result)?;
             }
         }
         drop(done);
@@ -62,13 +62,10 @@ pub(super) async fn all(
 }
 
 /// Retries one object. Fails with `NotFound` where it does not exist any more.
-pub(super) async fn one(
-    environment: &Environment,
-    key: &str,
-) -> Result<RetryResult, OperatorError> {
+pub(super) async fn one(environment: &Environment, key: &str) -> Result<Tried, OperatorError> {
     let store = DeadLetterStore::of(environment)?;
-    let result = retry_object(environment, &store, &Selection::default(), key).await;
-    result.ok_or_else(|| not_found(&LetterId::Stream(key.to_owned())))
+    let tried = retry_object(environment, &store, &Selection::default(), key).await;
+    tried.ok_or_else(|| not_found(&LetterId::Stream(key.to_owned())))
 }
 
 /// Retries one object, and deletes it where that succeeds; `None` where it is not selected or does
@@ -78,11 +75,15 @@ async fn retry_object(
     store: &DeadLetterStore,
     selection: &Selection,
     key: &str,
-) -> Option<RetryResult> {
-    let unreachable = |error: OperatorError| Some(RetryResult::Unreachable(error.to_string()));
+) -> Option<Tried> {
+    let unknown = |result| Tried {
+        about: Vec::new(),
+        result,
+    };
+    let unreachable = |error: OperatorError| RetryResult::Unreachable(error.to_string());
     let content = match store.object(key).await {
         Ok(content) => content?,
-        Err(error) => return unreachable(error),
+        Err(error) => return Some(unknown(unreachable(error))),
     };
     let FailedBatch {
         consumer,
@@ -94,7 +95,7 @@ async fn retry_object(
             let reason = truncated(reason);
             return selection
                 .matches(None, Some(&reason))
-                .then_some(RetryResult::Stays(reason));
+                .then_some(unknown(RetryResult::Stays(reason)));
         }
     };
     let other = selection.consumer.is_some_and(|wanted| wanted != consumer);
@@ -104,28 +105,34 @@ async fn retry_object(
     let projectors = &environment.projectors;
     let arrivals = match arrivals(projectors, &batch) {
         Ok(arrivals) => arrivals,
-        Err(error) => return Some(RetryResult::Stays(error.to_string())),
+        Err(error) => return Some(unknown(RetryResult::Stays(error.to_string()))),
     };
+    let about = aggregates(&arrivals).into_iter().take(ABOUT_MAX).collect();
     let done = match consumer {
         Consumer::Project => project(projectors, arrivals).await,
         Consumer::Notify => announce(projectors, arrivals).await,
     };
-    match done {
-        Err(RebuildError::Corrupt(reason)) => Some(RetryResult::Stays(reason)),
-        Err(error) => Some(RetryResult::Unreachable(error.to_string())),
+    let result = match done {
+        Err(RebuildError::Corrupt(reason)) => RetryResult::Stays(reason),
+        Err(error) => RetryResult::Unreachable(error.to_string()),
         Ok(()) => match store.delete_object(key).await {
-            Ok(()) => Some(RetryResult::Done),
+            Ok(()) => RetryResult::Done,
             Err(error) => unreachable(error),
         },
-    }
+    };
+    Some(Tried { about, result })
+}
+
+/// The aggregates that a batch names.
+fn aggregates(arrivals: &[Arrival]) -> BTreeSet<String> {
+    arrivals.iter().map(|one| one.aggregate.clone()).collect()
 }
 
 /// Rebuilds the rows of every aggregate that the batch names. All are tried; the error is that of
 /// the first one that cannot be rebuilt.
 async fn project(projectors: &Projectors, arrivals: Vec<Arrival>) -> Result<(), RebuildError> {
-    let names: BTreeSet<String> = arrivals.into_iter().map(|one| one.aggregate).collect();
     let mut corrupt = Ok(());
-    for name in names {
+    for name in aggregates(&arrivals) {
         let rebuilt = match name.parse::<AggregateId>() {
             Ok(id) => erase::aggregate(projectors, &id).await.map(drop),
             Err(_) => {

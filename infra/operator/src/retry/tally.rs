@@ -62,13 +62,14 @@ impl<'a> Tally<'a> {
         &mut self,
         kind: RetriedKind,
         name: String,
+        about: Vec<String>,
         result: RetryResult,
     ) -> Result<(), OperatorError> {
         self.unreachable = match result {
             RetryResult::Unreachable(_) => self.unreachable + 1,
             _ => 0,
         };
-        let retried = result.into_retried(kind, name);
+        let retried = result.into_retried(kind, name, about);
         match retried.done {
             true => self.report.done += 1,
             false => self.report.stays += 1,
@@ -107,7 +108,14 @@ mod tests {
     fn many_in_a_row_that_cannot_be_reached_end_a_retry() {
         let mut tally = Tally::new(&());
         let unreachable = || RetryResult::Unreachable("timed out".to_owned());
-        let mut note = |result| tally.note(RetriedKind::Parked, "order#1".to_owned(), result);
+        let mut note = |result| {
+            tally.note(
+                RetriedKind::Parked,
+                "order#1".to_owned(),
+                Vec::new(),
+                result,
+            )
+        };
         for _ in 1..UNREACHABLE_IN_A_ROW {
             note(unreachable()).unwrap();
         }
@@ -134,7 +142,8 @@ mod tests {
         }
         let recorded = Recorded::default();
         let mut tally = Tally::new(&recorded);
-        let mut note = |result| tally.note(RetriedKind::Message, "m".to_owned(), result);
+        let mut note =
+            |result| tally.note(RetriedKind::Message, "m".to_owned(), Vec::new(), result);
         note(RetryResult::Done).unwrap();
         note(RetryResult::Stays("x".repeat(REASON_CHARACTERS + 1))).unwrap();
         let report = tally.report;

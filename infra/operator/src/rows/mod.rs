@@ -17,7 +17,7 @@ mod summary;
 mod whole;
 
 pub use one::{Repaired, rebuild_one, repair, verify_one};
-pub use past::{PastRun, past, remember_run};
+pub use past::{PastRun, past, remember_repair, remember_run};
 pub use projectors::rebuild::{
     Rebuilt,
     finding::{Difference, Finding, FindingKind},

@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// The result of repairing the rows of several orders and shipments.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Repaired {
     /// The number of rows that were written.
     pub written: u64,
@@ -26,6 +26,8 @@ pub struct Repaired {
     /// The number of orders and shipments that still have a row which does not follow from their
     /// events.
     pub left: u64,
+    /// The others, of which every row follows from their events.
+    pub right: Vec<AggregateId>,
 }
 
 /// Repairs the rows of these orders and shipments, so that they follow from the events, and
@@ -45,12 +47,12 @@ pub async fn repair(
         work.push(repair_one(environment, id).boxed());
     }
     let all = stream::iter(work).buffer_unordered(REPAIRS_AT_ONCE);
-    let sum = |sum: Repaired, one: Repaired| async move {
-        Ok(Repaired {
-            written: sum.written + one.written,
-            removed: sum.removed + one.removed,
-            left: sum.left + one.left,
-        })
+    let sum = |mut sum: Repaired, one: Repaired| async move {
+        sum.written += one.written;
+        sum.removed += one.removed;
+        sum.left += one.left;
+        sum.right.extend(one.right);
+        Ok(sum)
     };
     all.try_fold(Repaired::default(), sum).await
 }
@@ -71,10 +73,12 @@ async fn repair_one(
         Err(error) => return Err(error.into()),
     };
     let again = compare(&environment.projectors, &id.to_string()).await?;
+    let is_right = again.findings.is_empty();
     Ok(Repaired {
         written: rebuilt.written,
         removed: rebuilt.removed,
-        left: (!again.findings.is_empty()).into(),
+        left: (!is_right).into(),
+        right: is_right.then(|| id.clone()).into_iter().collect(),
     })
 }
 

@@ -1,9 +1,12 @@
 //! The runs over the whole store that have ended. Each is a file in a folder of its own next to the
 //! folders of the runs.
 
-use std::path::{Path, PathBuf};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
 
-use domain::Timestamp;
+use domain::{AggregateId, Timestamp};
 use lambda::ReadModel;
 use serde::{Deserialize, Serialize};
 
@@ -31,6 +34,10 @@ pub struct PastRun {
     pub by: String,
     /// The run's summary. It is kept with the first [`PAST_FINDINGS`] findings and without rows.
     pub summary: Summary,
+    /// The orders and shipments whose rows were repaired after the run, as `order#<orderId>` or
+    /// `shipment#<shipmentId>`, with the time of the last repair of each.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub mended: BTreeMap<String, Timestamp>,
 }
 
 fn folder(state: &Path, environment: &str) -> PathBuf {
@@ -60,6 +67,28 @@ pub fn remember_run(
         let _ = std::fs::remove_file(path.join(format!("{name}.json")));
     }
     Ok(name)
+}
+
+/// Saves with the run of this name that the rows of these orders and shipments, which it had found
+/// wrong, were repaired at this time. Fails with `NotFound` where no run of this name is saved.
+pub fn remember_repair(
+    state: &Path,
+    environment: &str,
+    name: &str,
+    repaired: &[AggregateId],
+    at: Timestamp,
+) -> Result<(), OperatorError> {
+    let path = folder(state, environment);
+    let not_found = || OperatorError::NotFound(format!("the run {name} is not remembered"));
+    // The name becomes a file's: only one that is listed leads nowhere else.
+    if !names(&path)?.iter().any(|known| known == name) {
+        return Err(not_found());
+    }
+    let (folder, file) = (Folder::at(path), format!("{name}.json"));
+    let mut past: PastRun = folder.load(&file)?.ok_or_else(not_found)?;
+    let repaired = repaired.iter().map(|id| (id.to_string(), at));
+    past.mended.extend(repaired);
+    folder.save(&file, &past)
 }
 
 /// Reads the saved runs, the latest first, each with its name.
@@ -126,6 +155,7 @@ mod tests {
                 differences: vec![difference.clone()],
                 ..Summary::default()
             },
+            mended: BTreeMap::new(),
         };
         for millis in 0..25 {
             remember_run(&state, "dev", &run(millis)).unwrap();
@@ -136,6 +166,18 @@ mod tests {
         assert_eq!(runs[0].1.summary.findings.len(), 1);
         assert!(runs[0].1.summary.differences.is_empty());
         assert_eq!(past(&state, "prod").unwrap(), []);
+        // What was mended since stands beside it.
+        let (name, at) = (&runs[0].0, Timestamp::from_millis(99).unwrap());
+        let id: AggregateId = "order#1".parse().unwrap();
+        remember_repair(&state, "dev", name, std::slice::from_ref(&id), at).unwrap();
+        let runs = past(&state, "dev").unwrap();
+        assert_eq!(runs[0].1.mended.get("order#1"), Some(&at));
+        assert!(runs[1].1.mended.is_empty());
+        // Nothing but a saved run of this environment, even where a file is there.
+        let file = state.join(format!("runs-dev/{name}.json"));
+        std::fs::copy(file, state.join("elsewhere.json")).unwrap();
+        let nowhere = remember_repair(&state, "dev", "../elsewhere", &[id], at);
+        assert!(matches!(nowhere, Err(OperatorError::NotFound(_))));
         std::fs::remove_dir_all(&state).unwrap();
     }
 }

@@ -1,0 +1,45 @@
+//! Numbers with their nouns, as the command line and the console print them.
+
+use std::fmt::Display;
+
+/// Returns a number with its noun, which is singular where the number is 1: `1 row`, `2 rows`,
+/// `3 histories`, `4 orders and shipments`, `5 dead letters of the stream`.
+pub fn number_of(number: impl Display, noun: &str) -> String {
+    format!("{number} {}", noun_for(&number, noun))
+}
+
+/// Returns the noun alone, as it stands after the number.
+pub fn noun_for(number: impl Display, noun: &str) -> String {
+    if number.to_string() == "1" {
+        return noun.to_owned();
+    }
+    let (noun, rest) = match noun.find(" of ") {
+        Some(at) => noun.split_at(at),
+        None => (noun, ""),
+    };
+    let many = match noun {
+        "order or shipment" => "orders and shipments".to_owned(),
+        "history" => "histories".to_owned(),
+        "copy" => "copies".to_owned(),
+        _ => format!("{noun}s"),
+    };
+    format!("{many}{rest}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_have_their_nouns() {
+        assert_eq!(number_of(0, "row"), "0 rows");
+        assert_eq!(number_of(1, "history"), "1 history");
+        assert_eq!(number_of(2, "history"), "2 histories");
+        assert_eq!(number_of(1, "order or shipment"), "1 order or shipment");
+        assert_eq!(number_of(2, "order or shipment"), "2 orders and shipments");
+        assert_eq!(number_of(2, "copy"), "2 copies");
+        let letters = |number| number_of(number, "dead letter of the stream");
+        assert_eq!(letters(1), "1 dead letter of the stream");
+        assert_eq!(letters(3), "3 dead letters of the stream");
+    }
+}
