@@ -14,7 +14,7 @@ use operator::{
 };
 use serde::Deserialize;
 
-use super::letter::{LetterView, letter_link};
+use super::letter_view::{LetterView, letter_link};
 use crate::{
     About, Console,
     backend::Failure,

@@ -10,7 +10,7 @@ use operator::{
 };
 use serde::Deserialize;
 
-use super::{letter::LetterView, stuck::ParkedView};
+use super::{letter_view::LetterView, parked_view::ParkedView};
 use crate::{
     Console,
     at::{self, At},

@@ -19,7 +19,7 @@ use operator::{
 };
 use serde::Deserialize;
 
-use super::stuck::{ParkedView, Subject};
+use super::{parked_view::ParkedView, subject::Subject};
 use crate::{
     About, Console,
     at::At,

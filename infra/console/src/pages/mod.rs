@@ -15,12 +15,16 @@ mod before;
 pub mod discard;
 pub mod files;
 pub mod find;
+pub mod finding;
 pub mod history;
 pub mod letter;
+pub mod letter_view;
 pub mod messages;
 pub mod now;
 pub mod order;
 pub mod orders;
+pub mod parked;
+pub mod parked_view;
 pub mod past;
 pub mod read_models;
 pub mod refused;
@@ -28,9 +32,11 @@ pub mod retried;
 pub mod retry;
 pub mod row;
 pub mod run;
+pub mod runs;
 pub mod shipment;
 pub mod shipments;
 pub mod stuck;
+pub mod subject;
 pub mod try_it;
 pub mod try_run;
 pub mod webhooks;
@@ -52,6 +58,7 @@ pub fn router() -> Router<Console> {
         .merge(row::routes())
         .merge(messages::routes())
         .merge(stuck::routes())
+        .merge(parked::routes())
         .merge(retry::routes())
         .merge(webhooks::routes())
         .merge(refused::routes())

@@ -11,9 +11,9 @@ use serde::Deserialize;
 
 use super::{
     before,
+    finding::row_link,
     messages::messages_link,
-    row::row_link,
-    stuck::{self, ParkedView},
+    parked_view::{self, ParkedView},
 };
 use crate::{
     About, Console, at,
@@ -100,7 +100,7 @@ async fn show(view: View, Path(id): Path<String>, Query(asked): Query<Params>) -
             api.get::<Order>(&row),
             api.get::<History>(&events),
             api.get::<List<Shipment>>(&shipments),
-            stuck::parked_of(&console, &aggregate),
+            parked_view::parked_of(&console, &aggregate),
         );
         let without_row = parked.iter().find(|one| one.consumer == "project");
         let order = match (order, without_row) {

@@ -19,8 +19,8 @@ use operator::{
 use serde::Deserialize;
 
 use super::{
-    read_models::past_of,
-    run::{FindingView, aggregate_of, shown},
+    finding::{FindingView, aggregate_of, shown},
+    runs::{all_mended_at, past_of},
 };
 use crate::{
     Console,
@@ -90,20 +90,6 @@ fn mendable(past: &PastRun) -> Vec<AggregateId> {
         true => ids,
         false => Vec::new(),
     }
-}
-
-/// Returns when the last of the findings was mended; `None` where not all of them were, or not all
-/// are known.
-pub(super) fn all_mended_at(past: &PastRun) -> Option<At> {
-    let summary = &past.summary;
-    if summary.findings.is_empty() || summary.more() > 0 {
-        return None;
-    }
-    let mut last = None;
-    for finding in &summary.findings {
-        last = last.max(Some(past.mended.get(&aggregate_of(finding))?));
-    }
-    last.map(|at| At(at.to_string()))
 }
 
 fn mend_form(name: &str, number: usize, view: &View) -> Form {

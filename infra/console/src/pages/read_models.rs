@@ -7,22 +7,19 @@ use domain::Timestamp;
 use lambda::{ReadModel, metrics::Swept};
 use operator::{
     Environment, Kind,
-    folder::run_folder,
     read_models::{
         DeployedRebuilds, ReadModelTable, SWEPT_AGGREGATES, last_sweep, measured, read_models,
     },
-    rows::{PastRun, RunStatus, past, price, running},
+    rows::{PastRun, price},
 };
-use serde::Deserialize;
 
-use super::past::all_mended_at;
+use super::runs::{self, ModelParams, all_mended_at, past_of, running_of, title};
 use crate::{
     About, Console,
     at::At,
     backend::{Failure, NoAnswer},
     change::Form,
     limits::{BEHIND_SECONDS, PART_TIMEOUT},
-    operating::Operating,
     view::{Head, Nav, Page, View, described},
 };
 
@@ -171,25 +168,6 @@ impl PastView {
     }
 }
 
-/// Reads the run of a kind that is going on or was stopped from its folder.
-pub(super) async fn running_of(
-    operating: &Operating,
-    kind: Kind,
-) -> Result<Option<RunStatus>, Failure> {
-    let folder = run_folder(&operating.state, kind.name(), operating.name());
-    let read = tokio::task::spawn_blocking(move || running(&folder)).await;
-    let read = read.map_err(|error| Failure::Unreadable(error.to_string()))?;
-    Ok(read?)
-}
-
-/// Reads the runs that have ended, newest first, with their names.
-pub(super) async fn past_of(operating: &Operating) -> Result<Vec<(String, PastRun)>, Failure> {
-    let (state, name) = (operating.state.clone(), operating.name().to_owned());
-    let read = tokio::task::spawn_blocking(move || past(&state, &name)).await;
-    let read = read.map_err(|error| Failure::Unreadable(error.to_string()))?;
-    Ok(read?)
-}
-
 async fn show(view: View) -> Response {
     let head = Head::new(
         Nav::ReadModels,
@@ -227,27 +205,6 @@ async fn show(view: View) -> Response {
         })
     })
     .await
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-pub(super) struct ModelParams {
-    /// The read model, where only one is meant.
-    only: Option<String>,
-}
-
-impl ModelParams {
-    /// Returns the read model that is named. Fails with `404` where there is no such read model.
-    pub(super) fn read_model(&self) -> Result<Option<ReadModel>, Failure> {
-        let named = self.only.as_deref().filter(|name| !name.is_empty());
-        let model = named.map(str::parse).transpose();
-        model.map_err(
-            |error: lambda::read_models::InvalidReadModel| Failure::Message {
-                status: 404,
-                message: error.to_string(),
-            },
-        )
-    }
 }
 
 #[derive(Template)]
@@ -289,17 +246,9 @@ async fn ask(view: View, which: ModelParams, kind: Kind) -> Response {
             dollars: cost.dollars,
             form: about
                 .may_change()
-                .then(|| super::run::form(kind, only, false, &again)),
+                .then(|| runs::form(kind, only, false, &again)),
             command: format!("waybill {}{only_flag} {}", kind.name(), about.flags),
         })
     })
     .await
-}
-
-/// Returns the title of a kind of run.
-pub(super) fn title(kind: Kind) -> &'static str {
-    match kind {
-        Kind::Verify => "Verify every row",
-        Kind::Rebuild => "Rebuild what differs",
-    }
 }

@@ -2,7 +2,7 @@
 
 use operator::retry::{CommandResult, Retried, RetriedKind};
 
-use super::{letter::LetterView, stuck::Subject};
+use super::{letter_view::LetterView, subject::Subject};
 use crate::{About, backend::Policy, denials::explained, links};
 
 /// One item that was retried.

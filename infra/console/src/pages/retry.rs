@@ -15,7 +15,7 @@ use serde::Deserialize;
 use tokio::time::{Instant, sleep};
 
 use super::{
-    letter::letter_id,
+    letter_view::letter_id,
     retried::{CommandResultView, Row},
 };
 use crate::{

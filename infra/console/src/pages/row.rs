@@ -8,16 +8,18 @@ use axum::{
     response::Response,
     routing::get,
 };
-use domain::{AggregateId, json::Object};
+use domain::AggregateId;
 use operator::rows::{rebuild_one, verify_one};
 use serde::Deserialize;
 
-use super::{run::FindingView, stuck::Subject};
+use super::{
+    finding::{FindingView, row_link},
+    subject::Subject,
+};
 use crate::{
     About, Console,
     backend::Failure,
     change::{Form, FormValues, OperatorAction},
-    diff,
     limits::SIDES_KEPT,
     links,
     view::{Head, Nav, Page, View},
@@ -25,58 +27,6 @@ use crate::{
 
 pub(super) fn routes() -> Router<Console> {
     Router::new().route("/read-models/rows", get(show).post(mend))
-}
-
-/// Returns the path of the page that compares the rows of an order or shipment.
-pub(super) fn row_link(aggregate: &str) -> String {
-    links::query("/read-models/rows", &[("aggregate", Some(aggregate))])
-}
-
-/// The stored row next to the row that follows from the events.
-pub(super) struct SidesView {
-    /// Every member, differing ones first.
-    pub(super) members: Vec<Side>,
-    /// Whether the row is stored.
-    pub(super) is_stored: bool,
-    /// Whether the events make such a row.
-    pub(super) is_expected: bool,
-}
-
-/// One member of the stored row and of the expected row.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct Side {
-    pub(super) path: String,
-    pub(super) stored: Option<String>,
-    pub(super) expected: Option<String>,
-    pub(super) differs: bool,
-}
-
-impl SidesView {
-    pub(super) fn of(stored: Option<&Object>, expected: Option<&Object>) -> Self {
-        let none = Object::new();
-        let (stored_row, expected_row) = (stored.unwrap_or(&none), expected.unwrap_or(&none));
-        let differing = diff::between(stored_row, expected_row)
-            .into_iter()
-            .map(|it| Side {
-                path: it.path,
-                stored: it.before,
-                expected: it.after,
-                differs: true,
-            });
-        let mut members: Vec<Side> = differing.collect();
-        let equal = diff::members(stored_row, expected_row).into_iter();
-        members.extend(equal.filter(|it| !it.changed).map(|it| Side {
-            path: it.path,
-            stored: Some(it.value.clone()),
-            expected: Some(it.value),
-            differs: false,
-        }));
-        Self {
-            members,
-            is_stored: stored.is_some(),
-            is_expected: expected.is_some(),
-        }
-    }
 }
 
 #[derive(Deserialize)]
@@ -173,54 +123,4 @@ async fn mend(
             Ok(links::query(&row_link(&aggregate), &told))
         })
         .await
-}
-
-#[cfg(test)]
-#[allow(clippy::unwrap_used)]
-mod tests {
-    use domain::Json;
-
-    use super::*;
-
-    fn row(text: &str) -> Object {
-        Json::parse(text).unwrap().into_object().unwrap()
-    }
-
-    #[test]
-    fn what_differs_stands_first_with_both_sides() {
-        let (stored, expected) = (
-            row(r#"{"a":1,"b":2,"gone":0}"#),
-            row(r#"{"a":1,"b":3,"new":4}"#),
-        );
-        let sides = SidesView::of(Some(&stored), Some(&expected));
-        let told: Vec<_> = sides
-            .members
-            .iter()
-            .map(|it| {
-                (
-                    it.path.as_str(),
-                    it.stored.as_deref(),
-                    it.expected.as_deref(),
-                    it.differs,
-                )
-            })
-            .collect();
-        assert_eq!(
-            told,
-            [
-                ("b", Some("2"), Some("3"), true),
-                ("gone", Some("0"), None, true),
-                ("new", None, Some("4"), true),
-                ("a", Some("1"), Some("1"), false),
-            ]
-        );
-        let missing = SidesView::of(None, Some(&expected));
-        assert!(!missing.is_stored && missing.is_expected);
-        assert!(
-            missing
-                .members
-                .iter()
-                .all(|it| it.stored.is_none() && it.differs)
-        );
-    }
 }

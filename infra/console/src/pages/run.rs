@@ -12,14 +12,14 @@ use lambda::ReadModel;
 use operator::{
     Kind, Stage,
     folder::run_folder,
-    rows::{Counted, Difference, Finding, FindingKind, Options, RunStatus, Summary},
+    rows::{Counted, Options, RunStatus},
 };
 use serde::Deserialize;
 use tokio::time::{Instant, sleep};
 
 use super::{
-    read_models::{ModelParams, running_of, title},
-    row::{SidesView, row_link},
+    finding::{FindingView, shown},
+    runs::{ModelParams, form, running_of, title},
 };
 use crate::{
     About, Console,
@@ -27,7 +27,6 @@ use crate::{
     backend::Failure,
     change::{Form, FormValues, OperatorAction},
     limits::{FINDINGS_SHOWN, SHORT_WORK, SIDES_KEPT, WORK_LOOKED_AT_EVERY},
-    links,
     view::{Head, Nav, Page, View, described},
 };
 
@@ -38,19 +37,6 @@ pub(super) fn routes() -> Router<Console> {
         .route("/read-models/run/verify", post(begin_verify))
         .route("/read-models/run/rebuild", post(begin_rebuild))
         .route("/read-models/run/stop", post(stop))
-}
-
-/// Returns the form that starts or continues a run. With `anew`, it starts from the beginning.
-pub(super) fn form(kind: Kind, only: Option<ReadModel>, anew: bool, view: &View) -> Form {
-    let only = only.map(|model| model.to_string());
-    let anew = anew.then_some("true");
-    let action = format!("/read-models/run/{}", kind.name());
-    let action = links::query(&action, &[("only", only.as_deref()), ("anew", anew)]);
-    let button = match kind {
-        Kind::Verify => "Verify",
-        Kind::Rebuild => "Rebuild",
-    };
-    Form::new(action, button, view)
 }
 
 #[derive(Default, Deserialize)]
@@ -190,99 +176,6 @@ impl KindParams {
     }
 }
 
-/// A finding with links to its order or shipment.
-pub(super) struct FindingView {
-    pub(super) wrong: FindingKind,
-    pub(super) table: String,
-    pub(super) id: String,
-    pub(super) entry: Option<String>,
-    /// The path of the order's or shipment's page.
-    pub(super) link: String,
-    /// The path of the page that compares its rows as they are now.
-    pub(super) rows: String,
-    /// Both rows at the time of the finding, where they were kept.
-    pub(super) sides: Option<SidesView>,
-    /// What is wrong, as a sentence.
-    pub(super) says: String,
-    /// The order or shipment, such as `order#1`.
-    pub(super) aggregate: String,
-    /// When its rows were mended after the run.
-    pub(super) mended: Option<At>,
-}
-
-fn is_order(finding: &Finding) -> bool {
-    finding.table.starts_with("processed-orders")
-}
-
-/// Returns the order or shipment that a finding is about, such as `order#1`.
-pub(super) fn aggregate_of(finding: &Finding) -> String {
-    let kind = if is_order(finding) {
-        "order"
-    } else {
-        "shipment"
-    };
-    format!("{kind}#{}", finding.id)
-}
-
-/// Returns what is wrong with a row, as a sentence, with the members that differ where they are
-/// known.
-fn says(finding: &Finding, sides: Option<&SidesView>) -> String {
-    let version = |version: Option<u64>| version.unwrap_or_default();
-    let (there, due) = (version(finding.stored), version(finding.expected));
-    let differing = sides.map(|sides| {
-        let members = sides.members.iter().filter(|it| it.differs);
-        members.map(|it| it.path.as_str()).collect::<Vec<_>>()
-    });
-    let differs = match differing {
-        Some(members) if !members.is_empty() => format!("It differs in {}.", members.join(", ")),
-        _ => "The comparison with what it is now says in what.".to_owned(),
-    };
-    match finding.kind {
-        FindingKind::Missing => {
-            format!("There is no row, and its events come to one of version {due}.")
-        }
-        FindingKind::Superfluous => {
-            format!("There is a row of version {there}, and no event makes one.")
-        }
-        FindingKind::Stale => {
-            format!("The row is of version {there}, and its events are at {due}.")
-        }
-        FindingKind::Different if there == due => {
-            format!("The row is of the right version, {there}, with other content. {differs}")
-        }
-        FindingKind::Different => {
-            format!("The row is of version {there}, and its events are at {due}. {differs}")
-        }
-        FindingKind::Unreadable => {
-            "Its history cannot be read, so nobody can say what its rows should be.".to_owned()
-        }
-    }
-}
-
-impl FindingView {
-    pub(super) fn of(finding: &Finding, differences: &[Difference]) -> Self {
-        let sides = differences.iter().find(|it| it.finding == *finding);
-        let link = match is_order(finding) {
-            true => links::order(&finding.id),
-            false => links::shipment(&finding.id),
-        };
-        let aggregate = aggregate_of(finding);
-        let sides = sides.map(|it| SidesView::of(it.stored.as_ref(), it.expected.as_ref()));
-        Self {
-            says: says(finding, sides.as_ref()),
-            wrong: finding.kind,
-            table: finding.table.clone(),
-            id: finding.id.clone(),
-            entry: finding.entry.clone().filter(|entry| !entry.is_empty()),
-            link,
-            rows: row_link(&aggregate),
-            aggregate,
-            mended: None,
-            sides,
-        }
-    }
-}
-
 /// The progress of a run.
 struct RunProgress {
     kind: Kind,
@@ -364,14 +257,6 @@ fn now(run: &RunStatus, view: &View) -> RunProgress {
             ..form(run.kind, run.only, true, view)
         }),
     }
-}
-
-/// Returns one page of findings, after the first `skip`.
-pub(super) fn shown(summary: &Summary, skip: usize) -> Vec<FindingView> {
-    let shown = summary.findings.iter().skip(skip).take(FINDINGS_SHOWN);
-    shown
-        .map(|it| FindingView::of(it, &summary.differences))
-        .collect()
 }
 
 /// Returns the path of the page of a run that has just ended in this process.

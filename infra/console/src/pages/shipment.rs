@@ -16,9 +16,9 @@ use serde::Deserialize;
 use super::shipments::STATUSES;
 use super::{
     before::{self, ByScans, by_scans},
+    finding::row_link,
     messages::{EventView, MessagesByEvent, messages_by_event, messages_link},
-    row::row_link,
-    stuck::{self, ParkedView},
+    parked_view::{self, ParkedView},
 };
 use crate::{
     About, Console,
@@ -112,7 +112,7 @@ async fn show(view: View, Path(id): Path<String>, Query(asked): Query<Params>) -
             Ok(at) => at,
             Err(wrong) => return before::no_time("shipment", &id, &wrong),
         };
-        let parked = stuck::parked_of(&console, &named);
+        let parked = parked_view::parked_of(&console, &named);
         let messages = async {
             let id = named.parse().ok()?;
             messages_by_event(&console, &id).await

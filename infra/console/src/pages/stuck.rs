@@ -1,122 +1,31 @@
 //! The page of what is stuck: parked orders and shipments, and dead letters, grouped by reason.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::collections::BTreeMap;
 
 use askama::Template;
 use axum::{Router, extract::Query, response::Response, routing::get};
 use operator::{
     Environment,
     dead_letters::{self, DeadLetter},
-    parked::{self, Parked},
     retry::{self, Category, Group as Why, Preview, Selection},
 };
 use serde::Deserialize;
 
-use super::{letter::LetterView, retried::CommandResultView, retry as retry_page};
+use super::{
+    letter_view::LetterView, parked_view::ParkedView, retried::CommandResultView,
+    retry as retry_page, subject::Subject,
+};
 use crate::{
     About, Console,
-    at::At,
     backend::Failure,
     change::Form,
-    jobs::RetryTask,
-    limits::{CONTENT_CHARACTERS, LETTERS_SHOWN, LIST_PAGE, RETRY_TOLD_FOR},
+    limits::{LETTERS_SHOWN, LIST_PAGE, RETRY_TOLD_FOR},
     links,
-    operating::additional,
     view::{Head, Nav, Page, View, described},
 };
 
 pub(super) fn routes() -> Router<Console> {
-    Router::new()
-        .route("/stuck", get(show))
-        .route("/stuck/parked", get(show_parked))
-}
-
-/// A parked aggregate as a page shows it.
-pub struct ParkedView {
-    /// `project` or `notify`.
-    pub consumer: String,
-    /// The order or shipment.
-    pub about: Subject,
-    /// The time since which it is parked.
-    pub since: At,
-    /// The sequence of the event at which the consumer stopped.
-    pub sequence: u64,
-    /// The code of the reason.
-    pub code: String,
-    /// What the code means.
-    pub meaning: &'static str,
-    /// The path of its page.
-    pub link: String,
-}
-
-/// An order, a shipment or another thing, with a link where it has a page.
-pub struct Subject {
-    /// Its name, such as `order#1`.
-    pub name: String,
-    /// The path of its page, where it has one.
-    pub link: Option<String>,
-}
-
-impl Subject {
-    /// Reads a name such as `order#1`.
-    pub fn of(name: &str) -> Self {
-        let link = match name.split_once('#') {
-            Some(("order", id)) => Some(links::order(id)),
-            Some(("shipment", id)) => Some(links::shipment(id)),
-            _ => None,
-        };
-        Self {
-            name: name.to_owned(),
-            link,
-        }
-    }
-}
-
-impl ParkedView {
-    /// Converts a parked aggregate for a page.
-    pub fn of(parked: &Parked) -> Self {
-        Self {
-            consumer: parked.consumer.clone(),
-            about: Subject::of(&parked.aggregate),
-            since: At(parked.since.clone()),
-            sequence: parked.sequence,
-            code: parked.code.clone(),
-            meaning: parked::meaning(&parked.code).unwrap_or("this build does not know this code"),
-            link: parked_link(&parked.consumer, &parked.aggregate),
-        }
-    }
-}
-
-/// Returns what is parked of an order or shipment; empty where it cannot be read soon enough.
-pub(super) async fn parked_of(console: &Console, aggregate: &str) -> Vec<ParkedView> {
-    let Ok(id) = aggregate.parse() else {
-        return Vec::new();
-    };
-    let look = |environment: Arc<Environment>| async move { parked::of(&environment, &id).await };
-    let found = additional(console, look).await;
-    found
-        .unwrap_or_default()
-        .iter()
-        .map(ParkedView::of)
-        .collect()
-}
-
-/// Returns the path of the page of what a consumer has parked of an order or shipment.
-pub fn parked_link(consumer: &str, aggregate: &str) -> String {
-    let names = [("consumer", Some(consumer)), ("aggregate", Some(aggregate))];
-    links::query("/stuck/parked", &names)
-}
-
-/// Returns a duration in its largest unit, rounded down, such as `3 hours`.
-pub(super) fn lasted(seconds: u64) -> String {
-    let (number, unit) = match seconds {
-        0..60 => return format!("{seconds} s"),
-        60..3_600 => (seconds / 60, "minute"),
-        3_600..86_400 => (seconds / 3_600, "hour"),
-        _ => (seconds / 86_400, "day"),
-    };
-    let many = if number == 1 { "" } else { "s" };
-    format!("{number} {unit}{many}")
+    Router::new().route("/stuck", get(show))
 }
 
 /// The items with one reason.
@@ -316,120 +225,9 @@ fn by_reason(letters: Vec<DeadLetter>) -> Vec<Group<LetterView>> {
     })
 }
 
-// The page of one parked aggregate.
-
-#[derive(Deserialize)]
-struct ParkedParams {
-    consumer: String,
-    aggregate: String,
-    /// Whether the content of the event is to be shown.
-    #[serde(default)]
-    content: bool,
-}
-
-#[derive(Template)]
-#[template(path = "parked.html")]
-struct ParkedPage<'a> {
-    parked: &'a ParkedView,
-    /// The kind of the event at which the consumer stopped, where it can be read.
-    kind: Option<String>,
-    unreadable: Option<String>,
-    content: Option<String>,
-    show_content: String,
-    command: String,
-    retry: Option<Form>,
-}
-
-async fn show_parked(view: View, Query(which): Query<ParkedParams>) -> Response {
-    let ParkedParams {
-        consumer,
-        aggregate,
-        content,
-    } = which;
-    let title = format!("Parked: {aggregate}");
-    let head = Head::new(Nav::Stuck, title, format!("what is parked of {aggregate}"));
-    let task = RetryTask::Parked {
-        consumer: consumer.clone(),
-        aggregate: aggregate.clone(),
-    };
-    let form = super::retry::form(&task, &view);
-    let console = view.console.clone();
-    view.show(head, async move {
-        let environment = console.operating().environment().await?;
-        let parked = parked::one(&environment, &consumer, &aggregate).await?;
-        let shown = ParkedView::of(&parked);
-        // The event is read with its history. The text in the key may not be a valid id.
-        let history = match aggregate.parse() {
-            Ok(id) => operator::history::history(&environment, &id, None)
-                .await
-                .ok(),
-            Err(_) => None,
-        };
-        let events = history.map_or(Vec::new(), |history| history.events);
-        let at = events
-            .iter()
-            .find(|event| event.sequence == parked.sequence || event.unreadable.is_some());
-        let data = at.and_then(|event| event.data.as_ref());
-        let about = console.about();
-        let named = links::quoted(&aggregate.replacen('#', "/", 1));
-        Page::of(&ParkedPage {
-            kind: at.and_then(|event| event.kind.clone()),
-            unreadable: at.and_then(|event| event.unreadable.clone()),
-            content: content.then(|| {
-                data.map_or("It cannot be read.".to_owned(), |data| {
-                    cut(&data.to_string())
-                })
-            }),
-            show_content: format!("{}&content=true", shown.link),
-            parked: &shown,
-            command: format!(
-                "waybill retry {named} --consumer {consumer} {}",
-                about.flags
-            ),
-            retry: about.may_change().then_some(form),
-        })
-    })
-    .await
-}
-
-/// Returns as much of a content as a page shows.
-pub(super) fn cut(text: &str) -> String {
-    match text.char_indices().nth(CONTENT_CHARACTERS) {
-        Some((end, _)) => format!("{}… ({} bytes)", &text[..end], text.len()),
-        None => text.to_owned(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn what_a_letter_is_about_leads_there() {
-        let link = |name| Subject::of(name).link;
-        assert_eq!(link("order#A 1"), Some("/orders/A%201".to_owned()));
-        assert_eq!(link("shipment#a#b"), Some("/shipments/a%23b".to_owned()));
-        for other in ["orders/a.json", "parcel#1", "logistics: Update", ""] {
-            assert_eq!(link(other), None, "{other}");
-        }
-    }
-
-    #[test]
-    fn a_time_is_told_in_its_largest_unit() {
-        let told = [59, 60, 3_599, 3_600, 86_399, 86_400, 200_000].map(lasted);
-        assert_eq!(
-            told,
-            [
-                "59 s",
-                "1 minute",
-                "59 minutes",
-                "1 hour",
-                "23 hours",
-                "1 day",
-                "2 days"
-            ]
-        );
-    }
 
     #[test]
     fn those_with_one_reason_stand_together() {
