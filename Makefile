@@ -100,9 +100,8 @@ test-rust:
 	cargo test --locked --workspace --no-fail-fast
 
 # The system as its users meet it: HTTP, the AWS protocols, and kill -9.
-# Two files of tests at a time: most of their time they wait.
 test-outside: build $(VENV)/ready
-	PATH="$(CURDIR)/$(VENV)/bin:$$PATH" $(VENV)/bin/python -m pytest -n 2 --dist loadgroup $(OUTSIDE)
+	PATH="$(CURDIR)/$(VENV)/bin:$$PATH" $(VENV)/bin/python -m pytest $(OUTSIDE)
 
 $(VENV)/ready: $(OUTSIDE)/requirements.txt
 	python3 -m venv $(VENV)

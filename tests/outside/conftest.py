@@ -17,14 +17,6 @@ from months import MONTHS, Months
 from system import System
 
 
-def pytest_collection_modifyitems(items):
-    """What workers take as one piece: the tests of a file, and all that work with the same months."""
-    for item in items:
-        months = "loaded_months" in item.fixturenames
-        piece = item.callspec.params["loaded_months"] if months else item.path.name
-        item.add_marker(pytest.mark.xdist_group(piece))
-
-
 @pytest.fixture(scope="module")
 def system(tmp_path_factory):
     """One system a module: its tests keep apart by the ids they use."""

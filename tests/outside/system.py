@@ -1,13 +1,10 @@
 """The system under test: one process, started and killed like a stranger would."""
 
-import itertools
 import os
-import random
 import signal
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import urllib3
@@ -29,25 +26,15 @@ def is_free(port: int) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) != 0
 
 
-# Below the ports that Linux gives to clients (32768 and up), so that no connection takes one meanwhile.
-PORTS_FROM, PORTS_OF_A_WORKER, WORKERS_MAX = 12_000, 2_500, 8
-
-
-def ports_of_this_worker() -> Iterator[int]:
-    """Round and round, beginning anywhere: a port is given back long before its turn comes again."""
-    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
-    assert worker < WORKERS_MAX, f"no ports for more than {WORKERS_MAX} workers"
-    first = random.randrange(PORTS_OF_A_WORKER)
-    for number in itertools.count(first):
-        yield PORTS_FROM + worker * PORTS_OF_A_WORKER + number % PORTS_OF_A_WORKER
-
-
-PORTS = ports_of_this_worker()
-
-
 def free_ports(count: int) -> list[int]:
-    """Distinct ports that nobody listens on, and that no other worker takes meanwhile."""
-    return list(itertools.islice(filter(is_free, PORTS), count))
+    """Distinct ports nobody listens on; all are held until the last is known."""
+    held = [socket.socket() for _ in range(count)]
+    for each in held:
+        each.bind(("127.0.0.1", 0))
+    ports = [each.getsockname()[1] for each in held]
+    for each in held:
+        each.close()
+    return ports
 
 
 # A page that may call the HTTP API.
