@@ -378,7 +378,7 @@ def test_a_change_and_a_removal_of_a_commit_reach_the_consumers(own):
 
     def told(change: str) -> bool:
         lines = own.log.read_text(errors="replace").splitlines()
-        return any("tampered" in line and change in line for line in lines)
+        return any("was changed or removed" in line and change in line for line in lines)
 
     until("the change at a consumer", lambda: told("MODIFY"))
     until("the removal at a consumer", lambda: told("REMOVE"))

@@ -107,7 +107,7 @@ def test_the_old_name_takes_bare_orders_with_a_warning(system, client):
     answer = client.invoke("api", snack_order())
     assert answer["status"] == "NEW"
     assert client.history(answer["orderId"])[0]["actor"] == "invoke"
-    assert "its function is `invoke` now" in system.log_tail(200)
+    assert "send it to the function `invoke`" in system.log_tail(200)
 
 
 def test_a_direct_invocation_meets_the_same_conflicts(client):
