@@ -76,6 +76,7 @@ test: lint test-rust test-outside test-console test-cdk e2e
 lint:
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets -- --deny warnings
+	RUSTDOCFLAGS="--deny warnings" cargo doc --quiet --locked --workspace --no-deps
 
 # Known vulnerabilities: of crates by RustSec's list on GitHub, of Python's packages by PyPI, of Node's
 # by npm's own endpoint. Whoever cannot be asked is a failure, and no pass: so this is no part of

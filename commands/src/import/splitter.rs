@@ -12,7 +12,7 @@
 //! - **One order**, over any number of lines; or several of them, with or without white space
 //!   between them.
 //!
-//! The format is detected at the file's beginning ([`super::sniff`]). An order longer than the
+//! The format is detected at the file's beginning (module `sniff`). An order longer than the
 //! limit is skipped without being held in memory, and the file continues after it. A file of any
 //! other format is one rejection, and so is an empty file.
 //!

@@ -174,7 +174,7 @@ impl DomainEvent for Event {
 }
 
 impl Event {
-    /// The event's kind. The compiler refuses an index that [`KINDS`] does not have.
+    /// The event's kind. The compiler refuses an index that `KINDS` does not have.
     pub fn kind(&self) -> &'static EventKind<Self> {
         match self {
             Self::OrderPlaced(_) => &KINDS[0],

@@ -33,7 +33,7 @@ pub struct PeriodOptions {
     /// The end of the period: commits before this time are announced.
     pub to: Timestamp,
     /// The number of parts of the store that are read in parallel, 1 to
-    /// [`SEGMENTS_MAX`](crate::limits::SEGMENTS_MAX).
+    /// [`SEGMENTS_MAX`].
     pub segments: u32,
     /// The folder that keeps the state of the run. [`run_folder`](crate::folder::run_folder)
     /// returns the default one.

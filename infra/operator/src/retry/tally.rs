@@ -24,7 +24,7 @@ pub struct Report {
     pub hidden: u64,
     /// The number of messages that were sent to the queue meanwhile; the next retry works on them.
     pub not_yet_due: u64,
-    /// The first results, at most [`RETRIED_KEPT`](crate::limits::RETRIED_KEPT).
+    /// The first results, at most [`RETRIED_KEPT`].
     pub retried: Vec<Retried>,
 }
 

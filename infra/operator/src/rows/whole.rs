@@ -32,7 +32,7 @@ pub struct Options {
     /// run is over all that queries use.
     pub only: Option<ReadModel>,
     /// The number of parts of each table that are read in parallel, 1 to
-    /// [`SEGMENTS_MAX`](crate::limits::SEGMENTS_MAX).
+    /// [`SEGMENTS_MAX`].
     pub segments: u32,
     /// The folder that keeps the state of the run, with 60 bytes of digests for each order and
     /// shipment, twice. [`run_folder`](crate::folder::run_folder) returns the default one.
@@ -42,7 +42,7 @@ pub struct Options {
     /// The capacity that it may use.
     pub limits: CapacityLimits,
     /// The highest number of findings that are kept with both rows, in the folder as well; at most
-    /// [`DIFFERENCES_KEPT_MAX`](crate::limits::DIFFERENCES_KEPT_MAX).
+    /// [`DIFFERENCES_KEPT_MAX`].
     pub max_differences: usize,
 }
 
@@ -114,7 +114,7 @@ pub struct WholeRun {
 
 impl WholeRun {
     /// Resumes the run in the folder, where it has the same environment, settings and build, does
-    /// the same, and was started within [`RESUMED_WITHIN`](crate::limits::RESUMED_WITHIN); else
+    /// the same, and was started within [`RESUMED_WITHIN`]; else
     /// starts a new one. Fails with `Busy` where another process, or another run of this one, has
     /// the folder: only one run may use it at a time.
     pub async fn begin(
