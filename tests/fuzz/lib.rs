@@ -7,6 +7,9 @@ extern crate self as support;
 #[allow(dead_code)]
 #[path = "../support/files.rs"]
 pub mod files;
+#[allow(dead_code)]
+#[path = "../support/ledger.rs"]
+pub mod ledger;
 #[path = "../support/metrics.rs"]
 pub mod metrics;
 #[path = "../support/operator.rs"]
