@@ -6,7 +6,7 @@
 
 use std::fs;
 
-use cargo_metadata::{Metadata, MetadataCommand};
+use cargo_metadata::{DependencyKind, Metadata, MetadataCommand};
 use serde_json::Value;
 
 /// The licences that are compatible with this project's own, MIT or Apache-2.0, for everybody who
@@ -113,6 +113,52 @@ fn every_crate_may_be_passed_on_and_none_is_banned() {
         let licence = package.license.unwrap_or_default();
         assert!(may_be_used(&licence), "{}: {licence:?}", package.name);
         assert!(!BANNED.contains(&package.name.as_str()), "{}", package.name);
+    }
+}
+
+/// Lock files of crates outside the workspace, which `cargo` of the workspace does not keep up to date.
+const LOCKS_OUTSIDE: [&str; 2] = ["bench/peers/Cargo.lock", "fuzz/Cargo.lock"];
+
+/// Returns the names of the packages that a lock file lists for each of the project's own crates.
+fn own_crates_in(lock: &str) -> Vec<(String, Vec<String>)> {
+    let names = |text: &str| -> Vec<String> {
+        let quoted = text.split('"').skip(1).step_by(2);
+        let first = quoted.map(|it| it.split(' ').next().unwrap());
+        first.map(str::to_owned).collect()
+    };
+    let text = fs::read_to_string(lock).unwrap();
+    let packages = text.split("[[package]]").skip(1);
+    let own = packages.filter(|package| !package.contains("source = "));
+    own.map(|package| {
+        let (head, dependencies) = package
+            .split_once("dependencies = ")
+            .unwrap_or((package, ""));
+        (names(head)[0].clone(), names(dependencies))
+    })
+    .collect()
+}
+
+#[test]
+fn lock_files_outside_the_workspace_know_what_its_crates_depend_on() {
+    let metadata = metadata();
+    for lock in LOCKS_OUTSIDE {
+        let mut crates = 0;
+        for (name, locked) in own_crates_in(lock) {
+            let packages = metadata.workspace_packages();
+            let Some(package) = packages.iter().find(|it| *it.name == name) else {
+                continue;
+            };
+            for dependency in &package.dependencies {
+                let needed = dependency.kind != DependencyKind::Development && !dependency.optional;
+                assert!(
+                    !needed || locked.contains(&dependency.name),
+                    "{lock} is not up to date: {name} depends on {}",
+                    dependency.name
+                );
+            }
+            crates += 1;
+        }
+        assert!(crates > 2, "{lock}: {crates}");
     }
 }
 
