@@ -51,16 +51,16 @@ impl EventStore {
     async fn made_by<A: EventSourced>(
         &self,
         loaded: &Loaded<A>,
-        mark: LookupKey<'_>,
+        key: LookupKey<'_>,
         counts: &(dyn Fn(&Commit) -> bool + Sync),
     ) -> Result<Option<Commit>, StoreError> {
-        let is_it = |commit: &Commit| mark.matches(commit) && counts(commit);
+        let is_it = |commit: &Commit| key.matches(commit) && counts(commit);
         if let Some(commit) = loaded.recent.iter().find(|commit| is_it(commit)) {
             return Ok(Some(commit.clone()));
         }
         let recent = u32::try_from(loaded.recent.len()).unwrap_or(u32::MAX);
         let older = loaded.commits.saturating_sub(recent);
-        match loaded.fingerprints.first(mark, older) {
+        match loaded.fingerprints.first(key, older) {
             // Commit number n begins with sequence n or above.
             Some(ordinal) => self.find(&loaded.id, ordinal.into(), &is_it).await,
             None => Ok(None),

@@ -1,4 +1,4 @@
-//! Numbers with their nouns, as the command line and the console print them.
+//! Numbers with their nouns, and durations, as the command line and the console print them.
 
 use std::fmt::Display;
 
@@ -26,6 +26,16 @@ pub fn noun_for(number: impl Display, noun: &str) -> String {
     format!("{many}{rest}")
 }
 
+/// Returns a duration in its largest unit, rounded down: `12 s`, `5 minutes`, `7 hours`, `3 days`.
+pub fn duration_text(seconds: u64) -> String {
+    match seconds {
+        0..60 => format!("{seconds} s"),
+        60..3_600 => number_of(seconds / 60, "minute"),
+        3_600..86_400 => number_of(seconds / 3_600, "hour"),
+        _ => number_of(seconds / 86_400, "day"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -41,5 +51,21 @@ mod tests {
         let letters = |number| number_of(number, "dead letter of the stream");
         assert_eq!(letters(1), "1 dead letter of the stream");
         assert_eq!(letters(3), "3 dead letters of the stream");
+    }
+
+    #[test]
+    fn a_time_is_told_in_its_largest_unit() {
+        let told = [0, 59, 60, 3_599, 3_600, 86_399, 86_400, 200_000].map(duration_text);
+        let expected = [
+            "0 s",
+            "59 s",
+            "1 minute",
+            "59 minutes",
+            "1 hour",
+            "23 hours",
+            "1 day",
+            "2 days",
+        ];
+        assert_eq!(told, expected);
     }
 }

@@ -3,9 +3,10 @@
 use operator::{
     dead_letters::{self, DeadLetter, LetterId},
     retry::Group as Why,
+    words::duration_text,
 };
 
-use super::subject::{Subject, lasted};
+use super::subject::Subject;
 use crate::{at::At, backend::Failure, links};
 
 /// A dead letter as a page shows it.
@@ -55,7 +56,7 @@ impl LetterView {
             field: letter.field,
             message: letter.message,
             at: letter.at.map(|at| At(at.to_string())),
-            age: lasted(letter.age_seconds),
+            age: duration_text(letter.age_seconds),
             about: about.map(|name| Subject::of(name)).collect(),
             from: letter.from.clone(),
             about_more: letter.about_more,

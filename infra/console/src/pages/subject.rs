@@ -25,18 +25,6 @@ impl Subject {
     }
 }
 
-/// Returns a duration in its largest unit, rounded down, such as `3 hours`.
-pub(super) fn lasted(seconds: u64) -> String {
-    let (number, unit) = match seconds {
-        0..60 => return format!("{seconds} s"),
-        60..3_600 => (seconds / 60, "minute"),
-        3_600..86_400 => (seconds / 3_600, "hour"),
-        _ => (seconds / 86_400, "day"),
-    };
-    let many = if number == 1 { "" } else { "s" };
-    format!("{number} {unit}{many}")
-}
-
 /// Returns as much of a content as a page shows.
 pub(super) fn cut(text: &str) -> String {
     match text.char_indices().nth(CONTENT_CHARACTERS) {
@@ -57,22 +45,5 @@ mod tests {
         for other in ["orders/a.json", "parcel#1", "logistics: Update", ""] {
             assert_eq!(link(other), None, "{other}");
         }
-    }
-
-    #[test]
-    fn a_time_is_told_in_its_largest_unit() {
-        let told = [59, 60, 3_599, 3_600, 86_399, 86_400, 200_000].map(lasted);
-        assert_eq!(
-            told,
-            [
-                "59 s",
-                "1 minute",
-                "59 minutes",
-                "1 hour",
-                "23 hours",
-                "1 day",
-                "2 days"
-            ]
-        );
     }
 }
